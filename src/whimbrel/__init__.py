@@ -1,0 +1,3 @@
+"""Whimbrel: a complete mail server."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,150 @@
+"""Accepts connections on sockets that every worker inherits, within limits, while the loop keeps up.
+
+One listening socket per address is shared by all workers (no SO_REUSEPORT): whoever is free takes the next
+connection. A worker whose loop lags stops accepting until it has caught up.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from whimbrel.core.log import Log
+
+LAG = 0.05
+"""Seconds by which the loop may be late before accepting stops."""
+_TICK = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Connections at once in this worker: in all, and from one address. 0: no limit."""
+
+    connections: int = 5000
+    per_host: int = 0
+
+
+class Listener:
+    """The accepted connections of one service. `serve` makes the protocol for a connection."""
+
+    def __init__(self, name: str, limits: Callable[[], Limits], log: Log) -> None:
+        self.name = name
+        self.accepted = 0
+        self._limits, self._log = limits, log
+        self._sockets: list[socket.socket] = []
+        self._tasks: dict[asyncio.Task[None], str] = {}
+        self._hosts: Counter[str] = Counter()
+        self._accepting = False
+        self._factory: Callable[[], asyncio.Protocol] | None = None
+        self._refusal = b""
+
+    @property
+    def connections(self) -> int:
+        return len(self._tasks)
+
+    def open(
+        self, sockets: list[socket.socket], factory: Callable[[], asyncio.Protocol], *, refusal: bytes = b""
+    ) -> None:
+        """Starts accepting; `refusal` is sent to a connection over the limit."""
+        self._sockets, self._factory, self._refusal = sockets, factory, refusal
+        for sock in sockets:
+            sock.setblocking(False)
+        self.resume()
+
+    def resume(self) -> None:
+        if not self._accepting:
+            self._accepting = True
+            loop = asyncio.get_running_loop()
+            for sock in self._sockets:
+                loop.add_reader(sock.fileno(), self._accept, sock)
+
+    def pause(self) -> None:
+        if self._accepting:
+            self._accepting = False
+            loop = asyncio.get_running_loop()
+            for sock in self._sockets:
+                loop.remove_reader(sock.fileno())
+
+    def start(self, session: Coroutine[Any, Any, None], host: str) -> None:
+        """Runs the session of a connection; the listener owns its task."""
+        task = asyncio.get_running_loop().create_task(session)
+        self._tasks[task] = host
+        self._hosts[host] += 1
+        task.add_done_callback(self._done)
+
+    async def close(self, grace: float) -> None:
+        """Stops accepting, lets sessions finish what they are at for `grace` seconds, then cancels them."""
+        self.pause()
+        self._sockets = []
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=grace)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        host = self._tasks.pop(task)
+        self._hosts[host] -= 1
+        if not self._hosts[host]:
+            del self._hosts[host]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.exception("session.crashed", error, service=self.name)
+
+    def _accept(self, sock: socket.socket) -> None:
+        # One for each readiness: the other workers are awake too, and the loop comes back if more are waiting.
+        try:
+            connection, address = sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            self._log.error("accept.failed", service=self.name, error=error.strerror or str(error))
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                self.pause()  # The lag watch resumes: without a pause this would spin.
+            return
+        connection.setblocking(False)
+        host = str(address[0]) if isinstance(address, tuple) else ""
+        limits = self._limits()
+        if (limits.connections and len(self._tasks) >= limits.connections) or (
+            limits.per_host and self._hosts[host] >= limits.per_host
+        ):
+            self._log.warning("connection.limit", service=self.name, sender_host=host, connections=len(self._tasks))
+            with contextlib.suppress(OSError):
+                connection.send(self._refusal)
+            connection.close()
+            return
+        if connection.family in (socket.AF_INET, socket.AF_INET6):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.accepted += 1
+        assert self._factory is not None
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._connect(loop, connection))
+        _connecting.add(task)
+        task.add_done_callback(_connecting.discard)
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+        assert self._factory is not None
+        try:
+            await loop.connect_accepted_socket(self._factory, connection)
+        except OSError:
+            connection.close()
+
+
+_connecting: set[asyncio.Task[None]] = set()
+
+
+async def watch_lag(listeners: list[Listener]) -> None:
+    """Runs for the life of a worker: pauses all listeners while the loop is late."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + _TICK
+        await asyncio.sleep(_TICK)
+        if loop.time() - due > LAG:
+            for listener in listeners:
+                listener.pause()
+            await asyncio.sleep(0)
+        else:
+            for listener in listeners:
+                listener.resume()

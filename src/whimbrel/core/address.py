@@ -1,0 +1,129 @@
+"""Mail addresses and domains as values that cannot be built wrong.
+
+Standards: RFC 5321 4.1.2 (Mailbox, Domain, address literals), 4.5.3.1 (sizes), RFC 6531 3.3 (UTF-8), RFC 5891
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from whimbrel.core.values import text_schema
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
+_ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-"
+_DOT_STRING = re.compile(rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*\Z")
+_QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"\Z')
+_MAX_LOCAL, _MAX_DOMAIN = 64, 255
+
+
+class Domain(str):
+    """A domain name in lower case, internationalised labels as A-labels. Raises ValueError for anything else."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> "Domain":
+        if isinstance(text, Domain):
+            return text
+        return str.__new__(cls, _domain(text))
+
+    @property
+    def unicode(self) -> str:
+        """For people to read: U-labels where the name has any."""
+        try:
+            return self.encode("ascii").decode("idna")
+        except UnicodeError:
+            return str(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
+        return text_schema(cls, "host")
+
+
+@lru_cache(4096)
+def _domain(text: str) -> str:
+    name = text.strip().rstrip(".")
+    try:
+        name = name.lower() if name.isascii() else name.encode("idna").decode("ascii").lower()
+    except UnicodeError as error:
+        raise ValueError(f"'{text}' is not a domain name: {error}") from None
+    if not name or len(name) > _MAX_DOMAIN or not all(_LABEL.match(label) for label in name.split(".")):
+        raise ValueError(f"'{text}' is not a domain name, such as example.org")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One mailbox, `local@domain`. `local` is unquoted text; `domain` a Domain, or an address literal in brackets."""
+
+    local: str
+    domain: str
+    key: str = field(init=False, compare=False, repr=False)
+    """The address folded for look-ups: our mailboxes ignore case (RFC 5321 2.4 leaves that to the receiving host)."""
+
+    def __post_init__(self) -> None:
+        if not self.local or len(self.local.encode()) > _MAX_LOCAL:
+            raise ValueError("the part before @ has 1 to 64 octets")
+        if any(ord(char) < 32 or ord(char) == 127 for char in self.local):
+            raise ValueError("control characters are not allowed in an address")
+        if not self.domain.startswith("["):
+            object.__setattr__(self, "domain", Domain(self.domain))
+        object.__setattr__(self, "key", f"{self.local.casefold()}@{self.domain}")
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """`text` in SMTP form, quoted local part or not, without angle brackets; ValueError says what is wrong."""
+        return _parse(text)
+
+    def __str__(self) -> str:
+        """In SMTP form, quoted where it must be."""
+        if _DOT_STRING.match(self.local):
+            return f"{self.local}@{self.domain}"
+        escaped = self.local.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"@{self.domain}'
+
+    @property
+    def ascii(self) -> bool:
+        """Can be sent to a server without SMTPUTF8. RFC 6531"""
+        return self.local.isascii()
+
+
+@lru_cache(8192)
+def _parse(text: str) -> Address:
+    local, at, domain = text.rpartition("@")
+    if not at:
+        raise ValueError(f"'{text}' has no @")
+    if domain.startswith("["):
+        domain = _literal(domain)
+    if _QUOTED.match(local):
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])
+    elif not _DOT_STRING.match(local):
+        raise ValueError(f"'{local}' cannot stand before @ unquoted")
+    return Address(local, domain)
+
+
+def _literal(text: str) -> str:
+    """RFC 5321 4.1.3"""
+    if not text.endswith("]"):
+        raise ValueError("an address literal ends with ]")
+    inside = text[1:-1]
+    try:
+        if inside[:5].lower() == "ipv6:":
+            return f"[IPv6:{ipaddress.IPv6Address(inside[5:])}]"
+        return f"[{ipaddress.IPv4Address(inside)}]"
+    except ValueError:
+        raise ValueError(f"'{text}' is not an address literal") from None
+
+
+ReversePath = Address | None
+"""The envelope sender; None is the null reverse-path `<>` of reports. RFC 5321 4.5.5"""
+
+
+def path_text(path: ReversePath) -> str:
+    """`<a@b>` or `<>`, as in MAIL FROM and in logs."""
+    return f"<{path}>" if path else "<>"

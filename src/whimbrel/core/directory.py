@@ -1,0 +1,92 @@
+"""Who is here: domains, users, aliases, groups. Read-only for mail; `services/admin` changes it through ConfigStore."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from whimbrel.core.address import Address, Domain
+from whimbrel.core.mailbox import AccountId
+from whimbrel.core.values import Secret
+
+
+class Rights(Enum):
+    """What a user may do in the console and on the command line (mission S12)."""
+
+    NONE = "none"
+    DOMAIN = "domain"
+    SERVER_READ = "server-read"
+    SERVER_WRITE = "server-write"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user as mail services see one."""
+
+    id: AccountId
+    address: Address
+    full_name: str
+    enabled: bool
+    password: Secret
+    """Verifier, argon2id in PHC form."""
+    rights: Rights
+    quota_bytes: int
+    """0: no limit."""
+    quota_messages: int
+    max_message_size: int
+    """0: the server's."""
+    forward_to: tuple[Address, ...]
+    keep_copy: bool
+    """With `forward_to`: also deliver here."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDomain:
+    """A domain we are responsible for."""
+
+    name: Domain
+    primary: bool
+    aliases: tuple[Domain, ...] = ()
+    max_message_size: int = 0
+
+
+class TargetKind(Enum):
+    ACCOUNT = "account"
+    ALIAS = "alias"
+    GROUP = "group"
+    CATCH_ALL = "catch-all"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an address of ours stands for. `account` for ACCOUNT, `members` for the others (addresses, perhaps remote).
+    `name` is the entry that matched, for the trace."""
+
+    kind: TargetKind
+    name: str
+    account: Account | None = None
+    members: tuple[Address, ...] = ()
+
+
+class Directory(Protocol):
+    """A look-up is microseconds from the worker's memory, else about a tenth of a millisecond."""
+
+    async def domain(self, name: str) -> LocalDomain | None:
+        """The domain that `name` is, or is an alias of."""
+        ...
+
+    async def primary(self) -> LocalDomain:
+        """Exactly one (S35)."""
+        ...
+
+    async def resolve(self, address: Address) -> Target | None:
+        """Exact entries first (user, alias, group), then wildcard aliases, then the catch-all; None: unknown here.
+        A domain's alias is followed. Only ever one step: the routing rules go on from there."""
+        ...
+
+    async def account(self, account: AccountId) -> Account | None: ...
+
+    async def sign_in(self, name: str) -> Account | None:
+        """By `name@domain`, or by bare name for the primary domain only (S36). Disabled accounts are returned too."""
+        ...
+
+    async def domains(self) -> tuple[LocalDomain, ...]: ...

@@ -1,0 +1,68 @@
+"""The one door by which every message enters: SMTP, webmail, reports, forwards, fetched mail."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from whimbrel.core.address import ReversePath
+from whimbrel.core.commit import Spooled
+from whimbrel.core.directory import Account
+from whimbrel.core.net import TlsInfo
+from whimbrel.core.queue import Recipient
+
+
+class Origin(Enum):
+    """Where a transaction comes from."""
+
+    INBOUND = "inbound"
+    """From a stranger, by SMTP on port 25."""
+    SUBMISSION = "submission"
+    """From a signed-in user."""
+    LMTP = "lmtp"
+    """From a trusted program beside us."""
+    INTERNAL = "internal"
+    """Made by ourselves: reports, forwards, replies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The other end of a session."""
+
+    ip: str
+    port: int
+    local_ip: str
+    local_port: int
+    helo: str = ""
+    protocol: str = ""
+    """For Received, RFC 3848: SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA, LMTP ..."""
+    tls: TlsInfo | None = None
+    session_id: str = ""
+    service: str = ""
+    host: str = ""
+    """Name from reverse DNS, verified forward, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    sender: ReversePath
+    recipients: tuple[Recipient, ...]
+    envid: str = ""
+    ret_full: bool = False
+    utf8: bool = False
+    body_8bit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Internal:
+    """A message that we made: its envelope and content; `cause` is the queue id it came from, for the trace."""
+
+    envelope: Envelope
+    content: Spooled
+    cause: str = ""
+    account: Account | None = None
+
+
+class Intake(Protocol):
+    async def submit(self, message: Internal) -> str:
+        """Takes it through the one way and returns its queue id; MailError if it is refused as a whole."""
+        ...

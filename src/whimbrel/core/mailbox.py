@@ -1,0 +1,259 @@
+"""The mail store as the rest of the house sees it: folders, messages, deliveries, change notices.
+
+No path, inode, SQLite type or lock of a process appears here: a second backend keeps the same in a database and an
+object store. Every call is async and may raise MailboxError; ids are opaque. Content is read by range.
+
+Standards: RFC 9051 2.3 (message attributes), RFC 7162 (modseq), RFC 8474 (object ids), RFC 6154 (special use).
+"""
+
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Final, NewType, Protocol
+
+from whimbrel.core.uids import UidSet
+
+AccountId = NewType("AccountId", str)
+"""Names the account whose folders are meant: the lower-case address `user@domain` of its directory entry."""
+
+MailboxId = NewType("MailboxId", str)
+"""RFC 8474 MAILBOXID: stays through RENAME, never given twice."""
+
+SEEN: Final = 1
+ANSWERED: Final = 2
+FLAGGED: Final = 4
+DELETED: Final = 8
+DRAFT: Final = 16
+SYSTEM_FLAGS: Final = 31
+
+INBOX: Final = "INBOX"
+DELIMITER: Final = "/"
+MAX_KEYWORDS: Final = 256
+"""Different keywords in one folder; more are refused with LIMIT."""
+
+
+class SpecialUse(StrEnum):
+    """RFC 6154 2. The value is the attribute's name without its backslash."""
+
+    ARCHIVE = "Archive"
+    DRAFTS = "Drafts"
+    JUNK = "Junk"
+    SENT = "Sent"
+    TRASH = "Trash"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRef:
+    """One folder of one account."""
+
+    account: AccountId
+    mailbox: MailboxId
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder as LIST shows it. `name` is Unicode with `/` between levels; INBOX is spelled so."""
+
+    ref: FolderRef
+    name: str
+    special_use: SpecialUse | None = None
+    subscribed: bool = False
+    selectable: bool = True
+    """False for a level that only has folders below it. RFC 9051 7.3.1 \\Noselect"""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStatus:
+    """What STATUS and SELECT tell. `first_recent` is the first UID no session was told of as \\Recent (RFC 3501)."""
+
+    uid_validity: int
+    uid_next: int
+    highest_modseq: int
+    messages: int
+    unseen: int
+    deleted: int
+    size: int
+    """Bytes of all messages together."""
+    first_recent: int
+    resync_floor: int
+    """Modseqs below it cannot be trusted to tell all changes: answer such a request in full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A folder at one moment: what a session starts from."""
+
+    status: FolderStatus
+    uids: "array[int]"
+    """Ascending; the n-th has sequence number n (RFC 9051 2.3.1.2)."""
+    keywords: tuple[str, ...]
+    """In use in this folder."""
+    first_unseen: int
+    """UID, or 0."""
+
+
+FlagRow = tuple[int, int, str, int]
+"""uid, flags (bits above), keywords (sorted, one space between), modseq."""
+
+MetaRow = tuple[int, int, str, int, int, int, str, str, bytes, bytes]
+"""uid, flags, keywords, modseq, internal date (s), size, EMAILID, THREADID, ENVELOPE, BODYSTRUCTURE (wire form)."""
+
+SearchRow = tuple[int, int, str, int, int, int, int, str, str, str, str, str, str]
+"""uid, flags, keywords, modseq, internal date (s), size, Date: field (s, local time as if UTC; RFC 9051 6.4.4 SENTON
+disregards time and zone; 0 if there is none), From, To, Cc, Bcc, Subject (decoded, case-folded), Message-ID."""
+
+PartsRow = tuple[int, int, bytes]
+"""uid, size, part offsets (`mail/structure.py` reads them)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What changed in a folder after a modseq. New messages are among `rows`."""
+
+    highest_modseq: int
+    rows: list[FlagRow]
+    expunged: UidSet
+    complete: bool
+    """False: the modseq lies below `resync_floor`; `rows` has every message, `expunged` is not to be trusted."""
+
+
+class FlagOp(Enum):
+    ADD = "+"
+    REMOVE = "-"
+    REPLACE = "="
+
+
+@dataclass(frozen=True, slots=True)
+class FlagChange:
+    op: FlagOp
+    flags: int = 0
+    keywords: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class FlagsStored:
+    """`rows`: messages as they are now, of all that were asked for and not refused; `changed`: those that differ
+    from before; `modified`: refused because of `unchanged_since` (RFC 7162 3.1.3)."""
+
+    rows: list[FlagRow]
+    changed: UidSet
+    modified: UidSet
+    highest_modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expunged:
+    uids: UidSet
+    highest_modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """RFC 4315 COPYUID: `source[i]` became `target[i]`."""
+
+    uid_validity: int
+    source: tuple[int, ...]
+    target: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an account holds, without opening a folder."""
+
+    bytes: int
+    messages: int
+
+
+class Folders(Protocol):
+    """The folder tree of each account. Names are Unicode; the backend refuses those it cannot keep (CANNOT)."""
+
+    async def list(self, account: AccountId) -> Sequence[Folder]:
+        """All folders, INBOX first, then by name. An account that never had any gets INBOX."""
+        ...
+
+    async def find(self, account: AccountId, name: str) -> Folder | None:
+        """By name; INBOX in any case (RFC 9051 5.1)."""
+        ...
+
+    async def create(self, account: AccountId, name: str, special_use: SpecialUse | None = None) -> Folder:
+        """Makes missing levels above it too. ALREADYEXISTS, CANNOT, LIMIT (depth 32, 10,000 folders)."""
+        ...
+
+    async def delete(self, account: AccountId, name: str) -> None:
+        """Its messages go too. With folders below it, it becomes not selectable. NONEXISTENT, CANNOT (INBOX)."""
+        ...
+
+    async def rename(self, account: AccountId, old: str, new: str) -> None:
+        """With all below it. INBOX: its messages move to the new folder (RFC 9051 6.3.6)."""
+        ...
+
+    async def subscribe(self, account: AccountId, name: str, *, subscribed: bool) -> None:
+        """Subscribing keeps a name, whether the folder exists or not (RFC 9051 6.3.7)."""
+        ...
+
+    async def subscriptions(self, account: AccountId) -> Sequence[str]:
+        """Subscribed names, those of folders that are gone included."""
+        ...
+
+    async def status(self, ref: FolderRef) -> FolderStatus:
+        """Cheap: opens no folder where the account's counters are good."""
+        ...
+
+    async def usage(self, account: AccountId) -> Usage: ...
+
+    async def remove_account(self, account: AccountId) -> None:
+        """Takes an account's mail out of reach (kept on disk under a name that no account has)."""
+        ...
+
+
+class Messages(Protocol):
+    """Reading and changing the messages of a folder. UIDs that do not exist are passed over in silence."""
+
+    async def snapshot(self, ref: FolderRef, *, take_recent: bool = False) -> Snapshot:
+        """`take_recent`: messages so far are \\Recent for this session alone (SELECT, not EXAMINE). RFC 3501 2.3.2"""
+        ...
+
+    async def changes(self, ref: FolderRef, since: int) -> Delta:
+        """Everything with a modseq above `since`."""
+        ...
+
+    async def flags(self, ref: FolderRef, uids: UidSet) -> list[FlagRow]: ...
+
+    async def meta(self, ref: FolderRef, uids: UidSet) -> list[MetaRow]: ...
+
+    async def search_rows(self, ref: FolderRef, uids: UidSet) -> list[SearchRow]: ...
+
+    async def parts(self, ref: FolderRef, uids: UidSet) -> list[PartsRow]: ...
+
+    async def content(self, ref: FolderRef, uid: int, start: int = 0, length: int | None = None) -> bytes | None:
+        """Bytes of the message from `start`; None if it is gone. An expunged one is still read for a while."""
+        ...
+
+    async def contents(self, ref: FolderRef, uids: Sequence[int]) -> list[bytes | None]:
+        """Whole messages, one for each of `uids`, in one hop; the caller bounds their sizes."""
+        ...
+
+    async def set_flags(
+        self, ref: FolderRef, uids: UidSet, change: FlagChange, unchanged_since: int | None = None
+    ) -> FlagsStored: ...
+
+    async def expunge(self, ref: FolderRef, uids: UidSet) -> Expunged:
+        """Removes those of `uids` that carry \\Deleted."""
+        ...
+
+    async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
+        """All or none, with flags and internal date (RFC 9051 6.4.7)."""
+        ...
+
+    async def move(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
+        """Never lost, at worst twice after a crash (RFC 6851)."""
+        ...
+
+
+class Changes(Protocol):
+    """Hints that something changed, from this process and all others; the index is the truth."""
+
+    def watch(self, account: AccountId, wake: Callable[[MailboxId | None], None]) -> Callable[[], None]:
+        """Calls `wake` in the loop for each folder that may have changed (None: the folder list). Returns its end."""
+        ...

@@ -1,0 +1,144 @@
+"""What a section of the configuration and a setting are.
+
+One declaration serves the XML codec, validation, API schema, console form, command line, samples and documentation:
+
+    class SmtpSettings(Section, tag="smtp"):
+        \"\"\"Receiving and sending mail over SMTP.\"\"\"
+
+        max_message_size: Size = setting(Size("50M"), minimum=Size("1M"), help="Largest message accepted.")
+
+Sections are frozen; lists are tuples. In XML a field is the element named like it with hyphens; the `key` field of
+a section is its attribute; a tuple is its element repeated. Sections live beside the code that uses them;
+`app/settings.py` is the table of all.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+T = TypeVar("T")
+Applies = Literal["now", "service", "restart"]
+
+
+def setting(
+    default: T,
+    *,
+    help: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    pattern: str | None = None,
+    item: str = "",
+    applies: Applies = "now",
+    advanced: bool = False,
+    ref: str = "",
+    row: str = "",
+) -> T:
+    """A field of a Section: its default, bounds and help.
+
+    `item` is the XML element of one value of a tuple (the field's own name unless given); `applies` says when a
+    change takes effect; `ref` names the kind of record a value points to; `row` the mission's row it fulfils.
+    """
+    extra: dict[str, Any] = {"x-applies": applies}
+    extra |= {f"x-{name}": value for name, value in (("item", item), ("ref", ref), ("mission", row)) if value}
+    if advanced:
+        extra["x-advanced"] = True
+    if minimum is not None:
+        extra["minimum"] = minimum
+    if maximum is not None:
+        extra["maximum"] = maximum
+    field: Any = Field(default, description=help, pattern=pattern, json_schema_extra=extra)
+    if minimum is not None or maximum is not None:
+        field.metadata.append(AfterValidator(_bounds(minimum, maximum)))
+    return field  # type: ignore[no-any-return]  # pydantic's own trick: a FieldInfo stands where the value will be.
+
+
+def required(*, help: str, pattern: str | None = None, ref: str = "") -> Any:
+    """A field that must be given, such as a user's name."""
+    extra: dict[str, Any] = {"x-applies": "now"} | ({"x-ref": ref} if ref else {})
+    return Field(description=help, pattern=pattern, json_schema_extra=extra)
+
+
+class Section(BaseModel):
+    """A part of the configuration. Subclasses give `tag`, and `key` if the section stands in a list."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, arbitrary_types_allowed=False)
+
+    tag: ClassVar[str] = ""
+    key: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, tag: str = "", key: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.tag, cls.key = tag or cls.tag, key or cls.key
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Section's class arguments are ours, not pydantic's."""
+
+    @classmethod
+    def field_for(cls, xml_name: str) -> str | None:
+        """The field that the element `xml_name` sets, or None."""
+        return _elements(cls).get(xml_name)
+
+    @classmethod
+    def elements(cls) -> dict[str, str]:
+        """XML element name -> field name, in the order of declaration; without the key."""
+        return dict(_elements(cls))
+
+
+def _bounds(low: float | None, high: float | None) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if isinstance(value, int | float):
+            if low is not None and value < low:
+                raise ValueError(f"{value} is below the minimum of {type(value)(low)}")
+            if high is not None and value > high:
+                raise ValueError(f"{value} is above the maximum of {type(value)(high)}")
+        return value
+
+    return check
+
+
+_ELEMENTS: dict[type[Section], dict[str, str]] = {}
+
+
+def _elements(section: type[Section]) -> dict[str, str]:
+    found = _ELEMENTS.get(section)
+    if found is None:
+        found = _ELEMENTS[section] = {
+            element_name(section, name): name for name in section.model_fields if name != section.key
+        }
+    return found
+
+
+def xml_name(field: str) -> str:
+    """`max_message_size` -> `max-message-size`."""
+    return field.replace("_", "-")
+
+
+def element_name(section: type[Section], name: str) -> str:
+    """The XML element in which a field of `section` stands: a section's tag, a tuple's item, or the field's name."""
+    inner = list_of(section.model_fields[name])
+    if isinstance(inner, type) and issubclass(inner, Section):
+        return inner.tag
+    extra = section.model_fields[name].json_schema_extra
+    item = extra.get("x-item") if isinstance(extra, dict) else None
+    return str(item) if item else xml_name(name)
+
+
+def list_of(field: FieldInfo) -> Any:
+    """The type of the items of a tuple field, else None."""
+    kind: Any = field.annotation
+    return kind.__args__[0] if getattr(kind, "__origin__", None) is tuple else None
+
+
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """The Section a field holds directly, else None."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def default_of(field: FieldInfo) -> Any:
+    """The default, or None where a value is required."""
+    return None if field.default is PydanticUndefined else field.default

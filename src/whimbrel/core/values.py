@@ -1,0 +1,116 @@
+"""Value types that settings are made of, each with the form in which a person writes it."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+
+def text_schema(read: Callable[[Any], Any], form: str) -> CoreSchema:
+    """How pydantic reads a value with `read`, writes it as text, and describes it as `format: form`."""
+    return core_schema.no_info_plain_validator_function(
+        read,
+        serialization=core_schema.to_string_ser_schema(),
+        json_schema_input_schema=core_schema.str_schema(),
+        metadata={"pydantic_js_updates": {"type": "string", "format": form}},
+    )
+
+
+_UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_SIZE = re.compile(r"(\d{1,15})\s*([KMGT]?)(?:i?B)?\Z", re.IGNORECASE)
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]*)\Z")
+
+
+class Size(int):
+    """A number of bytes, written `50M` (K, M, G, T are powers of 1024)."""
+
+    def __new__(cls, value: int | str) -> "Size":
+        if isinstance(value, int) and not isinstance(value, bool):
+            return int.__new__(cls, value)
+        match = _SIZE.match(str(value).strip())
+        if not match:
+            raise ValueError(f"'{value}' is not a size, such as 50M")
+        return int.__new__(cls, int(match[1]) * _UNITS[match[2].upper()])
+
+    def __str__(self) -> str:
+        for unit in "TGMK":
+            if self and self % _UNITS[unit] == 0:
+                return f"{int(self) // _UNITS[unit]}{unit}"
+        return int.__repr__(self)
+
+    __repr__ = __str__
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return text_schema(cls, "size")
+
+
+class Duration(float):
+    """A span of time in seconds, written `90s`, `15m`, `4h`, `5d`, `2w`."""
+
+    def __new__(cls, value: float | str) -> "Duration":
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float.__new__(cls, value)
+        match = _DURATION.match(str(value).strip().lower())
+        if not match or match[2] not in _SECONDS:
+            raise ValueError(f"'{value}' is not a duration, such as 4h")
+        return float.__new__(cls, float(match[1]) * _SECONDS[match[2]])
+
+    def __str__(self) -> str:
+        if self and float(self).is_integer():
+            for unit in "wdhm":
+                if self % _SECONDS[unit] == 0:
+                    return f"{int(self // _SECONDS[unit])}{unit}"
+            return f"{int(self)}s"
+        return f"{float(self):g}s"
+
+    __repr__ = __str__
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return text_schema(cls, "duration")
+
+
+class Secret(str):
+    """Text that is never shown: its repr and its serialised form are `********`; `reveal()` gives it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('********')" if self else "Secret('')"
+
+    def __str__(self) -> str:
+        return "********" if str.__len__(self) else ""
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def reveal(self) -> str:
+        """The secret itself, as a plain str. Only where it is used or written to its file."""
+        return str.__str__(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return text_schema(lambda value: cls(value.reveal() if isinstance(value, Secret) else value), "password")
+
+
+class HostPort(str):
+    """`host:port`, `[v6]:port` or `*:port`; `host` and `port` are its parts."""
+
+    host: str
+    port: int
+
+    def __new__(cls, text: str) -> "HostPort":
+        host, colon, port = str(text).strip().rpartition(":")
+        if not colon or not host or not port.isdigit() or int(port) > 65535:
+            raise ValueError(f"'{text}' is not address:port, such as 127.0.0.1:25 or [::]:25")
+        self = str.__new__(cls, f"{host}:{int(port)}")
+        self.host, self.port = host.strip("[]"), int(port)
+        return self
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return text_schema(cls, "hostport")

@@ -1,0 +1,97 @@
+"""Settings of the network services: where each listens, with which TLS, within which limits."""
+
+from typing import Literal
+
+from whimbrel.core.settings import Section, setting
+from whimbrel.core.values import HostPort
+
+Tls = Literal["none", "starttls", "implicit"]
+
+
+class ServiceSettings(Section, tag="service"):
+    """One network service."""
+
+    enabled: bool = setting(True, help="Start this service with the server.", applies="service", row="S21")
+    listen: tuple[HostPort, ...] = setting(
+        (), help="Addresses and ports, such as 127.0.0.1:143, [::1]:143 or *:143.", applies="service", row="S21"
+    )
+    tls: Tls = setting("starttls", help="TLS: none, by STARTTLS, or implicit from the first byte.", applies="service")
+    max_connections: int = setting(
+        2000, minimum=1, maximum=100_000, help="Connections at once to one worker.", row="S59"
+    )
+    max_connections_per_host: int = setting(
+        200, minimum=1, maximum=100_000, help="Connections at once from one address to one worker.", row="S59"
+    )
+
+
+class SmtpService(ServiceSettings, tag="smtp"):
+    """Mail from other servers."""
+
+    listen: tuple[HostPort, ...] = setting((HostPort("*:25"),), help="Addresses and ports.", applies="service")
+
+
+class SubmissionService(ServiceSettings, tag="submission"):
+    """Mail from signed-in users, TLS by STARTTLS. RFC 6409"""
+
+    listen: tuple[HostPort, ...] = setting((HostPort("*:587"),), help="Addresses and ports.", applies="service")
+
+
+class SubmissionsService(ServiceSettings, tag="submissions"):
+    """Mail from signed-in users, implicit TLS. RFC 8314"""
+
+    listen: tuple[HostPort, ...] = setting((HostPort("*:465"),), help="Addresses and ports.", applies="service")
+    tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.", applies="service")
+
+
+class LmtpService(ServiceSettings, tag="lmtp"):
+    """Mail from trusted programs beside us. RFC 2033. Off unless switched on."""
+
+    enabled: bool = setting(False, help="Start this service with the server.", applies="service")
+    listen: tuple[HostPort, ...] = setting((HostPort("127.0.0.1:24"),), help="Addresses and ports.", applies="service")
+    tls: Tls = setting("none", help="TLS: none, by STARTTLS, or implicit.", applies="service")
+
+
+class ImapService(ServiceSettings, tag="imap"):
+    """IMAP, TLS by STARTTLS."""
+
+    listen: tuple[HostPort, ...] = setting((HostPort("*:143"),), help="Addresses and ports.", applies="service")
+
+
+class ImapsService(ServiceSettings, tag="imaps"):
+    """IMAP, implicit TLS."""
+
+    listen: tuple[HostPort, ...] = setting((HostPort("*:993"),), help="Addresses and ports.", applies="service")
+    tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.", applies="service")
+
+
+class Pop3Service(ServiceSettings, tag="pop3"):
+    """POP3, TLS by STLS."""
+
+    listen: tuple[HostPort, ...] = setting((HostPort("*:110"),), help="Addresses and ports.", applies="service")
+
+
+class Pop3sService(ServiceSettings, tag="pop3s"):
+    """POP3, implicit TLS."""
+
+    listen: tuple[HostPort, ...] = setting((HostPort("*:995"),), help="Addresses and ports.", applies="service")
+    tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.", applies="service")
+
+
+class ServicesSettings(Section, tag="services"):
+    """Network services: addresses, ports, TLS and limits of each."""
+
+    smtp: SmtpService = setting(SmtpService(), help="Mail from other servers.")
+    submission: SubmissionService = setting(SubmissionService(), help="Mail from signed-in users.")
+    submissions: SubmissionsService = setting(SubmissionsService(), help="Mail from signed-in users, implicit TLS.")
+    lmtp: LmtpService = setting(LmtpService(), help="Mail from trusted programs beside us.")
+    imap: ImapService = setting(ImapService(), help="IMAP.")
+    imaps: ImapsService = setting(ImapsService(), help="IMAP, implicit TLS.")
+    pop3: Pop3Service = setting(Pop3Service(), help="POP3.")
+    pop3s: Pop3sService = setting(Pop3sService(), help="POP3, implicit TLS.")
+
+    def named(self, name: str) -> ServiceSettings:
+        """The service called `name`, such as imaps. KeyError if there is none."""
+        if name not in type(self).model_fields:
+            raise KeyError(name)
+        service: ServiceSettings = getattr(self, name)
+        return service
