@@ -1,6 +1,6 @@
 """The port to the two configuration files; the configuration in use is an immutable snapshot."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -34,6 +34,10 @@ class ConfigError(Exception):
         self.faults = faults
 
 
+class UnknownName(ConfigError):
+    """What was named (a setting, a domain, a user) is not there."""
+
+
 class ConfigConflict(Exception):
     """The file on disk is not the one in use: `difference` is a unified diff from ours to the file's."""
 
@@ -56,4 +60,67 @@ class ConfigStore(Protocol):
     async def change(self, values: Mapping[str, object]) -> frozenset[str]:
         """Sets paths (`smtp/max-message-size`) to values as text, tuples of text, or None for the default; validates
         the whole, writes, syncs, renames, announces. ConfigError, ConfigConflict."""
+        ...
+
+
+Text = str | tuple[str, ...]
+"""A value as people write it; a list is a tuple."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as it is now, and all that its declaration says of it."""
+
+    path: str
+    """`smtp/max-message-size`; an entry of a list of sections is `routing/relay[example.org]/host`."""
+    help: str
+    kind: str
+    """yes-no, number, text, choice, list, or a form: size, duration, host, hostport, password, ..."""
+    value: Text
+    """A secret is told as `********`."""
+    default: Text
+    is_default: bool
+    choices: tuple[str, ...] = ()
+    minimum: str = ""
+    maximum: str = ""
+    applies: str = "now"
+    """When a change takes effect: now, service (restarted) or restart (of the server)."""
+    advanced: bool = False
+    ref: str = ""
+    row: str = ""
+
+
+class ConfigEditor(ConfigStore, Protocol):
+    """What `control`, and the command line with no server running, need beyond reading."""
+
+    def settings(self) -> Iterator[Setting]:
+        """All of them, in the order of the file."""
+        ...
+
+    def describe(self, path: str) -> Setting:
+        """UnknownName, with the nearest known path."""
+        ...
+
+    def get(self, path: str) -> Text:
+        """The value in use. UnknownName."""
+        ...
+
+    def search(self, words: str) -> list[Setting]:
+        """Those whose path or help has all the words."""
+        ...
+
+    def check(self, values: Mapping[str, object]) -> frozenset[str]:
+        """The paths that `change` would change; nothing is written. ConfigError."""
+        ...
+
+    def difference(self) -> str:
+        """A unified diff from the file in use to the file on disk; empty if they are the same."""
+        ...
+
+    async def reload(self) -> frozenset[str]:
+        """Takes the file on disk into use. ConfigError: it stays as it was."""
+        ...
+
+    async def keep(self) -> None:
+        """Writes the configuration in use over an edit made outside."""
         ...

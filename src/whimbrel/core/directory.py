@@ -1,7 +1,8 @@
-"""Who is here: domains, users, aliases, groups. Read-only for mail; `services/admin` changes it through ConfigStore."""
+"""Who is here: domains, users, aliases, groups. Read-only for mail; `services/admin` changes it by DirectoryEditor."""
 
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
 from typing import Protocol
 
 from whimbrel.core.address import Address, Domain
@@ -90,3 +91,73 @@ class Directory(Protocol):
         ...
 
     async def domains(self) -> tuple[LocalDomain, ...]: ...
+
+    async def administrators(self) -> tuple[Account, ...]:
+        """Enabled users with the right server-write: who gets mail for postmaster where nobody has that address."""
+        ...
+
+
+class Kind(StrEnum):
+    """What stands in the directory."""
+
+    DOMAIN = "domain"
+    USER = "user"
+    ALIAS = "alias"
+    GROUP = "group"
+
+
+class Op(Enum):
+    ADD = "add"
+    SET = "set"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryChange:
+    """One step. `values` by the names of the file (`full-name`): text, a tuple of text for a list, None for the
+    default. `name` is empty for a domain itself."""
+
+    op: Op
+    kind: Kind
+    domain: str
+    name: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record as it stands in the file: all its values as people write them. A secret is told as `********`."""
+
+    kind: Kind
+    domain: str
+    name: str
+    values: Mapping[str, str | tuple[str, ...]]
+
+
+class DirectoryEditor(Protocol):
+    """Writing, for `control` and for the command line with no server running."""
+
+    async def change(self, changes: Sequence[DirectoryChange]) -> None:
+        """All or none, in one write. ConfigError (UnknownName where nothing has the name), ConfigConflict."""
+        ...
+
+    async def entry(self, kind: Kind, domain: str, name: str = "") -> Entry | None: ...
+
+    async def entries(
+        self, kind: Kind, *, domain: str = "", search: str = "", after: str = "", limit: int = 100
+    ) -> list[Entry]:
+        """In the order of `name@domain`, beginning after the address (or domain) `after`; `search` is a part of name,
+        full name or description."""
+        ...
+
+    def difference(self) -> str:
+        """What an edit made outside changes in domains, users, aliases and groups; empty if there was none."""
+        ...
+
+    async def reload(self) -> bool:
+        """Takes the file on disk into use, if it was changed outside. ConfigError: the former state stays."""
+        ...
+
+    async def keep(self) -> None:
+        """Writes the directory in use over an edit made outside."""
+        ...

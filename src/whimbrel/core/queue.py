@@ -50,6 +50,8 @@ class QueueRecipient:
     reported_delay: bool = False
     local: bool = False
     """A mailbox here that could not take the message at once."""
+    account: str = ""
+    """With `local`: the AccountId of that mailbox; `recipient.address` stays what the envelope said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class QueueFilter:
     """Part of an address, without regard to case."""
     status: str = ""
     older_than: float | None = None
+    """Created before this time."""
     held: bool | None = None
 
 
@@ -110,8 +113,13 @@ class Queue(Protocol):
         """Entries due, earliest first; nobody else gets them for `seconds` (a killed worker loses nothing)."""
         ...
 
+    async def renew(self, ids: Sequence[str], until: float) -> None:
+        """Keeps leased entries until that time, for attempts that take long."""
+        ...
+
     async def update(self, item: QueueItem) -> None:
-        """Stores how an attempt went, durably, and ends the lease. An entry with nobody waiting is removed."""
+        """Stores how an attempt went, durably, and ends the lease. An entry with nobody waiting is removed. Whether it
+        is held is not touched, and what was deleted meanwhile does not come back."""
         ...
 
     async def next_due(self) -> float | None:
@@ -130,7 +138,9 @@ class Queue(Protocol):
 
     async def hold(self, which: QueueFilter, *, held: bool) -> int: ...
 
-    async def try_now(self, which: QueueFilter, now: float) -> int: ...
+    async def try_now(self, which: QueueFilter, now: float) -> int:
+        """Those that are held stay held and are not counted."""
+        ...
 
     async def delete(self, which: QueueFilter) -> int: ...
 

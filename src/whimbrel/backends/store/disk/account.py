@@ -1,0 +1,347 @@
+"""One account on disk: its lock and counters, its folder tree, its open indexes, and the jobs that change them.
+
+An `AccountShard` is what the committer locks and writes together. Readers come through `read` in pool threads; both
+heal what they find replaced, missing or damaged.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from whimbrel.backends.disk.barrier import Touched
+from whimbrel.backends.disk.committer import Job
+from whimbrel.backends.store.disk.database import DAMAGE, Damaged
+from whimbrel.backends.store.disk.index import FolderIndex
+from whimbrel.backends.store.disk.rebuild import Difference, Progress, Rebuilt, compare, rebuild, reconcile
+from whimbrel.backends.store.disk.sequence import Sequence as AccountSequence
+from whimbrel.backends.store.disk.shelf import Shelf
+from whimbrel.backends.store.disk.tree import Entry, Tree
+from whimbrel.backends.store.disk.write import Change
+from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.log import Log
+from whimbrel.core.mailbox import AccountId, FolderStatus, MailboxId
+
+T = TypeVar("T")
+_ATTEMPTS = 4
+SELF_CHECK = 60.0
+"""Seconds between two comparisons of a folder's files with its index at the earliest."""
+
+
+class AccountJob(Job):
+    """Work on one account. `run` returns the result; MailError befalls only this job and must leave nothing behind."""
+
+    def run(self, batch: "Batch") -> object:
+        raise NotImplementedError
+
+
+class Batch:
+    """The jobs of one account under one lock: neighbours on the same folder share one transaction."""
+
+    def __init__(self, account: "AccountShard", touched: Touched) -> None:
+        self.account, self.touched = account, touched
+        self.changed: set[MailboxId] = set()
+        self.folders_changed = False
+        self._open: tuple[Entry, Change, list[tuple[Job, object]]] | None = None
+
+    def modseq(self) -> int:
+        return self.account.sequence.allocate()
+
+    def change(self, mailbox: MailboxId) -> Change:
+        """The transaction on a folder; stays open for the next job."""
+        if self._open is not None and self._open[0].mailbox == mailbox:
+            return self._open[1]
+        self.settle()
+        entry, index = self.account.writable(mailbox)
+        change = Change(index, self.touched)
+        change.__enter__()
+        self._open = (entry, change, [])
+        return change
+
+    def done(self, job: Job, result: object) -> None:
+        """`result` stands once the transaction that is open has committed."""
+        if self._open is not None:
+            self._open[2].append((job, result))
+        else:
+            job.result = result
+
+    def settle(self) -> None:
+        """Commits what is open; its jobs get their results, or the error."""
+        if self._open is None:
+            return
+        entry, change, jobs = self._open
+        self._open = None
+        try:
+            change.__exit__(None, None, None)
+        except Exception as error:  # noqa: BLE001 - each job of this transaction gets it.
+            self._fail(entry, jobs, error)
+            return
+        for job, result in jobs:
+            job.result = result
+        self.account.sequence.store(entry.key, change.status)
+        self.changed.add(entry.mailbox)
+
+    def abandon(self, error: Exception) -> None:
+        """Rolls back what is open; all its jobs get `error`."""
+        if self._open is None:
+            return
+        entry, change, jobs = self._open
+        self._open = None
+        with contextlib.suppress(Exception):
+            change.__exit__(type(error), error, None)
+        self._fail(entry, jobs, error)
+
+    def _fail(self, entry: Entry, jobs: list[tuple[Job, object]], error: Exception) -> None:
+        told = self.account.translate(entry.mailbox, error)
+        for job, _ in jobs:
+            job.result = told
+
+
+class AccountShard:
+    """One for each account and process."""
+
+    def __init__(self, account: AccountId, root: Path, shelf: Shelf, generation: Callable[[], int], log: Log) -> None:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.account, self.root = account, root
+        self.key = "mail/" + account
+        self.sequence = AccountSequence(root / "account.seq")
+        self.tree = Tree(root)
+        self.log = log
+        self.published: Callable[[set[MailboxId], bool], None] = lambda changed, folders: None
+        self._shelf, self._generation = shelf, generation
+        self._ready = -1
+        self._lock = threading.RLock()
+        self._checked: dict[MailboxId, float] = {}
+
+    # The committer's side
+
+    def apply(self, jobs: Sequence[Job], touched: Touched) -> None:
+        with self.sequence.locked():
+            self._prepare()
+            batch = Batch(self, touched)
+            for job in jobs:
+                assert isinstance(job, AccountJob)
+                try:
+                    batch.done(job, job.run(batch))
+                except MailError as error:
+                    job.result = error
+                except Exception as error:  # noqa: BLE001 - told to the jobs it befell.
+                    batch.abandon(error)
+                    job.result = self.translate(None, error)
+            batch.settle()
+            self.sequence.settle()
+            if batch.folders_changed:
+                self.sequence.folders_changed()
+                touched.directories.add(str(self.root))
+                touched.databases.add(str(self.root / "account.fld"))
+            touched.files.add(str(self.root / "account.seq"))
+        if batch.changed or batch.folders_changed:
+            self.published(batch.changed, batch.folders_changed)
+
+    def restore(self) -> None:
+        """After a failed barrier: every index that may have been written is made anew from the files."""
+        with self.sequence.locked():
+            self._prepare()
+            for entry in self.tree.entries():
+                if (self.root / entry.path / "index.fld").exists():
+                    self._rebuild(entry)
+            self.sequence.settle()
+
+    def translate(self, mailbox: MailboxId | None, error: Exception) -> MailError:
+        """What the peer may hear; damage is healed at the next access."""
+        if isinstance(error, MailError):
+            return error
+        if isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno == 28):
+            return MailError(452, "4.3.1", "Insufficient system storage", detail=str(error))
+        if mailbox is not None:
+            self._shelf.drop(mailbox)
+        self.log.exception("store.failed", error, account=self.account)
+        return MailboxError(Condition.UNAVAILABLE, "Mailbox trouble, try again later", detail=repr(error))
+
+    # Getting hold of things
+
+    def prepare(self) -> None:
+        """For readers: the tree is loaded and the counters are of this generation."""
+        if self._ready != self._generation() or not self.tree.load(self.sequence.folders_version):
+            with self.sequence.locked():
+                self._prepare()
+
+    def _prepare(self) -> None:
+        generation = self._generation()
+        if not self.tree.load(self.sequence.folders_version):
+            known = (self.root / "account.fld").exists() or any(self.root.glob("*/#msgs"))
+            self.tree.rebuild()
+            self.sequence.folders_changed()
+            self.tree.load(self.sequence.folders_version)
+            if known:
+                self.log.warning("store.tree-rebuilt", account=self.account, folders=len(self.tree.entries()))
+        header = self.sequence.header()
+        if self.sequence.recreated or header.generation < generation or header.last != header.committed:
+            # The last: whoever held the lock before us died between a folder's commit and the counters.
+            self._recount(generation)
+        self._ready = generation
+
+    def _recount(self, generation: int) -> None:
+        """After an unclean stop, or when account.seq was lost: from the folders themselves."""
+        found: list[tuple[Entry, FolderStatus]] = []
+        for entry in self.tree.entries():
+            if entry.selectable:
+                index = self._open(entry)
+                with index.lock:
+                    found.append((entry, index.status()))
+        last = max([0, *(status.highest_modseq for _, status in found)])
+        self.sequence.restart(generation, max(last, self.sequence.header().last))
+        for entry, status in found:
+            self.sequence.store(entry.key, status)
+        self.sequence.recreated = False
+        self.tree.load(self.sequence.folders_version)
+
+    def forget(self, mailbox: MailboxId) -> None:
+        """Closes the folder's index here: its files are about to move."""
+        self._shelf.drop(mailbox)
+
+    def entry(self, mailbox: MailboxId) -> Entry:
+        """MailboxError NONEXISTENT for a folder that is gone or has no messages of its own."""
+        found = self.tree.identified(mailbox)
+        if found is None or not found.selectable:
+            raise MailboxError(Condition.NONEXISTENT, "No such folder")
+        return found
+
+    def writable(self, mailbox: MailboxId) -> tuple[Entry, FolderIndex]:
+        """Under the account's lock: an index that is healthy now."""
+        entry = self.entry(mailbox)
+        return entry, self._open(entry)
+
+    def _open(self, entry: Entry) -> FolderIndex:
+        """Under the account's lock: opened, replaced, rebuilt or reconciled as it needs."""
+        with self._lock:
+            folder = self.root / entry.path
+            index = self._shelf.get(entry.mailbox)
+            if index is not None and (index.folder != folder or not index.current):
+                self._shelf.drop(entry.mailbox)
+                index = None
+            generation = self._generation()
+            if index is None:
+                try:
+                    index = FolderIndex(folder)
+                    if index.generation() < 0:
+                        raise Damaged("no folder row")
+                except (Damaged, *DAMAGE):
+                    if index is not None:
+                        with contextlib.suppress(apsw.Error):
+                            index.close()
+                    self._rebuild(entry)
+                    index = FolderIndex(folder)
+                self._shelf.put(entry.mailbox, index)
+            if index.checked_generation != generation:
+                if index.generation() < generation:
+                    modseq = self.sequence.allocate()
+                    reconcile(index, generation, modseq, self.log, crashed=True)
+                    self.sequence.store(entry.key, index.status())
+                index.checked_generation = generation
+            return index
+
+    def _rebuild(self, entry: Entry, progress: Progress = lambda done, total: None) -> Rebuilt:
+        self._shelf.drop(entry.mailbox)
+        folder = self.root / entry.path
+        new = not (folder / "index.bad").exists() and not any((folder / "#msgs").glob("*.eml"))
+        start = time.monotonic()
+        modseq = self.sequence.allocate()
+        found = rebuild(folder, entry.mailbox, entry.uid_validity, self._generation(), modseq, self.log, progress)
+        if not new:
+            self.log.warning(
+                "store.rebuilt",
+                account=self.account,
+                folder=entry.name,
+                messages=found.messages,
+                added=found.added,
+                missing=found.missing,
+                seconds=round(time.monotonic() - start, 3),
+            )
+        index = FolderIndex(folder)
+        index.checked_generation = self._generation()
+        with index.lock:
+            self.sequence.store(entry.key, index.status())
+        self._shelf.put(entry.mailbox, index)
+        return found
+
+    # Readers
+
+    def read(self, mailbox: MailboxId, work: Callable[[FolderIndex], T]) -> T:
+        """`work` on a healthy index, under its lock. In a pool thread."""
+        trouble: Exception | None = None
+        for _ in range(_ATTEMPTS):
+            self.prepare()
+            entry = self.entry(mailbox)
+            index = self._shelf.get(mailbox)
+            if (
+                index is None
+                or index.folder != self.root / entry.path
+                or index.checked_generation != self._generation()
+                or not index.current
+            ):
+                with self.sequence.locked():
+                    self._prepare()
+                    index = self._open(self.entry(mailbox))
+                    self.sequence.settle()
+            try:
+                with index.lock:
+                    return work(index)
+            except DAMAGE as error:
+                trouble = error
+                self.heal(mailbox)
+            except apsw.ConnectionClosedError as error:
+                trouble = error  # The shelf closed it meanwhile.
+        raise MailboxError(Condition.INUSE, "The folder is being rebuilt, try again", detail=repr(trouble))
+
+    def heal(self, mailbox: MailboxId) -> None:
+        """A query failed: the index is damaged, unless another process has put it right already."""
+        with self.sequence.locked():
+            self._prepare()
+            entry = self.entry(mailbox)
+            self._shelf.drop(mailbox)
+            try:
+                index = self._open(entry)
+                with index.lock:
+                    for (verdict,) in index.connection.execute("PRAGMA quick_check(1)"):
+                        if verdict != "ok":
+                            raise Damaged(str(verdict))
+            except (Damaged, *DAMAGE):
+                self._rebuild(entry)
+            self.sequence.settle()
+        self.published({mailbox}, False)
+
+    def self_check(self, mailbox: MailboxId, *, now: bool = False) -> Difference | None:
+        """Compares files and index, and heals; at most once a minute unless `now`. In a pool thread."""
+        at = time.monotonic()
+        if not now and at - self._checked.get(mailbox, -SELF_CHECK) < SELF_CHECK:
+            return None
+        self._checked[mailbox] = at
+        if not self.read(mailbox, compare):
+            return None
+        with self.sequence.locked():
+            self._prepare()
+            entry, index = self.writable(mailbox)
+            found = reconcile(index, self._generation(), self.sequence.allocate(), self.log, crashed=False)
+            with index.lock:
+                self.sequence.store(entry.key, index.status())
+            self.sequence.settle()
+        if found:
+            self.published({mailbox}, False)
+        return found
+
+    def reindex(self, mailbox: MailboxId, progress: Progress) -> Rebuilt:
+        """By order: makes the index anew."""
+        with self.sequence.locked(60.0):
+            self._prepare()
+            found = self._rebuild(self.entry(mailbox), progress)
+            self.sequence.settle()
+        self.published({mailbox}, False)
+        return found
+
+    def close(self) -> None:
+        self.sequence.close()

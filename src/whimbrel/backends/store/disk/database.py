@@ -1,0 +1,112 @@
+"""SQLite as the store uses it: WAL, through apsw only, and an identity that notices when a file was replaced."""
+
+import contextlib
+import ctypes
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+MINIMUM = (3, 51, 3)
+"""Older ones can lose commits when a writer and a checkpointer of different connections race (3.7.0 to 3.51.2)."""
+
+Identity = tuple[tuple[int, int], ...]
+
+
+class Damaged(Exception):
+    """The database cannot be used: it is rebuilt from the files."""
+
+
+def check_version() -> None:
+    """Raises RuntimeError where the SQLite inside apsw is too old to be trusted."""
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if version < MINIMUM:
+        raise RuntimeError(
+            f"SQLite {apsw.sqlite_lib_version()} can lose commits; "
+            f"Whimbrel needs {'.'.join(map(str, MINIMUM))} or newer: reinstall the package apsw"
+        )
+
+
+def identity(path: Path) -> Identity:
+    """(device, inode) of the database, its -wal and -shm; (0, 0) for one that is missing."""
+    text = str(path)
+    return _identity(text, text + "-wal", text + "-shm")
+
+
+def _identity(*paths: str) -> Identity:
+    found = []
+    for path in paths:
+        try:
+            stat = os.stat(path)
+            found.append((stat.st_dev, stat.st_ino))
+        except FileNotFoundError:
+            found.append((0, 0))
+    return tuple(found)
+
+
+def open_database(path: Path, schema: str, version: int, *, create: bool) -> apsw.Connection:
+    """Opens or creates. Damaged if it is no database, is damaged, or has another major version than `version`."""
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    try:
+        connection = apsw.Connection(str(path), flags=flags, statementcachesize=32)
+    except apsw.Error as error:
+        raise Damaged(f"{path}: {error}") from None
+    try:
+        connection.set_busy_timeout(10_000)
+        _keep_wal(connection)
+        connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-200")
+        connection.execute("PRAGMA journal_size_limit=4194304; PRAGMA temp_store=MEMORY")
+        found = next(connection.execute("PRAGMA user_version"))[0]
+        if found == 0 and create:
+            with connection:
+                connection.execute(schema)
+                connection.execute(f"PRAGMA user_version={version}")
+        elif found // 1000 != version // 1000:
+            raise Damaged(f"{path}: format {found} is not {version}")
+    except apsw.Error as error:
+        connection.close()
+        raise Damaged(f"{path}: {error}") from None
+    except Damaged:
+        connection.close()
+        raise
+    return connection
+
+
+Row = Any
+"""As SQLite gives it; the aliases in core/mailbox.py name the columns of those that leave the store."""
+
+
+def rows(connection: apsw.Connection, query: str, values: Sequence[object] = ()) -> list[Row]:
+    """All rows of a query."""
+    return connection.execute(query, values).fetchall()
+
+
+def row(connection: apsw.Connection, query: str, values: Sequence[object] = ()) -> Row:
+    """The first row, or None."""
+    return connection.execute(query, values).fetchone()
+
+
+@contextlib.contextmanager
+def reading(connection: apsw.Connection) -> Iterator[None]:
+    """One read transaction: all queries inside see the same moment. Inside a transaction it adds nothing."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
+
+
+def _keep_wal(connection: apsw.Connection) -> None:
+    # Else the last connection to close deletes -wal and -shm by name: also those of a new database that meanwhile took
+    # the place of the renamed one it had open.
+    on = ctypes.c_int(1)
+    connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(on))
+
+
+DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.CantOpenError, apsw.SQLError)
+"""What SQLite raises when a file is damaged or was taken away."""

@@ -1,0 +1,305 @@
+"""The jobs on an account: append, flags, expunge, copy, and changes of the folder tree."""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from whimbrel.backends.disk.spool import UnnamedFile, content_bytes, materialise
+from whimbrel.backends.store.disk.account import AccountJob, AccountShard, Batch
+from whimbrel.backends.store.disk.database import rows as fetch
+from whimbrel.backends.store.disk.index import FolderIndex, where
+from whimbrel.backends.store.disk.names import canonical, parent
+from whimbrel.backends.store.disk.tree import Entry
+from whimbrel.backends.store.disk.write import Described
+from whimbrel.core.commit import Append, Appended, Rendition
+from whimbrel.core.errors import Condition, MailboxError
+from whimbrel.core.mailbox import (
+    INBOX,
+    Copied,
+    Expunged,
+    FlagChange,
+    FlagsStored,
+    MailboxId,
+    SpecialUse,
+)
+from whimbrel.core.uids import UidSet
+
+MAX_FOLDERS = 10_000
+_DELIVERED_KEPT = 14 * 86400
+_PURGE = 3600.0
+
+
+class Writing:
+    """A rendition that several jobs of one commit share: written and described once, in the committer's thread."""
+
+    __slots__ = ("_described", "_folder", "rendition")
+
+    def __init__(self, rendition: Rendition, folder: Path) -> None:
+        self.rendition, self._folder = rendition, folder
+        self._described: Described | None = None
+
+    def file(self, modified: int) -> UnnamedFile:
+        return materialise(self.rendition, self._folder, modified)
+
+    @property
+    def described(self) -> Described:
+        if self._described is None:
+            self._described = Described(content_bytes(self.rendition))
+        return self._described
+
+
+class AppendJob(AccountJob):
+    __slots__ = ("append", "writing")
+
+    def __init__(self, append: Append, writing: Writing) -> None:
+        super().__init__()
+        self.append, self.writing = append, writing
+
+    def run(self, batch: Batch) -> Appended:
+        append = self.append
+        change = batch.change(append.folder.mailbox)
+        if append.queue_id and change.was_delivered(append.queue_id, append.recipient):
+            return Appended(change.uid_validity, 0)
+        date = int(time.time()) if append.internal_date is None else append.internal_date
+        uid = change.add(
+            self.writing.file(date),
+            self.writing.described,
+            batch.modseq(),
+            flags=append.flags,
+            keywords=append.keywords,
+            internal_date=date,
+            recipient=append.recipient,
+        )
+        if append.queue_id:
+            change.mark_delivered(append.queue_id, append.recipient)
+        return Appended(change.uid_validity, uid)
+
+
+class FlagsJob(AccountJob):
+    __slots__ = ("change", "mailbox", "uids", "unchanged_since")
+
+    def __init__(self, mailbox: MailboxId, uids: UidSet, change: FlagChange, unchanged_since: int | None) -> None:
+        super().__init__()
+        self.mailbox, self.uids, self.change, self.unchanged_since = mailbox, uids, change, unchanged_since
+
+    def run(self, batch: Batch) -> FlagsStored:
+        change = batch.change(self.mailbox)
+        return change.set_flags(self.uids, self.change, self.unchanged_since, batch.modseq())
+
+
+class ExpungeJob(AccountJob):
+    __slots__ = ("keep", "mailbox", "marked_only", "uids")
+
+    def __init__(self, mailbox: MailboxId, uids: UidSet, keep: float, *, marked_only: bool = True) -> None:
+        """`keep`: seconds for which the files of expunged messages stay."""
+        super().__init__()
+        self.mailbox, self.uids, self.keep, self.marked_only = mailbox, uids, keep, marked_only
+
+    def run(self, batch: Batch) -> Expunged:
+        change = batch.change(self.mailbox)
+        uids = change.expunge(self.uids, batch.modseq(), marked_only=self.marked_only)
+        purge(change.index, self.keep)
+        return Expunged(uids, change.status.highest_modseq)
+
+
+class RecentJob(AccountJob):
+    __slots__ = ("mailbox",)
+
+    def __init__(self, mailbox: MailboxId) -> None:
+        super().__init__()
+        self.mailbox = mailbox
+
+    def run(self, batch: Batch) -> None:
+        batch.change(self.mailbox).take_recent()
+
+
+class CopyJob(AccountJob):
+    """All or none: whatever can fail is done before the first row is written, or rolls back the transaction."""
+
+    __slots__ = ("source", "target", "uids")
+
+    def __init__(self, source: tuple[AccountShard, MailboxId], uids: UidSet, target: MailboxId) -> None:
+        super().__init__()
+        self.source, self.uids, self.target = source, uids, target
+
+    def run(self, batch: Batch) -> Copied:
+        account, mailbox = self.source
+        if account is batch.account:
+            _, index = account.writable(mailbox)
+            rows = _copy_rows(index, self.uids)
+        else:
+            rows, index = account.read(mailbox, lambda found: (_copy_rows(found, self.uids), found))
+        batch.settle()  # A copy that fails in the middle rolls back alone.
+        change = batch.change(self.target)
+        if not rows:
+            return Copied(change.uid_validity, (), ())
+        change.check_keywords({word for row in rows for word in str(row[2]).split()})
+        for row in rows:
+            if not os.path.exists(index.file(row[0])):
+                raise MailboxError(Condition.NONEXISTENT, "One of the messages has gone")
+        target = []
+        for uid, flags, words, date, described in rows:
+            modseq = batch.modseq()
+            target.append(
+                change.add(
+                    index.file(uid),
+                    described,
+                    modseq,
+                    flags=flags,
+                    keywords=words.split(),
+                    internal_date=date,
+                )
+            )
+        return Copied(change.uid_validity, tuple(row[0] for row in rows), tuple(target))
+
+
+class _CopiedMeta(Described):
+    """What the source's index says already."""
+
+    __slots__ = ()
+
+    def __init__(self, size: int, email_id: str, thread_id: str, meta: tuple[object, ...]) -> None:
+        self.size, self.email_id, self.thread_id, self.meta = size, email_id, thread_id, meta
+
+
+def _copy_rows(index: FolderIndex, uids: UidSet) -> list[tuple[int, int, str, int, Described]]:
+    rows: list[tuple[int, int, str, int, Described]] = []
+    with index.lock:
+        for clause, values in where("msg.uid", uids):
+            query = (
+                "SELECT msg.uid, flags, keywords, internal_date, size, email_id, thread_id, envelope, bodystructure, "
+                "parts, preview, sent, sender, addressee, cc, bcc, subject, message_id, in_reply_to, refs "
+                f"FROM msg JOIN meta ON meta.uid = msg.uid WHERE {clause} ORDER BY msg.uid"
+            )
+            for uid, flags, words, date, size, email, thread, *meta in fetch(index.connection, query, values):
+                rows.append((uid, flags, words, date, _CopiedMeta(size, email, thread, tuple(meta))))
+    return rows
+
+
+def purge(index: FolderIndex, keep: float) -> None:
+    """Files kept for long enough go, at most once an hour a folder; so do old marks against double delivery."""
+    now = time.time()
+    if now - index.purged < _PURGE:
+        return
+    index.purged = now
+    index.connection.execute("DELETE FROM delivered WHERE at < ?", (int(now) - _DELIVERED_KEPT,))
+    old = fetch(index.connection, "SELECT uid FROM expunged WHERE at < ?", (int(now - keep),))
+    for (uid,) in old:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(index.deleted_file(uid))
+
+
+# The folder tree
+
+
+class CreateJob(AccountJob):
+    __slots__ = ("name", "special_use")
+
+    def __init__(self, name: str, special_use: SpecialUse | None) -> None:
+        super().__init__()
+        self.name, self.special_use = canonical(name), special_use
+
+    def run(self, batch: Batch) -> Entry:
+        batch.settle()
+        tree = batch.account.tree
+        found = tree.named(self.name)
+        if found is not None and found.selectable:
+            raise MailboxError(Condition.ALREADYEXISTS, "A folder of this name exists")
+        if len(tree.entries()) >= MAX_FOLDERS:
+            raise MailboxError(Condition.LIMIT, f"An account has {MAX_FOLDERS} folders at most")
+        if self.special_use and any(entry.special_use is self.special_use for entry in tree.entries()):
+            raise MailboxError(Condition.ALREADYEXISTS, f"There is a folder for {self.special_use.value} already")
+        batch.folders_changed = True
+        if found is not None:
+            (batch.account.root / found.path / "#msgs").mkdir(mode=0o700, exist_ok=True)
+            return tree.change(found, selectable=True)
+        levels, name = self.name.split("/"), ""
+        for level in levels[:-1]:
+            name = f"{name}/{level}" if name else level
+            if tree.named(name) is None:
+                tree.add(name, None)
+        batch.touched.directories.add(str(batch.account.root))
+        return tree.add(self.name, self.special_use)
+
+
+class DeleteJob(AccountJob):
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = canonical(name)
+
+    def run(self, batch: Batch) -> Entry:
+        batch.settle()
+        account, tree = batch.account, batch.account.tree
+        entry = tree.named(self.name)
+        if self.name == INBOX:
+            raise MailboxError(Condition.CANNOT, "INBOX cannot be deleted")
+        if entry is None:
+            raise MailboxError(Condition.NONEXISTENT, "No such folder")
+        children = tree.below(self.name)
+        if not entry.selectable and children:
+            raise MailboxError(Condition.CANNOT, "There are folders below it")
+        batch.folders_changed = True
+        account.forget(entry.mailbox)
+        _bury(account.root, entry)
+        account.sequence.remove(entry.key)
+        if children:
+            tree.change(entry, selectable=False)
+        else:
+            with contextlib.suppress(OSError):
+                os.rmdir(account.root / entry.path)
+            tree.remove(entry)
+        return entry
+
+
+def _bury(root: Path, entry: Entry) -> None:
+    """What the folder holds moves to the account's #deleted, from where it can be restored; subfolders stay."""
+    folder, grave = root / entry.path, root / "#deleted" / f"{int(time.time())}-{entry.mailbox}"
+    grave.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for item in list(os.scandir(folder)):
+        if item.is_dir(follow_symlinks=False) and not item.name.startswith("#"):
+            continue
+        os.replace(item.path, grave / item.name)
+
+
+class RenameJob(AccountJob):
+    __slots__ = ("new", "old")
+
+    def __init__(self, old: str, new: str) -> None:
+        super().__init__()
+        self.old, self.new = canonical(old), canonical(new)
+
+    def run(self, batch: Batch) -> Entry:
+        batch.settle()
+        tree = batch.account.tree
+        entry = tree.named(self.old)
+        if entry is None:
+            raise MailboxError(Condition.NONEXISTENT, "No such folder")
+        if tree.named(self.new) is not None:
+            raise MailboxError(Condition.ALREADYEXISTS, "A folder of this name exists")
+        if self.new == INBOX or self.new.startswith(self.old + "/"):
+            raise MailboxError(Condition.CANNOT, "A folder cannot be moved there")
+        batch.folders_changed = True
+        name = ""
+        for level in parent(self.new).split("/") if parent(self.new) else ():
+            name = f"{name}/{level}" if name else level
+            if tree.named(name) is None:
+                tree.add(name, None)
+        for child in (entry, *tree.below(self.old)):
+            batch.account.forget(child.mailbox)
+        return tree.change(entry, name=self.new)
+
+
+class SubscribeJob(AccountJob):
+    __slots__ = ("name", "subscribed")
+
+    def __init__(self, name: str, *, subscribed: bool) -> None:
+        super().__init__()
+        self.name, self.subscribed = canonical(name), subscribed
+
+    def run(self, batch: Batch) -> None:
+        batch.settle()
+        if batch.account.tree.subscribe(self.name, subscribed=self.subscribed):
+            batch.folders_changed = True

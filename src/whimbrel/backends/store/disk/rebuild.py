@@ -1,0 +1,397 @@
+"""Makes a folder's index anew from its `.eml` files, and puts one right that a crash or a person left behind.
+
+Both run under the account's lock. What files cannot tell (flags, keywords, dates of arrival in this folder) is taken
+from whatever is left of the old index: `index.fld` or `index.bad` as far as it can be read, else `flags.bak`.
+"""
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apsw
+
+from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Row, open_database, reading, row, rows
+from whimbrel.backends.store.disk.index import SCHEMA, VERSION, FolderIndex, recount
+from whimbrel.backends.store.disk.write import Described
+from whimbrel.core.log import Log
+from whimbrel.core.mailbox import MailboxId
+from whimbrel.core.uids import MAX_UID
+
+_NAME = re.compile(r"([0-9a-f]{8})\.eml\Z")
+GAP = 1000
+"""How far `uid_next` jumps where the last given UIDs are not known for certain."""
+_MSG = "INSERT INTO msg VALUES(?,?,?,?,?,?,?,?,?,?)"
+_META = "INSERT INTO meta VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_PROGRESS = 500
+
+Progress = Callable[[int, int], None]
+"""Messages done, messages in all."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What an old index, or flags.bak, still tells."""
+
+    uid_validity: int = 0
+    uid_next: int = 1
+    highest_modseq: int = 0
+    first_recent: int = 1
+    messages: dict[int, tuple[int, str, int, int, str]] = field(default_factory=dict)
+    """uid -> flags, keywords, internal date, save date, recipient."""
+    expunged: list[Row] = field(default_factory=list)
+    delivered: list[Row] = field(default_factory=list)
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    messages: int
+    added: int
+    """Files of which the old index knew nothing."""
+    missing: int
+    """Messages of the old index whose file has gone."""
+    kept_validity: bool
+
+
+def rebuild(
+    folder: Path,
+    mailbox: MailboxId,
+    uid_validity: int,
+    generation: int,
+    modseq: int,
+    log: Log,
+    progress: Progress = lambda done, total: None,
+) -> Rebuilt:
+    """No connection of this process to the old index is open. Raises OSError, apsw.Error."""
+    path = folder / "index.fld"
+    _set_aside(path)
+    known = _read_old(folder / "index.bad")
+    if not known.whole:
+        _merge_backup(folder / "flags.bak", known)
+    kept = known.uid_validity in (0, uid_validity) or not known.messages
+    new = folder / "index.new"
+    for leftover in (new, Path(f"{new}-journal"), Path(f"{new}-wal"), Path(f"{new}-shm")):
+        leftover.unlink(missing_ok=True)
+    messages = folder / "#msgs"
+    messages.mkdir(mode=0o700, parents=True, exist_ok=True)
+    numbered, foreign = list_messages(messages, locked=True)
+    gone = {int(row[0]) for row in known.expunged}
+    uid_next = max([known.uid_next, *(uid + 1 for uid in numbered), *(uid + 1 for uid in gone)])
+    if not known.whole and (numbered or known.messages):
+        uid_next += GAP
+    for name in foreign:
+        # Put in by hand: takes the next UID. Its own name is not kept, its bytes and time are.
+        target = messages / f"{uid_next:08x}.eml"
+        os.rename(messages / name, target)
+        numbered[uid_next] = os.stat(target).st_size
+        uid_next += 1
+    added = 0
+    connection = apsw.Connection(str(new))
+    try:
+        connection.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
+        connection.execute(f"{SCHEMA} PRAGMA user_version={VERSION}; BEGIN")
+        done = 0
+        for uid in sorted(numbered):
+            if uid in gone and uid not in known.messages:
+                _finish_expunge(folder, uid)
+                continue
+            file = messages / f"{uid:08x}.eml"
+            old = known.messages.get(uid)
+            if not _insert(connection, file, uid, old, modseq, log):
+                continue
+            added += old is None
+            done += 1
+            if done % _PROGRESS == 0:
+                progress(done, len(numbered))
+        connection.executemany("INSERT OR REPLACE INTO expunged VALUES(?,?,?,?,?,?,?,?)", known.expunged)
+        connection.executemany("INSERT OR REPLACE INTO delivered VALUES(?,?,?)", known.delivered)
+        count, unseen, deleted, size = recount(connection)
+        connection.execute(
+            "INSERT INTO folder VALUES(1,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                mailbox,
+                uid_validity,
+                min(uid_next, MAX_UID),
+                min(known.first_recent, uid_next),
+                modseq,
+                modseq,
+                count,
+                unseen,
+                deleted,
+                size,
+                generation,
+            ),
+        )
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    _sync(new)
+    _set_aside(path, again=True)
+    os.rename(new, path)
+    missing = len(set(known.messages) - set(numbered))
+    progress(len(numbered), len(numbered))
+    return Rebuilt(count, added, missing, kept)
+
+
+def _set_aside(path: Path, *, again: bool = False) -> None:
+    """index.fld and its -wal become index.bad and index.bad-wal; -shm goes, since SQLite would trust a stale one."""
+    bad = path.with_name("index.bad")
+    wal, bad_wal = Path(f"{path}-wal"), Path(f"{bad}-wal")
+    if path.exists() and not again:
+        Path(f"{bad}-shm").unlink(missing_ok=True)
+        bad_wal.unlink(missing_ok=True)
+        os.replace(path, bad)
+    if wal.exists():
+        if bad.exists() and not bad_wal.exists() and not again:
+            os.replace(wal, bad_wal)  # Of the database that became index.bad, by us or by a person.
+        else:
+            wal.unlink()
+    for shm in (Path(f"{path}-shm"), Path(f"{bad}-shm")):
+        shm.unlink(missing_ok=True)
+
+
+def list_messages(messages: Path, *, locked: bool) -> tuple[dict[int, int], list[str]]:
+    """uid -> size of each message file, and the names of foreign files. Empty files are no messages (a power cut
+    leaves unacknowledged links with 0 bytes): under the account's lock they are removed."""
+    numbered: dict[int, int] = {}
+    foreign: list[str] = []
+    with os.scandir(messages) as items:
+        for item in items:
+            if not item.is_file(follow_symlinks=False):
+                continue
+            size = item.stat(follow_symlinks=False).st_size
+            match = _NAME.match(item.name)
+            if match and 0 < int(match[1], 16) < MAX_UID:
+                if size:
+                    numbered[int(match[1], 16)] = size
+                elif locked:
+                    os.unlink(item.path)
+            elif size and item.name.lower().endswith(".eml") and not item.name.startswith("."):
+                foreign.append(item.name)
+    return numbered, sorted(foreign)
+
+
+def _insert(
+    connection: apsw.Connection,
+    file: Path,
+    uid: int,
+    old: tuple[int, str, int, int, str] | None,
+    modseq: int,
+    log: Log,
+) -> bool:
+    """One bad file costs one message and one warning."""
+    try:
+        content = file.read_bytes()
+        modified = int(file.stat().st_mtime)
+    except OSError as error:
+        log.warning("store.unreadable", file=str(file), error=error.strerror or str(error))
+        return False
+    described = Described(content)
+    flags, keywords, date, saved, recipient = old or (0, "", modified, modified, "")
+    connection.execute(
+        _MSG,
+        (
+            uid,
+            modseq,
+            flags,
+            keywords,
+            date,
+            saved,
+            described.size,
+            described.email_id,
+            described.thread_id,
+            recipient,
+        ),
+    )
+    connection.execute(_META, (uid, *described.meta))
+    return True
+
+
+def _read_old(path: Path) -> Known:
+    """As far as it can be read; a damaged table ends where the damage begins."""
+    known = Known()
+    if not path.exists():
+        return known
+    try:
+        connection = open_database(path, SCHEMA, VERSION, create=False)
+    except Damaged:
+        return known
+    try:
+        found = row(connection, "SELECT uid_validity, uid_next, highest_modseq, first_recent FROM folder")
+        if found:
+            known.uid_validity, known.uid_next, known.highest_modseq, known.first_recent = found
+        for uid, *values in connection.execute(
+            "SELECT uid, flags, keywords, internal_date, save_date, recipient FROM msg ORDER BY uid"
+        ):
+            known.messages[uid] = tuple(values)
+        known.expunged = rows(connection, "SELECT * FROM expunged")
+        known.delivered = rows(connection, "SELECT * FROM delivered")
+        known.whole = bool(found)
+    except DAMAGE:
+        pass
+    finally:
+        with contextlib.suppress(apsw.Error):
+            connection.close()
+    return known
+
+
+# flags.bak: a line with uidvalidity, uidnext, modseq; then `uid flags internal-date keywords...` for each message.
+
+
+def write_backup(index: FolderIndex) -> None:
+    """The compact copy used when index.fld is gone. Atomic; losing the newest one is no harm."""
+    with index.lock, reading(index.connection):
+        status = index.status()
+        messages = rows(index.connection, "SELECT uid, flags, internal_date, keywords FROM msg ORDER BY uid")
+    lines = [f"WFLAGS 1 {status.uid_validity} {status.uid_next} {status.highest_modseq}"]
+    lines += [f"{uid} {flags} {date} {words}".rstrip() for uid, flags, date, words in messages]
+    temporary = index.folder / "flags.bak.new"
+    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.chmod(temporary, 0o600)
+    os.replace(temporary, index.folder / "flags.bak")
+
+
+def _merge_backup(path: Path, known: Known) -> None:
+    for validity, uid_next, modseq, messages in _read_backup(path):
+        if known.uid_validity not in (0, validity):
+            return
+        known.uid_next = max(known.uid_next, uid_next)
+        known.highest_modseq = max(known.highest_modseq, modseq)
+        for uid, flags, date, words in messages:
+            known.messages.setdefault(uid, (flags, words, date, date, ""))
+
+
+def _read_backup(path: Path) -> Iterator[tuple[int, int, int, list[tuple[int, int, int, str]]]]:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        magic, version, validity, uid_next, modseq = lines[0].split(" ")
+        if (magic, version) != ("WFLAGS", "1"):
+            return
+        messages = []
+        for line in lines[1:]:
+            uid, flags, date, *words = line.split(" ", 3)
+            messages.append((int(uid), int(flags), int(date), words[0] if words else ""))
+        yield int(validity), int(uid_next), int(modseq), messages
+    except (OSError, ValueError, IndexError):
+        return
+
+
+def _finish_expunge(folder: Path, uid: int) -> None:
+    deleted = folder / "#deleted"
+    deleted.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(folder / "#msgs" / f"{uid:08x}.eml", deleted / f"{uid:08x}.eml")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What stands in the folder and not in its index, and the other way round."""
+
+    missing: tuple[int, ...]
+    """Rows without a complete file."""
+    unknown: tuple[int, ...]
+    """Numbered files without a row."""
+    foreign: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.unknown or self.foreign)
+
+
+def compare(index: FolderIndex, *, locked: bool = False) -> Difference:
+    """Without the account's lock only an indication: a writer may be at work."""
+    with index.lock:
+        known: dict[int, int] = dict(rows(index.connection, "SELECT uid, size FROM msg"))
+    numbered, foreign = list_messages(Path(index.messages), locked=locked)
+    return Difference(
+        tuple(sorted(uid for uid, size in known.items() if numbered.get(uid, -1) < size)),
+        tuple(sorted(uid for uid in numbered if uid not in known)),
+        tuple(foreign),
+    )
+
+
+def reconcile(index: FolderIndex, generation: int, modseq: int, log: Log, *, crashed: bool) -> Difference:
+    """Section 3 of the store's design, under the account's lock: `crashed` after an unclean stop of the server.
+
+    A row without a complete file is removed; an expunge is finished; a file at or above the durable `uid_next` goes to
+    #lost, since its story is unclear; any other file is a message. Nothing that was given is given again.
+    """
+    found = compare(index, locked=True)
+    connection, folder = index.connection, index.folder
+    with index.lock:
+        status = index.status()
+        if not found and not crashed:
+            return found
+        expunged = {row[0] for row in connection.execute("SELECT uid FROM expunged")}
+        uid_next = status.uid_next
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for uid in found.missing:
+                log.warning("store.message-gone", folder=str(folder), uid=uid)
+                _forget(connection, index, uid, modseq)
+            for uid in found.unknown:
+                file = Path(index.file(uid))
+                if uid in expunged:
+                    _finish_expunge(folder, uid)
+                elif uid >= status.uid_next:
+                    (folder / "#lost").mkdir(mode=0o700, exist_ok=True)
+                    os.replace(file, folder / "#lost" / f"{uid:08x}-{time.time_ns():x}.eml")
+                    log.warning("store.file-lost", folder=str(folder), uid=uid)
+                    uid_next = max(uid_next, uid + 1)
+                elif _insert(connection, file, uid, None, modseq, log):
+                    log.warning("store.file-found", folder=str(folder), uid=uid)
+            for name in found.foreign:
+                target = Path(index.file(uid_next))
+                os.rename(Path(index.messages) / name, target)
+                if _insert(connection, target, uid_next, None, modseq, log):
+                    log.info("store.file-added", folder=str(folder), uid=uid_next)
+                uid_next += 1
+            if crashed:
+                uid_next += GAP
+            count, unseen, deleted, size = recount(connection)
+            connection.execute(
+                "UPDATE folder SET uid_next=?, highest_modseq=?, resync_floor=?, messages=?, unseen=?, deleted=?, "
+                "bytes=?, generation=?",
+                (
+                    min(uid_next, MAX_UID),
+                    modseq,
+                    modseq if crashed else status.resync_floor,
+                    count,
+                    unseen,
+                    deleted,
+                    size,
+                    generation,
+                ),
+            )
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    return found
+
+
+def _forget(connection: apsw.Connection, index: FolderIndex, uid: int, modseq: int) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO expunged SELECT uid, ?, ?, flags, keywords, internal_date, size, email_id FROM msg "
+        "WHERE uid = ?",
+        (modseq, int(time.time()), uid),
+    )
+    connection.execute("DELETE FROM msg WHERE uid = ?", (uid,))
+    connection.execute("DELETE FROM meta WHERE uid = ?", (uid,))
+    file = index.file(uid)
+    if os.path.exists(file):  # Cut short: kept, but no message.
+        lost = index.folder / "#lost"
+        lost.mkdir(mode=0o700, exist_ok=True)
+        os.replace(file, lost / f"{uid:08x}-{time.time_ns():x}.eml")

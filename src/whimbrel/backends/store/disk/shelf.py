@@ -1,0 +1,64 @@
+"""The open indexes of a process: the least recently used are closed."""
+
+import contextlib
+import threading
+from collections import OrderedDict
+
+import apsw
+
+from whimbrel.backends.store.disk.index import FolderIndex
+from whimbrel.backends.store.disk.rebuild import write_backup
+from whimbrel.core.mailbox import MailboxId
+
+SIZE = 128
+"""An open index costs about 146 KiB and 3 descriptors."""
+
+
+class Shelf:
+    """Thread-safe. An index taken from it may be closed under its reader, who then finds apsw.ConnectionClosedError
+    and takes it again."""
+
+    def __init__(self, size: int = SIZE) -> None:
+        self._size = size
+        self._open: OrderedDict[MailboxId, FolderIndex] = OrderedDict()
+        self._backed_up: dict[MailboxId, int] = {}
+        self._lock = threading.Lock()
+
+    def get(self, mailbox: MailboxId) -> FolderIndex | None:
+        with self._lock:
+            index = self._open.get(mailbox)
+            if index is not None:
+                self._open.move_to_end(mailbox)
+            return index
+
+    def put(self, mailbox: MailboxId, index: FolderIndex) -> None:
+        with self._lock:
+            self._open[mailbox] = index
+            evicted = [self._open.popitem(last=False) for _ in range(max(0, len(self._open) - self._size))]
+        for name, old in evicted:
+            self._retire(name, old)
+
+    def drop(self, mailbox: MailboxId) -> None:
+        """Closes without saving anything: the file was replaced or is damaged."""
+        with self._lock:
+            index = self._open.pop(mailbox, None)
+        if index is not None:
+            with contextlib.suppress(apsw.Error):
+                index.close()
+
+    def close(self) -> None:
+        with self._lock:
+            indexes = list(self._open.items())
+            self._open.clear()
+        for mailbox, index in indexes:
+            self._retire(mailbox, index)
+
+    def _retire(self, mailbox: MailboxId, index: FolderIndex) -> None:
+        with contextlib.suppress(apsw.Error, OSError), index.lock:
+            if index.current:
+                modseq = index.status().highest_modseq
+                if self._backed_up.get(mailbox) != modseq:
+                    write_backup(index)
+                    self._backed_up[mailbox] = modseq
+        with contextlib.suppress(apsw.Error):
+            index.close()

@@ -1,0 +1,392 @@
+"""The mail store on a disk: the ports Folders, Messages, Changes and Commit over accounts, committer and pool."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from whimbrel.backends.disk.committer import Committer, Job, Shard
+from whimbrel.backends.disk.spool import FileContent, HeldContent
+from whimbrel.backends.store.disk.account import AccountJob, AccountShard
+from whimbrel.backends.store.disk.database import check_version
+from whimbrel.backends.store.disk.index import FolderIndex
+from whimbrel.backends.store.disk.jobs import (
+    AppendJob,
+    CopyJob,
+    CreateJob,
+    DeleteJob,
+    ExpungeJob,
+    FlagsJob,
+    RecentJob,
+    RenameJob,
+    SubscribeJob,
+    Writing,
+)
+from whimbrel.backends.store.disk.names import account_path, canonical
+from whimbrel.backends.store.disk.shelf import Shelf
+from whimbrel.backends.store.disk.tree import Entry
+from whimbrel.core.commit import Append, Appended, Enqueue
+from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.log import Log
+from whimbrel.core.mailbox import (
+    INBOX,
+    AccountId,
+    Copied,
+    Delta,
+    Expunged,
+    FlagChange,
+    FlagRow,
+    FlagsStored,
+    Folder,
+    FolderRef,
+    FolderStatus,
+    MailboxId,
+    MetaRow,
+    PartsRow,
+    SearchRow,
+    Snapshot,
+    SpecialUse,
+    Usage,
+)
+from whimbrel.core.notices import FOLDER, Notices
+from whimbrel.core.pool import Pool
+from whimbrel.core.uids import UidSet
+
+T = TypeVar("T")
+FlagRows = list[FlagRow]
+MetaRows = list[MetaRow]
+SearchRows = list[SearchRow]
+PartsRows = list[PartsRow]
+Contents = list[bytes | None]
+MAX_ACCOUNTS = 4096
+"""Accounts a process keeps in hand; each costs a descriptor and about a kilobyte."""
+
+
+class QueueShard(Shard, Protocol):
+    """What a commit asks of the queue that shares its barrier."""
+
+    def job(self, entry: Enqueue) -> Job: ...
+
+
+class DiskStore:
+    """One for each process. `keep` gives the seconds for which expunged files stay."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        committer: Committer,
+        pool: Pool,
+        notices: Notices,
+        log: Log,
+        generation: int,
+        queue: QueueShard | None = None,
+        keep: Callable[[], float] = lambda: 14 * 86400.0,
+    ) -> None:
+        check_version()
+        self.mail = folder / "mail"
+        self.spool = folder / "spool"
+        for path in (self.mail, self.spool):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.generation = generation
+        self._committer, self._pool, self._notices, self._log = committer, pool, notices, log
+        self._queue, self._keep = queue, keep
+        self._shelf = Shelf()
+        self._accounts: dict[AccountId, AccountShard] = {}
+        self._changed: list[tuple[AccountId, set[MailboxId], bool]] = []
+        self._watchers: dict[AccountId, set[Callable[[MailboxId | None], None]]] = {}
+        self._unsubscribe = notices.subscribe(FOLDER, self._heard)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def close(self) -> None:
+        """After the committer was closed."""
+        self._unsubscribe()
+        self._shelf.close()
+        for account in self._accounts.values():
+            account.close()
+        self._accounts.clear()
+
+    def shard(self, account: AccountId) -> AccountShard:
+        """In the loop, or before it runs."""
+        found = self._accounts.get(account)
+        if found is None:
+            if len(self._accounts) >= MAX_ACCOUNTS:
+                self._accounts.pop(next(iter(self._accounts)))  # Its descriptors go with it, once nobody uses it.
+            found = AccountShard(
+                account, account_path(self.mail, account), self._shelf, lambda: self.generation, self._log
+            )
+            found.published = lambda changed, folders: self._published(account, changed, folders)
+            self._accounts[account] = found
+        return found
+
+    # Commit
+
+    async def commit(self, work: Sequence[Append | Enqueue]) -> Sequence[Appended | Exception | None]:
+        writings: dict[tuple[int, bytes], Writing] = {}
+        jobs: list[tuple[Shard, Job]] = []
+        for item in work:
+            if isinstance(item, Append):
+                key = (id(item.rendition.content), item.rendition.prefix)
+                writing = writings.get(key)
+                if writing is None:
+                    writing = writings[key] = Writing(item.rendition, self.spool)
+                jobs.append((self.shard(item.folder.account), AppendJob(item, writing)))
+            else:
+                if self._queue is None:
+                    raise RuntimeError("this store was made without a queue")
+                jobs.append((self._queue, self._queue.job(item)))
+        try:
+            await self._finish(jobs)
+        finally:
+            for item in work:
+                _release(item.rendition.content)
+        return [job.result if isinstance(job.result, Appended | Exception) else None for _, job in jobs]
+
+    async def _finish(self, jobs: Sequence[tuple[Shard, Job]]) -> None:
+        """Waits for the barrier even when cancelled: what was begun must not be told wrongly, nor freed too early."""
+        self._loop = asyncio.get_running_loop()
+        commit = self._loop.create_task(self._committer.commit(jobs))
+        try:
+            await asyncio.shield(commit)
+        except asyncio.CancelledError:
+            await asyncio.wait([commit])
+            raise
+        finally:
+            self._tell()
+
+    async def _run(self, account: AccountId, job: AccountJob) -> object:
+        shard = self.shard(account)
+        await self._finish([(shard, job)])
+        if isinstance(job.result, Exception):
+            raise job.result
+        return job.result
+
+    # Folders
+
+    async def list(self, account: AccountId) -> Sequence[Folder]:
+        shard = await self._ready(account)
+        subscribed = shard.tree.subscribed
+        return [_folder(account, entry, subscribed) for entry in shard.tree.entries()]
+
+    async def find(self, account: AccountId, name: str) -> Folder | None:
+        try:
+            wanted = canonical(name)
+        except MailboxError:
+            return None
+        shard = await self._ready(account)
+        entry = shard.tree.named(wanted)
+        return None if entry is None else _folder(account, entry, shard.tree.subscribed)
+
+    async def _ready(self, account: AccountId) -> AccountShard:
+        shard = self.shard(account)
+        await self._pool.run(shard.prepare)
+        return shard
+
+    async def create(self, account: AccountId, name: str, special_use: SpecialUse | None = None) -> Folder:
+        entry = await self._run(account, CreateJob(name, special_use))
+        assert isinstance(entry, Entry)
+        return _folder(account, entry, self.shard(account).tree.subscribed)
+
+    async def delete(self, account: AccountId, name: str) -> None:
+        await self._run(account, DeleteJob(name))
+
+    async def rename(self, account: AccountId, old: str, new: str) -> None:
+        if canonical(old) != INBOX:
+            await self._run(account, RenameJob(old, new))
+            return
+        # RFC 9051 6.3.6: INBOX stays, its messages move.
+        inbox = await self.find(account, INBOX)
+        assert inbox is not None
+        target = await self.create(account, new)
+        snapshot = await self.snapshot(inbox.ref)
+        await self.move(inbox.ref, UidSet.of(snapshot.uids), target.ref)
+
+    async def subscribe(self, account: AccountId, name: str, *, subscribed: bool) -> None:
+        await self._run(account, SubscribeJob(name, subscribed=subscribed))
+
+    async def subscriptions(self, account: AccountId) -> Sequence[str]:
+        return sorted((await self._ready(account)).tree.subscribed)
+
+    async def status(self, ref: FolderRef) -> FolderStatus:
+        shard = await self._ready(ref.account)
+        status = shard.sequence.status(shard.entry(ref.mailbox).key)
+        if status is not None:
+            return status
+        return await self._pool.run(shard.read, ref.mailbox, FolderIndex.status)
+
+    async def usage(self, account: AccountId) -> Usage:
+        header = (await self._ready(account)).sequence.header()
+        return Usage(header.bytes, header.messages)
+
+    async def remove_account(self, account: AccountId) -> None:
+        shard = self.shard(account)
+        await self._pool.run(shard.prepare)
+        for entry in shard.tree.entries():
+            shard.forget(entry.mailbox)
+        self._accounts.pop(account, None)
+        grave = shard.root.with_name(f"#removed-{time.time_ns():x}-{shard.root.name}")
+        with shard.sequence.locked():
+            os.rename(shard.root, grave)
+        shard.close()
+
+    # Messages
+
+    async def _read(self, ref: FolderRef, work: Callable[[FolderIndex], T]) -> T:
+        return await self._pool.run(self.shard(ref.account).read, ref.mailbox, work)
+
+    async def snapshot(self, ref: FolderRef, *, take_recent: bool = False) -> Snapshot:
+        shard = self.shard(ref.account)
+        await self._pool.run(shard.self_check, ref.mailbox)
+        found = await self._read(ref, FolderIndex.snapshot)
+        if take_recent and found.status.first_recent != found.status.uid_next:
+            await self._run(ref.account, RecentJob(ref.mailbox))
+        return found
+
+    async def changes(self, ref: FolderRef, since: int) -> Delta:
+        return await self._read(ref, lambda index: index.changes(since))
+
+    async def flags(self, ref: FolderRef, uids: UidSet) -> FlagRows:
+        return await self._read(ref, lambda index: index.flags(uids))
+
+    async def meta(self, ref: FolderRef, uids: UidSet) -> MetaRows:
+        return await self._read(ref, lambda index: index.meta(uids))
+
+    async def search_rows(self, ref: FolderRef, uids: UidSet) -> SearchRows:
+        return await self._read(ref, lambda index: index.search_rows(uids))
+
+    async def parts(self, ref: FolderRef, uids: UidSet) -> PartsRows:
+        return await self._read(ref, lambda index: index.parts(uids))
+
+    async def content(self, ref: FolderRef, uid: int, start: int = 0, length: int | None = None) -> bytes | None:
+        found = await self._read(ref, lambda index: _read_file(index, uid, start, length))
+        if found is None:
+            await self._missing(ref, [uid])
+        return found
+
+    async def contents(self, ref: FolderRef, uids: Sequence[int]) -> Contents:
+        found = await self._read(ref, lambda index: [_read_file(index, uid, 0, None) for uid in uids])
+        gone = [uid for uid, content in zip(uids, found, strict=True) if content is None]
+        if gone:
+            await self._missing(ref, gone)
+        return found
+
+    async def _missing(self, ref: FolderRef, uids: Sequence[int]) -> None:
+        """A file is not there: if its row is, a person or a virus scanner took it, and the folder heals itself."""
+        rows = await self._read(ref, lambda index: index.flags(UidSet.of(sorted(uids))))
+        if rows:
+            await self._pool.run(self.shard(ref.account).self_check, ref.mailbox, now=True)
+
+    async def set_flags(
+        self, ref: FolderRef, uids: UidSet, change: FlagChange, unchanged_since: int | None = None
+    ) -> FlagsStored:
+        found = await self._run(ref.account, FlagsJob(ref.mailbox, uids, change, unchanged_since))
+        assert isinstance(found, FlagsStored)
+        return found
+
+    async def expunge(self, ref: FolderRef, uids: UidSet) -> Expunged:
+        found = await self._run(ref.account, ExpungeJob(ref.mailbox, uids, self._keep()))
+        assert isinstance(found, Expunged)
+        return found
+
+    async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
+        job = CopyJob((self.shard(source.account), source.mailbox), uids, target.mailbox)
+        found = await self._run(target.account, job)
+        assert isinstance(found, Copied)
+        return found
+
+    async def move(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
+        copied = await self.copy(source, uids, target)
+        if copied.source:
+            # Only now that the copies are durable: never lost, at worst twice after a crash.
+            job = ExpungeJob(source.mailbox, UidSet.of(copied.source), self._keep(), marked_only=False)
+            await self._run(source.account, job)
+        return copied
+
+    # Changes
+
+    def watch(self, account: AccountId, wake: Callable[[MailboxId | None], None]) -> Callable[[], None]:
+        watchers = self._watchers.setdefault(account, set())
+        watchers.add(wake)
+
+        def end() -> None:
+            watchers.discard(wake)
+            if not watchers and self._watchers.get(account) is watchers:
+                del self._watchers[account]
+
+        return end
+
+    def _published(self, account: AccountId, changed: set[MailboxId], folders: bool) -> None:
+        # From the committer's thread or a pool thread: told once the barrier is through.
+        self._changed.append((account, changed, folders))
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._tell_healed)
+
+    def _tell_healed(self) -> None:
+        if self._loop is not None:
+            self._loop.call_later(0.05, self._tell)
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, []
+        for account, mailboxes, folders in changed:
+            for mailbox in mailboxes:
+                self._notices.publish(FOLDER, f"{account}\t{mailbox}")
+            if folders:
+                self._notices.publish(FOLDER, f"{account}\t")
+
+    def _heard(self, key: str) -> None:
+        account, _, mailbox = key.partition("\t")
+        for wake in tuple(self._watchers.get(AccountId(account), ())):
+            wake(MailboxId(mailbox) if mailbox else None)
+
+
+def _folder(account: AccountId, entry: Entry, subscribed: frozenset[str]) -> Folder:
+    ref = FolderRef(account, entry.mailbox)
+    return Folder(ref, entry.name, entry.special_use, entry.name in subscribed, entry.selectable)
+
+
+def _read_file(index: FolderIndex, uid: int, start: int, length: int | None) -> bytes | None:
+    for path in (index.file(uid), index.deleted_file(uid)):
+        try:
+            with open(path, "rb", buffering=0) as file:
+                if start:
+                    file.seek(start)
+                return file.read() if length is None else _read_exactly(file.fileno(), length)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise MailboxError(Condition.UNAVAILABLE, "The message cannot be read", detail=str(error)) from None
+    return None
+
+
+def _read_exactly(descriptor: int, length: int) -> bytes:
+    blocks = []
+    while length > 0 and (block := os.read(descriptor, length)):
+        blocks.append(block)
+        length -= len(block)
+    return b"".join(blocks)
+
+
+def _release(content: object) -> None:
+    """Closes written files: their names are durable, the descriptors have done their work."""
+    if isinstance(content, HeldContent | FileContent):
+        for file in content.materialised.values():
+            file.close()
+        content.materialised = {}
+
+
+if TYPE_CHECKING:
+    from whimbrel.core.commit import Commit
+    from whimbrel.core.mailbox import Changes, Folders, Messages
+
+    def _ports(store: DiskStore) -> None:
+        _1: Folders = store
+        _2: Messages = store
+        _3: Changes = store
+        _4: Commit = store
+
+
+__all__ = ["DiskStore", "MailError", "QueueShard"]

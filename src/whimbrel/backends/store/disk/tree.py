@@ -1,0 +1,312 @@
+"""The folder tree of an account: `account.fld` (a disposable database) over `#folder.xml` in each folder.
+
+Directories are the folders; the database makes listing and look-up fast and keeps subscriptions, which are also in
+`#account.xml`. All writes happen under the account's lock, in the committer's thread.
+"""
+
+import contextlib
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lxml import etree
+
+from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Identity, identity, open_database, row, rows
+from whimbrel.backends.store.disk.names import leaf, on_disk, parent
+from whimbrel.core.mailbox import DELIMITER, INBOX, MailboxId, SpecialUse
+
+_VERSION = 1000
+_SCHEMA = """
+CREATE TABLE folder(
+  mailbox_id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, path TEXT NOT NULL UNIQUE, special_use TEXT NOT NULL,
+  selectable INTEGER NOT NULL, uid_validity INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE subscription(name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE account(id INTEGER PRIMARY KEY CHECK(id = 1), last_validity INTEGER NOT NULL);
+"""
+_ESCAPED = re.compile(r"((?:%[0-9A-F]{2})+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One folder: its truth (`#folder.xml`) and its directory, relative to the account's."""
+
+    mailbox: MailboxId
+    name: str
+    path: str
+    special_use: SpecialUse | None
+    selectable: bool
+    uid_validity: int
+
+    @property
+    def key(self) -> bytes:
+        """Of its slot in account.seq."""
+        return bytes.fromhex(self.mailbox[1:])
+
+
+class Tree:
+    """One for each account and process."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._path = root / "account.fld"
+        self._lock = threading.RLock()
+        self._entries: dict[str, Entry] = {}
+        self._by_id: dict[MailboxId, Entry] = {}
+        self._subscribed: frozenset[str] = frozenset()
+        self._loaded: tuple[int, Identity] | None = None
+
+    # Reading
+
+    def load(self, version: int) -> bool:
+        """Reads the database if it is not at `version` yet (Sequence.folders_version). False: it must be rebuilt."""
+        with self._lock:
+            if self._loaded == (version, identity(self._path)):
+                return True
+            if not self._path.exists():
+                return False
+            try:
+                connection = open_database(self._path, _SCHEMA, _VERSION, create=False)
+                try:
+                    folders = rows(connection, "SELECT * FROM folder")
+                    names = rows(connection, "SELECT name FROM subscription")
+                    if row(connection, "SELECT count(*) FROM account")[0] != 1:
+                        return False
+                finally:
+                    connection.close()
+            except (*DAMAGE, Damaged):
+                return False
+            entries = [Entry(r[0], r[1], r[2], SpecialUse(r[3]) if r[3] else None, bool(r[4]), r[5]) for r in folders]
+            self._use(entries, frozenset(name for (name,) in names))
+            self._loaded = (version, identity(self._path))
+            return bool(entries)
+
+    def _use(self, entries: list[Entry], subscribed: frozenset[str]) -> None:
+        self._entries = {entry.name: entry for entry in entries}
+        self._by_id = {entry.mailbox: entry for entry in entries}
+        self._subscribed = subscribed
+
+    def forget(self) -> None:
+        self._loaded = None
+
+    def entries(self) -> list[Entry]:
+        return sorted(self._entries.values(), key=lambda entry: (entry.name != INBOX, entry.name.casefold()))
+
+    def named(self, name: str) -> Entry | None:
+        return self._entries.get(name)
+
+    def identified(self, mailbox: MailboxId) -> Entry | None:
+        return self._by_id.get(mailbox)
+
+    @property
+    def subscribed(self) -> frozenset[str]:
+        return self._subscribed
+
+    def below(self, name: str) -> list[Entry]:
+        """All folders under `name`, at any depth."""
+        prefix = name + DELIMITER
+        return [entry for entry in self.entries() if entry.name.startswith(prefix)]
+
+    # Writing, under the account's lock
+
+    def add(self, name: str, special_use: SpecialUse | None, *, selectable: bool = True) -> Entry:
+        """Makes the directory and its `#folder.xml`; the parent exists."""
+        above = self.named(parent(name))
+        base = above.path + "/" if above else ""
+        entry = Entry(new_mailbox_id(), name, self._free(base, leaf(name)), special_use, selectable, self._validity())
+        folder = self.root / entry.path
+        (folder / "#msgs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_folder_xml(folder, entry)
+        self._store([entry])
+        return entry
+
+    def _free(self, base: str, level: str) -> str:
+        """A directory that does not exist yet: on a case-insensitive file system `Foo` and `foo` must not meet."""
+        wanted = base + on_disk(level)
+        taken = {entry.path.casefold() for entry in self._entries.values()}
+        path, count = wanted, 1
+        while path.casefold() in taken or os.path.lexists(self.root / path):
+            count += 1
+            path = f"{wanted}%~{count}"
+        return path
+
+    def _validity(self) -> int:
+        with contextlib.closing(open_database(self._path, _SCHEMA, _VERSION, create=True)) as connection:
+            last = row(connection, "SELECT last_validity FROM account")
+            value = max(int(time.time()), (last[0] if last else 0) + 1)
+            connection.execute("INSERT OR REPLACE INTO account VALUES(1, ?)", (value,))
+            return value
+
+    def change(self, entry: Entry, *, name: str | None = None, selectable: bool | None = None) -> Entry:
+        """Renames (the directory moves) or marks as not selectable."""
+        changed = entry
+        if selectable is not None:
+            changed = replace(changed, selectable=selectable)
+        moved: list[Entry] = []
+        if name is not None and name != entry.name:
+            above = self.named(parent(name))
+            path = self._free(above.path + "/" if above else "", leaf(name))
+            os.rename(self.root / entry.path, self.root / path)
+            for child in self.below(entry.name):
+                moved.append(
+                    replace(child, name=name + child.name[len(entry.name) :], path=path + child.path[len(entry.path) :])
+                )
+            changed = replace(changed, name=name, path=path)
+        for each in (changed, *moved):
+            write_folder_xml(self.root / each.path, each)
+        self._store([changed, *moved])
+        return changed
+
+    def remove(self, entry: Entry) -> None:
+        """Forgets an entry; the caller has moved its directory away."""
+        with contextlib.closing(open_database(self._path, _SCHEMA, _VERSION, create=True)) as connection:
+            connection.execute("DELETE FROM folder WHERE mailbox_id = ?", (entry.mailbox,))
+        self._entries.pop(entry.name, None)
+        self._by_id.pop(entry.mailbox, None)
+
+    def subscribe(self, name: str, *, subscribed: bool) -> bool:
+        """True if that changed something."""
+        if (name in self._subscribed) == subscribed:
+            return False
+        names = self._subscribed | {name} if subscribed else self._subscribed - {name}
+        with contextlib.closing(open_database(self._path, _SCHEMA, _VERSION, create=True)) as connection, connection:
+            connection.execute("DELETE FROM subscription")
+            connection.executemany("INSERT INTO subscription VALUES(?)", [(each,) for each in names])
+        self._subscribed = names
+        self._write_account_xml()
+        return True
+
+    def _store(self, entries: list[Entry]) -> None:
+        with contextlib.closing(open_database(self._path, _SCHEMA, _VERSION, create=True)) as connection, connection:
+            for entry in entries:
+                connection.execute("DELETE FROM folder WHERE mailbox_id = ?", (entry.mailbox,))
+            for entry in entries:
+                use = entry.special_use.value if entry.special_use else ""
+                connection.execute(
+                    "INSERT INTO folder VALUES(?,?,?,?,?,?)",
+                    (entry.mailbox, entry.name, entry.path, use, int(entry.selectable), entry.uid_validity),
+                )
+                old = self._by_id.get(entry.mailbox)
+                if old is not None:
+                    self._entries.pop(old.name, None)
+        for entry in entries:
+            self._entries[entry.name] = entry
+            self._by_id[entry.mailbox] = entry
+
+    def _write_account_xml(self) -> None:
+        root = etree.Element("account", version="1.0")
+        for name in sorted(self._subscribed):
+            etree.SubElement(root, "subscription").text = name
+        _write_xml(self.root / "#account.xml", root)
+
+    def rebuild(self) -> None:
+        """Makes `account.fld` anew from the directories. Under the lock."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self._path}{suffix}")
+        self._use([], frozenset())
+        found: list[Entry] = []
+        names: set[str] = set()
+        identities: set[str] = set()
+        for path in _directories(self.root, ""):
+            entry = self._read(path, found)
+            if entry.mailbox in identities or not entry.mailbox:
+                entry = replace(entry, mailbox=new_mailbox_id())  # A directory copied by hand.
+            while entry.name in names:
+                entry = replace(entry, name=entry.name + " (2)")
+            names.add(entry.name)
+            identities.add(entry.mailbox)
+            found.append(entry)
+        last = max([int(time.time()) - 1, *(entry.uid_validity for entry in found)])
+        found = [
+            entry if entry.uid_validity else replace(entry, uid_validity=last + number)
+            for number, entry in enumerate(found, 1)
+        ]
+        with contextlib.closing(open_database(self._path, _SCHEMA, _VERSION, create=True)) as connection:
+            connection.execute("INSERT OR REPLACE INTO account VALUES(1, ?)", (last + len(found) + 1,))
+        for entry in found:
+            write_folder_xml(self.root / entry.path, entry)
+        self._store(found)
+        for name in self._read_subscriptions():
+            self.subscribe(name, subscribed=True)
+        if self.named(INBOX) is None:
+            self.add(INBOX, None)
+
+    def _read(self, path: str, found: list[Entry]) -> Entry:
+        base, _, level = path.rpartition("/")
+        above = next((entry.name + DELIMITER for entry in found if entry.path == base), "") if base else ""
+        own = _ESCAPED.sub(lambda match: _unescape(match[1]), level)
+        entry = Entry(MailboxId(""), above + own, path, None, True, 0)
+        try:
+            root = etree.parse(str(self.root / path / "#folder.xml"), _parser()).getroot()
+        except (OSError, etree.XMLSyntaxError):
+            return entry
+        name, mailbox = root.get("name") or own, root.get("mailbox-id") or ""
+        use, validity = root.get("special-use") or "", root.get("uid-validity") or ""
+        return Entry(
+            MailboxId(mailbox) if re.fullmatch(r"F[0-9a-f]{32}", mailbox) else MailboxId(""),
+            above + leaf(name),
+            path,
+            SpecialUse(use) if use in set(SpecialUse) else None,
+            root.get("selectable") != "no",
+            int(validity) if validity.isdigit() and 0 < int(validity) < 1 << 32 else 0,
+        )
+
+    def _read_subscriptions(self) -> list[str]:
+        try:
+            root = etree.parse(str(self.root / "#account.xml"), _parser()).getroot()
+        except (OSError, etree.XMLSyntaxError):
+            return []
+        return [element.text for element in root.iter("subscription") if element.text]
+
+
+def new_mailbox_id() -> MailboxId:
+    return MailboxId("F" + os.urandom(16).hex())
+
+
+def write_folder_xml(folder: Path, entry: Entry) -> None:
+    """What the files cannot tell. Atomic; made durable by the barrier of the batch."""
+    root = etree.Element(
+        "folder",
+        {
+            "version": "1.0",
+            "name": entry.name,
+            "mailbox-id": entry.mailbox,
+            "uid-validity": str(entry.uid_validity),
+            "special-use": entry.special_use.value if entry.special_use else "",
+            "selectable": "yes" if entry.selectable else "no",
+        },
+    )
+    _write_xml(folder / "#folder.xml", root)
+
+
+def _write_xml(path: Path, root: etree._Element) -> None:
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_bytes(etree.tostring(root, pretty_print=True, xml_declaration=True, encoding="utf-8"))
+    os.chmod(temporary, 0o600)
+    os.replace(temporary, path)
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(resolve_entities=False, no_network=True)
+
+
+def _directories(root: Path, base: str) -> Iterator[str]:
+    """Folder directories, parents first."""
+    try:
+        names = sorted(item.name for item in os.scandir(root / base) if item.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return
+    for name in names:
+        if not name.startswith("#"):
+            path = f"{base}/{name}" if base else name
+            yield path
+            yield from _directories(root, path)
+
+
+def _unescape(text: str) -> str:
+    return bytes.fromhex(text.replace("%", "")).decode("utf-8", "replace")

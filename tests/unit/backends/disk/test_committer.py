@@ -1,0 +1,164 @@
+"""Group commit: one barrier for all that waits, nothing acknowledged before it, nothing after it failed."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.fakes import MemoryLog
+from whimbrel.backends.disk import committer as committer_module
+from whimbrel.backends.disk.barrier import Barrier, BarrierError, Touched
+from whimbrel.backends.disk.committer import Committer, Job
+from whimbrel.core.errors import MailError
+
+
+class Recorder:
+    """A shard that notes its jobs."""
+
+    def __init__(self, key: str, events: list[str], failing: Exception | None = None) -> None:
+        self.key, self._events, self._failing = key, events, failing
+
+    def apply(self, jobs: Sequence[Job], touched: Touched) -> None:
+        self._events.append(f"apply {self.key} {len(jobs)}")
+        if self._failing is not None:
+            raise self._failing
+        for job in jobs:
+            job.result = self.key
+
+    def restore(self) -> None:
+        self._events.append(f"restore {self.key}")
+
+
+class FakeBarrier(Barrier):
+    def __init__(self, events: list[str]) -> None:
+        self._events = events
+        self.failing = 0
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def complete(self, touched: Touched) -> None:
+        self.gate.wait(5)
+        self._events.append("barrier")
+        if self.failing:
+            self.failing -= 1
+            raise BarrierError("EIO")
+
+
+def test_work_that_waits_together_shares_one_barrier_in_order_of_keys() -> None:
+    async def scenario() -> None:
+        events: list[str] = []
+        barrier = FakeBarrier(events)
+        barrier.gate.clear()
+        committer = Committer(barrier, MemoryLog())
+        first = asyncio.create_task(committer.commit([(Recorder("m", events), Job())]))
+        while not events:
+            await asyncio.sleep(0)
+        more = [asyncio.create_task(committer.commit([(Recorder(key, events), Job())])) for key in "zab"]
+        await asyncio.sleep(0)
+        barrier.gate.set()
+        await asyncio.gather(first, *more)
+        assert events == ["apply m 1", "barrier", "apply a 1", "apply b 1", "apply z 1", "barrier"]
+        committer.close()
+
+    asyncio.run(scenario())
+
+
+def test_nothing_is_resolved_before_the_barrier() -> None:
+    async def scenario() -> None:
+        events: list[str] = []
+        barrier = FakeBarrier(events)
+        barrier.gate.clear()
+        committer = Committer(barrier, MemoryLog())
+        task = asyncio.create_task(committer.commit([(Recorder("a", events), Job())]))
+        while not events:
+            await asyncio.sleep(0)
+        assert not task.done()
+        barrier.gate.set()
+        await task
+        committer.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_shard_that_fails_does_not_harm_the_others() -> None:
+    async def scenario() -> None:
+        events: list[str] = []
+        committer = Committer(FakeBarrier(events), MemoryLog())
+        good, bad = Job(), Job()
+        trouble = MailError(452, "4.3.1", "full")
+        await committer.commit([(Recorder("a", events, trouble), bad), (Recorder("b", events), good)])
+        assert (bad.result, good.result) == (trouble, "b")
+        committer.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_barrier_poisons_until_what_it_covered_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer_module, "_RECOVERY_PAUSE", 0.0)
+
+    async def scenario() -> None:
+        events: list[str] = []
+        barrier = FakeBarrier(events)
+        barrier.failing = 2
+        log = MemoryLog()
+        committer = Committer(barrier, log)
+        shard = Recorder("a", events)
+        with pytest.raises(MailError) as refused:
+            await committer.commit([(shard, Job())])
+        assert (refused.value.code, committer.poisoned) == (451, True)
+        with pytest.raises(MailError):
+            await committer.commit([(shard, Job())])  # Restored, but the barrier still fails: not acknowledged.
+        job = Job()
+        await committer.commit([(shard, job)])
+        assert (job.result, committer.poisoned) == ("a", False)
+        assert events == [
+            "apply a 1",
+            "barrier",
+            "restore a",
+            "barrier",
+            "restore a",
+            "barrier",
+            "apply a 1",
+            "barrier",
+        ]
+        assert log.named("store.restored")
+        committer.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("way", ["syncfs", "one by one"])
+def test_both_ways_of_the_barrier_sync_files_directories_and_wals(tmp_path: Path, way: str) -> None:
+    barrier = Barrier(tmp_path)
+    if way == "one by one":
+        barrier._syncfs = None
+    (tmp_path / "file").write_text("x")
+    touched = Touched()
+    touched.files.add(str(tmp_path / "file"))
+    touched.files.add(str(tmp_path / "gone meanwhile"))
+    touched.directories.add(str(tmp_path))
+    touched.databases.add(str(tmp_path / "no.db"))
+    barrier.complete(touched)
+    assert barrier.completed == 1
+    barrier.close()
+
+
+def test_a_slow_syncfs_is_left_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    barrier = Barrier(tmp_path)
+    calls = []
+    barrier._syncfs = lambda descriptor: calls.append(descriptor) or 0
+    monkeypatch.setattr("whimbrel.backends.disk.barrier.SLOW", -1.0)
+    barrier.complete(Touched())
+    barrier.complete(Touched())
+    assert len(calls) == 1
+    barrier.close()
+
+
+def test_an_error_of_syncfs_is_a_barrier_error(tmp_path: Path) -> None:
+    barrier = Barrier(tmp_path)
+    barrier._syncfs = lambda descriptor: 5
+    with pytest.raises(BarrierError):
+        barrier.complete(Touched())
+    barrier.close()
