@@ -21,6 +21,7 @@ from whimbrel.core.mailbox import (
     FlagChange,
     FlagsStored,
     MailboxId,
+    Snapshot,
     SpecialUse,
 )
 from whimbrel.core.uids import UidSet
@@ -104,14 +105,19 @@ class ExpungeJob(AccountJob):
 
 
 class RecentJob(AccountJob):
+    """A snapshot whose \\Recent messages are this session's alone. RFC 3501 2.3.2"""
+
     __slots__ = ("mailbox",)
 
     def __init__(self, mailbox: MailboxId) -> None:
         super().__init__()
         self.mailbox = mailbox
 
-    def run(self, batch: Batch) -> None:
-        batch.change(self.mailbox).take_recent()
+    def run(self, batch: Batch) -> Snapshot:
+        change = batch.change(self.mailbox)
+        found = change.snapshot()
+        change.take_recent()
+        return found
 
 
 class CopyJob(AccountJob):
@@ -210,6 +216,7 @@ class CreateJob(AccountJob):
             raise MailboxError(Condition.LIMIT, f"An account has {MAX_FOLDERS} folders at most")
         if self.special_use and any(entry.special_use is self.special_use for entry in tree.entries()):
             raise MailboxError(Condition.ALREADYEXISTS, f"There is a folder for {self.special_use.value} already")
+        tree.check_length(self.name)
         batch.folders_changed = True
         if found is not None:
             (batch.account.root / found.path / "#msgs").mkdir(mode=0o700, exist_ok=True)
@@ -245,12 +252,12 @@ class DeleteJob(AccountJob):
         account.forget(entry.mailbox)
         _bury(account.root, entry)
         account.sequence.remove(entry.key)
+        tree.remove(entry)
         if children:
-            tree.change(entry, selectable=False)
+            tree.keep_level(entry)
         else:
             with contextlib.suppress(OSError):
                 os.rmdir(account.root / entry.path)
-            tree.remove(entry)
         return entry
 
 
@@ -281,6 +288,8 @@ class RenameJob(AccountJob):
             raise MailboxError(Condition.ALREADYEXISTS, "A folder of this name exists")
         if self.new == INBOX or self.new.startswith(self.old + "/"):
             raise MailboxError(Condition.CANNOT, "A folder cannot be moved there")
+        for child in (entry, *tree.below(self.old)):
+            tree.check_length(canonical(self.new + child.name[len(self.old) :]))
         batch.folders_changed = True
         name = ""
         for level in parent(self.new).split("/") if parent(self.new) else ():

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from whimbrel.backends.disk.committer import Committer, Job, Shard
 from whimbrel.backends.disk.spool import FileContent, HeldContent
@@ -99,6 +100,7 @@ class DiskStore:
         self._changed: list[tuple[AccountId, set[MailboxId], bool]] = []
         self._watchers: dict[AccountId, set[Callable[[MailboxId | None], None]]] = {}
         self._unsubscribe = notices.subscribe(FOLDER, self._heard)
+        self._moving: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def close(self) -> None:
@@ -200,6 +202,8 @@ class DiskStore:
         # RFC 9051 6.3.6: INBOX stays, its messages move.
         inbox = await self.find(account, INBOX)
         assert inbox is not None
+        if await self.find(account, new) is not None:
+            raise MailboxError(Condition.ALREADYEXISTS, "A folder of this name exists")
         target = await self.create(account, new)
         snapshot = await self.snapshot(inbox.ref)
         await self.move(inbox.ref, UidSet.of(snapshot.uids), target.ref)
@@ -242,7 +246,9 @@ class DiskStore:
         await self._pool.run(shard.self_check, ref.mailbox)
         found = await self._read(ref, FolderIndex.snapshot)
         if take_recent and found.status.first_recent != found.status.uid_next:
-            await self._run(ref.account, RecentJob(ref.mailbox))
+            taken = await self._run(ref.account, RecentJob(ref.mailbox))
+            assert isinstance(taken, Snapshot)
+            return taken
         return found
 
     async def changes(self, ref: FolderRef, since: int) -> Delta:
@@ -298,12 +304,24 @@ class DiskStore:
         return found
 
     async def move(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
-        copied = await self.copy(source, uids, target)
-        if copied.source:
+        lock = self._moving.get(source.account)
+        if lock is None:
+            lock = self._moving[source.account] = asyncio.Lock()
+        async with lock:
+            copied = await self.copy(source, uids, target)
+            if not copied.source:
+                return copied
             # Only now that the copies are durable: never lost, at worst twice after a crash.
             job = ExpungeJob(source.mailbox, UidSet.of(copied.source), self._keep(), marked_only=False)
-            await self._run(source.account, job)
-        return copied
+            gone = await self._run(source.account, job)
+            assert isinstance(gone, Expunged)
+        kept = [(old, new) for old, new in zip(copied.source, copied.target, strict=True) if old in gone.uids]
+        if len(kept) < len(copied.source):
+            # Another process moved some of them at the same moment and was first: these copies are too many.
+            wanted = {new for _, new in kept}
+            surplus = UidSet.of(new for new in copied.target if new not in wanted)
+            await self._run(target.account, ExpungeJob(target.mailbox, surplus, self._keep(), marked_only=False))
+        return Copied(copied.uid_validity, tuple(old for old, _ in kept), tuple(new for _, new in kept))
 
     # Changes
 

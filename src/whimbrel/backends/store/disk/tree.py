@@ -17,6 +17,7 @@ from lxml import etree
 
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Identity, identity, open_database, row, rows
 from whimbrel.backends.store.disk.names import leaf, on_disk, parent
+from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import DELIMITER, INBOX, MailboxId, SpecialUse
 
 _VERSION = 1000
@@ -27,6 +28,8 @@ CREATE TABLE folder(
 CREATE TABLE subscription(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE account(id INTEGER PRIMARY KEY CHECK(id = 1), last_validity INTEGER NOT NULL);
 """
+_MAX_PATH = 4000
+"""Bytes; Linux takes 4,096."""
 _ESCAPED = re.compile(r"((?:%[0-9A-F]{2})+)")
 
 
@@ -159,6 +162,21 @@ class Tree:
             write_folder_xml(self.root / each.path, each)
         self._store([changed, *moved])
         return changed
+
+    def keep_level(self, entry: Entry) -> Entry:
+        """What is left of a deleted folder with others below: a level, another folder as far as clients can tell."""
+        level = replace(
+            entry, mailbox=new_mailbox_id(), selectable=False, special_use=None, uid_validity=self._validity()
+        )
+        write_folder_xml(self.root / level.path, level)
+        self._store([level])
+        return level
+
+    def check_length(self, name: str) -> None:
+        """MailboxError CANNOT where the directories of `name` would be longer than a path may be."""
+        path = self.root.joinpath(*(on_disk(level) for level in name.split(DELIMITER)))
+        if len(os.fsencode(path)) + 8 * name.count(DELIMITER) + 64 > _MAX_PATH:
+            raise MailboxError(Condition.CANNOT, "The folder's full name is too long")
 
     def remove(self, entry: Entry) -> None:
         """Forgets an entry; the caller has moved its directory away."""

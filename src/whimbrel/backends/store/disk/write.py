@@ -10,6 +10,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -29,6 +30,7 @@ from whimbrel.core.mailbox import (
     FlagRow,
     FlagsStored,
     FolderStatus,
+    Snapshot,
 )
 from whimbrel.core.uids import MAX_UID, UidSet
 from whimbrel.mail.scan import Scan, scan
@@ -312,8 +314,11 @@ class Change:
         self._dirty = True
         return UidSet.of(row[0] for row in gone)
 
+    def snapshot(self) -> Snapshot:
+        """The folder as this transaction sees it."""
+        return replace(self.index.snapshot(), status=self.status)
+
     def take_recent(self) -> None:
-        """All messages so far are \\Recent for one session only. RFC 3501 2.3.2"""
         if self._recent != self._uid_next:
             self._recent = self._uid_next
             self._dirty = True

@@ -1,0 +1,57 @@
+"""An installation: everything of one server lies below one directory.
+
+DIR/mailserver.cfg users.cfg    the whole configuration       DIR/history/   former versions
+DIR/lock                        held by the server, or by one offline command
+DIR/run/                        sockets and state of the running server
+DIR/tls/                        certificates and keys
+DIR/store/                      mail, queue, logs (setting store/directory may put it elsewhere)
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whimbrel.app.settings import MailServer
+from whimbrel.backends.config.store import FileConfig
+from whimbrel.backends.store.settings import StoreSettings
+
+if TYPE_CHECKING:
+    from whimbrel.core.log import Log
+    from whimbrel.core.pool import Pool
+
+
+class Installation:
+    """Paths, and the configuration as the files have it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.absolute()
+        self.config_file = self.directory / "mailserver.cfg"
+        self.users_file = self.directory / "users.cfg"
+        self.users_index = self.directory / "users.idx"
+        self.history = self.directory / "history"
+        self.run = self.directory / "run"
+        self.tls = self.directory / "tls"
+        self.admin_socket = self.run / "admin.sock"
+        self._store: Path | None = None
+
+    def load_config(self, *, pool: "Pool | None" = None, log: "Log | None" = None) -> FileConfig:
+        """Reads mailserver.cfg. ConfigError tells every fault with its line."""
+        config = FileConfig(self.config_file, MailServer, pool=pool, log=log, history=self.history)
+        config.load()
+        self._store = self.directory / config.section(StoreSettings).directory
+        return config
+
+    @property
+    def store(self) -> Path:
+        """The store directory; `load_config` comes first."""
+        if self._store is None:
+            self.load_config()
+        assert self._store is not None
+        return self._store
+
+    @property
+    def logs(self) -> Path:
+        return self.store / "logs"
+
+    @property
+    def queue(self) -> Path:
+        return self.store / "queue"

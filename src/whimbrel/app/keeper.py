@@ -1,0 +1,109 @@
+"""`store check` and `store reindex`: the admin port StoreKeeper over the disk store."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from whimbrel.backends.store.disk.account import AccountShard
+from whimbrel.backends.store.disk.index import FolderIndex, recount
+from whimbrel.backends.store.disk.names import account_path
+from whimbrel.backends.store.disk.rebuild import compare
+from whimbrel.backends.store.disk.store import DiskStore
+from whimbrel.backends.store.disk.tree import Entry
+from whimbrel.core.errors import Condition, MailboxError
+from whimbrel.core.mailbox import AccountId
+from whimbrel.core.pool import Pool
+from whimbrel.services.admin.ports import Checked
+
+_ESCAPED = re.compile(r"((?:%[0-9A-F]{2})+)")
+
+
+class DiskKeeper:
+    def __init__(self, store: DiskStore, pool: Pool) -> None:
+        self._store, self._pool = store, pool
+
+    async def accounts(self) -> Sequence[AccountId]:
+        return await self._pool.run(self._accounts)
+
+    def _accounts(self) -> list[AccountId]:
+        found = []
+        with contextlib.suppress(FileNotFoundError):
+            for domain in sorted(self._store.mail.iterdir()):
+                for user in sorted(domain.iterdir()) if domain.is_dir() else ():
+                    account = AccountId(f"{_name(user.name)}@{_name(domain.name)}")
+                    if (user / "account.seq").exists() and account_path(self._store.mail, account) == user:
+                        found.append(account)
+        return found
+
+    async def check(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
+        shard = await self._prepared(account)
+        for entry in self._chosen(shard, folder):
+            messages, problems = await self._pool.run(_examine, shard, entry)
+            yield Checked(account, entry.name, messages, problems)
+
+    async def reindex(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
+        shard = await self._prepared(account)
+        for entry in self._chosen(shard, folder):
+            found = await asyncio.shield(self._pool.run(shard.reindex, entry.mailbox, lambda done, total: None))
+            repaired = []
+            if found.added:
+                repaired.append(f"{found.added} messages were not in the index")
+            if found.missing:
+                repaired.append(f"{found.missing} messages had no file any more")
+            yield Checked(account, entry.name, found.messages, (), tuple(repaired))
+
+    async def _prepared(self, account: AccountId) -> AccountShard:
+        if not await self._pool.run((account_path(self._store.mail, account) / "account.seq").exists):
+            raise MailboxError(Condition.NONEXISTENT, f"{account} has no mail store yet")
+        shard = self._store.shard(account)
+        await self._pool.run(shard.prepare)
+        return shard
+
+    @staticmethod
+    def _chosen(shard: AccountShard, folder: str) -> list[Entry]:
+        entries = [entry for entry in shard.tree.entries() if entry.selectable and folder in ("", entry.name)]
+        if folder and not entries:
+            raise MailboxError(Condition.NONEXISTENT, f"{shard.account} has no folder {folder}")
+        return entries
+
+
+def _examine(shard: AccountShard, entry: Entry) -> tuple[int, tuple[str, ...]]:
+    """Compares the index with the files and with itself; changes nothing but what opening it heals."""
+
+    def look(index: FolderIndex) -> tuple[int, tuple[str, ...]]:
+        problems = []
+        for (verdict,) in index.connection.execute("PRAGMA integrity_check(5)").fetchall():
+            if verdict != "ok":
+                problems.append(f"index.fld is damaged: {verdict}")
+        status = index.status()
+        if recount(index.connection) != (status.messages, status.unseen, status.deleted, status.size):
+            problems.append("the counters of index.fld do not match its rows")
+        found = compare(index)
+        for uids, text in ((found.missing, "without a complete file"), (found.unknown, "unknown to the index")):
+            if uids:
+                shown = ", ".join(f"{uid:08x}" for uid in uids[:5])
+                problems.append(f"{len(uids)} messages {text}: {shown}{' ...' if len(uids) > 5 else ''}")
+        if found.foreign:
+            problems.append(f"{len(found.foreign)} files put in by hand, not taken in yet")
+        slot = shard.sequence.status(entry.key)
+        if slot is not None and (slot.messages, slot.size) != (status.messages, status.size):
+            problems.append("account.seq does not match index.fld")
+        return status.messages, tuple(problems)
+
+    return shard.read(entry.mailbox, look)
+
+
+def _name(text: str) -> str:
+    def plain(match: re.Match[str]) -> str:
+        return bytes.fromhex(match[1].replace("%", "")).decode("utf-8", "replace")
+
+    return _ESCAPED.sub(plain, text)
+
+
+if TYPE_CHECKING:
+    from whimbrel.services.admin.ports import StoreKeeper
+
+    def _port(keeper: DiskKeeper) -> None:
+        _1: StoreKeeper = keeper

@@ -1,0 +1,80 @@
+"""One worker process: its loop, its parts by role, its end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from whimbrel.app.wiring import start
+
+if TYPE_CHECKING:
+    from whimbrel.app.installation import Installation
+
+Sockets = Mapping[str, list[socket.socket]]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a worker does: mail, queue or control; `number` from 1."""
+
+    name: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.number}"
+
+    @property
+    def slot(self) -> int:
+        """Tells the processes of a server apart in ids."""
+        return {"mail": 0, "queue": 0x80, "control": 0xC0}[self.name] + self.number
+
+
+def run_worker(
+    installation: "Installation", role: Role, sockets: Sockets, generation: int, life: int, ready: int
+) -> int:
+    """In the forked child: serves until SIGTERM, or until the parent has gone. The exit status."""
+    _no_core_file()
+    runner = asyncio.Runner(loop_factory=_loop_factory())
+    with runner:
+        runner.run(_serve(installation, role, sockets, generation, life, ready))
+    return 0
+
+
+async def _serve(
+    installation: "Installation", role: Role, sockets: Sockets, generation: int, life: int, ready: int
+) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_reader(life, stop.set)
+    async with start(installation, role.name, role.slot, str(role), sockets, generation):
+        os.write(ready, b"1")
+        os.close(ready)
+        await stop.wait()
+        loop.remove_reader(life)
+
+
+def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
+    """uvloop where there is one: it takes less memory for a TLS connection and accepts faster."""
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        loop: type[asyncio.AbstractEventLoop] = uvloop.Loop
+        return loop
+    return None
+
+
+def _no_core_file() -> None:
+    """A core file would hold mail and secrets."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with contextlib.suppress(ValueError, OSError):
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65536)), hard))
