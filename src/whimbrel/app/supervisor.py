@@ -97,10 +97,10 @@ class Supervisor:
         stopped_at = 0.0
         with ours:
             while True:
-                ready, _, _ = select.select([ours, self._wake_read], [], [], 0.5)
+                ready, _, _ = select.select([ours.fileno(), self._wake_read], [], [], 0.5)
                 if self._wake_read in ready:
                     os.read(self._wake_read, 4096)
-                if ours in ready and not self._answer(ours):
+                if ours.fileno() in ready and not self._answer(ours):
                     break
                 if self._stopping and not stopped_at:
                     stopped_at = time.monotonic()
@@ -201,9 +201,9 @@ class Supervisor:
             folders[:] = [name for name in folders if folder != str(self._directory) or name not in ("store",)]
         store = self._directory / "store"
         if store.is_dir():
-            for path in (store, *store.iterdir()):
-                if path.lstat().st_uid == 0:
-                    os.lchown(path, user.pw_uid, user.pw_gid)
+            for item in (store, *store.iterdir()):
+                if item.lstat().st_uid == 0:
+                    os.lchown(item, user.pw_uid, user.pw_gid)
 
     def _lock(self) -> int:
         """One server, or one offline command, for an installation."""

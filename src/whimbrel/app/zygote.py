@@ -143,10 +143,10 @@ class Zygote:
         while self._children or not self._stopping:
             waiting = [child.ready for child in self._children.values() if not child.is_ready]
             timeout = 0.25 if self._stopping or self._due else 5.0
-            ready, _, _ = select.select([self._channel, self._wake_read, *waiting], [], [], timeout)
+            ready, _, _ = select.select([self._channel.fileno(), self._wake_read, *waiting], [], [], timeout)
             if self._wake_read in ready:
                 os.read(self._wake_read, 4096)
-            if self._channel in ready and not self._channel.recv(65536):
+            if self._channel.fileno() in ready and not self._channel.recv(65536):
                 self._stopping = True  # The supervisor has gone.
             self._note_ready(ready)
             clean &= self._reap()
@@ -167,7 +167,7 @@ class Zygote:
                     self._fork(role)
         return clean
 
-    def _note_ready(self, ready: list[object]) -> None:
+    def _note_ready(self, ready: list[int]) -> None:
         for child in self._children.values():
             if not child.is_ready and child.ready in ready and os.read(child.ready, 1):
                 os.close(child.ready)

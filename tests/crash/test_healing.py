@@ -1,0 +1,118 @@
+"""Index files that are deleted, renamed or cut short under load cost no acknowledged message, and no UID."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.crash.test_crash import ENV, ROOT
+from tests.crash.writer import ACCOUNTS, message, open_store
+from tests.support.fakes import MemoryLog
+from whimbrel.core.uids import ALL
+
+
+class Appender:
+    """One of two processes at work on the folder; started again when it dies, as the zygote does."""
+
+    def __init__(self, store: Path, name: str) -> None:
+        self._store, self._name, self._lives = store, name, 0
+        self.acknowledged: dict[str, int] = {}
+        self.trouble: list[str] = []
+        self.stopping = False
+        self.started = threading.Event()
+        self._process: subprocess.Popen[str] | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self.stopping:
+            self._lives += 1
+            command = [
+                sys.executable,
+                "-m",
+                "tests.crash.appender",
+                str(self._store),
+                f"{self._name}{self._lives}",
+                "1",
+            ]
+            self._process = subprocess.Popen(command, cwd=ROOT, env=ENV, stdout=subprocess.PIPE, text=True)
+            assert self._process.stdout is not None
+            for line in self._process.stdout:
+                words = line.rstrip("\n").split(" ")
+                self.started.set()
+                if words[0] == "done" and len(words) == 3 and line.endswith("\n"):
+                    self.acknowledged[words[1]] = int(words[2])
+                elif words[0] == "trouble":
+                    self.trouble.append(line)
+            self._process.wait()
+
+    def stop(self) -> None:
+        self.stopping = True
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._thread.join()
+
+
+def damage(path: Path, way: str) -> None:
+    try:
+        if way == "delete":
+            path.unlink()
+        elif way == "rename":
+            path.rename(path.with_name(path.name.replace("index.fld", "index.bad")))
+        else:
+            os.truncate(path, 0)
+    except FileNotFoundError:
+        pass
+
+
+@pytest.mark.parametrize("file", ["index.fld", "index.fld-wal", "index.fld-shm"])
+@pytest.mark.parametrize("way", ["delete", "rename", "truncate"])
+def test_damage_under_load_from_two_processes_loses_nothing(tmp_path: Path, file: str, way: str) -> None:
+    store = tmp_path / "store"
+    asyncio.run(_create(store))
+    appenders = [Appender(store, name) for name in ("a", "b")]
+    try:
+        for appender in appenders:
+            assert appender.started.wait(30)
+        folder = store / "mail" / "example.test" / "user0" / "INBOX"
+        for _ in range(4):
+            time.sleep(0.15)
+            damage(folder / file, way)
+        time.sleep(0.15)
+    finally:
+        for appender in appenders:
+            appender.stop()
+    assert not any(appender.trouble for appender in appenders), appenders[0].trouble + appenders[1].trouble
+    acknowledged = appenders[0].acknowledged | appenders[1].acknowledged
+    assert len(acknowledged) > 20
+    assert asyncio.run(_wrong(store, acknowledged)) == []
+
+
+async def _create(folder: Path) -> None:
+    store, committer, _ = open_store(folder, MemoryLog())
+    assert await store.find(ACCOUNTS[0], "INBOX")
+    committer.close()
+    store.close()
+
+
+async def _wrong(folder: Path, acknowledged: dict[str, int]) -> list[str]:
+    store, committer, _ = open_store(folder, MemoryLog())
+    inbox = await store.find(ACCOUNTS[0], "INBOX")
+    assert inbox is not None
+    snapshot = await store.snapshot(inbox.ref)
+    rows = await store.flags(inbox.ref, ALL)
+    contents = await store.contents(inbox.ref, [row[0] for row in rows])
+    committer.close()
+    store.close()
+    wrong = [f"{len(rows)} rows, counted {snapshot.status.messages}"] if len(rows) != snapshot.status.messages else []
+    found = {row[0]: content for row, content in zip(rows, contents, strict=True)}
+    for tag, uid in acknowledged.items():
+        if found.get(uid) != message(tag):
+            wrong.append(f"{tag} is not at UID {uid}")
+    return wrong
