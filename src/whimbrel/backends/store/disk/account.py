@@ -84,6 +84,8 @@ class Batch:
             job.result = result
         self.account.sequence.store(entry.key, change.status)
         self.changed.add(entry.mailbox)
+        if change.strays:
+            self.account.take_in(entry)
 
     def abandon(self, error: Exception) -> None:
         """Rolls back what is open; all its jobs get `error`."""
@@ -238,10 +240,15 @@ class AccountShard:
                     index = FolderIndex(folder)
                 self._shelf.put(entry.mailbox, index)
             if index.checked_generation != generation:
-                if index.generation() < generation:
-                    modseq = self.sequence.allocate()
-                    reconcile(index, generation, modseq, self.log, crashed=True)
-                    self.sequence.store(entry.key, index.status())
+                try:
+                    if index.generation() < generation:
+                        modseq = self.sequence.allocate()
+                        reconcile(index, generation, modseq, self.log, crashed=True)
+                        self.sequence.store(entry.key, index.status())
+                except DAMAGE:
+                    self._rebuild(entry)
+                    index = FolderIndex(folder)
+                    self._shelf.put(entry.mailbox, index)
                 index.checked_generation = generation
             return index
 
@@ -325,13 +332,18 @@ class AccountShard:
             return None
         with self.sequence.locked():
             self._prepare()
-            entry, index = self.writable(mailbox)
-            found = reconcile(index, self._generation(), self.sequence.allocate(), self.log, crashed=False)
-            with index.lock:
-                self.sequence.store(entry.key, index.status())
+            found = self.take_in(self.entry(mailbox))
             self.sequence.settle()
         if found:
             self.published({mailbox}, False)
+        return found
+
+    def take_in(self, entry: Entry) -> Difference:
+        """Under the account's lock: files without a row become messages, rows without a file go."""
+        index = self._open(entry)
+        found = reconcile(index, self._generation(), self.sequence.allocate(), self.log, crashed=False)
+        with index.lock:
+            self.sequence.store(entry.key, index.status())
         return found
 
     def reindex(self, mailbox: MailboxId, progress: Progress) -> Rebuilt:

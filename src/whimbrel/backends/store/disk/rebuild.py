@@ -9,14 +9,14 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import apsw
 
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Row, open_database, reading, row, rows
 from whimbrel.backends.store.disk.index import SCHEMA, VERSION, FolderIndex, recount
-from whimbrel.backends.store.disk.write import Described
+from whimbrel.backends.store.disk.write import Described, email_id
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import MailboxId
 from whimbrel.core.uids import MAX_UID
@@ -27,6 +27,8 @@ GAP = 1000
 _MSG = "INSERT INTO msg VALUES(?,?,?,?,?,?,?,?,?,?)"
 _META = "INSERT INTO meta VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _PROGRESS = 500
+_RECENT = 120
+"""Seconds before a crash in which data may not have reached the disk."""
 
 Progress = Callable[[int, int], None]
 """Messages done, messages in all."""
@@ -330,6 +332,8 @@ def reconcile(index: FolderIndex, generation: int, modseq: int, log: Log, *, cra
     found = compare(index, locked=True)
     connection, folder = index.connection, index.folder
     with index.lock:
+        if crashed:
+            found = replace(found, missing=tuple(sorted({*found.missing, *_torn(index)})))
         status = index.status()
         if not found and not crashed:
             return found
@@ -380,6 +384,20 @@ def reconcile(index: FolderIndex, generation: int, modseq: int, log: Log, *, cra
                 connection.execute("ROLLBACK")
             raise
     return found
+
+
+def _torn(index: FolderIndex) -> list[int]:
+    """Messages of the last minutes before a crash whose bytes are not those of their row: they have their length, but
+    the data never reached the disk. None of them was acknowledged, since a barrier takes far less time."""
+    query = "SELECT uid, email_id FROM msg WHERE save_date >= (SELECT max(save_date) FROM msg) - ?"
+    torn = []
+    for uid, wanted in rows(index.connection, query, (_RECENT,)):
+        try:
+            if email_id(Path(index.file(uid)).read_bytes()) != wanted:
+                torn.append(uid)
+        except OSError:
+            continue  # Missing: `compare` has it.
+    return torn
 
 
 def _forget(connection: apsw.Connection, index: FolderIndex, uid: int, modseq: int) -> None:

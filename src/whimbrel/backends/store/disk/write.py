@@ -98,6 +98,8 @@ class Change:
         self._linked: list[str] = []
         self._moves: list[tuple[str, str]] = []
         self._dirty = False
+        self.strays = False
+        """A file was in the way: the folder is to be compared with its index."""
         self._uid_next = self._modseq = self._messages = self._unseen = self._deleted = self._bytes = 0
         self._validity = self._recent = self._floor = 0
 
@@ -210,7 +212,9 @@ class Change:
                     os.link(file, path)
                 break
             except FileExistsError:
-                self._stray(path)  # Nothing is ever overwritten; the next UID is taken.
+                # Nothing is ever overwritten: the next UID is taken. What stands there may be an acknowledged message
+                # that this index has lost the row of, so it stays and is taken in again (decision 0005).
+                self.strays = True
             except FileNotFoundError:
                 raise MailboxError(Condition.NONEXISTENT, "The message has gone") from None
         self._linked.append(path)
@@ -234,11 +238,6 @@ class Change:
         self._count(1, flags, described.size)
         self._modseq = max(self._modseq, modseq)
         return uid
-
-    def _stray(self, path: str) -> None:
-        lost = self.index.folder / "#lost"
-        lost.mkdir(mode=0o700, exist_ok=True)
-        os.replace(path, lost / f"{Path(path).stem}-{time.time_ns():x}.eml")
 
     def check_keywords(self, keywords: Iterable[str]) -> str:
         """As stored. MailboxError LIMIT when the folder would have too many different ones."""

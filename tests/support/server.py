@@ -1,19 +1,20 @@
-"""Whimbrel as the benchmark runs it: a fresh installation, set up by its own command line."""
+"""The whole server in a folder of its own, set up by its own command line: for end-to-end tests and benchmarks."""
 
 import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ENV = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-PASSWORD = "bench-password-4711"
+PASSWORD = "correct-horse-4711"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,34 @@ class Running:
     """Seconds from the start of the program to the first banner."""
 
 
-def set_up(directory: Path, users: int, ports: dict[str, int]) -> None:
-    """Writes the two configuration files; all passwords are PASSWORD."""
+SERVICES = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s")
+
+
+def free_ports(names: Sequence[str]) -> dict[str, int]:
+    """A port for each name that nothing listened on a moment ago."""
+    probes = {name: socket.socket() for name in names}
+    for probe in probes.values():
+        probe.bind(("127.0.0.1", 0))
+    ports = {name: int(probe.getsockname()[1]) for name, probe in probes.items()}
+    for probe in probes.values():
+        probe.close()
+    return ports
+
+
+def set_up(
+    directory: Path, users: int, ports: Mapping[str, int], settings: Mapping[str, str | Sequence[str]] | None = None
+) -> None:
+    """Writes the two configuration files: domain example.test, user1 to userN and admin, all with PASSWORD."""
     answers = directory.parent / f"{directory.name}.toml"
     services = "".join(
         f'[services.{name}]\nlisten = ["127.0.0.1:{port}"]\nenabled = true\n' for name, port in ports.items()
     )
-    others = {"smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s"} - set(ports)
-    services += "".join(f"[services.{name}]\nenabled = false\n" for name in sorted(others))
+    services += "".join(f"[services.{name}]\nenabled = false\n" for name in SERVICES if name not in ports)
+    chosen = {"server/run-as": "root", "security/plaintext-from": ["127.0.0.0/8"], **(settings or {})}
+    lines = "".join(f"{json.dumps(path)} = {json.dumps(value)}\n" for path, value in chosen.items())
     answers.write_text(
         'hostname = "localhost"\ndomain = "example.test"\n[administrator]\nname = "admin"\n'
-        f'password = "{PASSWORD}"\n[settings]\n"server/run-as" = "root"\n"security/plaintext-from" = "127.0.0.0/8"\n'
-        f"{services}"
+        f'password = "{PASSWORD}"\n[settings]\n{lines}{services}'
     )
     command(directory, "setup", "--answers", str(answers))
     # One verifier for all: hashing is not what is measured.
@@ -45,9 +62,9 @@ def set_up(directory: Path, users: int, ports: dict[str, int]) -> None:
 
     verifier = hash_password(PASSWORD)
     table = directory.parent / f"{directory.name}.csv"
-    lines = ["address,password,name,rights,quota"]
-    lines += [f'user{n}@example.test,"{verifier}",User {n},none,' for n in range(1, users + 1)]
-    table.write_text("\n".join(lines) + "\n")
+    rows = ["address,password,name,rights,quota"]
+    rows += [f'user{n}@example.test,"{verifier}",User {n},none,' for n in range(1, users + 1)]
+    table.write_text("\n".join(rows) + "\n")
     command(directory, "user", "import", str(table), "--yes")
 
 

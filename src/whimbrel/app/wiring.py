@@ -1,0 +1,320 @@
+"""The only place that names a backend: which one stands behind which port, and what each process consists of."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from whimbrel.app.clock import SystemClock, SystemIds
+from whimbrel.app.installation import Installation
+from whimbrel.backends.config.store import FileConfig
+from whimbrel.backends.directory.reader import IndexDirectory
+from whimbrel.backends.disk.barrier import Barrier
+from whimbrel.backends.disk.committer import Committer
+from whimbrel.backends.disk.pool import ThreadPool
+from whimbrel.backends.disk.spool import DiskSpool
+from whimbrel.backends.dns.resolver import DnsResolver
+from whimbrel.backends.logs.writer import FileLog
+from whimbrel.backends.net.connector import NetConnector
+from whimbrel.backends.net.driver import Connection
+from whimbrel.backends.net.listener import Limits, Listener, watch_lag
+from whimbrel.backends.notices.datagrams import DatagramNotices
+from whimbrel.backends.queue.store import QueueStore
+from whimbrel.backends.state.counters import SharedCounters
+from whimbrel.backends.store.disk.store import DiskStore
+from whimbrel.backends.store.settings import StoreSettings
+from whimbrel.backends.tls.contexts import TlsContexts
+from whimbrel.core.config import ConfigError
+from whimbrel.core.notices import CONFIG, USERS
+from whimbrel.flow.delivery.destination import Finder
+from whimbrel.flow.delivery.local import LocalAgent
+from whimbrel.flow.delivery.smtp import SmtpAgent
+from whimbrel.flow.delivery.worker import QueueWorker
+from whimbrel.flow.filters import FILTERS
+from whimbrel.flow.placement import Placement
+from whimbrel.flow.policy import Policy
+from whimbrel.flow.reception import Reception
+from whimbrel.flow.report import Reports
+from whimbrel.flow.routing.router import Router
+from whimbrel.flow.settings import SmtpSettings
+from whimbrel.services.imapd.server import ImapServer
+from whimbrel.services.pop3d.server import Pop3Server
+from whimbrel.services.session.services import ServicesSettings
+from whimbrel.services.session.sign_in import SignIn
+from whimbrel.services.smtpd.server import SmtpServer
+
+Sockets = Mapping[str, list[socket.socket]]
+POOL_THREADS = 8
+GRACE = 10.0
+"""Seconds sessions have to finish what they are at when the server stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The ports as one process has them."""
+
+    installation: Installation
+    config: FileConfig
+    log: FileLog
+    clock: SystemClock
+    ids: SystemIds
+    pool: ThreadPool
+    notices: DatagramNotices
+    committer: Committer
+    spool: DiskSpool
+    store: DiskStore
+    queue: QueueStore
+    directory: IndexDirectory
+    counters: SharedCounters
+    reception: Reception
+    reports: Reports
+    placement: Placement
+
+
+@contextlib.asynccontextmanager
+async def start(
+    installation: Installation, role: str, slot: int, title: str, sockets: Sockets, generation: int
+) -> AsyncIterator[None]:
+    """A worker's parts, for as long as the block runs."""
+    from whimbrel.app.control import control  # Control has imports of its own that no other worker needs.
+
+    parts: dict[str, Callable[[House], contextlib.AbstractAsyncContextManager[None]]] = {
+        "mail": lambda house: mail(house, sockets),
+        "queue": sending,
+        "control": control,
+    }
+    async with open_house(installation, slot, title, generation) as house, parts[role](house):
+        house.log.info("server.started", process=title)
+        yield
+        house.log.info("server.stopping", process=title)
+
+
+@contextlib.asynccontextmanager
+async def open_house(installation: Installation, slot: int, title: str, generation: int) -> AsyncIterator[House]:
+    """Opens the store and everything on it; closes in the order that loses nothing."""
+    async with contextlib.AsyncExitStack() as stack:
+        clock, ids = SystemClock(), SystemIds(slot)
+        pool = ThreadPool(POOL_THREADS)
+        stack.callback(pool.close)
+        config = installation.load_config(pool=pool)
+        log = FileLog(installation.logs, config, clock=clock)
+        stack.callback(log.close)
+        config.use_log(log)
+        notices = DatagramNotices(installation.run / "notices", title.replace("/", "-"))
+        notices.start()
+        stack.callback(notices.close)
+        directory = IndexDirectory(installation.users_index)
+        stack.callback(directory.close)
+        _follow_changes(config, directory, notices, log)
+        barrier = Barrier(installation.store)
+        stack.callback(barrier.close)
+        committer = Committer(barrier, log)
+        queue = QueueStore(installation.queue, installation.store / "spool", committer, pool, notices, log)
+        stack.callback(queue.close)
+        store = DiskStore(
+            installation.store,
+            committer=committer,
+            pool=pool,
+            notices=notices,
+            log=log,
+            generation=generation,
+            queue=queue,
+            keep=lambda: float(config.section(StoreSettings).keep_deleted),
+        )
+        stack.callback(store.close)
+        stack.callback(committer.close)
+        spool = DiskSpool(store.spool, pool)
+        counters = SharedCounters(installation.run / "counters", clock=clock)
+        stack.callback(counters.close)
+        placement = Placement(store)
+        reception = Reception(
+            config=config,
+            log=log,
+            clock=clock,
+            ids=ids,
+            directory=directory,
+            router=Router(directory, config),
+            policy=Policy(FILTERS(config), config, log),
+            placement=placement,
+            spool=spool,
+            commit=store,
+        )
+        reports = Reports(intake=reception, queue=queue, spool=spool, config=config, log=log, clock=clock, ids=ids)
+        yield House(
+            installation,
+            config,
+            log,
+            clock,
+            ids,
+            pool,
+            notices,
+            committer,
+            spool,
+            store,
+            queue,
+            directory,
+            counters,
+            reception,
+            reports,
+            placement,
+        )
+
+
+def _follow_changes(
+    config: FileConfig, directory: IndexDirectory, notices: DatagramNotices, log: FileLog
+) -> None:
+    def reload(_key: str) -> None:
+        try:
+            config.reload_if_changed()
+        except ConfigError as error:
+            log.error("config.refused", error=str(error))
+
+    notices.subscribe(CONFIG, reload)
+    notices.subscribe(USERS, lambda key: directory.refresh())
+
+
+@contextlib.asynccontextmanager
+async def mail(house: House, sockets: Sockets) -> AsyncIterator[None]:
+    """Sessions of SMTP, LMTP, IMAP and POP3 on the inherited sockets."""
+    contexts = TlsContexts(
+        house.config, house.installation.tls, lambda: (house.config.section(SmtpSettings).hostname,), house.log, house.clock
+    )
+    sign_in = SignIn(
+        directory=house.directory,
+        config=house.config,
+        counters=house.counters,
+        pool=house.pool,
+        log=house.log,
+        clock=house.clock,
+    )
+    shared: dict[str, Any] = {
+        "config": house.config,
+        "sign_in": sign_in,
+        "log": house.log,
+        "clock": house.clock,
+        "ids": house.ids,
+        "tls": contexts.server_context,
+    }
+    smtp = SmtpServer(reception=house.reception, directory=house.directory, **shared)
+    imap = ImapServer(
+        folders=house.store,
+        messages=house.store,
+        changes=house.store,
+        spool=house.spool,
+        commit=house.store,
+        pool=house.pool,
+        **shared,
+    )
+    pop3 = Pop3Server(folders=house.store, messages=house.store, **shared)
+    servers: dict[str, tuple[Callable[[], Any], Any, bytes]] = {
+        name: (lambda name=name: smtp.engine(name), smtp.session, b"421 4.3.2 Too many connections\r\n")
+        for name in ("smtp", "submission", "submissions", "lmtp")
+    }
+    servers |= {
+        name: (imap.engine, imap.session, b"* BYE Too many connections\r\n") for name in ("imap", "imaps")
+    }
+    servers |= {
+        name: (pop3.engine, pop3.session, b"-ERR [SYS/TEMP] Too many connections\r\n") for name in ("pop3", "pop3s")
+    }
+    listeners = []
+    for name, listening in sockets.items():
+        engine, session, refusal = servers[name]
+        listener = Listener(name, lambda name=name: _limits(house.config, name), house.log)
+        implicit = house.config.section(ServicesSettings).named(name).tls == "implicit"
+        listener.open(listening, _factory(listener, name, engine, session, implicit), refusal=refusal)
+        listeners.append(listener)
+    watch = asyncio.get_running_loop().create_task(watch_lag(listeners))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        await asyncio.gather(*(listener.close(GRACE) for listener in listeners))
+
+
+def _limits(config: FileConfig, name: str) -> Limits:
+    service = config.section(ServicesSettings).named(name)
+    return Limits(service.max_connections, service.max_connections_per_host)
+
+
+def _factory(
+    listener: Listener, name: str, engine: Callable[[], Any], session: Any, implicit: bool
+) -> Callable[[], asyncio.Protocol]:
+    def ready(connection: Connection[Any, Any]) -> None:
+        listener.start(session(connection, name), connection.peer[0])
+
+    return lambda: Connection(engine(), ready, implicit_tls=implicit)
+
+
+@contextlib.asynccontextmanager
+async def sending(house: House) -> AsyncIterator[None]:
+    """The queue worker."""
+    resolver = DnsResolver(house.config, house.clock, house.log)
+    contexts = TlsContexts(
+        house.config, house.installation.tls, lambda: (house.config.section(SmtpSettings).hostname,), house.log, house.clock
+    )
+    ours = Ours(house.config)
+    finder = Finder(resolver, house.config, ours)
+    worker = QueueWorker(
+        queue=house.queue,
+        smtp=SmtpAgent(
+            queue=house.queue,
+            finder=finder,
+            connector=NetConnector(contexts.client_context),
+            config=house.config,
+            log=house.log,
+        ),
+        local=LocalAgent(
+            queue=house.queue,
+            directory=house.directory,
+            placement=house.placement,
+            spool=house.spool,
+            commit=house.store,
+        ),
+        reports=house.reports,
+        config=house.config,
+        log=house.log,
+        clock=house.clock,
+    )
+    odd = await house.pool.run(house.queue.recover)
+    if odd:
+        house.log.warning("queue.recovered", entries=odd)
+    task = asyncio.get_running_loop().create_task(worker.run())
+    try:
+        yield
+    finally:
+        worker.stop()
+        await asyncio.wait([task], timeout=GRACE)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await resolver.close()
+
+
+class Ours:
+    """Whether an address and port is where we listen ourselves: sending there would go round in a circle."""
+
+    def __init__(self, config: FileConfig) -> None:
+        self._config = config
+
+    def __call__(self, ip: str, port: int) -> bool:
+        smtp = self._config.section(ServicesSettings).smtp
+        return smtp.enabled and any(
+            address.port == port and (address.host == ip or (address.host == "*" and _is_local(ip)))
+            for address in smtp.listen
+        )
+
+
+def _is_local(ip: str) -> bool:
+    """An address of this machine can be bound."""
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((ip, 0))
+        except OSError:
+            return False
+    return True
+
+
+__all__ = ["House", "Path", "start"]

@@ -1,0 +1,244 @@
+"""The mail store in memory: the second backend behind the ports, for tests and single-process trials.
+
+It answers exactly as the store on disk does (one contract suite runs on both) and forgets everything when it goes.
+"""
+
+import builtins
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from whimbrel.backends.store.memory.account import MemoryAccount
+from whimbrel.backends.store.memory.folder import MemoryFolder, Stored, meta_row, parts_row, search_row
+from whimbrel.core.clock import Clock
+from whimbrel.core.commit import Append, Appended, Enqueue
+from whimbrel.core.errors import MailError
+from whimbrel.core.mailbox import (
+    AccountId,
+    Copied,
+    Delta,
+    Expunged,
+    FlagChange,
+    FlagRow,
+    FlagsStored,
+    Folder,
+    FolderRef,
+    FolderStatus,
+    MailboxId,
+    MetaRow,
+    PartsRow,
+    SearchRow,
+    Snapshot,
+    SpecialUse,
+    Usage,
+)
+from whimbrel.core.queue import QueueItem
+from whimbrel.core.uids import UidSet
+
+Wake = Callable[[MailboxId | None], None]
+
+
+class MemoryStore:
+    """Folders, Messages, Changes and Commit in one.
+
+    Queue entries of a commit go to `enqueue`, which may raise MailError; without one they gather in `queued`.
+    """
+
+    def __init__(self, clock: Clock, enqueue: Callable[[QueueItem, bytes], None] | None = None) -> None:
+        self._clock = clock
+        self.queued: list[tuple[QueueItem, bytes]] = []
+        self._enqueue = enqueue or (lambda item, content: self.queued.append((item, content)))
+        self._accounts: dict[AccountId, MemoryAccount] = {}
+        self._watchers: dict[AccountId, dict[object, Wake]] = {}
+        self._last_validity = 0
+
+    # Folders
+
+    async def list(self, account: AccountId) -> Sequence[Folder]:
+        return self._account(account).folders()
+
+    async def find(self, account: AccountId, name: str) -> Folder | None:
+        return self._account(account).find(name)
+
+    async def create(self, account: AccountId, name: str, special_use: SpecialUse | None = None) -> Folder:
+        folder = self._account(account).create(name, special_use)
+        self._hint(account, None)
+        return folder
+
+    async def delete(self, account: AccountId, name: str) -> None:
+        self._account(account).delete(name)
+        self._hint(account, None)
+
+    async def rename(self, account: AccountId, old: str, new: str) -> None:
+        changed = self._account(account).rename(old, new)
+        self._hint(account, None, *changed)
+
+    async def subscribe(self, account: AccountId, name: str, *, subscribed: bool) -> None:
+        if self._account(account).subscribe(name, subscribed=subscribed):
+            self._hint(account, None)
+
+    async def subscriptions(self, account: AccountId) -> Sequence[str]:
+        return self._account(account).subscriptions()
+
+    async def status(self, ref: FolderRef) -> FolderStatus:
+        return self._open(ref).status()
+
+    async def usage(self, account: AccountId) -> Usage:
+        folders = self._account(account).all()
+        return Usage(sum(each.size for each in folders), sum(len(each.messages) for each in folders))
+
+    async def remove_account(self, account: AccountId) -> None:
+        self._accounts.pop(account, None)
+        self._hint(account, None)
+
+    # Messages
+
+    async def snapshot(self, ref: FolderRef, *, take_recent: bool = False) -> Snapshot:
+        return self._open(ref).snapshot(take_recent=take_recent)
+
+    async def changes(self, ref: FolderRef, since: int) -> Delta:
+        return self._open(ref).changes(since)
+
+    async def flags(self, ref: FolderRef, uids: UidSet) -> builtins.list[FlagRow]:
+        return [message.row for message in self._open(ref).pick(uids)]
+
+    async def meta(self, ref: FolderRef, uids: UidSet) -> builtins.list[MetaRow]:
+        return [meta_row(message) for message in self._open(ref).pick(uids)]
+
+    async def search_rows(self, ref: FolderRef, uids: UidSet) -> builtins.list[SearchRow]:
+        return [search_row(message) for message in self._open(ref).pick(uids)]
+
+    async def parts(self, ref: FolderRef, uids: UidSet) -> builtins.list[PartsRow]:
+        return [parts_row(message) for message in self._open(ref).pick(uids)]
+
+    async def content(self, ref: FolderRef, uid: int, start: int = 0, length: int | None = None) -> bytes | None:
+        found = self._open(ref).content(uid)
+        if found is None:
+            return None
+        return found[start:] if length is None else found[start : start + length]
+
+    async def contents(self, ref: FolderRef, uids: Sequence[int]) -> builtins.list[bytes | None]:
+        folder = self._open(ref)
+        return [folder.content(uid) for uid in uids]
+
+    async def set_flags(
+        self, ref: FolderRef, uids: UidSet, change: FlagChange, unchanged_since: int | None = None
+    ) -> FlagsStored:
+        stored = self._open(ref).set_flags(uids, change, unchanged_since, self._account(ref.account).modseq())
+        if stored.changed:
+            self._hint(ref.account, ref.mailbox)
+        return stored
+
+    async def expunge(self, ref: FolderRef, uids: UidSet) -> Expunged:
+        folder = self._open(ref)
+        gone = folder.expunge(uids, self._account(ref.account).modseq())
+        if gone:
+            self._hint(ref.account, ref.mailbox)
+        return Expunged(gone, folder.highest_modseq)
+
+    async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
+        return self._copy(source, uids, target, move=False)
+
+    async def move(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
+        return self._copy(source, uids, target, move=True)
+
+    def _copy(self, source: FolderRef, uids: UidSet, target: FolderRef, *, move: bool) -> Copied:
+        origin, into = self._open(source), self._open(target)
+        messages = origin.pick(uids)
+        taken = tuple(message.uid for message in messages)
+        given = into.add_copies(messages, self._account(target.account).modseq())
+        if taken:
+            self._hint(target.account, target.mailbox)
+        if taken and move:
+            origin.expunge(UidSet.of(taken), self._account(source.account).modseq(), marked_only=False)
+            self._hint(source.account, source.mailbox)
+        return Copied(into.uid_validity, taken, tuple(given))
+
+    # Changes
+
+    def watch(self, account: AccountId, wake: Wake) -> Callable[[], None]:
+        watchers, key = self._watchers.setdefault(account, {}), object()
+        watchers[key] = wake
+
+        def end() -> None:
+            watchers.pop(key, None)
+
+        return end
+
+    # Commit
+
+    async def commit(self, work: Sequence[Append | Enqueue]) -> Sequence[Appended | Exception | None]:
+        contents: dict[tuple[bytes, int], bytes] = {}
+        for item in work:
+            key = item.rendition.prefix, id(item.rendition.content)
+            if key not in contents:
+                contents[key] = item.rendition.prefix + await item.rendition.content.read()
+        shared: dict[bytes, Stored] = {}
+        done: list[Appended | Exception | None] = []
+        changed: dict[FolderRef, None] = {}
+        for item in work:
+            content = contents[item.rendition.prefix, id(item.rendition.content)]
+            try:
+                if isinstance(item, Enqueue):
+                    self._enqueue(item.item, content)
+                    done.append(None)
+                    continue
+                appended = self._append(item, content, shared)
+            except MailError as error:
+                done.append(error)
+                continue
+            done.append(appended)
+            if appended.uid:
+                changed[item.folder] = None
+        for ref in changed:
+            self._hint(ref.account, ref.mailbox)
+        return done
+
+    def _append(self, item: Append, content: bytes, shared: dict[bytes, Stored]) -> Appended:
+        folder = self._open(item.folder)
+        if folder.was_delivered(item.queue_id, item.recipient):
+            return Appended(folder.uid_validity, 0)
+        words = folder.joined(item.keywords)
+        stored = shared.get(content)
+        if stored is None:
+            stored = shared[content] = Stored(content)
+        uid = folder.add(
+            stored,
+            self._account(item.folder.account).modseq(),
+            flags=item.flags,
+            keywords=words,
+            date=int(self._clock.now()) if item.internal_date is None else item.internal_date,
+            recipient=item.recipient,
+        )
+        folder.mark_delivered(item.queue_id, item.recipient)
+        return Appended(folder.uid_validity, uid)
+
+    # Inside
+
+    def _account(self, account: AccountId) -> MemoryAccount:
+        found = self._accounts.get(account)
+        if found is None:
+            found = self._accounts[account] = MemoryAccount(account, self._clock, self._validity)
+        return found
+
+    def _validity(self) -> int:
+        self._last_validity = max(self._last_validity + 1, int(self._clock.now()))
+        return self._last_validity
+
+    def _open(self, ref: FolderRef) -> MemoryFolder:
+        return self._account(ref.account).open(ref.mailbox)
+
+    def _hint(self, account: AccountId, *folders: MailboxId | None) -> None:
+        for wake in list(self._watchers.get(account, {}).values()):
+            for folder in folders:
+                wake(folder)
+
+
+if TYPE_CHECKING:
+    from whimbrel.core.commit import Commit
+    from whimbrel.core.mailbox import Changes, Folders, Messages
+
+    def _ports(store: MemoryStore) -> None:
+        _1: Folders = store
+        _2: Messages = store
+        _3: Changes = store
+        _4: Commit = store

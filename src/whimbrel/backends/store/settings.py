@@ -1,0 +1,19 @@
+"""Where mail is kept, and for how long what was deleted can be brought back."""
+
+from whimbrel.core.settings import Section, setting
+from whimbrel.core.values import Duration
+
+
+class StoreSettings(Section, tag="store"):
+    """The mail store."""
+
+    directory: str = setting(
+        "store",
+        pattern=r"^[^\x00-\x1f]{1,1000}$",
+        help="Directory of mail, queue and logs; a relative one lies in the directory of the configuration.",
+        applies="restart",
+        row="S24",
+    )
+    keep_deleted: Duration = setting(
+        Duration("14d"), minimum=0, maximum=Duration("3650d"), help="How long expunged messages can still be restored."
+    )
