@@ -141,13 +141,17 @@ class DirectoryEditor(Protocol):
         """All or none, in one write. ConfigError (UnknownName where nothing has the name), ConfigConflict."""
         ...
 
+    async def check(self, changes: Sequence[DirectoryChange]) -> None:
+        """As `change`, but nothing is changed."""
+        ...
+
     async def entry(self, kind: Kind, domain: str, name: str = "") -> Entry | None: ...
 
     async def entries(
         self, kind: Kind, *, domain: str = "", search: str = "", after: str = "", limit: int = 100
     ) -> list[Entry]:
-        """In the order of `name@domain`, beginning after the address (or domain) `after`; `search` is a part of name,
-        full name or description."""
+        """In the order of domain, then name, beginning after the address (or domain) `after`; `search` is a part of
+        name, full name or description."""
         ...
 
     def difference(self) -> str:

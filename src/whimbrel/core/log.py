@@ -36,3 +36,5 @@ class LogEvent:
     title: str
     """As people read it: `[24/Nov/2026 17:57:14] Title: Key: value, Key: value`."""
     meaning: str
+    fields: tuple[str, ...] = ()
+    """Those it always shows, in this order; others follow."""

@@ -1,0 +1,82 @@
+"""Everything the index keeps of a message, from one pass over its bytes; done once, when it arrives.
+
+Standards: RFC 9051 7.5.2 (ENVELOPE, BODYSTRUCTURE), RFC 8970 (PREVIEW), RFC 5256 (what SORT and THREAD need)
+"""
+
+from dataclasses import dataclass
+
+from whimbrel.mail import date
+from whimbrel.mail.bodystructure import Lines, bodystructure
+from whimbrel.mail.encoded import words
+from whimbrel.mail.envelope import envelope
+from whimbrel.mail.mime import BCC, CC, DATE, FROM, IN_REPLY_TO, MESSAGE_ID, REFERENCES, SUBJECT, TO, parse
+from whimbrel.mail.preview import preview
+from whimbrel.mail.remember import remember
+from whimbrel.mail.structure import pack
+from whimbrel.mail.thread import message_id, references
+
+MAX_SEARCHED = 1 << 16
+"""Bytes of a field that SEARCH looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Wire forms, offsets, and the values for SEARCH, SORT and THREAD."""
+
+    envelope: bytes
+    bodystructure: bytes
+    parts: bytes
+    """`mail.structure.Structure.unpack` reads it."""
+    sent: int
+    """Date: in seconds, the sender's local time as if it were UTC; 0 if there is none, or none that can be read."""
+    message_id: str
+    in_reply_to: str
+    references: tuple[str, ...]
+    """Ids with angle brackets, the oldest first; that of In-Reply-To if there is no References."""
+    from_: str
+    to: str
+    cc: str
+    bcc: str
+    subject: str
+    """Decoded and case-folded."""
+    preview: str
+
+
+def scan(message: bytes) -> Scan:
+    """Reads `message`. Never raises, whatever the bytes are."""
+    root = parse(message)
+    fields = root.fields
+    sent = date.read(fields[DATE] or b"")
+    replied = fields[IN_REPLY_TO]
+    subject = fields[SUBJECT]
+    return Scan(
+        envelope(fields),
+        bodystructure(root, Lines(message)),
+        pack(root),
+        sent.local if sent else 0,
+        message_id(fields[MESSAGE_ID]),
+        message_id(replied),
+        references(fields[REFERENCES], replied),
+        _folded(fields[FROM]),
+        _folded(fields[TO]),
+        _folded(fields[CC]),
+        _folded(fields[BCC]),
+        _fold(subject) if subject else "",
+        preview(message, root),
+    )
+
+
+def scan_body(message: bytes) -> bytes:
+    """BODY: the form of BODYSTRUCTURE without extension data. RFC 9051 7.5.2"""
+    return bodystructure(parse(message), Lines(message), extended=False)
+
+
+def _fold(value: bytes) -> str:
+    return words(value[:MAX_SEARCHED]).casefold()
+
+
+_known = remember(4096)(_fold)
+
+
+def _folded(value: bytes | None) -> str:
+    return _known(value) if value else ""

@@ -1,0 +1,46 @@
+"""Message identifiers and what a message answers.
+
+Standards: RFC 5322 3.6.4 (Message-ID, In-Reply-To, References), RFC 5256 3 (which of them make a thread)
+"""
+
+import re
+
+_ID = re.compile(rb"<([^<>]{1,995})>")
+_SPACE = bytes(range(33)) + b"\x7f"
+MAX_REFERENCES = 100
+_MAX_ID = 995
+
+
+def identifiers(value: bytes) -> list[str]:
+    """The ids in a field, each with its angle brackets, without space inside. Of very many the first and the last."""
+    if (
+        value.count(b"<") == 1
+        and value.startswith(b"<")
+        and value.endswith(b">")
+        and value.isascii()
+        and b" " not in value
+    ):
+        return [value.decode("ascii")] if 2 < len(value) <= _MAX_ID else []
+    found = _ID.findall(value)
+    if len(found) > MAX_REFERENCES:
+        found = found[:1] + found[1 - MAX_REFERENCES :]
+    ids = [f"<{raw.translate(None, _SPACE).decode('utf-8', 'replace')}>" for raw in found]
+    return [one for one in ids if len(one) > 2]
+
+
+def message_id(value: bytes | None) -> str:
+    """The first id of a Message-ID field; one without brackets as it stands."""
+    if not value:
+        return ""
+    found = identifiers(value)
+    if found:
+        return found[0]
+    return value[:_MAX_ID].translate(None, _SPACE).decode("utf-8", "replace")
+
+
+def references(references: bytes | None, in_reply_to: bytes | None) -> tuple[str, ...]:
+    """The messages above this one, the oldest first. RFC 5256 3: without References the first id of In-Reply-To."""
+    found = identifiers(references) if references else []
+    if not found and in_reply_to:
+        found = identifiers(in_reply_to)[:1]
+    return tuple(found)
