@@ -1,0 +1,234 @@
+"""Reads the pieces of a command: atoms, strings, numbers, mailboxes, flags, sets.
+
+A command comes whole, its literals in their places (`{5}\\r\\nhello`), so that one cursor walks over it. Framing has
+seen to it that a literal's octets are all there.
+
+Standards: RFC 3501 9, RFC 7888 (literals)
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from whimbrel.core.mailbox import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
+from whimbrel.protocols.imap import utf7
+from whimbrel.protocols.imap.sequence import STAR, SequenceSet
+
+if TYPE_CHECKING:
+    from whimbrel.protocols.imap.grammar import Grammar
+
+_ATOM = re.compile(rb"""[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+""")
+_ASTRING = re.compile(rb"""[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+""")
+_PATTERN = re.compile(rb"""[!#$%&'*+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+""")
+# Quirk (clients of RFC 9051): UTF-8 in quoted strings, in passwords and SEARCH; let through.
+_QUOTED = re.compile(rb'"([^"\\\r\n\x00]*(?:\\["\\][^"\\\r\n\x00]*)*)"')
+_LITERAL = re.compile(rb"\{(\d{1,10})\+?\}\r\n")
+_ANNOUNCED = re.compile(rb"\{(\d{1,10})\+?\}\Z")
+_NUMBER = re.compile(rb"\d{1,20}")
+_WORD = re.compile(rb"[A-Za-z0-9.\-]+")
+_SEQUENCE = re.compile(rb"[0-9*:,]+")
+
+MAX_NUMBER = 0xFFFFFFFF
+MAX_FLAGS = 128
+MAX_KEYWORD = 255
+
+SYSTEM = {b"\\SEEN": SEEN, b"\\ANSWERED": ANSWERED, b"\\FLAGGED": FLAGGED, b"\\DELETED": DELETED, b"\\DRAFT": DRAFT}
+
+
+class BadSyntax(Exception):
+    """This is not a command: `text` says what was expected, without repeating what came."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class Refused(BadSyntax):
+    """It is a command, but cannot be served: NO with `code`."""
+
+    def __init__(self, code: bytes, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Cursor:
+    """Where the reading of `data` has come to."""
+
+    __slots__ = ("at", "data", "grammar")
+
+    def __init__(self, data: bytes, grammar: "Grammar", at: int = 0) -> None:
+        self.data, self.grammar, self.at = data, grammar, at
+
+    def next_is(self, token: bytes) -> bool:
+        return self.data.startswith(token, self.at)
+
+    def take(self, token: bytes) -> bool:
+        """Steps over `token` if it is next."""
+        if self.data.startswith(token, self.at):
+            self.at += len(token)
+            return True
+        return False
+
+    def expect(self, token: bytes, words: str) -> None:
+        if not self.take(token):
+            raise BadSyntax(words)
+
+    def space(self) -> None:
+        if not self.take(b" "):
+            raise BadSyntax("Missing argument" if self.at >= len(self.data) else "Expected a space")
+
+    @property
+    def ended(self) -> bool:
+        return self.at >= len(self.data)
+
+    def end(self) -> None:
+        # Quirk (hand-written clients): a space at the end of the line; passed over.
+        if self.data[self.at :].strip(b" "):
+            raise BadSyntax("Too much after the last argument")
+
+    def _match(self, pattern: "re.Pattern[bytes]", words: str) -> bytes:
+        match = pattern.match(self.data, self.at)
+        if not match:
+            raise BadSyntax(words)
+        self.at = match.end()
+        return match[0]
+
+    def word(self, words: str = "Expected a word") -> bytes:
+        """Letters, digits, dots and hyphens, in capitals."""
+        return self._match(_WORD, words).upper()
+
+    def atom(self, words: str = "Expected an atom") -> bytes:
+        return self._match(_ATOM, words)
+
+    def number(self, *, least: int = 0, most: int = MAX_NUMBER) -> int:
+        value = int(self._match(_NUMBER, "Expected a number"))
+        if not least <= value <= most:
+            raise BadSyntax("Number out of range")
+        return value
+
+    def _quoted(self) -> bytes | None:
+        match = _QUOTED.match(self.data, self.at)
+        if not match:
+            return None
+        self.at = match.end()
+        inside = match[1]
+        return re.sub(rb"\\(.)", rb"\1", inside) if b"\\" in inside else inside
+
+    def string(self) -> bytes:
+        first = self.data[self.at : self.at + 1]
+        if first == b'"':
+            quoted = self._quoted()
+            if quoted is None:
+                raise BadSyntax("Quoted string without its end")
+            return quoted
+        match = _LITERAL.match(self.data, self.at)
+        if not match:
+            raise BadSyntax("Expected a string")
+        start, size = match.end(), int(match[1])
+        if start + size > len(self.data):
+            raise BadSyntax("Literal without its octets")
+        self.at = start + size
+        value = self.data[start : self.at]
+        if b"\0" in value:
+            raise BadSyntax("NUL is not allowed in a string")
+        return value
+
+    def astring(self) -> bytes:
+        match = _ASTRING.match(self.data, self.at)
+        if match:
+            self.at = match.end()
+            return match[0]
+        return self.string()
+
+    def nstring(self) -> bytes | None:
+        if self.data[self.at : self.at + 3].upper() == b"NIL":
+            self.at += 3
+            return None
+        return self.string()
+
+    def text(self) -> str:
+        """An astring as text: UTF-8, of which US-ASCII is a part."""
+        try:
+            return self.astring().decode()
+        except UnicodeDecodeError:
+            raise BadSyntax("Not UTF-8") from None
+
+    def mailbox(self) -> str:
+        return _name(self.astring())
+
+    def pattern(self) -> str:
+        """list-mailbox: a mailbox name with wildcards."""
+        match = _PATTERN.match(self.data, self.at)
+        if match:
+            self.at = match.end()
+            return _name(match[0])
+        return _name(self.string())
+
+    def sequence_set(self) -> SequenceSet:
+        words = self._match(_SEQUENCE, "Expected a sequence set")
+        ranges: list[tuple[int, int]] = []
+        for item in words.split(b","):
+            first, colon, second = item.partition(b":")
+            low = _seq_number(first)
+            ranges.append((low, _seq_number(second) if colon else low))
+        return SequenceSet(tuple(ranges))
+
+    def flag(self) -> bytes:
+        r"""`\Seen`, in any case, or a keyword."""
+        if self.take(b"\\"):
+            return b"\\" + self.atom("Expected a flag")
+        keyword = self.atom("Expected a flag")
+        if len(keyword) > MAX_KEYWORD:
+            raise BadSyntax("Keyword too long")
+        return keyword
+
+    def flags(self) -> list[bytes]:
+        """A flag list in parentheses."""
+        self.expect(b"(", "Expected a list of flags")
+        found: list[bytes] = []
+        while not self.take(b")"):
+            if found:
+                self.space()
+            found.append(self.flag())
+            if len(found) > MAX_FLAGS:
+                raise BadSyntax("Too many flags")
+        return found
+
+    def announced(self) -> int:
+        """The size of a literal whose octets are still to come."""
+        match = _ANNOUNCED.match(self.data, self.at)
+        if not match:
+            raise BadSyntax("Expected a literal")
+        self.at = match.end()
+        return int(match[1])
+
+
+def split_flags(names: list[bytes]) -> tuple[int, frozenset[str]]:
+    r"""System flags as bits, and keywords. `\Recent` and flags we do not know: BadSyntax."""
+    bits, keywords = 0, set()
+    for name in names:
+        if name.startswith(b"\\"):
+            bit = SYSTEM.get(name.upper())
+            if bit is None:
+                raise BadSyntax("No such system flag, or not one that can be set")
+            bits |= bit
+        else:
+            keywords.add(name.decode("ascii"))
+    return bits, frozenset(keywords)
+
+
+def _name(wire: bytes) -> str:
+    try:
+        return utf7.decode(wire)
+    except ValueError:
+        raise Refused(b"CANNOT", "Mailbox name is not modified UTF-7") from None
+
+
+def _seq_number(text: bytes) -> int:
+    if text == b"*":
+        return STAR
+    if not text.isdigit() or len(text) > 10:
+        raise BadSyntax("Malformed sequence set")
+    value = int(text)
+    if not 1 <= value <= MAX_NUMBER:
+        raise BadSyntax("Number out of range in a sequence set")
+    return value

@@ -1,0 +1,268 @@
+"""SEARCH and its conditions.
+
+Standards: RFC 3501 6.4.4, 9 (search-key)
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from whimbrel.core.mailbox import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
+from whimbrel.protocols.imap.cursor import BadSyntax, Cursor, Refused
+from whimbrel.protocols.imap.dates import read_date
+from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, Part, Rule, SearchKey
+from whimbrel.protocols.imap.sequence import SequenceSet
+
+MAX_DEPTH = 96
+"""OR, NOT and parentheses within each other: clients write long chains of OR."""
+MAX_KEYS = 4096
+CHARSETS = ("US-ASCII", "UTF-8")
+
+
+class Order(Enum):
+    BEFORE = "before"
+    ON = "on"
+    SINCE = "since"
+
+
+@dataclass(frozen=True, slots=True)
+class All(SearchKey):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged(SearchKey):
+    """Has (or has not) a system flag, by its bit."""
+
+    flag: int
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword(SearchKey):
+    name: str
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recent(SearchKey):
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers(SearchKey):
+    """Sequence numbers, or UIDs."""
+
+    sequence: SequenceSet
+    uid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dated(SearchKey):
+    """By internal date, or by the Date field (`sent`); `day` counts from 1970-01-01."""
+
+    order: Order
+    day: int
+    sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sized(SearchKey):
+    size: int
+    larger: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Field(SearchKey):
+    """A header field holds `value` (case-folded); empty: has the field at all. `name` is in lower case."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content(SearchKey):
+    """The text holds `value` (case-folded); `header`: the header too."""
+
+    value: str
+    header: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Not(SearchKey):
+    key: SearchKey
+
+
+@dataclass(frozen=True, slots=True)
+class Or(SearchKey):
+    first: SearchKey
+    second: SearchKey
+
+
+@dataclass(frozen=True, slots=True)
+class And(SearchKey):
+    keys: tuple[SearchKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Search(Arguments):
+    key: SearchKey
+    uid: bool
+
+    @property
+    def holds_numbers(self) -> bool:
+        return not self.uid
+
+
+class _Reader:
+    """Reads conditions, counting them and their depth."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor, self._count = cursor, 0
+
+    def keys(self, depth: int) -> SearchKey:
+        """One or more, all of which must hold."""
+        found = [self.key(depth)]
+        while self._cursor.next_is(b" ") and self._cursor.data[self._cursor.at :].strip(b" "):
+            self._cursor.space()
+            found.append(self.key(depth))
+        return found[0] if len(found) == 1 else And(tuple(found))
+
+    def key(self, depth: int) -> SearchKey:
+        cursor = self._cursor
+        self._count += 1
+        if depth > MAX_DEPTH or self._count > MAX_KEYS:
+            raise BadSyntax("Search too complex")
+        if cursor.take(b"("):
+            inside = self.keys(depth + 1)
+            cursor.expect(b")", "Expected a closing parenthesis")
+            return inside
+        if cursor.data[cursor.at : cursor.at + 1] in _SET_STARTS:
+            return Numbers(cursor.sequence_set(), uid=False)
+        name = cursor.word("Expected a search key")
+        if name == b"NOT":
+            cursor.space()
+            return Not(self.key(depth + 1))
+        if name == b"OR":
+            cursor.space()
+            first = self.key(depth + 1)
+            cursor.space()
+            return Or(first, self.key(depth + 1))
+        read = cursor.grammar.search_keys.get(name)
+        if read is None:
+            raise BadSyntax("Unknown search key")
+        return read(cursor)
+
+
+_SET_STARTS = frozenset(bytes([char]) for char in b"0123456789*")
+
+
+def criteria(cursor: Cursor) -> SearchKey:
+    """Everything up to the end of the command, or of the parenthesis it stands in."""
+    return _Reader(cursor).keys(0)
+
+
+def charset(cursor: Cursor) -> None:
+    """`CHARSET name`, the name just read. We take US-ASCII and UTF-8, and read both as UTF-8."""
+    name = cursor.astring().decode("ascii", "replace").upper()
+    if name not in CHARSETS:
+        raise Refused(b"BADCHARSET (%b)" % " ".join(CHARSETS).encode(), "Charset not supported")
+
+
+def _search(cursor: Cursor, *, uid: bool) -> Search:
+    cursor.space()
+    start = cursor.at
+    if cursor.data[start : start + 8].upper() == b"CHARSET ":
+        cursor.at += 8
+        charset(cursor)
+        cursor.space()
+    return Search(criteria(cursor), uid)
+
+
+def _folded(cursor: Cursor) -> str:
+    cursor.space()
+    return cursor.text().casefold()
+
+
+def _day(cursor: Cursor) -> int:
+    cursor.space()
+    try:
+        return read_date(cursor.astring())
+    except ValueError as error:
+        raise BadSyntax(str(error)) from None
+
+
+def _number(cursor: Cursor) -> int:
+    cursor.space()
+    return cursor.number()
+
+
+def _keyword(cursor: Cursor, *, wanted: bool) -> Keyword:
+    cursor.space()
+    return Keyword(cursor.atom("Expected a keyword").decode("ascii"), wanted)
+
+
+def _uids(cursor: Cursor) -> Numbers:
+    cursor.space()
+    return Numbers(cursor.sequence_set(), uid=True)
+
+
+def _header(cursor: Cursor) -> Field:
+    cursor.space()
+    name = cursor.text().lower()
+    return Field(name, _folded(cursor))
+
+
+def _field(name: str) -> Callable[[Cursor], SearchKey]:
+    return lambda cursor: Field(name, _folded(cursor))
+
+
+def _flagged(flag: int, *, wanted: bool) -> Callable[[Cursor], SearchKey]:
+    return lambda _: Flagged(flag, wanted)
+
+
+def _dated(order: Order, *, sent: bool) -> Callable[[Cursor], SearchKey]:
+    return lambda cursor: Dated(order, _day(cursor), sent)
+
+
+PART = Part(
+    commands={
+        b"SEARCH": Rule(lambda cursor: _search(cursor, uid=False), IN_MAILBOX),
+        b"UID SEARCH": Rule(lambda cursor: _search(cursor, uid=True), IN_MAILBOX),
+    },
+    search_keys={
+        b"ALL": lambda _: All(),
+        b"ANSWERED": _flagged(ANSWERED, wanted=True),
+        b"DELETED": _flagged(DELETED, wanted=True),
+        b"DRAFT": _flagged(DRAFT, wanted=True),
+        b"FLAGGED": _flagged(FLAGGED, wanted=True),
+        b"SEEN": _flagged(SEEN, wanted=True),
+        b"UNANSWERED": _flagged(ANSWERED, wanted=False),
+        b"UNDELETED": _flagged(DELETED, wanted=False),
+        b"UNDRAFT": _flagged(DRAFT, wanted=False),
+        b"UNFLAGGED": _flagged(FLAGGED, wanted=False),
+        b"UNSEEN": _flagged(SEEN, wanted=False),
+        b"RECENT": lambda _: Recent(wanted=True),
+        b"OLD": lambda _: Recent(wanted=False),
+        b"NEW": lambda _: And((Recent(wanted=True), Flagged(SEEN, wanted=False))),
+        b"KEYWORD": lambda cursor: _keyword(cursor, wanted=True),
+        b"UNKEYWORD": lambda cursor: _keyword(cursor, wanted=False),
+        b"UID": _uids,
+        b"BEFORE": _dated(Order.BEFORE, sent=False),
+        b"ON": _dated(Order.ON, sent=False),
+        b"SINCE": _dated(Order.SINCE, sent=False),
+        b"SENTBEFORE": _dated(Order.BEFORE, sent=True),
+        b"SENTON": _dated(Order.ON, sent=True),
+        b"SENTSINCE": _dated(Order.SINCE, sent=True),
+        b"LARGER": lambda cursor: Sized(_number(cursor), larger=True),
+        b"SMALLER": lambda cursor: Sized(_number(cursor), larger=False),
+        b"FROM": _field("from"),
+        b"TO": _field("to"),
+        b"CC": _field("cc"),
+        b"BCC": _field("bcc"),
+        b"SUBJECT": _field("subject"),
+        b"HEADER": _header,
+        b"BODY": lambda cursor: Content(_folded(cursor), header=False),
+        b"TEXT": lambda cursor: Content(_folded(cursor), header=True),
+    },
+)

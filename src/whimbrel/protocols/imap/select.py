@@ -1,0 +1,43 @@
+"""Opening and leaving a mailbox, and waiting in it: SELECT, EXAMINE, CLOSE, UNSELECT, IDLE.
+
+Standards: RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691 (UNSELECT), RFC 2177 (IDLE)
+"""
+
+from dataclasses import dataclass
+
+from whimbrel.protocols.imap.cursor import Cursor
+from whimbrel.protocols.imap.grammar import IN_MAILBOX, SIGNED_IN, Arguments, Part, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Select(Arguments):
+    mailbox: str
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Close(Arguments):
+    r"""`expunge`: CLOSE removes what is \Deleted, UNSELECT does not."""
+
+    expunge: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Idle(Arguments):
+    pass
+
+
+def _select(cursor: Cursor, *, read_only: bool) -> Select:
+    cursor.space()
+    return Select(cursor.mailbox(), read_only)
+
+
+PART = Part(
+    commands={
+        b"SELECT": Rule(lambda cursor: _select(cursor, read_only=False), SIGNED_IN),
+        b"EXAMINE": Rule(lambda cursor: _select(cursor, read_only=True), SIGNED_IN),
+        b"CLOSE": Rule(lambda _: Close(expunge=True), IN_MAILBOX),
+        b"UNSELECT": Rule(lambda _: Close(expunge=False), IN_MAILBOX),
+        b"IDLE": Rule(lambda _: Idle(), SIGNED_IN),
+    }
+)

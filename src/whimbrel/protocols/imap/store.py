@@ -1,0 +1,87 @@
+"""Changing messages: STORE, EXPUNGE, COPY, MOVE.
+
+Standards: RFC 3501 6.4.3, 6.4.6-6.4.8; RFC 4315 2.1 (UID EXPUNGE), RFC 6851 (MOVE)
+"""
+
+from dataclasses import dataclass
+
+from whimbrel.core.mailbox import FlagChange, FlagOp
+from whimbrel.protocols.imap.cursor import MAX_FLAGS, BadSyntax, Cursor, split_flags
+from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, Part, Rule
+from whimbrel.protocols.imap.sequence import SequenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class Store(Arguments):
+    sequence: SequenceSet
+    change: FlagChange
+    silent: bool
+    uid: bool
+
+    @property
+    def holds_numbers(self) -> bool:
+        return not self.uid
+
+
+@dataclass(frozen=True, slots=True)
+class Expunge(Arguments):
+    r"""`uids` None: every message that is \Deleted."""
+
+    uids: SequenceSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy(Arguments):
+    sequence: SequenceSet
+    mailbox: str
+    uid: bool
+    move: bool
+
+
+_OPS = {b"+FLAGS": FlagOp.ADD, b"-FLAGS": FlagOp.REMOVE, b"FLAGS": FlagOp.REPLACE}
+
+
+def _store(cursor: Cursor, *, uid: bool) -> Store:
+    cursor.space()
+    sequence = cursor.sequence_set()
+    cursor.space()
+    name = cursor.atom("Expected FLAGS").upper()
+    silent = name.endswith(b".SILENT")
+    op = _OPS.get(name.removesuffix(b".SILENT"))
+    if op is None:
+        raise BadSyntax("Expected FLAGS, +FLAGS or -FLAGS")
+    cursor.space()
+    if cursor.next_is(b"("):
+        names = cursor.flags()
+    else:
+        names = [cursor.flag()]
+        while not cursor.ended and len(names) < MAX_FLAGS:
+            cursor.space()
+            names.append(cursor.flag())
+    return Store(sequence, FlagChange(op, *split_flags(names)), silent, uid)
+
+
+def _uid_expunge(cursor: Cursor) -> Expunge:
+    cursor.space()
+    return Expunge(cursor.sequence_set())
+
+
+def _copy(cursor: Cursor, *, uid: bool, move: bool) -> Copy:
+    cursor.space()
+    sequence = cursor.sequence_set()
+    cursor.space()
+    return Copy(sequence, cursor.mailbox(), uid, move)
+
+
+PART = Part(
+    commands={
+        b"STORE": Rule(lambda cursor: _store(cursor, uid=False), IN_MAILBOX),
+        b"UID STORE": Rule(lambda cursor: _store(cursor, uid=True), IN_MAILBOX),
+        b"EXPUNGE": Rule(lambda _: Expunge(), IN_MAILBOX),
+        b"UID EXPUNGE": Rule(_uid_expunge, IN_MAILBOX),
+        b"COPY": Rule(lambda cursor: _copy(cursor, uid=False, move=False), IN_MAILBOX),
+        b"UID COPY": Rule(lambda cursor: _copy(cursor, uid=True, move=False), IN_MAILBOX),
+        b"MOVE": Rule(lambda cursor: _copy(cursor, uid=False, move=True), IN_MAILBOX),
+        b"UID MOVE": Rule(lambda cursor: _copy(cursor, uid=True, move=True), IN_MAILBOX),
+    }
+)

@@ -1,0 +1,93 @@
+"""What the sending side of SMTP is told and tells: options in, events out.
+
+Standards: RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8).
+"""
+
+from dataclasses import dataclass
+
+from whimbrel.protocols.smtp.extensions import Extensions
+from whimbrel.protocols.smtp.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionOptions:
+    """What MAIL says, as far as the peer understands it."""
+
+    size: int = 0
+    """Octets of content, about; 0: not told. RFC 1870"""
+    body_8bit: bool = False
+    """The content has octets above 127. It is sent as it is even where 8BITMIME is not offered: all servers in use
+    take it, and converting would break signatures. RFC 6152"""
+    utf8: bool = False
+    """Addresses or header fields need SMTPUTF8. RFC 6531"""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """The peer is willing: say hello()."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """hello() was answered; start_tls(), sign_in() or transaction() may follow."""
+
+    extensions: Extensions
+
+
+@dataclass(frozen=True, slots=True)
+class TlsReady:
+    """Start TLS now, then tls_started(), then hello() again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The connection ("connect") or a command ("EHLO", "STARTTLS", "AUTH") was refused. The session can go on if
+    `client.reusable`."""
+
+    command: str
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class NeedContent:
+    """DATA was accepted: content(), content_end(). `results` are the answers to RCPT; at least one is ok."""
+
+    results: tuple[Reply, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The transaction is over; `results` are the final answers, one for each recipient, in order."""
+
+    results: tuple[Reply, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WasReset:
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """QUIT was answered, or the peer closes a connection on which nothing was under way (421)."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection ended, or the peer broke the protocol. Recipients not answered for have `reply` (421 4.4.2) in
+    `results`, which is empty outside a transaction."""
+
+    reply: Reply
+    results: tuple[Reply, ...]
+
+
+ClientEvent = Greeting | Ready | TlsReady | SignedIn | Refused | NeedContent | Finished | WasReset | Goodbye | Lost

@@ -1,0 +1,49 @@
+"""Mail data after DATA: finding its end and undoing dot-stuffing.
+
+Sans-IO: `feed` takes bytes in pieces of any size; the caller owns socket and spool. Data ends at CRLF.CRLF and at
+nothing else: a server that ends it at LF.LF or LF.CRLF takes mail that another server never sent (SMTP smuggling).
+What a bare CR or LF means is up to the role: a stranger's message is refused (`DataEnd.bare`); in a signed-in user's,
+or one from a program beside us (`mend`), it becomes CRLF.
+
+Standards: RFC 5321 4.1.1.4 (DATA), 4.5.2 (transparency), 2.3.8 (lines), RFC 6409 8 (submission may mend).
+"""
+
+from whimbrel.protocols.smtp.server_events import DataEnd
+
+END = b"\r\n.\r\n"
+
+
+class DataReceiver:
+    """After `DataEnd`, `rest` holds the bytes that followed (pipelining)."""
+
+    def __init__(self, max_size: int, *, mend: bool = False) -> None:
+        self._max_size, self._mend = max_size, mend
+        self._size, self._bare = -2, False
+        self._held = b"\r\n"  # Data begins at the start of a line; this CRLF is never handed out.
+        self.rest = b""
+
+    def feed(self, data: bytes) -> list[bytes | DataEnd]:
+        """Blocks of content, of which the last may be followed by DataEnd; then it must not be called again."""
+        data = self._held + data
+        end = data.find(END)
+        if end < 0:
+            hold = next(n for n in range(4, -1, -1) if data.endswith(END[:n]))
+            block, self._held = data[: len(data) - hold], data[len(data) - hold :]
+            return self._block(block)
+        self.rest = data[end + 5 :]
+        blocks = self._block(data[: end + 2])
+        return [*blocks, DataEnd(self._size, self._size > self._max_size, self._bare and not self._mend)]
+
+    def _block(self, block: bytes) -> list[bytes | DataEnd]:
+        # Whole pairs only: a CR at the end is held back by `feed`.
+        pairs = block.count(b"\r\n")
+        bare = block.count(b"\n") != pairs or block.count(b"\r") != pairs
+        text = block.replace(b"\r\n.", b"\r\n")  # RFC 5321 4.5.2: only after CRLF.
+        if bare:
+            self._bare = True
+            if self._mend:
+                text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+        start = 2 if self._size == -2 and text else 0
+        self._size += len(text)
+        # Read on when too big, or the rest would be taken for commands.
+        return [text[start:]] if len(text) > start and self._size <= self._max_size else []

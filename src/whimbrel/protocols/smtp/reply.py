@@ -1,0 +1,120 @@
+"""SMTP replies: the value, its wire form, and reading one from a stream.
+
+Standards: RFC 5321 4.2 (replies, multi-line), 4.5.3.1.5 (length), RFC 2034 3 and RFC 3463 (enhanced status codes).
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+MAX_LINE: Final = 4096
+"""Octets in a line of a reply that is read; RFC 5321 allows 512, and some servers write novels."""
+MAX_LINES: Final = 256
+
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:[ \t]+|\Z)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`enhanced` is empty where there is none; `lines` are the text without codes, at least one."""
+
+    code: int
+    enhanced: str
+    lines: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.code < 300
+
+    @property
+    def permanent(self) -> bool:
+        """Trying again does not help. RFC 5321 4.2.1"""
+        return 500 <= self.code < 600
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.lines)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.enhanced} {self.text}" if self.enhanced else f"{self.code} {self.text}"
+
+
+def reply(code: int, enhanced: str, *lines: str) -> Reply:
+    return Reply(code, enhanced, lines or ("",))
+
+
+class BadReply(Exception):
+    """The peer does not speak SMTP, or too much of it."""
+
+
+class ReplyReader:
+    """Replies out of bytes in pieces of any size."""
+
+    def __init__(self) -> None:
+        self._buffer, self._at = b"", 0
+        self._lines: list[str] = []
+
+    def feed(self, data: bytes) -> None:
+        self._buffer, self._at = self._buffer[self._at :] + data, 0
+
+    def clear(self) -> None:
+        self._buffer, self._at, self._lines = b"", 0, []
+
+    def next(self) -> Reply | None:
+        """The next whole reply, or None. Raises BadReply."""
+        while True:
+            start, end = self._at, self._buffer.find(b"\n", self._at)
+            if (end if end >= 0 else len(self._buffer)) - start > MAX_LINE:
+                raise BadReply("a line of the reply is too long")
+            if end < 0:
+                return None
+            line, self._at = self._buffer[start:end].rstrip(b"\r"), end + 1
+            code = line[:3]
+            if not (
+                len(code) == 3 and code.isdigit() and b"200" <= code < b"600" and line[3:4] in (b"", b" ", b"-", b"\t")
+            ):
+                raise BadReply("the answer is not an SMTP reply")
+            self._lines.append(_CONTROL.sub("?", line[4:].decode("utf-8", "replace")))
+            if line[3:4] != b"-":
+                lines, self._lines = self._lines, []
+                return _joined(int(code), lines)
+            if len(self._lines) >= MAX_LINES:
+                raise BadReply("the reply has too many lines")
+
+
+def _joined(code: int, lines: list[str]) -> Reply:
+    """Takes the enhanced code off each line that has one; one of another class than the reply's code is just text."""
+    enhanced = ""
+    for at, line in enumerate(lines):
+        match = _ENHANCED.match(line)
+        if match and match[1][0] == str(code)[0]:
+            enhanced = enhanced or match[1]
+            lines[at] = line[match.end() :]
+    return Reply(code, enhanced, tuple(lines))
+
+
+def encode(answer: Reply) -> bytes:
+    """The wire form. ValueError if it would not be legal: a bug of the caller, never sent."""
+    code, enhanced, lines = answer.code, answer.enhanced, answer.lines
+    if len(lines) == 1:  # Nearly all: 0.6 us against 1.8 us of the general form.
+        line = f"{code} {enhanced} {lines[0]}" if enhanced else f"{code} {lines[0]}"
+        wire = line.encode() + b"\r\n"
+        if 199 < code < 600 and len(wire) <= 512 and line.isprintable():
+            return wire
+    return _encode_general(answer)
+
+
+@lru_cache(256)
+def _encode_general(answer: Reply) -> bytes:
+    """Cached, as the reply to EHLO is the same for all: 1 us against 11."""
+    code, enhanced, lines = answer.code, answer.enhanced, answer.lines
+    if not lines or not 199 < code < 600:
+        raise ValueError("not a reply")
+    prefix = f"{enhanced} " if enhanced else ""
+    last = len(lines) - 1
+    texts = [f"{code}{' ' if at == last else '-'}{prefix}{line}" for at, line in enumerate(lines)]
+    if any(len(text.encode()) > 510 or _CONTROL.search(text) for text in texts):
+        raise ValueError("a line of the reply is too long or has control characters")
+    return "".join(f"{text}\r\n" for text in texts).encode()
