@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 ENV = os.environ | {"PYTHONPATH": str(ROOT / "src")}
@@ -58,9 +59,10 @@ def set_up(
     command(directory, "setup", "--answers", str(answers))
     # One verifier for all: hashing is not what is measured.
     sys.path.insert(0, str(ROOT / "src"))
+    from whimbrel.core.values import Secret
     from whimbrel.services.session.passwords import hash_password
 
-    verifier = hash_password(PASSWORD)
+    verifier = hash_password(Secret(PASSWORD)).reveal()
     table = directory.parent / f"{directory.name}.csv"
     rows = ["address,password,name,rights,quota"]
     rows += [f'user{n}@example.test,"{verifier}",User {n},none,' for n in range(1, users + 1)]
@@ -82,6 +84,14 @@ def command(directory: Path, *words: str) -> str:
     return done.stdout
 
 
+def _state(ready: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(ready.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
 @contextlib.contextmanager
 def serving(directory: Path) -> Iterator[Running]:
     """The server, until it answers; stopped at the end."""
@@ -89,11 +99,10 @@ def serving(directory: Path) -> Iterator[Running]:
     process = subprocess.Popen([sys.executable, "-m", "whimbrel.app.supervisor", str(directory)], env=ENV)
     ready = directory / "run" / "ready.json"
     try:
-        while not ready.exists():
+        while (state := _state(ready)).get("pid") != process.pid:  # One of a killed server may lie there.
             if process.poll() is not None or time.monotonic() - begun > 30:
                 raise RuntimeError("the server did not start")
             time.sleep(0.005)
-        state = json.loads(ready.read_text())
         ports = {name: int(listening[0][1]) for name, listening in state["services"].items()}
         yield Running(directory, process.pid, ports, time.monotonic() - begun)
     finally:

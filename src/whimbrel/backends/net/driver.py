@@ -45,8 +45,7 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         *,
         implicit_tls: bool = False,
     ) -> None:
-        """`ready` is called once connected and starts the session's task. With `implicit_tls` that task calls
-        `start_tls` first; nothing is read before."""
+        """`ready` is called once connected, with implicit TLS after the handshake; it starts the session's task."""
         self.engine = engine
         self.tls: TlsInfo | None = None
         self.received = self.sent = 0
@@ -74,6 +73,11 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
     @property
     def local(self) -> tuple[str, int]:
         return self._local
+
+    @property
+    def lost(self) -> bool:
+        """The connection has gone: what is sent from now on reaches nobody."""
+        return self._lost
 
     async def next_event(self, timeout: float) -> EventT:
         """The next event. Raises TimedOut after `timeout` seconds in all, Closed when the peer has gone."""
@@ -179,6 +183,7 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         self._transport = cast(asyncio.Transport, transport)
         self._peer = _address(transport.get_extra_info("peername"))
         self._local = _address(transport.get_extra_info("sockname"))
+        self.tls = tls_info(transport)
         if self._implicit:
             self._transport.pause_reading()
         self._ready(self)

@@ -8,11 +8,13 @@ import asyncio
 import contextlib
 import errno
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from whimbrel.backends.net.driver import HANDSHAKE_TIMEOUT
 from whimbrel.core.log import Log
 
 LAG = 0.05
@@ -41,16 +43,24 @@ class Listener:
         self._accepting = False
         self._factory: Callable[[], asyncio.Protocol] | None = None
         self._refusal = b""
+        self._tls: Callable[[], ssl.SSLContext | None] | None = None
+        self._connecting: set[asyncio.Task[None]] = set()
 
     @property
     def connections(self) -> int:
         return len(self._tasks)
 
     def open(
-        self, sockets: list[socket.socket], factory: Callable[[], asyncio.Protocol], *, refusal: bytes = b""
+        self,
+        sockets: list[socket.socket],
+        factory: Callable[[], asyncio.Protocol],
+        *,
+        refusal: bytes = b"",
+        tls: Callable[[], ssl.SSLContext | None] | None = None,
     ) -> None:
-        """Starts accepting; `refusal` is sent to a connection over the limit."""
-        self._sockets, self._factory, self._refusal = sockets, factory, refusal
+        """Starts accepting; `refusal` is sent to a connection over the limit. With `tls` (implicit TLS) a connection is
+        one once its handshake is done. Not the session does it: bytes may come before its task first runs."""
+        self._sockets, self._factory, self._refusal, self._tls = sockets, factory, refusal, tls
         for sock in sockets:
             sock.setblocking(False)
         self.resume()
@@ -80,7 +90,7 @@ class Listener:
         """Stops accepting, lets sessions finish what they are at for `grace` seconds, then cancels them."""
         self.pause()
         self._sockets = []
-        for task in list(self._tasks):
+        for task in [*self._connecting, *self._tasks]:
             task.cancel()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=grace)
@@ -107,7 +117,7 @@ class Listener:
         connection.setblocking(False)
         host = str(address[0]) if isinstance(address, tuple) else ""
         limits = self._limits()
-        if (limits.connections and len(self._tasks) >= limits.connections) or (
+        if (limits.connections and len(self._tasks) + len(self._connecting) >= limits.connections) or (
             limits.per_host and self._hosts[host] >= limits.per_host
         ):
             self._log.warning("connection.limit", service=self.name, sender_host=host, connections=len(self._tasks))
@@ -118,21 +128,28 @@ class Listener:
         if connection.family in (socket.AF_INET, socket.AF_INET6):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.accepted += 1
-        assert self._factory is not None
         loop = asyncio.get_running_loop()
-        task = loop.create_task(self._connect(loop, connection))
-        _connecting.add(task)
-        task.add_done_callback(_connecting.discard)
+        task = loop.create_task(self._connect(loop, connection, host))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
 
-    async def _connect(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+    async def _connect(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, host: str) -> None:
         assert self._factory is not None
         try:
-            await loop.connect_accepted_socket(self._factory, connection)
-        except OSError:
+            if self._tls is None:
+                await loop.connect_accepted_socket(self._factory, connection)
+                return
+            context = self._tls()
+            if context is None:
+                self._log.error("server.no_certificate", service=self.name)
+                connection.close()
+                return
+            await loop.connect_accepted_socket(
+                self._factory, connection, ssl=context, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
+            )
+        except OSError as error:  # ssl.SSLError is one.
+            self._log.debug("tls.failed", service=self.name, sender_host=host, reason=str(error))
             connection.close()
-
-
-_connecting: set[asyncio.Task[None]] = set()
 
 
 async def watch_lag(listeners: list[Listener]) -> None:

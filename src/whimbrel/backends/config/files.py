@@ -1,0 +1,213 @@
+"""The two configuration files on disk: replaced as a whole, former versions kept, edits from outside noticed.
+
+A write goes to a new file beside the old one, is synced, and takes its name; the former version is then found in
+DIR/history/ as `mailserver.cfg.00000042` (the highest number is the latest; ten are kept). Files are 0600.
+"""
+
+import contextlib
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+KEPT: Final = 10
+_NUMBER = re.compile(r"\.(\d{8,12})\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Tells one state of a file from any other without reading it: the time of change cannot be set by hand."""
+
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Identity | None":
+        """None: there is no such file."""
+        try:
+            return cls.from_stat(os.stat(path))
+        except FileNotFoundError:
+            return None
+
+    @classmethod
+    def from_stat(cls, found: os.stat_result) -> "Identity":
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+    def __str__(self) -> str:
+        return f"{self.inode}:{self.size}:{self.modified}:{self.changed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A former version. `replaced` is when the next one took its place, in seconds since 1970 UTC."""
+
+    number: int
+    path: Path
+    replaced: float
+    size: int
+
+
+class ConfigFile:
+    """One of the two files. Calls block; `control` makes them off its loop."""
+
+    def __init__(self, path: Path, *, history: Path | None = None, keep: int = KEPT) -> None:
+        """`path` may be a symbolic link: the file it names is replaced, not the link."""
+        self.path = Path(os.path.realpath(path))
+        self.history = history or self.path.parent / "history"
+        self.keep = keep
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def identity(self) -> Identity | None:
+        return Identity.of(self.path)
+
+    def read(self, limit: int) -> tuple[bytes, Identity | None]:
+        """Its content, at most one byte more than `limit`, and which state of the file that is."""
+        try:
+            with open(self.path, "rb") as file:
+                found = os.fstat(file.fileno())
+                if not stat.S_ISREG(found.st_mode):
+                    raise OSError(f"{self.path} is not a regular file")
+                return file.read(limit + 1), Identity.from_stat(found)
+        except FileNotFoundError:
+            return b"", None
+
+    def replace(self, pieces: Iterable[bytes | memoryview]) -> Identity:
+        """Writes the whole file anew; durable when it returns. On an error the former one stands."""
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        try:
+            with open(descriptor, "wb", buffering=0) as file:
+                for piece in pieces:
+                    view = memoryview(piece)
+                    while len(view):
+                        view = view[file.write(view) :]
+                self._own(file.fileno())
+                sync(file.fileno())
+            self._keep_former()
+            os.replace(temporary, self.path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        sync_folder(self.path.parent)
+        identity = self.identity()
+        if identity is None:
+            raise FileNotFoundError(self.path)
+        return identity
+
+    def former(self) -> list[Former]:
+        """Former versions, the latest first."""
+        found = []
+        with contextlib.suppress(FileNotFoundError):
+            for entry in os.scandir(self.history):
+                match = _NUMBER.search(entry.name)
+                if match and entry.name[: match.start()] == self.path.name and entry.is_file(follow_symlinks=False):
+                    # The second name was given when it was replaced; nothing changes the inode after that.
+                    status = entry.stat(follow_symlinks=False)
+                    found.append(Former(int(match[1]), Path(entry.path), status.st_ctime, status.st_size))
+        return sorted(found, key=lambda version: version.number, reverse=True)
+
+    def version(self, number: int, limit: int) -> bytes:
+        """The content of a former version. LookupError."""
+        for version in self.former():
+            if version.number == number:
+                with open(version.path, "rb") as file:
+                    return file.read(limit + 1)
+        raise LookupError(f"{self.name} has no former version {number}")
+
+    def _keep_former(self) -> None:
+        if self.keep < 1 or not self.path.exists():
+            return
+        self.history.mkdir(mode=0o700, parents=True, exist_ok=True)
+        former = self.former()
+        target = self.history / f"{self.path.name}.{(former[0].number if former else 0) + 1:08d}"
+        try:
+            # A second name costs nothing: what replaces the file is another inode.
+            os.link(self.path, target)
+        except OSError:
+            target.write_bytes(self.path.read_bytes())
+            target.chmod(0o600)
+        for old in former[self.keep - 1 :]:
+            with contextlib.suppress(FileNotFoundError):
+                old.path.unlink()
+
+    def _own(self, descriptor: int) -> None:
+        """Edited by root, the file stays readable to the server's own user."""
+        if sys.platform != "win32" and os.geteuid() == 0:
+            try:
+                found = os.stat(self.path)
+            except FileNotFoundError:
+                found = os.stat(self.path.parent)
+            os.fchown(descriptor, found.st_uid, found.st_gid)
+
+
+def sync(descriptor: int) -> None:
+    """To the platter, also on macOS, whose fsync stops at the drive's cache."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in it durable."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class InUse(Exception):
+    """A server, or a command that edits, runs under this folder. `pid` is 0 where unknown."""
+
+    def __init__(self, folder: Path, pid: int) -> None:
+        super().__init__(f"{folder} is in use" + (f" by process {pid}" if pid else ""))
+        self.pid = pid
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds DIR/lock: one server, or one offline edit, under a folder. InUse. It ends with the process in any case."""
+    path = folder / "lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        try:
+            _lock(descriptor)
+        except OSError:
+            held = os.pread(descriptor, 20, 0) if hasattr(os, "pread") else b""
+            raise InUse(folder, int(held) if held.strip().isdigit() else 0) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, b"%d\n" % os.getpid())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        # Beyond the text, so that others can still read the number.
+        os.lseek(descriptor, 1000, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,221 @@
+"""Paths of settings: `smtp/max-message-size`, `services/imap/listen`, `routing/relay[example.org]/host`.
+
+An entry of a list of sections stands in brackets: its key, or its place counted from 1 where the section has none.
+An entry that is named for the first time is made; one that is set to None is taken out.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from whimbrel.backends.config import text
+from whimbrel.core.config import ConfigError, Fault, Setting, UnknownName
+from whimbrel.core.settings import Section
+
+_STEP = re.compile(r"([A-Za-z0-9-]{1,80})(?:\[([^\[\]]{1,255})\])?\Z")
+_SPLIT = re.compile(r"/(?![^\[]*\])")
+Raw = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One level of a path: the section it stands in, its field, and the entry of a list."""
+
+    kind: type[Section]
+    field: str
+    key: str = ""
+
+
+def steps(root: type[Section], path: str) -> list[Step]:
+    """The way to `path`. UnknownName, with the nearest known path."""
+    kind, found = root, []
+    parts = _SPLIT.split(path.strip("/"))
+    for index, part in enumerate(parts):
+        match = _STEP.match(part)
+        field = kind.field_for(match[1]) if match else None
+        if not match or field is None:
+            raise _unknown(root, path)
+        step = Step(kind, field, match[2] or "")
+        found.append(step)
+        shape = text.shape(kind, field)
+        if step.key and not (shape.section and shape.many):
+            raise UnknownName(Fault("", 0, path, f"{match[1]} has no entries to name in brackets"))
+        if index + 1 < len(parts):
+            if shape.section is None:
+                raise _unknown(root, path)
+            if shape.many and not step.key:
+                raise UnknownName(Fault("", 0, path, f"name an entry: {match[1]}[...]"))
+            kind = shape.section
+    return found
+
+
+def _unknown(root: type[Section], path: str) -> UnknownName:
+    known = [path for path, _, _ in declared(root)]
+    hint = text.nearest(path, known)
+    if not hint:
+        last = path.rpartition("/")[2]
+        same = [name for name in known if name.rpartition("/")[2] == last]
+        hint = f"; did you mean '{same[0]}'?" if same else ""
+    return UnknownName(Fault("", 0, path, f"there is no such setting{hint}"))
+
+
+def declared(kind: type[Section], path: str = "", depth: int = 0) -> Iterator[tuple[str, type[Section], str]]:
+    """Path, section and field of every setting that can be; entries of lists as `[]`."""
+    for name, field in kind.elements().items():
+        here = f"{path}/{name}" if path else name
+        shape = text.shape(kind, field)
+        if shape.section is None:
+            yield here, kind, field
+        elif depth < 8:
+            yield from declared(shape.section, f"{here}[]" if shape.many else here, depth + 1)
+
+
+def present(section: Section, path: str = "") -> Iterator[tuple[str, Section, str]]:
+    """Path, section and field of every setting as it is now, entries of lists by their names."""
+    kind = type(section)
+    for name, field in kind.elements().items():
+        here = f"{path}/{name}" if path else name
+        shape = text.shape(kind, field)
+        value = getattr(section, field)
+        if shape.section is None:
+            yield here, section, field
+        elif not shape.many:
+            yield from present(value, here)
+        else:
+            for index, entry in enumerate(value, 1):
+                yield from present(entry, f"{here}[{getattr(entry, entry.key) if entry.key else index}]")
+
+
+def find(section: Section, path: str) -> tuple[Section, str]:
+    """The section that holds the setting `path`, and its field. UnknownName."""
+    way = steps(type(section), path)
+    for step in way[:-1]:
+        value = getattr(section, step.field)
+        if step.key:
+            entries = [entry for index, entry in enumerate(value, 1) if _name(entry, index) == step.key]
+            if not entries:
+                raise UnknownName(Fault("", 0, path, f"there is no entry '{step.key}'"))
+            value = entries[0]
+        section = value
+    last = way[-1]
+    if text.shape(last.kind, last.field).section:
+        raise UnknownName(Fault("", 0, path, "this is a section; name one of its settings"))
+    return section, last.field
+
+
+def _name(entry: Section, index: int) -> str:
+    return str(getattr(entry, entry.key)) if entry.key else str(index)
+
+
+def raw(section: Section) -> Raw:
+    """A section as nested dicts and lists by field, for `put`."""
+    values: Raw = {}
+    for field in type(section).model_fields:
+        value = getattr(section, field)
+        if isinstance(value, Section):
+            values[field] = raw(value)
+        elif isinstance(value, tuple):
+            values[field] = [raw(item) if isinstance(item, Section) else item for item in value]
+        else:
+            values[field] = value
+    return values
+
+
+def put(values: Raw, way: list[Step], value: object) -> tuple[str | int, ...]:
+    """Sets one setting in `values`; None takes it out. Returns where. ConfigError says what cannot be read."""
+    loc: tuple[str | int, ...] = ()
+    for step in way[:-1]:
+        shape = text.shape(step.kind, step.field)
+        loc = (*loc, step.field)
+        if not shape.many:
+            values = values.setdefault(step.field, {})
+            continue
+        entries = values.setdefault(step.field, [])
+        index = _index(entries, shape.section, step.key)
+        if index == len(entries):
+            entries.append({shape.section.key: step.key} if shape.section and shape.section.key else {})
+        loc = (*loc, index)
+        values = entries[index]
+    last = way[-1]
+    shape = text.shape(last.kind, last.field)
+    if shape.section:
+        if value is not None:
+            raise ValueError("this is a section; set its settings one by one")
+        if last.key:
+            entries = values.get(last.field, [])
+            index = _index(entries, shape.section, last.key)
+            if index == len(entries):
+                raise ConfigError(Fault("", 0, "", f"there is no entry '{last.key}'"))
+            del entries[index]
+        else:
+            values.pop(last.field, None)
+    elif value is None:
+        values.pop(last.field, None)
+    else:
+        values[last.field] = text.field_value(last.kind, last.field, value)
+    return (*loc, last.field)
+
+
+def _index(entries: list[Raw], kind: type[Section] | None, key: str) -> int:
+    """The place of an entry; one behind the last for a new one."""
+    if kind is not None and kind.key:
+        return next((at for at, entry in enumerate(entries) if str(entry[kind.key]) == key), len(entries))
+    if not key.isdigit() or not 1 <= int(key) <= len(entries) + 1:
+        raise ValueError(f"entries are counted from 1; the next is {len(entries) + 1}")
+    return int(key) - 1
+
+
+def changed(old: Section, new: Section, path: str = "") -> Iterator[str]:
+    """The paths whose values differ. A list of sections of which one came or went is named as a whole too."""
+    kind = type(new)
+    for name, field in kind.elements().items():
+        before, after = getattr(old, field), getattr(new, field)
+        if before == after:
+            continue
+        here = f"{path}/{name}" if path else name
+        shape = text.shape(kind, field)
+        if shape.section is None:
+            yield here
+        elif not shape.many:
+            yield from changed(before, after, here)
+        else:
+            then = {_name(entry, index): entry for index, entry in enumerate(before, 1)}
+            now = {_name(entry, index): entry for index, entry in enumerate(after, 1)}
+            if list(then) != list(now):
+                yield here
+            for key, entry in now.items():
+                if key in then and then[key] != entry:
+                    yield from changed(then[key], entry, f"{here}[{key}]")
+
+
+def setting(path: str, section: Section, field: str) -> Setting:
+    """All that is known of one setting."""
+    kind = type(section)
+    info = kind.model_fields[field]
+    shape = text.shape(kind, field)
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    value = getattr(section, field)
+    default = None if info.is_required() else info.default
+    return Setting(
+        path=path,
+        help=info.description or "",
+        kind=shape.kind,
+        value=text.shown(value),
+        default="" if default is None else text.shown(default),
+        is_default=not info.is_required() and value == default,
+        choices=shape.choices,
+        minimum=_bound(extra.get("minimum"), default),
+        maximum=_bound(extra.get("maximum"), default),
+        applies=str(extra.get("x-applies", "now")),
+        advanced=bool(extra.get("x-advanced")),
+        ref=str(extra.get("x-ref", "")),
+        row=str(extra.get("x-mission", "")),
+    )
+
+
+def _bound(value: Any, default: Any) -> str:
+    if value is None:
+        return ""
+    # A bound of a size reads as a size, whether it was declared as one or as a number.
+    return text.written(type(default)(value) if isinstance(default, int | float) else value)

@@ -1,0 +1,261 @@
+"""`mailserver.cfg` behind the port ConfigStore: an immutable snapshot that all read and only `control` changes.
+
+Workers hold a store of their own and call `reload_if_changed` when they are told that something changed.
+A change is validated as a whole, written, synced and renamed before anyone sees it. An edit made outside is never
+overwritten: a change then raises ConfigConflict until `reload` (theirs) or `keep` (ours) decided.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+from pydantic import ValidationError
+
+from whimbrel.backends.config import paths, text, tree, xml
+from whimbrel.backends.config.difference import unified
+from whimbrel.backends.config.files import ConfigFile, Former, Identity
+from whimbrel.core.config import ConfigConflict, ConfigEditor, ConfigError, Fault, Setting, Text
+from whimbrel.core.log import Log
+from whimbrel.core.pool import Pool
+from whimbrel.core.settings import Section
+
+S = TypeVar("S", bound=Section)
+T = TypeVar("T")
+Changed = Callable[[frozenset[str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The configuration at one moment."""
+
+    root: Section
+    sections: Mapping[type[Section], Section]
+    content: bytes
+    identity: Identity | None
+    warnings: tuple[Fault, ...] = ()
+
+
+class FileConfig:
+    """The store on a file. Nothing is read before `load`; a file that is missing means all defaults."""
+
+    def __init__(
+        self,
+        path: Path,
+        root: type[Section],
+        *,
+        pool: Pool | None = None,
+        log: Log | None = None,
+        history: Path | None = None,
+    ) -> None:
+        self._file = ConfigFile(path, history=history)
+        self._kind, self._pool, self._log = root, pool, log
+        self._listeners: list[Changed] = []
+        self._writing = asyncio.Lock()
+        self._use(Snapshot(root(), _index(root()), b"", None))
+
+    def _use(self, snapshot: Snapshot) -> None:
+        self._snapshot, self._sections = snapshot, snapshot.sections
+
+    # Reading
+
+    def section(self, kind: type[S]) -> S:
+        """One dict look-up. KeyError: `kind` is not in the table of sections."""
+        return cast(S, self._sections[kind])
+
+    @property
+    def root(self) -> Section:
+        """The whole configuration in use."""
+        return self._snapshot.root
+
+    @property
+    def warnings(self) -> tuple[Fault, ...]:
+        """What a file of a newer minor version has that is unknown here."""
+        return self._snapshot.warnings
+
+    def subscribe(self, changed: Changed) -> None:
+        self._listeners.append(changed)
+
+    def settings(self) -> Iterator[Setting]:
+        return (paths.setting(*found) for found in paths.present(self._snapshot.root))
+
+    def describe(self, path: str) -> Setting:
+        section, field = paths.find(self._snapshot.root, path)
+        return paths.setting(path.strip("/"), section, field)
+
+    def get(self, path: str) -> Text:
+        section, field = paths.find(self._snapshot.root, path)
+        return text.shown(getattr(section, field))
+
+    def search(self, words: str) -> list[Setting]:
+        wanted = words.lower().split()
+        return [
+            found for found in self.settings() if all(word in f"{found.path} {found.help}".lower() for word in wanted)
+        ]
+
+    # Former versions
+
+    def former(self) -> list[Former]:
+        """The latest first."""
+        return self._file.former()
+
+    def difference_to(self, number: int) -> str:
+        """A unified diff from the file in use to a former version. LookupError."""
+        content = self._file.version(number, xml.MAX_BYTES)
+        return unified(self._snapshot.content, content, self._file.name, self._kind, f"version {number}")
+
+    async def restore(self, number: int) -> frozenset[str]:
+        """Puts a former version back as a new change. LookupError, ConfigError, ConfigConflict."""
+        async with self._writing:
+            self._unchanged_outside()
+            content = self._file.version(number, xml.MAX_BYTES)
+            xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+            return self._take(content, await self._run(self._file.replace, [content]))
+
+    def verify(self) -> None:
+        """Reads the file on disk as a start would. ConfigError tells every fault."""
+        content, identity = self._file.read(xml.MAX_BYTES)
+        if identity is not None:
+            xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+
+    # Loading
+
+    def load(self) -> frozenset[str]:
+        """Takes the file on disk into use; the paths that changed. ConfigError: the former snapshot stays in use."""
+        return self._take(*self._file.read(xml.MAX_BYTES))
+
+    def reload_if_changed(self) -> frozenset[str]:
+        """For workers, when told of a change: one `stat` if there is none. ConfigError leaves all as it was."""
+        return frozenset() if self._file.identity() == self._snapshot.identity else self.load()
+
+    async def reload(self) -> frozenset[str]:
+        async with self._writing:
+            content, identity = await self._run(self._file.read, xml.MAX_BYTES)
+            return self._take(content, identity)
+
+    def difference(self) -> str:
+        if self._file.identity() == self._snapshot.identity:
+            return ""
+        content, _ = self._file.read(xml.MAX_BYTES)
+        return unified(self._snapshot.content, content, self._file.name, self._kind)
+
+    def _take(self, content: bytes, identity: Identity | None) -> frozenset[str]:
+        """Puts a file's content into use and announces what changed."""
+        root, warnings = self._kind(), tuple[Fault, ...]()
+        if identity is not None:
+            root, warnings = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+        delta = frozenset(paths.changed(self._snapshot.root, root))
+        self._use(Snapshot(root, _index(root), content, identity, warnings))
+        for fault in warnings:
+            if self._log:
+                self._log.warning("config.unknown", line=fault.line, path=fault.path)
+        self._announce(delta)
+        return delta
+
+    def _announce(self, delta: frozenset[str]) -> None:
+        if delta:
+            for changed in self._listeners:
+                changed(delta)
+
+    # Changing
+
+    async def change(self, values: Mapping[str, object]) -> frozenset[str]:
+        async with self._writing:
+            self._unchanged_outside()
+            new = self._changed(values)
+            delta = frozenset(paths.changed(self._snapshot.root, new))
+            if not delta:
+                return delta
+            content = self._content(new)
+            identity = await self._run(self._file.replace, [content])
+            self._use(Snapshot(new, _index(new), content, identity, self._snapshot.warnings))
+        if self._log:
+            self._log.info("config.changed", paths=" ".join(sorted(delta)))
+        self._announce(delta)
+        return delta
+
+    def check(self, values: Mapping[str, object]) -> frozenset[str]:
+        return frozenset(paths.changed(self._snapshot.root, self._changed(values)))
+
+    async def keep(self) -> None:
+        """Writes the configuration in use over an edit made outside, which is kept among the former versions."""
+        async with self._writing:
+            content = self._snapshot.content or self._content(self._snapshot.root)
+            identity = await self._run(self._file.replace, [content])
+            old = self._snapshot
+            self._use(Snapshot(old.root, old.sections, content, identity, old.warnings))
+
+    def _unchanged_outside(self) -> None:
+        if self._file.identity() == self._snapshot.identity:
+            return
+        content, identity = self._file.read(xml.MAX_BYTES)
+        if content != self._snapshot.content:
+            raise ConfigConflict(self._file.name, unified(self._snapshot.content, content, self._file.name, self._kind))
+        old = self._snapshot  # Touched or copied, not edited.
+        self._use(Snapshot(old.root, old.sections, content, identity, old.warnings))
+
+    def _changed(self, values: Mapping[str, object]) -> Section:
+        """The configuration with `values` set, validated as a whole. ConfigError tells every fault."""
+        raw = paths.raw(self._snapshot.root)
+        places: dict[tuple[str | int, ...], text.Place] = {(): (0, "")}
+        faults: list[Fault] = []
+        for path, value in values.items():
+            try:
+                way = paths.steps(self._kind, path)
+                loc = paths.put(raw, way, value)
+                places[loc] = (0, path)
+                if len(loc) > 1 and isinstance(loc[-2], int):
+                    places[loc[:-1]] = (0, path)
+            except ConfigError as error:
+                if len(values) == 1:
+                    raise
+                faults += error.faults
+            except ValueError as error:
+                faults.append(Fault("", 0, path, str(error)))
+        try:
+            new = self._kind.model_validate(raw)
+        except ValidationError as error:
+            faults += text.from_pydantic(error, self._kind, "", places)
+        if faults:
+            raise ConfigError(*faults)
+        return new
+
+    def _content(self, new: Section) -> bytes:
+        """The file's text with `new` in it. It is read back: what is written must say exactly what is meant."""
+        if self._snapshot.content.strip():
+            element = xml.parse(self._snapshot.content, self._file.name)
+            tree.apply(element, new, self._snapshot.root)
+        else:
+            element = tree.new_file(self._kind)
+            tree.apply(element, new, None)
+        content = tree.render(element)
+        again, _ = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+        if again != new:
+            wrong = ", ".join(sorted(paths.changed(new, again))[:5])
+            raise ConfigError(Fault(self._file.name, 0, wrong, "the value cannot be written to the file"))
+        return content
+
+    async def _run(self, work: Callable[..., T], *args: object) -> T:
+        return await self._pool.run(work, *args) if self._pool else work(*args)
+
+
+def _index(root: Section) -> dict[type[Section], Section]:
+    """Every section by its class. A class that stands in two places is found in neither: ask its parent."""
+    found: dict[type[Section], Section] = {type(root): root}
+    twice: set[type[Section]] = set()
+    todo: Sequence[Section] = (root,)
+    while todo:
+        inner = [
+            value for section in todo for field in type(section).model_fields
+            if isinstance(value := getattr(section, field), Section)
+        ]  # fmt: skip
+        for section in inner:
+            if type(section) in found:
+                twice.add(type(section))
+            found[type(section)] = section
+        todo = inner
+    return {kind: section for kind, section in found.items() if kind not in twice}
+
+
+_port: type[ConfigEditor] = FileConfig

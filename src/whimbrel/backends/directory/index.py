@@ -1,0 +1,106 @@
+"""`users.idx`: what `users.cfg` says, as a SQLite database that answers look-ups. Disposable; rebuilt from the file.
+
+node     every part of the file: the root, domains, their own settings (kind 5), users, aliases, groups.
+place    where it stands in the file: first byte and length. A change of one record moves all behind it, hence apart.
+host     names and aliases of domains.  local: exact names in a domain.  wildcard: aliases with * or ?, in order.
+edge     which addresses the groups and exact aliases lead to, to find circles.
+meta     version, and which state of the file this is.
+"""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+VERSION: Final = "1.0"
+ROOT, DOMAIN, USER, ALIAS, GROUP, FIELD = range(6)
+ROOT_ID: Final = 1
+Values = dict[str, str | tuple[str, ...]]
+
+SCHEMA: Final = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE node(
+    id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, domain INTEGER NOT NULL, name TEXT NOT NULL, fold TEXT NOT NULL,
+    search TEXT NOT NULL, admin INTEGER NOT NULL, data TEXT NOT NULL);
+CREATE INDEX node_list ON node(kind, domain, fold);
+CREATE INDEX node_admin ON node(id) WHERE admin = 1;
+CREATE TABLE place(id INTEGER PRIMARY KEY, start INTEGER NOT NULL, length INTEGER NOT NULL);
+CREATE TABLE host(name TEXT PRIMARY KEY, domain INTEGER NOT NULL, alias INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE local(domain INTEGER, name TEXT, id INTEGER NOT NULL, PRIMARY KEY(domain, name)) WITHOUT ROWID;
+CREATE INDEX local_id ON local(id);
+CREATE TABLE wildcard(domain INTEGER, id INTEGER, pattern TEXT NOT NULL, PRIMARY KEY(domain, id)) WITHOUT ROWID;
+CREATE TABLE edge(source INTEGER, host TEXT, name TEXT, PRIMARY KEY(source, host, name)) WITHOUT ROWID;
+"""
+
+
+def create(path: Path) -> apsw.Connection:
+    """The database for its one writer: made, or made anew if it is damaged or of another version."""
+    for _ in range(2):
+        # SQLite gives its -wal and -shm the same mode: they hold verifiers.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        db = apsw.Connection(str(path))
+        try:
+            _prepare(db)
+            row = db.execute("SELECT value FROM meta WHERE key = 'version'").get
+            if row == VERSION:
+                return db
+        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError):
+            pass
+        db.close()
+        remove(path)
+    raise OSError(f"{path} cannot be made")
+
+
+def _prepare(db: apsw.Connection) -> None:
+    db.set_busy_timeout(10_000)
+    db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000;")
+    if db.execute("SELECT count(*) FROM sqlite_master").get == 0:
+        with db:
+            db.execute(SCHEMA)
+            db.execute("INSERT INTO meta VALUES('version', ?)", (VERSION,))
+
+
+def remove(path: Path) -> None:
+    """The database and what belongs to it. Readers notice, and open the new one."""
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).unlink()
+
+
+def empty(db: apsw.Connection) -> None:
+    """All out, within the caller's transaction: readers see the former content until it ends."""
+    for table in ("node", "place", "host", "local", "wildcard", "edge"):
+        db.execute(f"DELETE FROM {table}")  # The names are ours.
+
+
+def meta(db: apsw.Connection, key: str) -> str:
+    value = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).get
+    return str(value) if value is not None else ""
+
+
+def set_meta(db: apsw.Connection, key: str, value: str) -> None:
+    db.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (key, value))
+
+
+def pack(values: Values) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def unpack(data: str) -> Values:
+    found = json.loads(data)
+    return {name: tuple(value) if isinstance(value, list) else str(value) for name, value in found.items()}
+
+
+def one(values: Values, name: str, default: str = "") -> str:
+    """A single value."""
+    value = values.get(name, default)
+    return value if isinstance(value, str) else default
+
+
+def several(values: Values, name: str) -> tuple[str, ...]:
+    """A list."""
+    value = values.get(name, ())
+    return value if isinstance(value, tuple) else (value,)

@@ -1,0 +1,198 @@
+"""Records for people: lists with search and paging, what an edit made outside changes, the whole as a file."""
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from whimbrel.backends.config import text, tree
+from whimbrel.backends.directory import index
+from whimbrel.backends.directory.build import KINDS, DomainEnd, Record, Records
+from whimbrel.backends.directory.index import DOMAIN, Values
+from whimbrel.backends.directory.records import DomainRecord
+from whimbrel.core.address import Domain
+from whimbrel.core.config import ConfigError, Text
+from whimbrel.core.directory import Entry, Kind
+from whimbrel.core.settings import Section
+
+_MAX_LIMIT: Final = 10_000
+_MAX_LINES: Final = 2000
+_NUMBERS: Final = {Kind.DOMAIN: DOMAIN} | {Kind(word): number for word, (number, _) in KINDS.items()}
+_RECORDS: Final[dict[int, type[Section]]] = {DOMAIN: DomainRecord, **dict(KINDS.values())}
+
+
+class Listing:
+    """A connection of its own, so that nothing is read that is not committed."""
+
+    def __init__(self, path: Path) -> None:
+        self.db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        self.db.set_busy_timeout(5000)
+
+    def close(self) -> None:
+        self.db.close()
+
+    def entry(self, kind: Kind, domain: str, name: str) -> Entry | None:
+        host = self._host(domain)
+        if host is None:
+            return None
+        if kind is Kind.DOMAIN:
+            row = self.db.execute("SELECT name, name, data FROM node WHERE id = ?", (host,)).get
+        else:
+            row = self.db.execute(
+                "SELECT n.name, d.name, n.data FROM node n JOIN node d ON d.id = n.domain "
+                "WHERE n.kind = ? AND n.domain = ? AND n.fold = ?",
+                (_NUMBERS[kind], host, name.strip().casefold()),
+            ).get
+        return _entry(kind, *row) if isinstance(row, tuple) else None
+
+    def entries(self, kind: Kind, domain: str, search: str, after: str, limit: int) -> list[Entry]:
+        limit = max(1, min(limit, _MAX_LIMIT))
+        local, _, behind = after.casefold().rpartition("@")
+        words = f"%{_escaped(search.casefold())}%"
+        if kind is Kind.DOMAIN:
+            rows = self.db.execute(
+                "SELECT name, name, data FROM node WHERE kind = ? AND fold > ? AND search LIKE ? ESCAPE '!' "
+                "ORDER BY fold LIMIT ?",
+                (DOMAIN, behind, words, limit),
+            )
+            return [_entry(kind, *row) for row in rows]
+        hosts = [
+            (int(node), str(name))
+            for node, name in self.db.execute("SELECT id, fold FROM node WHERE kind = ? ORDER BY fold", (DOMAIN,))
+        ]
+        if domain:
+            only = self._host(domain)
+            hosts = [host for host in hosts if host[0] == only]
+        found: list[Entry] = []
+        for host, name in hosts:
+            if name < behind or len(found) >= limit:
+                continue
+            rows = self.db.execute(
+                "SELECT n.name, d.name, n.data FROM node n JOIN node d ON d.id = n.domain WHERE n.kind = ? "
+                "AND n.domain = ? AND n.fold > ? AND (n.search || '@' || d.fold) LIKE ? ESCAPE '!' "
+                "ORDER BY n.fold LIMIT ?",
+                (_NUMBERS[kind], host, local if name == behind else "", words, limit - len(found)),
+            )
+            found += [_entry(kind, *row) for row in rows]
+        return found
+
+    def _host(self, domain: str) -> int | None:
+        try:
+            name = Domain(domain)
+        except ValueError:
+            return None
+        found = self.db.execute("SELECT domain FROM host WHERE name = ?", (name,)).get
+        return None if found is None else int(str(found))
+
+
+def _escaped(words: str) -> str:
+    return words.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def _entry(kind: Kind, name: object, domain: object, data: object) -> Entry:
+    """With defaults filled in, secrets masked."""
+    section = _RECORDS[_NUMBERS[kind]]
+    record, faults = text.typed(section, str(name), index.unpack(str(data)))
+    if record is None:
+        raise ConfigError(*faults)
+    values: dict[str, Text] = {}
+    for element, field in section.elements().items():
+        if not text.shape(section, field).section:
+            values[element] = text.shown(getattr(record, field))
+    return Entry(kind, str(domain), "" if kind is Kind.DOMAIN else str(name), values)
+
+
+def whole(db: apsw.Connection) -> Iterator[bytes]:
+    """A file that says what the index says."""
+    yield b'<?xml version="1.0" encoding="UTF-8"?>\n<users version="1.0">\n'
+    for node, name, data in db.execute("SELECT id, name, data FROM node WHERE kind = ? ORDER BY id", (DOMAIN,)):
+        domain = _record(DomainRecord, str(name), index.unpack(str(data)))
+        lines = [f'  <domain name="{name}">\n'.encode()]
+        lines += [
+            b"    " + tree.value_fragment(element, item) + b"\n"
+            for element, value in text.texts(domain).items()
+            for item in ((value,) if isinstance(value, str) else value)
+        ]
+        yield b"".join(lines)
+        for kind, entry, values in db.execute(
+            "SELECT kind, name, data FROM node WHERE domain = ? AND kind IN (2, 3, 4) ORDER BY id", (node,)
+        ):
+            record = _record(_RECORDS[int(kind)], str(entry), index.unpack(str(values)))
+            yield b"    " + tree.fragment(tree.build(record, 2)) + b"\n"
+        yield b"  </domain>\n"
+    yield b"</users>\n"
+
+
+def _record(kind: type[Section], name: str, values: Values) -> Section:
+    record, faults = text.typed(kind, name, values)
+    if record is None:
+        raise ConfigError(*faults)
+    return record
+
+
+def difference(db: apsw.Connection, content: bytes, file: str, other: str = "on disk") -> str:
+    """Records that differ between the index and a file, as a unified diff; secrets are masked."""
+    lines = [f"--- {file} (in use)", f"+++ {file} ({other})"]
+    seen = bytearray(int(str(db.execute("SELECT max(id) FROM node").get or 0)) + 1)
+    records = Records(content, file)
+    host = ""
+    try:
+        for item in records:
+            if isinstance(item, tuple):
+                lines += _compared(db, seen, host, item[1])
+            elif isinstance(item, DomainEnd):
+                if item.record:
+                    lines += _compared(db, seen, "", item.record)
+            elif hasattr(item, "attributes"):
+                host = item.attributes.get("name", "").strip().lower()
+            if len(lines) > _MAX_LINES:
+                return "\n".join([*lines[:_MAX_LINES], "... and more", ""])
+    except ConfigError as error:
+        return f"{error}\n"
+    if records.faults:
+        return "\n".join([*map(str, records.faults), ""])
+    for node, kind, name, data in db.execute("SELECT id, kind, name, data FROM node WHERE kind BETWEEN 1 AND 4"):
+        if not seen[int(node)]:
+            owner = db.execute("SELECT d.name FROM node n JOIN node d ON d.id = n.domain WHERE n.id = ?", (node,)).get
+            record = _record(_RECORDS[int(kind)], str(name), index.unpack(str(data)))
+            lines += [f"-{line}" for line in _lines(str(owner or ""), record, {})]
+    lines = lines[:_MAX_LINES]
+    return "\n".join([*lines, ""]) if len(lines) > 2 else f"{file}: only remarks or layout differ\n"
+
+
+def _compared(db: apsw.Connection, seen: bytearray, host: str, record: Record | DomainRecord) -> list[str]:
+    number = DOMAIN if isinstance(record, DomainRecord) else KINDS[record.tag][0]
+    if number == DOMAIN:
+        row = db.execute("SELECT id, name, data FROM node WHERE kind = 1 AND fold = ?", (record.name,)).get
+    else:
+        row = db.execute(
+            "SELECT n.id, n.name, n.data FROM node d JOIN node n ON n.kind = ? AND n.domain = d.id AND n.fold = ? "
+            "WHERE d.kind = 1 AND d.fold = ?",
+            (number, record.name.casefold(), host),
+        ).get
+    if not isinstance(row, tuple):
+        return [f"+{line}" for line in _lines(host, record, {})]
+    node, name, data = row
+    seen[int(node)] = 1
+    if str(name) == record.name and str(data) == index.pack(text.texts(record)):
+        return []
+    old = _record(type(record), str(name), index.unpack(str(data)))
+    masks: dict[str, str] = {}
+    found = difflib.unified_diff(_lines(host, old, masks), _lines(host, record, masks), lineterm="", n=0)
+    return [line for line in found if not line.startswith(("---", "+++", "@@"))]
+
+
+def _lines(host: str, record: Section, masks: dict[str, str]) -> list[str]:
+    """`user alice@example.org: full-name: Alice`. The same secret has the same mask."""
+    name = str(getattr(record, "name", ""))
+    head = f"{record.tag} {name}@{host}" if host else f"{record.tag} {name}"
+    lines = [head]
+    for element, value in text.texts(record).items():
+        field = type(record).field_for(element) or ""
+        for item in (value,) if isinstance(value, str) else value:
+            if text.shape_is_secret(type(record), field):
+                item = masks.setdefault(item, f"******** ({len(masks) + 1})")
+            lines.append(f"{head}: {element}: {item}")
+    return lines

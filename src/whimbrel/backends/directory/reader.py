@@ -1,0 +1,281 @@
+"""The port Directory on `users.idx`: what every worker asks for every recipient and every sign-in.
+
+Answers are kept in memory, boundedly, and forgotten when the index changed; that is looked at at most every 50 ms,
+so a change is in force everywhere within that time. The database is opened at the first question: after a fork.
+"""
+
+import json
+import os
+import time
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+import apsw
+
+from whimbrel.backends.directory import index
+from whimbrel.backends.directory.index import ALIAS, DOMAIN, GROUP, USER, one, several
+from whimbrel.backends.directory.records import full_address
+from whimbrel.backends.directory.wildcard import matches
+from whimbrel.core.address import Address, Domain
+from whimbrel.core.directory import Account, Directory, LocalDomain, Rights, Target, TargetKind
+from whimbrel.core.errors import MailError
+from whimbrel.core.mailbox import AccountId
+from whimbrel.core.values import Secret, Size
+
+T = TypeVar("T")
+
+_CHECK_EVERY: Final = 0.05
+_KEPT: Final = 4096
+_KINDS: Final = {USER: TargetKind.ACCOUNT, ALIAS: TargetKind.ALIAS, GROUP: TargetKind.GROUP}
+_MAX_NAME: Final = 320
+
+
+class Lru(Generic[T]):
+    """The last so many answers; None is an answer too."""
+
+    __slots__ = ("_limit", "_values")
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._values = limit, dict[str, T]()
+
+    def get(self, key: str, default: T) -> T:
+        """Does not renew: entries leave in the order they came, which costs nothing on a hit."""
+        return self._values.get(key, default)
+
+    def put(self, key: str, value: T) -> None:
+        if len(self._values) >= self._limit:
+            for old in list(self._values)[: self._limit // 8 or 1]:
+                del self._values[old]
+        self._values[key] = value
+
+    def clear(self) -> None:
+        self._values.clear()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Domain:
+    id: int
+    local: LocalDomain
+    catch_all: str
+    patterns: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unasked:
+    """Told apart from None, which is an answer."""
+
+
+_UNASKED: Final = _Unasked()
+
+
+class IndexDirectory:
+    """Read-only; one for each process."""
+
+    def __init__(self, path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._path, self._monotonic = path, monotonic
+        self._db: apsw.Connection | None = None
+        self._inode = self._version = 0
+        self._checked = float("-inf")
+        self._targets: Lru[Target | _Unasked | None] = Lru(_KEPT)
+        self._domains: Lru[_Domain | _Unasked | None] = Lru(_KEPT // 4)
+        self._accounts: Lru[Account | _Unasked | None] = Lru(_KEPT)
+
+    def refresh(self) -> None:
+        """Looks at once whether the index changed: for a notice that it did."""
+        self._checked = float("-inf")
+
+    def close(self) -> None:
+        if self._db:
+            self._db.close()
+            self._db = None
+
+    async def domain(self, name: str) -> LocalDomain | None:
+        found = self._ask(lambda: self._domain(name))
+        return found.local if found else None
+
+    async def primary(self) -> LocalDomain:
+        return self._ask(self._primary).local
+
+    async def domains(self) -> tuple[LocalDomain, ...]:
+        def read() -> tuple[LocalDomain, ...]:
+            rows = self._rows("SELECT fold FROM node WHERE kind = ? ORDER BY fold", DOMAIN)
+            return tuple(found.local for (name,) in rows if (found := self._domain(str(name))))
+
+        return self._ask(read)
+
+    async def resolve(self, address: Address) -> Target | None:
+        return self._ask(lambda: self._resolve(address))
+
+    async def account(self, account: AccountId) -> Account | None:
+        local, _, domain = account.rpartition("@")
+        return self._ask(lambda: self._account(domain, local))
+
+    async def sign_in(self, name: str) -> Account | None:
+        """A further name of a user is no login name: who signs in is found by one name only."""
+        if len(name) > _MAX_NAME:
+            return None
+        local, at, domain = name.rpartition("@")
+        if not at:
+            return self._ask(lambda: self._account(self._primary().local.name, name))
+        return self._ask(lambda: self._account(domain, local))
+
+    async def administrators(self) -> tuple[Account, ...]:
+        def read() -> tuple[Account, ...]:
+            rows = self._rows(
+                "SELECT n.name, d.name, n.data FROM node n JOIN node d ON d.id = n.domain "
+                "WHERE n.admin = 1 ORDER BY n.id"
+            )
+            return tuple(_account(str(name), str(domain), str(data)) for name, domain, data in rows)
+
+        return self._ask(read)
+
+    # The index
+
+    def _ask(self, read: Callable[[], T]) -> T:
+        """One answer. An index that was replaced under us is opened anew, once."""
+        try:
+            self._fresh()
+            return read()
+        except apsw.Error:
+            self.close()
+            self.refresh()
+        try:
+            self._fresh()
+            return read()
+        except apsw.Error as error:
+            raise MailError(451, "4.3.0", "The directory is not available now", detail=repr(error)) from error
+
+    def _fresh(self) -> None:
+        now = self._monotonic()
+        if self._db is not None and now - self._checked < _CHECK_EVERY:
+            return
+        try:
+            inode = os.stat(self._path).st_ino
+        except FileNotFoundError:
+            inode = 0
+        if self._db is None or inode != self._inode:
+            self.close()
+            self._db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+            self._db.set_busy_timeout(5000)
+            self._db.execute("PRAGMA cache_size = -2000")
+            self._inode, self._version = inode, -1
+        version = self._db.execute("PRAGMA data_version").get
+        if version != self._version:
+            self._version = int(str(version))
+            for cache in (self._targets, self._domains, self._accounts):
+                cache.clear()
+        self._checked = now
+
+    def _rows(self, sql: str, *values: str | int) -> list[tuple[object, ...]]:
+        assert self._db is not None
+        return list(self._db.execute(sql, values))
+
+    def _domain(self, name: str) -> _Domain | None:
+        known = self._domains.get(name, _UNASKED)
+        if not isinstance(known, _Unasked):
+            return known
+        try:
+            host = Domain(name)
+        except ValueError:
+            return None
+        rows = self._rows(
+            "SELECT d.id, d.name, d.data FROM host h JOIN node d ON d.id = h.domain WHERE h.name = ?", host
+        )
+        found = self._made(int(str(rows[0][0])), str(rows[0][1]), str(rows[0][2])) if rows else None
+        self._domains.put(name, found)
+        return found
+
+    def _made(self, domain: int, name: str, data: str) -> _Domain:
+        values = index.unpack(data)
+        patterns = self._rows("SELECT pattern, id FROM wildcard WHERE domain = ? ORDER BY id", domain)
+        local = LocalDomain(
+            Domain(name),
+            one(values, "primary") == "yes",
+            tuple(Domain(alias) for alias in several(values, "domain-alias")),
+            int(Size(one(values, "max-message-size", "0"))),
+        )
+        return _Domain(
+            domain, local, one(values, "catch-all"), tuple((str(text), int(str(node))) for text, node in patterns)
+        )
+
+    def _primary(self) -> _Domain:
+        name = index.meta(self._db, "primary") if self._db else ""
+        found = self._domain(name) if name else None
+        if found is None:
+            raise MailError(451, "4.3.5", "The server is not set up yet", detail="there is no primary domain")
+        return found
+
+    def _resolve(self, address: Address) -> Target | None:
+        known = self._targets.get(address.key, _UNASKED)
+        if not isinstance(known, _Unasked):
+            return known
+        domain = self._domain(address.domain)
+        target = self._found(domain, _fold(address.local)) if domain else None
+        self._targets.put(address.key, target)
+        return target
+
+    def _found(self, domain: _Domain, name: str) -> Target | None:
+        where = f"{name}@{domain.local.name}"
+        rows = self._rows(
+            "SELECT n.kind, n.name, n.data FROM local l JOIN node n ON n.id = l.id WHERE l.domain = ? AND l.name = ?",
+            domain.id,
+            name,
+        )
+        if not rows:
+            node = next((node for pattern, node in domain.patterns if matches(pattern, name)), 0)
+            rows = self._rows("SELECT kind, name, data FROM node WHERE id = ?", node) if node else []
+        if rows:
+            kind, entry, data = int(str(rows[0][0])), str(rows[0][1]), str(rows[0][2])
+            if kind == USER:
+                return Target(TargetKind.ACCOUNT, where, account=_account(entry, domain.local.name, data))
+            names = several(index.unpack(data), "member" if kind == GROUP else "to")
+            members = tuple(full_address(text, domain.local.name) for text in names)
+            return Target(_KINDS[kind], f"{entry}@{domain.local.name}", members=members)
+        if domain.catch_all:
+            members = (full_address(domain.catch_all, domain.local.name),)
+            return Target(TargetKind.CATCH_ALL, f"*@{domain.local.name}", members=members)
+        return None
+
+    def _account(self, host: str, name: str) -> Account | None:
+        key = f"{name}@{host}"
+        known = self._accounts.get(key, _UNASKED)
+        if not isinstance(known, _Unasked):
+            return known
+        domain = self._domain(host)
+        rows = domain and self._rows(
+            "SELECT name, data FROM node WHERE kind = ? AND domain = ? AND fold = ?", USER, domain.id, _fold(name)
+        )
+        found = _account(str(rows[0][0]), domain.local.name, str(rows[0][1])) if domain and rows else None
+        self._accounts.put(key, found)
+        return found
+
+
+def _fold(name: str) -> str:
+    return (name if name.isascii() else unicodedata.normalize("NFC", name)).casefold()
+
+
+def _account(name: str, domain: str, data: str) -> Account:
+    values = json.loads(data)
+    address = Address(name, domain)
+    return Account(
+        id=AccountId(address.key),
+        address=address,
+        full_name=values.get("full-name", ""),
+        enabled=values.get("enabled", "yes") == "yes",
+        password=Secret(values.get("password", "")),
+        rights=Rights(values.get("rights", "none")),
+        quota_bytes=int(Size(values.get("quota", "0"))),
+        quota_messages=int(values.get("quota-messages", "0")),
+        max_message_size=int(Size(values.get("max-message-size", "0"))),
+        forward_to=tuple(full_address(text, domain) for text in values.get("forward-to", ())),
+        keep_copy=values.get("keep-copy", "yes") == "yes",
+    )
+
+
+_port: type[Directory] = IndexDirectory

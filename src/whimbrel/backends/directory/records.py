@@ -1,0 +1,159 @@
+"""What stands in `users.cfg`: domains with their users, aliases and groups.
+
+Names are safe as names of folders, because mail is kept under them: `mail/<domain>/<user>/`.
+An address without @ means the same domain.
+
+Standards: RFC 5321 4.1.2 (Local-part), 4.5.3.1.1 (64 octets), RFC 6531 3.3 (UTF-8), RFC 8264 (NFC)
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, WithJsonSchema
+
+from whimbrel.core.address import Address, Domain
+from whimbrel.core.directory import Rights
+from whimbrel.core.settings import Section, required, setting
+from whimbrel.core.values import Secret, Size
+
+_MAX_LOCAL: Final = 64
+_RESERVED: Final = frozenset('/\\@:"<>|')
+"""Separators of paths and what Windows keeps for itself."""
+
+_SIMPLE: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\Z")
+
+
+def _local(text: str, what: str) -> str:
+    text = text.strip()
+    if not text or len(text.encode("utf-8", "replace")) > _MAX_LOCAL:
+        raise ValueError(f"{what} has 1 to {_MAX_LOCAL} octets")
+    if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in text):
+        raise ValueError(f"{what} has no control characters")
+    if unicodedata.normalize("NFC", text) != text:
+        raise ValueError(f"{what} is written in Unicode's composed form (NFC)")
+    if _RESERVED & set(text) or text.startswith("#"):
+        raise ValueError(f"{what} has none of / \\ @ : \" < > | and does not begin with #: '{text}'")
+    return text
+
+
+def _plain(text: str, what: str) -> str:
+    if _SIMPLE.match(text) and len(text) <= _MAX_LOCAL:
+        return text  # By far the most.
+    text = _local(text, what)
+    if "*" in text or "?" in text:
+        raise ValueError(f"{what} has no wildcards: '{text}'")
+    try:
+        Address.parse(f"{text}@example.org")
+    except ValueError:
+        raise ValueError(f"'{text}' cannot stand before the @ of an address") from None
+    return text
+
+
+def user_name(text: str) -> str:
+    """A user's login name. ValueError."""
+    return _plain(text, "a name")
+
+
+def pattern(text: str) -> str:
+    """An alias's name; `*` and `?` stand for any characters and for one. ValueError."""
+    text = _local(text, "an alias")
+    _plain(text.replace("*", "x").replace("?", "x"), "an alias")
+    return text
+
+
+def recipient(text: str) -> str:
+    """An address in SMTP form, or a bare name in the same domain. ValueError."""
+    text = text.strip()
+    return str(Address.parse(text)) if "@" in text else _plain(text, "a name")
+
+
+def _verifier(value: Secret) -> Secret:
+    # Never a password in clear: it would work for nobody, and stand in the file.
+    if value.reveal() and not value.reveal().startswith("$"):
+        raise ValueError("a verifier is meant, not a password")
+    return value
+
+
+def _schema(form: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "format": form})
+
+
+def _checked(check: Callable[[str], str]) -> AfterValidator:
+    return AfterValidator(check)
+
+
+UserName = Annotated[str, _checked(user_name), _schema("local-part")]
+Pattern = Annotated[str, _checked(pattern), _schema("local-part")]
+Recipient = Annotated[str, _checked(recipient), _schema("email")]
+CatchAll = Annotated[str, _checked(lambda text: recipient(text) if text.strip() else ""), _schema("email")]
+Verifier = Annotated[Secret, AfterValidator(_verifier)]
+
+
+class UserRecord(Section, tag="user", key="name"):
+    """A user: a mailbox, and someone who signs in."""
+
+    name: UserName = required(help="Login name; also the address before @. Fixed once the user exists.")
+    full_name: str = setting("", help="The person's name, as others see it.")
+    description: str = setting("", help="A remark for administrators.")
+    enabled: bool = setting(True, help="May sign in. Mail is received in any case.")
+    password: Verifier = setting(
+        Secret(""), help="Verifier of the password (argon2id, PHC form), never the password. Empty: no sign-in."
+    )
+    rights: Rights = setting(Rights.NONE, help="What the user may administer.", row="S12")
+    aliases: tuple[UserName, ...] = setting((), item="alias", help="Further names in this domain for this mailbox.")
+    quota: Size = setting(Size(0), minimum=0, help="Largest size of the mailbox; 0: no limit.")
+    quota_messages: int = setting(0, minimum=0, help="Most messages in the mailbox; 0: no limit.")
+    max_message_size: Size = setting(
+        Size(0), minimum=0, help="Largest message from and to this user; 0: the domain's limit.", row="S63"
+    )
+    forward_to: tuple[Recipient, ...] = setting((), help="Addresses that get this user's mail.")
+    keep_copy: bool = setting(True, help="With forward-to: mail is also delivered here.")
+
+
+class AliasRecord(Section, tag="alias", key="name"):
+    """A name that stands for other addresses."""
+
+    name: Pattern = required(help="The name before @. * stands for any characters, ? for one.")
+    to: tuple[Recipient, ...] = setting((), help="Addresses, here or elsewhere, that get the mail.", ref="user")
+    description: str = setting("", help="A remark for administrators.")
+
+
+class GroupRecord(Section, tag="group", key="name"):
+    """Several people under one address."""
+
+    name: UserName = required(help="The name before @.")
+    members: tuple[Recipient, ...] = setting(
+        (), item="member", help="Addresses of the members: users, other groups, or people elsewhere.", ref="user"
+    )
+    description: str = setting("", help="A remark for administrators.")
+
+
+class DomainRecord(Section, tag="domain", key="name"):
+    """A domain we receive mail for."""
+
+    name: Domain = required(help="The domain's name.")
+    primary: bool = setting(False, help="Its users sign in by bare name. Exactly one domain is it.", row="S35")
+    description: str = setting("", help="A remark for administrators.")
+    domain_aliases: tuple[Domain, ...] = setting(
+        (), item="domain-alias", help="Other names of this domain: every address works there too.", row="S34"
+    )
+    max_message_size: Size = setting(
+        Size(0), minimum=0, help="Largest message in this domain; 0: the server's limit.", row="S63"
+    )
+    catch_all: CatchAll = setting("", help="Who gets mail to names that do not exist here; empty: it is refused.")
+    users: tuple[UserRecord, ...] = setting((), help="Users of the domain.")
+    aliases: tuple[AliasRecord, ...] = setting((), help="Aliases of the domain.")
+    groups: tuple[GroupRecord, ...] = setting((), help="Groups of the domain.")
+
+
+class UsersFile(Section, tag="users"):
+    """All domains and everyone in them."""
+
+    domains: tuple[DomainRecord, ...] = setting((), help="The domains.", row="S34")
+
+
+def full_address(text: str, domain: str) -> Address:
+    """A Recipient as the address it means inside `domain`."""
+    return Address.parse(text if "@" in text else f"{text}@{domain}")

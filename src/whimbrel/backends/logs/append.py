@@ -1,0 +1,95 @@
+"""Appends batches to the log files, which other processes append to as well and one of them rotates.
+
+O_APPEND makes each batch one whole; the file's identity is compared before each, so that nothing is written into a
+file that was put aside. A failure loses the batch, counts it, and is told in the file once that can be written again.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(slots=True)
+class Lost:
+    """Records that could not be written, and why."""
+
+    count: int = 0
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class _Open:
+    descriptor: int
+    identity: tuple[int, int]
+    torn: bool = False
+    """The last line was cut off by an error: the next batch begins on a new one."""
+
+
+class LogAppender:
+    """The files `<log>.log` in one folder. Used by one thread at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, _Open] = {}
+        self._lost: dict[str, Lost] = {}
+
+    def lost(self, log: str) -> Lost:
+        return self._lost.get(log) or Lost()
+
+    def append(self, log: str, lines: Sequence[str]) -> bool:
+        """False if they are lost; never raises."""
+        data = memoryview("\n".join([*lines, ""]).encode("utf-8", "backslashreplace"))
+        file: _Open | None = None
+        try:
+            file = self._open(log)
+            if file.torn:
+                os.write(file.descriptor, b"\n")
+                file.torn = False
+            while data:
+                written = os.write(file.descriptor, data)
+                file.torn = True
+                data = data[written:]
+            file.torn = False
+        except OSError as error:
+            lost = self._lost.setdefault(log, Lost())
+            # The line that tells of former losses is lost as well: it is not counted.
+            lost.count += len(lines) - (1 if lost.count else 0)
+            lost.reason = error.strerror or type(error).__name__
+            return False
+        self._lost.pop(log, None)
+        return True
+
+    def forget(self) -> None:
+        """Closes the files; the next batch opens them anew."""
+        for file in self._files.values():
+            os.close(file.descriptor)
+        self._files.clear()
+        self._lost.clear()
+
+    def _open(self, log: str) -> _Open:
+        path = self._folder / f"{log}.log"
+        file = self._files.get(log)
+        if file is not None:
+            try:
+                stat = os.stat(path)
+                if (stat.st_dev, stat.st_ino) == file.identity:
+                    return file
+            except FileNotFoundError:
+                pass
+            del self._files[log]
+            os.close(file.descriptor)
+        try:
+            descriptor = _append_to(path)
+        except FileNotFoundError:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = _append_to(path)
+        stat = os.fstat(descriptor)
+        file = self._files[log] = _Open(descriptor, (stat.st_dev, stat.st_ino))
+        return file
+
+
+def _append_to(path: Path) -> int:
+    # Without O_NONBLOCK a named pipe in the file's place would hang the thread.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.open(path, flags, 0o600)

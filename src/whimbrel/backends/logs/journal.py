@@ -1,0 +1,224 @@
+"""The Log port: records are collected in memory and written in batches by a thread of their own.
+
+A caller pays about a microsecond: formatting and writing happen in the thread. It neither waits nor fails, whatever
+the disk does: what cannot be held or written is counted and told later.
+"""
+
+import contextlib
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from traceback import walk_tb
+from typing import TYPE_CHECKING
+
+from whimbrel.backends.logs.append import LogAppender
+from whimbrel.backends.logs.record import RecordForm
+from whimbrel.backends.logs.settings import LogSettings
+from whimbrel.core.log import Value
+
+HELD = 10_000
+"""Records in memory at most: about 5 MiB."""
+BATCH = 250
+"""Records (about 64 KiB) that are written at once rather than after the interval."""
+INTERVAL = 0.1
+_CLOSE_TIMEOUT = 3.0
+_FRAMES = 12
+
+_Record = tuple[float, str, str, Mapping[str, Value], Mapping[str, Value]]
+
+
+class Journal:
+    """The records of one process on their way to the files. Survives a fork: the child begins with none."""
+
+    def __init__(self, folder: Path, *, interval: float = INTERVAL, held: int = HELD) -> None:
+        self._files, self._form = LogAppender(folder), RecordForm()
+        self._interval, self._held = interval, held
+        self._pending: deque[_Record] = deque()
+        self._dropped = 0
+        self._closed = False
+        self._begin()
+        _journals.add(self)
+
+    def put(self, level: str, event: str, bound: Mapping[str, Value], fields: Mapping[str, Value]) -> None:
+        pending = self._pending
+        waiting = len(pending)
+        if waiting >= self._held:
+            self._dropped += 1
+            return
+        pending.append((time.time(), level, event, bound, fields))
+        if not self._roused:
+            self._rouse()
+        elif waiting == BATCH:
+            self._hurry.set()
+
+    def flush(self, timeout: float = _CLOSE_TIMEOUT) -> None:
+        """Writes what is held now, in the caller's thread. Gives up after `timeout` seconds if the disk hangs."""
+        if not self._writing.acquire(timeout=timeout):
+            return
+        try:
+            self._write()
+        finally:
+            self._writing.release()
+
+    def close(self) -> None:
+        """Writes what is held; records that come later are written at once."""
+        self._closed = True
+        self._something.set()
+        self._hurry.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_CLOSE_TIMEOUT)
+        self.flush()
+
+    # Inside
+
+    def _begin(self) -> None:
+        self._roused = False
+        self._thread: threading.Thread | None = None
+        self._something, self._hurry, self._writing = threading.Event(), threading.Event(), threading.Lock()
+
+    def after_fork(self) -> None:
+        """In the child: the parent writes its own records, and its thread is not here."""
+        self._pending.clear()
+        self._dropped = 0
+        self._files.forget()
+        self._begin()
+
+    def _rouse(self) -> None:
+        self._roused = True
+        if self._closed:
+            self.flush()
+            return
+        self._something.set()
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+            with contextlib.suppress(RuntimeError):  # No thread to be had: the next record tries again.
+                self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._something.wait()
+            self._something.clear()
+            self._hurry.wait(self._interval)
+            self._hurry.clear()
+            with self._writing:
+                self._write()
+
+    def _write(self) -> None:
+        # Lowered before the queue is emptied: whoever appends from now on wakes the thread again.
+        self._roused = False
+        batches: dict[str, list[str]] = {}
+        pending, form = self._pending, self._form
+        while True:
+            try:
+                at, level, event, bound, fields = pending.popleft()
+            except IndexError:
+                break
+            log, line = form.line(at, level, event, {**bound, **fields} if bound else fields)
+            batches.setdefault(log, []).append(line)
+            if level == "error" and log != "error":
+                batches.setdefault("error", []).append(line)
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            batches.setdefault("warning", []).append(self._dropped_line(None, dropped, "too many at once"))
+        for log, lines in batches.items():
+            lost = self._files.lost(log)
+            if lost.count:
+                lines.insert(0, self._dropped_line(log, lost.count, lost.reason))
+            self._files.append(log, lines)
+
+    def _dropped_line(self, log: str | None, count: int, reason: str) -> str:
+        values: dict[str, Value] = {"log": log, "count": count, "reason": reason}
+        return self._form.line(time.time(), "warning", "log.dropped", values)[1]
+
+
+class FileLog:
+    """The port over a journal, with the fields that all its records carry."""
+
+    __slots__ = ("_categories", "_fields", "_journal", "_put", "_seen", "_settings")
+
+    def __init__(
+        self,
+        journal: Journal,
+        settings: Callable[[], LogSettings] | None = None,
+        fields: Mapping[str, Value] | None = None,
+    ) -> None:
+        """`settings` is asked at each debug record, so a change counts at once."""
+        self._journal, self._put, self._fields = journal, journal.put, dict(fields or {})
+        self._settings = settings or _defaults
+        self._seen: LogSettings | None = None
+        self._categories: frozenset[str] = frozenset()
+
+    def debug(self, event: str, **fields: Value) -> None:
+        settings = self._settings()
+        if settings is not self._seen:
+            self._seen, self._categories = settings, frozenset(settings.debug)
+        wanted = self._categories
+        if wanted and ("all" in wanted or event.partition(".")[0] in wanted):
+            self._put("debug", event, self._fields, fields)
+
+    def info(self, event: str, **fields: Value) -> None:
+        self._put("info", event, self._fields, fields)
+
+    def warning(self, event: str, **fields: Value) -> None:
+        self._put("warning", event, self._fields, fields)
+
+    def error(self, event: str, **fields: Value) -> None:
+        self._put("error", event, self._fields, fields)
+
+    def exception(self, event: str, error: BaseException, **fields: Value) -> None:
+        fields.setdefault("error", _told(error))
+        fields["at"] = _place(error)
+        self._put("error", event, self._fields, fields)
+
+    def bind(self, **fields: Value) -> "FileLog":
+        return FileLog(self._journal, self._settings, {**self._fields, **fields})
+
+
+_DEFAULTS = LogSettings()
+
+
+def _defaults() -> LogSettings:
+    return _DEFAULTS
+
+
+def _told(error: BaseException) -> str:
+    """The error and what it came from, without the values of any variable."""
+    told: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(told) < 4:
+        text = str(cause)
+        told.append(f"{type(cause).__name__}: {text}" if text else type(cause).__name__)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return ", from ".join(told)
+
+
+def _place(error: BaseException) -> str:
+    """The calls that led to it, innermost first: `fetch (imapd/fetch.py:12) < session (imapd/server.py:60)`."""
+    frames = []
+    for frame, line in walk_tb(error.__traceback__):
+        file = "/".join(frame.f_code.co_filename.replace(os.sep, "/").rsplit("/", 2)[-2:])
+        frames.append(f"{frame.f_code.co_name} ({file}:{line})")
+    return " < ".join(frames[: -_FRAMES - 1 : -1])
+
+
+_journals: "weakref.WeakSet[Journal]" = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for journal in _journals:
+        journal.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+if TYPE_CHECKING:
+    from whimbrel.core.log import Log
+
+    def _port(journal: Journal) -> Log:
+        return FileLog(journal)

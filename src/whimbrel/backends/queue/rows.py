@@ -1,0 +1,203 @@
+"""The queue's tables, and how an entry becomes rows and back.
+
+An entry is a row of `entry` and one row of `recipient` for each recipient; its content is the file `<id>.eml` beside
+the database. `done` marks an entry whose last recipient is settled: it is invisible from then on, its file is removed
+once that is durable, and the row last, so that a crash never leaves a file that nobody can explain.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import apsw
+
+from whimbrel.core.address import Address
+from whimbrel.core.queue import (
+    Notify,
+    QueueFilter,
+    QueueItem,
+    QueueRecipient,
+    Recipient,
+    RecipientState,
+)
+
+FORMAT: Final = (1, 0)
+"""Major and minor version of the queue on disk (architecture, section 9)."""
+
+SCHEMA: Final = """
+CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE entry(
+    id TEXT PRIMARY KEY, sender TEXT NOT NULL, created REAL NOT NULL, next_attempt REAL NOT NULL,
+    lease_until REAL NOT NULL DEFAULT 0, size INTEGER NOT NULL, attempts INTEGER NOT NULL, held INTEGER NOT NULL,
+    message_id TEXT NOT NULL, user TEXT NOT NULL, client TEXT NOT NULL, envid TEXT NOT NULL,
+    ret_full INTEGER NOT NULL, utf8 INTEGER NOT NULL, body_8bit INTEGER NOT NULL, origin TEXT NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX entry_due ON entry(next_attempt) WHERE held = 0 AND done = 0;
+CREATE INDEX entry_done ON entry(id) WHERE done = 1;
+CREATE TABLE recipient(
+    entry TEXT NOT NULL, place INTEGER NOT NULL, address TEXT NOT NULL, notify TEXT NOT NULL, orcpt TEXT NOT NULL,
+    state TEXT NOT NULL, status TEXT NOT NULL, remote TEXT NOT NULL, reported_delay INTEGER NOT NULL,
+    local INTEGER NOT NULL, account TEXT NOT NULL, PRIMARY KEY(entry, place)
+) WITHOUT ROWID;
+"""
+
+_ENTRY: Final = (
+    "id, sender, created, next_attempt, size, attempts, held, message_id, user, client, envid, ret_full, utf8, "
+    "body_8bit, origin"
+)
+_RECIPIENT: Final = "address, notify, orcpt, state, status, remote, reported_delay, local, account"
+
+Value = int | float | str | bytes | None
+Values = tuple[Value, ...]
+
+
+def insert(connection: apsw.Connection, item: QueueItem) -> None:
+    values: Values = (
+        item.id,
+        str(item.sender) if item.sender else "",
+        item.created,
+        item.next_attempt,
+        item.size,
+        item.attempts,
+        item.held,
+        item.message_id,
+        item.user,
+        item.client,
+        item.envid,
+        item.ret_full,
+        item.utf8,
+        item.body_8bit,
+        item.origin,
+    )
+    connection.execute(f"INSERT INTO entry({_ENTRY}) VALUES({','.join('?' * len(values))})", values)
+    connection.executemany(
+        f"INSERT INTO recipient(entry, place, {_RECIPIENT}) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+        [_recipient_values(item.id, place, recipient) for place, recipient in enumerate(item.recipients)],
+    )
+
+
+def update(connection: apsw.Connection, item: QueueItem) -> bool:
+    """Writes how an attempt went; False if the entry has gone meanwhile. `held` stays: a person sets it."""
+    connection.execute(
+        "UPDATE entry SET next_attempt = ?, attempts = ?, lease_until = 0, done = ? WHERE id = ? AND done = 0",
+        (item.next_attempt, item.attempts, not item.waiting, item.id),
+    )
+    if not connection.changes():
+        return False
+    connection.executemany(
+        "UPDATE recipient SET state = ?, status = ?, remote = ?, reported_delay = ? WHERE entry = ? AND place = ?",
+        [
+            (r.state.value, r.status, r.remote, r.reported_delay, item.id, place)
+            for place, r in enumerate(item.recipients)
+        ],
+    )
+    return True
+
+
+def remove(connection: apsw.Connection, ids: Iterable[str]) -> None:
+    """Takes rows out for good; their files must be gone."""
+    keys = [(name,) for name in ids]
+    connection.executemany("DELETE FROM recipient WHERE entry = ?", keys)
+    connection.executemany("DELETE FROM entry WHERE id = ?", keys)
+
+
+def read(connection: apsw.Connection, condition: str, values: Values = ()) -> list[QueueItem]:
+    """Entries that meet `condition` (what stands after WHERE, ORDER BY and LIMIT included)."""
+    rows = connection.execute(f"SELECT {_ENTRY} FROM entry WHERE done = 0 AND {condition}", values).fetchall()
+    return [_item(connection, row) for row in rows]
+
+
+def where(which: QueueFilter) -> tuple[str, Values]:
+    """SQL condition on `entry` for a filter; what is not done and fits every part."""
+    parts, values = ["done = 0"], list[Value]()
+    if which.ids:
+        parts.append(f"id IN ({','.join('?' * len(which.ids))})")
+        values += sorted(which.ids)
+    if which.sender:
+        # "<>" means reports, which have the null reverse-path.
+        parts.append("sender = ''" if which.sender == "<>" else r"sender LIKE ? ESCAPE '\'")
+        values += [] if which.sender == "<>" else [_like(which.sender)]
+    for column, wanted in (("address", which.recipient), ("status", which.status)):
+        if wanted:
+            parts.append(rf"id IN (SELECT entry FROM recipient WHERE state = 'waiting' AND {column} LIKE ? ESCAPE '\')")
+            values.append(_like(wanted))
+    if which.older_than is not None:
+        parts.append("created < ?")
+        values.append(which.older_than)
+    if which.held is not None:
+        parts.append("held = ?")
+        values.append(int(which.held))
+    return " AND ".join(parts), tuple(values)
+
+
+def _like(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _recipient_values(entry: str, place: int, r: QueueRecipient) -> Values:
+    return (
+        entry,
+        place,
+        str(r.recipient.address),
+        " ".join(sorted(notify.value for notify in r.recipient.notify)),
+        r.recipient.orcpt,
+        r.state.value,
+        r.status,
+        r.remote,
+        r.reported_delay,
+        r.local,
+        r.account,
+    )
+
+
+def _item(connection: apsw.Connection, row: Sequence[object]) -> QueueItem:
+    recipients = connection.execute(
+        f"SELECT {_RECIPIENT} FROM recipient WHERE entry = ? ORDER BY place",
+        (str(row[0]),),
+    ).fetchall()
+    sender = str(row[1])
+    return QueueItem(
+        id=str(row[0]),
+        sender=Address.parse(sender) if sender else None,
+        recipients=tuple(_recipient(values) for values in recipients),
+        created=real(row[2]),
+        next_attempt=real(row[3]),
+        size=integer(row[4]),
+        attempts=integer(row[5]),
+        held=bool(row[6]),
+        message_id=str(row[7]),
+        user=str(row[8]),
+        client=str(row[9]),
+        envid=str(row[10]),
+        ret_full=bool(row[11]),
+        utf8=bool(row[12]),
+        body_8bit=bool(row[13]),
+        origin=str(row[14]),
+    )
+
+
+def _recipient(row: Sequence[object]) -> QueueRecipient:
+    return QueueRecipient(
+        recipient=Recipient(
+            Address.parse(str(row[0])),
+            frozenset(Notify(word) for word in str(row[1]).split()),
+            str(row[2]),
+        ),
+        state=RecipientState(str(row[3])),
+        status=str(row[4]),
+        remote=str(row[5]),
+        reported_delay=bool(row[6]),
+        local=bool(row[7]),
+        account=str(row[8]),
+    )
+
+
+def integer(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def real(value: object) -> float:
+    assert isinstance(value, int | float)
+    return float(value)

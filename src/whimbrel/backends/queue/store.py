@@ -1,0 +1,331 @@
+"""The queue on disk: one SQLite database and one `.eml` file for each entry, `store/queue/<id>.eml`.
+
+What must be durable (adding, outcomes, what an administrator does) is a job for the committer and shares its barrier;
+leases and reading go through the pool. Any number of processes may have the same queue open: a transaction of SQLite
+is the only lock. Whoever commits an `Enqueue` calls `announce` once the barrier is complete.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import apsw
+
+from whimbrel.backends.disk.barrier import Touched
+from whimbrel.backends.disk.committer import Committer, Job
+from whimbrel.backends.disk.spool import materialise
+from whimbrel.backends.queue import rows
+from whimbrel.backends.queue.database import immediate, open_database
+from whimbrel.backends.queue.recovery import lose, recover, rescue
+from whimbrel.core.commit import Enqueue
+from whimbrel.core.errors import MailError
+from whimbrel.core.log import Log
+from whimbrel.core.notices import QUEUE, Notices
+from whimbrel.core.pool import Pool
+from whimbrel.core.queue import QueueCounts, QueueFilter, QueueItem
+
+T = TypeVar("T")
+_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,63}\Z")
+
+
+class EnqueueJob(Job):
+    """Adds one entry; `result` is None, or the MailError why it was not added."""
+
+    __slots__ = ("enqueue",)
+
+    def __init__(self, enqueue: Enqueue) -> None:
+        super().__init__()
+        self.enqueue = enqueue
+
+
+class ChangeJob(Job):
+    """A change to rows; `result` is what it returns."""
+
+    __slots__ = ("change",)
+
+    def __init__(self, change: Callable[[apsw.Connection], object]) -> None:
+        super().__init__()
+        self.change = change
+
+
+class QueueStore:
+    """The port Queue, and a shard of the committer."""
+
+    key = "~queue"  # After all accounts, so that a batch that fills the disk fails in the queue last.
+
+    def __init__(
+        self, folder: Path, spool_folder: Path, committer: Committer, pool: Pool, notices: Notices, log: Log
+    ) -> None:
+        """Opens or makes the queue in `folder`; `spool_folder` is where files without a name are made. RuntimeError if
+        a newer release wrote it."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder, self._spool_folder = folder, spool_folder
+        self._database = folder / "queue.db"
+        self._committer, self._pool, self._notices, self._log = committer, pool, notices, log
+        self._writer = open_database(self._database)
+        self._reader = open_database(self._database)
+        self._lock = threading.Lock()  # Guards the reader, which pool threads share.
+        self._finished: list[str] = []
+        self._finished_lock = threading.Lock()
+        self._unproven: list[str] = []
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._unsubscribe = notices.subscribe(QUEUE, self._heard)
+
+    def close(self) -> None:
+        """After the committer was closed."""
+        self._unsubscribe()
+        with contextlib.suppress(apsw.Error):
+            self._sweep(self._writer)
+        self._writer.close()
+        self._reader.close()
+
+    def recover(self) -> int:
+        """At the start of the queue process: finishes what a crash interrupted and compares rows with files. Returns
+        how many entries or files were odd."""
+        with self._lock:
+            return recover(self._reader, self.folder, self._log)
+
+    # The shard, in the committer's thread
+
+    def job(self, work: Enqueue) -> EnqueueJob:
+        return EnqueueJob(work)
+
+    def apply(self, jobs: Sequence[Job], touched: Touched) -> None:
+        self._unproven = []
+        linked: list[str] = []
+        finished: list[str] = []
+        connection = self._writer
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for job in jobs:
+                try:
+                    job.result = self._apply_one(connection, job, linked)
+                except MailError as error:
+                    job.result = error
+            finished = self._sweep(connection)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self._unproven = []
+            with self._finished_lock:
+                self._finished += finished
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            for path in linked:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+            if isinstance(error, apsw.FullError):
+                raise MailError(452, "4.3.1", "Insufficient system storage", detail=str(error)) from None
+            raise
+        touched.databases.add(str(self._database))
+        touched.files.update(linked)
+        touched.directories.add(str(self.folder))
+
+    def restore(self) -> None:
+        """What was added since the last good barrier was not acknowledged: it goes. All pages are written anew."""
+        rescue(self._writer, self.folder, self._unproven)
+        self._unproven = []
+
+    def _apply_one(self, connection: apsw.Connection, job: Job, linked: list[str]) -> object:
+        if isinstance(job, ChangeJob):
+            return job.change(connection)
+        assert isinstance(job, EnqueueJob)
+        item, rendition = job.enqueue.item, job.enqueue.rendition
+        path = self._path(item.id)
+        file = materialise(rendition, self._spool_folder, int(item.created))
+        try:
+            file.link(path)
+        except FileExistsError:
+            if connection.execute("SELECT 1 FROM entry WHERE id = ?", (item.id,)).fetchone():
+                raise MailError(451, "4.3.0", "Queue failure, try again later", detail="id used twice") from None
+            lose(self.folder, f"{item.id}.eml")  # Left by a crash; nothing is ever overwritten.
+            self._log.warning("queue.lost", queue_id=item.id)
+            file.link(path)
+        linked.append(path)
+        rows.insert(connection, _sized(item, rendition.size))
+        self._unproven.append(item.id)
+        return None
+
+    def _sweep(self, connection: apsw.Connection) -> list[str]:
+        """Takes out rows whose file has gone already."""
+        with self._finished_lock:
+            finished, self._finished = self._finished, []
+        rows.remove(connection, finished)
+        return finished
+
+    # The port
+
+    async def lease(self, now: float, limit: int, seconds: float) -> Sequence[QueueItem]:
+        def work(connection: apsw.Connection) -> list[QueueItem]:
+            due = "held = 0 AND next_attempt <= ? AND lease_until <= ? ORDER BY next_attempt LIMIT ?"
+            if not connection.execute(f"SELECT 1 FROM entry WHERE done = 0 AND {due}", (now, now, 1)).fetchone():
+                return []  # Without taking the write lock.
+            with immediate(connection):
+                found = rows.read(connection, due, (now, now, limit))
+                connection.executemany(
+                    "UPDATE entry SET lease_until = ? WHERE id = ?", [(now + seconds, item.id) for item in found]
+                )
+            return found
+
+        return await self._read(work)
+
+    async def renew(self, ids: Sequence[str], until: float) -> None:
+        def work(connection: apsw.Connection) -> None:
+            with immediate(connection):
+                connection.executemany(
+                    "UPDATE entry SET lease_until = ? WHERE id = ? AND done = 0", [(until, name) for name in ids]
+                )
+
+        await self._read(work)
+
+    async def update(self, item: QueueItem) -> None:
+        if await self._change(lambda connection: rows.update(connection, item)) and not item.waiting:
+            await self._pool.run(self._unlink, [item.id])
+
+    async def next_due(self) -> float | None:
+        def work(connection: apsw.Connection) -> float | None:
+            query = "SELECT min(max(next_attempt, lease_until)) FROM entry WHERE done = 0 AND held = 0"
+            row = connection.execute(query).fetchone()
+            return float(row[0]) if row and row[0] is not None else None
+
+        return await self._read(work)
+
+    async def get(self, queue_id: str) -> QueueItem | None:
+        found = await self._read(lambda connection: rows.read(connection, "id = ?", (queue_id,)))
+        return found[0] if found else None
+
+    async def select(self, which: QueueFilter, limit: int = 1000, offset: int = 0) -> Sequence[QueueItem]:
+        condition, values = rows.where(which)
+        query = f"{condition} ORDER BY created, id LIMIT ? OFFSET ?"
+        return await self._read(lambda connection: rows.read(connection, query, (*values, limit, offset)))
+
+    async def counts(self, now: float) -> QueueCounts:
+        def work(connection: apsw.Connection) -> QueueCounts:
+            query = (
+                "SELECT count(*) FILTER (WHERE held = 0), count(*) FILTER (WHERE held = 1), "
+                "count(*) FILTER (WHERE held = 0 AND next_attempt <= ?), total(size), min(created) "
+                "FROM entry WHERE done = 0"
+            )
+            waiting, held, due, size, oldest = connection.execute(query, (now,)).fetchall()[0]
+            return QueueCounts(
+                rows.integer(waiting),
+                rows.integer(held),
+                rows.integer(due),
+                int(rows.real(size)),
+                None if oldest is None else rows.real(oldest),
+            )
+
+        return await self._read(work)
+
+    async def content(self, queue_id: str, start: int = 0, length: int | None = None) -> bytes | None:
+        if not _NAME.match(queue_id):
+            return None
+        return await self._pool.run(_read_file, self._path(queue_id), start, length)
+
+    async def hold(self, which: QueueFilter, *, held: bool) -> int:
+        condition, values = rows.where(which)
+        query = f"UPDATE entry SET held = ? WHERE {condition} AND held <> ?"
+        count = await self._change(lambda connection: _changed(connection, query, (int(held), *values, int(held))))
+        self.announce()
+        return count
+
+    async def try_now(self, which: QueueFilter, now: float) -> int:
+        condition, values = rows.where(which)
+        query = f"UPDATE entry SET next_attempt = min(next_attempt, ?) WHERE {condition} AND held = 0"
+        count = await self._change(lambda connection: _changed(connection, query, (now, *values)))
+        self.announce()
+        return count
+
+    async def delete(self, which: QueueFilter) -> int:
+        condition, values = rows.where(which)
+
+        def change(connection: apsw.Connection) -> list[str]:
+            query = f"UPDATE entry SET done = 1 WHERE {condition} RETURNING id"
+            return [str(row[0]) for row in connection.execute(query, values).fetchall()]
+
+        gone = await self._change(change)
+        await self._pool.run(self._unlink, gone)
+        self.announce()
+        return len(gone)
+
+    async def wait(self, seconds: float) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(future)
+        try:
+            async with asyncio.timeout(seconds):
+                await future
+        except TimeoutError:
+            pass
+        finally:
+            self._waiters.discard(future)
+
+    def announce(self) -> None:
+        """Tells all processes that something was added or changed. From the loop's thread, after the barrier."""
+        self._notices.publish(QUEUE)
+
+    def _heard(self, _key: str) -> None:
+        for future in self._waiters:
+            if not future.done():
+                future.set_result(None)
+        self._waiters.clear()
+
+    # Inside
+
+    def _path(self, queue_id: str) -> str:
+        if not _NAME.match(queue_id):
+            raise ValueError("not a queue id")
+        return f"{self.folder}/{queue_id}.eml"
+
+    async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
+        return await self._pool.run(self._locked, work)
+
+    def _locked(self, work: Callable[[apsw.Connection], T]) -> T:
+        with self._lock:
+            return work(self._reader)
+
+    async def _change(self, change: Callable[[apsw.Connection], T]) -> T:
+        job = ChangeJob(change)
+        await self._committer.commit([(self, job)])
+        if isinstance(job.result, Exception):
+            raise job.result
+        return job.result  # type: ignore[return-value]  # What `change` returned.
+
+    def _unlink(self, ids: Sequence[str]) -> None:
+        for name in ids:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path(name))
+        with self._finished_lock:
+            self._finished += ids
+
+
+def _sized(item: QueueItem, size: int) -> QueueItem:
+    return item if item.size == size else replace(item, size=size)
+
+
+def _changed(connection: apsw.Connection, query: str, values: rows.Values) -> int:
+    connection.execute(query, values)
+    return connection.changes()
+
+
+def _read_file(path: str, start: int, length: int | None) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            if start:
+                file.seek(start)
+            return file.read() if length is None else file.read(length)
+    except FileNotFoundError:
+        return None
+
+
+if TYPE_CHECKING:
+    from whimbrel.backends.disk.committer import Shard
+    from whimbrel.core.queue import Queue
+
+    def _ports(store: QueueStore) -> None:
+        _1: Queue = store
+        _2: Shard = store

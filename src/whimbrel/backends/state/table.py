@@ -1,0 +1,256 @@
+"""A hash table in a mapped file, shared by processes: fixed in size, so that nothing anyone does makes it grow.
+
+    header   magic, format, the secret of the hash, generation of each process
+    buckets  16 slots each: key (16 octets), start of the window, its length, count, owner
+
+A key lives in its bucket or the one beside it; both have one lock. Where all slots are taken, what ended is dropped
+first, then the window that began first; running totals of living processes are never dropped.
+
+Locks are POSIX record locks: they end with their process, however it ends. A process that was stopped while it held
+one delays the others by a few milliseconds, then they go on without: a limit is off by one, mail is not held up.
+"""
+
+import fcntl
+import mmap
+import os
+import struct
+import threading
+import time
+from hashlib import blake2b
+from pathlib import Path
+
+MAGIC = b"WHMBCNT1"
+"""The last octet is the format's major version; a file of another is begun anew."""
+BUCKETS = 4096
+SLOTS = 16
+STRIPES = 64
+PROCESSES = 256
+LOCK_TIMEOUT = 0.02
+
+_SLOT = struct.Struct("<16sddqII")
+_BUCKET = _SLOT.size * SLOTS
+_GENERATION = struct.Struct("<I")
+_SECRET_AT, _GENERATIONS_AT = 16, 64
+_HEADER = 4096
+_SIZE = _HEADER + BUCKETS * _BUCKET
+_EMPTY = bytes(16)
+
+# Octets of the file that are locked; they lie behind its end, so that they are nothing but locks.
+_INIT_LOCK = 1 << 30
+_STRIPE_LOCK = _INIT_LOCK + 1
+_PROCESS_LOCK = _STRIPE_LOCK + STRIPES
+
+
+class TableUnavailable(Exception):
+    """The file cannot be shared here; counts stay within the process."""
+
+
+class CounterTable:
+    """One for each process and file, for the life of the process: closing any descriptor of the file, also the one
+    that a map holds until it is collected, ends the process's locks."""
+
+    def __init__(self, path: Path) -> None:
+        self._thread_lock = threading.Lock()
+        self._descriptor = -1
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._prepare()
+            self._map = mmap.mmap(self._descriptor, _SIZE)
+            self._secret = self._map[_SECRET_AT : _SECRET_AT + 32]
+            self._index, self._generation = self._enrol()
+        except (OSError, ValueError) as error:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+            raise TableUnavailable(str(error)) from None
+        self.pid = os.getpid()
+
+    def add(self, name: str, amount: int, window: float, now: float) -> int | None:
+        """The count after adding; None where the table is full of what must stay."""
+        key, bucket = self._place(name, window)
+        with self._thread_lock:
+            locked = self._lock(bucket)
+            try:
+                return self._add_total(key, bucket, amount) if window <= 0 else self._add_window(
+                    key, bucket, amount, window, now)  # fmt: skip
+            finally:
+                if locked:
+                    self._unlock(bucket)
+
+    def get(self, name: str, window: float, now: float) -> int:
+        key, bucket = self._place(name, window)
+        with self._thread_lock:
+            locked = self._lock(bucket)
+            try:
+                total = 0
+                for at in self._find(key, bucket):
+                    _, start, length, count, index, generation = _SLOT.unpack_from(self._map, at)
+                    if window > 0:
+                        return int(count) if start <= now < start + length else 0
+                    if self._alive(index, generation):
+                        total += count
+                return total
+            finally:
+                if locked:
+                    self._unlock(bucket)
+
+    def close(self) -> None:
+        """Ends this process's part: its running totals no longer count."""
+        if self._descriptor >= 0:
+            self._map.close()
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    # Windows and totals
+
+    def _add_window(self, key: bytes, bucket: int, amount: int, window: float, now: float) -> int | None:
+        for at in self._find(key, bucket):
+            start, length, held = _SLOT.unpack_from(self._map, at)[1:4]
+            count = int(held)
+            # A clock that was set back must not keep a window open for ever.
+            if start <= now < start + length:
+                count = max(0, count + amount)
+            else:
+                start, count = now, max(0, amount)
+            _SLOT.pack_into(self._map, at, key, start, window, count, self._index, self._generation)
+            return count
+        free = self._free(bucket, now)
+        if free is None:
+            return None
+        count = max(0, amount)
+        _SLOT.pack_into(self._map, free, key, now, window, count, self._index, self._generation)
+        return count
+
+    def _add_total(self, key: bytes, bucket: int, amount: int) -> int | None:
+        total, own = 0, None
+        for at in self._find(key, bucket):
+            _, _, _, count, index, generation = _SLOT.unpack_from(self._map, at)
+            if index == self._index and generation == self._generation:
+                own = (at, count)
+            elif self._alive(index, generation):
+                total += count
+            else:
+                self._map[at : at + 16] = _EMPTY
+        if own is None:
+            free = self._free(bucket, None)
+            if free is None:
+                return None
+            own = (free, 0)
+        at, count = own[0], own[1] + amount
+        if count:
+            _SLOT.pack_into(self._map, at, key, 0.0, 0.0, count, self._index, self._generation)
+        else:
+            self._map[at : at + 16] = _EMPTY
+        return total + count
+
+    # Slots
+
+    def _place(self, name: str, window: float) -> tuple[bytes, int]:
+        # Keyed: whoever chooses names (addresses, users) cannot fill one bucket on purpose.
+        text = f"{window:g}\0{name}".encode("utf-8", "surrogatepass")
+        key = blake2b(text, digest_size=16, key=self._secret).digest()
+        return key, int.from_bytes(key[:4], "little") % BUCKETS
+
+    def _find(self, key: bytes, bucket: int) -> list[int]:
+        """Where the key stands: several times, once for each process, if it is a running total."""
+        found = []
+        for of in (bucket, bucket ^ 1):
+            start = _HEADER + of * _BUCKET
+            at = self._map.find(key, start, start + _BUCKET)
+            while at >= 0:
+                if (at - start) % _SLOT.size == 0:
+                    found.append(at)
+                at = self._map.find(key, at + 1, start + _BUCKET)
+        return found
+
+    def _free(self, bucket: int, now: float | None) -> int | None:
+        """A slot to use: an empty one, one that has ended, or the window that began first."""
+        first: tuple[float, int] | None = None
+        for of in (bucket, bucket ^ 1):
+            start = _HEADER + of * _BUCKET
+            for at in range(start, start + _BUCKET, _SLOT.size):
+                key, began, length, _, index, generation = _SLOT.unpack_from(self._map, at)
+                if key == _EMPTY:
+                    return at
+                if length > 0:
+                    if now is not None and not began <= now < began + length:
+                        return at
+                    if first is None or began < first[0]:
+                        first = (began, at)
+                elif not self._alive(index, generation):
+                    return at
+        return first[1] if first else None
+
+    # Processes
+
+    def _enrol(self) -> tuple[int, int]:
+        """Takes a free index for the life of this process, with a generation that none before had."""
+        for index in range(PROCESSES):
+            try:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _PROCESS_LOCK + index)
+            except OSError:
+                continue
+            at = _GENERATIONS_AT + index * _GENERATION.size
+            generation = (_GENERATION.unpack_from(self._map, at)[0] + 1) & 0xFFFFFFFF
+            _GENERATION.pack_into(self._map, at, generation)
+            return index, generation
+        raise OSError(f"more than {PROCESSES} processes")
+
+    def _alive(self, index: int, generation: int) -> bool:
+        if index == self._index:
+            return generation == self._generation
+        at = _GENERATIONS_AT + (index % PROCESSES) * _GENERATION.size
+        if _GENERATION.unpack_from(self._map, at)[0] != generation:
+            return False
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _PROCESS_LOCK + index % PROCESSES)
+        except OSError:
+            return True
+        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _PROCESS_LOCK + index % PROCESSES)
+        return False
+
+    # Locks
+
+    def _lock(self, bucket: int) -> bool:
+        at = _STRIPE_LOCK + (bucket >> 1) % STRIPES
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)
+            return True
+        except OSError:
+            pass
+        end = time.monotonic() + LOCK_TIMEOUT
+        while time.monotonic() < end:
+            time.sleep(0.0001)
+            try:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)
+                return True
+            except OSError:
+                continue
+        return False
+
+    def _unlock(self, bucket: int) -> None:
+        fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _STRIPE_LOCK + (bucket >> 1) % STRIPES)
+
+    def _prepare(self) -> None:
+        """Makes the file, or makes it anew if it is another format's or was cut short."""
+        fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, _INIT_LOCK)
+        try:
+            head, size = os.pread(self._descriptor, 8, 0), os.fstat(self._descriptor).st_size
+            # A hole in the file would be a SIGBUS once the disk is full.
+            _allocate(self._descriptor)
+            if size == _SIZE and head == MAGIC:
+                return
+            # Never made shorter: another process may have it mapped.
+            for at in range(0, min(size, _SIZE), 1 << 16):
+                os.pwrite(self._descriptor, bytes(min(1 << 16, _SIZE - at)), at)
+            os.pwrite(self._descriptor, os.urandom(32), _SECRET_AT)
+            os.pwrite(self._descriptor, MAGIC, 0)
+        finally:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _INIT_LOCK)
+
+
+def _allocate(descriptor: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, _SIZE)
+    elif (size := os.fstat(descriptor).st_size) < _SIZE:
+        os.pwrite(descriptor, bytes(_SIZE - size), size)

@@ -1,0 +1,262 @@
+"""What every backend of the port Queue must do. One table: a second backend adds a line."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.queue_house import NOW, QueueHouse, entry, open_queue
+from whimbrel.core.address import Address
+from whimbrel.core.queue import (
+    Notify,
+    QueueFilter,
+    QueueItem,
+    QueueRecipient,
+    Recipient,
+    RecipientState,
+)
+
+QUEUES = {"sqlite": open_queue}
+
+
+@pytest.fixture(params=sorted(QUEUES))
+def within(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Callable[[QueueHouse], Awaitable[None]]], None]:
+    """Runs a test in an open queue; again on the same one if it is called again."""
+
+    def run(test: Callable[[QueueHouse], Awaitable[None]]) -> None:
+        async def inside() -> None:
+            async with asyncio.timeout(60), QUEUES[request.param](tmp_path) as house:
+                await test(house)
+
+        asyncio.run(inside())
+
+    return run
+
+
+Within = Callable[[Callable[[QueueHouse], Awaitable[None]]], None]
+ALL = QueueFilter()
+
+
+def rich(queue_id: str) -> QueueItem:
+    return QueueItem(
+        id=queue_id,
+        sender=Address.parse('"odd \\"one\\""@example.test'),
+        recipients=(
+            QueueRecipient(
+                Recipient(
+                    Address.parse("grün@remote.test"), frozenset({Notify.SUCCESS, Notify.DELAY}), "rfc822;g@remote.test"
+                ),
+                RecipientState.WAITING,
+                "4.4.1 Cannot connect to remote host",
+                "mx.remote.test[192.0.2.1]:25",
+                reported_delay=True,
+            ),
+            QueueRecipient(Recipient(Address.parse("bob@example.test")), local=True, account="bob@example.test"),
+            QueueRecipient(Recipient(Address.parse("x@[192.0.2.7]")), RecipientState.FAILED, "5.1.1 User unknown"),
+        ),
+        created=NOW + 0.25,
+        next_attempt=NOW + 1.5,
+        attempts=3,
+        held=False,
+        message_id="<1@example.test>",
+        user="alice@example.test",
+        client="192.0.2.9",
+        envid="env+id",
+        ret_full=True,
+        utf8=True,
+        body_8bit=True,
+        origin="submission",
+    )
+
+
+def test_an_entry_comes_out_as_it_went_in(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        content = b"Subject: \xe4\r\n\r\n" + b"x" * 300_000
+        assert await house.add(rich("6ab3f000-00000001"), content, b"Received: by us\r\n") is None
+        found = await house.queue.get("6ab3f000-00000001")
+        assert found == replace(rich("6ab3f000-00000001"), size=len(content) + 17)
+        assert await house.queue.content(found.id) == b"Received: by us\r\n" + content
+        assert await house.queue.content(found.id, 10, 12) == b"by us\r\nSubje"
+        assert await house.queue.content("6ab3f000-00000009") is None
+        assert await house.queue.content("../queue.db") is None
+        assert await house.queue.get("nothing") is None
+
+    within(check)
+
+
+def test_a_report_has_the_null_reverse_path(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1", sender=""))
+        found = await house.queue.get("a-1")
+        assert found is not None and found.sender is None
+
+    within(check)
+
+
+def test_entries_survive_a_restart(within: Within) -> None:
+    async def put(house: QueueHouse) -> None:
+        await house.add(rich("a-1"))
+
+    async def look(house: QueueHouse) -> None:
+        found = await house.queue.get("a-1")
+        assert found is not None and found.recipients == rich("a-1").recipients
+        assert await house.queue.content("a-1") == b"Subject: x\r\n\r\nhello\r\n"
+        assert house.queue.recover() == 0
+
+    within(put)
+    within(look)
+
+
+def test_due_entries_are_leased_earliest_first_to_one_only(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        for name, due in (("late", NOW + 5), ("early", NOW - 5), ("later", NOW + 60)):
+            await house.add(entry(name, due=due))
+        queue = house.queue
+        assert [one.id for one in await queue.lease(NOW + 10, 10, 30)] == ["early", "late"]
+        assert await queue.lease(NOW + 10, 10, 30) == []
+        assert await queue.next_due() == NOW + 40
+        # A lease that nobody renews ends.
+        assert [one.id for one in await queue.lease(NOW + 41, 1, 30)] == ["early"]
+        await queue.renew(["early"], NOW + 200)
+        assert [one.id for one in await queue.lease(NOW + 100, 10, 30)] == ["late", "later"]
+
+    within(check)
+
+
+def test_an_update_ends_the_lease_and_stores_the_outcome(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        queue = house.queue
+        await house.add(entry("a-1", "b@remote.test", "c@remote.test"))
+        (leased,) = await queue.lease(NOW, 10, 1000)
+        done = replace(leased.recipients[0], state=RecipientState.RELAYED, status="2.0.0 OK", remote="mx")
+        waits = replace(leased.recipients[1], status="4.2.0 Later", reported_delay=True)
+        after = replace(leased, recipients=(done, waits), attempts=1, next_attempt=NOW + 300)
+        await queue.update(after)
+        assert await queue.get("a-1") == after
+        assert await queue.lease(NOW + 299, 10, 10) == []
+        (leased,) = await queue.lease(NOW + 300, 10, 10)
+        assert [one.recipient.address.local for one in leased.waiting] == ["c"]
+        await queue.update(replace(leased, recipients=(done, replace(waits, state=RecipientState.FAILED))))
+        assert await queue.get("a-1") is None
+        assert await queue.content("a-1") is None
+        assert await queue.next_due() is None
+        assert (await queue.counts(NOW)).waiting == 0
+
+    within(check)
+
+
+def test_what_was_deleted_during_an_attempt_does_not_come_back(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1"))
+        (leased,) = await house.queue.lease(NOW, 10, 1000)
+        assert await house.queue.delete(ALL) == 1
+        await house.queue.update(replace(leased, attempts=1))
+        assert await house.queue.get("a-1") is None
+        assert await house.queue.select(ALL) == []
+
+    within(check)
+
+
+def test_held_entries_wait_for_a_person(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        queue = house.queue
+        await house.add(entry("a-1"))
+        await house.add(replace(entry("a-2"), held=True))
+        assert [one.id for one in await queue.lease(NOW, 10, 0)] == ["a-1"]
+        assert await queue.hold(QueueFilter(ids=frozenset({"a-1"})), held=True) == 1
+        assert await queue.hold(ALL, held=True) == 0
+        assert await queue.lease(NOW, 10, 0) == []
+        assert await queue.next_due() is None
+        assert await queue.try_now(ALL, NOW) == 0
+        assert [one.id for one in await queue.select(QueueFilter(held=True))] == ["a-1", "a-2"]
+        # An attempt that ends meanwhile does not release it.
+        found = await queue.get("a-1")
+        assert found is not None
+        await queue.update(replace(found, held=False, attempts=1))
+        assert await queue.lease(NOW, 10, 0) == []
+        assert await queue.hold(ALL, held=False) == 2
+        assert len(await queue.lease(NOW, 10, 0)) == 2
+
+    within(check)
+
+
+def test_try_now_makes_entries_due(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1", due=NOW + 3600))
+        assert await house.queue.lease(NOW, 10, 10) == []
+        assert await house.queue.try_now(ALL, NOW) == 1
+        assert len(await house.queue.lease(NOW, 10, 10)) == 1
+
+    within(check)
+
+
+@pytest.mark.parametrize(
+    ("which", "found"),
+    [
+        (ALL, ["a-1", "a-2", "a-3"]),
+        (QueueFilter(ids=frozenset({"a-2", "a-9"})), ["a-2"]),
+        (QueueFilter(sender="ALICE@"), ["a-1"]),
+        (QueueFilter(sender="<>"), ["a-3"]),
+        (QueueFilter(recipient="remote"), ["a-1", "a-2"]),
+        (QueueFilter(recipient="%"), ["a-2"]),
+        (QueueFilter(recipient="_"), []),
+        (QueueFilter(older_than=NOW - 50), ["a-1"]),
+        (QueueFilter(sender="alice", recipient="nobody"), []),
+    ],
+)
+def test_a_filter_means_what_fits_all_its_parts(within: Within, which: QueueFilter, found: list[str]) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1", "x@remote.test", "y@remote.test", sender="alice@example.test", created=NOW - 100))
+        await house.add(entry("a-2", "50%@remote.test", sender="bob@example.test", created=NOW - 50))
+        await house.add(entry("a-3", "z@else.test", sender=""))
+        assert [one.id for one in await house.queue.select(which)] == found
+        assert await house.queue.delete(which) == len(found)
+        left = [one.id for one in await house.queue.select(ALL)]
+        assert left == [name for name in ("a-1", "a-2", "a-3") if name not in found]
+
+    within(check)
+
+
+def test_a_filter_by_status_looks_at_waiting_recipients(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(rich("a-1"))
+        assert len(await house.queue.select(QueueFilter(status="4.4.1"))) == 1
+        assert await house.queue.select(QueueFilter(status="5.1.1")) == []
+
+    within(check)
+
+
+def test_selection_is_paged_oldest_first_and_counted(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        for n in range(5):
+            await house.add(entry(f"a-{n}", created=NOW - n, due=NOW + (n - 2) * 10), b"12345")
+        await house.queue.hold(QueueFilter(ids=frozenset({"a-4"})), held=True)
+        assert [one.id for one in await house.queue.select(ALL, limit=2, offset=1)] == ["a-3", "a-2"]
+        counts = await house.queue.counts(NOW)
+        assert (counts.waiting, counts.held, counts.due, counts.bytes) == (4, 1, 3, 25)
+        assert counts.oldest == NOW - 4
+
+    within(check)
+
+
+def test_one_id_is_never_given_to_two_messages(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        assert await house.add(entry("a-1"), b"first") is None
+        assert isinstance(await house.add(entry("a-1"), b"second"), Exception)
+        assert await house.queue.content("a-1") == b"first"
+
+    within(check)
+
+
+def test_waiting_ends_when_something_is_added(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.queue.wait(0.01)  # Nothing comes.
+        waiting = asyncio.create_task(house.queue.wait(30))
+        await asyncio.sleep(0)
+        await house.add(entry("a-1"))
+        async with asyncio.timeout(5):
+            await waiting
+
+    within(check)

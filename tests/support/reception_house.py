@@ -1,0 +1,90 @@
+"""A whole Reception on fakes, and a session that drives it as SMTP would."""
+
+from dataclasses import dataclass, field
+
+from tests.support.fakes import FakeClock, FakeConfig, FakeIds, MemoryCounters, MemoryLog, MemoryState
+from tests.support.flow_fakes import FakeDirectory, FakeStore, HeldContent, MemorySpool, address
+from whimbrel.core.directory import Account, Rights
+from whimbrel.core.intake import Client, Origin
+from whimbrel.core.queue import Recipient
+from whimbrel.core.settings import Section
+from whimbrel.flow.filters import FILTERS
+from whimbrel.flow.policy import Policy
+from whimbrel.flow.reception import Reception
+from whimbrel.flow.transaction import PLAIN, MailOptions, Result, Transaction
+
+STRANGER = Client("192.0.2.66", 40000, "192.0.2.25", 25, "mail.stranger.test", "ESMTP", session_id="s1", service="smtp")
+MAIL = (
+    b"From: a@b.test\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@b.test>\r\nSubject: x\r\n\r\nhello\r\n"
+)
+
+
+@dataclass(slots=True)
+class House:
+    directory: FakeDirectory = field(default_factory=FakeDirectory)
+    store: FakeStore = field(default_factory=FakeStore)
+    config: FakeConfig = field(default_factory=FakeConfig)
+    clock: FakeClock = field(default_factory=FakeClock)
+    log: MemoryLog = field(default_factory=MemoryLog)
+    ids: FakeIds = field(default_factory=FakeIds)
+    spool: MemorySpool = field(default_factory=MemorySpool)
+    reception: Reception = field(init=False)
+
+    def __post_init__(self) -> None:
+        policy = Policy([kind(self.config) for kind in FILTERS], self.config, self.log)
+        self.reception = Reception(
+            directory=self.directory,
+            folders=self.store,
+            spool=self.spool,
+            commit=self.store,
+            policy=policy,
+            config=self.config,
+            state=MemoryState(),
+            counters=MemoryCounters(),
+            clock=self.clock,
+            ids=self.ids,
+            log=self.log,
+        )
+
+    async def begin(
+        self,
+        *recipients: str | Recipient,
+        origin: Origin = Origin.INBOUND,
+        sender: str = "a@b.test",
+        client: Client = STRANGER,
+        account: Account | None = None,
+        options: MailOptions = PLAIN,
+    ) -> Transaction:
+        tx = await self.reception.mail(origin, client, account, address(sender) if sender else None, options)
+        for one in recipients:
+            await self.reception.rcpt(tx, one if isinstance(one, Recipient) else Recipient(address(one)))
+        return tx
+
+    async def finish(self, tx: Transaction, content: bytes = MAIL) -> Result:
+        writer = self.reception.data(tx)
+        await writer.write(content)
+        return await self.reception.complete(tx, await writer.finish())
+
+    async def send(
+        self,
+        *recipients: str | Recipient,
+        content: bytes = MAIL,
+        origin: Origin = Origin.INBOUND,
+        sender: str = "a@b.test",
+        account: Account | None = None,
+        options: MailOptions = PLAIN,
+    ) -> Result:
+        tx = await self.begin(*recipients, origin=origin, sender=sender, account=account, options=options)
+        return await self.finish(tx, content)
+
+
+def house(*sections: Section) -> House:
+    """alice, bob and an administrator of example.test."""
+    made = House(config=FakeConfig(*sections))
+    made.directory.user("alice@example.test")
+    made.directory.user("bob@example.test")
+    made.directory.user("admin@example.test", rights=Rights.SERVER_WRITE)
+    return made
+
+
+__all__ = ["MAIL", "STRANGER", "HeldContent", "House", "house"]

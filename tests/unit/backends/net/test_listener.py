@@ -1,0 +1,256 @@
+"""Listening: limits, refusals, owned sessions, and a pause while the loop lags."""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.fakes import MemoryLog
+from tests.unit.backends.net.loops import Run, both_loops
+from tests.unit.backends.net.toy import LineEngine, Toy, settle
+from whimbrel.backends.net import listener as listener_module
+from whimbrel.backends.net.driver import Connection
+from whimbrel.backends.net.listener import Limits, Listener, watch_lag
+
+
+class Bench:
+    """A listener on a Unix socket; each session waits until `release` is set."""
+
+    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
+        self.path = str(folder / "s")
+        self.log = MemoryLog()
+        self.limits = limits or Limits()
+        self.listener = Listener("toy", lambda: self.limits, self.log)
+        self.release = asyncio.Event()
+        self.sessions: list[Toy] = []
+        self.ended: list[str] = []
+        self.crash: Exception | None = None
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(self.path)
+        self.socket.listen(100)
+        self.clients: list[socket.socket] = []
+
+    def open(self, refusal: bytes = b"421 too many\r\n") -> None:
+        self.listener.open(
+            [self.socket],
+            lambda: Connection(LineEngine(), lambda c: self.listener.start(self.session(c), c.peer[0])),
+            refusal=refusal,
+        )
+
+    async def session(self, connection: Toy) -> None:
+        self.sessions.append(connection)
+        try:
+            await self.release.wait()
+            if self.crash is not None:
+                raise self.crash
+            self.ended.append("done")
+        except asyncio.CancelledError:
+            self.ended.append("cancelled")
+            raise
+        finally:
+            connection.end()
+
+    def connect(self, count: int = 1) -> list[socket.socket]:
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(count)]
+        for client in clients:
+            client.setblocking(False)
+            client.connect(self.path)
+        self.clients += clients
+        return clients
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not true():
+                await asyncio.sleep(0.001)
+
+
+Use = Callable[[Bench], Awaitable[Any]]
+
+
+def use(run: Run, folder: Path, what: Use, limits: Limits | None = None) -> None:
+    async def main() -> None:
+        bench = Bench(folder, limits)
+        try:
+            await what(bench)
+        finally:
+            bench.release.set()
+            await bench.listener.close(0.5)
+            for sock in (*bench.clients, bench.socket):
+                sock.close()
+            os.unlink(bench.path)
+
+    run(main())
+
+
+@both_loops
+def test_connections_become_sessions_that_the_listener_owns(run: Run, tmp_path: Path) -> None:
+    async def what(bench: Bench) -> None:
+        bench.open()
+        bench.connect(5)
+        await bench.until(lambda: len(bench.sessions) == 5)
+        assert (bench.listener.connections, bench.listener.accepted) == (5, 5)
+        bench.release.set()
+        await bench.until(lambda: bench.listener.connections == 0)
+        assert bench.ended == ["done"] * 5 and not bench.listener._hosts
+
+    use(run, tmp_path, what)
+
+
+@both_loops
+def test_one_over_the_limit_is_told_why_and_logged(run: Run, tmp_path: Path) -> None:
+    async def what(bench: Bench) -> None:
+        bench.open()
+        bench.connect(2)
+        await bench.until(lambda: len(bench.sessions) == 2)
+        (third,) = bench.connect()
+        assert await asyncio.get_running_loop().sock_recv(third, 100) == b"421 too many\r\n"
+        assert await asyncio.get_running_loop().sock_recv(third, 100) == b""
+        assert bench.log.named("connection.limit") == [{"service": "toy", "sender_host": "", "connections": 2}]
+        bench.limits = Limits(connections=0)  # A changed setting counts at once; 0 is no limit.
+        bench.connect(3)
+        await bench.until(lambda: len(bench.sessions) == 5)
+
+    use(run, tmp_path, what, Limits(connections=2))
+
+
+class FakeListening:
+    """Accepts what it was given: (connection or error, address)."""
+
+    def __init__(self, *queue: tuple[socket.socket | OSError, Any]) -> None:
+        self.queue = list(queue)
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, address = self.queue.pop(0)
+        if isinstance(connection, OSError):
+            raise connection
+        return connection, address
+
+
+@pytest.mark.parametrize(
+    "address", [("192.0.2.1", 1), ("::ffff:192.0.2.1", 1, 0, 0)], ids=["an IPv4 socket", "a socket for both"]
+)
+def test_connections_of_one_host_are_bounded(tmp_path: Path, address: tuple[Any, ...]) -> None:
+    async def what(bench: Bench) -> None:
+        bench.open()
+        # One session of this host, as its connection would tell.
+        bench.listener.start(bench.session(FakePeer()), "192.0.2.1")  # type: ignore[arg-type]
+        ours, theirs = socket.socketpair()
+        bench.listener._accept(FakeListening((ours, address)))  # type: ignore[arg-type]
+        assert theirs.recv(100) == b"421 too many\r\n"
+        assert len(bench.log.named("connection.limit")) == 1
+        theirs.close()
+
+    use(asyncio.run, tmp_path, what, Limits(per_host=1))
+
+
+class FakePeer:
+    peer = ("192.0.2.1", 1)
+
+    def end(self) -> None:
+        pass
+
+
+@both_loops
+def test_a_session_that_crashes_is_logged_and_the_others_go_on(run: Run, tmp_path: Path) -> None:
+    async def what(bench: Bench) -> None:
+        bench.open()
+        bench.connect()
+        await bench.until(lambda: len(bench.sessions) == 1)
+        bench.crash = ValueError("a bug")
+        bench.release.set()
+        await bench.until(lambda: bool(bench.log.named("session.crashed")))
+        assert bench.listener.connections == 0
+        bench.crash = None
+        bench.connect()
+        await bench.until(lambda: bench.ended == ["done"])
+
+    use(run, tmp_path, what)
+
+
+@both_loops
+def test_nothing_is_accepted_while_it_is_paused(run: Run, tmp_path: Path) -> None:
+    async def what(bench: Bench) -> None:
+        bench.open()
+        bench.listener.pause()
+        bench.connect(2)
+        await settle()
+        assert bench.sessions == []
+        bench.listener.pause()
+        bench.listener.resume()
+        bench.listener.resume()
+        await bench.until(lambda: len(bench.sessions) == 2)
+
+    use(run, tmp_path, what)
+
+
+def test_without_descriptors_it_pauses_instead_of_spinning(tmp_path: Path) -> None:
+    async def what(bench: Bench) -> None:
+        bench.open()
+        full = OSError(errno.EMFILE, "Too many open files")
+        bench.listener._accept(FakeListening((full, None)))  # type: ignore[arg-type]
+        assert [record["error"] for record in bench.log.named("accept.failed")] == ["Too many open files"]
+        bench.connect()
+        await settle()
+        assert bench.sessions == []
+        bench.listener.resume()
+        await bench.until(lambda: len(bench.sessions) == 1)
+
+    use(asyncio.run, tmp_path, what)
+
+
+@pytest.mark.parametrize("error", [BlockingIOError(), ConnectionAbortedError(), InterruptedError()])
+def test_a_connection_that_another_worker_took_or_that_went_is_nothing(tmp_path: Path, error: OSError) -> None:
+    async def what(bench: Bench) -> None:
+        bench.open()
+        bench.listener._accept(FakeListening((error, None)))  # type: ignore[arg-type]
+        assert bench.log.records == []
+
+    use(asyncio.run, tmp_path, what)
+
+
+@both_loops
+def test_closing_takes_no_more_connections_and_ends_sessions_that_do_not_end(run: Run, tmp_path: Path) -> None:
+    async def what(bench: Bench) -> None:
+        bench.open()
+        bench.connect(2)
+        await bench.until(lambda: len(bench.sessions) == 2)
+        await bench.listener.close(0.05)
+        assert bench.ended == ["cancelled", "cancelled"] and bench.listener.connections == 0
+        bench.connect()
+        await settle()
+        assert len(bench.sessions) == 2
+        bench.listener.resume()  # By the lag watch, which does not know.
+        await settle()
+        assert len(bench.sessions) == 2
+
+    use(run, tmp_path, what)
+
+
+def test_a_late_loop_stops_accepting_until_it_has_caught_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener_module, "_TICK", 0.005)
+    monkeypatch.setattr(listener_module, "LAG", 0.02)
+
+    async def what(bench: Bench) -> None:
+        bench.open()
+        states: list[bool] = []
+        pause, resume = bench.listener.pause, bench.listener.resume
+        monkeypatch.setattr(bench.listener, "pause", lambda: (states.append(False), pause()))
+        monkeypatch.setattr(bench.listener, "resume", lambda: (states.append(True), resume()))
+        watch = asyncio.create_task(watch_lag([bench.listener]))
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(0.002)
+        end = loop.time() + 0.05
+        while loop.time() < end:
+            pass  # The loop stands still.
+        await bench.until(lambda: False in states)
+        await bench.until(lambda: bool(states) and states[-1])
+        watch.cancel()
+        bench.connect()
+        await bench.until(lambda: len(bench.sessions) == 1)
+
+    use(asyncio.run, tmp_path, what)

@@ -1,0 +1,79 @@
+"""A protocol of lines: each line is an event that waits for its reply. For the driver's tests."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+from whimbrel.backends.net.driver import Connection
+from whimbrel.core.engine import NEED_DATA, PAUSED, Pause
+
+
+class LineEngine:
+    """`plain` says what was received before TLS and must be forgotten by then."""
+
+    def __init__(self) -> None:
+        self.buffer = b""
+        self.waiting = False
+        self.received: list[bytes] = []
+        self.tls = 0
+
+    def receive(self, data: bytes) -> None:
+        self.received.append(data)
+        self.buffer += data
+
+    def next_event(self) -> bytes | Pause:
+        if self.waiting:
+            return PAUSED
+        line, found, rest = self.buffer.partition(b"\n")
+        if not found:
+            return NEED_DATA
+        self.buffer, self.waiting = rest, True
+        return line
+
+    def send(self, reply: bytes) -> bytes:
+        if not self.waiting:
+            raise ValueError("nothing to answer")
+        self.waiting = False
+        return reply + b"\n"
+
+    def tls_started(self) -> None:
+        self.buffer, self.tls = b"", self.tls + 1
+
+
+Toy = Connection[bytes, bytes]
+
+
+@contextlib.asynccontextmanager
+async def connected(*, implicit_tls: bool = False, buffer: int = 0) -> AsyncIterator[tuple[Toy, socket.socket]]:
+    """A connection over a socket pair, and the peer's end (non-blocking). `buffer` bounds what the kernel holds."""
+    ours, theirs = socket.socketpair()
+    if buffer:
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    theirs.setblocking(False)
+    ready: list[Toy] = []
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.connect_accepted_socket(
+        lambda: Connection(LineEngine(), ready.append, implicit_tls=implicit_tls), ours
+    )
+    assert ready == [connection]
+    try:
+        yield connection, theirs
+    finally:
+        connection.end()
+        theirs.close()
+        await asyncio.sleep(0)
+
+
+async def read(theirs: socket.socket, size: int = 65536) -> bytes:
+    """Something that the peer was sent."""
+    async with asyncio.timeout(5):
+        return await asyncio.get_running_loop().sock_recv(theirs, size)
+
+
+async def settle() -> None:
+    """Lets the transports do what they can do now."""
+    for _ in range(20):
+        await asyncio.sleep(0)

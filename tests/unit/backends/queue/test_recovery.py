@@ -1,0 +1,180 @@
+"""The queue on disk after crashes, failed barriers, and with two processes."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+
+import apsw
+import pytest
+
+from tests.support.queue_house import NOW, QueueHouse, entry, open_queue
+from whimbrel.backends.disk.barrier import BarrierError, Touched
+from whimbrel.core.errors import MailError
+from whimbrel.core.queue import QueueFilter, RecipientState
+
+
+def run(root: Path, test: Callable[[QueueHouse], Coroutine[object, object, None]]) -> None:
+    async def inside() -> None:
+        async with asyncio.timeout(60), open_queue(root) as house:
+            await test(house)
+
+    asyncio.run(inside())
+
+
+def test_a_row_without_its_file_is_removed_and_told(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1"))
+        await house.add(entry("a-2"))
+        (tmp_path / "queue" / "a-1.eml").unlink()
+        assert house.queue.recover() == 1
+        assert [one.id for one in await house.queue.select(QueueFilter())] == ["a-2"]
+        assert [record["queue_id"] for record in house.log.named("queue.content-missing")] == ["a-1"]
+
+    run(tmp_path, check)
+
+
+def test_a_torn_file_is_never_sent(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1"), b"whole content")
+        (tmp_path / "queue" / "a-1.eml").write_bytes(b"whole")
+        assert house.queue.recover() == 1
+        assert await house.queue.get("a-1") is None
+        assert (tmp_path / "queue" / "lost" / "a-1.eml").read_bytes() == b"whole"
+
+    run(tmp_path, check)
+
+
+def test_a_file_without_a_row_is_kept_in_lost(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        folder = tmp_path / "queue"
+        (folder / "stray.eml").write_bytes(b"who sent me?")
+        (folder / "empty.eml").write_bytes(b"")
+        assert house.queue.recover() == 2
+        assert (folder / "lost" / "stray.eml").read_bytes() == b"who sent me?"
+        assert sorted(path.name for path in folder.glob("*.eml")) == []
+        (folder / "stray.eml").write_bytes(b"another")
+        house.queue.recover()
+        assert len(list((folder / "lost").iterdir())) == 2
+
+    run(tmp_path, check)
+
+
+def test_a_stray_file_does_not_block_its_id(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        (tmp_path / "queue" / "a-1.eml").write_bytes(b"left by a crash")
+        assert await house.add(entry("a-1"), b"new") is None
+        assert await house.queue.content("a-1") == b"new"
+        assert (tmp_path / "queue" / "lost" / "a-1.eml").read_bytes() == b"left by a crash"
+
+    run(tmp_path, check)
+
+
+def test_a_settled_entry_whose_file_is_left_is_finished_at_the_next_start(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1"), b"sent already")
+        (leased,) = await house.queue.lease(NOW, 1, 10)
+        await house.queue.update(
+            replace(leased, recipients=(replace(leased.recipients[0], state=RecipientState.RELAYED),))
+        )
+        # As if the crash came between the barrier and the removal.
+        (tmp_path / "queue" / "a-1.eml").write_bytes(b"sent already")
+
+    async def again(house: QueueHouse) -> None:
+        connection = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
+        connection.execute("INSERT INTO entry SELECT 'a-1', '', 0, 0, 0, 12, 1, 0, '', '', '', '', 0, 0, 0, '', 1")
+        connection.close()
+        assert house.queue.recover() == 0
+        assert not (tmp_path / "queue" / "a-1.eml").exists()
+        assert not (tmp_path / "queue" / "lost").exists()
+
+    run(tmp_path, check)
+    run(tmp_path, again)
+
+
+def test_leases_of_a_dead_process_end_at_the_next_start(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1"))
+        assert len(await house.queue.lease(NOW, 1, 10_000)) == 1
+
+    async def again(house: QueueHouse) -> None:
+        assert await house.queue.lease(NOW, 1, 10) == []
+        house.queue.recover()
+        assert len(await house.queue.lease(NOW, 1, 10)) == 1
+
+    run(tmp_path, check)
+    run(tmp_path, again)
+
+
+def test_two_processes_share_one_queue(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        async with open_queue(tmp_path) as other:
+            await asyncio.gather(
+                *(house.add(entry(f"a-{n}")) for n in range(20)), *(other.add(entry(f"b-{n}")) for n in range(20))
+            )
+            leases = await asyncio.gather(*(one.queue.lease(NOW, 7, 60) for _ in range(4) for one in (house, other)))
+            names = [item.id for lease in leases for item in lease]
+            assert len(names) == len(set(names)) == 40
+            # Neither mistakes what the other is writing for a leftover.
+            assert other.queue.recover() == 0
+            assert await other.queue.delete(QueueFilter()) == 40
+            assert await house.queue.select(QueueFilter()) == []
+
+    run(tmp_path, check)
+
+
+def test_what_a_failed_barrier_covered_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(house: QueueHouse) -> None:
+        assert await house.add(entry("good")) is None
+        barrier = house.committer._barrier
+        complete = barrier.complete
+
+        def fail(touched: Touched) -> None:
+            monkeypatch.setattr(barrier, "complete", complete)
+            raise BarrierError("disk on fire")
+
+        monkeypatch.setattr(barrier, "complete", fail)
+        with pytest.raises(MailError, match=r"^451 4\.3\.0"):
+            await house.add(entry("refused"))
+        assert await house.add(entry("after")) is None
+        assert sorted(one.id for one in await house.queue.select(QueueFilter())) == ["after", "good"]
+        assert not (tmp_path / "queue" / "refused.eml").exists()
+        assert house.queue.recover() == 0
+
+    run(tmp_path, check)
+
+
+def test_one_bad_entry_does_not_spoil_the_batch(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1"))
+        results = await asyncio.gather(house.add(entry("a-1")), house.add(entry("a-2")), house.add(entry("a-3")))
+        assert [isinstance(result, MailError) for result in results] == [True, False, False]
+        assert len(await house.queue.select(QueueFilter())) == 3
+
+    run(tmp_path, check)
+
+
+def test_a_queue_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        connection = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
+        connection.execute("UPDATE meta SET value = '2.0'")
+        connection.close()
+        with pytest.raises(RuntimeError, match=r"2\.0"):
+            async with open_queue(tmp_path):
+                pass
+
+    run(tmp_path, check)
+
+
+def test_removed_entries_leave_no_rows(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        for n in range(3):
+            await house.add(entry(f"a-{n}"))
+        await house.queue.delete(QueueFilter())
+        await house.add(entry("b-1"))  # The next batch sweeps.
+        connection = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
+        assert connection.execute("SELECT count(*) FROM entry").fetchall() == [(1,)]
+        assert connection.execute("SELECT count(*) FROM recipient").fetchall() == [(1,)]
+        connection.close()
+
+    run(tmp_path, check)
