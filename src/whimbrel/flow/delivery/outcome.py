@@ -1,0 +1,41 @@
+"""How an attempt went for one recipient.
+
+Standards: RFC 3463 (enhanced status codes), RFC 3464 2.3 (per-recipient fields)
+"""
+
+import re
+from dataclasses import dataclass
+
+from whimbrel.core.errors import MailError
+from whimbrel.core.queue import RecipientState
+
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`state` WAITING means that it is tried again."""
+
+    state: RecipientState
+    status: str
+    """Enhanced code and words, `4.4.1 Cannot connect to remote host`."""
+    remote: str = ""
+    """The server that answered, or could not be reached."""
+    reply: str = ""
+    """Its words, for Diagnostic-Code. RFC 3464 2.3.6"""
+    tls: str = ""
+    """Version and cipher; empty without TLS."""
+
+
+def of_error(error: MailError, remote: str = "") -> Outcome:
+    """What a MailError of ours means for the recipient."""
+    state = RecipientState.WAITING if error.temporary else RecipientState.FAILED
+    return Outcome(state, f"{error.enhanced} {error.text}", remote)
+
+
+def status_of(code: int, enhanced: str, text: str) -> str:
+    """A status from a reply, which may lack the enhanced code, or have one of another class. RFC 3463 2"""
+    kind = code // 100 if code // 100 in (2, 4, 5) else 4
+    if not (_STATUS.match(enhanced) and enhanced[0] == str(kind)):
+        enhanced = f"{kind}.0.0"
+    return f"{enhanced} {text}"[:512]

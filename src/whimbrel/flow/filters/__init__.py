@@ -1,0 +1,9 @@
+"""All filters, in the order in which they run within their stage: cheap ones first."""
+
+from typing import Final
+
+from whimbrel.flow.filters.header_limits import HeaderLimits
+from whimbrel.flow.filters.received_loop import ReceivedLoop
+from whimbrel.flow.filters.size import DeclaredSize, Size
+
+FILTERS: Final = (DeclaredSize, Size, HeaderLimits, ReceivedLoop)

@@ -1,0 +1,28 @@
+"""Messages larger than this server, or the account that sends them, allows: at MAIL by SIZE, at the end by counting.
+
+Standards: RFC 1870 6.1 (SIZE at MAIL), 6.3 (the message itself)
+"""
+
+from whimbrel.core.config import ConfigStore
+from whimbrel.flow.filters.base import NOTHING, Filter, Finding, Stage, refuse
+from whimbrel.flow.settings import SmtpSettings
+from whimbrel.flow.transaction import Transaction
+
+
+class DeclaredSize(Filter):
+    name, stage, quick = "declared-size", Stage.MAIL, True
+
+    def __init__(self, config: ConfigStore) -> None:
+        self._config = config
+
+    async def check(self, tx: Transaction) -> Finding:
+        size, limit = tx.size, int(self._config.section(SmtpSettings).max_message_size)
+        if tx.account is not None and tx.account.max_message_size:
+            limit = min(limit, tx.account.max_message_size)
+        if size <= limit:
+            return NOTHING
+        return refuse(552, "5.3.4", f"Message is too large, the limit is {limit} octets", detail=f"{size} octets")
+
+
+class Size(DeclaredSize):
+    name, stage = "size", Stage.DATA

@@ -1,0 +1,54 @@
+"""Where a recipient's mail goes: the values that routing makes."""
+
+from dataclasses import dataclass
+
+from whimbrel.core.address import Address
+from whimbrel.core.directory import Account
+from whimbrel.core.errors import MailError
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Into a mailbox here."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """To a server that is responsible for the address."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """The address stands for others: an alias, a group, a forwarding. `kept` is the mailbox that gets a copy too."""
+
+    members: tuple[Address, ...]
+    name: str
+    kept: Local | None = None
+
+
+Step = Local | Remote | Onward
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A member of an alias, group or forwarding that gets nothing; the sender is told."""
+
+    address: Address
+    error: MailError
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """All that one recipient stands for, each mailbox and address once."""
+
+    local: tuple[Local, ...] = ()
+    remote: tuple[Remote, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
+    relayed: bool = False
+    """The recipient itself belongs to another server: only some may send there through us."""
+    via: tuple[str, ...] = ()
+    """Entries that were passed (aliases, groups, forwardings), for the trace."""

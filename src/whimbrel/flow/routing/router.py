@@ -1,0 +1,85 @@
+"""Follows a recipient through aliases, groups and forwardings to mailboxes here and addresses elsewhere.
+
+Bounded in depth and number; an address is followed once, so that a circle ends, and one that leads nowhere but back
+to itself is refused.
+
+Standards: RFC 5321 3.9 (aliases and lists), 6.3 (loops), RFC 3463 3.5 (X.4.6)
+"""
+
+from typing import Final
+
+from whimbrel.core.address import Address
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.directory import Directory
+from whimbrel.core.errors import MailError
+from whimbrel.core.mailbox import AccountId
+from whimbrel.flow.routing import RULES
+from whimbrel.flow.routing.route import Expansion, Local, Remote, Step, Unreachable
+from whimbrel.flow.routing.rules import Lookup
+
+MAX_DEPTH: Final = 20
+MAX_MEMBERS: Final = 1000
+
+
+class Router:
+    def __init__(self, directory: Directory, config: ConfigStore) -> None:
+        self._directory, self._config = directory, config
+
+    async def route(self, recipient: Address, local_ip: str) -> Expansion:
+        """All that `recipient` stands for. MailError: it is refused, or cannot be told now."""
+        step = await self._step(recipient, local_ip)
+        if isinstance(step, Local):
+            return Expansion(local=(step,))
+        if isinstance(step, Remote):
+            return Expansion(remote=(step,), relayed=True)
+        return await self._expand(recipient, step, local_ip)
+
+    async def _step(self, address: Address, local_ip: str) -> Step:
+        at = Lookup(address, local_ip, self._directory, self._config)
+        for rule in RULES:
+            step = await rule(at)
+            if step is not None:
+                return step
+        raise AssertionError("the last rule refuses")
+
+    async def _expand(self, recipient: Address, first: Step, local_ip: str) -> Expansion:
+        local: dict[AccountId, Local] = {}
+        remote: dict[str, Remote] = {}
+        unreachable: list[Unreachable] = []
+        via: list[str] = []
+        seen = {recipient.key}
+        waiting: list[tuple[Step, int]] = [(first, 0)]
+        while waiting:
+            step, depth = waiting.pop()
+            if isinstance(step, Local):
+                local.setdefault(step.account.id, step)
+                continue
+            if isinstance(step, Remote):
+                remote.setdefault(step.address.key, step)
+                continue
+            if depth >= MAX_DEPTH:
+                raise MailError(554, "5.4.6", "Aliases are nested too deep", detail=step.name)
+            via.append(step.name)
+            if step.kept is not None:
+                local.setdefault(step.kept.account.id, step.kept)
+            following: list[tuple[Step, int]] = []
+            for member in step.members:
+                if member.key in seen:
+                    continue
+                seen.add(member.key)
+                if len(seen) > MAX_MEMBERS + 1:
+                    raise MailError(554, "5.2.4", "This address stands for too many recipients", detail=step.name)
+                try:
+                    following.append((await self._step(member, local_ip), depth + 1))
+                except MailError as error:
+                    if error.temporary:
+                        raise
+                    unreachable.append(Unreachable(member, error))
+            waiting += reversed(following)  # In the order in which they are written.
+        if not local and not remote:
+            if unreachable:
+                raise unreachable[0].error
+            raise MailError(554, "5.4.6", "Mail loop: this address leads only to itself", detail=", ".join(via))
+        return Expansion(
+            tuple(local.values()), tuple(remote.values()), tuple(unreachable), via=tuple(dict.fromkeys(via))
+        )

@@ -1,0 +1,151 @@
+"""One message on its way in: from MAIL to the answer after its content.
+
+Standards: RFC 5321 3.3 (mail transactions), RFC 3461 4.3 (RET, ENVID).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from whimbrel.core.address import ReversePath
+from whimbrel.core.commit import Spooled
+from whimbrel.core.directory import Account
+from whimbrel.core.errors import MailError
+from whimbrel.core.intake import Client, Origin
+from whimbrel.core.queue import Recipient
+
+if TYPE_CHECKING:
+    from whimbrel.flow.filters.base import Finding
+    from whimbrel.flow.routing.route import Expansion
+
+HEAD: Final = 64 * 1024
+"""Bytes in which a header is looked for; `Spooled.head` has at least as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailOptions:
+    """What MAIL said beside the sender. `size` 0: it did not say."""
+
+    size: int = 0
+    utf8: bool = False
+    body_8bit: bool = False
+    envid: str = ""
+    ret_full: bool = False
+
+
+PLAIN: Final = MailOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How it went for each recipient, in the order of RCPT: None is accepted (delivered, queued or reported)."""
+
+    queue_id: str
+    outcomes: tuple[MailError | None, ...]
+
+
+class Transaction:
+    """What filters, routing and placement know. Made by `Reception.mail`; `content` is set once it has arrived."""
+
+    __slots__ = (
+        "account",
+        "client",
+        "content",
+        "destinations",
+        "expansions",
+        "findings",
+        "header",
+        "options",
+        "origin",
+        "queue_id",
+        "recipients",
+        "refused",
+        "sender",
+        "started",
+        "trying",
+    )
+
+    def __init__(
+        self,
+        queue_id: str,
+        origin: Origin,
+        client: Client,
+        account: Account | None,
+        sender: ReversePath,
+        options: MailOptions,
+        started: float,
+    ) -> None:
+        self.queue_id, self.origin, self.client, self.account = queue_id, origin, client, account
+        self.sender, self.options, self.started = sender, options, started
+        self.recipients: list[Recipient] = []
+        self.expansions: list[Expansion] = []
+        """Where each recipient's mail goes, beside `recipients`."""
+        self.destinations = 0
+        """Mailboxes and addresses in all expansions."""
+        self.refused: list[tuple[Recipient, MailError]] = []
+        """Of a message that we made: recipients that were refused, whose sender cannot be answered, only told."""
+        self.trying: Recipient | None = None
+        """The recipient that stage RCPT is about."""
+        self.findings: list[Finding] = []
+        self.content: Spooled | None = None
+        self.header = Header(b"")
+
+    @property
+    def size(self) -> int:
+        """Of the content; what MAIL said before it is here."""
+        return self.content.size if self.content is not None else self.options.size
+
+    @property
+    def trusted(self) -> bool:
+        """From a signed-in user or from ourselves: mail to other domains is sent on."""
+        return self.origin is Origin.SUBMISSION or self.origin is Origin.INTERNAL
+
+
+class Header:
+    """The header section of a message as far as flow needs it: which fields there are. RFC 5322 2.2"""
+
+    __slots__ = ("_folded", "complete", "raw")
+
+    def __init__(self, head: bytes) -> None:
+        """`head` are the first bytes of the message."""
+        end = 0 if head.startswith(b"\r\n") else head.find(b"\r\n\r\n") + 2
+        self.complete = end != 1
+        """The empty line after the header was found (or there is a message without one, all header)."""
+        self.raw = head[:end] if self.complete else head
+        """The fields, with the CRLF that ends the last."""
+        self._folded = b""
+
+    @property
+    def _lower(self) -> bytes:
+        if not self._folded:
+            self._folded = b"\r\n" + self.raw.lower()
+        return self._folded
+
+    def count(self, name: bytes) -> int:
+        """How many fields are called `name` (in lower case)."""
+        return self._lower.count(b"\r\n" + name + b":")
+
+    def has(self, name: bytes) -> bool:
+        return b"\r\n" + name + b":" in self._lower
+
+    @property
+    def fields(self) -> int:
+        """How many fields there are; continuation lines don't count."""
+        raw = self.raw
+        return raw.count(b"\r\n") - raw.count(b"\r\n ") - raw.count(b"\r\n\t")
+
+    def value(self, name: bytes) -> str:
+        """The first value of field `name` (in lower case), unfolded and without blanks around; "" if there is none."""
+        start = self._lower.find(b"\r\n" + name + b":")
+        if start < 0:
+            return ""
+        start += len(name) + 1  # `_lower` has two octets more in front; the name is followed by a colon.
+        end = start
+        while True:
+            end = self.raw.find(b"\r\n", end)
+            if end < 0:
+                end = len(self.raw)
+                break
+            if self.raw[end + 2 : end + 3] not in (b" ", b"\t"):
+                break
+            end += 2
+        return self.raw[start:end].replace(b"\r\n", b"").decode("utf-8", "replace").strip()

@@ -1,0 +1,96 @@
+"""What follows from an attempt."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.queue_house import NOW, entry
+from whimbrel.core.queue import Notify, QueueItem, QueueRecipient, RecipientState
+from whimbrel.core.values import Duration
+from whimbrel.flow.delivery.outcome import Outcome, status_of
+from whimbrel.flow.delivery.schedule import next_attempt, settle
+from whimbrel.flow.delivery.settings import DeliverySettings
+
+SETTINGS = DeliverySettings(retry_schedule=(Duration("5m"), Duration("1h")))
+WAIT = Outcome(RecipientState.WAITING, "4.4.1 Cannot connect to remote host", "mx")
+DONE = Outcome(RecipientState.RELAYED, "2.0.0 OK", "mx")
+FAIL = Outcome(RecipientState.FAILED, "5.1.1 No such user", "mx")
+
+
+def wishes(item: QueueItem, *notify: Notify) -> QueueItem:
+    recipient = replace(item.recipients[0].recipient, notify=frozenset(notify))
+    return replace(item, recipients=(QueueRecipient(recipient),))
+
+
+def test_each_recipient_has_an_outcome_of_its_own() -> None:
+    item = entry("q1", "a@r.test", "b@r.test", "c@r.test", "d@r.test")
+    settled = settle(item, {0: DONE, 1: FAIL, 2: WAIT}, NOW + 1, SETTINGS)
+    states = [one.state for one in settled.item.recipients]
+    assert states == [RecipientState.RELAYED, RecipientState.FAILED, RecipientState.WAITING, RecipientState.WAITING]
+    assert settled.item.recipients[2].status == WAIT.status and settled.item.recipients[2].remote == "mx"
+    assert settled.item.attempts == 1
+    assert [str(one.recipient.address) for one, _ in settled.told] == ["b@r.test"]
+    assert len(settled.outcomes) == 3
+
+
+@pytest.mark.parametrize(("attempts", "wait"), [(1, 300), (2, 3600), (3, 3600), (50, 3600)])
+def test_waits_follow_the_schedule_give_or_take_a_tenth(attempts: int, wait: float) -> None:
+    waits = [next_attempt(entry(f"q{n}"), attempts, NOW, SETTINGS) - NOW for n in range(200)]
+    assert all(wait * 0.9 <= one <= wait * 1.1 for one in waits)
+    assert len(set(waits)) > 100  # What failed together is not tried together.
+    assert next_attempt(entry("q1"), attempts, NOW, SETTINGS) == next_attempt(entry("q1"), attempts, NOW, SETTINGS)
+
+
+def test_the_end_has_an_attempt_of_its_own() -> None:
+    item = entry("q1", created=NOW - 5 * 86400 + 600)
+    assert next_attempt(item, 9, NOW, SETTINGS) == NOW + 600
+
+
+def test_after_the_set_time_it_is_given_up() -> None:
+    item = entry("q1", created=NOW - 5 * 86400)
+    settled = settle(item, {0: WAIT}, NOW, SETTINGS)
+    (recipient,) = settled.item.recipients
+    assert recipient.state is RecipientState.FAILED
+    assert recipient.status == "5.4.7 Given up after too long: Cannot connect to remote host"
+    assert [outcome.state for _, outcome in settled.told] == [RecipientState.FAILED]
+    assert not settled.item.waiting
+
+
+def test_a_delay_is_told_once() -> None:
+    item = entry("q1", created=NOW - 4 * 3600)
+    settled = settle(item, {0: WAIT}, NOW, SETTINGS)
+    assert [outcome.state for _, outcome in settled.told] == [RecipientState.WAITING]
+    assert settle(settled.item, {0: WAIT}, NOW + 3600, SETTINGS).told == ()
+    assert settle(entry("q1", created=NOW - 4 * 3600 + 1), {0: WAIT}, NOW, SETTINGS).told == ()
+
+
+@pytest.mark.parametrize(
+    ("notify", "failure", "delay", "success"),
+    [
+        ((), True, True, False),
+        ((Notify.NEVER,), False, False, False),
+        ((Notify.FAILURE,), True, False, False),
+        ((Notify.DELAY,), False, True, False),
+        ((Notify.SUCCESS,), False, False, True),
+        ((Notify.SUCCESS, Notify.FAILURE, Notify.DELAY), True, True, True),
+    ],
+)
+def test_notify_decides_what_is_told(notify: tuple[Notify, ...], failure: bool, delay: bool, success: bool) -> None:
+    item = wishes(entry("q1", created=NOW - 5 * 3600), *notify)
+    assert bool(settle(item, {0: FAIL}, NOW, SETTINGS).told) is failure
+    assert bool(settle(item, {0: WAIT}, NOW, SETTINGS).told) is delay
+    assert bool(settle(item, {0: DONE}, NOW, SETTINGS).told) is success
+
+
+@pytest.mark.parametrize(
+    ("code", "enhanced", "text", "status"),
+    [
+        (250, "2.1.5", "OK", "2.1.5 OK"),
+        (550, "", "go away", "5.0.0 go away"),
+        (450, "5.1.1", "confused", "4.0.0 confused"),
+        (354, "", "odd", "4.0.0 odd"),
+        (550, "5.1.1000", "odd", "5.0.0 odd"),
+    ],
+)
+def test_a_status_has_the_class_of_its_reply(code: int, enhanced: str, text: str, status: str) -> None:
+    assert status_of(code, enhanced, text) == status

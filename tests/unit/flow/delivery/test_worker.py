@@ -1,0 +1,394 @@
+"""The queue worker: from lease to outcome, report and log."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from tests.support.flow_fakes import FakeConnector, FakeResolver, MemoryQueue, ScriptedServer, address
+from tests.support.queue_house import NOW, entry
+from tests.support.reception_house import House, house
+from whimbrel.core.address import Domain
+from whimbrel.core.errors import Condition, MailboxError
+from whimbrel.core.net import Mx
+from whimbrel.core.queue import Notify, QueueItem, QueueRecipient, Recipient, RecipientState
+from whimbrel.core.values import Duration
+from whimbrel.flow.delivery.destination import Finder
+from whimbrel.flow.delivery.local import LocalAgent
+from whimbrel.flow.delivery.settings import DeliverySettings
+from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
+from whimbrel.flow.delivery.worker import QueueWorker
+from whimbrel.flow.report import ReportSettings
+from whimbrel.flow.settings import SmtpSettings
+
+MAIL = (
+    b"Received: by us\r\nFrom: alice@example.test\r\nMessage-ID: <7@example.test>\r\nSubject: x\r\n\r\nsecret body\r\n"
+)
+
+
+@dataclass(slots=True)
+class Post:
+    """A worker over a whole house, with servers for remote.test and else.test."""
+
+    settings: DeliverySettings = field(default_factory=DeliverySettings)
+    reports: ReportSettings = field(default_factory=ReportSettings)
+    there: House = field(init=False)
+    queue: MemoryQueue = field(default_factory=MemoryQueue)
+    names: FakeResolver = field(default_factory=FakeResolver)
+    net: FakeConnector = field(default_factory=FakeConnector)
+    remote: ScriptedServer = field(default_factory=lambda: ScriptedServer("mx.remote.test"))
+    other: ScriptedServer = field(default_factory=lambda: ScriptedServer("mx.else.test"))
+    agent: SmtpAgent = field(init=False)
+    worker: QueueWorker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.there = house(self.settings, self.reports, SmtpSettings(hostname=Domain("mail.example.test")))
+        self.there.clock.time = NOW
+        self.names.exchangers |= {"remote.test": [Mx(10, "mx.remote.test")], "else.test": [Mx(10, "mx.else.test")]}
+        self.names.hosts |= {"mx.remote.test": ["192.0.2.1"], "mx.else.test": ["192.0.2.2"]}
+        self.net.servers |= {"192.0.2.1:25": self.remote, "192.0.2.2:25": self.other}
+        there = self.there
+        self.agent = SmtpAgent(
+            queue=self.queue,
+            finder=Finder(self.names, there.config),
+            connector=self.net,
+            config=there.config,
+            log=there.log,
+        )
+        local = LocalAgent(
+            queue=self.queue,
+            directory=there.directory,
+            placement=there.reception.placement,
+            spool=there.spool,
+            commit=there.store,
+        )
+        self.worker = QueueWorker(
+            queue=self.queue,
+            smtp=self.agent,
+            local=local,
+            reports=there.reception.reports,
+            config=there.config,
+            log=there.log,
+            clock=there.clock,
+        )
+
+    def run(self, item: QueueItem, content: bytes = MAIL) -> QueueItem:
+        """One attempt; the entry as it was stored after it."""
+        self.queue.add(item, content)
+        assert asyncio.run(self.worker.run_due()) == 1
+        return self.queue.updates[-1]
+
+    @property
+    def report(self) -> str:
+        (content,) = self.there.store.content_of("alice@example.test")
+        return content.decode()
+
+    @property
+    def results(self) -> list[tuple[object, object]]:
+        return [(record["recipient"], record["result"]) for record in self.there.log.named("delivery.sent")]
+
+
+def item(*recipients: str, sender: str = "alice@example.test", **values: object) -> QueueItem:
+    return replace(entry("q1", *recipients, sender=sender), **values)  # type: ignore[arg-type]
+
+
+def wish(text: str, *notify: Notify, orcpt: str = "") -> QueueRecipient:
+    return QueueRecipient(Recipient(address(text), frozenset(notify), orcpt))
+
+
+def test_a_relayed_entry_is_done_without_a_word_to_the_sender() -> None:
+    post = Post()
+    post.run(item("b@remote.test"))
+    assert not post.queue.items and not post.there.store.filed
+    assert post.results == [("b@remote.test", "relayed")]
+    assert post.there.log.named("delivery.sent")[0]["tls"]
+
+
+def test_recipients_are_grouped_by_destination() -> None:
+    post = Post()
+    post.run(item("a@remote.test", "b@else.test", "c@remote.test"))
+    assert [len(message[1]) for message in post.remote.messages] == [2]
+    assert [len(message[1]) for message in post.other.messages] == [1]
+
+
+def test_a_relay_host_gets_all_in_one_transaction() -> None:
+    post = Post(DeliverySettings(relay_host="mx.remote.test"))
+    post.run(item("a@remote.test", "b@else.test", "c@third.test"))
+    assert [len(message[1]) for message in post.remote.messages] == [3]
+
+
+def test_a_failure_is_returned_to_the_sender_in_full_detail() -> None:
+    post = Post()
+    post.remote.answers = {"RCPT TO:<bad@remote.test>": "550 5.1.1 No such user here"}
+    stored = post.run(
+        replace(
+            item("good@remote.test", envid="env-1"),
+            recipients=(
+                wish("good@remote.test"),
+                wish("bad@remote.test", orcpt="rfc822;old@remote.test"),
+            ),
+        )
+    )
+    assert not stored.waiting and not post.queue.items
+    report = post.report
+    assert report.startswith("Return-Path: <>\r\n")
+    for line in (
+        "Content-Type: multipart/report; report-type=delivery-status",
+        "Original-Envelope-Id: env-1",
+        "Reporting-MTA: dns; mail.example.test",
+        "Original-Recipient: rfc822; old@remote.test",
+        "Final-Recipient: rfc822; bad@remote.test",
+        "Action: failed",
+        "Status: 5.1.1",
+        "Remote-MTA: dns; mx.remote.test",
+        "Diagnostic-Code: smtp; 550 5.1.1 No such user here",
+        "Message-ID: <7@example.test>",
+    ):
+        assert line in report, line
+    assert "good@remote.test" not in report and "secret body" not in report
+    assert ("bad@remote.test", "failed") in post.results
+
+
+def test_the_whole_message_comes_back_where_it_was_asked_for_and_is_small() -> None:
+    post = Post()
+    post.remote.answers = {"RCPT": "550 5.1.1 No"}
+    post.run(item("b@remote.test", ret_full=True))
+    assert "secret body" in post.report
+    post = Post()
+    post.remote.answers = {"RCPT": "550 5.1.1 No"}
+    post.run(item("b@remote.test", ret_full=True), MAIL + b"x" * (1 << 20))
+    assert "secret body" not in post.report
+
+
+def test_a_failure_is_told_as_notify_says() -> None:
+    for notify, told in (
+        ((), True),
+        ((Notify.NEVER,), False),
+        ((Notify.SUCCESS,), False),
+        ((Notify.FAILURE,), True),
+    ):
+        post = Post()
+        post.remote.answers = {"RCPT": "550 5.1.1 No"}
+        post.run(replace(item(), recipients=(wish("b@remote.test", *notify),)))
+        assert bool(post.there.store.filed) is told, notify
+        assert not post.queue.items
+
+
+def test_a_report_is_never_reported() -> None:
+    post = Post()
+    post.remote.answers = {"RCPT": "550 5.1.1 No"}
+    post.run(item("b@remote.test", sender=""))
+    assert not post.there.store.filed and not post.queue.items
+    assert post.there.log.named("report.undeliverable")
+
+
+def test_an_administrator_may_want_what_nobody_else_gets() -> None:
+    post = Post(reports=ReportSettings(postmaster_copy="admin@example.test"))
+    post.remote.answers = {"RCPT": "550 5.1.1 No"}
+    post.run(item("b@remote.test", sender=""))
+    assert [one.account for one in post.there.store.filed] == ["admin@example.test"]
+    # But not about himself: that would never end.
+    post = Post(reports=ReportSettings(postmaster_copy="b@remote.test"))
+    post.remote.answers = {"RCPT": "550 5.1.1 No"}
+    post.run(item("b@remote.test", sender=""))
+    assert not post.there.store.queued and not post.there.store.filed
+
+
+def test_a_sender_that_does_not_exist_ends_the_story() -> None:
+    post = Post()
+    post.remote.answers = {"RCPT": "550 5.1.1 No"}
+    post.run(item("b@remote.test", sender="nobody@example.test"))
+    assert not post.queue.items and not post.there.store.filed
+    assert post.there.log.named("report.undeliverable")
+
+
+def test_a_report_that_cannot_be_stored_is_tried_again_and_nothing_is_sent_twice() -> None:
+    post = Post()
+    post.remote.answers = {"RCPT TO:<bad@remote.test>": "550 5.1.1 No"}
+    post.there.store.failures = {
+        "alice@example.test": [MailboxError(Condition.INUSE, "Busy")],
+        "": [MailboxError(Condition.UNAVAILABLE, "Full")],
+    }
+    stored = post.run(item("good@remote.test", "bad@remote.test"))
+    assert [str(one.recipient.address) for one in stored.waiting] == ["bad@remote.test"]
+    assert not post.there.store.filed and post.there.log.named("report.failed")
+    post.there.clock.forward(600)
+    asyncio.run(post.worker.run_due())
+    assert "Final-Recipient: rfc822; bad@remote.test" in post.report
+    assert [message[1] for message in post.remote.messages] == [["RCPT TO:<good@remote.test>"]]
+    assert not post.queue.items
+
+
+def test_a_deferred_recipient_waits_by_the_schedule_and_is_told_of_late() -> None:
+    post = Post()
+    post.remote.answers = {"RCPT": "451 4.7.1 Greylisted"}
+    stored = post.run(item("b@remote.test"))
+    assert stored.attempts == 1 and 270 <= stored.next_attempt - NOW <= 330
+    assert stored.recipients[0].status == "4.7.1 Greylisted" and stored.recipients[0].remote.startswith("mx.remote")
+    assert not post.there.store.filed
+    assert post.results == [("b@remote.test", "delayed")]
+    post.there.clock.forward(4 * 3600)
+    asyncio.run(post.worker.run_due())
+    assert "Action: delayed" in post.report and "Will-Retry-Until:" in post.report
+    post.there.clock.forward(5 * 86400)
+    asyncio.run(post.worker.run_due())
+    second = post.there.store.content_of("alice@example.test")[1].decode()
+    assert "Action: failed" in second and "Status: 5.4.7" in second
+    assert not post.queue.items
+
+
+def test_only_those_who_wait_are_tried_again() -> None:
+    post = Post()
+    post.remote.answers = {"RCPT TO:<b@remote.test>": "451 4.7.1 Greylisted"}
+    post.run(item("a@remote.test", "b@remote.test"))
+    post.remote.answers = {}
+    post.there.clock.forward(600)
+    asyncio.run(post.worker.run_due())
+    assert [message[1] for message in post.remote.messages] == [
+        ["RCPT TO:<a@remote.test>"],
+        ["RCPT TO:<b@remote.test>"],
+    ]
+
+
+def test_success_is_told_as_relayed_because_no_confirmation_comes_from_there() -> None:
+    post = Post()
+    post.run(replace(item(), recipients=(wish("b@remote.test", Notify.SUCCESS),)))
+    assert "Action: relayed" in post.report
+
+
+def local_item(*, address_text: str = "bob+x@example.test", account: str = "bob@example.test") -> QueueItem:
+    recipient = QueueRecipient(Recipient(address(address_text)), local=True, account=account)
+    return replace(item(), recipients=(recipient,))
+
+
+def test_a_mailbox_that_was_busy_gets_its_message() -> None:
+    post = Post()
+    post.run(local_item())
+    (stored,) = post.there.store.filed
+    assert stored.content == b"Return-Path: <alice@example.test>\r\n" + MAIL
+    assert (stored.account, stored.recipient, stored.queue_id) == ("bob@example.test", "bob+x@example.test", "q1")
+    assert post.results == [("bob+x@example.test", "delivered")]
+
+
+def test_a_crash_between_delivery_and_done_makes_no_second_copy() -> None:
+    post = Post()
+    post.run(local_item())
+    post.run(local_item())
+    assert len(post.there.store.filed) == 1
+
+
+def test_a_mailbox_that_is_gone_meanwhile_is_reported() -> None:
+    for change in ("removed", "disabled"):
+        post = Post()
+        if change == "removed":
+            del post.there.directory.accounts["bob@example.test"]
+        else:
+            post.there.directory.user("bob@example.test", enabled=False)
+        post.run(local_item())
+        assert ("Status: 5.1.1" if change == "removed" else "Status: 5.2.1") in post.report
+
+
+def test_a_mailbox_that_is_still_busy_waits_on() -> None:
+    post = Post()
+    post.there.store.failures["bob@example.test"] = [MailboxError(Condition.INUSE, "Still busy")]
+    stored = post.run(local_item())
+    assert [one.status for one in stored.waiting] == ["4.2.0 Still busy"]
+
+
+class Watched(SmtpAgent):
+    """Counts what runs at once; lets everything go when the test says so."""
+
+    def __init__(self) -> None:
+        self.running: list[Parcel] = []
+        self.most = 0
+        self.go = asyncio.Event()
+
+    async def deliver(self, parcel: Parcel) -> list[object]:  # type: ignore[override]
+        self.running.append(parcel)
+        self.most = max(self.most, len(self.running))
+        await self.go.wait()
+        self.running.remove(parcel)
+        raise RuntimeError("a bug")
+
+
+def running(post: Post, test: Callable[[asyncio.Task[None]], Awaitable[None]]) -> None:
+    async def go() -> None:
+        async with asyncio.timeout(20):
+            task = asyncio.create_task(post.worker.run())
+            try:
+                await test(task)
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(go())
+
+
+async def settled() -> None:
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def test_deliveries_are_bounded_in_all_and_by_destination() -> None:
+    async def check(_task: asyncio.Task[None]) -> None:
+        await settled()
+        domains = [parcel.way.domain for parcel in watched.running]
+        assert domains.count("remote.test") == 2 and len(domains) == 3
+        post.there.config.use(DeliverySettings(max_deliveries=3, per_destination=2))
+        watched.go.set()
+        await settled()
+        assert watched.most <= 3
+
+    post = Post(DeliverySettings(max_deliveries=3, per_destination=2))
+
+    watched = Watched()
+    post.worker._smtp = watched
+    for n in range(6):
+        post.queue.add(replace(entry(f"r{n}", "b@remote.test"), created=NOW), MAIL)
+    for n in range(3):
+        post.queue.add(entry(f"e{n}", f"b@else{n}.test"), MAIL)
+    running(post, check)
+
+
+def test_a_bug_in_one_attempt_neither_stops_the_worker_nor_loses_the_message() -> None:
+    async def check(task: asyncio.Task[None]) -> None:
+        watched.go.set()
+        await settled()
+        assert not task.done()
+        assert post.queue.items["q1"].recipients[0].status.startswith("4.3.0")
+        post.queue.add(replace(entry("q2", "b@else.test")), MAIL)
+        await settled()
+        assert post.queue.items["q2"].attempts == 1
+
+    post, watched = Post(), Watched()
+    post.worker._smtp = watched
+    post.queue.add(item("b@remote.test"), MAIL)
+    running(post, check)
+    assert len(post.there.log.named("delivery.crashed")) == 2
+
+
+def test_the_worker_sends_what_is_added_and_stops_when_told() -> None:
+    async def check(task: asyncio.Task[None]) -> None:
+        await settled()
+        post.queue.add(item("b@remote.test"), MAIL)
+        await settled()
+        assert len(post.remote.messages) == 1 and not post.worker.active
+        post.worker.stop()
+        await task
+
+    post = Post()
+    running(post, check)
+
+
+def test_held_entries_are_not_touched() -> None:
+    post = Post()
+    post.queue.add(item("b@remote.test", held=True), MAIL)
+    assert asyncio.run(post.worker.run_due()) == 0
+    assert not post.net.opened
+
+
+def test_an_expired_entry_is_still_tried_once() -> None:
+    post = Post(DeliverySettings(give_up_after=Duration("1h")))
+    post.run(item("b@remote.test", created=NOW - 7200))
+    assert post.remote.messages
+    assert post.results == [("b@remote.test", "relayed")]
+    assert post.queue.updates[-1].recipients[0].state is RecipientState.RELAYED
