@@ -1,0 +1,20 @@
+"""The table of all admin calls: each noun and the modules of this package that declare its verbs, in order of help.
+
+Modules are named, not imported: a command needs those of its own noun only, and must start in a blink.
+`table.calls_of(noun)` gives the calls; a test keeps this table and the modules' declarations the same.
+"""
+
+from typing import Final
+
+NOUNS: Final[dict[str, tuple[str, ...]]] = {
+    "status": ("server",),
+    "service": ("server",),
+    "config": ("configuration",),
+    "domain": ("domains",),
+    "user": ("users", "user_table"),
+    "alias": ("aliases",),
+    "group": ("groups",),
+    "queue": ("queue",),
+    "store": ("store",),
+    "log": ("logs",),
+}

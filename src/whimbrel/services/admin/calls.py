@@ -1,0 +1,222 @@
+"""What an admin call is: one declared, typed function, from which its route, schema and command-line verb derive.
+
+    @call("domain", "add", help="Adds a domain.")
+    async def domain_add(
+        ctx: AdminContext, name: Annotated[Domain, "Name, such as example.org."],
+        description: Annotated[str, "Free text."] = "",
+    ) -> DomainView: ...
+
+Parameters without a default, and those marked ARGUMENT, are the positional arguments of the verb, all others its
+options. Text beside the type is the help; `Known("user")` says whose names a value is one of. A call that is an async
+generator streams its results.
+"""
+
+import difflib
+import inspect
+import types
+import typing
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Any, Final, Literal, NoReturn, TypeVar
+
+from whimbrel.core.directory import Rights
+
+F = TypeVar("F", bound=Callable[..., Any])
+PROBLEMS: Final = 6
+"""Exit status when a check did its work and found something wrong."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or nothing."""
+    close = difflib.get_close_matches(name, list(known), 1, 0.6)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+class Failure(Enum):
+    """Why a call did not do its work, with the exit status of the command line and the status in HTTP."""
+
+    REFUSED = ("refused", 1, 422)
+    FORBIDDEN = ("forbidden", 1, 403)
+    FAILED = ("failed", 1, 500)
+    USAGE = ("usage", 2, 400)
+    NOT_FOUND = ("not_found", 3, 404)
+    UNAVAILABLE = ("unavailable", 4, 503)
+    CONFLICT = ("conflict", 5, 409)
+
+    def __init__(self, word: str, exit_status: int, http_status: int) -> None:
+        self.word, self.exit_status, self.http_status = word, exit_status, http_status
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """What is wrong with one parameter, setting or line of a list."""
+
+    name: str
+    text: str
+
+
+class CallError(Exception):
+    """A call is refused: `text` says what happened, where, and what to do."""
+
+    def __init__(self, kind: Failure, text: str, *fields: FieldFault) -> None:
+        super().__init__(text)
+        self.kind, self.text, self.fields = kind, text, fields
+
+
+def not_found(what: str, name: str, hint: str = "") -> NoReturn:
+    """`There is no user x@y; did you mean ...?`"""
+    raise CallError(Failure.NOT_FOUND, f"There is no {what} '{name}'{hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A value names a record: `domain`, `user`, `alias`, `group`, `setting`, `message`, `service`."""
+
+    noun: str
+
+
+class Positional(Enum):
+    """Marks a parameter that may be left out and still is an argument of the verb, not an option."""
+
+    ARGUMENT = 1
+
+
+ARGUMENT: Final = Positional.ARGUMENT
+
+
+class FileText(str):
+    """The text of a file that the person names; the command line reads it."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a call. `kind` is the type of one value, without `| None` and `tuple[...]`."""
+
+    name: str
+    annotation: Any
+    kind: Any
+    help: str
+    required: bool
+    default: Any
+    many: bool
+    known: str
+    positional: bool
+
+    @property
+    def option(self) -> str:
+        """Its name as people write it."""
+        return self.name.replace("_", "-")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values it may have; empty where they are not counted."""
+        if typing.get_origin(self.kind) is Literal:
+            return tuple(str(value) for value in typing.get_args(self.kind))
+        if isinstance(self.kind, type) and issubclass(self.kind, Enum):
+            return tuple(str(member.value) for member in self.kind)
+        return ()
+
+
+@dataclass(frozen=True)
+class Call:
+    """A declared call. `reads`: it changes nothing. `rights`: the least right that a caller needs."""
+
+    noun: str
+    verb: str
+    run: Callable[..., Any]
+    help: str
+    reads: bool
+    rights: Rights
+    needs_server: bool
+    confirm: str
+    """The question before it is done; empty: no question. `{name}` stands for a parameter."""
+    problems: str
+    """Field of the result that holds what a check found."""
+    shows: str
+    """Field of the result that is all a person wants to see."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.noun} {self.verb}".strip()
+
+    @property
+    def path(self) -> str:
+        return f"/api/admin/{self.noun}/{self.verb}".rstrip("/")
+
+    @property
+    def streams(self) -> bool:
+        return inspect.isasyncgenfunction(self.run)
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return typing.get_type_hints(self.run, include_extras=True)
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        found = list(inspect.signature(self.run).parameters.values())[1:]
+        return tuple(_parameter(parameter, self._hints[parameter.name]) for parameter in found)
+
+    @cached_property
+    def result(self) -> Any:
+        """The type of what it returns; of each item if it streams."""
+        hint = self._hints["return"]
+        if self.streams and typing.get_origin(hint) is AsyncIterator:
+            return typing.get_args(hint)[0]
+        return hint
+
+
+def call(
+    noun: str,
+    verb: str = "",
+    *,
+    help: str,
+    reads: bool = False,
+    rights: Rights | None = None,
+    needs_server: bool = False,
+    confirm: str = "",
+    problems: str = "",
+    shows: str = "",
+) -> Callable[[F], F]:
+    """Declares a function as an admin call; the table in `services/admin/__init__.py` names its module."""
+
+    def declare(function: F) -> F:
+        least = rights or (Rights.SERVER_READ if reads else Rights.SERVER_WRITE)
+        declared = Call(noun, verb, function, help, reads, least, needs_server, confirm, problems, shows)
+        function.__dict__["call"] = declared
+        return function
+
+    return declare
+
+
+def _parameter(parameter: inspect.Parameter, annotation: Any) -> Parameter:
+    help_text, known, kind, positional = "", "", annotation, False
+    if typing.get_origin(annotation) is typing.Annotated:
+        kind, *extra = typing.get_args(annotation)
+        for item in extra:
+            if isinstance(item, str):
+                help_text = item
+            elif isinstance(item, Known):
+                known = item.noun
+            elif item is ARGUMENT:
+                positional = True
+    kind = _without_none(kind)
+    many = typing.get_origin(kind) is tuple
+    if many:
+        kind = typing.get_args(kind)[0]
+    required = parameter.default is inspect.Parameter.empty
+    default = None if required else parameter.default
+    return Parameter(
+        parameter.name, annotation, kind, help_text, required, default, many, known, required or positional
+    )
+
+
+def _without_none(kind: Any) -> Any:
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        rest = [arm for arm in typing.get_args(kind) if arm is not type(None)]
+        if len(rest) == 1:
+            return rest[0]
+    return kind

@@ -1,0 +1,177 @@
+"""Running a call: who may, arguments made into values, every refusal told in the same shape.
+
+The one place through which HTTP, the console and the command line without a server go. What changes something is
+written to the configuration log with who did it; values are not, since they may be secret.
+"""
+
+import unicodedata
+from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+
+from whimbrel.core.config import ConfigConflict, ConfigError, UnknownName
+from whimbrel.core.directory import Rights
+from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.values import Secret
+from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault, FileText, Parameter, nearest
+from whimbrel.services.admin.context import AdminContext
+
+MAX_TEXT = 10_000
+MAX_FILE = 64 << 20
+
+
+async def invoke(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> object:
+    """The result of a call that does not stream. CallError."""
+    values = prepare(call, ctx, arguments)
+    try:
+        result: object = await call.run(ctx, **values)
+    except CallError:
+        raise
+    except Exception as error:
+        raise translated(error, call, ctx) from error
+    _note(call, ctx, values)
+    return result
+
+
+async def stream(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> AsyncIterator[object]:
+    """The items of a call that streams. CallError, also after some items."""
+    values = prepare(call, ctx, arguments)
+    try:
+        async for item in call.run(ctx, **values):
+            yield item
+    except CallError:
+        raise
+    except Exception as error:
+        raise translated(error, call, ctx) from error
+    _note(call, ctx, values)
+
+
+def prepare(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> dict[str, Any]:
+    """The arguments as values, once it is clear that the caller may and the server is there. CallError."""
+    permit(call, ctx)
+    if call.needs_server and not ctx.live:
+        raise CallError(Failure.UNAVAILABLE, f"'{call.name}' needs a running server; start it with `whimbrel serve`")
+    known = [parameter.name for parameter in call.parameters]
+    unknown = [
+        FieldFault(name, f"'{call.name}' has no such parameter{nearest(name, known)}")
+        for name in arguments
+        if name not in known
+    ]
+    if unknown:
+        raise _usage(unknown)
+    try:
+        made = model(call).model_validate(dict(arguments))
+    except ValidationError as error:
+        raise _usage([_fault(item) for item in error.errors(include_url=False, include_context=False)]) from None
+    return {name: getattr(made, name) for name in known}
+
+
+def permit(call: Call, ctx: AdminContext) -> None:
+    """Mission S12: none, own domain, whole server read-only, whole server read-write. CallError."""
+    has = ctx.caller.rights
+    if (
+        has is Rights.SERVER_WRITE
+        or (has is Rights.SERVER_READ and call.reads)
+        or (has is Rights.DOMAIN and call.rights is Rights.DOMAIN)
+    ):
+        return
+    raise CallError(
+        Failure.FORBIDDEN, f"'{call.name}' needs the right {call.rights.value}; {ctx.caller.name} has {has.value}"
+    )
+
+
+@lru_cache(512)
+def model(call: Call) -> type[BaseModel]:
+    """The parameters as a pydantic model: what validates them and describes them in the schema."""
+    fields: dict[str, Any] = {}
+    for parameter in call.parameters:
+        default = ... if parameter.required else parameter.default
+        extra: dict[str, Any] = {"x-ref": parameter.known} if parameter.known else {}
+        fields[parameter.name] = (
+            _checked(parameter),
+            Field(default, description=parameter.help, json_schema_extra=extra or None),
+        )
+    name = "".join(word.capitalize() for word in call.name.replace("-", " ").split())
+    return create_model(f"{name}Parameters", __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+
+
+@lru_cache(512)
+def result_adapter(call: Call) -> TypeAdapter[Any]:
+    """Writes the result, or one item of a stream, as JSON."""
+    return TypeAdapter(call.result)
+
+
+def _checked(parameter: Parameter) -> Any:
+    kind = parameter.annotation
+    if parameter.kind in (str, FileText, Secret):
+        limit = MAX_FILE if parameter.kind is FileText else MAX_TEXT
+
+        def clean(value: object) -> object:
+            for text in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(text, str):
+                    _clean(text, limit, lines=parameter.kind is FileText)
+            return value
+
+        if parameter.kind is FileText:
+            kind = str
+        return Annotated[kind, BeforeValidator(clean)]
+    return kind
+
+
+def _clean(text: str, limit: int, *, lines: bool) -> None:
+    """Text for one line of a file or log: nothing that could end the line or hide. ValueError."""
+    if len(text) > limit:
+        raise ValueError(f"is longer than {limit} characters")
+    for char in text:
+        if (char < " " or char == "\x7f" or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")) and not (
+            lines and char in "\t\r\n"
+        ):
+            raise ValueError("control characters and line breaks are not allowed")
+
+
+def _usage(faults: list[FieldFault]) -> CallError:
+    return CallError(Failure.USAGE, "; ".join(f"{fault.name}: {fault.text}" for fault in faults), *faults)
+
+
+def _fault(item: Any) -> FieldFault:
+    name = ".".join(str(part) for part in item["loc"]) or "arguments"
+    if item["type"] == "missing":
+        return FieldFault(name, "must be given")
+    return FieldFault(name, str(item["msg"]).removeprefix("Value error, "))
+
+
+def translated(error: Exception, call: Call, ctx: AdminContext) -> CallError:
+    """What a port raised, as a person is told it. A bug goes to the log with its traceback."""
+    if isinstance(error, ConfigError):
+        fields = tuple(FieldFault(fault.path, fault.text) for fault in error.faults if fault.path)
+        return CallError(Failure.NOT_FOUND if isinstance(error, UnknownName) else Failure.REFUSED, str(error), *fields)
+    if isinstance(error, ConfigConflict):
+        return CallError(
+            Failure.CONFLICT,
+            f"{error.file} was changed outside. `whimbrel config reload` takes that edit into use, `whimbrel config "
+            f"keep` writes over it (it stays in the history):\n{error.difference}",
+        )
+    if isinstance(error, MailError):
+        missing = isinstance(error, MailboxError) and error.condition is Condition.NONEXISTENT
+        return CallError(Failure.NOT_FOUND if missing else Failure.REFUSED, error.text)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        ctx.log.error("admin.failed", call=call.name, user=ctx.caller.name, error=f"{where}{error.strerror}")
+        return CallError(Failure.FAILED, f"{where}{error.strerror}")
+    ctx.log.exception("admin.crashed", error, call=call.name, user=ctx.caller.name)
+    return CallError(Failure.FAILED, f"'{call.name}' failed by a fault of Whimbrel's; the error log has the details")
+
+
+def _note(call: Call, ctx: AdminContext, values: Mapping[str, object]) -> None:
+    if call.reads or ctx.dry_run:
+        return
+    first = next((p for p in call.parameters if p.required and not p.many and p.kind is not Secret), None)
+    ctx.log.info(
+        "admin.call",
+        call=call.name,
+        user=ctx.caller.name,
+        name=str(values[first.name])[:200] if first else "",
+        fields=" ".join(p.option for p in call.parameters if not p.required and values[p.name] != p.default),
+    )

@@ -1,0 +1,117 @@
+"""What the calls about domains, users, aliases and groups share: names made into entries of the directory."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from whimbrel.core.address import Address, Domain
+from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op, Rights
+from whimbrel.services.admin.calls import CallError, Failure, FieldFault, nearest, not_found
+from whimbrel.services.admin.context import AdminContext
+
+PAGE: Final = 1000
+MAX_PAGE: Final = 10_000
+
+
+async def domain_named(ctx: AdminContext, text: str) -> str:
+    """The domain that `text` is, or is an alias of. CallError with the nearest known name."""
+    try:
+        name = Domain(text)
+    except ValueError as error:
+        raise CallError(Failure.USAGE, str(error), FieldFault("domain", str(error))) from None
+    found = await ctx.directory.domain(name)
+    if found is None:
+        known = [domain.name for domain in await ctx.directory.domains()]
+        not_found("domain", name, nearest(name, known))
+    ctx.within(str(found.name))
+    return str(found.name)
+
+
+async def place(ctx: AdminContext, text: str, parameter: str = "name") -> tuple[str, str]:
+    """Domain and local part of `name@domain`, or of a bare name in the primary domain. CallError."""
+    try:
+        domain = "" if "@" in text else str((await ctx.directory.primary()).name)
+        address = Address.parse(f"{text}@{domain}" if domain else text)
+    except ValueError as error:
+        raise CallError(Failure.USAGE, f"{parameter}: {error}", FieldFault(parameter, str(error))) from None
+    return await domain_named(ctx, address.domain), address.local
+
+
+async def entry(ctx: AdminContext, kind: Kind, text: str) -> Entry:
+    """The record named `text`. CallError with the nearest known name."""
+    domain, name = await place(ctx, text)
+    found = await ctx.editor.entry(kind, domain, name)
+    if found is None:
+        known = [address_of(near) for near in await ctx.editor.entries(kind, domain=domain, limit=PAGE)]
+        not_found(str(kind.value), f"{name}@{domain}", nearest(f"{name}@{domain}", known))
+    return found
+
+
+async def listed(
+    ctx: AdminContext, kind: Kind, domain: str, search: str, after: str, limit: int
+) -> tuple[list[Entry], str]:
+    """A page of records, and what to give as `after` for the next one (empty: that was all)."""
+    limit = max(1, min(limit, MAX_PAGE))
+    where = await domain_named(ctx, domain) if domain else ""
+    if ctx.caller.rights is Rights.DOMAIN:
+        where = where or ctx.caller.domain
+    found = await ctx.editor.entries(kind, domain=where, search=search, after=after, limit=limit + 1)
+    more = address_of(found[limit - 1]) if len(found) > limit else ""
+    return found[:limit], more
+
+
+async def count(ctx: AdminContext, kind: Kind, domain: str) -> int:
+    """How many records of a kind a domain holds."""
+    total, after = 0, ""
+    while page := await ctx.editor.entries(kind, domain=domain, after=after, limit=PAGE):
+        total += len(page)
+        after = address_of(page[-1])
+        if len(page) < PAGE:
+            break
+    return total
+
+
+async def change(ctx: AdminContext, *changes: DirectoryChange) -> None:
+    """Makes all changes in one write, or only checks them."""
+    if ctx.dry_run:
+        await ctx.editor.check(changes)
+    else:
+        await ctx.editor.change(changes)
+
+
+def changed(op: Op, kind: Kind, domain: str, name: str = "", **values: object) -> DirectoryChange:
+    """One step. Values by parameter name; None means that nothing was said of it."""
+    return DirectoryChange(op, kind, domain, name, written(values))
+
+
+def written(values: Mapping[str, object]) -> dict[str, object]:
+    """By the names of the file; what is None is left out."""
+    return {name.replace("_", "-"): text(value) for name, value in values.items() if value is not None}
+
+
+def text(value: object) -> object:
+    """A value as it is written; empty text in a list is how a person says `none`."""
+    if isinstance(value, tuple):
+        return tuple(str(item) for item in value if str(item))
+    return value
+
+
+def address_of(found: Entry) -> str:
+    """`name@domain`; a domain's own name."""
+    return f"{found.name}@{found.domain}" if found.name else found.domain
+
+
+def one(found: Entry, name: str, default: str = "") -> str:
+    """A value that is not a list."""
+    value = found.values.get(name, default)
+    return value if isinstance(value, str) else ", ".join(value)
+
+
+def several(found: Entry, name: str) -> tuple[str, ...]:
+    """A value that is a list."""
+    value = found.values.get(name, ())
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def flag(found: Entry, name: str, default: bool) -> bool:
+    """A yes or no."""
+    return {"yes": True, "no": False}.get(one(found, name), default)

@@ -1,0 +1,116 @@
+"""What admin calls need beyond the ports of the core; `app` gives them what the backends offer."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from whimbrel.core.mailbox import AccountId
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of the running server."""
+
+    name: str
+    pid: int
+    memory: int
+    """Resident bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a service can be reached, and what keeps it from listening elsewhere."""
+
+    service: str
+    addresses: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+    """`127.0.0.1:25: the port is held by ...`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The server as it runs now. Times are seconds since 1970 UTC."""
+
+    version: str
+    pid: int
+    started: float
+    processes: tuple[Process, ...]
+    listening: tuple[Listening, ...]
+
+
+class ServerStatus(Protocol):
+    async def running(self) -> Running: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One folder after a check or a rebuild."""
+
+    account: str
+    folder: str
+    messages: int
+    problems: tuple[str, ...] = ()
+    """What a check found, or a rebuild could not mend. Empty: all is well."""
+    repaired: tuple[str, ...] = ()
+
+
+class StoreKeeper(Protocol):
+    """Looks after the mail store. With a server running, its sessions go on meanwhile."""
+
+    async def accounts(self) -> Sequence[AccountId]:
+        """All accounts that have folders, in order."""
+        ...
+
+    def check(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
+        """Compares index and files of `folder`, or of all folders; changes nothing. MailboxError NONEXISTENT."""
+        ...
+
+    def reindex(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
+        """Makes the index of `folder`, or of all folders, anew from the files. MailboxError NONEXISTENT."""
+        ...
+
+
+class LogReader(Protocol):
+    async def tail(self, log: str, lines: int, grep: str = "") -> Sequence[str]:
+        """The last `lines` lines that contain `grep`, without regard to case."""
+        ...
+
+    def follow(self, log: str, grep: str = "") -> AsyncIterator[str]:
+        """Lines as they are written from now on, over rotations."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A former version of a configuration file, kept when it was replaced."""
+
+    number: int
+    """The highest is the latest."""
+    file: str
+    replaced: float
+    """When the next one took its place, in seconds."""
+    size: int
+
+
+class ConfigFiles(Protocol):
+    """The two files on disk and their former versions."""
+
+    async def versions(self, file: str) -> Sequence[Version]:
+        """The latest first."""
+        ...
+
+    async def difference(self, file: str, number: int) -> str:
+        """A unified diff from the file in use to that version. LookupError."""
+        ...
+
+    async def restore(self, file: str, number: int) -> None:
+        """Puts that version back as a new change. LookupError, ConfigError, ConfigConflict."""
+        ...
+
+    async def keep(self) -> Sequence[str]:
+        """Writes what is in use over edits made outside, which are then among the former versions. The files."""
+        ...
+
+    async def check(self) -> None:
+        """Reads both files on disk as a start would. ConfigError tells every fault."""
+        ...

@@ -1,0 +1,66 @@
+"""Calls about the mail store (mission S25 to S28)."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from whimbrel.core.directory import Kind
+from whimbrel.core.mailbox import AccountId
+from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, call
+from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.people import address_of, entry
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLine:
+    """One folder that was looked at."""
+
+    account: str
+    folder: str
+    messages: int
+    problems: tuple[str, ...]
+    repaired: tuple[str, ...]
+
+
+Account = Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user"), ARGUMENT]
+Folder = Annotated[str, "Folder, such as INBOX or Work/2026; all of them unless given.", ARGUMENT]
+All = Annotated[bool, "All accounts."]
+
+
+@call(
+    "store",
+    "check",
+    reads=True,
+    problems="problems",
+    help="Compares the index of each folder with the messages on disk; changes nothing.",
+)
+async def store_check(
+    ctx: AdminContext, account: Account = "", folder: Folder = "", all: All = False
+) -> AsyncIterator[FolderLine]:
+    store = need(ctx.store, "The mail store")
+    for name in await _accounts(ctx, account, everything=all):
+        async for found in store.check(name, folder):
+            yield FolderLine(found.account, found.folder, found.messages, found.problems, found.repaired)
+
+
+@call(
+    "store",
+    "reindex",
+    problems="problems",
+    help="Makes the index of each folder anew from the messages on disk. The mail itself is not touched.",
+)
+async def store_reindex(
+    ctx: AdminContext, account: Account = "", folder: Folder = "", all: All = False
+) -> AsyncIterator[FolderLine]:
+    store = need(ctx.store, "The mail store")
+    for name in await _accounts(ctx, account, everything=all):
+        async for found in store.check(name, folder) if ctx.dry_run else store.reindex(name, folder):
+            yield FolderLine(found.account, found.folder, found.messages, found.problems, found.repaired)
+
+
+async def _accounts(ctx: AdminContext, account: str, *, everything: bool) -> list[AccountId]:
+    if bool(account) == everything:
+        raise CallError(Failure.USAGE, "name one account, or all of them by --all")
+    if everything:
+        return list(await need(ctx.store, "The mail store").accounts())
+    return [AccountId(address_of(await entry(ctx, Kind.USER, account)).lower())]

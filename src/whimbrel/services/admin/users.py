@@ -1,0 +1,233 @@
+"""Calls about users (mission S12, S34, S36, S63)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op, Rights
+from whimbrel.core.mailbox import AccountId
+from whimbrel.core.values import Secret, Size
+from whimbrel.services.admin.calls import CallError, Failure, Known, call
+from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.people import (
+    address_of,
+    change,
+    changed,
+    entry,
+    flag,
+    listed,
+    one,
+    place,
+    several,
+)
+from whimbrel.services.admin.views import Done, done
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    address: str
+    full_name: str
+    enabled: bool
+    rights: str
+    quota: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserPage:
+    """Users; `more` is what to give as `after` for the next ones."""
+
+    users: tuple[UserRow, ...]
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    """A user; values as they stand in the file. The password itself is nowhere."""
+
+    address: str
+    full_name: str
+    description: str
+    enabled: bool
+    has_password: bool
+    rights: str
+    aliases: tuple[str, ...]
+    quota: str
+    quota_messages: str
+    max_message_size: str
+    forward_to: tuple[str, ...]
+    keep_copy: bool
+
+
+Name = Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user")]
+FullName = Annotated[str | None, "The person's name, as others see it."]
+Description = Annotated[str | None, "A remark for administrators."]
+Aliases = Annotated[
+    tuple[str, ...] | None,
+    "Further names in the same domain for this mailbox. Repeat for several; '' for none.",
+]
+Quota = Annotated[Size | None, "Largest size of the mailbox, such as 2G; 0: no limit."]
+QuotaMessages = Annotated[int | None, "Most messages in the mailbox; 0: no limit."]
+MaxSize = Annotated[Size | None, "Largest message from and to this user, such as 80M; 0: the domain's limit."]
+ForwardTo = Annotated[tuple[str, ...] | None, "Addresses that get this user's mail. Repeat for several; '' for none."]
+KeepCopy = Annotated[bool | None, "With forward-to: mail is also delivered here."]
+RightsOption = Annotated[Rights | None, "What the user may administer."]
+
+
+@call("user", "list", reads=True, rights=Rights.DOMAIN, help="Lists users.")
+async def user_list(
+    ctx: AdminContext,
+    domain: Annotated[str, "Only users of this domain.", Known("domain")] = "",
+    search: Annotated[str, "Part of name, full name or description."] = "",
+    after: Annotated[str, "Begin after this address."] = "",
+    limit: Annotated[int, "Most to list."] = 1000,
+) -> UserPage:
+    found, more = await listed(ctx, Kind.USER, domain, search, after, limit)
+    return UserPage(
+        tuple(
+            UserRow(
+                address_of(user), one(user, "full-name"), flag(user, "enabled", True), one(user, "rights", "none"),
+                one(user, "quota", "0"),
+            )
+            for user in found
+        ),
+        more,
+    )  # fmt: skip
+
+
+@call("user", "show", reads=True, rights=Rights.DOMAIN, help="Shows a user.")
+async def user_show(ctx: AdminContext, name: Name) -> UserView:
+    user = await entry(ctx, Kind.USER, name)
+    return UserView(
+        address_of(user),
+        one(user, "full-name"),
+        one(user, "description"),
+        flag(user, "enabled", True),
+        bool(one(user, "password")),
+        one(user, "rights", "none"),
+        several(user, "alias"),
+        one(user, "quota", "0"),
+        one(user, "quota-messages", "0"),
+        one(user, "max-message-size", "0"),
+        several(user, "forward-to"),
+        flag(user, "keep-copy", True),
+    )
+
+
+@call("user", "add", rights=Rights.DOMAIN, help="Adds a user.")
+async def user_add(
+    ctx: AdminContext,
+    name: Annotated[str, "name@domain of the new user; a bare name is put into the primary domain."],
+    password: Annotated[Secret | None, "Password to sign in with; without one the user cannot."] = None,
+    full_name: FullName = None,
+    description: Description = None,
+    rights: RightsOption = None,
+    alias: Aliases = None,
+    quota: Quota = None,
+    quota_messages: QuotaMessages = None,
+    max_message_size: MaxSize = None,
+    forward_to: ForwardTo = None,
+    keep_copy: KeepCopy = None,
+    enabled: Annotated[bool | None, "May sign in."] = None,
+) -> Done:
+    domain, local = await place(ctx, name)
+    may_grant(ctx, rights)
+    step = changed(
+        Op.ADD, Kind.USER, domain, local, full_name=full_name, description=description, rights=_word(rights),
+        alias=alias, quota=quota, quota_messages=quota_messages, max_message_size=max_message_size,
+        forward_to=forward_to, keep_copy=keep_copy, enabled=enabled,
+    )  # fmt: skip
+    await change(ctx, await with_password(ctx, step, password))
+    return done(ctx.dry_run, f"User {local}@{domain} was added{'' if password else ', without a password'}")
+
+
+@call("user", "set", rights=Rights.DOMAIN, help="Changes a user; what is not named stays as it is.")
+async def user_set(
+    ctx: AdminContext,
+    name: Name,
+    full_name: FullName = None,
+    description: Description = None,
+    alias: Aliases = None,
+    quota: Quota = None,
+    quota_messages: QuotaMessages = None,
+    max_message_size: MaxSize = None,
+    forward_to: ForwardTo = None,
+    keep_copy: KeepCopy = None,
+) -> Done:
+    return await _set(
+        ctx, name, full_name=full_name, description=description, alias=alias, quota=quota,
+        quota_messages=quota_messages, max_message_size=max_message_size, forward_to=forward_to, keep_copy=keep_copy,
+    )  # fmt: skip
+
+
+@call(
+    "user",
+    "remove",
+    rights=Rights.DOMAIN,
+    help="Removes a user. The mail is kept on disk, out of reach, until an administrator deletes it.",
+    confirm="Remove the user {name}?",
+)
+async def user_remove(ctx: AdminContext, name: Name) -> Done:
+    user = await entry(ctx, Kind.USER, name)
+    may_change(ctx, user)
+    await change(ctx, changed(Op.REMOVE, Kind.USER, user.domain, user.name))
+    if not ctx.dry_run and ctx.folders is not None:
+        await ctx.folders.remove_account(AccountId(address_of(user).lower()))
+    return done(ctx.dry_run, f"User {address_of(user)} was removed")
+
+
+@call("user", "enable", rights=Rights.DOMAIN, help="Lets a user sign in again.")
+async def user_enable(ctx: AdminContext, name: Name) -> Done:
+    return await _set(ctx, name, enabled=True)
+
+
+@call("user", "disable", rights=Rights.DOMAIN, help="Keeps a user from signing in; mail is still received.")
+async def user_disable(ctx: AdminContext, name: Name) -> Done:
+    return await _set(ctx, name, enabled=False)
+
+
+@call("user", "password", rights=Rights.DOMAIN, help="Sets a user's password.")
+async def user_password(ctx: AdminContext, name: Name, password: Annotated[Secret, "The new password."]) -> Done:
+    user = await entry(ctx, Kind.USER, name)
+    may_change(ctx, user)
+    if not password.reveal():
+        raise CallError(Failure.USAGE, "password: an empty password is not allowed; see `whimbrel user disable`")
+    await change(ctx, await with_password(ctx, changed(Op.SET, Kind.USER, user.domain, user.name), password))
+    return done(ctx.dry_run, f"The password of {address_of(user)} was changed")
+
+
+@call("user", "rights", help="Says what a user may administer: none, own domain, the server (to read or to write).")
+async def user_rights(ctx: AdminContext, name: Name, rights: Annotated[Rights, "The right to give."]) -> Done:
+    return await _set(ctx, name, rights=_word(rights))
+
+
+async def _set(ctx: AdminContext, name: str, **values: object) -> Done:
+    user = await entry(ctx, Kind.USER, name)
+    may_change(ctx, user)
+    step = changed(Op.SET, Kind.USER, user.domain, user.name, **values)
+    if not step.values:
+        raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel user set --help`")
+    await change(ctx, step)
+    return done(ctx.dry_run, f"User {address_of(user)} was changed")
+
+
+async def with_password(ctx: AdminContext, step: DirectoryChange, password: Secret | None) -> DirectoryChange:
+    """The step with a verifier for `password`; a ready verifier may stand for a password."""
+    if password is None or not password.reveal():
+        return step
+    verifier = password if password.reveal().startswith("$argon2id$") else await ctx.hash_password(password)
+    return DirectoryChange(step.op, step.kind, step.domain, step.name, {**step.values, "password": verifier})
+
+
+def may_grant(ctx: AdminContext, rights: Rights | None) -> None:
+    """Nobody gives more than they have. CallError."""
+    if rights not in (None, Rights.NONE) and ctx.caller.rights is not Rights.SERVER_WRITE:
+        raise CallError(Failure.FORBIDDEN, "rights: only an administrator of the whole server gives rights")
+
+
+def may_change(ctx: AdminContext, user: Entry) -> None:
+    """An administrator of a domain does not become one of the server by way of a mightier user. CallError."""
+    if ctx.caller.rights is Rights.DOMAIN and one(user, "rights", "none").startswith("server"):
+        raise CallError(Failure.FORBIDDEN, f"{address_of(user)} administers the server and is changed by its equals")
+
+
+def _word(rights: Rights | None) -> str | None:
+    return None if rights is None else str(rights.value)

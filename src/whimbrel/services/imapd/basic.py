@@ -1,0 +1,62 @@
+"""Handlers of commands that any state has: CAPABILITY, NOOP, CHECK, LOGOUT, ID, ENABLE, NAMESPACE.
+
+Standards: RFC 3501 6.1, 6.4.1; RFC 2971, RFC 5161, RFC 2342
+"""
+
+from whimbrel.core.mailbox import DELIMITER
+from whimbrel.protocols.imap import basic
+from whimbrel.protocols.imap.engine import Done
+from whimbrel.services.imapd.offer import Offer, serves
+from whimbrel.services.imapd.session import Session, done
+
+
+async def capability(session: Session, command: basic.Capability) -> Done:
+    await session.untagged(b"CAPABILITY " + session.capabilities())
+    return done(command)
+
+
+async def noop(session: Session, command: basic.Noop | basic.Check) -> Done:
+    await session.sync(expunge=True, always=True)
+    return done(command)
+
+
+async def logout(session: Session, command: basic.Logout) -> Done:
+    await session.bye("Signing out")
+    return done(command)
+
+
+async def ident(session: Session, command: basic.Id) -> Done:
+    said = {key.lower(): value.decode("utf-8", "replace")[:100] for key, value in command.fields}
+    session.log.debug("imap.client", name=said.get(b"name", ""), version=said.get(b"version", ""))
+    # RFC 2971 3.3: no more than a name is said to strangers.
+    await session.untagged(b'ID ("name" "Whimbrel")')
+    return done(command)
+
+
+async def enable(session: Session, command: basic.Enable) -> Done:
+    known = frozenset[bytes]().union(*(offer.enable for offer in session.offers))
+    names = [name for name in command.capabilities if name in known]
+    session.enabled.update(names)
+    await session.untagged(b" ".join((b"ENABLED", *names)))
+    return done(command)
+
+
+async def namespace(session: Session, command: basic.Namespace) -> Done:
+    await session.untagged(b'NAMESPACE (("" "%b")) NIL NIL' % DELIMITER.encode())
+    return done(command)
+
+
+OFFER = Offer(
+    handlers=dict(
+        (
+            serves(basic.Capability, capability),
+            serves(basic.Noop, noop),
+            serves(basic.Check, noop),
+            serves(basic.Logout, logout),
+            serves(basic.Id, ident),
+            serves(basic.Enable, enable),
+            serves(basic.Namespace, namespace),
+        )
+    ),
+    capabilities=(b"LITERAL+", b"ID", b"ENABLE", b"NAMESPACE"),
+)

@@ -1,0 +1,192 @@
+"""Search keys as functions over index rows.
+
+A test answers True, False, or None: the row alone does not tell, the message must be read. With the message's text at
+hand it never answers None.
+
+Standards: RFC 3501 6.4.4
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import cast
+
+from whimbrel.core.mailbox import FlagRow, SearchRow
+from whimbrel.core.uids import UidSet
+from whimbrel.protocols.imap import search as grammar
+from whimbrel.protocols.imap.dates import DAY
+from whimbrel.protocols.imap.grammar import SearchKey
+from whimbrel.services.imapd.searchtext import MessageText
+from whimbrel.services.imapd.selected import Selected
+
+
+class Need(IntEnum):
+    """What a condition must have to be tested; each includes those before."""
+
+    NOTHING = 0
+    """The UID is enough."""
+    FLAGS = 1
+    ROWS = 2
+
+
+Test = Callable[[FlagRow | SearchRow, MessageText | None], bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    need: Need
+    test: Test
+
+
+_COLUMNS = {"from": 7, "to": 8, "cc": 9, "bcc": 10, "subject": 11, "message-id": 12}
+
+
+def compile_key(key: SearchKey, view: Selected) -> Condition:
+    """`key` for the messages of `view` as it is now."""
+    return _COMPILERS[type(key)](key, view)
+
+
+def numbers_of(key: grammar.Numbers, view: Selected) -> UidSet:
+    return view.chosen(key.sequence, uid=True) if key.uid else view.by_number(key.sequence)
+
+
+def _all(_key: SearchKey, _view: Selected) -> Condition:
+    return Condition(Need.NOTHING, lambda _row, _text: True)
+
+
+def _flagged(key: grammar.Flagged, _view: Selected) -> Condition:
+    flag = key.flag
+    if key.wanted:
+        return Condition(Need.FLAGS, lambda row, _: bool(row[1] & flag))
+    return Condition(Need.FLAGS, lambda row, _: not row[1] & flag)
+
+
+def _keyword(key: grammar.Keyword, _view: Selected) -> Condition:
+    name, wanted = key.name.lower(), key.wanted
+    return Condition(Need.FLAGS, lambda row, _: (name in row[2].lower().split()) is wanted if row[2] else not wanted)
+
+
+def _recent(key: grammar.Recent, view: Selected) -> Condition:
+    recent, wanted = frozenset(view.recent), key.wanted
+    return Condition(Need.NOTHING, lambda row, _: (row[0] in recent) is wanted)
+
+
+def _numbers(key: grammar.Numbers, view: Selected) -> Condition:
+    uids = numbers_of(key, view)
+    return Condition(Need.NOTHING, lambda row, _: row[0] in uids)
+
+
+def _dated(key: grammar.Dated, _view: Selected) -> Condition:
+    column, start = (6 if key.sent else 4), key.day * DAY
+    end = start + DAY
+    low, high = {
+        grammar.Order.BEFORE: (-(1 << 62), start),
+        grammar.Order.ON: (start, end),
+        grammar.Order.SINCE: (start, 1 << 62),
+    }[key.order]
+    if key.sent:
+        # 0: there is no Date field. It is then neither before nor after anything.
+        return _rows(lambda row, _: row[6] != 0 and low <= row[6] < high)
+    return _rows(lambda row, _: low <= cast(int, row[column]) < high)
+
+
+def _sized(key: grammar.Sized, _view: Selected) -> Condition:
+    size = key.size
+    return _rows((lambda row, _: row[5] > size) if key.larger else (lambda row, _: row[5] < size))
+
+
+def _field(key: grammar.Field, _view: Selected) -> Condition:
+    name, value = key.name, key.value
+    column = _COLUMNS.get(name)
+
+    def read(text: MessageText | None) -> bool | None:
+        if text is None:
+            return None
+        return any(value in field for field in text.field(name))
+
+    if column is None:
+        return _rows(lambda _, text: read(text))
+    if value:
+        return _rows(lambda row, _: value in cast(str, row[column]).casefold())
+    return _rows(lambda row, text: True if row[column] else read(text))
+
+
+def _content(key: grammar.Content, _view: Selected) -> Condition:
+    value, header = key.value, key.header
+    if not value:
+        return _all(key, _view)
+
+    def test(row: SearchRow, text: MessageText | None) -> bool | None:
+        if header and value in row[11]:
+            return True
+        if text is None:
+            return None
+        return (header and value in text.header) or text.body_has(value)
+
+    return _rows(test)
+
+
+def _not(key: grammar.Not, view: Selected) -> Condition:
+    inner = compile_key(key.key, view)
+    test = inner.test
+
+    def negated(row: FlagRow | SearchRow, text: MessageText | None) -> bool | None:
+        verdict = test(row, text)
+        return None if verdict is None else not verdict
+
+    return Condition(inner.need, negated)
+
+
+def _or(key: grammar.Or, view: Selected) -> Condition:
+    first, second = _cheapest_first((compile_key(key.first, view), compile_key(key.second, view)))
+    one, other = first.test, second.test
+
+    def either(row: FlagRow | SearchRow, text: MessageText | None) -> bool | None:
+        verdict = one(row, text)
+        if verdict:
+            return True
+        last = other(row, text)
+        return last if last or verdict is False else None
+
+    return Condition(max(first.need, second.need), either)
+
+
+def _and(key: grammar.And, view: Selected) -> Condition:
+    inner = _cheapest_first(compile_key(one, view) for one in key.keys)
+    tests = [one.test for one in inner]
+
+    def every(row: FlagRow | SearchRow, text: MessageText | None) -> bool | None:
+        verdict: bool | None = True
+        for test in tests:
+            one = test(row, text)
+            if one is False:
+                return False
+            if one is None:
+                verdict = None
+        return verdict
+
+    return Condition(max(one.need for one in inner), every)
+
+
+def _cheapest_first(conditions: Iterable[Condition]) -> list[Condition]:
+    return sorted(conditions, key=lambda condition: condition.need)
+
+
+def _rows(test: Callable[[SearchRow, MessageText | None], bool | None]) -> Condition:
+    return Condition(Need.ROWS, cast(Test, test))
+
+
+_COMPILERS: Mapping[type[SearchKey], Callable[..., Condition]] = {
+    grammar.All: _all,
+    grammar.Flagged: _flagged,
+    grammar.Keyword: _keyword,
+    grammar.Recent: _recent,
+    grammar.Numbers: _numbers,
+    grammar.Dated: _dated,
+    grammar.Sized: _sized,
+    grammar.Field: _field,
+    grammar.Content: _content,
+    grammar.Not: _not,
+    grammar.Or: _or,
+    grammar.And: _and,
+}

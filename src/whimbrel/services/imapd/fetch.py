@@ -1,0 +1,165 @@
+r"""Handler of FETCH: answers are joined bytes, made from one query for each batch of messages.
+
+Most of the answers of a batch come from one template (`columns`); content is added by `content.py`.
+
+Standards: RFC 3501 6.4.5, 7.4.2; RFC 2180 4.1 (messages that are gone)
+"""
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from whimbrel.core.mailbox import SEEN, FlagChange, FlagOp, FlagRow, MetaRow
+from whimbrel.core.uids import UidSet
+from whimbrel.protocols.imap import fetch as grammar
+from whimbrel.protocols.imap.body import plain_body
+from whimbrel.protocols.imap.dates import date_time
+from whimbrel.protocols.imap.encode import flag_list, flag_text
+from whimbrel.protocols.imap.engine import Done
+from whimbrel.protocols.imap.grammar import FetchItem
+from whimbrel.services.imapd.content import ContentReader
+from whimbrel.services.imapd.offer import Offer, serves
+from whimbrel.services.imapd.selected import Selected
+from whimbrel.services.imapd.session import Session, done, refusal
+from whimbrel.services.imapd.store import EXPUNGE_ISSUED
+
+FLAG_BATCH = 20_000
+META_BATCH = 500
+CONTENT_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How one attribute is written: `form` takes what `get` finds in a row."""
+
+    form: bytes
+    get: "Callable[[MetaRow, Selected], object]"
+
+
+COLUMNS: Mapping[FetchItem, Column] = {
+    grammar.UID: Column(b"UID %d", lambda row, _: row[0]),
+    grammar.FLAGS: Column(b"FLAGS %b", lambda row, view: flag_list(row[1], row[2], row[0] in view.recent)),
+    grammar.INTERNALDATE: Column(b'INTERNALDATE "%b"', lambda row, _: date_time(row[4])),
+    grammar.SIZE: Column(b"RFC822.SIZE %d", lambda row, _: row[5]),
+    grammar.ENVELOPE: Column(b"ENVELOPE %b", lambda row, _: row[8]),
+    grammar.BODYSTRUCTURE: Column(b"BODYSTRUCTURE %b", lambda row, _: row[9]),
+    grammar.BODY: Column(b"BODY %b", lambda row, _: plain_body(row[9])),
+}
+_OF_FLAGS = frozenset({grammar.UID, grammar.FLAGS})
+
+
+async def fetch(session: Session, command: grammar.Fetch) -> Done:
+    view = session.view
+    wanted = view.chosen(command.sequence, uid=command.uid).within(view.uids)
+    items = command.items
+    if command.uid and grammar.UID not in items:
+        items = (grammar.UID, *items)  # RFC 3501 6.4.8
+    if set(items) <= _OF_FLAGS:
+        missing = await _fetch_flags(session, wanted, with_uid=grammar.UID in items, flags=grammar.FLAGS in items)
+    else:
+        missing = await _fetch_rows(session, wanted, items)
+    if missing and not command.uid:
+        return refusal(*EXPUNGE_ISSUED)  # RFC 2180 4.1.2
+    return done(command)
+
+
+def batches(view: Selected, wanted: Sequence[int], size: int) -> Iterator[tuple[Sequence[int], UidSet]]:
+    """The ascending `wanted` in pieces: UIDs, and the same as a set; a single range where they are neighbours."""
+    for start in range(0, len(wanted), size):
+        piece = wanted[start : start + size]
+        at = bisect_left(view.uids, piece[0])
+        neighbours = at + len(piece) <= len(view.uids) and view.uids[at + len(piece) - 1] == piece[-1]
+        yield piece, UidSet([(piece[0], piece[-1])]) if neighbours else UidSet.of(piece)
+
+
+async def _fetch_flags(session: Session, wanted: Sequence[int], *, with_uid: bool, flags: bool) -> int:
+    """FLAGS alone, the answer clients ask for most and for all messages at once. Returns how many are gone."""
+    view, missing = session.view, 0
+    for piece, uids in batches(view, wanted, FLAG_BATCH):
+        if not flags:
+            numbers = zip(view.numbered(piece), piece, strict=True)
+            await session.write(b"".join([b"* %d FETCH (UID %d)\r\n" % pair for pair in numbers]))
+            continue
+        rows = await session.ports.messages.flags(view.ref, uids)
+        missing += len(piece) - len(rows)
+        await session.write(view.new_keywords({row[2] for row in rows}) + _flag_lines(view, rows, with_uid=with_uid))
+        await asyncio.sleep(0)  # Others have their turn.
+    return missing
+
+
+class _Tails(dict[tuple[int, str, bool], str]):
+    """The end of a line by flags, keywords and whether it is recent: a mailbox has few of them."""
+
+    def __missing__(self, key: tuple[int, str, bool]) -> str:
+        tail = self[key] = f"FLAGS ({flag_text(*key)}))\r\n"
+        return tail
+
+
+def _flag_lines(view: Selected, rows: Sequence[FlagRow], *, with_uid: bool) -> bytes:
+    # Text is formatted in half the time that bytes take: 20,000 lines in 5 ms instead of 10.
+    recent, tails = view.recent, _Tails()
+    numbers = view.numbered([row[0] for row in rows])
+    numbered = zip(numbers, rows, strict=True)
+    if isinstance(numbers, list):
+        numbered = ((number, row) for number, row in numbered if number)  # type: ignore[assignment]
+    if with_uid:
+        lines = [
+            f"* {number} FETCH (UID {uid} {tails[flags, keywords, uid in recent]}"
+            for number, (uid, flags, keywords, _) in numbered
+        ]
+    else:
+        lines = [
+            f"* {number} FETCH ({tails[flags, keywords, uid in recent]}"
+            for number, (uid, flags, keywords, _) in numbered
+        ]
+    return "".join(lines).encode("ascii", "replace")
+
+
+async def _fetch_rows(session: Session, wanted: Sequence[int], items: Sequence[FetchItem]) -> int:
+    view, missing = session.view, 0
+    columns = [COLUMNS[item] for item in items if item in COLUMNS]
+    sections = [item for item in items if isinstance(item, grammar.BodySection)]
+    template = b" ".join(column.form for column in columns)
+    sees = not view.read_only and any(not section.peek for section in sections)
+    flags_column = COLUMNS[grammar.FLAGS]
+    shown = grammar.FLAGS in items
+    reader = ContentReader(session, sections)
+    for piece, uids in batches(view, wanted, CONTENT_BATCH if sections else META_BATCH):
+        rows = await session.ports.messages.meta(view.ref, uids)
+        missing += len(piece) - len(rows)
+        await session.write(view.new_keywords({row[2] for row in rows}))
+        seen: frozenset[int] = frozenset()
+        if sees:
+            rows, seen = await _mark_seen(session, view, rows)
+        numbers = view.numbered([row[0] for row in rows])
+        heads: list[bytes] = []
+        for number, row in zip(numbers, rows, strict=True):
+            head = b"* %d FETCH (" % number + template % tuple([column.get(row, view) for column in columns])
+            if row[0] in seen and not shown:
+                # The flags changed with this very answer. RFC 3501 6.4.5
+                head += (b" " if template else b"") + flags_column.form % flags_column.get(row, view)
+            heads.append(head + b" " if sections and not head.endswith(b"(") else head)
+        present = [at for at, number in enumerate(numbers) if number]
+        if sections:
+            await reader.answer([rows[at] for at in present], [heads[at] for at in present])
+        else:
+            await session.write(b"".join([heads[at] + b")\r\n" for at in present]))
+        await asyncio.sleep(0)
+    return missing
+
+
+async def _mark_seen(session: Session, view: Selected, rows: list[MetaRow]) -> tuple[list[MetaRow], frozenset[int]]:
+    """Reading content sets \\Seen. Returns the rows as they are then, and the UIDs that it befell."""
+    unseen = [row[0] for row in rows if not row[1] & SEEN]
+    if not unseen:
+        return rows, frozenset()
+    change = FlagChange(FlagOp.ADD, SEEN)
+    stored = await session.ports.messages.set_flags(view.ref, UidSet.of(unseen), change)
+    view.told(stored.rows)
+    view.hints.stale = True
+    now = {row[0]: row for row in stored.rows}
+    return [(*now[row[0]], *row[4:]) if row[0] in now else row for row in rows], frozenset(now)
+
+
+OFFER = Offer(handlers=dict((serves(grammar.Fetch, fetch),)))

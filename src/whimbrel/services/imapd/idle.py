@@ -1,0 +1,44 @@
+"""Handler of IDLE: news are pushed as they come.
+
+Standards: RFC 2177
+"""
+
+from whimbrel.backends.net.driver import TimedOut
+from whimbrel.protocols.imap import select as grammar
+from whimbrel.protocols.imap.engine import Continue, Done, IdleDone, Status
+from whimbrel.services.imapd.offer import Offer, serves
+from whimbrel.services.imapd.session import Session, done
+
+
+async def idle(session: Session, command: grammar.Idle) -> Done:
+    connection, clock, settings = session.connection, session.ports.clock, session.settings
+    view = session.selected
+    await session.sync(expunge=True, always=True)
+    if view is not None:
+        view.hints.wake = connection.wake
+    try:
+        await connection.send(Continue(b"idling"))
+        end = clock.monotonic() + settings.autologout
+        while True:
+            left = end - clock.monotonic()
+            if left <= 0:
+                raise TimedOut
+            try:
+                event = await connection.event_or_wake(min(settings.idle_keep_alive, left))
+            except TimedOut:
+                await session.untagged(b"OK Still here")
+                continue
+            if event is None:
+                await session.sync(expunge=True)
+                if session.leaving:
+                    return Done(Status.NO, "Selected mailbox was deleted")
+            elif isinstance(event, IdleDone):
+                return done(command)
+            else:
+                return Done(Status.BAD, "Expected DONE")
+    finally:
+        if view is not None:
+            view.hints.wake = None
+
+
+OFFER = Offer(handlers=dict((serves(grammar.Idle, idle),)), capabilities=(b"IDLE",))

@@ -1,0 +1,158 @@
+"""The IMAP service: the life of one connection, from greeting to BYE.
+
+Standards: RFC 3501 3, 5.4 (autologout), 7.1; RFC 5530 3 (response codes)
+"""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import replace
+
+from whimbrel.backends.net.driver import Closed, Connection, TimedOut
+from whimbrel.core.clock import Clock, Ids
+from whimbrel.core.commit import Commit, Spool
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.log import Log
+from whimbrel.core.mailbox import Changes, Folders, Messages
+from whimbrel.core.pool import Pool
+from whimbrel.protocols.imap import PARTS
+from whimbrel.protocols.imap.cursor import BadSyntax, Refused
+from whimbrel.protocols.imap.engine import Bad, Command, Continue, Done, Event, ImapEngine, Limits, LiteralWanted, Reply
+from whimbrel.protocols.imap.engine import Status as Answer
+from whimbrel.protocols.imap.grammar import Grammar, State
+from whimbrel.services.imapd import OFFERS
+from whimbrel.services.imapd.session import NoFolder, Ports, Session
+from whimbrel.services.imapd.settings import ImapSettings
+from whimbrel.services.session.services import ServicesSettings
+from whimbrel.services.session.sign_in import SignIn
+
+_GRAMMAR = Grammar.of(PARTS)
+_HANDLERS = {kind: handler for offer in OFFERS for kind, handler in offer.handlers.items()}
+
+
+class ImapServer:
+    """One for all IMAP services of a worker; holds no connection itself."""
+
+    def __init__(
+        self,
+        *,
+        folders: Folders,
+        messages: Messages,
+        changes: Changes,
+        spool: Spool,
+        commit: Commit,
+        pool: Pool,
+        config: ConfigStore,
+        sign_in: SignIn,
+        log: Log,
+        clock: Clock,
+        ids: Ids,
+        tls: Callable[[], ssl.SSLContext | None],
+    ) -> None:
+        self._ports = Ports(folders, messages, changes, spool, commit, pool, config, sign_in, clock, tls)
+        self._log, self._ids = log, ids
+
+    def engine(self) -> ImapEngine:
+        """For one connection."""
+        return ImapEngine(_GRAMMAR, Limits(bulk=int(self._ports.config.section(ImapSettings).max_append_size)))
+
+    async def session(self, connection: Connection[Event, Reply], service: str) -> None:
+        """The whole life of one connection of the service called `service`."""
+        session_id = self._ids.session_id()
+        log = self._log.bind(service=service, session_id=session_id, sender_host=connection.peer[0])
+        session = Session(self._ports, connection, OFFERS, service=service, session_id=session_id, log=log)
+        try:
+            await self._serve(session)
+        except Closed:
+            pass
+        except TimedOut:
+            await _farewell(session, "Autologout: silent for too long")
+        except Exception as error:
+            session.log.exception("session.crashed", error)
+            await _farewell(session, "Internal error")
+        finally:
+            session.leave()
+            connection.end()
+
+    async def _serve(self, session: Session) -> None:
+        connection, ports = session.connection, self._ports
+        if ports.config.section(ServicesSettings).named(session.service).tls == "implicit" and connection.tls is None:
+            context = ports.tls()
+            if context is None:
+                session.log.error("server.no_certificate")
+                return
+            await connection.start_tls(context)
+        await session.untagged(b"OK [CAPABILITY " + session.capabilities() + b"] Whimbrel ready")
+        by = ports.clock.monotonic() + session.settings.sign_in_time
+        while not session.leaving:
+            if session.account is not None:
+                timeout = float(session.settings.autologout)
+            else:
+                timeout = by - ports.clock.monotonic()
+                if timeout <= 0:
+                    raise TimedOut
+            event = await connection.next_event(timeout)
+            if isinstance(event, Command):
+                await self._command(session, event)
+            elif isinstance(event, LiteralWanted):
+                await connection.send(Continue(b"Ready for the literal"))
+            elif isinstance(event, Bad):
+                if event.fatal:
+                    await session.bye("Too many commands that are none")
+                await connection.send(Done(event.status, event.text, event.code))
+            else:
+                raise RuntimeError(f"unexpected {type(event).__name__}")
+
+    async def _command(self, session: Session, command: Command) -> None:
+        arguments = command.arguments
+        handler = _HANDLERS.get(type(arguments))
+        if handler is None:
+            await session.connection.send(Done(Answer.BAD, "Unknown command"))
+            return
+        try:
+            answer = await handler(session, arguments)
+            if answer is None:
+                return
+        except (MailError, BadSyntax) as error:
+            answer = refusal_of(error)
+            if isinstance(error, MailError) and error.detail:
+                session.log.warning("imap.refused", command=type(arguments).__name__, detail=error.detail)
+        except (Closed, TimedOut):
+            raise
+        except Exception as error:
+            session.log.exception("session.crashed", error, command=type(arguments).__name__)
+            answer = Done(Answer.NO, "Internal error", b"SERVERBUG")
+        try:
+            await session.sync(expunge=not arguments.holds_numbers)
+        except MailError as error:
+            session.log.warning("imap.sync_failed", status=error.text, detail=error.detail)
+        await session.connection.send(replace(answer, state=state_of(session)))
+
+
+def state_of(session: Session) -> State:
+    if session.leaving:
+        return State.LOGOUT
+    if session.account is None:
+        return State.NOT_AUTHENTICATED
+    return State.AUTHENTICATED if session.selected is None else State.SELECTED
+
+
+def refusal_of(error: MailError | BadSyntax) -> Done:
+    """An error in IMAP's words."""
+    if isinstance(error, Refused):
+        return Done(Answer.NO, error.text, error.code)
+    if isinstance(error, BadSyntax):
+        return Done(Answer.BAD, error.text)
+    if isinstance(error, NoFolder) and error.try_create:
+        return Done(Answer.NO, error.text, b"TRYCREATE")
+    if isinstance(error, MailboxError):
+        return Done(Answer.NO, error.text, error.condition.value.encode())
+    return Done(Answer.NO, error.text, Condition.UNAVAILABLE.value.encode() if error.temporary else b"")
+
+
+async def _farewell(session: Session, text: str) -> None:
+    try:
+        await session.bye(text)
+        session.connection.flush()
+    except (Closed, TimedOut):
+        pass

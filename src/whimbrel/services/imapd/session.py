@@ -1,0 +1,182 @@
+"""One IMAP connection as its command handlers see it: ports, account, selected mailbox, and ways to answer."""
+
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from whimbrel.backends.net.driver import Connection
+from whimbrel.core.clock import Clock
+from whimbrel.core.commit import Commit, Spool
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.directory import Account
+from whimbrel.core.errors import Condition, MailboxError
+from whimbrel.core.log import Log
+from whimbrel.core.mailbox import AccountId, Changes, Folder, Folders, Messages
+from whimbrel.core.pool import Pool
+from whimbrel.protocols.imap.engine import Done, Event, Reply, Status, Untagged
+from whimbrel.protocols.imap.grammar import Arguments
+from whimbrel.services.imapd.offer import Offer
+from whimbrel.services.imapd.selected import Selected
+from whimbrel.services.imapd.settings import ImapSettings
+from whimbrel.services.session.peer import SessionPeer, mechanisms
+from whimbrel.services.session.settings import SecuritySettings
+from whimbrel.services.session.sign_in import SignIn
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What IMAP needs of the house."""
+
+    folders: Folders
+    messages: Messages
+    changes: Changes
+    spool: Spool
+    commit: Commit
+    pool: Pool
+    config: ConfigStore
+    sign_in: SignIn
+    clock: Clock
+    tls: Callable[[], ssl.SSLContext | None]
+
+
+class Session:
+    """Owned by the connection's task; handlers get it with each command."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        connection: Connection[Event, Reply],
+        offers: Sequence[Offer],
+        *,
+        service: str,
+        session_id: str,
+        log: Log,
+    ) -> None:
+        self.ports, self.connection, self.offers = ports, connection, offers
+        self.service, self.id, self.log = service, session_id, log
+        self.account: Account | None = None
+        self.selected: Selected | None = None
+        self.enabled: set[bytes] = set()
+        """Extensions switched on by ENABLE. RFC 5161"""
+        self.failed_sign_ins = 0
+        self.leaving = False
+        """LOGOUT was asked for, or BYE was said: the connection ends after this command."""
+
+    @property
+    def settings(self) -> ImapSettings:
+        return self.ports.config.section(ImapSettings)
+
+    @property
+    def peer(self) -> SessionPeer:
+        """The other end, as it is now (TLS may have begun)."""
+        connection = self.connection
+        return SessionPeer(self.service, connection.peer[0], connection.tls is not None, self.id)
+
+    @property
+    def security(self) -> SecuritySettings:
+        return self.ports.config.section(SecuritySettings)
+
+    def mechanisms(self) -> tuple[str, ...]:
+        """SASL mechanisms that may be used as the connection is now."""
+        return mechanisms(self.security, self.peer)
+
+    @property
+    def owner(self) -> AccountId:
+        """The signed-in account."""
+        if self.account is None:
+            raise RuntimeError("nobody is signed in")
+        return self.account.id
+
+    @property
+    def view(self) -> Selected:
+        """The selected mailbox."""
+        if self.selected is None:
+            raise RuntimeError("no mailbox is selected")
+        return self.selected
+
+    def capabilities(self) -> bytes:
+        """All that can be had now, IMAP4rev1 first."""
+        names: dict[bytes, None] = {b"IMAP4rev1": None}
+        for offer in self.offers:
+            names |= dict.fromkeys(offer.capabilities)
+            if offer.advertise is not None:
+                names |= dict.fromkeys(offer.advertise(self))
+        return b" ".join(names)
+
+    # Answering
+
+    async def untagged(self, data: bytes) -> None:
+        await self.connection.send(Untagged(data))
+
+    async def write(self, data: bytes) -> None:
+        """Whole responses, as they go on the wire."""
+        await self.connection.send_bytes(data)
+
+    async def bye(self, text: str) -> None:
+        await self.untagged(b"BYE " + text.encode("ascii"))
+        self.leaving = True
+
+    # The selected mailbox
+
+    def leave(self) -> None:
+        """No mailbox is selected any more."""
+        if self.selected is not None:
+            self.selected.close()
+            self.selected = None
+
+    async def sync(self, *, expunge: bool, always: bool = False) -> None:
+        """Tells the client what changed in its mailbox since it was last told; `always`: whether hinted or not."""
+        view = self.selected
+        if view is None or not (always or view.hints.stale or (expunge and view.pending)):
+            return
+        try:
+            await self.write(await view.news(self.ports.messages, self.ports.folders, expunge=expunge))
+        except MailboxError as error:
+            if error.condition is not Condition.NONEXISTENT:
+                raise
+            # RFC 2180 3.3: the mailbox is gone, and with it every number the client knows.
+            self.leave()
+            await self.bye("Selected mailbox was deleted")
+
+    async def folder(self, name: str, *, target: bool = False) -> Folder:
+        """The folder called `name`. NONEXISTENT; `target`: it would be made first (TRYCREATE)."""
+        found = await self.ports.folders.find(self.owner, name)
+        if found is None:
+            raise NoFolder(try_create=target)
+        if not found.selectable:
+            raise MailboxError(Condition.CANNOT, "Only has folders below it")
+        return found
+
+    async def check_quota(self, size: int, messages: int = 1) -> None:
+        """OVERQUOTA if so much more does not fit into the account."""
+        account = self.account
+        if account is None or not (account.quota_bytes or account.quota_messages):
+            return
+        usage = await self.ports.folders.usage(account.id)
+        if (account.quota_bytes and usage.bytes + size > account.quota_bytes) or (
+            account.quota_messages and usage.messages + messages > account.quota_messages
+        ):
+            raise MailboxError(Condition.OVERQUOTA, "Mailbox is full")
+
+    def changed(self, folder: Folder) -> None:
+        """We changed `folder` ourselves: if it is selected, its news are told with this command."""
+        if self.selected is not None and self.selected.ref == folder.ref:
+            self.selected.hints.stale = True
+
+
+class NoFolder(MailboxError):
+    """`try_create`: RFC 3501 7.1, the client may CREATE it and try again."""
+
+    def __init__(self, *, try_create: bool) -> None:
+        super().__init__(Condition.NONEXISTENT, "No such mailbox")
+        self.try_create = try_create
+
+
+def done(arguments: Arguments, code: bytes = b"", text: str = "") -> Done:
+    """OK."""
+    return Done(Status.OK, text or f"{type(arguments).__name__} completed", code)
+
+
+def refusal(code: bytes, text: str) -> Done:
+    """NO."""
+    return Done(Status.NO, text, code)

@@ -1,0 +1,31 @@
+"""Settings of IMAP."""
+
+from whimbrel.core.settings import Section, setting
+from whimbrel.core.values import Duration, Size
+
+
+class ImapSettings(Section, tag="imap"):
+    """Reading and keeping mail over IMAP."""
+
+    max_append_size: Size = setting(
+        Size("64M"), minimum=Size("64K"), maximum=Size("1G"), help="Largest message a client may store (APPEND)."
+    )
+    autologout: Duration = setting(
+        Duration("30m"),
+        minimum=Duration("30m"),
+        maximum=Duration("24h"),
+        help="A signed-in client that is silent for so long is signed out; at least 30 minutes (RFC 3501, 5.4).",
+    )
+    sign_in_time: Duration = setting(
+        Duration("1m"), minimum=Duration("10s"), maximum=Duration("30m"), help="Time a client has to sign in."
+    )
+    idle_keep_alive: Duration = setting(
+        Duration("4m"),
+        minimum=Duration("10s"),
+        maximum=Duration("29m"),
+        help="How often a waiting client (IDLE) is sent a word, so that no router forgets the connection.",
+        advanced=True,
+    )
+    special_folders: bool = setting(
+        True, help="Make Drafts, Sent Items, Deleted Items, Junk E-mail and Archive when a user first signs in."
+    )

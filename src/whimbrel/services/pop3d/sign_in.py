@@ -1,0 +1,177 @@
+"""The AUTHORIZATION state: capabilities, STLS, and who the client is.
+
+Standards: RFC 1939 4, 7 (USER, PASS); RFC 2449 6 (capabilities); RFC 2595 4 (STLS); RFC 5034 (AUTH); RFC 3206;
+RFC 8314 3 (no passwords without TLS). RFC 1939 7 APOP: not done, it needs the password itself on the server.
+"""
+
+import ssl
+from collections.abc import Callable
+
+from whimbrel.backends.net.driver import Connection, TimedOut
+from whimbrel.core.clock import Clock
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.directory import Account
+from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.values import Secret
+from whimbrel.protocols.pop3 import commands
+from whimbrel.protocols.pop3.engine import Bad, Challenge, Err, Event, Listing, Ok, Reply, Response
+from whimbrel.protocols.sasl.exchange import Challenge as SaslChallenge
+from whimbrel.protocols.sasl.exchange import Credentials, SaslError
+from whimbrel.protocols.sasl.start import start
+from whimbrel.services.pop3d.settings import Pop3Settings
+from whimbrel.services.session.peer import SessionPeer, mechanisms, plaintext_allowed
+from whimbrel.services.session.services import ServicesSettings
+from whimbrel.services.session.settings import SecuritySettings
+from whimbrel.services.session.sign_in import SignIn
+
+MAX_STEPS = 8
+FAILED = Err("Wrong user name or password", "AUTH")
+PRIVACY = Err("Start TLS first (STLS)")
+
+
+def code_of(error: MailError) -> str:
+    """The response code that tells a client whether to try again. RFC 2449 8.1, RFC 3206 3"""
+    if isinstance(error, MailboxError) and error.condition is Condition.INUSE:
+        return "IN-USE"
+    return "SYS/TEMP" if error.temporary else "SYS/PERM"
+
+
+class Authorization:
+    """One connection before, and what it may say of itself at any time."""
+
+    def __init__(
+        self,
+        connection: Connection[Event, Reply],
+        service: str,
+        session_id: str,
+        config: ConfigStore,
+        sign_in: SignIn,
+        clock: Clock,
+        tls: Callable[[], ssl.SSLContext | None],
+    ) -> None:
+        self._connection, self._service, self._id = connection, service, session_id
+        self._config, self._sign_in, self._clock, self._tls = config, sign_in, clock, tls
+        self._name = ""
+        self._failures = 0
+        self._over = False
+        self._deadline = 0.0
+
+    @property
+    def _peer(self) -> SessionPeer:
+        """The other end, as it is now (TLS may have begun)."""
+        return SessionPeer(self._service, self._connection.peer[0], self._connection.tls is not None, self._id)
+
+    @property
+    def _security(self) -> SecuritySettings:
+        return self._config.section(SecuritySettings)
+
+    def _tls_offered(self) -> bool:
+        settings = self._config.section(ServicesSettings).named(self._service)
+        return self._connection.tls is None and settings.tls == "starttls" and self._tls() is not None
+
+    def capabilities(self) -> Listing:
+        lines = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"]
+        if self._tls_offered():
+            lines.append("STLS")
+        if plaintext_allowed(self._security, self._peer):
+            lines.append("USER")
+        if names := mechanisms(self._security, self._peer):
+            lines.append("SASL " + " ".join(names))
+        lines.append("IMPLEMENTATION Whimbrel")
+        return Listing("Capabilities follow", "".join(f"{line}\r\n" for line in lines).encode("ascii"))
+
+    async def account(self) -> Account | None:
+        """Who signed in, with the last command not answered yet; None: the client has been sent away."""
+        self._deadline = self._clock.monotonic() + self._config.section(Pop3Settings).sign_in_time
+        while True:
+            event = await self._next()
+            answer = await self._answer(event)
+            if isinstance(answer, Account):
+                return answer
+            if answer is not None:
+                await self._connection.send(answer)
+            if self._over or self._failures >= self._security.max_failures_per_connection:
+                return None
+
+    async def _next(self) -> Event:
+        left = self._deadline - self._clock.monotonic()
+        if left <= 0:
+            raise TimedOut
+        event = await self._connection.next_event(left)
+        self._over = isinstance(event, commands.Quit) or (isinstance(event, Bad) and event.fatal)
+        return event
+
+    async def _answer(self, event: Event) -> Reply | Account | None:
+        """None: it has been sent."""
+        match event:
+            case commands.Capa():
+                return self.capabilities()
+            case commands.Quit():
+                return Ok("Goodbye")
+            case commands.Stls():
+                return await self._start_tls()
+            case commands.User(name):
+                if not plaintext_allowed(self._security, self._peer):
+                    return PRIVACY
+                self._name = name
+                return Ok("Send the password")  # Whether there is such a user is not told.
+            case commands.Pass(password):
+                if not plaintext_allowed(self._security, self._peer):
+                    return PRIVACY
+                if not self._name:
+                    return Err("USER comes first")
+                name, self._name = self._name, ""
+                return await self._check(name, password, "USER")
+            case commands.Auth("", _):
+                offered = mechanisms(self._security, self._peer)
+                return Listing("Mechanisms follow", "".join(f"{name}\r\n" for name in offered).encode("ascii"))
+            case commands.Auth(mechanism, initial):
+                return await self._authenticate(mechanism, initial)
+            case Bad(text):
+                return Err(text)
+        raise RuntimeError(f"unexpected {type(event).__name__}")
+
+    async def _start_tls(self) -> Reply | None:
+        context = self._tls() if self._tls_offered() else None
+        if context is None:
+            return Err("TLS is active already" if self._connection.tls else "TLS is not available")
+        await self._connection.send(Ok("Begin TLS"))
+        await self._connection.start_tls(context)
+        self._name = ""
+        return None
+
+    async def _authenticate(self, mechanism: str, initial: bytes | None) -> Reply | Account:
+        if mechanism not in mechanisms(self._security, self._peer):
+            known = mechanism in mechanisms(self._security, SessionPeer(self._service, "", True, self._id))
+            return PRIVACY if known else Err("Mechanism not supported")
+        try:
+            exchange = start(mechanism, initial)
+            now: SaslChallenge | Credentials = exchange.first
+            for _ in range(MAX_STEPS):
+                if isinstance(now, Credentials):
+                    return await self._check(now.name, now.password, mechanism)
+                await self._connection.send(Challenge(now.data))
+                event = await self._next()
+                if isinstance(event, Bad):
+                    return Err(event.text)
+                if not isinstance(event, Response):
+                    raise RuntimeError(f"unexpected {type(event).__name__} within a SASL exchange")
+                if event.data is None:
+                    return Err("Authentication given up")
+                now = exchange.step(event.data)
+        except SaslError:
+            return self._failed()
+        return Err("Too many steps")
+
+    async def _check(self, name: str, password: Secret, method: str) -> Reply | Account:
+        try:
+            return await self._sign_in.check(name, password, self._peer, method=method)
+        except MailError as error:
+            if error.temporary:
+                return Err(error.text, "SYS/TEMP")
+            return self._failed()
+
+    def _failed(self) -> Err:
+        """The same words whatever was wrong."""
+        self._failures += 1
+        return FAILED

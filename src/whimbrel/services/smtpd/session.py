@@ -1,0 +1,400 @@
+"""One connection with an SMTP, submission or LMTP client: engine events become steps of the reception.
+
+Whatever happens, what the reception has accepted is answered for: a shutdown waits for `complete` and sends its reply.
+
+Standards: RFC 5321 3, 4.3.2, 4.5.3.2 (time-outs), RFC 6409 4.3 (530), RFC 2033 4.2, RFC 3207 4, RFC 3848 (protocols).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from whimbrel.backends.net.driver import Closed, Connection, TimedOut
+from whimbrel.core.address import Address
+from whimbrel.core.commit import Spooled, SpoolWriter
+from whimbrel.core.directory import Account
+from whimbrel.core.errors import MailError
+from whimbrel.core.intake import Client, Origin
+from whimbrel.core.queue import Recipient
+from whimbrel.flow.settings import SmtpSettings
+from whimbrel.flow.transaction import PLAIN, MailOptions, Result, Transaction
+from whimbrel.protocols.smtp.reply import Reply
+from whimbrel.protocols.smtp.server import SmtpEngine
+from whimbrel.protocols.smtp.server_events import (
+    Auth,
+    Data,
+    DataEnd,
+    Expn,
+    Fault,
+    Helo,
+    Help,
+    Mail,
+    Noop,
+    Quit,
+    Rcpt,
+    Rset,
+    ServerEvent,
+    StartTls,
+    Vrfy,
+)
+from whimbrel.protocols.smtp.state import Role, Terms
+from whimbrel.services.session.peer import SessionPeer, mechanisms
+from whimbrel.services.session.services import ServicesSettings
+from whimbrel.services.session.settings import SecuritySettings
+from whimbrel.services.smtpd import replies
+from whimbrel.services.smtpd.door import Ports
+from whimbrel.services.smtpd.settings import SmtpServerSettings
+from whimbrel.services.smtpd.sign_in import authenticate
+
+SmtpConnection = Connection[ServerEvent, Reply]
+
+
+class SmtpSession:
+    """From greeting to the end. `run` is the whole life."""
+
+    def __init__(self, ports: Ports, connection: SmtpConnection, engine: SmtpEngine, service: str) -> None:
+        self.ports, self._connection, self._engine = ports, connection, engine
+        self._service, self._role = service, engine.state.role
+        self._settings = ports.config.section(SmtpServerSettings)
+        self._smtp = ports.config.section(SmtpSettings)
+        self._timeout = float(self._settings.command_timeout)
+        self._until = ports.clock.monotonic() + self._settings.max_session_time
+        self._id = ports.ids.session_id()
+        self._log = ports.log.bind(service=service, session_id=self._id, sender_host=connection.peer[0])
+        self._account: Account | None = None
+        self._helo, self._extended = "", False
+        self._client = self._describe()
+        self._tx: Transaction | None = None
+        self._writer: SpoolWriter | None = None
+        self._failures = self.failed_sign_ins = 0
+        self._over = self._stopping = False
+
+    @property
+    def peer(self) -> SessionPeer:
+        connection = self._connection
+        return SessionPeer(self._service, connection.peer[0], connection.tls is not None, self._id)
+
+    async def ask(self, reply: Reply) -> ServerEvent:
+        """Sends `reply`; the event that follows."""
+        await self._connection.send(reply)
+        return await self._connection.next_event(self._timeout)
+
+    async def run(self) -> None:
+        try:
+            await self._serve()
+        except Closed:
+            pass
+        except TimedOut:
+            await self._farewell(replies.SILENT)
+        except asyncio.CancelledError:
+            await self._farewell(replies.SHUTTING_DOWN)
+            raise
+        except Exception as error:  # noqa: BLE001  # The top of a session.
+            self._log.exception("session.crashed", error)
+            await self._farewell(replies.CRASHED if self._engine.waiting else replies.CRASHED_IDLE)
+        finally:
+            self._drop()
+            self._connection.end()
+
+    async def _serve(self) -> None:
+        connection, timeout, handlers = self._connection, self._timeout, _HANDLERS
+        if self._service_tls == "implicit" and connection.tls is None:
+            context = self.ports.tls()
+            if context is None:
+                self._log.error("server.no_certificate")
+                return
+            await self._start_tls(context)
+        await self._greet()
+        while not self._over:
+            event = await connection.next_event(timeout)
+            handler = handlers.get(type(event))
+            if handler is None:
+                raise RuntimeError(f"{type(event).__name__} out of place")
+            await handler(self, event)
+
+    @property
+    def _service_tls(self) -> str:
+        return self.ports.config.section(ServicesSettings).named(self._service).tls
+
+    @property
+    def _origin(self) -> Origin:
+        if self._account is not None or self._role is Role.SUBMISSION:
+            return Origin.SUBMISSION
+        return Origin.LMTP if self._role is Role.LMTP else Origin.INBOUND
+
+    def _describe(self) -> Client:
+        connection = self._connection
+        secure, signed_in = connection.tls is not None, self._account is not None
+        if self._role is Role.LMTP:
+            protocol = "LMTP"
+        else:  # RFC 3848 knows S and A with ESMTP only.
+            protocol = "ESMTP" if self._extended or secure or signed_in else "SMTP"
+        protocol += "S" * secure + "A" * signed_in
+        return Client(
+            ip=connection.peer[0],
+            port=connection.peer[1],
+            local_ip=connection.local[0],
+            local_port=connection.local[1],
+            helo=self._helo,
+            protocol=protocol,
+            tls=connection.tls,
+            session_id=self._id,
+            service=self._service,
+        )
+
+    async def _farewell(self, reply: Reply) -> None:
+        with contextlib.suppress(ValueError, Closed, TimedOut):
+            await self._connection.send(reply)
+
+    async def _start_tls(self, context: Any) -> None:
+        try:
+            await self._connection.start_tls(context)
+        except Closed as error:
+            self._log.debug("smtp.tls_failed", error=str(error))
+            raise
+
+    def _drop(self) -> None:
+        """Forgets the transaction."""
+        self._tx = None
+        if self._writer is not None:
+            self._writer.discard()
+            self._writer = None
+
+    # Commands
+
+    async def _greet(self) -> None:
+        name, kind = self._smtp.hostname, "LMTP" if self._role is Role.LMTP else "ESMTP"
+        try:
+            await self.ports.reception.connect(self._origin, self._client)
+        except MailError as error:
+            self._over = True
+            await self._connection.send(replies.refusal(error))
+            return
+        text = f"{name} {kind} {self._settings.greeting}".rstrip()
+        await self._connection.send(Reply(220, "", (text,)))
+
+    async def _on_helo(self, event: Helo) -> None:
+        self._drop()
+        self._helo, self._extended = event.name, event.extended
+        self._client = self._describe()
+        try:
+            await self.ports.reception.helo(self._origin, self._client)
+        except MailError as error:
+            await self._refuse(error)
+            return
+        lines: tuple[str, ...] = ()
+        if event.extended:
+            lines = self._engine.offer(self._terms())
+        await self._connection.send(Reply(250, "", (self._smtp.hostname, *lines)))
+
+    def _terms(self) -> Terms:
+        config, tls = self.ports.config, self._connection.tls
+        offers = () if self._account is not None else mechanisms(config.section(SecuritySettings), self.peer)
+        return Terms(
+            max_size=int(config.section(SmtpSettings).max_message_size),
+            starttls=tls is None and self._service_tls == "starttls" and self.ports.tls() is not None,
+            mechanisms=offers,
+        )
+
+    async def _on_mail(self, event: Mail) -> None:
+        if self._role is Role.SUBMISSION and self._account is None:
+            await self._connection.send(replies.SIGN_IN_FIRST)
+            return
+        if self.ports.clock.monotonic() > self._until:
+            await self._close(replies.TOO_LONG_A_SESSION)
+            return
+        options = PLAIN
+        if event.size or event.body_8bit or event.utf8 or event.envid or event.ret_full:
+            options = MailOptions(event.size, event.utf8, event.body_8bit, event.envid, event.ret_full)
+        try:
+            self._tx = await self.ports.reception.mail(self._origin, self._client, self._account, event.sender, options)
+        except MailError as error:
+            await self._refuse(error)
+            return
+        await self._connection.send(replies.SENDER_OK)
+
+    async def _on_rcpt(self, event: Rcpt) -> None:
+        tx, address = self._transaction, event.address
+        try:
+            if address is None:
+                address = Address("postmaster", (await self.ports.directory.primary()).name)
+            await self.ports.reception.rcpt(tx, Recipient(address, event.notify, event.orcpt))
+        except MailError as error:
+            await self._connection.send(replies.refusal(error))
+            return
+        await self._connection.send(replies.RECIPIENT_OK)
+
+    async def _on_data(self, _event: Data) -> None:
+        tx, connection = self._transaction, self._connection
+        self._writer = self.ports.reception.data(tx)
+        await connection.send(replies.GO_AHEAD)
+        failure: MailError | None = None
+        timeout = float(self._settings.data_timeout)
+        while True:
+            block = await connection.next_event(timeout)
+            if type(block) is not bytes:
+                break
+            if failure is None:
+                try:
+                    await self._writer.write(block)
+                except MailError as error:
+                    failure = error  # Read on to the end, then say so.
+            if self.ports.clock.monotonic() > self._until:
+                await self._close(replies.TOO_LONG_A_SESSION)
+                return
+        if not isinstance(block, DataEnd):
+            raise RuntimeError(f"{type(block).__name__} within data")
+        refused = replies.TOO_BIG if block.oversize else replies.BARE if block.bare else None
+        if failure is not None:
+            refused = refused or replies.refusal(failure)
+        if refused is None:
+            await self._complete(tx)
+            return
+        # What the reception refuses it logs itself.
+        to = ", ".join(str(recipient.address) for recipient in tx.recipients[:10])
+        self._log.info("message.refused", queue_id=tx.queue_id, from_=str(tx.sender or ""), to=to, status=str(refused))
+        await self._reject(refused)
+
+    async def _reject(self, reply: Reply) -> None:
+        """The message as a whole, for everybody."""
+        self._drop()
+        while self._engine.waiting:  # LMTP: one for each recipient.
+            await self._connection.send(reply)
+
+    async def _complete(self, tx: Transaction) -> None:
+        assert self._writer is not None
+        content: Spooled | None = None
+        try:
+            content = await self._writer.finish()
+            self._writer = None
+            result = await self._uncancelled(self.ports.reception.complete(tx, content))
+        except MailError as error:
+            await self._reject(replies.refusal(error))
+        else:
+            if self._connection.lost:  # It will come again; then it is known.
+                await self.ports.reception.unanswered(tx)
+            await self._answer(tx, result)
+        finally:
+            if content is not None:
+                content.close()
+        if self._stopping:
+            raise asyncio.CancelledError
+
+    async def _uncancelled(self, work: Awaitable[Result]) -> Result:
+        """A shutdown waits: what is accepted must be answered, or it comes twice."""
+        task = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+            self._stopping = True
+            return await task
+
+    async def _answer(self, tx: Transaction, result: Result) -> None:
+        self._drop()
+        outcomes = result.outcomes
+        text = f"Ok: queued as {result.queue_id}"
+        if self._role is not Role.LMTP:
+            refused = next((error for error in outcomes if error is not None), None)
+            if refused is not None and None not in outcomes:
+                await self._reject(replies.refusal(refused))
+                return
+            await self._connection.send(Reply(250, "2.0.0", (text,)))
+            return
+        if len(outcomes) != len(tx.recipients):
+            raise RuntimeError("an outcome for each recipient is needed")
+        for outcome in outcomes:
+            await self._connection.send(Reply(250, "2.1.5", (text,)) if outcome is None else replies.refusal(outcome))
+
+    async def _on_auth(self, event: Auth) -> None:
+        found = await authenticate(self, event)
+        if isinstance(found, Account):
+            self._account = found
+            self._client = self._describe()
+            self._log = self._log.bind(user=str(found.address))
+            await self._connection.send(replies.SIGNED_IN)
+        else:
+            await self._fail(found)
+
+    async def _on_starttls(self, _event: StartTls) -> None:
+        context = self.ports.tls()
+        if context is None:
+            await self._connection.send(replies.NO_TLS)
+            return
+        await self._connection.send(replies.GO_TLS)
+        self._drop()
+        self._helo, self._extended = "", False
+        await self._start_tls(context)
+        self._client = self._describe()
+
+    async def _on_rset(self, _event: Rset) -> None:
+        self._drop()
+        await self._connection.send(replies.DONE)
+
+    async def _on_noop(self, _event: Noop) -> None:
+        await self._connection.send(replies.DONE)
+
+    async def _on_vrfy(self, _event: Vrfy) -> None:
+        await self._connection.send(replies.CANNOT_VERIFY)
+
+    async def _on_expn(self, _event: Expn) -> None:
+        await self._fail(replies.NO_EXPANSION)
+
+    async def _on_help(self, _event: Help) -> None:
+        await self._connection.send(replies.HELP)
+
+    async def _on_quit(self, _event: Quit) -> None:
+        await self._close(replies.BYE)
+
+    async def _on_fault(self, event: Fault) -> None:
+        if event.counts:
+            await self._fail(event.reply)
+        else:
+            await self._connection.send(event.reply)
+
+    # Refusing
+
+    @property
+    def _transaction(self) -> Transaction:
+        """The engine lets nothing that needs one pass without."""
+        if self._tx is None:
+            raise RuntimeError("no transaction")
+        return self._tx
+
+    async def _refuse(self, error: MailError) -> None:
+        await self._fail(replies.refusal(error))
+
+    async def _fail(self, reply: Reply) -> None:
+        """A command that went wrong; after too many of them the session ends."""
+        await self._connection.send(reply)
+        self._failures += 1
+        if reply.code == 421:
+            self._over = True
+        elif self._failures >= self._settings.max_failed_commands:
+            self._log.warning("session.too_many_errors", failures=self._failures)
+            await self._close(replies.TOO_MANY_ERRORS)
+
+    async def _close(self, reply: Reply) -> None:
+        self._over = True
+        await self._connection.send(reply)
+
+
+Handler = Callable[[SmtpSession, Any], Awaitable[None]]
+
+_HANDLERS: Final[dict[type[object], Handler]] = {
+    Helo: SmtpSession._on_helo,
+    Mail: SmtpSession._on_mail,
+    Rcpt: SmtpSession._on_rcpt,
+    Data: SmtpSession._on_data,
+    Rset: SmtpSession._on_rset,
+    Noop: SmtpSession._on_noop,
+    Quit: SmtpSession._on_quit,
+    Vrfy: SmtpSession._on_vrfy,
+    Expn: SmtpSession._on_expn,
+    Help: SmtpSession._on_help,
+    StartTls: SmtpSession._on_starttls,
+    Auth: SmtpSession._on_auth,
+    Fault: SmtpSession._on_fault,
+}

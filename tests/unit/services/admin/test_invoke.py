@@ -1,0 +1,170 @@
+"""What holds for every call: rights, arguments, refusals, records of what was done."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.services.admin.office import CALLS, Office
+from whimbrel.core.directory import Rights
+from whimbrel.services.admin.calls import CallError, Failure
+from whimbrel.services.admin.context import Caller
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path / "office")
+
+
+def refused(office: Office, call: str, context: dict[str, Any] | None = None, /, **arguments: Any) -> CallError:
+    with pytest.raises(CallError) as caught:
+        office.do(call, context, **arguments)
+    return caught.value
+
+
+def test_an_unknown_parameter_is_told_with_the_nearest_known_one(office: Office) -> None:
+    error = refused(office, "user set", name="alice", full_nam="x")
+    assert error.kind is Failure.USAGE
+    assert "did you mean 'full_name'?" in error.text
+    assert error.fields[0].name == "full_nam"
+
+
+def test_every_wrong_argument_is_told_at_once(office: Office) -> None:
+    error = refused(office, "user add", name="x@example.org", quota="much", quota_messages="few")
+    assert error.kind is Failure.USAGE
+    assert {fault.name for fault in error.fields} == {"quota", "quota_messages"}
+    assert "not a size, such as 50M" in error.text
+
+
+def test_a_missing_argument_is_named(office: Office) -> None:
+    assert refused(office, "alias add", name="x@example.org").text == "to: must be given"
+
+
+@pytest.mark.parametrize(
+    "text", ["a\nb", "a\rb", "a\x00b", "a\x1bb", "a\x7fb", "a\u0085b", "a\u2028b", "a\u2029b", "\ud800", "x" * 10_001]
+)
+def test_text_with_control_characters_or_line_breaks_is_refused_everywhere(office: Office, text: str) -> None:
+    before = office.users
+    for name, arguments in {
+        "user set": {"name": "alice", "description": text},
+        "user add": {"name": f"{text}@example.org"},
+        "domain set": {"name": "other.test", "description": text},
+        "alias add": {"name": "info@example.org", "to": ["alice", text]},
+        "group add": {"name": "team@example.org", "description": text},
+        "config set": {"path": "smtp/hostname", "value": [text]},
+        "config get": {"path": text},
+        "queue list": {"sender": text},
+    }.items():
+        assert refused(office, name, **arguments).kind in (Failure.USAGE, Failure.REFUSED), name
+    assert office.users == before
+    assert office.settings == ""
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "..", "a/b", "a\\b", "<user>", "a b", "#x", "", "@", "a@b@c"])
+def test_a_name_that_could_lead_elsewhere_on_disk_or_in_xml_is_refused(office: Office, name: str) -> None:
+    before = office.users
+    assert refused(office, "user add", name=f"{name}@example.org").kind in (Failure.USAGE, Failure.REFUSED)
+    assert office.users == before
+
+
+def test_markup_in_a_value_stays_text(office: Office) -> None:
+    office.do("user set", name="alice", description='</user><user name="eve"/>&amp;<!--')
+    assert office.do("user show", name="alice").description == '</user><user name="eve"/>&amp;<!--'
+    assert [row.address for row in office.do("user list").users] == ["alice@example.org", "bob@other.test"]
+
+
+def test_dry_run_checks_and_changes_nothing(office: Office) -> None:
+    before, log = office.users, len(office.log.records)
+    for name, arguments in {
+        "domain add": {"name": "new.test"},
+        "user add": {"name": "new@example.org", "password": "x"},
+        "user remove": {"name": "alice"},
+        "alias add": {"name": "info@example.org", "to": ["alice"]},
+        "config set": {"path": "smtp/max-message-size", "value": ["80M"]},
+        "config unset": {"path": ["smtp/max-message-size"]},
+        "domain rename": {"name": "other.test", "new": "new.test"},
+    }.items():
+        context: dict[str, Any] = {"dry_run": True, "rename_domain": office.do}
+        assert "Checked only" in office.do(name, context, **arguments).text or name == "config unset", name
+    assert (office.users, office.settings, len(office.log.records)) == (before, "", log)
+    assert refused(office, "user add", {"dry_run": True}, name="alice@example.org").kind is Failure.REFUSED
+
+
+def test_rights_decide_who_may_call_what(office: Office) -> None:
+    def may(rights: Rights, name: str) -> bool:
+        caller = Caller("eve", rights, "other.test")
+        arguments: dict[str, Any] = {
+            "user list": {},
+            "user set": {"name": "bob@other.test", "description": "x"},
+            "config list": {},
+            "config set": {"path": "smtp/max-message-size", "value": ["80M"]},
+            "domain add": {"name": "n.test"},
+        }[name]
+        try:
+            office.do(name, {"caller": caller, "dry_run": True}, **arguments)
+        except CallError as error:
+            assert error.kind is Failure.FORBIDDEN
+            return False
+        return True
+
+    names = ("user list", "user set", "config list", "config set", "domain add")
+    table = {rights: [may(rights, name) for name in names] for rights in Rights}
+    assert table == {
+        Rights.NONE: [False] * 5,
+        Rights.DOMAIN: [True, True, False, False, False],
+        Rights.SERVER_READ: [True, False, True, False, False],
+        Rights.SERVER_WRITE: [True] * 5,
+    }
+
+
+def test_an_administrator_of_a_domain_stays_within_it_and_gains_nothing(office: Office) -> None:
+    office.do("user rights", name="bob@other.test", rights="server-write")
+    caller = {"caller": Caller("eve@other.test", Rights.DOMAIN, "other.test")}
+    assert [row.address for row in office.do("user list", caller).users] == ["bob@other.test"]
+    for name, arguments in {
+        "user show": {"name": "alice@example.org"},
+        "user list": {"domain": "example.org"},
+        "user add": {"name": "x@example.org"},
+        "alias add": {"name": "x@example.org", "to": ["x"]},
+        "user rights": {"name": "eve@other.test", "rights": "server-write"},
+    }.items():
+        assert refused(office, name, caller, **arguments).kind is Failure.FORBIDDEN, name
+    assert refused(office, "user add", caller, name="x@other.test", rights="domain").kind is Failure.FORBIDDEN
+    assert refused(office, "user password", caller, name="bob@other.test", password="x").kind is Failure.FORBIDDEN
+    assert refused(office, "user remove", caller, name="bob@other.test").kind is Failure.FORBIDDEN
+    table = "address,password,name,rights,quota\nz@other.test,,,server-write,\n"
+    assert "gives rights" in refused(office, "user import", caller, file=table).text
+
+
+def test_what_changes_something_is_recorded_without_its_values(office: Office) -> None:
+    office.do("user password", name="alice", password="hunter2-hunter2")
+    record = office.log.named("admin.call")[-1]
+    assert record == {"call": "user password", "user": "local", "name": "alice", "fields": ""}
+    assert "hunter2" not in repr(office.log.records)
+
+
+def test_a_call_that_needs_a_server_says_so(office: Office) -> None:
+    error = refused(office, "status", {"live": False})
+    assert (error.kind.exit_status, error.kind) == (4, Failure.UNAVAILABLE)
+    assert refused(office, "queue list", {"queue": None}).kind is Failure.UNAVAILABLE
+
+
+def test_a_bug_is_logged_and_told_without_its_details(office: Office) -> None:
+    class Broken:
+        async def counts(self, now: float) -> None:
+            raise RuntimeError("secret detail")
+
+        select = get = counts
+
+    error = refused(office, "queue show", {"queue": Broken()}, id="q1")
+    assert error.kind is Failure.FAILED
+    assert "secret detail" not in error.text
+    assert office.log.named("admin.crashed")[0]["call"] == "queue show"
+
+
+def test_each_kind_of_failure_has_the_exit_status_of_the_command_line() -> None:
+    assert {kind.word: kind.exit_status for kind in Failure} == {
+        "refused": 1, "forbidden": 1, "failed": 1, "usage": 2, "not_found": 3, "unavailable": 4, "conflict": 5,
+    }  # fmt: skip
+    assert all(400 <= kind.http_status <= 599 for kind in Failure)
+    assert CALLS

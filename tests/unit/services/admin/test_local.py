@@ -1,0 +1,160 @@
+"""The Unix socket: who may open it, and a whole call over it by the client of the command line."""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.unit.services.admin.office import CALLS, Office
+from whimbrel.app.cli.client import Client, Unreachable
+from whimbrel.services.admin import local
+from whimbrel.services.admin.calls import CallError, Failure
+from whimbrel.services.admin.local import serving
+from whimbrel.services.admin.table import all_calls
+from whimbrel.services.admin.web import application
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path / "office")
+
+
+def served(office: Office, path: Path, work: Callable[[], T]) -> T:
+    """What `work`, in a thread, finds while the socket is served."""
+
+    async def run() -> T:
+        ctx = office.context()
+        async with serving(application(all_calls(), lambda request: ctx), path, office.log):
+            return await asyncio.to_thread(work)
+
+    return asyncio.run(run())
+
+
+def test_socket_and_folder_are_for_their_owner_alone(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "run" / "admin.sock"
+    path.parent.mkdir(mode=0o755)
+
+    def modes() -> tuple[int, int]:
+        return stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)
+
+    assert served(office, path, modes) == (0o600, 0o700)
+    assert not path.exists()
+
+
+def test_calls_and_streams_come_back_over_the_socket(office: Office, tmp_path: Path) -> None:
+    client = Client(tmp_path / "admin.sock")
+
+    def work() -> tuple[Any, Any, Any]:
+        client.call(CALLS["user set"], {"name": "alice", "description": "ä"}, dry_run=False)
+        client.call(CALLS["domain add"], {"name": "dry.test"}, dry_run=True)
+        with pytest.raises(CallError) as caught:
+            client.call(CALLS["user show"], {"name": "alcie"}, dry_run=False)
+        lines = list(client.stream(CALLS["log tail"], {"log": "mail", "lines": 1, "follow": True}, dry_run=False))
+        return client.call(CALLS["user show"], {"name": "alice"}, dry_run=False), caught.value, lines
+
+    shown, error, lines = served(office, tmp_path / "admin.sock", work)
+    assert shown["description"] == "ä"
+    assert (error.kind, "did you mean" in error.text) == (Failure.NOT_FOUND, True)
+    assert lines == ["three", "new 0", "new 1", "new 2"]
+    assert "dry.test" not in office.users
+
+
+def test_a_stream_refused_halfway_raises_its_error(office: Office, tmp_path: Path) -> None:
+    client = Client(tmp_path / "admin.sock")
+
+    def work() -> Failure:
+        with pytest.raises(CallError) as caught:
+            list(client.stream(CALLS["store check"], {"account": "bob@other.test"}, dry_run=False))
+        return caught.value.kind
+
+    assert served(office, tmp_path / "admin.sock", work) is Failure.NOT_FOUND
+
+
+def test_a_path_longer_than_the_system_allows_still_works(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 60) / ("y" * 60) / "admin.sock"
+    assert len(os.fsencode(path)) > 108
+    assert served(office, path, Client(path).reachable)
+
+
+def test_another_user_is_turned_away_before_a_byte_is_read(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "peer_user", lambda connection: 12345)
+    client = Client(tmp_path / "admin.sock")
+
+    def work() -> None:
+        with pytest.raises(Unreachable):
+            client.call(CALLS["user list"], {}, dry_run=False)
+
+    served(office, tmp_path / "admin.sock", work)
+    assert office.log.named("admin.refused")[0]["user"] == 12345
+
+
+def test_the_system_tells_who_is_at_the_other_end() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+    with ours, theirs:
+        assert local.peer_user(ours) in (None, os.geteuid())
+
+
+def test_a_socket_left_by_a_killed_server_is_replaced_and_counts_as_no_server(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    assert not Client(path).reachable()
+    assert not Client(tmp_path / "none.sock").reachable()
+    assert served(office, path, Client(path).reachable)
+
+
+@pytest.mark.parametrize("garbage", [b"\x16\x03\x01", b"GET / HTTP/9.9\r\n\r\n", b"x" * 200_000, b""])
+def test_garbage_on_the_socket_harms_nobody(office: Office, tmp_path: Path, garbage: bytes) -> None:
+    path = tmp_path / "admin.sock"
+
+    def work() -> bool:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(path))
+            with contextlib.suppress(OSError):
+                sock.sendall(garbage)
+                sock.shutdown(socket.SHUT_WR)
+                sock.settimeout(5)
+                while sock.recv(65536):
+                    pass
+        return bool(Client(path).call(CALLS["user list"], {}, dry_run=False)["users"])
+
+    assert served(office, path, work)
+
+
+def test_the_end_of_the_server_ends_a_stream_that_follows(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+
+    class Endless:
+        async def tail(self, log: str, lines: int, grep: str = "") -> list[str]:
+            return ["one"]
+
+        async def follow(self, log: str, grep: str = "") -> Any:
+            await asyncio.Event().wait()
+            yield ""
+
+    async def run() -> bytes:
+        ctx = office.context(logs=Endless())
+        async with serving(application(all_calls(), lambda request: ctx), path, office.log):
+            reader, writer = await asyncio.open_unix_connection(str(path))
+            body = json.dumps({"log": "mail", "follow": True}).encode()
+            writer.write(
+                b"POST /api/admin/log/tail HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(body) + body
+            )
+            seen = await reader.readuntil(b'{"item":"one"}')
+        rest = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        return seen + rest
+
+    assert b'"end"' not in asyncio.run(run())

@@ -1,0 +1,142 @@
+"""Domains, users, aliases and groups."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.services.admin.office import Office
+from whimbrel.services.admin.calls import CallError, Failure
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path / "office")
+
+
+def refused(office: Office, call: str, /, **arguments: Any) -> CallError:
+    with pytest.raises(CallError) as caught:
+        office.do(call, **arguments)
+    return caught.value
+
+
+def test_an_unknown_name_is_told_with_the_nearest_known_one(office: Office) -> None:
+    assert refused(office, "domain show", name="exmple.org").text == (
+        "There is no domain 'exmple.org'; did you mean 'example.org'?"
+    )
+    error = refused(office, "user show", name="alcie@example.org")
+    assert (error.kind, error.text) == (
+        Failure.NOT_FOUND, "There is no user 'alcie@example.org'; did you mean 'alice@example.org'?",
+    )  # fmt: skip
+    assert "did you mean 'other.test'?" in refused(office, "user add", name="x@othr.test").text
+
+
+def test_a_bare_name_is_one_of_the_primary_domain_and_an_alias_of_a_domain_is_followed(office: Office) -> None:
+    assert office.do("user show", name="alice").address == "alice@example.org"
+    assert office.do("user show", name="BOB@alias.test").address == "bob@other.test"
+    assert office.do("user add", name="carol@alias.test")
+    assert office.do("user show", name="carol@other.test").address == "carol@other.test"
+
+
+def test_the_primary_domain_is_always_exactly_one(office: Office) -> None:
+    office.do("domain primary", name="other.test")
+    assert [(row.name, row.primary) for row in office.do("domain list").domains] == [
+        ("example.org", False), ("other.test", True),
+    ]  # fmt: skip
+    assert office.do("user show", name="bob").address == "bob@other.test"
+
+
+def test_a_domain_that_holds_users_is_not_removed(office: Office) -> None:
+    assert "other.test holds 1 user;" in refused(office, "domain remove", name="other.test").text
+    office.do("user remove", name="bob@other.test")
+    office.do("domain remove", name="other.test")
+    assert [row.name for row in office.do("domain list").domains] == ["example.org"]
+    assert "primary" in (
+        office.do("user remove", name="alice") and refused(office, "domain remove", name="example.org").text
+    )
+
+
+def test_set_changes_what_is_named_and_nothing_else(office: Office) -> None:
+    office.do("user set", name="alice", quota="2G", forward_to=["x@y.test", "bob@other.test"], keep_copy=False)
+    office.do("user set", name="alice", alias=["al", "ali"])
+    view = office.do("user show", name="alice")
+    assert (view.quota, view.forward_to, view.keep_copy, view.aliases, view.full_name) == (
+        "2G", ("x@y.test", "bob@other.test"), False, ("al", "ali"), "Alice Adams",
+    )  # fmt: skip
+    office.do("user set", name="alice", forward_to=[""], alias=["al"])
+    view = office.do("user show", name="alice")
+    assert (view.forward_to, view.aliases) == ((), ("al",))
+    assert refused(office, "user set", name="alice").kind is Failure.USAGE
+
+
+def test_a_password_becomes_a_verifier_and_is_shown_nowhere(office: Office) -> None:
+    assert "geheim" not in office.users
+    assert "$argon2id$" in office.users
+    assert not office.do("user show", name="bob@other.test").has_password
+    office.do("user password", name="bob@other.test", password="$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$ready")
+    assert "$ready" in office.users
+    assert refused(office, "user password", name="alice", password="").kind is Failure.USAGE
+
+
+def test_disable_and_enable(office: Office) -> None:
+    office.do("user disable", name="alice")
+    assert not office.do("user show", name="alice").enabled
+    office.do("user enable", name="alice")
+    assert office.do("user show", name="alice").enabled
+
+
+def test_a_list_comes_in_pages(office: Office) -> None:
+    for number in range(5):
+        office.do("user add", name=f"u{number}@other.test")
+    seen, after = [], ""
+    while True:
+        page = office.do("user list", domain="other.test", limit=2, after=after)
+        seen += [row.address for row in page.users]
+        after = page.more
+        if not after:
+            break
+    assert seen == ["bob@other.test", *(f"u{number}@other.test" for number in range(5))]
+
+
+def test_renaming_a_domain_needs_a_stopped_server_and_a_free_name(office: Office) -> None:
+    assert "stop the server" in refused(office, "domain rename", name="other.test", new="new.test").text
+    assert "already" in refused(office, "domain rename", name="other.test", new="example.org").text
+    assert "already" in refused(office, "domain rename", name="other.test", new="alias.test").text
+
+
+def test_a_group_is_changed_as_a_whole_or_member_by_member(office: Office) -> None:
+    office.do("group add", name="team@example.org", member=["alice", "bob@other.test"])
+    office.do("group set", name="team", add_member=["carol@x.test", "ALICE"], remove_member=["Bob@other.test"])
+    assert office.do("group show", name="team").members == ("alice", "carol@x.test")
+    office.do("group set", name="team", member=[""])
+    assert office.do("group show", name="team").members == ()
+
+
+def test_check_follows_an_address_step_by_step(office: Office) -> None:
+    office.do("alias add", name="info@example.org", to=["team", "x@remote.test"])
+    office.do("group add", name="team@example.org", member=["alice", "bob@alias.test"])
+    office.do("user set", name="bob@other.test", forward_to=["bob@home.test"])
+    found = office.do("alias check", address="info")
+    assert found.mailboxes == ("alice@example.org", "bob@other.test")
+    assert set(found.remote) == {"x@remote.test", "bob@home.test"}
+    assert found.problems == ()
+    assert [(step.depth, step.address) for step in found.steps][:2] == [
+        (0, "info@example.org"), (1, "team@example.org"),
+    ]  # fmt: skip
+
+
+def test_check_finds_what_does_not_exist(office: Office) -> None:
+    assert office.do("alias check", address="nobody@example.org").problems == ("nobody@example.org does not exist",)
+    office.do("user set", name="alice", forward_to=["bob@other.test"])
+    office.do("user set", name="bob@other.test", forward_to=["alice@example.org"])
+    assert "loop: " in office.do("alias check", address="alice").problems[0]
+    office.do("user set", name="alice", forward_to=["alice@example.org", "x@remote.test"])
+    assert office.do("alias check", address="alice").problems == ()
+
+
+def test_a_wildcard_alias_is_named_as_it_is(office: Office) -> None:
+    office.do("alias add", name="sales-*@example.org", to=["alice"])
+    assert office.do("alias show", name="sales-*@example.org").to == ("alice",)
+    assert office.do("alias check", address="sales-eu@example.org").mailboxes == ("alice@example.org",)
+    office.do("alias remove", name="sales-*@example.org")
+    assert office.do("alias list").aliases == ()

@@ -1,0 +1,316 @@
+"""The session: what the reception is told, and how its answers come back."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.support.certs import certificates
+from tests.support.fakes import FakeConfig
+from tests.support.smtp import FakeReception, House
+from whimbrel.core.address import Address
+from whimbrel.core.errors import MailError
+from whimbrel.core.intake import Origin
+from whimbrel.core.values import Duration
+from whimbrel.flow.transaction import MailOptions
+from whimbrel.services.session.settings import Network, SecuritySettings
+from whimbrel.services.smtpd.settings import SmtpServerSettings
+
+T = TypeVar("T")
+CLEAR = SecuritySettings(plaintext_from=(Network("192.0.2.0/24"),))
+AUTH = b"AUTH PLAIN AGFsaWNlAG9wZW4gc2VzYW1l\r\n"
+MESSAGE = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\nhello\r\n.\r\n"
+LMTP_TO_TWO = (
+    b"LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.test>\r\nRCPT TO:<alice@example.test>\r\nDATA\r\n.\r\nNOOP\r\n"
+)
+FULL = MailError(452, "4.2.2", "Mailbox full")
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(coroutine)
+
+
+def talk(house: House, *pieces: bytes, service: str = "smtp") -> list[str]:
+    return run(house.talk(*pieces, service=service))
+
+
+def test_a_message_reaches_the_reception_as_it_was_sent() -> None:
+    house = House()
+    answers = talk(
+        house,
+        b"EHLO client.example.org\r\nMAIL FROM:<a@example.org> SIZE=17 BODY=8BITMIME\r\n"
+        b"RCPT TO:<bob@example.test>\r\nRCPT TO:<postmaster>\r\nDATA\r\n..dot\r\n\xe4\r\nlast\r\n.\r\nQUIT\r\n",
+    )
+    assert answers[-2:] == ["250 2.0.0 Ok: queued as q1", "221 2.0.0 Bye"]
+    (message,) = house.reception.received
+    assert message.content == b".dot\r\n\xe4\r\nlast\r\n"
+    assert message.sender == Address("a", "example.org")
+    assert message.recipients == ["bob@example.test", "postmaster@example.test"]
+    assert message.options == MailOptions(size=17, body_8bit=True)
+    assert (message.origin, message.user) == (Origin.INBOUND, "")
+    client = message.client
+    assert (client.ip, client.helo, client.protocol, client.service) == (
+        "192.0.2.9",
+        "client.example.org",
+        "ESMTP",
+        "smtp",
+    )
+    assert house.reception.contents[0].closed  # type: ignore[attr-defined]
+
+
+def test_the_steps_come_in_order() -> None:
+    house = House()
+    talk(house, b"HELO c\r\n" + MESSAGE)
+    assert house.reception.steps == ["connect", "helo", "mail", "rcpt", "complete"]
+    assert house.reception.received[0].client.protocol == "SMTP"
+
+
+@pytest.mark.parametrize(
+    ("service", "greeting"), [("smtp", b"EHLO c\r\n"), ("submission", b"EHLO c\r\n"), ("lmtp", b"LHLO c\r\n")]
+)
+def test_who_has_signed_in_is_a_submitter_on_any_port(service: str, greeting: bytes) -> None:
+    house = House(CLEAR)
+    talk(house, greeting + AUTH + MESSAGE.replace(b"bob@example.test", b"friend@elsewhere.example"), service=service)
+    (message,) = house.reception.received
+    assert (message.origin, message.user) == (Origin.SUBMISSION, "alice@example.test")
+    assert message.client.protocol == ("LMTPA" if service == "lmtp" else "ESMTPA")
+
+
+def test_submission_takes_no_mail_before_sign_in() -> None:
+    house = House(CLEAR)
+    answers = talk(house, b"EHLO c\r\n" + MESSAGE, service="submission")
+    assert "530 5.7.0 Authentication required" in answers
+    assert house.reception.received == []
+    assert "mail" not in house.reception.steps
+
+
+def test_lmtp_is_no_relay() -> None:
+    house = House()
+    talk(house, b"LHLO c\r\n" + MESSAGE.replace(b"bob@example.test", b"friend@elsewhere.example"), service="lmtp")
+    assert house.reception.received == []
+
+
+@pytest.mark.parametrize("step", ["connect", "helo", "mail", "complete", "write"])
+def test_a_refusal_of_any_step_is_the_answer(step: str) -> None:
+    house = House()
+    house.reception.refuse[step] = MailError(451, "4.7.1", "Not now\r\n250 \u00fcber", detail="secret reason")
+    answers = talk(house, *([b"EHLO c\r\n" + MESSAGE] if step != "connect" else []))
+    assert "451 4.7.1 Not now??250 ?ber" in answers
+    assert not any("secret" in answer for answer in answers)
+    assert house.reception.received == []
+    assert not house.log.named("session.crashed")
+
+
+def test_a_full_disk_is_told_after_the_data_and_the_session_goes_on() -> None:
+    house = House()
+    house.reception.refuse["write"] = MailError(452, "4.3.1", "Disk full")
+    answers = talk(house, b"HELO c\r\n" + MESSAGE + b"NOOP\r\n")
+    assert answers[-2:] == ["452 4.3.1 Disk full", "250 2.0.0 Ok"]
+    assert house.reception.writers[0].discarded
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"), [(b"x" * 100_001, "552 5.3.4"), (b"a\nb", "550 5.5.2"), (b"a\rb", "550 5.5.2")]
+)
+def test_oversize_and_bare_line_ends_are_refused_and_discarded(body: bytes, answer: str) -> None:
+    house = House()
+    answers = talk(house, b"HELO c\r\n" + MESSAGE.replace(b"hello", body) + b"NOOP\r\n")
+    assert answers[-2].startswith(answer)
+    assert answers[-1] == "250 2.0.0 Ok"
+    assert house.reception.writers[0].discarded
+    assert house.reception.received == []
+    assert house.log.named("message.refused")[0]["queue_id"] == "q1"
+
+
+def test_lmtp_answers_for_each_recipient() -> None:
+    house = House()
+    house.reception.refuse["alice@example.test"] = FULL
+    answers = talk(
+        house,
+        LMTP_TO_TWO,
+        service="lmtp",
+    )
+    assert answers[-3:] == ["250 2.1.5 Ok: queued as q1", "452 4.2.2 Mailbox full", "250 2.0.0 Ok"]
+
+
+def test_lmtp_repeats_a_refusal_for_each_recipient() -> None:
+    house = House()
+    house.reception.refuse["complete"] = MailError(550, "5.7.1", "Spam")
+    answers = talk(
+        house,
+        LMTP_TO_TWO,
+        service="lmtp",
+    )
+    assert answers[-3:] == ["550 5.7.1 Spam", "550 5.7.1 Spam", "250 2.0.0 Ok"]
+
+
+def test_smtp_refuses_only_what_nobody_took() -> None:
+    house = House()
+    house.reception.refuse["alice@example.test"] = FULL
+    both = MESSAGE.replace(b"DATA", b"RCPT TO:<alice@example.test>\r\nDATA")
+    assert talk(house, b"HELO c\r\n" + both)[-1] == "250 2.0.0 Ok: queued as q1"
+    house.reception.refuse["bob@example.test"] = FULL
+    assert talk(house, b"HELO c\r\n" + both)[-1] == "452 4.2.2 Mailbox full"
+
+
+def test_a_bug_is_answered_once_logged_and_ends_the_session() -> None:
+    house = House()
+
+    async def boom() -> None:
+        raise KeyError("secret detail")
+
+    house.reception.before_complete = boom
+    answers = talk(house, b"HELO c\r\n" + MESSAGE + b"NOOP\r\n")
+    assert answers[-1].startswith("451 4.3.0")
+    assert not any("secret" in answer for answer in answers)
+    assert len(house.log.named("session.crashed")) == 1
+
+
+def test_a_message_cut_off_is_discarded() -> None:
+    house = House()
+    talk(house, b"HELO c\r\n" + MESSAGE.removesuffix(b".\r\n"))
+    assert house.reception.received == []
+    assert house.reception.writers[0].discarded
+
+
+def test_a_client_that_left_before_the_answer_is_remembered() -> None:
+    """RFC 1047: it will send the message again."""
+
+    async def scene() -> House:
+        house = House()
+        entered, go = asyncio.Event(), asyncio.Event()
+
+        async def wait() -> None:
+            entered.set()
+            await go.wait()
+
+        house.reception.before_complete = wait
+        _, writer = await house.dial()
+        writer.write(b"HELO c\r\n" + MESSAGE)
+        await entered.wait()
+        writer.transport.abort()
+        while not house.connections[0].lost:
+            await asyncio.sleep(0)
+        go.set()
+        await house.sessions[0]
+        return house
+
+    house = run(scene())
+    assert len(house.reception.received) == 1
+    assert house.reception.forgotten == ["q1"]
+    assert not house.log.named("session.crashed")
+
+
+def test_a_shutdown_while_idle_is_told() -> None:
+    async def scene() -> bytes:
+        house = House()
+        reader, writer = await house.dial()
+        await reader.readline()
+        house.sessions[0].cancel()
+        rest = await reader.read()
+        writer.close()
+        with pytest.raises(asyncio.CancelledError):
+            await house.sessions[0]
+        return rest
+
+    assert run(scene()) == b"421 4.3.2 The server is shutting down\r\n"
+
+
+@pytest.mark.parametrize("outcome", [None, MailError(550, "5.7.1", "Spam")])
+def test_a_shutdown_waits_for_what_is_being_accepted_and_sends_its_answer(outcome: MailError | None) -> None:
+    async def scene() -> tuple[list[bytes], int]:
+        house = House()
+        entered, go = asyncio.Event(), asyncio.Event()
+
+        async def wait() -> None:
+            entered.set()
+            await go.wait()
+            if outcome is not None:
+                raise outcome
+
+        house.reception.before_complete = wait
+        reader, writer = await house.dial()
+        writer.write(b"HELO c\r\n" + MESSAGE)
+        await entered.wait()
+        house.sessions[0].cancel()
+        await asyncio.sleep(0)
+        assert not house.sessions[0].done()
+        go.set()
+        answers = (await reader.read()).splitlines()
+        writer.close()
+        with pytest.raises(asyncio.CancelledError):
+            await house.sessions[0]
+        return answers, len(house.reception.received)
+
+    answers, received = run(scene())
+    assert answers[-1].startswith(b"421 4.3.2")
+    assert answers[-2].startswith(b"250 2.0.0" if outcome is None else b"550 5.7.1 Spam")
+    assert received == (outcome is None)
+
+
+@pytest.mark.parametrize("sent", [b"", b"HELO c\r\nMAIL", b"HELO c\r\n" + MESSAGE[:-10]])
+def test_silence_is_ended_with_421(sent: bytes) -> None:
+    settings = SmtpServerSettings.model_construct(
+        greeting="", max_failed_commands=20, command_timeout=0.02, data_timeout=0.02, max_session_time=Duration("1h")
+    )
+
+    async def scene() -> bytes:
+        house = House(settings)
+        reader, writer = await house.dial()
+        writer.write(sent)
+        answer = await reader.read()
+        writer.close()
+        await house.sessions[0]
+        return answer
+
+    assert run(scene()).splitlines()[-1] == b"421 4.4.2 Silent for too long"
+
+
+def test_a_session_does_not_last_for_ever() -> None:
+    async def scene() -> tuple[bytes, FakeReception]:
+        house = House()
+        reader, writer = await house.dial()
+        writer.write(b"HELO c\r\n" + MESSAGE[:-5])
+        while b"354" not in await reader.readline():
+            pass
+        house.clock.forward(6 * 3600 + 1)
+        writer.write(b"more\r\n")
+        answer = await reader.read()
+        writer.close()
+        await house.sessions[0]
+        return answer, house.reception
+
+    answer, reception = run(scene())
+    assert answer.startswith(b"421 4.4.2")
+    assert reception.writers[0].discarded
+
+
+def test_a_certificate_that_has_gone_since_ehlo() -> None:
+    async def scene() -> bytes:
+        house = House(tls=certificates("localhost").server())
+        reader, writer = await house.dial()
+        writer.write(b"EHLO c\r\n")
+        while not (await reader.readline()).startswith(b"250 "):
+            pass
+        house.tls = None
+        writer.write(b"STARTTLS\r\n")
+        answer = await reader.readline()
+        writer.close()
+        await house.sessions[0]
+        return answer
+
+    assert run(scene()) == b"454 4.7.0 TLS is not available now\r\n"
+
+
+def test_implicit_tls_without_a_certificate_is_closed() -> None:
+    house = House()
+    assert talk(house, service="submissions") == []
+    assert house.log.named("server.no_certificate")
+
+
+def test_settings_are_read_at_the_start_of_each_session() -> None:
+    house = House()
+    assert isinstance(house.config, FakeConfig)
+    house.config.use(SmtpServerSettings(greeting="hello there"))
+    assert talk(house)[0] == "220 mail.example.test ESMTP hello there"
