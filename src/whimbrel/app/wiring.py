@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,15 @@ from whimbrel.backends.disk.committer import Committer
 from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.backends.disk.spool import DiskSpool
 from whimbrel.backends.dns.resolver import DnsResolver
-from whimbrel.backends.logs.writer import FileLog
+from whimbrel.backends.logs.journal import FileLog, Journal
+from whimbrel.backends.logs.settings import LogSettings
 from whimbrel.backends.net.connector import NetConnector
 from whimbrel.backends.net.driver import Connection
 from whimbrel.backends.net.listener import Limits, Listener, watch_lag
 from whimbrel.backends.notices.datagrams import DatagramNotices
 from whimbrel.backends.queue.store import QueueStore
 from whimbrel.backends.state.counters import SharedCounters
+from whimbrel.backends.state.state import SqliteState
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.backends.tls.contexts import TlsContexts
@@ -34,11 +38,8 @@ from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.smtp import SmtpAgent
 from whimbrel.flow.delivery.worker import QueueWorker
 from whimbrel.flow.filters import FILTERS
-from whimbrel.flow.placement import Placement
 from whimbrel.flow.policy import Policy
 from whimbrel.flow.reception import Reception
-from whimbrel.flow.report import Reports
-from whimbrel.flow.routing.router import Router
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.imapd.server import ImapServer
 from whimbrel.services.pop3d.server import Pop3Server
@@ -70,8 +71,6 @@ class House:
     directory: IndexDirectory
     counters: SharedCounters
     reception: Reception
-    reports: Reports
-    placement: Placement
 
 
 @contextlib.asynccontextmanager
@@ -99,10 +98,10 @@ async def open_house(installation: Installation, slot: int, title: str, generati
         clock, ids = SystemClock(), SystemIds(slot)
         pool = ThreadPool(POOL_THREADS)
         stack.callback(pool.close)
-        config = installation.load_config(pool=pool)
-        log = FileLog(installation.logs, config, clock=clock)
-        stack.callback(log.close)
-        config.use_log(log)
+        journal = Journal(installation.logs)
+        stack.callback(journal.close)
+        log = FileLog(journal, lambda: config.section(LogSettings))
+        config = installation.load_config(pool=pool, log=log)
         notices = DatagramNotices(installation.run / "notices", title.replace("/", "-"))
         notices.start()
         stack.callback(notices.close)
@@ -127,45 +126,30 @@ async def open_house(installation: Installation, slot: int, title: str, generati
         stack.callback(store.close)
         stack.callback(committer.close)
         spool = DiskSpool(store.spool, pool)
-        counters = SharedCounters(installation.run / "counters", clock=clock)
+        counters = SharedCounters(installation.run / "counters", clock)
         stack.callback(counters.close)
-        placement = Placement(store)
+        state = SqliteState(installation.store / "state.db", clock, log)
+        stack.push_async_callback(state.close)
         reception = Reception(
-            config=config,
-            log=log,
-            clock=clock,
-            ids=ids,
             directory=directory,
-            router=Router(directory, config),
-            policy=Policy(FILTERS(config), config, log),
-            placement=placement,
+            folders=store,
             spool=spool,
             commit=store,
+            policy=Policy([make(config) for make in FILTERS], config, log),
+            config=config,
+            state=state,
+            counters=counters,
+            clock=clock,
+            ids=ids,
+            log=log,
         )
-        reports = Reports(intake=reception, queue=queue, spool=spool, config=config, log=log, clock=clock, ids=ids)
         yield House(
-            installation,
-            config,
-            log,
-            clock,
-            ids,
-            pool,
-            notices,
-            committer,
-            spool,
-            store,
-            queue,
-            directory,
-            counters,
+            installation, config, log, clock, ids, pool, notices, committer, spool, store, queue, directory, counters,
             reception,
-            reports,
-            placement,
-        )
+        )  # fmt: skip
 
 
-def _follow_changes(
-    config: FileConfig, directory: IndexDirectory, notices: DatagramNotices, log: FileLog
-) -> None:
+def _follow_changes(config: FileConfig, directory: IndexDirectory, notices: DatagramNotices, log: FileLog) -> None:
     def reload(_key: str) -> None:
         try:
             config.reload_if_changed()
@@ -180,7 +164,11 @@ def _follow_changes(
 async def mail(house: House, sockets: Sockets) -> AsyncIterator[None]:
     """Sessions of SMTP, LMTP, IMAP and POP3 on the inherited sockets."""
     contexts = TlsContexts(
-        house.config, house.installation.tls, lambda: (house.config.section(SmtpSettings).hostname,), house.log, house.clock
+        house.config,
+        house.installation.tls,
+        lambda: (house.config.section(SmtpSettings).hostname,),
+        house.log,
+        house.clock,
     )
     sign_in = SignIn(
         directory=house.directory,
@@ -190,13 +178,21 @@ async def mail(house: House, sockets: Sockets) -> AsyncIterator[None]:
         log=house.log,
         clock=house.clock,
     )
+
+    def context() -> ssl.SSLContext | None:
+        try:
+            return contexts.server_context()
+        except OSError as error:
+            house.log.error("tls.certificate-unusable", reason=str(error))
+            return None
+
     shared: dict[str, Any] = {
         "config": house.config,
         "sign_in": sign_in,
         "log": house.log,
         "clock": house.clock,
         "ids": house.ids,
-        "tls": contexts.server_context,
+        "tls": context,
     }
     smtp = SmtpServer(reception=house.reception, directory=house.directory, **shared)
     imap = ImapServer(
@@ -210,21 +206,24 @@ async def mail(house: House, sockets: Sockets) -> AsyncIterator[None]:
     )
     pop3 = Pop3Server(folders=house.store, messages=house.store, **shared)
     servers: dict[str, tuple[Callable[[], Any], Any, bytes]] = {
-        name: (lambda name=name: smtp.engine(name), smtp.session, b"421 4.3.2 Too many connections\r\n")
+        name: (partial(smtp.engine, name), smtp.session, b"421 4.3.2 Too many connections\r\n")
         for name in ("smtp", "submission", "submissions", "lmtp")
     }
-    servers |= {
-        name: (imap.engine, imap.session, b"* BYE Too many connections\r\n") for name in ("imap", "imaps")
-    }
-    servers |= {
-        name: (pop3.engine, pop3.session, b"-ERR [SYS/TEMP] Too many connections\r\n") for name in ("pop3", "pop3s")
-    }
+    servers |= dict.fromkeys(("imap", "imaps"), (imap.engine, imap.session, b"* BYE Too many connections\r\n"))
+    servers |= dict.fromkeys(
+        ("pop3", "pop3s"), (pop3.engine, pop3.session, b"-ERR [SYS/TEMP] Too many connections\r\n")
+    )
     listeners = []
     for name, listening in sockets.items():
         engine, session, refusal = servers[name]
-        listener = Listener(name, lambda name=name: _limits(house.config, name), house.log)
+        listener = Listener(name, partial(_limits, house.config, name), house.log)
         implicit = house.config.section(ServicesSettings).named(name).tls == "implicit"
-        listener.open(listening, _factory(listener, name, engine, session, implicit), refusal=refusal)
+        listener.open(
+            listening,
+            _factory(listener, name, engine, session),
+            refusal=b"" if implicit else refusal,
+            tls=context if implicit else None,
+        )
         listeners.append(listener)
     watch = asyncio.get_running_loop().create_task(watch_lag(listeners))
     try:
@@ -239,13 +238,11 @@ def _limits(config: FileConfig, name: str) -> Limits:
     return Limits(service.max_connections, service.max_connections_per_host)
 
 
-def _factory(
-    listener: Listener, name: str, engine: Callable[[], Any], session: Any, implicit: bool
-) -> Callable[[], asyncio.Protocol]:
+def _factory(listener: Listener, name: str, engine: Callable[[], Any], session: Any) -> Callable[[], asyncio.Protocol]:
     def ready(connection: Connection[Any, Any]) -> None:
         listener.start(session(connection, name), connection.peer[0])
 
-    return lambda: Connection(engine(), ready, implicit_tls=implicit)
+    return lambda: Connection(engine(), ready)
 
 
 @contextlib.asynccontextmanager
@@ -253,7 +250,11 @@ async def sending(house: House) -> AsyncIterator[None]:
     """The queue worker."""
     resolver = DnsResolver(house.config, house.clock, house.log)
     contexts = TlsContexts(
-        house.config, house.installation.tls, lambda: (house.config.section(SmtpSettings).hostname,), house.log, house.clock
+        house.config,
+        house.installation.tls,
+        lambda: (house.config.section(SmtpSettings).hostname,),
+        house.log,
+        house.clock,
     )
     ours = Ours(house.config)
     finder = Finder(resolver, house.config, ours)
@@ -262,18 +263,18 @@ async def sending(house: House) -> AsyncIterator[None]:
         smtp=SmtpAgent(
             queue=house.queue,
             finder=finder,
-            connector=NetConnector(contexts.client_context),
+            connector=NetConnector(contexts, resolver),
             config=house.config,
             log=house.log,
         ),
         local=LocalAgent(
             queue=house.queue,
             directory=house.directory,
-            placement=house.placement,
+            placement=house.reception.placement,
             spool=house.spool,
             commit=house.store,
         ),
-        reports=house.reports,
+        reports=house.reception.reports,
         config=house.config,
         log=house.log,
         clock=house.clock,

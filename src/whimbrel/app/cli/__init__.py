@@ -1,0 +1,5 @@
+"""The command line `whimbrel`."""
+
+from whimbrel.app.cli.entry import main
+
+__all__ = ["main"]

@@ -1,0 +1,166 @@
+"""The program `whimbrel`: nouns and verbs from the table of calls, and what no server can do for itself.
+
+Exit: 0 done, 1 refused or failed, 2 usage, 3 not found, 4 server not reachable, 5 conflict, 6 a check found problems.
+"""
+
+import difflib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whimbrel import __version__
+from whimbrel.app.cli.reach import Reach
+from whimbrel.app.cli.show import print_error
+from whimbrel.services.admin import NOUNS
+from whimbrel.services.admin.calls import CallError
+
+DEFAULT_DIRECTORY = "/var/lib/whimbrel"
+_NOUN_HELP = {
+    "service": "Services and their addresses.",
+    "config": "Settings and the two configuration files.",
+    "domain": "Domains.",
+    "user": "Users.",
+    "alias": "Aliases, and how addresses resolve.",
+    "group": "Groups.",
+    "queue": "Messages that wait to be delivered.",
+    "store": "The mail store.",
+    "log": "Logs.",
+}
+
+
+class _Nearest(click.Group):
+    """Names the nearest known command when one is not known."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and self.get_command(ctx, name) is None:
+            close = difflib.get_close_matches(name, self.list_commands(ctx), 1, 0.6)
+            hint = f"; did you mean '{close[0]}'?" if close else f"; see `{ctx.command_path} --help`"
+            ctx.fail(f"there is no command '{name}'{hint}")
+        return super().resolve_command(ctx, args)
+
+
+class Noun(_Nearest):
+    """The verbs of one noun. Their module is loaded when it is needed."""
+
+    def __init__(self, noun: str) -> None:
+        super().__init__(noun, help=_NOUN_HELP[noun], no_args_is_help=True)
+        self._noun = noun
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from whimbrel.services.admin.table import calls_of
+
+        return [call.verb for call in calls_of(self._noun)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        from whimbrel.app.cli.commands import command
+        from whimbrel.services.admin.table import calls_of
+
+        found = next((call for call in calls_of(self._noun) if call.verb == cmd_name), None)
+        return command(found, cmd_name) if found else None
+
+
+class Program(_Nearest):
+    """All nouns, and the commands that stand alone."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return ["setup", "serve", *NOUNS, "version", "completion"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _NOUN_HELP:
+            return Noun(cmd_name)
+        if cmd_name in NOUNS:
+            from whimbrel.app.cli.commands import command
+            from whimbrel.services.admin.table import calls_of
+
+            return command(calls_of(cmd_name)[0], cmd_name)
+        return {"setup": setup, "serve": serve, "version": version, "completion": completion}.get(cmd_name)
+
+
+@click.command(cls=Program, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=lambda: os.environ.get("WHIMBREL_DIR") or DEFAULT_DIRECTORY,
+    show_default=f"WHIMBREL_DIR, or {DEFAULT_DIRECTORY}",
+    help="The installation: everything of one server lies below it.",
+)
+@click.option("--offline", is_flag=True, help="Work on the files; refused while the server runs.")
+@click.version_option(__version__, "--version", prog_name="whimbrel", message="%(prog)s %(version)s")
+@click.pass_context
+def program(context: click.Context, directory: Path, offline: bool) -> None:
+    """Whimbrel, a mail server. Works with the running server, or on its files when none runs."""
+    context.obj = Reach(directory.absolute(), offline=offline)
+
+
+@click.command(short_help="Run the server in the foreground.")
+@click.pass_obj
+def serve(reach: Reach) -> None:
+    """Runs the server in the foreground until SIGTERM or SIGINT."""
+    from whimbrel.app.supervisor import main as supervise
+
+    sys.exit(supervise(reach.directory))
+
+
+@click.command(short_help="Set up a new installation.")
+@click.option(
+    "--answers",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="TOML file with all answers; - for standard input. Nothing is asked then.",
+)
+@click.pass_obj
+def setup(reach: Reach, answers: str | None) -> None:
+    """Sets up a new installation below --dir, by questions on the terminal or from a file of answers."""
+    from whimbrel.app.cli.wizard import run_setup
+
+    run_setup(reach.directory, answers)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def version(as_json: bool) -> None:
+    """Shows the version of this program."""
+    from whimbrel.app.cli.show import print_json
+
+    if as_json:
+        print_json({"version": __version__, "python": sys.version.split()[0]})
+    else:
+        click.echo(f"whimbrel {__version__} (Python {sys.version.split()[0]})")
+
+
+@click.command(short_help="Print the completion script of a shell.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Prints the completion script of SHELL; for bash: eval "$(whimbrel completion bash)"."""
+    from whimbrel.app.cli.completion import script
+
+    click.echo(script(program, shell))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command. The exit status."""
+    try:
+        status = program.main(args=arguments, prog_name="whimbrel", standalone_mode=False)
+    except CallError as error:
+        print_error(error.text)
+        return error.kind.exit_status
+    except click.exceptions.Abort:
+        print_error("stopped; nothing was done")
+        return 1
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        print_error(error.format_message())
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read the output has enough, as `head` has.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,188 @@
+"""Calls made by the command itself, on the files, while no server runs: the same functions, under DIR/lock.
+
+The backends are loaded here and nowhere else in the command line. What a call does not need is not opened.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from whimbrel.app.clock import SystemClock
+from whimbrel.app.config_files import FormerVersions
+from whimbrel.app.installation import Installation
+from whimbrel.app.rename_domain import rename_domain
+from whimbrel.app.settings import MailServer
+from whimbrel.backends.config.files import ConfigFile
+from whimbrel.backends.config.store import FileConfig
+from whimbrel.backends.directory.editor import DirectoryFile
+from whimbrel.backends.directory.reader import IndexDirectory
+from whimbrel.backends.disk.pool import ThreadPool
+from whimbrel.backends.logs.journal import FileLog, Journal
+from whimbrel.backends.logs.settings import LogSettings
+from whimbrel.backends.logs.tail import LogReader
+from whimbrel.core.config import ConfigError
+from whimbrel.core.values import Secret
+from whimbrel.services.admin.calls import Call, CallError, Failure
+from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.invoke import invoke as invoke_call
+from whimbrel.services.admin.invoke import result_adapter
+from whimbrel.services.admin.invoke import stream as stream_call
+from whimbrel.services.session.passwords import hash_password
+
+_NEEDS_STORE: Final = frozenset({"queue", "store"})
+_NEEDS_FOLDERS: Final = frozenset({"user remove"})
+_MENDS: Final = frozenset({"config check", "config history", "config undo", "config diff"})
+"""Calls that must work while the files cannot be read."""
+_THREADS: Final = 2
+
+
+def invoke(directory: Path, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Any:
+    """The result as JSON values. CallError."""
+
+    async def work() -> Any:
+        async with context(directory, call, dry_run=dry_run) as ctx:
+            result = await invoke_call(call, ctx, arguments)
+            return json.loads(result_adapter(call).dump_json(result))
+
+    return asyncio.run(work())
+
+
+def stream(directory: Path, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Iterator[Any]:
+    """The items, as they come. CallError."""
+    adapter = result_adapter(call)
+    with asyncio.Runner() as runner:
+        held = contextlib.AsyncExitStack()
+        try:
+            ctx = runner.run(held.enter_async_context(context(directory, call, dry_run=dry_run)))
+            items = stream_call(call, ctx, arguments)
+
+            async def following() -> tuple[object, ...]:
+                return tuple([item async for item in _first(items)])
+
+            while found := runner.run(following()):
+                yield json.loads(adapter.dump_json(found[0]))
+        finally:
+            runner.run(held.aclose())
+
+
+async def _first(items: AsyncIterator[object]) -> AsyncIterator[object]:
+    """The next item, if there is one."""
+    with contextlib.suppress(StopAsyncIteration):
+        yield await anext(items)
+
+
+@contextlib.asynccontextmanager
+async def context(directory: Path, call: Call, *, dry_run: bool) -> AsyncIterator[AdminContext]:
+    """What `call` needs, opened under the lock and closed again. CallError."""
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(lock(directory))
+        installation = Installation(directory)
+        pool = ThreadPool(_THREADS)
+        stack.callback(pool.close)
+        config = FileConfig(installation.config_file, MailServer, history=installation.history)
+        editor = DirectoryFile(installation.users_file, installation.users_index, history=installation.history)
+        stack.callback(editor.close)
+        broken = _load(config, editor, call)
+        journal = Journal(installation.directory / "store" / "logs" if broken else installation.logs)
+        stack.callback(journal.close)
+        log = FileLog(journal, lambda: config.section(LogSettings))
+        people = IndexDirectory(installation.users_index)
+        stack.callback(people.close)
+
+        async def make_verifier(password: Secret) -> Secret:
+            return await pool.run(hash_password, password)
+
+        ctx = AdminContext(
+            config=config,
+            editor=editor,
+            directory=people,
+            clock=SystemClock(),
+            log=log,
+            hash_password=make_verifier,
+            files=FormerVersions(config, editor, unread=_files(installation) if broken else None),
+            rename_domain=partial(rename_domain, installation, editor),
+            dry_run=dry_run,
+        )
+        if not broken:
+            ctx = replace(ctx, logs=LogReader(installation.logs, pool))
+        if call.noun in _NEEDS_STORE or call.name in _NEEDS_FOLDERS:
+            ctx = _with_store(ctx, installation, pool, log, stack)
+        yield ctx
+
+
+def _load(config: FileConfig, editor: DirectoryFile, call: Call) -> bool:
+    """Reads both files. True if they cannot be read and `call` can do without. CallError."""
+    try:
+        config.load()
+        editor.open()
+    except ConfigError as error:
+        if call.name in _MENDS:
+            return True
+        raise CallError(
+            Failure.REFUSED,
+            f"The configuration cannot be read:\n{error}\nMend the file, or bring back a former version by "
+            "`whimbrel config undo`",
+        ) from None
+    return False
+
+
+def _files(installation: Installation) -> dict[str, ConfigFile]:
+    return {
+        path.name: ConfigFile(path, history=installation.history)
+        for path in (installation.config_file, installation.users_file)
+    }
+
+
+def _with_store(
+    ctx: AdminContext, installation: Installation, pool: ThreadPool, log: FileLog, stack: contextlib.AsyncExitStack
+) -> AdminContext:
+    """With the mail store and the queue. A generation is begun as a server does: after a crash they are put right."""
+    from whimbrel.app.keeper import DiskKeeper
+    from whimbrel.backends.disk.barrier import Barrier
+    from whimbrel.backends.disk.committer import Committer
+    from whimbrel.backends.notices.local import LocalNotices
+    from whimbrel.backends.queue.store import QueueStore
+    from whimbrel.backends.store.disk import generation
+    from whimbrel.backends.store.disk.store import DiskStore
+
+    number = generation.begin(installation.store)
+    stack.callback(generation.end, installation.store, number)
+    notices = LocalNotices()
+    barrier = Barrier(installation.store)
+    stack.callback(barrier.close)
+    committer = Committer(barrier, log)
+    queue = QueueStore(installation.queue, installation.store / "spool", committer, pool, notices, log)
+    stack.callback(queue.close)
+    store = DiskStore(
+        installation.store, committer=committer, pool=pool, notices=notices, log=log, generation=number, queue=queue
+    )
+    stack.callback(store.close)
+    stack.callback(committer.close)
+    return replace(ctx, queue=queue, folders=store, store=DiskKeeper(store, pool))
+
+
+@contextlib.contextmanager
+def lock(directory: Path) -> Iterator[None]:
+    """DIR/lock, as a server holds it. CallError if somebody else does."""
+    try:
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CallError(Failure.REFUSED, f"{directory / 'lock'}: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CallError(
+                Failure.UNAVAILABLE,
+                f"{directory}: a server that does not answer yet, or another command, is at work; try again",
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,69 @@
+"""How a command reaches the calls: by the socket of a running server, or by itself under the installation's lock."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from whimbrel.app.cli.client import Client, Unreachable
+from whimbrel.services.admin.calls import Call, CallError, Failure
+
+SOCKET = ("run", "admin.sock")
+
+
+class Reach:
+    """One installation as a command sees it."""
+
+    def __init__(self, directory: Path, *, offline: bool) -> None:
+        self.directory, self.offline = directory, offline
+        self._client = Client(directory.joinpath(*SOCKET))
+
+    def call(self, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Any:
+        """The result as JSON values. CallError."""
+        if self._live():
+            try:
+                return self._client.call(call, arguments, dry_run=dry_run)
+            except Unreachable as error:
+                raise CallError(Failure.UNAVAILABLE, f"The server does not answer: {error}") from None
+        return self._alone(call, arguments, dry_run)
+
+    def stream(self, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Iterator[Any]:
+        """The items of a call that streams. CallError."""
+        if self._live():
+            try:
+                yield from self._client.stream(call, arguments, dry_run=dry_run)
+            except Unreachable as error:
+                raise CallError(Failure.UNAVAILABLE, f"The server does not answer: {error}") from None
+            return
+        self._refuse(call)
+        from whimbrel.app.cli.offline import stream  # Here: a running server does without all of the backends.
+
+        yield from stream(self.directory, call, arguments, dry_run=dry_run)
+
+    def _live(self) -> bool:
+        running = self._client.reachable()
+        if running and self.offline:
+            raise CallError(
+                Failure.REFUSED, f"--offline: a server runs in {self.directory}; stop it first, or leave --offline out"
+            )
+        return running
+
+    def _alone(self, call: Call, arguments: Mapping[str, object], dry_run: bool) -> Any:
+        self._refuse(call)
+        from whimbrel.app.cli.offline import invoke
+
+        return invoke(self.directory, call, arguments, dry_run=dry_run)
+
+    def _refuse(self, call: Call) -> None:
+        """What can be said without loading anything."""
+        if call.needs_server:
+            raise CallError(
+                Failure.UNAVAILABLE,
+                f"No server runs in {self.directory}, and '{call.name}' needs one; start it with "
+                f"`whimbrel --dir {self.directory} serve`",
+            )
+        if not (self.directory / "mailserver.cfg").is_file():
+            raise CallError(
+                Failure.UNAVAILABLE,
+                f"{self.directory / 'mailserver.cfg'} is not there: name the installation by --dir, or make one with "
+                f"`whimbrel --dir {self.directory} setup`",
+            )

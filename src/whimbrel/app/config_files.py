@@ -1,0 +1,75 @@
+"""The port ConfigFiles over the two backends: former versions of both files, and a check of what is on disk."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from whimbrel.backends.config.files import ConfigFile, Former
+from whimbrel.backends.config.store import FileConfig
+from whimbrel.backends.directory.editor import DirectoryFile
+from whimbrel.backends.directory.scan import MAX_BYTES
+from whimbrel.core.config import ConfigError, Fault
+from whimbrel.core.pool import Pool
+from whimbrel.services.admin.ports import Version
+
+CONFIG, USERS = "mailserver.cfg", "users.cfg"
+
+
+class FormerVersions:
+    """Reading is for all; `restore` and `keep` for `control`, or for a command that holds DIR/lock."""
+
+    def __init__(
+        self,
+        config: FileConfig,
+        editor: DirectoryFile,
+        pool: Pool | None = None,
+        *,
+        unread: Mapping[str, ConfigFile] | None = None,
+    ) -> None:
+        """`unread`: the files could not be read, so nothing of theirs is in use that `restore` would overrule."""
+        self._config, self._editor, self._pool, self._unread = config, editor, pool, unread
+
+    async def versions(self, file: str) -> Sequence[Version]:
+        former: list[Former] = self._holder(file).former()
+        return [Version(found.number, file, found.replaced, found.size) for found in former]
+
+    async def difference(self, file: str, number: int) -> str:
+        holder = self._holder(file)
+        return await self._pool.run(holder.difference_to, number) if self._pool else holder.difference_to(number)
+
+    async def restore(self, file: str, number: int) -> None:
+        holder = self._holder(file)
+        if self._unread is None:
+            await holder.restore(number)
+            return
+        broken = self._unread[file]
+        broken.replace([broken.version(number, MAX_BYTES)])  # What stood there is now a former version.
+        holder.verify()
+
+    async def keep(self) -> Sequence[str]:
+        kept = []
+        for file in (CONFIG, USERS):
+            holder = self._holder(file)
+            if holder.difference():
+                await holder.keep()
+                kept.append(file)
+        return kept
+
+    async def check(self) -> None:
+        faults: list[Fault] = []
+        for verify in (self._config.verify, self._editor.verify):
+            try:
+                await self._pool.run(verify) if self._pool else verify()
+            except ConfigError as error:
+                faults += error.faults
+        if faults:
+            raise ConfigError(*faults)
+
+    def _holder(self, file: str) -> FileConfig | DirectoryFile:
+        return self._config if file == CONFIG else self._editor
+
+
+if TYPE_CHECKING:
+    from whimbrel.services.admin.ports import ConfigFiles
+
+    def _port(files: FormerVersions) -> ConfigFiles:
+        return files

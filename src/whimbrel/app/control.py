@@ -1,0 +1,148 @@
+"""The control process: the only writer of the two configuration files, and the admin calls on the local socket."""
+
+import asyncio
+import contextlib
+import json
+import os
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from whimbrel import __version__
+from whimbrel.app.config_files import FormerVersions
+from whimbrel.app.installation import Installation
+from whimbrel.app.keeper import DiskKeeper
+from whimbrel.app.rename_domain import rename_domain
+from whimbrel.backends.directory.editor import DirectoryFile
+from whimbrel.backends.logs.tail import LogReader
+from whimbrel.backends.tls.contexts import TlsContexts
+from whimbrel.core.notices import CONFIG, USERS
+from whimbrel.core.values import Secret
+from whimbrel.flow.settings import SmtpSettings
+from whimbrel.services.admin import NOUNS
+from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.local import serving
+from whimbrel.services.admin.ports import Listening, Process, Running
+from whimbrel.services.admin.table import calls_of
+from whimbrel.services.admin.web import application
+from whimbrel.services.session.passwords import hash_password
+
+if TYPE_CHECKING:
+    from whimbrel.app.wiring import House
+
+CERTIFICATE_CHECK = 86_400.0
+
+
+@contextlib.asynccontextmanager
+async def control(house: "House") -> AsyncIterator[None]:
+    """Makes users.idx that of the file and the certificate that of the names; then serves."""
+    installation, notices = house.installation, house.notices
+    editor = DirectoryFile(
+        installation.users_file,
+        installation.users_index,
+        pool=house.pool,
+        log=house.log,
+        history=installation.history,
+        changed=lambda: notices.publish(USERS),
+    )
+    await house.pool.run(editor.open)
+    house.config.subscribe(lambda paths: notices.publish(CONFIG))
+    contexts = TlsContexts(
+        house.config,
+        installation.tls,
+        lambda: (house.config.section(SmtpSettings).hostname,),
+        house.log,
+        house.clock,
+    )
+    await house.pool.run(contexts.ensure_certificate)
+
+    async def make_verifier(password: Secret) -> Secret:
+        return await house.pool.run(hash_password, password)
+
+    ctx = AdminContext(
+        config=house.config,
+        editor=editor,
+        directory=house.directory,
+        clock=house.clock,
+        log=house.log,
+        hash_password=make_verifier,
+        queue=house.queue,
+        folders=house.store,
+        store=DiskKeeper(house.store, house.pool),
+        logs=LogReader(installation.logs, house.pool),
+        files=FormerVersions(house.config, editor, house.pool),
+        status=ServerState(installation),
+        rename_domain=partial(rename_domain, installation, editor),
+        live=True,
+    )
+
+    def context(_request: Request) -> AdminContext:
+        return ctx
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(CERTIFICATE_CHECK)
+            await house.pool.run(contexts.ensure_certificate)
+
+    renewal = asyncio.get_running_loop().create_task(renew())
+    try:
+        async with serving(
+            application([call for noun in NOUNS for call in calls_of(noun)], context),
+            installation.admin_socket,
+            house.log,
+        ):
+            yield
+    finally:
+        renewal.cancel()
+        await house.pool.run(editor.close)
+
+
+class ServerState:
+    """The admin port ServerStatus: from what the supervisor wrote, and from /proc."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._ready, self._started = installation.run / "ready.json", time.time()
+
+    async def running(self) -> Running:
+        try:
+            state = json.loads(self._ready.read_text())
+        except (OSError, ValueError):
+            state = {}
+        listening: dict[str, tuple[list[str], list[str]]] = {}
+        for name, addresses in state.get("services", {}).items():
+            listening[name] = ([f"{_bracketed(host)}:{port}" for host, port in addresses], [])
+        for refused in state.get("refused", ()):
+            entry = listening.setdefault(refused["service"], ([], []))
+            entry[1].append(f"{refused['address']}: {refused['error']}")
+        return Running(
+            __version__,
+            int(state.get("pid", 0)),
+            self._started,
+            tuple(_processes(int(state.get("pid", 0)), os.getppid())),
+            tuple(Listening(name, tuple(at), tuple(why)) for name, (at, why) in listening.items()),
+        )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _processes(supervisor: int, zygote: int) -> list[Process]:
+    """Where /proc tells; else only this process."""
+    names = {supervisor: "supervisor", zygote: "zygote", os.getpid(): "control"}
+    found = []
+    try:
+        children = Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split()
+    except OSError:
+        children = []
+    for pid in [supervisor, zygote, *map(int, children)]:
+        try:
+            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        found.append(Process(names.get(pid, "worker"), pid, pages * os.sysconf("SC_PAGE_SIZE")))
+    return found

@@ -1,0 +1,53 @@
+"""The table of all sections of `mailserver.cfg`: one line for each.
+
+Sections stand beside the code that uses them; this is the root they hang on.
+"""
+
+from whimbrel.app.server import ServerSettings
+from whimbrel.backends.dns.settings import DnsSettings
+from whimbrel.backends.logs.settings import LogSettings
+from whimbrel.backends.store.settings import StoreSettings
+from whimbrel.backends.tls.settings import TlsSettings
+from whimbrel.core.settings import Section, setting
+from whimbrel.flow.delivery.settings import DeliverySettings
+from whimbrel.flow.filters.header_limits import HeaderLimitsSettings
+from whimbrel.flow.filters.received_loop import ReceivedLoopSettings
+from whimbrel.flow.policy import PolicySettings
+from whimbrel.flow.report import ReportSettings
+from whimbrel.flow.routing.relay import RelaySettings
+from whimbrel.flow.routing.settings import RoutingSettings
+from whimbrel.flow.settings import SmtpSettings
+from whimbrel.services.imapd.settings import ImapSettings
+from whimbrel.services.pop3d.settings import Pop3Settings
+from whimbrel.services.session.services import ServicesSettings
+from whimbrel.services.session.settings import SecuritySettings
+from whimbrel.services.smtpd.settings import SmtpServerSettings
+
+
+class FilterSettings(Section, tag="filters"):
+    """What is looked at before a message is accepted."""
+
+    header_limits: HeaderLimitsSettings = setting(HeaderLimitsSettings(), help="How much header a message may have.")
+    received_loop: ReceivedLoopSettings = setting(ReceivedLoopSettings(), help="Mail that goes round.")
+
+
+class MailServer(Section, tag="mailserver"):
+    """The whole configuration but for domains and users, which stand in users.cfg."""
+
+    server: ServerSettings = setting(ServerSettings(), help="The server's own processes.")
+    services: ServicesSettings = setting(ServicesSettings(), help="Network services: addresses, ports, TLS, limits.")
+    security: SecuritySettings = setting(SecuritySettings(), help="Signing in.")
+    smtp: SmtpSettings = setting(SmtpSettings(), help="Receiving and sending mail over SMTP.")
+    smtp_server: SmtpServerSettings = setting(SmtpServerSettings(), help="Sessions of clients that send to us.")
+    imap: ImapSettings = setting(ImapSettings(), help="Reading and keeping mail over IMAP.")
+    pop3: Pop3Settings = setting(Pop3Settings(), help="Fetching mail over POP3.")
+    relay: RelaySettings = setting(RelaySettings(), help="Relaying: mail from one stranger to another.")
+    routing: RoutingSettings = setting(RoutingSettings(), help="What addresses of ours stand for.")
+    policy: PolicySettings = setting(PolicySettings(), help="How long the filters may look at a message.")
+    filters: FilterSettings = setting(FilterSettings(), help="What is looked at before a message is accepted.")
+    delivery: DeliverySettings = setting(DeliverySettings(), help="Sending mail to other servers, and the queue.")
+    reports: ReportSettings = setting(ReportSettings(), help="Delivery status notifications (bounces).")
+    dns: DnsSettings = setting(DnsSettings(), help="Asking the domain name system.")
+    tls: TlsSettings = setting(TlsSettings(), help="Certificates and versions of TLS.")
+    logs: LogSettings = setting(LogSettings(), help="What is written down, and how long it is kept.")
+    store: StoreSettings = setting(StoreSettings(), help="The mail store.")
