@@ -56,12 +56,8 @@ async def disk(root: Path) -> AsyncIterator[Backend]:
         number = generation.begin(folder)
         pool, barrier = ThreadPool(4), Barrier(folder)
         committer = Committer(barrier, log)
-        store = DiskStore(
-            folder, committer=committer, pool=pool, notices=LocalNotices(), log=log, generation=number
-        )
-        opened.extend(
-            [lambda: generation.end(folder, number), barrier.close, pool.close, store.close, committer.close]
-        )
+        store = DiskStore(folder, committer=committer, pool=pool, notices=LocalNotices(), log=log, generation=number)
+        opened.extend([lambda: generation.end(folder, number), barrier.close, pool.close, store.close, committer.close])
         spool = DiskSpool(store.spool, pool)
         return Backend(folders=store, messages=store, changes=store, commit=store, spool=spool, reopen=reopen)
 

@@ -1,16 +1,19 @@
 """The main job, through the whole server: in by SMTP, out by IMAP and POP3, and nothing is lost or relayed."""
 
 import contextlib
+import email
 import imaplib
+import json
 import smtplib
-import socket
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import Users
 from tests.support.mail import eventually, imap, letter, pop3, send, subjects, submit, trusting
 from tests.support.server import PASSWORD, Running, command
+from tests.support.sinks import SmtpSink
 
 Maker = Callable[..., contextlib.AbstractContextManager[Running]]
 
@@ -165,29 +168,61 @@ def test_a_change_on_the_command_line_is_in_force_at_once(server: Running) -> No
     command(server.directory, "config", "unset", "smtp/max-message-size")
 
 
+def queue(server: Running) -> list[dict[str, Any]]:
+    """The entries of the queue, by the command line."""
+    entries: list[dict[str, Any]] = json.loads(command(server.directory, "queue", "list", "--json"))["messages"]
+    return entries
+
+
 def test_mail_nobody_can_take_comes_back_as_a_report(own_server: Maker) -> None:
-    refusing = socket.socket()
-    refusing.bind(("127.0.0.1", 0))  # Bound and never listening: every connection is refused.
-    settings = {
-        "delivery/relay-host": "127.0.0.1",
-        "delivery/relay-port": str(refusing.getsockname()[1]),
-        "delivery/give-up-after": "1m",
-        "delivery/retry-after": ["1s"],
-    }
-    with own_server(settings) as server:
-        submit(server, "user1@example.test", ["nobody@elsewhere.test"], letter("lost", sender="user1@example.test"))
-        for _ in eventually(30):
-            if subjects(server, "user1@example.test"):
-                break
-        else:
-            pytest.fail("no report came")
-        with imap(server, "user1@example.test") as client:
-            _, data = client.fetch("1", "(BODY.PEEK[])")
-            assert isinstance(data[0], tuple)
-            text = data[0][1].decode()
-        assert (
-            "Content-Type: multipart/report" in text
-            and "Final-Recipient: rfc822; nobody@elsewhere.test" in text.replace("rfc822;nobody", "rfc822; nobody")
-        )
-        assert text.startswith("Return-Path: <>")
-    refusing.close()
+    with SmtpSink(replies={"RCPT": ["550 5.1.1 No such user"]}) as sink:
+        settings = {"delivery/relay-host": sink.host, "delivery/relay-port": str(sink.port)}
+        with own_server(settings) as server:
+            submit(server, "user1@example.test", ["nobody@elsewhere.test"], letter("lost", sender="user1@example.test"))
+            for _ in eventually(30):
+                if subjects(server, "user1@example.test"):
+                    break
+            else:
+                pytest.fail("no report came")
+            with imap(server, "user1@example.test") as client:
+                _, data = client.fetch("1", "(BODY.PEEK[])")
+                assert isinstance(data[0], tuple)
+                report = email.message_from_bytes(data[0][1])
+            assert report["Return-Path"] == "<>"
+            assert (report.get_content_type(), report.get_param("report-type")) == (
+                "multipart/report",
+                "delivery-status",
+            )
+            human, machine, original = report.get_payload()
+            assert "nobody@elsewhere.test" in human.get_payload(decode=True).decode()
+            fields = machine.get_payload()[1]
+            assert fields["Final-Recipient"].replace(" ", "") == "rfc822;nobody@elsewhere.test"
+            assert (fields["Action"], fields["Status"]) == ("failed", "5.1.1")
+            assert "No such user" in fields["Diagnostic-Code"]
+            assert "Subject: lost" in original.as_string()
+            assert queue(server) == []
+
+
+def test_mail_for_others_waits_and_is_held_released_and_deleted_by_command(own_server: Maker) -> None:
+    with SmtpSink() as sink:
+        settings = {
+            "delivery/relay-host": sink.host,
+            "delivery/relay-port": str(sink.port),
+            "delivery/hold-remote": "yes",
+        }
+        with own_server(settings) as server:
+            for number in range(2):
+                submit(server, "user1@example.test", [f"n{number}@elsewhere.test"], letter(f"held{number}"))
+            entries = queue(server)
+            assert len(entries) == 2 and not sink.messages
+            by_recipient = {entry["recipients"][0]: entry["id"] for entry in entries}
+            command(server.directory, "queue", "delete", by_recipient["n0@elsewhere.test"], "--yes")
+            command(server.directory, "queue", "release", by_recipient["n1@elsewhere.test"])
+            (message,) = sink.wait(1)
+            assert message.recipients == ["n1@elsewhere.test"] and b"Subject: held1" in message.content
+            for _ in eventually(10):
+                if not queue(server):
+                    break
+            else:
+                pytest.fail("the sent message stays in the queue")
+            assert len(sink.messages) == 1

@@ -1,6 +1,7 @@
 """Documentation made from the declarations: `python -m whimbrel.app.docs docs/gen`, with --check to compare only.
 
-settings.md tells every setting; the two samples show the files with everything that can stand in them.
+settings.md tells every setting, commands.md every command; the two samples show the files with everything that can
+stand in them.
 """
 
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from whimbrel.app.cli.reference import commands_page
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config import paths, text
 from whimbrel.backends.directory.records import UsersFile
@@ -32,6 +34,7 @@ def files() -> dict[str, str]:
     """Name and content of every generated file."""
     return {
         "settings.md": settings_page(),
+        "commands.md": commands_page(),
         "mailserver.cfg.sample": sample(MailServer),
         "users.cfg.sample": users_sample(),
     }

@@ -48,6 +48,7 @@ class Zygote:
         self._channel = channel
         self._children: dict[int, Child] = {}
         self._due: list[tuple[float, Role]] = []
+        self._later: list[Role] = []
         self._failures: dict[str, int] = {}
         self._stopping = False
         self._told = False
@@ -68,7 +69,8 @@ class Zygote:
         self._generation = generation.begin(store)
         settings = config.section(ServerSettings)
         count = settings.mail_workers or os.cpu_count() or 1
-        roles = [Role("mail", number) for number in range(1, count + 1)] + [Role("queue", 1), Role("control", 1)]
+        # Control first: it makes users.idx that of the file, and the certificate, before anybody serves.
+        self._later = [Role("queue", 1), *(Role("mail", number) for number in range(1, count + 1))]
         del config
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGTERM, self._stop)
@@ -76,8 +78,7 @@ class Zygote:
         gc.collect()
         gc.freeze()
         assert threading.active_count() == 1, "the zygote must have one thread only"
-        for role in roles:
-            self._fork(role)
+        self._fork(Role("control", 1))
         clean = self._watch()
         if clean:
             generation.end(store, self._generation)
@@ -172,6 +173,10 @@ class Zygote:
             if not child.is_ready and child.ready in ready and os.read(child.ready, 1):
                 os.close(child.ready)
                 child.is_ready = True
+        if self._later and all(child.is_ready for child in self._children.values()) and self._children:
+            roles, self._later = self._later, []
+            for role in roles:
+                self._fork(role)
         if not self._told and self._children and all(child.is_ready for child in self._children.values()):
             self._told = True
             services = {

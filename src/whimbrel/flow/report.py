@@ -173,7 +173,7 @@ class Reports:
                         remote=_host(one.remote) if one.reply else "",
                         orcpt=one.recipient.orcpt,
                         last_attempt=now,
-                        retry_until=retry_until,
+                        retry_until=retry_until if one.state is RecipientState.WAITING else "",
                     )
                     for one in told
                 ),

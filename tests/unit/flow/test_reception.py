@@ -118,7 +118,10 @@ def test_a_disabled_or_unknown_recipient_is_refused_at_rcpt() -> None:
     there.directory.user("gone@example.test", enabled=False)
     assert refused(there, "nobody@example.test").enhanced == "5.1.1"
     assert refused(there, "gone@example.test").enhanced == "5.2.1"
-    assert [record["recipient"] for record in there.log.named("rcpt.refused")] == ["nobody@example.test", "gone@example.test"]
+    assert [record["recipient"] for record in there.log.named("rcpt.refused")] == [
+        "nobody@example.test",
+        "gone@example.test",
+    ]
     assert there.store.commits == 0
 
 

@@ -19,7 +19,11 @@ _MAX_ANSWER = 1 << 30
 
 
 class Unreachable(Exception):
-    """No server answers at the socket."""
+    """The server does not answer, or not to its end."""
+
+
+class NoServer(Unreachable):
+    """Nobody serves the socket; nothing was sent."""
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -95,11 +99,15 @@ class Client:
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         connection = _UnixConnection(self._path)
         try:
+            connection.connect()
+        except OSError as error:
+            raise NoServer(f"{self._path}: {error.strerror or error}") from None
+        try:
             connection.request(
                 "POST",
                 call.path + ("?check=1" if dry_run else ""),
                 json.dumps(arguments).encode(),
-                {"Content-Type": "application/json"},
+                {"Content-Type": "application/json", "Connection": "close"},
             )
             return connection, connection.getresponse()
         except (OSError, http.client.HTTPException) as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from whimbrel.app.cli.client import Client, Unreachable
+from whimbrel.app.cli.client import Client, NoServer, Unreachable
 from whimbrel.services.admin.calls import Call, CallError, Failure
 
 SOCKET = ("run", "admin.sock")
@@ -19,42 +19,39 @@ class Reach:
 
     def call(self, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Any:
         """The result as JSON values. CallError."""
-        if self._live():
+        if not self.offline:
             try:
                 return self._client.call(call, arguments, dry_run=dry_run)
+            except NoServer:
+                pass
             except Unreachable as error:
-                raise CallError(Failure.UNAVAILABLE, f"The server does not answer: {error}") from None
-        return self._alone(call, arguments, dry_run)
-
-    def stream(self, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Iterator[Any]:
-        """The items of a call that streams. CallError."""
-        if self._live():
-            try:
-                yield from self._client.stream(call, arguments, dry_run=dry_run)
-            except Unreachable as error:
-                raise CallError(Failure.UNAVAILABLE, f"The server does not answer: {error}") from None
-            return
+                raise _unavailable(error) from None
         self._refuse(call)
-        from whimbrel.app.cli.offline import stream  # Here: a running server does without all of the backends.
-
-        yield from stream(self.directory, call, arguments, dry_run=dry_run)
-
-    def _live(self) -> bool:
-        running = self._client.reachable()
-        if running and self.offline:
-            raise CallError(
-                Failure.REFUSED, f"--offline: a server runs in {self.directory}; stop it first, or leave --offline out"
-            )
-        return running
-
-    def _alone(self, call: Call, arguments: Mapping[str, object], dry_run: bool) -> Any:
-        self._refuse(call)
-        from whimbrel.app.cli.offline import invoke
+        from whimbrel.app.cli.offline import invoke  # Here: a running server does without all of the backends.
 
         return invoke(self.directory, call, arguments, dry_run=dry_run)
 
+    def stream(self, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Iterator[Any]:
+        """The items of a call that streams. CallError."""
+        if not self.offline:
+            try:
+                yield from self._client.stream(call, arguments, dry_run=dry_run)
+                return
+            except NoServer:
+                pass
+            except Unreachable as error:
+                raise _unavailable(error) from None
+        self._refuse(call)
+        from whimbrel.app.cli.offline import stream
+
+        yield from stream(self.directory, call, arguments, dry_run=dry_run)
+
     def _refuse(self, call: Call) -> None:
         """What can be said without loading anything."""
+        if self.offline and self._client.reachable():
+            raise CallError(
+                Failure.REFUSED, f"--offline: a server runs in {self.directory}; stop it first, or leave --offline out"
+            )
         if call.needs_server:
             raise CallError(
                 Failure.UNAVAILABLE,
@@ -67,3 +64,7 @@ class Reach:
                 f"{self.directory / 'mailserver.cfg'} is not there: name the installation by --dir, or make one with "
                 f"`whimbrel --dir {self.directory} setup`",
             )
+
+
+def _unavailable(error: Unreachable) -> CallError:
+    return CallError(Failure.UNAVAILABLE, f"The server does not answer: {error}")

@@ -75,9 +75,9 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         return self._local
 
     @property
-    def lost(self) -> bool:
-        """The connection has gone: what is sent from now on reaches nobody."""
-        return self._lost
+    def ended(self) -> bool:
+        """The peer has closed, its own side at least: it will send no more, and perhaps does not read either."""
+        return self._ended
 
     async def next_event(self, timeout: float) -> EventT:
         """The next event. Raises TimedOut after `timeout` seconds in all, Closed when the peer has gone."""

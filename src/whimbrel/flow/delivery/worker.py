@@ -30,8 +30,8 @@ LEASE: Final = 120.0
 RENEW: Final = 40.0
 PAUSES: Final = (1.0, 5.0, 30.0, 60.0)
 """Seconds between attempts to store an outcome."""
-IDLE: Final = 60.0
-"""Longest wait between two looks at the queue."""
+IDLE: Final = 5.0
+"""Longest wait between two looks at the queue: a notice that something was added may be lost."""
 WAITING: Final = 4
 """Entries leased for each delivery that may run at once, so that one slow destination does not stop the others."""
 

@@ -298,7 +298,7 @@ async def config_check(ctx: AdminContext) -> Verdict:
         await need(ctx.files, "Reading the files").check()
     except ConfigError as error:
         problems = tuple(Problem(fault.file, fault.line, fault.path, fault.text) for fault in error.faults)
-        return Verdict(problems, True, f"{len(problems)} faults; the configuration in use stays as it is")
+        return Verdict(problems, True, "The files cannot be used as they are; a running server keeps what it has")
     outside = bool(ctx.config.difference() or ctx.editor.difference())
     text = "Both files are in order"
     if outside:

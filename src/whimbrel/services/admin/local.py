@@ -23,6 +23,7 @@ from whimbrel.core.log import Log
 
 SOCKET = "admin.sock"
 MAX_CONNECTIONS = 64
+FINISH_WITHIN = 1.0
 
 
 @contextlib.asynccontextmanager
@@ -32,7 +33,7 @@ async def serving(application: Any, path: Path, log: Log) -> AsyncIterator[None]
     config = Config()
     config.accesslog = config.errorlog = None
     config.h11_max_incomplete_size = 64 * 1024
-    config.keep_alive_timeout = 30.0
+    config.keep_alive_timeout = 2.0  # A client that has gone is noticed only then.
     config.include_server_header = False
     context, loop = WorkerContext(None), asyncio.get_running_loop()
     wrapped = ASGIWrapper(application)
@@ -51,7 +52,8 @@ async def serving(application: Any, path: Path, log: Log) -> AsyncIterator[None]
         if task is not None:
             sessions.add(task)
             task.add_done_callback(sessions.discard)
-        await TCPServer(wrapped, loop, config, context, {}, reader, writer)
+        with contextlib.suppress(asyncio.CancelledError):  # At our end; asyncio would print it.
+            await TCPServer(wrapped, loop, config, context, {}, reader, writer)
 
     server = await asyncio.start_unix_server(session, sock=listening)
     try:
@@ -59,8 +61,10 @@ async def serving(application: Any, path: Path, log: Log) -> AsyncIterator[None]
     finally:
         server.close()
         _unlink(path)
-        await context.terminate.set()
-        for task in list(sessions):
+        await context.terminated.set()
+        if sessions:  # What is being answered is still answered; what only follows a log is not.
+            await asyncio.wait(sessions, timeout=FINISH_WITHIN)
+        for task in sessions:
             task.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
 

@@ -105,6 +105,8 @@ class SmtpSession:
                 self._log.error("server.no_certificate")
                 return
             await self._start_tls(context)
+        elif connection.tls is not None:
+            self._engine.tls_started()  # Before the first byte was handed to the engine.
         await self._greet()
         while not self._over:
             event = await connection.next_event(timeout)
@@ -272,7 +274,7 @@ class SmtpSession:
         except MailError as error:
             await self._reject(replies.refusal(error))
         else:
-            if self._connection.lost:  # It will come again; then it is known.
+            if self._connection.ended:  # Perhaps nobody hears the answer.
                 await self.ports.reception.unanswered(tx)
             await self._answer(tx, result)
         finally:

@@ -145,6 +145,7 @@ def test_a_failure_is_returned_to_the_sender_in_full_detail() -> None:
     ):
         assert line in report, line
     assert "good@remote.test" not in report and "secret body" not in report
+    assert "tried again until" not in report and "Will-Retry-Until" not in report
     assert ("bad@remote.test", "failed") in post.results
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.unit.services.admin.office import CALLS, Office
+from whimbrel.app.cli import main
 from whimbrel.app.cli.client import Client, Unreachable
 from whimbrel.services.admin import local
 from whimbrel.services.admin.calls import CallError, Failure
@@ -130,6 +131,25 @@ def test_garbage_on_the_socket_harms_nobody(office: Office, tmp_path: Path, garb
         return bool(Client(path).call(CALLS["user list"], {}, dry_run=False)["users"])
 
     assert served(office, path, work)
+
+
+def test_the_command_line_uses_the_server_that_runs_and_refuses_to_go_behind_its_back(
+    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--dir", str(tmp_path), "user", "set", "alice", "--description", "by the server"]
+
+    def work() -> tuple[int, int, int]:
+        return (
+            main(words),
+            main(["--dir", str(tmp_path), "--offline", "user", "list"]),
+            main(["--dir", str(tmp_path), "log", "tail", "mail", "--lines", "2", "--follow"]),
+        )
+
+    assert served(office, tmp_path / "run" / "admin.sock", work) == (0, 1, 0)
+    assert "by the server" in office.users  # The folder of the socket holds no installation: it was the server.
+    captured = capsys.readouterr()
+    assert "stop it first" in captured.err
+    assert captured.out.splitlines()[1:] == ["two Alice", "three", "new 0", "new 1", "new 2"]
 
 
 def test_the_end_of_the_server_ends_a_stream_that_follows(office: Office, tmp_path: Path) -> None:

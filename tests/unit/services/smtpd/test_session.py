@@ -190,7 +190,7 @@ def test_a_client_that_left_before_the_answer_is_remembered() -> None:
         writer.write(b"HELO c\r\n" + MESSAGE)
         await entered.wait()
         writer.transport.abort()
-        while not house.connections[0].lost:
+        while not house.connections[0].ended:
             await asyncio.sleep(0)
         go.set()
         await house.sessions[0]

@@ -71,6 +71,10 @@ class QueueShard(Shard, Protocol):
 
     def job(self, entry: Enqueue) -> Job: ...
 
+    def announce(self) -> None:
+        """What was added is durable now: whoever waits for it is told."""
+        ...
+
 
 class DiskStore:
     """One for each process. `keep` gives the seconds for which expunged files stay."""
@@ -145,6 +149,8 @@ class DiskStore:
         finally:
             for item in work:
                 _release(item.rendition.content)
+        if self._queue is not None and any(isinstance(item, Enqueue) for item in work):
+            self._queue.announce()
         return [job.result if isinstance(job.result, Appended | Exception) else None for _, job in jobs]
 
     async def _finish(self, jobs: Sequence[tuple[Shard, Job]]) -> None:

@@ -1,0 +1,105 @@
+"""A real Postfix on the other side: we send to it, by relay host and by MX, with TLS; it sends to us."""
+
+import contextlib
+import smtplib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.dns_server import DnsServer
+from tests.support.mail import eventually, letter, subjects, submit
+from tests.support.postfix import Postfix, free_port, postfix_with_maildir
+from tests.support.server import Running
+
+Maker = Callable[..., contextlib.AbstractContextManager[Running]]
+pytestmark = [pytest.mark.peer("postfix"), pytest.mark.root, pytest.mark.xdist_group("postfix")]
+
+
+def arrived(maildir: Path, peer: Postfix, count: int = 1) -> list[bytes]:
+    for _ in eventually(30):
+        found = sorted(maildir.glob("new/*"))
+        if len(found) >= count:
+            return [path.read_bytes() for path in found]
+    raise AssertionError(f"nothing arrived at Postfix:\n{peer.log()}")
+
+
+def tls(folder: Path) -> dict[str, str]:
+    """Postfix's settings for STARTTLS with a certificate of its own."""
+    from whimbrel.backends.tls import authority
+
+    pair = authority.self_signed(["peer.test"])
+    (folder / "peer.pem").write_bytes(pair.key + pair.certificate)
+    return {
+        "smtpd_tls_chain_files": str(folder / "peer.pem"),
+        "smtpd_tls_security_level": "may",
+        "smtpd_tls_loglevel": "1",
+    }
+
+
+def test_mail_goes_out_by_a_relay_host_with_starttls(own_server: Maker, tmp_path: Path) -> None:
+    with postfix_with_maildir(tmp_path / "peer", tls(tmp_path)) as (peer, maildir):
+        settings = {"delivery/relay-host": "127.0.0.1", "delivery/relay-port": str(peer.port)}
+        with own_server(settings) as server:
+            body = "Grüße\r\n..two dots\r\n." + "y" * 500
+            submit(server, "user1@example.test", ["bob@peer.test"], letter("relayed", body=body).decode().encode())
+            (content,) = arrived(maildir, peer)
+            assert b"Subject: relayed" in content and b"\n..two dots\n." + b"y" * 500 in content.replace(b"\r", b"")
+            assert "Anonymous TLS connection established" in peer.log()
+            for _ in eventually(5):  # Records are written in batches.
+                if "Result: relayed" in (server.directory / "store" / "logs" / "mail.log").read_text():
+                    break
+            else:
+                pytest.fail("the mail log does not tell that it was relayed")
+
+
+@pytest.mark.parametrize("way", ["mx", "second mx", "address"])
+def test_mail_goes_out_by_mx(own_server: Maker, tmp_path: Path, way: str) -> None:
+    with postfix_with_maildir(tmp_path / "peer") as (peer, maildir), DnsServer() as dns:
+        if way == "mx":
+            dns.add("peer.test", "MX", "10 mx.peer.test.")
+        elif way == "second mx":
+            dns.add("peer.test", "MX", "10 dead.peer.test.")
+            dns.add("peer.test", "MX", "20 mx.peer.test.")
+            dns.add("dead.peer.test", "A", "127.0.0.9")
+        else:
+            dns.add("peer.test", "A", "127.0.0.1")
+        dns.add("mx.peer.test", "A", "127.0.0.1")
+        with own_server({"dns/server": [dns.address], "delivery/mx-port": str(peer.port)}) as server:
+            submit(server, "user1@example.test", ["bob@peer.test"], letter("by-mx"))
+            (content,) = arrived(maildir, peer)
+            assert b"Subject: by-mx" in content
+
+
+def test_a_null_mx_is_returned_at_once(own_server: Maker) -> None:
+    with DnsServer() as dns:
+        dns.add("nomail.test", "MX", "0 .")
+        with own_server({"dns/server": [dns.address]}) as server:
+            submit(server, "user1@example.test", ["bob@nomail.test"], letter("nowhere"))
+            for _ in eventually(20):
+                if subjects(server, "user1@example.test"):
+                    break
+            else:
+                pytest.fail("no report came")
+
+
+@pytest.mark.parametrize("level", ["none", "encrypt"])
+def test_postfix_sends_to_us(own_server: Maker, tmp_path: Path, level: str) -> None:
+    with own_server() as server:
+        out = {
+            "relayhost": f"[127.0.0.1]:{server.ports['smtp']}",
+            "smtp_tls_security_level": level,
+            "mydestination": "",
+        }
+        with Postfix(tmp_path / "peer", out, free_port()) as peer:
+            with smtplib.SMTP("127.0.0.1", peer.port) as client:
+                for number in range(5):
+                    client.sendmail("a@else.test", ["user1@example.test", "user2@example.test"], letter(f"p{number}"))
+            for _ in eventually(30):
+                if len(subjects(server, "user1@example.test")) == 5:
+                    break
+            else:
+                pytest.fail(f"not all arrived:\n{peer.log()}")
+            assert sorted(subjects(server, "user2@example.test")) == [f"p{n}" for n in range(5)]
+            log = (server.directory / "store" / "logs" / "mail.log").read_text()
+            assert ("SSL: yes" in log) == (level == "encrypt")
