@@ -9,6 +9,7 @@ from whimbrel.core.intake import Client, Origin
 from whimbrel.core.queue import Recipient
 from whimbrel.core.settings import Section
 from whimbrel.flow.filters import FILTERS
+from whimbrel.flow.filters.base import Filter
 from whimbrel.flow.policy import Policy
 from whimbrel.flow.reception import Reception
 from whimbrel.flow.transaction import PLAIN, MailOptions, Result, Transaction
@@ -28,10 +29,12 @@ class House:
     log: MemoryLog = field(default_factory=MemoryLog)
     ids: FakeIds = field(default_factory=FakeIds)
     spool: MemorySpool = field(default_factory=MemorySpool)
+    filters: tuple[Filter, ...] = ()
+    """Besides those that are always there."""
     reception: Reception = field(init=False)
 
     def __post_init__(self) -> None:
-        policy = Policy([kind(self.config) for kind in FILTERS], self.config, self.log)
+        policy = Policy([*(kind(self.config) for kind in FILTERS), *self.filters], self.config, self.log)
         self.reception = Reception(
             directory=self.directory,
             folders=self.store,
@@ -78,9 +81,9 @@ class House:
         return await self.finish(tx, content)
 
 
-def house(*sections: Section) -> House:
+def house(*sections: Section, filters: tuple[Filter, ...] = ()) -> House:
     """alice, bob and an administrator of example.test."""
-    made = House(config=FakeConfig(*sections))
+    made = House(config=FakeConfig(*sections), filters=filters)
     made.directory.user("alice@example.test")
     made.directory.user("bob@example.test")
     made.directory.user("admin@example.test", rights=Rights.SERVER_WRITE)

@@ -97,7 +97,8 @@ def run(directory: Path) -> int:
     if stopping:
         print("\nStopped; the next `make run` goes on with the same data.", flush=True)
         return 0
-    return status
+    print(f"whimbrel: the server ended with status {status}; see {directory}/store/logs", file=sys.stderr)
+    return 1
 
 
 # Setting up

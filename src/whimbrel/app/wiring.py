@@ -32,7 +32,7 @@ from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.core.config import ConfigError
-from whimbrel.core.notices import CONFIG, USERS
+from whimbrel.core.notices import CONFIG, FOLDER, QUEUE, USERS
 from whimbrel.flow.delivery.destination import Finder
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.smtp import SmtpAgent
@@ -49,6 +49,8 @@ from whimbrel.services.smtpd.server import SmtpServer
 
 Sockets = Mapping[str, list[socket.socket]]
 POOL_THREADS = 8
+TOPICS = {"mail": (FOLDER, CONFIG, USERS), "queue": (QUEUE, CONFIG, USERS), "control": ()}
+"""What each kind of process wants to hear of from the others; control makes the changes itself."""
 GRACE = 10.0
 """Seconds sessions have to finish what they are at when the server stops."""
 
@@ -102,7 +104,9 @@ async def open_house(installation: Installation, slot: int, title: str, generati
         stack.callback(journal.close)
         log = FileLog(journal, lambda: config.section(LogSettings))
         config = installation.load_config(pool=pool, log=log)
-        notices = DatagramNotices(installation.run / "notices", title.replace("/", "-"))
+        notices = DatagramNotices(
+            installation.run / "notices", title.replace("/", "-"), TOPICS[title.partition("/")[0]]
+        )
         notices.start()
         stack.callback(notices.close)
         directory = IndexDirectory(installation.users_index)

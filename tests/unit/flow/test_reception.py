@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.flow_fakes import address
 from tests.support.reception_house import MAIL, STRANGER, House, house
@@ -14,9 +16,10 @@ from whimbrel.core.mailbox import Usage
 from whimbrel.core.queue import Notify, Recipient
 from whimbrel.core.values import Size
 from whimbrel.flow.delivery.settings import DeliverySettings
+from whimbrel.flow.filters.base import Filter, Finding, Stage, Verdict
 from whimbrel.flow.filters.received_loop import ReceivedLoopSettings
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.flow.transaction import MailOptions
+from whimbrel.flow.transaction import MailOptions, Transaction
 
 
 def refused(there: House, *recipients: str | Recipient, content: bytes = MAIL, **values: object) -> MailError:
@@ -356,3 +359,52 @@ def test_steps_before_mail_pass_when_no_filter_looks_at_them() -> None:
     asyncio.run(there.reception.connect(Origin.INBOUND, STRANGER))
     asyncio.run(there.reception.helo(Origin.INBOUND, STRANGER))
     assert not there.log.records
+
+
+class Decides(Filter):
+    name, stage = "decides", Stage.DATA
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+
+    async def check(self, tx: Transaction) -> Finding:
+        return self.finding
+
+
+def test_junk_goes_to_the_junk_folder_with_what_the_filter_adds() -> None:
+    finding = Finding(5.0, ("SPAMMY",), Verdict.JUNK, fields=(b"X-Spam: yes\r\n",))
+    there = house(filters=(Decides(finding),))
+    asyncio.run(there.send("alice@example.test"))
+    (stored,) = there.store.filed
+    assert stored.folder == "Junk" and b"\r\nX-Spam: yes\r\nFrom: a@b.test\r\n" in stored.content
+
+
+def test_what_a_rule_discards_is_told_in_the_log_and_delivered_to_nobody() -> None:
+    there = house(filters=(Decides(Finding(verdict=Verdict.DISCARD)),))
+    result = asyncio.run(there.send("alice@example.test", "bob@example.test"))
+    assert result.outcomes == (None, None) and there.store.commits == 0
+    assert [(record["result"], record["status"]) for record in there.log.named("delivery.sent")] == [
+        ("discarded", "2.0.0 Discarded by decides")
+    ] * 2
+
+
+def test_a_message_that_is_refused_is_never_logged_as_received() -> None:
+    there = house()
+    there.store.barrier = MailError(451, "4.3.0", "Storage failure, try again later")
+    refused(there, "alice@example.test")
+    assert not there.log.named("message.received")
+    assert len(there.log.named("message.refused")) == 1
+
+
+@given(
+    st.lists(st.sampled_from([b"\r\n", b"A: 1", b"Received:", b" ", b"\t", b":", b"\xff", b"Date: x"])).map(b"".join),
+    st.sampled_from([Origin.INBOUND, Origin.SUBMISSION, Origin.LMTP, Origin.INTERNAL]),
+)
+def test_any_content_is_filed_as_it_came_or_refused(content: bytes, origin: Origin) -> None:
+    there = house()
+    try:
+        asyncio.run(there.send("alice@example.test", content=content, origin=origin))
+    except MailError:
+        assert not there.store.filed
+        return
+    assert there.store.filed[0].content.endswith(content)

@@ -111,7 +111,7 @@ def _callback(call: Call) -> Callable[..., None]:
             problems = _problems(call, result)
             if as_json:
                 print_json(result)
-            elif not quiet or problems or call.reads:
+            elif not quiet or problems:
                 show(result, call.result, call.shows)
         if problems:
             context.exit(PROBLEMS)

@@ -161,6 +161,9 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read the output has enough, as `head` has.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except PermissionError as error:
+        print_error(f"{error.filename}: {error.strerror}; be root, or the user that the server runs as")
+        return 1
     except KeyboardInterrupt:
         return 130
     return status if isinstance(status, int) else 0

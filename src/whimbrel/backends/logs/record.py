@@ -133,7 +133,14 @@ def _text(value: Value) -> str:
 
 
 def _path(value: str) -> str:
-    return clean(value) if value.startswith("<") else f"<{clean(value)}>"
+    if value.startswith("<"):
+        return clean(value)
+    return ", ".join([_bracketed(address) for address in value.split(", ")])
+
+
+def _bracketed(address: str) -> str:
+    address, _, more = address.partition(" and ")  # `a@x.test, b@x.test and 7 more`
+    return f"<{clean(address)}> and {clean(more)}" if more else f"<{clean(address)}>"
 
 
 def _service(name: str) -> str:

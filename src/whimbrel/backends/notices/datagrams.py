@@ -1,39 +1,45 @@
-"""Notices between processes: one Unix datagram a hint, to each other process of the installation.
+"""Notices between processes: Unix datagrams, to those of the installation that listen to their topic.
 
-Each process binds `DIR/run/notices/<name>.sock`. A receiver takes about ten datagrams before its socket is full; the
-sender then keeps one set of hints for that peer and sends it when the socket is writable again. A peer that is gone is
-forgotten. A restarted process hears everything from then on; a timer of its clients covers the gap.
+Each process binds `DIR/run/notices/<name>@<topics>.sock`, so a sender sees who wants what. Hints of one turn of the
+loop go together in one datagram, each once. A receiver takes about ten datagrams before its socket is full; the sender
+then keeps the hints for that peer and sends them when it can. A peer that is gone is forgotten. A restarted process
+hears everything from then on; a timer of its clients covers the gap.
 """
 
 import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whimbrel.backends.notices.local import LocalNotices
 
-_MAX = 4096
+_MAX = 8192
+"""Bytes in a datagram."""
 _RETRY = 0.01
+_END = b"\0"
 
 
 class DatagramNotices(LocalNotices):
     """Binds in the constructor; `start` inside the loop."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, topics: Collection[str]) -> None:
+        """`topics`: those that this process wants to hear of from others."""
         super().__init__()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder, self._path = folder, folder / f"{name}.sock"
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+        for old in folder.glob(f"{name}@*.sock"):  # Of a process of this name that was killed.
+            old.unlink(missing_ok=True)
+        self._folder, self._path = folder, folder / f"{name}@{'+'.join(sorted(topics))}.sock"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._socket.bind(str(self._path))
-        self._peers: list[str] = []
+        with short_name(self._path) as short:
+            self._socket.bind(short)
+        self._peers: dict[str, frozenset[str]] = {}
         self._listed = 0.0
-        self._waiting: dict[str, set[bytes]] = {}
-        self._retry: asyncio.TimerHandle | None = None
+        self._waiting: dict[str, dict[bytes, None]] = {}
+        self._sending: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
@@ -43,80 +49,92 @@ class DatagramNotices(LocalNotices):
     def close(self) -> None:
         if self._loop is not None:
             self._loop.remove_reader(self._socket.fileno())
-        if self._retry is not None:
-            self._retry.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
         self._socket.close()
         with contextlib.suppress(OSError):
             self._path.unlink()
 
     def publish(self, topic: str, key: str = "") -> None:
         self.dispatch(topic, key)
-        data = f"{topic}\n{key}".encode()[:_MAX]
-        for peer in self._others():
-            self._send(peer, data)
+        hint = f"{topic}\n{key}".encode()[:_MAX]
+        for peer, topics in self._others().items():
+            if topic in topics:
+                self._waiting.setdefault(peer, {})[hint] = None
+        if self._waiting and self._sending is None and self._loop is not None:
+            self._sending = self._loop.call_soon(self._send)
 
-    def _others(self) -> list[str]:
-        # The list of peers is read from the folder at most once a second.
+    def _others(self) -> dict[str, frozenset[str]]:
+        # The folder is read at most once a second.
         now = self._loop.time() if self._loop else 0.0
         if now - self._listed > 1.0 or not self._loop:
             self._listed = now
-            own = self._path.name
             with contextlib.suppress(OSError):
-                self._peers = [
-                    str(self._folder / name)
+                self._peers = {
+                    name: frozenset(name.removesuffix(".sock").rpartition("@")[2].split("+"))
                     for name in os.listdir(self._folder)
-                    if name.endswith(".sock") and name != own
-                ]
+                    if name.endswith(".sock") and name != self._path.name
+                }
         return self._peers
 
-    def _send(self, peer: str, data: bytes) -> None:
-        waiting = self._waiting.get(peer)
-        if waiting is not None:
-            waiting.add(data)
-            return
-        try:
-            self._socket.sendto(data, peer)
-        except BlockingIOError:
-            self._waiting[peer] = {data}
-            if self._retry is None and self._loop is not None:
-                self._retry = self._loop.call_later(_RETRY, self._send_waiting)
-        except OSError:
-            self._forget(peer)
-
-    def _send_waiting(self) -> None:
-        self._retry = None
-        for peer, waiting in list(self._waiting.items()):
-            try:
-                while waiting:
-                    data = next(iter(waiting))
-                    self._socket.sendto(data, peer)
-                    waiting.discard(data)
-            except BlockingIOError:
-                continue
-            except OSError:
-                self._forget(peer)
-            self._waiting.pop(peer, None)
+    def _send(self) -> None:
+        self._sending = None
+        for peer, hints in list(self._waiting.items()):
+            if self._send_to(peer, hints):
+                del self._waiting[peer]
         if self._waiting and self._loop is not None:
-            self._retry = self._loop.call_later(_RETRY, self._send_waiting)
+            self._sending = self._loop.call_later(_RETRY, self._send)
 
-    def _forget(self, peer: str) -> None:
-        self._waiting.pop(peer, None)
-        if peer in self._peers:
-            self._peers.remove(peer)
+    def _send_to(self, peer: str, hints: dict[bytes, None]) -> bool:
+        """All that fits into its socket. False: some are left."""
+        while hints:
+            together: list[bytes] = []
+            size = 0
+            for hint in hints:
+                size += len(hint) + 1
+                if size > _MAX and together:
+                    break
+                together.append(hint)
+            try:
+                with short_name(self._folder / peer) as short:
+                    self._socket.sendto(_END.join(together), short)
+            except BlockingIOError:
+                return False
+            except OSError:
+                self._peers.pop(peer, None)
+                return True
+            for hint in together:
+                del hints[hint]
+        return True
 
     def _receive(self) -> None:
         for _ in range(256):
             try:
-                data = self._socket.recv(_MAX)
+                data = self._socket.recv(2 * _MAX)
             except BlockingIOError:
                 return
             except OSError:
                 return
-            topic, _, key = data.decode(errors="replace").partition("\n")
-            self.dispatch(topic, key)
+            for hint in data.decode(errors="replace").split("\0"):
+                topic, _, key = hint.partition("\n")
+                self.dispatch(topic, key)
+
+
+@contextlib.contextmanager
+def short_name(path: Path) -> Iterator[str]:
+    """A name for the socket `path` that the system takes (about 100 bytes): by way of its folder where it is longer."""
+    name = os.fspath(path)
+    if len(os.fsencode(name)) <= 100 or not os.path.isdir("/proc/self/fd"):
+        yield name
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 if TYPE_CHECKING:
     from whimbrel.core.notices import Notices
 
-    _port: Notices = DatagramNotices(Path(), "")
+    _port: Notices = DatagramNotices(Path(), "", ())

@@ -47,7 +47,7 @@ def test_each_record_goes_to_its_log_and_errors_to_the_error_log_as_well(journal
     log.info("config.changed", paths="smtp/hostname")
     log.warning("store.message-gone", folder="INBOX")
     log.info("server.started", process="mail")
-    log.error("server.stopped", process="mail")
+    log.error("server.stopping", process="mail")
     journal.close()
     counts = {path.stem: len(lines(tmp_path / "logs", path.stem)) for path in (tmp_path / "logs").iterdir()}
     assert counts == {"mail": 1, "security": 1, "config": 1, "warning": 1, "operations": 2, "error": 1}

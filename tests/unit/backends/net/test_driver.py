@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import ssl
 import threading
 
 import pytest
@@ -12,7 +11,8 @@ from hypothesis import strategies as st
 from tests.support.certs import certificates
 from tests.unit.backends.net.loops import Run, both_loops
 from tests.unit.backends.net.toy import LineEngine, Toy, connected, read, settle
-from whimbrel.backends.net.driver import READ_AHEAD, WRITE_AHEAD, Closed, TimedOut
+from whimbrel.backends.net import driver
+from whimbrel.backends.net.driver import READ_AHEAD, WRITE_AHEAD, Closed, Connection, TimedOut
 
 
 async def echo(connection: Toy, timeout: float = 5) -> None:
@@ -230,6 +230,23 @@ def test_a_peer_that_sends_but_never_reads_times_out_all_the_same(run: Run) -> N
 
 
 @both_loops
+def test_a_slow_peer_that_reads_on_may_take_its_time(run: Run) -> None:
+    async def main() -> None:
+        async with connected(buffer=8192) as (connection, theirs):
+            sending = asyncio.create_task(connection.send_bytes(b"x" * 2_000_000, timeout=0.1))
+            loop = asyncio.get_running_loop()
+            start = loop.time()
+            taken = 0
+            while taken < 2_000_000:
+                taken += len(await read(theirs, 20_000))
+                await asyncio.sleep(0.002)
+            await sending
+            assert loop.time() - start > 0.15
+
+    run(main())
+
+
+@both_loops
 def test_a_peer_that_goes_while_we_send_ends_the_session(run: Run) -> None:
     async def main() -> None:
         async with connected(buffer=8192) as (connection, theirs):
@@ -419,18 +436,18 @@ def test_plaintext_behind_starttls_is_never_taken_for_what_comes_under_tls(run: 
 
 
 @both_loops
-def test_implicit_tls_reads_nothing_before_the_handshake(run: Run) -> None:
+def test_with_implicit_tls_the_session_begins_after_the_handshake(run: Run) -> None:
     async def main() -> None:
-        async with connected(implicit_tls=True) as (connection, theirs):
-            peer = TlsPeer(theirs, b"", b"hello\n")
-            await asyncio.sleep(0.01)
-            assert connection.received == 0
-            await connection.start_tls(FILES.server())
+        peers: list[TlsPeer] = []
+        async with connected(
+            tls=FILES.server(), peer=lambda theirs: peers.append(TlsPeer(theirs, b"", b"hello\n"))
+        ) as (connection, _):
+            assert connection.tls is not None and connection.tls.version == "TLSv1.3"
             assert await connection.next_event(5) == b"hello"
             await connection.send(b"x")
             connection.flush()
-            await finished(peer)
-            assert peer.error is None
+            await finished(peers[0])
+            assert (peers[0].secret, peers[0].error) == (b"x\n", None)
 
     run(main())
 
@@ -467,12 +484,14 @@ def test_tls_with_a_peer_that_has_gone_ends_the_session(run: Run) -> None:
 @both_loops
 def test_a_tls_peer_that_ends_is_an_end(run: Run) -> None:
     async def main() -> None:
-        async with connected(implicit_tls=True) as (connection, theirs):
-            peer = TlsPeer(theirs, b"", b"")
-            await connection.start_tls(FILES.server())
+        peers: list[TlsPeer] = []
+        async with connected(tls=FILES.server(), peer=lambda theirs: peers.append(TlsPeer(theirs, b"", b""))) as (
+            connection,
+            _,
+        ):
             with pytest.raises(Closed):
                 await connection.next_event(5)
-            await finished(peer)
+            await finished(peers[0])
 
     run(main())
 
@@ -500,9 +519,7 @@ def test_the_end_sends_what_is_held_and_leaves_no_timer(run: Run) -> None:
 
 @both_loops
 def test_an_ended_connection_whose_peer_never_reads_is_cut_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from whimbrel.backends.net import driver
-
-    monkeypatch.setattr(driver, "LINGER", 0.05, raising=False)
+    monkeypatch.setattr(driver, "LINGER", 0.05)
 
     async def main() -> None:
         async with connected(buffer=8192) as (connection, _):
@@ -518,30 +535,30 @@ def test_an_ended_connection_whose_peer_never_reads_is_cut_off(run: Run, monkeyp
     run(main())
 
 
-@both_loops
-def test_the_ends_addresses_are_known(run: Run) -> None:
+class FakeTransport:
+    """Tells the addresses it was given."""
+
+    def __init__(self, peer: object, local: object) -> None:
+        self.names = {"peername": peer, "sockname": local}
+
+    def get_extra_info(self, name: str) -> object:
+        return self.names.get(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        (("::ffff:192.0.2.1", 25, 0, 0), ("192.0.2.1", 25)),
+        (("2001:db8::1", 25, 0, 0), ("2001:db8::1", 25)),
+        (("192.0.2.1", 25), ("192.0.2.1", 25)),
+        ("/run/socket", ("", 0)),
+        (None, ("", 0)),
+    ],
+)
+def test_a_mapped_address_is_told_as_ipv4_and_a_unix_socket_has_none(name: object, known: tuple[str, int]) -> None:
     async def main() -> None:
-        async with connected() as (connection, _):
-            assert (connection.peer, connection.local) == (("", 0), ("", 0))
+        connection: Toy = Connection(LineEngine(), lambda _: None)
+        connection.connection_made(FakeTransport(name, name))  # type: ignore[arg-type]
+        assert (connection.peer, connection.local, connection.tls) == (known, known, None)
 
-    run(main())
-
-
-def test_a_mapped_address_is_told_as_ipv4() -> None:
-    from whimbrel.backends.net.driver import _address
-
-    assert _address(("::ffff:192.0.2.1", 25, 0, 0)) == ("192.0.2.1", 25)
-    assert _address(("2001:db8::1", 25, 0, 0)) == ("2001:db8::1", 25)
-    assert _address(("192.0.2.1", 25)) == ("192.0.2.1", 25)
-    assert _address(b"") == _address(None) == _address("/run/x") == ("", 0)
-
-
-def test_tls_is_described() -> None:
-    from whimbrel.backends.net.driver import tls_info
-
-    class Plain:
-        def get_extra_info(self, name: str) -> None:
-            return None
-
-    assert tls_info(Plain()) is None  # type: ignore[arg-type]
-    assert ssl.HAS_TLSv1_3
+    asyncio.run(main())

@@ -140,6 +140,7 @@ def test_connections_of_one_host_are_bounded(tmp_path: Path, address: tuple[Any,
         # One session of this host, as its connection would tell.
         bench.listener.start(bench.session(FakePeer()), "192.0.2.1")  # type: ignore[arg-type]
         ours, theirs = socket.socketpair()
+        theirs.settimeout(1)
         bench.listener._accept(FakeListening((ours, address)))  # type: ignore[arg-type]
         assert theirs.recv(100) == b"421 too many\r\n"
         assert len(bench.log.named("connection.limit")) == 1

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable
 
 from whimbrel.backends.net.driver import Connection
 from whimbrel.core.engine import NEED_DATA, PAUSED, Pause
@@ -45,24 +46,27 @@ Toy = Connection[bytes, bytes]
 
 
 @contextlib.asynccontextmanager
-async def connected(*, implicit_tls: bool = False, buffer: int = 0) -> AsyncIterator[tuple[Toy, socket.socket]]:
-    """A connection over a socket pair, and the peer's end (non-blocking). `buffer` bounds what the kernel holds."""
+async def connected(
+    *, buffer: int = 0, tls: ssl.SSLContext | None = None, peer: Callable[[socket.socket], object] | None = None
+) -> AsyncIterator[tuple[Toy, socket.socket]]:
+    """A connection over a socket pair, and the peer's end (non-blocking). `buffer` bounds what the kernel holds; with
+    `tls` it is one once the handshake is done, so `peer` must be at it by then."""
     ours, theirs = socket.socketpair()
     if buffer:
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
             end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     theirs.setblocking(False)
+    if peer is not None:
+        peer(theirs)
     ready: list[Toy] = []
     loop = asyncio.get_running_loop()
-    _, connection = await loop.connect_accepted_socket(
-        lambda: Connection(LineEngine(), ready.append, implicit_tls=implicit_tls), ours
-    )
-    assert ready == [connection]
+    await loop.connect_accepted_socket(lambda: Connection(LineEngine(), ready.append), ours, ssl=tls)
+    (connection,) = ready  # uvloop hands out its own TLS protocol in the connection's place.
     try:
         yield connection, theirs
     finally:
-        connection.end()
+        connection.abort()
         theirs.close()
         await asyncio.sleep(0)
 

@@ -123,6 +123,19 @@ def test_two_processes_share_one_queue(tmp_path: Path) -> None:
     run(tmp_path, check)
 
 
+def test_an_attempt_does_not_bring_back_what_another_process_deleted(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1"))
+        (leased,) = await house.queue.lease(NOW, 1, 60)
+        async with open_queue(tmp_path) as other:
+            assert await other.queue.delete(QueueFilter()) == 1
+            await house.queue.update(replace(leased, attempts=1))
+            for one in (house, other):
+                assert await one.queue.get("a-1") is None
+
+    run(tmp_path, check)
+
+
 def test_what_a_failed_barrier_covered_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(house: QueueHouse) -> None:
         assert await house.add(entry("good")) is None

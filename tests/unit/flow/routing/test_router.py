@@ -29,6 +29,8 @@ def house() -> FakeDirectory:
     directory.alias("sales@example.test", "alice@example.test", "bob@example.test", "s@remote.test")
     directory.alias("deep@example.test", "sales@example.test", "carol@example.test")
     directory.alias("self@example.test", "self@example.test")
+    directory.alias("round@example.test", "about@example.test", "alice@example.test")
+    directory.alias("about@example.test", "round@example.test", "x@remote.test")
     directory.alias("half@example.test", "alice@example.test", "nobody@example.test")
     directory.alias("empty@example.test", "nobody@example.test")
     directory.alias("team@example.test", "alice@example.test", "dave@example.test", kind=TargetKind.GROUP)
@@ -61,6 +63,7 @@ def shown(expansion: Expansion) -> tuple[list[str], list[str]]:
         ("erin@example.test", ["erin@example.test"], ["e@remote.test"]),
         ("sales@example.test", ["alice@example.test"], ["s@remote.test"]),
         ("deep@example.test", ["alice@example.test", "carol@example.test"], ["s@remote.test", "c@remote.test"]),
+        ("round@example.test", ["alice@example.test"], ["x@remote.test"]),
         ("dev-list@example.test", ["alice@example.test"], []),
         ("anything@other.test", ["alice@example.test"], []),
         ("info@other.test", ["alice@example.test"], []),

@@ -84,7 +84,7 @@ def test_dry_run_checks_and_changes_nothing(office: Office) -> None:
         "config unset": {"path": ["smtp/max-message-size"]},
         "domain rename": {"name": "other.test", "new": "new.test"},
     }.items():
-        context: dict[str, Any] = {"dry_run": True, "rename_domain": office.do}
+        context: dict[str, Any] = {"dry_run": True, "rename_domain": office.do, "live": False}
         assert "Checked only" in office.do(name, context, **arguments).text or name == "config unset", name
     assert (office.users, office.settings, len(office.log.records)) == (before, "", log)
     assert refused(office, "user add", {"dry_run": True}, name="alice@example.org").kind is Failure.REFUSED

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import apsw
 from lxml import etree
 
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Identity, identity, open_database, row, rows
@@ -61,6 +62,7 @@ class Tree:
         self._by_id: dict[MailboxId, Entry] = {}
         self._subscribed: frozenset[str] = frozenset()
         self._loaded: tuple[int, Identity] | None = None
+        self._connection: apsw.Connection | None = None
 
     # Reading
 
@@ -115,6 +117,20 @@ class Tree:
 
     # Writing, under the account's lock
 
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[apsw.Connection]:
+        """The database for one change, or for several that are made together."""
+        if self._connection is not None:
+            yield self._connection
+            return
+        self._connection = open_database(self._path, _SCHEMA, _VERSION, create=True)
+        try:
+            with self._connection:
+                yield self._connection
+        finally:
+            self._connection.close()
+            self._connection = None
+
     def add(self, name: str, special_use: SpecialUse | None, *, selectable: bool = True) -> Entry:
         """Makes the directory and its `#folder.xml`; the parent exists."""
         above = self.named(parent(name))
@@ -137,7 +153,7 @@ class Tree:
         return path
 
     def _validity(self) -> int:
-        with contextlib.closing(open_database(self._path, _SCHEMA, _VERSION, create=True)) as connection:
+        with self._writing() as connection:
             last = row(connection, "SELECT last_validity FROM account")
             value = max(int(time.time()), (last[0] if last else 0) + 1)
             connection.execute("INSERT OR REPLACE INTO account VALUES(1, ?)", (value,))
@@ -180,7 +196,7 @@ class Tree:
 
     def remove(self, entry: Entry) -> None:
         """Forgets an entry; the caller has moved its directory away."""
-        with contextlib.closing(open_database(self._path, _SCHEMA, _VERSION, create=True)) as connection:
+        with self._writing() as connection:
             connection.execute("DELETE FROM folder WHERE mailbox_id = ?", (entry.mailbox,))
         self._entries.pop(entry.name, None)
         self._by_id.pop(entry.mailbox, None)
@@ -190,7 +206,7 @@ class Tree:
         if (name in self._subscribed) == subscribed:
             return False
         names = self._subscribed | {name} if subscribed else self._subscribed - {name}
-        with contextlib.closing(open_database(self._path, _SCHEMA, _VERSION, create=True)) as connection, connection:
+        with self._writing() as connection:
             connection.execute("DELETE FROM subscription")
             connection.executemany("INSERT INTO subscription VALUES(?)", [(each,) for each in names])
         self._subscribed = names
@@ -198,7 +214,7 @@ class Tree:
         return True
 
     def _store(self, entries: list[Entry]) -> None:
-        with contextlib.closing(open_database(self._path, _SCHEMA, _VERSION, create=True)) as connection, connection:
+        with self._writing() as connection:
             for entry in entries:
                 connection.execute("DELETE FROM folder WHERE mailbox_id = ?", (entry.mailbox,))
             for entry in entries:
@@ -227,6 +243,10 @@ class Tree:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{self._path}{suffix}")
         self._use([], frozenset())
+        with self._writing():
+            self._rebuild()
+
+    def _rebuild(self) -> None:
         found: list[Entry] = []
         names: set[str] = set()
         identities: set[str] = set()
@@ -244,7 +264,7 @@ class Tree:
             entry if entry.uid_validity else replace(entry, uid_validity=last + number)
             for number, entry in enumerate(found, 1)
         ]
-        with contextlib.closing(open_database(self._path, _SCHEMA, _VERSION, create=True)) as connection:
+        with self._writing() as connection:
             connection.execute("INSERT OR REPLACE INTO account VALUES(1, ?)", (last + len(found) + 1,))
         for entry in found:
             write_folder_xml(self.root / entry.path, entry)

@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import apsw
 
