@@ -25,6 +25,8 @@ READ_AHEAD = 256 * 1024
 WRITE_AHEAD = 64 * 1024
 """Bytes of replies held before they are written."""
 HANDSHAKE_TIMEOUT = 30.0
+LINGER = 60.0
+"""Seconds that a peer has to take what is held when its session ended."""
 
 
 class Closed(Exception):
@@ -81,13 +83,15 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
 
     async def next_event(self, timeout: float) -> EventT:
         """The next event. Raises TimedOut after `timeout` seconds in all, Closed when the peer has gone."""
+        deadline = None
         while True:
-            event = await self.event_or_wake(timeout)
+            event = await self.event_or_wake(timeout, deadline)
             if event is not None:
                 return event
+            deadline = deadline or self._loop.time() + timeout
 
-    async def event_or_wake(self, timeout: float) -> EventT | None:
-        """Like `next_event`; None when `wake` was called meanwhile."""
+    async def event_or_wake(self, timeout: float, deadline: float | None = None) -> EventT | None:
+        """Like `next_event`; None when `wake` was called meanwhile. `deadline` (loop time) may stand for `timeout`."""
         event = self._next()
         while isinstance(event, Pause):
             if self._woken:
@@ -97,7 +101,9 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
                 raise RuntimeError("the last event has not been answered")
             self.flush()
             if not self._inbox and not self._ended:
-                await self._wait(timeout)
+                # One deadline for the whole event: a peer that sends an octet now and then gains nothing by it.
+                deadline = deadline or self._loop.time() + timeout
+                await self._wait(deadline)
             elif self._inbox:
                 self._deliver()
             else:
@@ -126,10 +132,21 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         self._out_size = 0
 
     async def drain(self, timeout: float = 300.0) -> None:
-        """Flushes, and waits while the peer is not reading. Raises TimedOut, Closed."""
+        """Flushes, and waits while the peer is not reading. Raises TimedOut, Closed.
+
+        A peer that reads at least WRITE_AHEAD bytes in each `timeout` seconds may take as long as it needs.
+        """
         self.flush()
-        while self._write_paused and not self._lost:
-            await self._wait(timeout)
+        if self._write_paused and self._transport is not None:
+            left, deadline = self._transport.get_write_buffer_size(), self._loop.time() + timeout
+            while self._write_paused and not self._lost:
+                try:
+                    await self._wait(deadline)
+                except TimedOut:
+                    size = self._transport.get_write_buffer_size()
+                    if size > left - WRITE_AHEAD:
+                        raise
+                    left, deadline = size, self._loop.time() + timeout
         if self._lost:
             raise Closed
 
@@ -162,13 +179,15 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         self._wake_waiter()
 
     def end(self) -> None:
-        """Flushes and closes; what is held is still sent."""
+        """Flushes and closes; what is held is still sent, if the peer takes it within LINGER seconds."""
         self.flush()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._transport is not None:
             self._transport.close()
+            if not self._lost and self._transport.get_write_buffer_size():
+                self._timer = self._loop.call_later(LINGER, self._transport.abort)
 
     def abort(self) -> None:
         """Closes at once, for a peer that does not read."""
@@ -181,8 +200,8 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         if self._transport is not None:
             return  # After TLS was started the same protocol is told again.
         self._transport = cast(asyncio.Transport, transport)
-        self._peer = _address(transport.get_extra_info("peername"))
-        self._local = _address(transport.get_extra_info("sockname"))
+        self._peer = host_and_port(transport.get_extra_info("peername"))
+        self._local = host_and_port(transport.get_extra_info("sockname"))
         self.tls = tls_info(transport)
         if self._implicit:
             self._transport.pause_reading()
@@ -206,6 +225,9 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended = self._lost = True
         self._write_paused = False
+        if self._waiter is None and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._wake_waiter()
 
     def pause_writing(self) -> None:
@@ -230,10 +252,9 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
             self._transport.resume_reading()
         self.engine.receive(data)
 
-    async def _wait(self, timeout: float) -> None:
+    async def _wait(self, deadline: float) -> None:
         # One timer for the life of the connection, moved only when it fires: waits are many, time-outs rare.
-        now = self._loop.time()
-        self._deadline = now + timeout
+        self._deadline = deadline
         if self._timer is None or self._timer.when() > self._deadline:
             if self._timer is not None:
                 self._timer.cancel()
@@ -270,11 +291,12 @@ def tls_info(transport: asyncio.BaseTransport) -> TlsInfo | None:
     return TlsInfo(str(tls.version() or ""), str(name), int(bits))
 
 
-def _address(name: object) -> tuple[str, int]:
+def host_and_port(name: object) -> tuple[str, int]:
+    """A socket's address; ("", 0) for a Unix socket."""
     if isinstance(name, tuple) and len(name) >= 2:
         host = str(name[0])
         return host.removeprefix("::ffff:") if "." in host else host, int(name[1])
     return "", 0
 
 
-__all__ = ["NEED_DATA", "Closed", "Connection", "TimedOut", "tls_info"]
+__all__ = ["NEED_DATA", "Closed", "Connection", "TimedOut", "host_and_port", "tls_info"]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from whimbrel.backends.net.driver import HANDSHAKE_TIMEOUT
+from whimbrel.backends.net.driver import HANDSHAKE_TIMEOUT, host_and_port
 from whimbrel.core.log import Log
 
 LAG = 0.05
@@ -115,7 +115,7 @@ class Listener:
                 self.pause()  # The lag watch resumes: without a pause this would spin.
             return
         connection.setblocking(False)
-        host = str(address[0]) if isinstance(address, tuple) else ""
+        host, _ = host_and_port(address)  # As the session will know it: IPv4 is not told in its IPv6 form.
         limits = self._limits()
         if (limits.connections and len(self._tasks) + len(self._connecting) >= limits.connections) or (
             limits.per_host and self._hosts[host] >= limits.per_host

@@ -167,7 +167,10 @@ def translated(error: Exception, call: Call, ctx: AdminContext) -> CallError:
 def _note(call: Call, ctx: AdminContext, values: Mapping[str, object]) -> None:
     if call.reads or ctx.dry_run:
         return
-    first = next((p for p in call.parameters if p.required and not p.many and p.kind is not Secret), None)
+    # Never a secret, nor a file's content, which may hold some.
+    first = next(
+        (p for p in call.parameters if p.required and not p.many and p.kind not in (Secret, FileText)), None
+    )
     ctx.log.info(
         "admin.call",
         call=call.name,
