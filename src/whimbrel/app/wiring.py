@@ -80,7 +80,7 @@ async def start(
     installation: Installation, role: str, slot: int, title: str, sockets: Sockets, generation: int
 ) -> AsyncIterator[None]:
     """A worker's parts, for as long as the block runs."""
-    from whimbrel.app.control import control  # Control has imports of its own that no other worker needs.
+    from whimbrel.app.control import control  # It imports House from here.
 
     parts: dict[str, Callable[[House], contextlib.AbstractAsyncContextManager[None]]] = {
         "mail": lambda house: mail(house, sockets),

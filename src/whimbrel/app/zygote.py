@@ -18,12 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+import whimbrel.app.control  # noqa: F401 - loaded here once, shared by all workers.
 from whimbrel.app.installation import Installation
 from whimbrel.app.server import ServerSettings
 from whimbrel.app.worker import Role, run_worker
 from whimbrel.backends.store.disk import generation
 from whimbrel.core.config import ConfigError
+from whimbrel.services.admin.table import all_calls
 from whimbrel.services.session.services import ServicesSettings
+
+with contextlib.suppress(ImportError):  # Shared, like everything that is loaded before the fork.
+    import uvloop  # noqa: F401
 
 EX_CONFIG = 78
 STOP_DEADLINE = 20.0
@@ -64,6 +69,7 @@ class Zygote:
         except ConfigError as error:
             print(f"whimbrel: the configuration is refused:\n{error}", file=sys.stderr)
             return EX_CONFIG
+        all_calls()  # Their modules are loaded when first asked for: here, so that control shares them too.
         self._bind(config.section(ServicesSettings))
         store = self._installation.store
         self._generation = generation.begin(store)

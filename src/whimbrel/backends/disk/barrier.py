@@ -1,8 +1,8 @@
 """The barrier: after it returns, everything written before it survives power loss.
 
 `syncfs` makes one call of a whole batch (52 us a message in batches of 20, against 512 us for fsync file by file).
-It waits for everybody's dirty data on the file system, so it is measured while running: when a small batch takes long,
-the files and directories of the batch are synced one by one for a while instead.
+It waits for everybody's dirty data on the file system, so it is measured while running: when small batches take long
+several times in a row, the files and directories of a batch are synced one by one, as long as that is faster.
 
 After a failed sync the kernel marks pages clean, so the next sync would succeed over a hole: a failure poisons the
 store until what was touched since the last good barrier has been checked and rewritten (decision 0003).
@@ -21,8 +21,10 @@ SLOW = 0.050
 """Seconds a `syncfs` for a small batch may take before the other way is tried."""
 SMALL = 64
 """Files in a batch for which syncing one by one is no slower than a slow `syncfs`."""
+PATIENCE = 3
+"""Slow ones in a row before the other way is tried: a single one is somebody's burst."""
 RETRY = 30.0
-"""Seconds until `syncfs` is tried again."""
+"""Seconds until `syncfs` is tried again, or until the other way is."""
 
 
 class BarrierError(Exception):
@@ -66,7 +68,9 @@ class Barrier:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._descriptor = os.open(root, os.O_RDONLY)
         self._syncfs = _find_syncfs()
-        self._slow_until = 0.0
+        self._slow = 0
+        self._other_until = self._stay_until = 0.0
+        self._last = 0.0
         self._threads: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self.completed = 0
@@ -76,16 +80,23 @@ class Barrier:
         """Returns when all that was written before is durable. Raises BarrierError."""
         start = time.monotonic()
         files = len(touched.files) + len(touched.directories) + 2 * len(touched.databases)
-        if self._syncfs is not None and (start >= self._slow_until or files > SMALL):
+        if self._syncfs is not None and (start >= self._other_until or files > SMALL):
             error = self._syncfs(self._descriptor)
             if error:
                 raise BarrierError(f"syncfs: {os.strerror(error)}")
-            if time.monotonic() - start > SLOW and files <= SMALL:
-                self._slow_until = start + RETRY
+            self._judge(files, time.monotonic() - start)
         else:
             self._one_by_one(touched)
+            if self._syncfs is not None and time.monotonic() - start > self._last / 2:
+                self._other_until, self._stay_until = 0.0, start + RETRY  # No better: the disk itself is slow.
         self.completed += 1
         self.seconds += time.monotonic() - start
+
+    def _judge(self, files: int, seconds: float) -> None:
+        self._slow = self._slow + 1 if seconds > SLOW and files <= SMALL else 0
+        if self._slow >= PATIENCE and time.monotonic() >= self._stay_until:
+            self._slow, self._last = 0, seconds
+            self._other_until = time.monotonic() + RETRY
 
     def close(self) -> None:
         if self._threads is not None:

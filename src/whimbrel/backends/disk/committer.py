@@ -54,7 +54,7 @@ class _Wait:
 
 
 class Committer:
-    """One for each process that writes. `commit` may be awaited from its loop by any number of tasks."""
+    """One for each process that writes."""
 
     def __init__(self, barrier: Barrier, log: Log, *, recovered: Callable[[], None] = lambda: None) -> None:
         self._barrier, self._log, self._recovered = barrier, log, recovered
@@ -72,10 +72,10 @@ class Committer:
         """A barrier failed and what it covered is not restored yet: nothing is acknowledged."""
         return self._poisoned
 
-    async def commit(self, work: Sequence[tuple[Shard, Job]]) -> None:
-        """Returns once every job was applied and the barrier completed; each job's `result` says how it went.
+    def submit(self, work: Sequence[tuple[Shard, Job]]) -> "asyncio.Future[None]":
+        """Done once every job was applied and the barrier completed; each job's `result` says how it went.
 
-        MailError 451 4.3.0 if durability failed. Cancelling does not undo the work.
+        MailError 451 4.3.0 if durability failed. Cancelling it does not undo the work. From the loop's thread.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with self._condition:
@@ -86,7 +86,11 @@ class Committer:
                 self._thread.start()
             self._waiting.append(_Wait(work, future))
             self._condition.notify()
-        await future
+        return future
+
+    async def commit(self, work: Sequence[tuple[Shard, Job]]) -> None:
+        """Waits for `submit`."""
+        await self.submit(work)
 
     def close(self) -> None:
         """Finishes what waits, then ends the thread."""

@@ -125,8 +125,6 @@ class Listener:
                 connection.send(self._refusal)
             connection.close()
             return
-        if connection.family in (socket.AF_INET, socket.AF_INET6):
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.accepted += 1
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._connect(loop, connection, host))

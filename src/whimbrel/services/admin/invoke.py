@@ -168,9 +168,7 @@ def _note(call: Call, ctx: AdminContext, values: Mapping[str, object]) -> None:
     if call.reads or ctx.dry_run:
         return
     # Never a secret, nor a file's content, which may hold some.
-    first = next(
-        (p for p in call.parameters if p.required and not p.many and p.kind not in (Secret, FileText)), None
-    )
+    first = next((p for p in call.parameters if p.required and not p.many and p.kind not in (Secret, FileText)), None)
     ctx.log.info(
         "admin.call",
         call=call.name,

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -145,14 +146,26 @@ def test_both_ways_of_the_barrier_sync_files_directories_and_wals(tmp_path: Path
     barrier.close()
 
 
-def test_a_slow_syncfs_is_left_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_syncfs_that_stays_slow_is_left_while_the_other_way_is_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     barrier = Barrier(tmp_path)
     calls = []
-    barrier._syncfs = lambda descriptor: calls.append(descriptor) or 0
-    monkeypatch.setattr("whimbrel.backends.disk.barrier.SLOW", -1.0)
+
+    def slow(descriptor: int) -> int:
+        calls.append(descriptor)
+        time.sleep(0.01)
+        return 0
+
+    barrier._syncfs = slow
+    monkeypatch.setattr("whimbrel.backends.disk.barrier.SLOW", 0.005)
+    for _ in range(5):
+        barrier.complete(Touched())
+    assert len(calls) == 3
+    barrier._last = 0.0  # As if the other way were no better.
     barrier.complete(Touched())
     barrier.complete(Touched())
-    assert len(calls) == 1
+    assert len(calls) == 4
     barrier.close()
 
 

@@ -155,8 +155,8 @@ class DiskStore:
 
     async def _finish(self, jobs: Sequence[tuple[Shard, Job]]) -> None:
         """Waits for the barrier even when cancelled: what was begun must not be told wrongly, nor freed too early."""
-        self._loop = asyncio.get_running_loop()
-        commit = self._loop.create_task(self._committer.commit(jobs))
+        commit = self._committer.submit(jobs)
+        self._loop = commit.get_loop()
         try:
             await asyncio.shield(commit)
         except asyncio.CancelledError:
