@@ -30,7 +30,7 @@ class Backend:
     commit: Commit
     spool: Spool
     reopen: "Callable[[], Awaitable[Backend]] | None" = None
-    """Closes it and opens the same store anew, as after a restart; None: it forgets, and such tests are skipped."""
+    """Closes it and opens the same store anew, as after a restart; None: it forgets."""
 
 
 Opener = Callable[[Path], AbstractAsyncContextManager[Backend]]
@@ -71,3 +71,5 @@ BACKENDS: dict[str, Opener] = {
     "disk": disk,
     "memory": memory,
 }
+FORGETFUL = frozenset({"memory"})
+"""Those that cannot be reopened."""

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from tests.support.fakes import FakeClock, FakeConfig, FakeIds, InlinePool, MemoryCounters, MemoryLog
 from whimbrel.backends.net.driver import Connection
@@ -215,7 +216,7 @@ class House:
         self.log, self.clock = MemoryLog(), FakeClock()
         self.counters, self.pauses = MemoryCounters(), list[float]()
         self.ip, self.tls = ip, tls
-        self.sessions: list[asyncio.Task[None]] = []
+        self.sessions: list[asyncio.Task[Any]] = []
         self.connections: list[Connection[ServerEvent, Reply]] = []
         self.sign_in = SignIn(
             directory=self.directory,
@@ -250,13 +251,17 @@ class House:
             self.sessions.append(loop.create_task(self.server.session(connection, service)))
 
         def connection() -> Connection[ServerEvent, Reply]:
-            made = _Connection(self.server.engine(service), ready, implicit_tls=service == "submissions")
+            made = _Connection(self.server.engine(service), ready)
             made.address = (self.ip, 4711)
             return made
 
         ours.setblocking(False)
         theirs.setblocking(False)
-        await loop.connect_accepted_socket(connection, ours)
+        tls = self.tls if service == "submissions" else None
+        connecting = loop.create_task(loop.connect_accepted_socket(connection, ours, ssl=tls))
+        self.sessions.append(connecting)
+        if tls is None:  # Else the client must be at its handshake first.
+            await connecting
         return await asyncio.open_connection(sock=theirs)
 
     async def talk(self, *pieces: bytes, service: str = "smtp") -> list[str]:

@@ -5,8 +5,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import AsyncIterator
-from functools import partial
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,9 @@ from whimbrel import __version__
 from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.installation import Installation
 from whimbrel.app.keeper import DiskKeeper
-from whimbrel.app.rename_domain import rename_domain
 from whimbrel.backends.directory.editor import DirectoryFile
+from whimbrel.backends.logs.files import rotate
+from whimbrel.backends.logs.settings import LogSettings
 from whimbrel.backends.logs.tail import LogReader
 from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.core.notices import CONFIG, USERS
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from whimbrel.app.wiring import House
 
 CERTIFICATE_CHECK = 86_400.0
+ROTATION_CHECK = 10.0
 
 
 @contextlib.asynccontextmanager
@@ -76,19 +77,21 @@ async def control(house: "House") -> AsyncIterator[None]:
         logs=LogReader(installation.logs, house.pool),
         files=FormerVersions(house.config, editor, house.pool),
         status=ServerState(installation),
-        rename_domain=partial(rename_domain, installation, editor),
         live=True,
     )
 
     def context(_request: Request) -> AdminContext:
         return ctx
 
-    async def renew() -> None:
-        while True:
-            await asyncio.sleep(CERTIFICATE_CHECK)
-            await house.pool.run(contexts.ensure_certificate)
+    def rotated() -> None:
+        for name in rotate(installation.logs, house.config.section(LogSettings)):
+            house.log.info("log.rotated", log=name)
 
-    renewal = asyncio.get_running_loop().create_task(renew())
+    loop = asyncio.get_running_loop()
+    chores = [
+        loop.create_task(_every(CERTIFICATE_CHECK, contexts.ensure_certificate, house)),
+        loop.create_task(_every(ROTATION_CHECK, rotated, house)),
+    ]
     try:
         async with serving(
             application([call for noun in NOUNS for call in calls_of(noun)], context),
@@ -97,8 +100,18 @@ async def control(house: "House") -> AsyncIterator[None]:
         ):
             yield
     finally:
-        renewal.cancel()
+        for chore in chores:
+            chore.cancel()
         await house.pool.run(editor.close)
+
+
+async def _every(seconds: float, work: Callable[[], object], house: "House") -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await house.pool.run(work)
+        except OSError as error:
+            house.log.error("server.chore-failed", error=str(error))
 
 
 class ServerState:

@@ -133,6 +133,7 @@ async def open_house(installation: Installation, slot: int, title: str, generati
         counters = SharedCounters(installation.run / "counters", clock)
         stack.callback(counters.close)
         state = SqliteState(installation.store / "state.db", clock, log)
+        await state.open()  # One of a newer release is refused here.
         stack.push_async_callback(state.close)
         reception = Reception(
             directory=directory,

@@ -47,7 +47,7 @@ class Domain(str):
 
 @lru_cache(4096)
 def _domain(text: str) -> str:
-    name = text.strip().rstrip(".")
+    name = text.removesuffix(".")
     try:
         name = name.lower() if name.isascii() else name.encode("idna").decode("ascii").lower()
     except UnicodeError as error:

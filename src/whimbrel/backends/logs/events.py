@@ -95,6 +95,7 @@ _TABLE: Final = (
     ("state.damaged", "error", "State damaged", "file error", "state.db was put aside and begun anew."),
     ("tls.certificate-unusable", "error", "Certificate unusable", "file reason", "The one before stays in use."),
     ("server.no_certificate", "error", "No certificate", "service", "TLS cannot be offered."),
+    ("server.chore-failed", "error", "Chore failed", "error", "Rotating logs or renewing the certificate failed."),
 
     ("delivery.tls", "debug", "TLS", "queue_id remote tls verified", "TLS to another server."),
     ("dns.failed", "debug", "Look-up failed", "name type reason", "A name server did not answer as it should."),

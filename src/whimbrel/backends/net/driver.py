@@ -44,14 +44,12 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         self,
         engine: Engine[EventT, ReplyT],
         ready: "Callable[[Connection[EventT, ReplyT]], None]",
-        *,
-        implicit_tls: bool = False,
     ) -> None:
         """`ready` is called once connected, with implicit TLS after the handshake; it starts the session's task."""
         self.engine = engine
         self.tls: TlsInfo | None = None
         self.received = self.sent = 0
-        self._ready, self._implicit = ready, implicit_tls
+        self._ready = ready
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._inbox: list[bytes] = []
@@ -184,9 +182,10 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._transport is not None:
+        if self._transport is not None and not self._lost:
+            left = self._transport.get_write_buffer_size()
             self._transport.close()
-            if not self._lost and self._transport.get_write_buffer_size():
+            if left:
                 self._timer = self._loop.call_later(LINGER, self._transport.abort)
 
     def abort(self) -> None:
@@ -203,8 +202,8 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         self._peer = host_and_port(transport.get_extra_info("peername"))
         self._local = host_and_port(transport.get_extra_info("sockname"))
         self.tls = tls_info(transport)
-        if self._implicit:
-            self._transport.pause_reading()
+        if self.tls is not None:
+            self.engine.tls_started()
         self._ready(self)
 
     def data_received(self, data: bytes) -> None:

@@ -23,7 +23,6 @@ from whimbrel.protocols.imap.grammar import Grammar, State
 from whimbrel.services.imapd import OFFERS
 from whimbrel.services.imapd.session import NoFolder, Ports, Session
 from whimbrel.services.imapd.settings import ImapSettings
-from whimbrel.services.session.services import ServicesSettings
 from whimbrel.services.session.sign_in import SignIn
 
 _GRAMMAR = Grammar.of(PARTS)
@@ -76,12 +75,6 @@ class ImapServer:
 
     async def _serve(self, session: Session) -> None:
         connection, ports = session.connection, self._ports
-        if ports.config.section(ServicesSettings).named(session.service).tls == "implicit" and connection.tls is None:
-            context = ports.tls()
-            if context is None:
-                session.log.error("server.no_certificate")
-                return
-            await connection.start_tls(context)
         await session.untagged(b"OK [CAPABILITY " + session.capabilities() + b"] Whimbrel ready")
         by = ports.clock.monotonic() + session.settings.sign_in_time
         while not session.leaving:

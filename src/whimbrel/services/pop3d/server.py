@@ -18,7 +18,6 @@ from whimbrel.services.pop3d.maildrop import Maildrop, NoSuchMessage
 from whimbrel.services.pop3d.settings import Pop3Settings
 from whimbrel.services.pop3d.sign_in import Authorization, code_of
 from whimbrel.services.pop3d.sizes import WireSizes
-from whimbrel.services.session.services import ServicesSettings
 from whimbrel.services.session.sign_in import SignIn
 
 _GONE = Err("No such message")
@@ -63,12 +62,6 @@ class Pop3Server:
             connection.end()
 
     async def _serve(self, connection: Connection[Event, Reply], service: str, session_id: str, log: Log) -> None:
-        if self._config.section(ServicesSettings).named(service).tls == "implicit" and connection.tls is None:
-            context = self._tls()
-            if context is None:
-                log.error("server.no_certificate")
-                return
-            await connection.start_tls(context)
         await connection.send(Ok("Whimbrel POP3 ready"))
         door = Authorization(connection, service, session_id, self._config, self._sign_in, self._clock, self._tls)
         account = await door.account()

@@ -49,7 +49,7 @@ class SmtpServer:
         return SmtpEngine(ROLES[service], int(self._ports.config.section(SmtpSettings).max_message_size))
 
     async def session(self, connection: SmtpConnection, service: str) -> None:
-        """The whole life of one connection. With implicit TLS it starts TLS itself."""
+        """The whole life of one connection; with implicit TLS its handshake is done."""
         engine = connection.engine
         if not isinstance(engine, SmtpEngine):
             raise TypeError("the connection has another engine than ours")

@@ -99,14 +99,6 @@ class SmtpSession:
 
     async def _serve(self) -> None:
         connection, timeout, handlers = self._connection, self._timeout, _HANDLERS
-        if self._service_tls == "implicit" and connection.tls is None:
-            context = self.ports.tls()
-            if context is None:
-                self._log.error("server.no_certificate")
-                return
-            await self._start_tls(context)
-        elif connection.tls is not None:
-            self._engine.tls_started()  # Before the first byte was handed to the engine.
         await self._greet()
         while not self._over:
             event = await connection.next_event(timeout)

@@ -81,11 +81,17 @@ class House:
         def ready(connection: Connection[Event, Reply]) -> None:
             self.tasks.append(loop.create_task(self.server.session(connection, service)))
 
-        implicit = service == "pop3s"
-        await loop.connect_accepted_socket(
-            lambda: LocalConnection(self.server.engine(), ready, implicit_tls=implicit), ours
-        )
         self.sockets.append(theirs)
+        connecting = loop.create_task(
+            loop.connect_accepted_socket(
+                lambda: LocalConnection(self.server.engine(), ready),
+                ours,
+                ssl=self._tls if service == "pop3s" else None,
+            )
+        )
+        self.tasks.append(connecting)
+        if service != "pop3s":  # Else the client must be at its handshake first.
+            await connecting
         return theirs
 
     async def dial(self, service: str = "pop3") -> Streams:

@@ -303,12 +303,6 @@ def test_a_certificate_that_has_gone_since_ehlo() -> None:
     assert run(scene()) == b"454 4.7.0 TLS is not available now\r\n"
 
 
-def test_implicit_tls_without_a_certificate_is_closed() -> None:
-    house = House()
-    assert talk(house, service="submissions") == []
-    assert house.log.named("server.no_certificate")
-
-
 def test_settings_are_read_at_the_start_of_each_session() -> None:
     house = House()
     assert isinstance(house.config, FakeConfig)
