@@ -1,6 +1,6 @@
 """Documentation made from the declarations: `python -m whimbrel.app.docs docs/gen`, with --check to compare only.
 
-settings.md tells every setting, commands.md every command; the two samples show the files with everything that can
+settings.md tells every setting, commands.md every command, standards.md every standard; the two samples show the files with everything that can
 stand in them.
 """
 
@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 
 from whimbrel.app.cli.reference import commands_page
 from whimbrel.app.settings import MailServer
+from whimbrel.app.standards import standards_page
 from whimbrel.backends.config import paths, text
 from whimbrel.backends.directory.records import UsersFile
 from whimbrel.core.config import Setting
@@ -35,6 +36,7 @@ def files() -> dict[str, str]:
     return {
         "settings.md": settings_page(),
         "commands.md": commands_page(),
+        "standards.md": standards_page(),
         "mailserver.cfg.sample": sample(MailServer),
         "users.cfg.sample": users_sample(),
     }
