@@ -1,7 +1,7 @@
 """Documentation made from the declarations: `python -m whimbrel.app.docs docs/gen`, with --check to compare only.
 
-settings.md tells every setting, commands.md every command, standards.md every standard; the two samples show the files with everything that can
-stand in them.
+settings.md tells every setting, commands.md every command, standards.md every standard; the two samples show the files
+with everything that can stand in them.
 """
 
 import sys

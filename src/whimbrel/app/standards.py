@@ -13,7 +13,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _STANDARDS = re.compile(r"^Standards:\s*(.+?)(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 _RFC = re.compile(r"RFC (\d{3,5})")
 _QUIRK = re.compile(r"# (Quirk \(.+)")
-_NOT_DONE = re.compile(r"#?\s*(RFC \d+[^:]*: not done, [^\"]+)")
+_NOT_DONE = re.compile(r"(RFC \d+[^.:]*: not done, [^\"]+)")
 
 
 def standards_page() -> str:
@@ -41,7 +41,7 @@ def _by_rfc() -> dict[int, list[str]]:
         text = " ".join(stated[1].split())
         module = str(path.relative_to(_ROOT.parent)).replace("\\", "/")
         marks = list(_RFC.finditer(text))
-        for mark, following in zip(marks, [*marks[1:], None], strict=True):
+        for mark, following in zip(marks, [*marks[1:], None], strict=False):
             part = text[mark.end() : following.start() if following else len(text)].strip(" ,;.")
             found.setdefault(int(mark[1]), []).append(f"{part or 'as a whole'} `{module}`".replace("|", "\\|"))
     return found
