@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.servers import own_server, server, users
+
 ROOT = Path(__file__).resolve().parent.parent
 DEMAND = os.environ.get("WHIMBREL_DEMAND") == "1"
 SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin")
@@ -34,3 +36,6 @@ def corpus() -> dict[str, bytes]:
     """The real mails, by name."""
     folder = Path(os.environ["WHIMBREL_CORPUS"])
     return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.eml"))}
+
+
+__all__ = ["own_server", "server", "users"]

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import own_server
 from tests.support.mail import letter
 from tests.support.server import Running
 
 Maker = Callable[..., contextlib.AbstractContextManager[Running]]
-__all__ = ["own_server"]
 CALLS = "trace=linkat,pwrite64,syncfs,write,writev,sendto"
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Users
 from tests.support.mail import eventually, imap, letter, pop3, send, subjects, submit, trusting
 from tests.support.server import PASSWORD, Running, command
+from tests.support.servers import Users
 from tests.support.sinks import SmtpSink
 
 Maker = Callable[..., contextlib.AbstractContextManager[Running]]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Users
 from tests.support.mail import imap, letter, send, subjects
 from tests.support.server import PASSWORD, Running
+from tests.support.servers import Users
 
 
 def run(*command: str, given: str | None = None, cwd: Path | None = None) -> str:

@@ -216,7 +216,8 @@ class House:
         self.log, self.clock = MemoryLog(), FakeClock()
         self.counters, self.pauses = MemoryCounters(), list[float]()
         self.ip, self.tls = ip, tls
-        self.sessions: list[asyncio.Task[Any]] = []
+        self.sessions: list[asyncio.Task[None]] = []
+        self._connecting: list[asyncio.Task[Any]] = []
         self.connections: list[Connection[ServerEvent, Reply]] = []
         self.sign_in = SignIn(
             directory=self.directory,
@@ -259,7 +260,7 @@ class House:
         theirs.setblocking(False)
         tls = self.tls if service == "submissions" else None
         connecting = loop.create_task(loop.connect_accepted_socket(connection, ours, ssl=tls))
-        self.sessions.append(connecting)
+        self._connecting.append(connecting)
         if tls is None:  # Else the client must be at its handshake first.
             await connecting
         return await asyncio.open_connection(sock=theirs)

@@ -67,7 +67,7 @@ def test_smtputf8_is_needed_for_the_local_part_alone() -> None:
 
 
 def test_domains_are_lower_case_and_a_labels() -> None:
-    assert Domain(" EXAMPLE.Org. ") == "example.org"
+    assert Domain("EXAMPLE.Org.") == "example.org"
     assert Domain("exämple.de") == "xn--exmple-cua.de"
     assert Domain("xn--exmple-cua.de").unicode == "exämple.de"
     assert Domain("example.org").unicode == "example.org"
@@ -81,3 +81,11 @@ def test_domains_are_lower_case_and_a_labels() -> None:
 def test_paths_are_written_with_brackets() -> None:
     assert path_text(Address.parse("a@x")) == "<a@x>"
     assert path_text(None) == "<>"
+
+
+@pytest.mark.parametrize(
+    "text", ["a@example.org ", " a@example.org", "a@ example.org", "a@example.org\r\n", "a@example.org\n"]
+)
+def test_white_space_around_an_address_is_not_passed_over(text: str) -> None:
+    with pytest.raises(ValueError):
+        Address.parse(text)

@@ -1,4 +1,4 @@
-"""One running server for the end-to-end tests of a process, and one of their own for those that harm theirs."""
+"""Fixtures: one running server for all tests of a process, and one of their own for those that harm theirs."""
 
 import contextlib
 from collections.abc import Callable, Iterator
