@@ -27,7 +27,11 @@ def test_killed_workers_are_replaced_and_nothing_acknowledged_is_lost(own_server
             for _ in range(5):
                 send(server, "user1@example.test", letter(f"m{sent}", to="user1@example.test"))
                 sent += 1
-            workers = children(zygote)
+            for _ in eventually(20):
+                if len(workers := children(zygote)) == 2 + (os.cpu_count() or 1):
+                    break
+            else:
+                pytest.fail("a worker is missing")
             for worker in workers:
                 os.kill(worker, signal.SIGKILL)
             for _ in eventually(20):

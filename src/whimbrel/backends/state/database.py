@@ -84,14 +84,17 @@ def _open(path: Path) -> apsw.Connection:
         os.chmod(path, 0o600)
         connection.set_busy_timeout(_BUSY_MS)
         connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-500")
-        with connection:
-            connection.execute(_SCHEMA)
-            known = {str(key): str(value) for key, value in connection.execute("SELECT key,value FROM meta")}
-            if "format" not in known:
-                connection.execute("REPLACE INTO meta VALUES('format',?)", (f"{FORMAT[0]}.{FORMAT[1]}",))
-            elif int(known["format"].partition(".")[0]) > FORMAT[0]:
-                raise NewerFormat(f"{path} was written by Whimbrel {known.get('written-by', '(unknown)')}")
+        # Immediate: a transaction that begins by reading is refused at once when another process writes meanwhile.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(_SCHEMA)
+        known = {str(key): str(value) for key, value in connection.execute("SELECT key,value FROM meta")}
+        if "format" not in known:
+            connection.execute("REPLACE INTO meta VALUES('format',?)", (f"{FORMAT[0]}.{FORMAT[1]}",))
+        elif int(known["format"].partition(".")[0]) > FORMAT[0]:
+            raise NewerFormat(f"{path} was written by Whimbrel {known.get('written-by', '(unknown)')}")
+        if known.get("written-by") != __version__:
             connection.execute("REPLACE INTO meta VALUES('written-by',?)", (__version__,))
+        connection.execute("COMMIT")
     except BaseException:
         connection.close()
         raise

@@ -282,3 +282,24 @@ def test_a_failed_barrier_acknowledges_nothing_until_the_store_was_rewritten(
         assert rows[1] == (SEEN | FLAGGED, "$Work")
 
     run(tmp_path, test)
+
+
+def test_a_change_of_another_process_is_heard_though_its_hint_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whimbrel.backends.store.disk.store.POLL", 0.01)
+
+    async def test(here: House) -> None:
+        ref = await here.inbox()
+        there = House(tmp_path)  # As two processes that share no notices.
+        heard, folders = asyncio.Event(), asyncio.Event()
+        end = here.store.watch(ANN, lambda mailbox: (heard if mailbox == ref.mailbox else folders).set())
+        assert isinstance(await there.append(), Appended)
+        await there.store.create(ANN, "New")
+        async with asyncio.timeout(20):
+            await heard.wait()
+            await folders.wait()
+        end()
+        there.stop()
+
+    run(tmp_path, test)

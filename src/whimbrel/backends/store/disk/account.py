@@ -346,6 +346,14 @@ class AccountShard:
             self.sequence.store(entry.key, index.status())
         return found
 
+    def changed_since(self, modseq: int) -> list[MailboxId]:
+        """Folders whose counters were raised above `modseq`; opens nothing."""
+        return [
+            entry.mailbox
+            for entry in self.tree.entries()
+            if (status := self.sequence.status(entry.key)) is not None and status.highest_modseq > modseq
+        ]
+
     def reindex(self, mailbox: MailboxId, progress: Progress) -> Rebuilt:
         """By order: makes the index anew."""
         with self.sequence.locked(60.0):

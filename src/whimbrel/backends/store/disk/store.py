@@ -62,6 +62,8 @@ MetaRows = list[MetaRow]
 SearchRows = list[SearchRow]
 PartsRows = list[PartsRow]
 Contents = list[bytes | None]
+POLL = 1.0
+"""Seconds between two looks at the counters of watched accounts; a hint is far faster, but may be lost."""
 MAX_ACCOUNTS = 4096
 """Accounts a process keeps in hand; each costs a descriptor and about a kilobyte."""
 
@@ -106,10 +108,14 @@ class DiskStore:
         self._unsubscribe = notices.subscribe(FOLDER, self._heard)
         self._moving: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._seen: dict[AccountId, tuple[int, int]] = {}
+        self._poll: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
         """After the committer was closed."""
         self._unsubscribe()
+        if self._poll is not None:
+            self._poll.cancel()
         self._shelf.close()
         for account in self._accounts.values():
             account.close()
@@ -332,15 +338,41 @@ class DiskStore:
     # Changes
 
     def watch(self, account: AccountId, wake: Callable[[MailboxId | None], None]) -> Callable[[], None]:
-        watchers = self._watchers.setdefault(account, set())
+        watchers = self._watchers.get(account)
+        if watchers is None:
+            watchers = self._watchers[account] = set()
+            self._seen[account] = self._counters(account)
         watchers.add(wake)
+        if self._poll is None:
+            self._poll = asyncio.get_running_loop().call_later(POLL, self._look)
 
         def end() -> None:
             watchers.discard(wake)
             if not watchers and self._watchers.get(account) is watchers:
                 del self._watchers[account]
+                self._seen.pop(account, None)
 
         return end
+
+    def _counters(self, account: AccountId) -> tuple[int, int]:
+        header = self.shard(account).sequence.header()
+        return header.committed, header.folders
+
+    def _look(self) -> None:
+        """A hint may be lost while a process starts anew: the accounts' counters tell what nobody told."""
+        self._poll = None
+        for account, watchers in list(self._watchers.items()):
+            now, before = self._counters(account), self._seen.get(account)
+            if now != before:
+                self._seen[account] = now
+                for mailbox in self.shard(account).changed_since(before[0] if before else 0):
+                    for wake in tuple(watchers):
+                        wake(mailbox)
+                if before is None or before[1] != now[1]:
+                    for wake in tuple(watchers):
+                        wake(None)
+        if self._watchers:
+            self._poll = asyncio.get_running_loop().call_later(POLL, self._look)
 
     def _published(self, account: AccountId, changed: set[MailboxId], folders: bool) -> None:
         # From the committer's thread or a pool thread: told once the barrier is through.
