@@ -195,7 +195,7 @@ class FakeStore:
         if failures := self.failures.get(item.folder.account):
             return failures.pop(0)
         key = (item.folder.account, item.queue_id, item.recipient)
-        if any((one.account, one.queue_id, one.recipient) == key for one in self.filed):
+        if item.queue_id and any((one.account, one.queue_id, one.recipient) == key for one in self.filed):
             return Appended(1, 0)
         name = item.folder.mailbox.partition(":")[0]
         self.filed.append(Stored(item.folder.account, name, content, item.queue_id, item.recipient))

@@ -13,10 +13,11 @@ from tests.support.certs import certificates
 from tests.support.smtp import House
 from tests.support.transcript import Dialogue, dialogues, play
 from whimbrel.core.address import Domain
+from whimbrel.core.network import Network
 from whimbrel.core.settings import Section
 from whimbrel.core.values import Size
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.services.session.settings import Network, SecuritySettings
+from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd.settings import SmtpServerSettings
 
 DIALOGUES = dialogues(Path(__file__).parent / "smtp")

@@ -7,7 +7,6 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from whimbrel.app.clock import SystemClock, SystemIds
@@ -321,6 +320,3 @@ def _is_local(ip: str) -> bool:
         except OSError:
             return False
     return True
-
-
-__all__ = ["House", "Path", "start"]

@@ -74,10 +74,6 @@ class Section(BaseModel):
         cls.tag, cls.key = tag or cls.tag, key or cls.key
 
     @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Section's class arguments are ours, not pydantic's."""
-
-    @classmethod
     def field_for(cls, xml_name: str) -> str | None:
         """The field that the element `xml_name` sets, or None."""
         return _elements(cls).get(xml_name)

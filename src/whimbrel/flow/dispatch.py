@@ -125,9 +125,8 @@ class Dispatch:
             rendition,
             place.flags,
             place.keywords,
-            None,
-            tx.queue_id,
-            str(mailbox.recipient.address),
+            # No mark against double delivery: only what goes into the queue is tried again under this id.
+            recipient=str(mailbox.recipient.address),
         )
 
     async def _do(self, work: Sequence[Append | Enqueue]) -> Sequence[object]:

@@ -16,6 +16,8 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 
 MAX_BATCH = 512
+GATHER = 0.002
+"""Seconds a batch waits for company while several sessions are at it: a barrier costs the same for one as for ten."""
 _RECOVERY_PAUSE = 2.0
 
 
@@ -64,6 +66,8 @@ class Committer:
         self._poisoned = False
         self._doubtful: dict[str, Shard] = {}
         self.batches = self.jobs = 0
+        self._company = 1.0
+        """How many waits a batch has, on the average."""
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._started = False
 
@@ -107,7 +111,10 @@ class Committer:
                     self._condition.wait()
                 if not self._waiting:
                     return
+                if self._company > 1.5 and len(self._waiting) < self._company and not self._closing:
+                    self._condition.wait(GATHER)
                 batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            self._company += (len(batch) - self._company) / 8
             error: MailError | None = None
             if self._poisoned and not self._try_restore():
                 error = MailError(451, "4.3.0", "Storage failure, try again later", detail="a barrier failed before")

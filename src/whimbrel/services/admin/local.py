@@ -40,33 +40,37 @@ async def serving(application: Any, path: Path, log: Log) -> AsyncIterator[None]
     sessions: set[asyncio.Task[Any]] = set()
 
     async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        user = peer_user(writer.get_extra_info("socket"))
-        if user is not None and user not in (0, os.geteuid()):
-            log.warning("admin.refused", user=user, socket=str(path))
-            writer.close()
-            return
-        if len(sessions) >= MAX_CONNECTIONS:
-            writer.close()
-            return
         task = asyncio.current_task()
-        if task is not None:
-            sessions.add(task)
-            task.add_done_callback(sessions.discard)
-        with contextlib.suppress(asyncio.CancelledError):  # At our end; asyncio would print it.
-            await TCPServer(wrapped, loop, config, context, {}, reader, writer)
+        assert task is not None
+        sessions.add(task)
+        task.add_done_callback(sessions.discard)
+        try:
+            # A cancellation comes at our end; asyncio would print it.
+            with contextlib.suppress(asyncio.CancelledError):
+                user = peer_user(writer.get_extra_info("socket"))
+                if user is not None and user not in (0, os.geteuid()):
+                    log.warning("admin.refused", user=user, socket=str(path))
+                elif len(sessions) <= MAX_CONNECTIONS:
+                    await TCPServer(wrapped, loop, config, context, {}, reader, writer)
+        finally:
+            # However it ended: a transport must not outlive the server.
+            writer.close()
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
 
     server = await asyncio.start_unix_server(session, sock=listening)
     try:
         yield
     finally:
-        server.close()
-        _unlink(path)
+        _unlink(path)  # Nobody comes in any more; the sessions end before the server does.
         await context.terminated.set()
         if sessions:  # What is being answered is still answered; what only follows a log is not.
             await asyncio.wait(sessions, timeout=FINISH_WITHIN)
         for task in sessions:
             task.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
+        await asyncio.sleep(0)
+        server.close()
 
 
 def _listen(path: Path) -> socket.socket:

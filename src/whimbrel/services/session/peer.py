@@ -6,8 +6,9 @@ Standards: RFC 8314 3 (no passwords without TLS), RFC 4954 4, RFC 9051 6.2.3, RF
 from dataclasses import dataclass
 
 from whimbrel.core.log import Log
+from whimbrel.core.network import contains
 from whimbrel.protocols.sasl import PLAINTEXT, SERVER_MECHANISMS
-from whimbrel.services.session.settings import SecuritySettings, contains
+from whimbrel.services.session.settings import SecuritySettings
 
 
 @dataclass(frozen=True, slots=True)

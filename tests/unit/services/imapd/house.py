@@ -14,12 +14,13 @@ from whimbrel.core.address import Address, Domain
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.directory import Account, LocalDomain, Rights, Target
 from whimbrel.core.mailbox import AccountId
+from whimbrel.core.network import Network
 from whimbrel.core.settings import Section
 from whimbrel.core.values import Secret
 from whimbrel.protocols.imap.engine import Event, Reply
 from whimbrel.services.imapd.server import ImapServer
 from whimbrel.services.session.passwords import hash_password
-from whimbrel.services.session.settings import Network, SecuritySettings
+from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.session.sign_in import SignIn
 
 ALICE = AccountId("alice@example.test")

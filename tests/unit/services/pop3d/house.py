@@ -15,11 +15,12 @@ from whimbrel.backends.store.memory.spool import MemorySpool
 from whimbrel.backends.store.memory.store import MemoryStore
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.mailbox import INBOX, AccountId, FolderRef
+from whimbrel.core.network import Network
 from whimbrel.core.settings import Section
 from whimbrel.core.uids import ALL
 from whimbrel.protocols.pop3.engine import Event, Reply
 from whimbrel.services.pop3d.server import Pop3Server
-from whimbrel.services.session.settings import Network, SecuritySettings
+from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.session.sign_in import SignIn
 
 ALICE = AccountId("alice@example.test")

@@ -5,8 +5,9 @@ import base64
 
 from tests.support.smtp import PASSWORD
 from tests.unit.services.pop3d.house import House
+from whimbrel.core.network import Network
 from whimbrel.services.pop3d.settings import Pop3Settings
-from whimbrel.services.session.settings import Network, SecuritySettings
+from whimbrel.services.session.settings import SecuritySettings
 
 
 def brief(**seconds: float) -> Pop3Settings:

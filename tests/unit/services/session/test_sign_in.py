@@ -11,11 +11,12 @@ from tests.support.fakes import FakeClock, FakeConfig, MemoryCounters, MemoryLog
 from tests.support.smtp import PASSWORD, FakeDirectory, account
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
+from whimbrel.core.network import Network
 from whimbrel.core.values import Duration, Secret
 from whimbrel.services.session import sign_in as module
 from whimbrel.services.session.passwords import NOBODY, hash_password
 from whimbrel.services.session.peer import SessionPeer, mechanisms, plaintext_allowed
-from whimbrel.services.session.settings import Network, SecuritySettings
+from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.session.sign_in import SignIn
 
 P = ParamSpec("P")

@@ -12,9 +12,10 @@ from tests.support.smtp import FakeReception, House
 from whimbrel.core.address import Address
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
+from whimbrel.core.network import Network
 from whimbrel.core.values import Duration
 from whimbrel.flow.transaction import MailOptions
-from whimbrel.services.session.settings import Network, SecuritySettings
+from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd.settings import SmtpServerSettings
 
 T = TypeVar("T")

@@ -30,7 +30,7 @@ from whimbrel.backends.store.disk.names import account_path, canonical
 from whimbrel.backends.store.disk.shelf import Shelf
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.core.commit import Append, Appended, Enqueue
-from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import (
     INBOX,
@@ -443,6 +443,3 @@ if TYPE_CHECKING:
         _2: Messages = store
         _3: Changes = store
         _4: Commit = store
-
-
-__all__ = ["DiskStore", "MailError", "QueueShard"]

@@ -1,0 +1,47 @@
+"""Networks of clients: who is meant by `10.0.0.0/8`, in settings and when an address is at hand."""
+
+import ipaddress
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from whimbrel.core.values import text_schema
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Network(str):
+    """An address or a network in CIDR form, such as `10.0.0.0/8` or `::1`."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> "Network":
+        try:
+            return str.__new__(cls, ipaddress.ip_network(str(text).strip(), strict=False).with_prefixlen)
+        except ValueError:
+            raise ValueError(f"'{text}' is not an address or network, such as 10.0.0.0/8") from None
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: "GetCoreSchemaHandler") -> "CoreSchema":
+        return text_schema(cls, "cidr")
+
+
+def contains(networks: tuple[str, ...], ip: str) -> bool:
+    """Whether the address `ip` is in one of `networks`. What is no address is in none."""
+    if not networks:
+        return False
+    try:
+        address = ipaddress.ip_address(ip.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in network for network in _networks(tuple(networks)))
+
+
+@lru_cache(16)
+def _networks(texts: tuple[str, ...]) -> tuple[IpNetwork, ...]:
+    return tuple(ipaddress.ip_network(text) for text in texts)
