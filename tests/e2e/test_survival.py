@@ -81,3 +81,16 @@ def test_a_second_server_on_the_same_directory_is_refused(own_server: Maker) -> 
             check=False,
         )
         assert done.returncode == 1 and "already at work" in done.stderr
+
+
+def test_the_store_heals_without_being_asked(own_server: Maker) -> None:
+    with own_server({"store/self-check": "1s"}) as server:
+        send(server, "user1@example.test", letter("first"))
+        messages = server.directory / "store" / "mail" / "example.test" / "user1" / "INBOX" / "#msgs"
+        (messages / "put in by hand.eml").write_bytes(letter("by hand"))
+        for _ in eventually(20):  # No client is connected: only the server itself can have taken it in.
+            if (messages / "00000002.eml").exists():
+                break
+        else:
+            pytest.fail("the file was not taken in")
+        assert subjects(server, "user1@example.test") == ["first", "by hand"]

@@ -19,6 +19,7 @@ from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.logs.files import rotate
 from whimbrel.backends.logs.settings import LogSettings
 from whimbrel.backends.logs.tail import LogReader
+from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.core.notices import CONFIG, USERS
 from whimbrel.core.values import Secret
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 CERTIFICATE_CHECK = 86_400.0
 ROTATION_CHECK = 10.0
+PAUSE = 0.05
+"""Seconds between two folders of a round of self-checks."""
 
 
 @contextlib.asynccontextmanager
@@ -64,6 +67,7 @@ async def control(house: "House") -> AsyncIterator[None]:
     async def make_verifier(password: Secret) -> Secret:
         return await house.pool.run(hash_password, password)
 
+    keeper = DiskKeeper(house.store, house.pool)
     ctx = AdminContext(
         config=house.config,
         editor=editor,
@@ -73,7 +77,7 @@ async def control(house: "House") -> AsyncIterator[None]:
         hash_password=make_verifier,
         queue=house.queue,
         folders=house.store,
-        store=DiskKeeper(house.store, house.pool),
+        store=keeper,
         logs=LogReader(installation.logs, house.pool),
         files=FormerVersions(house.config, editor, house.pool),
         status=ServerState(installation),
@@ -91,6 +95,7 @@ async def control(house: "House") -> AsyncIterator[None]:
     chores = [
         loop.create_task(_every(CERTIFICATE_CHECK, contexts.ensure_certificate, house)),
         loop.create_task(_every(ROTATION_CHECK, rotated, house)),
+        loop.create_task(_look_after(keeper, house)),
     ]
     try:
         async with serving(
@@ -112,6 +117,18 @@ async def _every(seconds: float, work: Callable[[], object], house: "House") -> 
             await house.pool.run(work)
         except OSError as error:
             house.log.error("server.chore-failed", error=str(error))
+
+
+async def _look_after(keeper: DiskKeeper, house: "House") -> None:
+    """The store heals without being asked: a round over all folders, again and again."""
+    while True:
+        await asyncio.sleep(float(house.config.section(StoreSettings).self_check))
+        try:
+            folders = await keeper.look_after(PAUSE)
+        except OSError as error:
+            house.log.error("server.chore-failed", error=str(error))
+        else:
+            house.log.info("store.looked-after", folders=folders)
 
 
 class ServerState:

@@ -54,6 +54,18 @@ class DiskKeeper:
                 repaired.append(f"{found.missing} messages had no file any more")
             yield Checked(account, entry.name, found.messages, (), tuple(repaired))
 
+    async def look_after(self, pause: float) -> int:
+        """One round over all folders, unhurried: heals what it finds, refreshes flags.bak. How many folders."""
+        count = 0
+        for account in await self.accounts():
+            shard = await self._prepared(account)
+            for entry in self._chosen(shard, ""):
+                with contextlib.suppress(MailboxError):  # Deleted meanwhile, or busy: the next round comes.
+                    await self._pool.run(shard.look_after, entry.mailbox)
+                count += 1
+                await asyncio.sleep(pause)
+        return count
+
     async def _prepared(self, account: AccountId) -> AccountShard:
         if not await self._pool.run((account_path(self._store.mail, account) / "account.seq").exists):
             raise MailboxError(Condition.NONEXISTENT, f"{account} has no mail store yet")

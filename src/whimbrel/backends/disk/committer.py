@@ -16,7 +16,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 
 MAX_BATCH = 512
-GATHER = 0.002
+GATHER = 0.003
 """Seconds a batch waits for company while several sessions are at it: a barrier costs the same for one as for ten."""
 _RECOVERY_PAUSE = 2.0
 

@@ -51,6 +51,8 @@ _TABLE: Final = (
     ("store.rebuilt", "operations", "Folder rebuilt", "account folder messages added missing seconds",
      "A folder's index was made anew from its messages."),
     ("store.restored", "operations", "Store restored", "", "After a failed sync it was checked and serves again."),
+    ("store.looked-after", "operations", "Store looked after", "folders",
+     "A round of self-checks over all folders ended."),
     ("store.file-added", "operations", "Message found", "folder uid", "A file without an index row became a message."),
 
     ("config.unknown", "warning", "Unknown setting", "path line", "The file holds what this release does not know."),
@@ -64,6 +66,8 @@ _TABLE: Final = (
     ("report.failed", "warning", "Report failed", "queue_id status", "A report could not be made now; tried again."),
     ("report.undeliverable", "warning", "Report undeliverable", "queue_id recipient status",
      "Nobody can be told that a delivery failed."),
+    ("store.counters-wrong", "warning", "Counters wrong", "account folder",
+     "A self-check found it; the index is rebuilt."),
     ("store.tree-rebuilt", "warning", "Folder list rebuilt", "account folders",
      "An account's folder list was made anew from its folders."),
     ("store.message-gone", "warning", "Message gone", "folder uid", "Another program or a person deleted its file."),

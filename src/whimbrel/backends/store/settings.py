@@ -17,3 +17,11 @@ class StoreSettings(Section, tag="store"):
     keep_deleted: Duration = setting(
         Duration("14d"), minimum=0, maximum=Duration("3650d"), help="How long expunged messages can still be restored."
     )
+    self_check: Duration = setting(
+        Duration("6h"),
+        minimum=1,
+        maximum=Duration("30d"),
+        help="Pause between two rounds in which every folder's index is compared with its files and healed.",
+        row="S28",
+        advanced=True,
+    )

@@ -16,6 +16,7 @@ from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.backends.disk.spool import DiskSpool
 from whimbrel.backends.notices.local import LocalNotices
 from whimbrel.backends.store.disk import generation
+from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import MailError
@@ -301,5 +302,25 @@ def test_a_change_of_another_process_is_heard_though_its_hint_was_lost(
             await folders.wait()
         end()
         there.stop()
+
+    run(tmp_path, test)
+
+
+def test_a_round_of_self_checks_heals_files_rows_counters_and_the_copy_of_flags(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        await filled(house)
+        ref = await house.inbox()
+        (house.folder / "#msgs" / "00000002.eml").unlink()
+        shard = house.store.shard(ANN)
+        await house.pool.run(shard.look_after, ref.mailbox)
+        assert set(await house.rows()) == {1, 4}
+        backup = (house.folder / "flags.bak").read_text()
+        assert backup.splitlines()[1].startswith("1 5 1600000000 $Work")
+        await house.pool.run(shard.read, ref.mailbox, spoil)
+        await house.pool.run(shard.look_after, ref.mailbox)
+        assert (await house.store.status(ref)).messages == 2 and house.log.named("store.counters-wrong")
+
+    def spoil(index: FolderIndex) -> None:
+        index.connection.execute("UPDATE folder SET messages = 77")
 
     run(tmp_path, test)

@@ -16,8 +16,17 @@ import apsw
 from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.committer import Job
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged
-from whimbrel.backends.store.disk.index import FolderIndex
-from whimbrel.backends.store.disk.rebuild import Difference, Progress, Rebuilt, compare, rebuild, reconcile
+from whimbrel.backends.store.disk.index import FolderIndex, recount
+from whimbrel.backends.store.disk.rebuild import (
+    Difference,
+    Progress,
+    Rebuilt,
+    backup_modseq,
+    compare,
+    rebuild,
+    reconcile,
+    write_backup,
+)
 from whimbrel.backends.store.disk.sequence import Sequence as AccountSequence
 from whimbrel.backends.store.disk.shelf import Shelf
 from whimbrel.backends.store.disk.tree import Entry, Tree
@@ -345,6 +354,20 @@ class AccountShard:
         with index.lock:
             self.sequence.store(entry.key, index.status())
         return found
+
+    def look_after(self, mailbox: MailboxId) -> None:
+        """The background's care for a folder: compares files, rows and counters, heals, refreshes flags.bak."""
+        self.self_check(mailbox, now=True)
+
+        def care(index: FolderIndex) -> bool:
+            status = index.status()
+            if backup_modseq(index.folder) != status.highest_modseq:
+                write_backup(index)
+            return recount(index.connection) == (status.messages, status.unseen, status.deleted, status.size)
+
+        if not self.read(mailbox, care):
+            self.log.warning("store.counters-wrong", account=self.account, folder=self.entry(mailbox).name)
+            self.reindex(mailbox, lambda done, total: None)
 
     def changed_since(self, modseq: int) -> list[MailboxId]:
         """Folders whose counters were raised above `modseq`; opens nothing."""

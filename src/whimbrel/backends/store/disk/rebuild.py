@@ -257,6 +257,15 @@ def write_backup(index: FolderIndex) -> None:
     os.replace(temporary, index.folder / "flags.bak")
 
 
+def backup_modseq(folder: Path) -> int:
+    """Of which modseq flags.bak is; 0 if there is none."""
+    try:
+        with (folder / "flags.bak").open(encoding="utf-8", errors="replace") as file:
+            return int(file.readline().split(" ")[4])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
 def _merge_backup(path: Path, known: Known) -> None:
     for validity, uid_next, modseq, messages in _read_backup(path):
         if known.uid_validity not in (0, validity):
