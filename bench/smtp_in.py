@@ -4,7 +4,6 @@ smtp-source opens a connection for each message, 20 at once, over 100 users. A r
 mailbox. CPU is that of all server processes.
 """
 
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from bench.load import send
 from bench.measure import cpu_seconds
 from bench.report import Line, ratio, spread
+from bench.roots import fresh
 from tests.support.dovecot import Dovecot
 from tests.support.postfix import Postfix
 from tests.support.server import free_ports, serving, set_up
@@ -30,33 +30,30 @@ class Figures:
 
 def whimbrel() -> Figures:
     """One run on a fresh store."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        directory = Path(folder) / "whimbrel"
-        set_up(directory, USERS, free_ports(["smtp"]))
-        with serving(directory) as server:
-            mail = directory / "store" / "mail"
-            return _run(server.ports["smtp"], server.pid, lambda: _count(mail, "*/*/INBOX/#msgs/*.eml"), "example.test")
+    directory = fresh() / "whimbrel"
+    set_up(directory, USERS, free_ports(["smtp"]))
+    with serving(directory) as server:
+        mail = directory / "store" / "mail"
+        return _run(server.ports["smtp"], server.pid, lambda: _count(mail, "*/*/INBOX/#msgs/*.eml"), "example.test")
 
 
 def postfix_and_dovecot() -> Figures:
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        root = Path(folder)
-        root.chmod(0o755)
-        with Dovecot(storage="maildir") as dovecot:
-            settings = {
-                "mydestination": "",
-                "virtual_mailbox_domains": "example.test",
-                "virtual_transport": f"lmtp:inet:127.0.0.1:{dovecot.lmtp}",
-                "smtpd_client_connection_count_limit": "0",
-                "smtpd_client_connection_rate_limit": "0",
-            }
-            with Postfix(root / "postfix", settings) as postfix:
-                pids = [postfix.master_pid, dovecot.pid]
+    root = fresh()
+    with Dovecot(storage="maildir", parent=str(root)) as dovecot:
+        settings = {
+            "mydestination": "",
+            "virtual_mailbox_domains": "example.test",
+            "virtual_transport": f"lmtp:inet:127.0.0.1:{dovecot.lmtp}",
+            "smtpd_client_connection_count_limit": "0",
+            "smtpd_client_connection_rate_limit": "0",
+        }
+        with Postfix(root / "postfix", settings) as postfix:
+            pids = [postfix.master_pid, dovecot.pid]
 
-                def delivered() -> int:
-                    return _count(dovecot.folder / "mail", "*/new/*")
+            def delivered() -> int:
+                return _count(dovecot.folder / "mail", "*/new/*")
 
-                return _run(postfix.port, pids, delivered, "example.test")
+            return _run(postfix.port, pids, delivered, "example.test")
 
 
 def _run(port: int, pids: int | list[int], delivered: Callable[[], int], domain: str) -> Figures:

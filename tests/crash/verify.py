@@ -68,9 +68,12 @@ async def _verify(folder: Path, lives: dict[str, Life]) -> list[str]:
                 if content is None:
                     wrong.append(f"{account} {name} {uid}: no file")
                     continue
-                tag = content.split(b"Subject: ", 1)[1].split(b"\r\n", 1)[0].decode()
+                tag = content.partition(b"Subject: ")[2].partition(b"\r\n")[0].decode()
                 if content != message(tag):
-                    wrong.append(f"{account} {name} {uid}: {tag} is not as it was sent")
+                    # Bytes that did not reach the disk: harmless only if nobody was told that they had.
+                    if tag not in lives or lives[tag].done >= 0:
+                        wrong.append(f"{account} {name} {uid}: {tag or 'a message'} is not as it was sent")
+                    continue
                 if name in places.setdefault(tag, {}) and tag != "after":
                     wrong.append(f"{tag} is twice in {name}")
                 places[tag][name] = (uid, flags, words)
@@ -87,7 +90,7 @@ async def _verify(folder: Path, lives: dict[str, Life]) -> list[str]:
             wrong.append(f"{account} {name}: cannot be appended to: {added!r}")
     committer.close()
     store.close()
-    generation.end(folder, 0)
+    generation.end(folder, store.generation)
     return wrong
 
 

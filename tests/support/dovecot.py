@@ -70,9 +70,9 @@ class Dovecot:
     `storage` is a mail_location driver (sdbox, maildir, mdbox); `extra` goes to the end of the configuration.
     """
 
-    def __init__(self, storage: str = "sdbox", extra: str = "") -> None:
+    def __init__(self, storage: str = "sdbox", extra: str = "", parent: str = "/tmp") -> None:
         # A short path of its own: sockets have at most 107 characters, and the mail user must be able to enter.
-        self.folder = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="dovecot-", dir=parent))
         self.imap, self.pop3, self.lmtp = free_port(), free_port(), free_port()
         owner = pwd.getpwnam("nobody")
         self.folder.chmod(0o755)

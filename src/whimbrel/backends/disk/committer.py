@@ -1,14 +1,14 @@
 """Group commit: all work of a process that waits at one moment shares one barrier.
 
-A job belongs to a shard (an account, the queue). The committer's thread takes everything that waits, lets each shard
-apply its jobs under its own lock, completes ONE barrier, and only then resolves the waits. While a barrier runs, the
-next batch gathers, so the load sets the size of a batch.
+A job belongs to a shard (an account, the queue). One thread takes everything that waits and lets each shard apply its
+jobs under its own lock; another completes ONE barrier for all that was applied, and only then resolves the waits. While
+a barrier runs the next work is applied already, so neither waits for the other and the load sets the size of a batch.
 """
 
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from whimbrel.backends.disk.barrier import Barrier, BarrierError, Touched
@@ -16,8 +16,6 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 
 MAX_BATCH = 512
-GATHER = 0.003
-"""Seconds a batch waits for company while several sessions are at it: a barrier costs the same for one as for ten."""
 _RECOVERY_PAUSE = 2.0
 
 
@@ -55,20 +53,31 @@ class _Wait:
         self.loop = future.get_loop()
 
 
+class _Applied:
+    """A batch that waits for its barrier."""
+
+    __slots__ = ("batch", "shards", "touched")
+
+    def __init__(self, batch: list[_Wait], shards: dict[str, Shard], touched: Touched) -> None:
+        self.batch, self.shards, self.touched = batch, shards, touched
+
+
 class Committer:
     """One for each process that writes."""
 
-    def __init__(self, barrier: Barrier, log: Log, *, recovered: Callable[[], None] = lambda: None) -> None:
-        self._barrier, self._log, self._recovered = barrier, log, recovered
+    def __init__(self, barrier: Barrier, log: Log) -> None:
+        self._barrier, self._log = barrier, log
         self._waiting: list[_Wait] = []
+        self._applied: list[_Applied] = []
         self._condition = threading.Condition()
-        self._closing = False
+        self._closing = self._applying_ended = self._syncing = False
         self._poisoned = False
         self._doubtful: dict[str, Shard] = {}
         self.batches = self.jobs = 0
-        self._company = 1.0
-        """How many waits a batch has, on the average."""
-        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._apply, name="committer", daemon=True),
+            threading.Thread(target=self._sync, name="barrier", daemon=True),
+        ]
         self._started = False
 
     @property
@@ -87,9 +96,10 @@ class Committer:
                 raise MailError(451, "4.3.2", "Shutting down")
             if not self._started:
                 self._started = True
-                self._thread.start()
+                for thread in self._threads:
+                    thread.start()
             self._waiting.append(_Wait(work, future))
-            self._condition.notify()
+            self._condition.notify_all()
         return future
 
     async def commit(self, work: Sequence[tuple[Shard, Job]]) -> None:
@@ -97,32 +107,34 @@ class Committer:
         await self.submit(work)
 
     def close(self) -> None:
-        """Finishes what waits, then ends the thread."""
+        """Finishes what waits, then ends the threads."""
         with self._condition:
             self._closing = True
-            self._condition.notify()
+            self._condition.notify_all()
         if self._started:
-            self._thread.join()
+            for thread in self._threads:
+                thread.join()
 
-    def _run(self) -> None:
+    # The thread that applies
+
+    def _apply(self) -> None:
         while True:
             with self._condition:
-                while not self._waiting and not self._closing:
-                    self._condition.wait()
+                self._condition.wait_for(lambda: self._waiting or self._closing)
                 if not self._waiting:
+                    self._applying_ended = True
+                    self._condition.notify_all()
                     return
-                if self._company > 1.5 and len(self._waiting) < self._company and not self._closing:
-                    self._condition.wait(GATHER)
                 batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-            self._company += (len(batch) - self._company) / 8
-            error: MailError | None = None
             if self._poisoned and not self._try_restore():
-                error = MailError(451, "4.3.0", "Storage failure, try again later", detail="a barrier failed before")
-            else:
-                error = self._work(batch)
-            self._resolve(batch, error)
+                self._resolve(batch, _refused("a barrier failed before"))
+                continue
+            applied = self._work(batch)
+            with self._condition:
+                self._applied.append(applied)
+                self._condition.notify_all()
 
-    def _work(self, batch: list[_Wait]) -> MailError | None:
+    def _work(self, batch: list[_Wait]) -> _Applied:
         shards: dict[str, tuple[Shard, list[Job]]] = {}
         for wait in batch:
             for shard, job in wait.work:
@@ -141,18 +153,12 @@ class Committer:
                     job.result = error
                 if not isinstance(error, MailError):
                     self._log.exception("store.failed", error, shard=key)
-        self.batches += 1
-        try:
-            self._barrier.complete(touched)
-        except BarrierError as error:
-            self._poisoned = True
-            self._doubtful.update({key: shard for key, (shard, _) in shards.items()})
-            self._log.error("store.poisoned", error=str(error))
-            return MailError(451, "4.3.0", "Storage failure, try again later", detail=str(error))
-        return None
+        return _Applied(batch, {key: shard for key, (shard, _) in shards.items()}, touched)
 
     def _try_restore(self) -> bool:
         """What was written since the last good barrier is checked and rewritten; then one barrier must succeed."""
+        with self._condition:  # The other thread first refuses all that was applied meanwhile.
+            self._condition.wait_for(lambda: not self._applied and not self._syncing)
         for shard in self._doubtful.values():
             try:
                 shard.restore()
@@ -167,13 +173,44 @@ class Committer:
         self._doubtful.clear()
         self._poisoned = False
         self._log.warning("store.restored")
-        self._recovered()
         return True
 
     @staticmethod
     def _pause() -> bool:
         time.sleep(_RECOVERY_PAUSE)
         return False
+
+    # The thread that syncs
+
+    def _sync(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._applied or self._applying_ended)
+                if not self._applied:
+                    return
+                applied, self._applied = self._applied, []
+                self._syncing = True
+            error = self._complete(applied)
+            self._resolve([wait for one in applied for wait in one.batch], error)
+            with self._condition:
+                self._syncing = False
+                self._condition.notify_all()
+
+    def _complete(self, applied: list[_Applied]) -> MailError | None:
+        """One barrier for all of them; the error if there is none to be had."""
+        self.batches += 1
+        error = "a barrier failed before"
+        if not self._poisoned:
+            try:
+                self._barrier.complete(_together(applied))
+                return None
+            except BarrierError as failure:
+                error = str(failure)
+                self._log.error("store.poisoned", error=error)
+        for one in applied:
+            self._doubtful.update(one.shards)
+        self._poisoned = True
+        return _refused(error)
 
     def _resolve(self, batch: list[_Wait], error: MailError | None) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[_Wait]] = {}
@@ -184,6 +221,21 @@ class Committer:
                 loop.call_soon_threadsafe(_finish, waits, error)
             except RuntimeError:
                 pass  # That loop has ended; nobody waits any more.
+
+
+def _together(applied: list[_Applied]) -> Touched:
+    if len(applied) == 1:
+        return applied[0].touched
+    touched = Touched()
+    for one in applied:
+        touched.files |= one.touched.files
+        touched.directories |= one.touched.directories
+        touched.databases |= one.touched.databases
+    return touched
+
+
+def _refused(detail: str) -> MailError:
+    return MailError(451, "4.3.0", "Storage failure, try again later", detail=detail)
 
 
 def _finish(waits: list[_Wait], error: MailError | None) -> None:

@@ -47,20 +47,35 @@ class FakeBarrier(Barrier):
             raise BarrierError("EIO")
 
 
-def test_work_that_waits_together_shares_one_barrier_in_order_of_keys() -> None:
+def test_work_is_applied_while_a_barrier_runs_and_shares_the_next_one() -> None:
     async def scenario() -> None:
         events: list[str] = []
         barrier = FakeBarrier(events)
         barrier.gate.clear()
         committer = Committer(barrier, MemoryLog())
         first = asyncio.create_task(committer.commit([(Recorder("m", events), Job())]))
-        while not events:
+        while not committer._syncing:
             await asyncio.sleep(0)
         more = [asyncio.create_task(committer.commit([(Recorder(key, events), Job())])) for key in "zab"]
-        await asyncio.sleep(0)
+        while len(events) < 4:
+            await asyncio.sleep(0)
+        assert not any(task.done() for task in (first, *more))
         barrier.gate.set()
         await asyncio.gather(first, *more)
-        assert events == ["apply m 1", "barrier", "apply a 1", "apply b 1", "apply z 1", "barrier"]
+        assert events[0] == "apply m 1" and set(events[1:4]) == {"apply a 1", "apply b 1", "apply z 1"}
+        assert events[4:] == ["barrier", "barrier"]
+        committer.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_batch_walks_its_shards_in_the_order_of_their_keys() -> None:
+    async def scenario() -> None:
+        events: list[str] = []
+        committer = Committer(FakeBarrier(events), MemoryLog())
+        shards = {key: Recorder(key, events) for key in "zab"}
+        await committer.commit([(shards[key], Job()) for key in "zabz"])
+        assert events == ["apply a 1", "apply b 1", "apply z 2", "barrier"]
         committer.close()
 
     asyncio.run(scenario())

@@ -191,7 +191,7 @@ class AccountShard:
             if known:
                 self.log.warning("store.tree-rebuilt", account=self.account, folders=len(self.tree.entries()))
         header = self.sequence.header()
-        if self.sequence.recreated or header.generation < generation or header.last != header.committed:
+        if self.sequence.recreated or header.generation != generation or header.last != header.committed:
             # The last: whoever held the lock before us died between a folder's commit and the counters.
             self._recount(generation)
         self._ready = generation
@@ -250,9 +250,11 @@ class AccountShard:
                 self._shelf.put(entry.mailbox, index)
             if index.checked_generation != generation:
                 try:
-                    if index.generation() < generation:
+                    if index.generation() != generation:
                         modseq = self.sequence.allocate()
-                        reconcile(index, generation, modseq, self.log, crashed=True)
+                        slot = self.sequence.status(entry.key)
+                        given = slot.uid_next if slot is not None else 0
+                        reconcile(index, generation, modseq, self.log, crashed=True, given=given)
                         self.sequence.store(entry.key, index.status())
                 except DAMAGE:
                     self._rebuild(entry)

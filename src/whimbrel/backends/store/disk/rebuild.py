@@ -44,6 +44,8 @@ class Known:
     first_recent: int = 1
     messages: dict[int, tuple[int, str, int, int, str]] = field(default_factory=dict)
     """uid -> flags, keywords, internal date, save date, recipient."""
+    email_ids: dict[int, str] = field(default_factory=dict)
+    """Of the last minutes before the index was written for the last time."""
     expunged: list[Row] = field(default_factory=list)
     delivered: list[Row] = field(default_factory=list)
     whole: bool = False
@@ -103,7 +105,7 @@ def rebuild(
                 continue
             file = messages / f"{uid:08x}.eml"
             old = known.messages.get(uid)
-            if not _insert(connection, file, uid, old, modseq, log):
+            if not _insert(connection, file, uid, old, modseq, log, known.email_ids.get(uid, "")):
                 continue
             added += old is None
             done += 1
@@ -184,13 +186,19 @@ def _insert(
     old: tuple[int, str, int, int, str] | None,
     modseq: int,
     log: Log,
+    wanted: str = "",
 ) -> bool:
-    """One bad file costs one message and one warning."""
+    """One bad file costs one message and one warning. `wanted`: the EMAILID it must have, if that is known."""
     try:
         content = file.read_bytes()
         modified = int(file.stat().st_mtime)
     except OSError as error:
         log.warning("store.unreadable", file=str(file), error=error.strerror or str(error))
+        return False
+    if not content.strip(b"\0") or (wanted and email_id(content) != wanted):
+        # It has its length, but its data never reached the disk: never acknowledged.
+        _set_lost(file)
+        log.warning("store.file-lost", folder=str(file.parent.parent), uid=uid)
         return False
     described = Described(content)
     flags, keywords, date, saved, recipient = old or (0, "", modified, modified, "")
@@ -226,10 +234,15 @@ def _read_old(path: Path) -> Known:
         found = row(connection, "SELECT uid_validity, uid_next, highest_modseq, first_recent FROM folder")
         if found:
             known.uid_validity, known.uid_next, known.highest_modseq, known.first_recent = found
-        for uid, *values in connection.execute(
-            "SELECT uid, flags, keywords, internal_date, save_date, recipient FROM msg ORDER BY uid"
+        for uid, *values, email in connection.execute(
+            "SELECT uid, flags, keywords, internal_date, save_date, recipient, email_id FROM msg ORDER BY uid"
         ):
             known.messages[uid] = tuple(values)
+            known.email_ids[uid] = email
+        last = max((values[3] for values in known.messages.values()), default=0)
+        for uid, values in known.messages.items():
+            if values[3] < last - _RECENT:
+                del known.email_ids[uid]
         known.expunged = rows(connection, "SELECT * FROM expunged")
         known.delivered = rows(connection, "SELECT * FROM delivered")
         known.whole = bool(found)
@@ -332,11 +345,14 @@ def compare(index: FolderIndex, *, locked: bool = False) -> Difference:
     )
 
 
-def reconcile(index: FolderIndex, generation: int, modseq: int, log: Log, *, crashed: bool) -> Difference:
+def reconcile(
+    index: FolderIndex, generation: int, modseq: int, log: Log, *, crashed: bool, given: int = 0
+) -> Difference:
     """Section 3 of the store's design, under the account's lock: `crashed` after an unclean stop of the server.
 
-    A row without a complete file is removed; an expunge is finished; a file at or above the durable `uid_next` goes to
-    #lost, since its story is unclear; any other file is a message. Nothing that was given is given again.
+    A row without a complete file is removed; an expunge is finished; after a crash a file at or above the durable
+    `uid_next` goes to #lost, since its story is unclear; any other file is a message. Nothing given is given again.
+    `given` is the `uid_next` that account.seq remembers: an index below it has lost rows, their files are messages.
     """
     found = compare(index, locked=True)
     connection, folder = index.connection, index.folder
@@ -357,12 +373,13 @@ def reconcile(index: FolderIndex, generation: int, modseq: int, log: Log, *, cra
                 file = Path(index.file(uid))
                 if uid in expunged:
                     _finish_expunge(folder, uid)
-                elif uid >= status.uid_next:
-                    (folder / "#lost").mkdir(mode=0o700, exist_ok=True)
-                    os.replace(file, folder / "#lost" / f"{uid:08x}-{time.time_ns():x}.eml")
+                elif crashed and (uid >= max(status.uid_next, given) or _has_hole(file)):
+                    _set_lost(file)
                     log.warning("store.file-lost", folder=str(folder), uid=uid)
                     uid_next = max(uid_next, uid + 1)
                 elif _insert(connection, file, uid, None, modseq, log):
+                    # Without a crash also one above `uid_next`: the index may have lost its last rows (decision 0005).
+                    uid_next = max(uid_next, uid + 1)
                     log.warning("store.file-found", folder=str(folder), uid=uid)
             for name in found.foreign:
                 target = Path(index.file(uid_next))
@@ -409,6 +426,14 @@ def _torn(index: FolderIndex) -> list[int]:
     return torn
 
 
+def _has_hole(file: Path) -> bool:
+    """After a crash, in a file without a row: a block of NULs is data that never reached the disk."""
+    try:
+        return bytes(512) in file.read_bytes()
+    except OSError:
+        return False
+
+
 def _forget(connection: apsw.Connection, index: FolderIndex, uid: int, modseq: int) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO expunged SELECT uid, ?, ?, flags, keywords, internal_date, size, email_id FROM msg "
@@ -417,8 +442,12 @@ def _forget(connection: apsw.Connection, index: FolderIndex, uid: int, modseq: i
     )
     connection.execute("DELETE FROM msg WHERE uid = ?", (uid,))
     connection.execute("DELETE FROM meta WHERE uid = ?", (uid,))
-    file = index.file(uid)
-    if os.path.exists(file):  # Cut short: kept, but no message.
-        lost = index.folder / "#lost"
-        lost.mkdir(mode=0o700, exist_ok=True)
-        os.replace(file, lost / f"{uid:08x}-{time.time_ns():x}.eml")
+    file = Path(index.file(uid))
+    if file.exists():  # Cut short: kept, but no message.
+        _set_lost(file)
+
+
+def _set_lost(file: Path) -> None:
+    lost = file.parent.parent / "#lost"
+    lost.mkdir(mode=0o700, exist_ok=True)
+    os.replace(file, lost / f"{file.stem}-{time.time_ns():x}.eml")
