@@ -1,6 +1,6 @@
 """A fresh file system for each run: ext4 with a journal, as Debian installs it, in an image file mounted by loop.
 
-So no run pays for what the one before deleted: ext4 without a journal, for one, does not take the inodes of deleted files
+So no run pays for what the one before deleted: ext4 without a journal leaves the inodes of deleted files alone
 for minutes, and searches past them at each create. Needs root, as the peer does.
 """
 
