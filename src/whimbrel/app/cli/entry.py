@@ -101,9 +101,13 @@ def program(context: click.Context, directory: Path, offline: bool) -> None:
 @click.pass_obj
 def serve(reach: Reach) -> None:
     """Runs the server in the foreground until SIGTERM or SIGINT."""
-    from whimbrel.app.supervisor import main as supervise
+    if sys.platform == "win32" or not (reach.directory / "mailserver.cfg").is_file():
+        from whimbrel.app.supervisor import main as supervise
 
-    sys.exit(supervise(reach.directory))
+        sys.exit(supervise(reach.directory))
+    # A program of its own: what the command line has loaded would stay in memory for as long as the server runs.
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "whimbrel.app.supervisor", os.fspath(reach.directory.absolute())])  # noqa: S606
 
 
 @click.command(short_help="Set up a new installation.")
