@@ -1,6 +1,7 @@
 """account.seq: modseq never goes back, sums follow the folders, two processes see one truth."""
 
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,10 @@ def test_a_file_that_was_replaced_is_noticed_under_the_lock(tmp_path: Path) -> N
     sequence.recreated = False
     with sequence.locked():
         assert sequence.recreated
+
+
+def test_one_that_nobody_uses_any_more_gives_its_descriptor_back(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(20):
+        Sequence(tmp_path / f"{number}.seq")
+    assert len(os.listdir("/proc/self/fd")) <= before + 2

@@ -126,6 +126,10 @@ class Sequence:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def __del__(self) -> None:
+        # A store with very many accounts lets go of the oldest, which may still be in use: the last user closes it.
+        self.close()
+
     # The header
 
     def header(self) -> Header:
