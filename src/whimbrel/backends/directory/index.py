@@ -56,7 +56,7 @@ def create(path: Path) -> apsw.Connection:
 
 def _prepare(db: apsw.Connection) -> None:
     db.set_busy_timeout(10_000)
-    db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000;")
+    db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000;").fetchall()
     if db.execute("SELECT count(*) FROM sqlite_master").get == 0:
         with db:
             db.execute(SCHEMA)

@@ -20,7 +20,9 @@ def open_database(path: Path) -> apsw.Connection:
         # Else the last connection to close deletes -wal, which a barrier may be about to sync.
         on = ctypes.c_int(1)
         connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(on))
-        connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=4194304")
+        # To the end: a cursor stops at the first row, and with it all statements behind it.
+        connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL").fetchall()
+        connection.execute("PRAGMA journal_size_limit=4194304").fetchall()
         with immediate(connection):
             if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").fetchone():
                 connection.execute(SCHEMA)

@@ -83,7 +83,7 @@ def _open(path: Path) -> apsw.Connection:
     try:
         os.chmod(path, 0o600)
         connection.set_busy_timeout(_BUSY_MS)
-        connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-500")
+        connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-500").fetchall()
         # Immediate: a transaction that begins by reading is refused at once when another process writes meanwhile.
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(_SCHEMA)

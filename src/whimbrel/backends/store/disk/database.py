@@ -56,8 +56,10 @@ def open_database(path: Path, schema: str, version: int, *, create: bool) -> aps
     try:
         connection.set_busy_timeout(10_000)
         _keep_wal(connection)
-        connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-200")
-        connection.execute("PRAGMA journal_size_limit=4194304; PRAGMA temp_store=MEMORY")
+        # To the end: a cursor stops at the first row, and with it all statements behind it. NORMAL, since the barrier
+        # makes the WAL durable.
+        connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-200").fetchall()
+        connection.execute("PRAGMA journal_size_limit=4194304; PRAGMA temp_store=MEMORY").fetchall()
         found = next(connection.execute("PRAGMA user_version"))[0]
         if found == 0 and create:
             with connection:

@@ -96,7 +96,7 @@ def rebuild(
     added = 0
     connection = apsw.Connection(str(new))
     try:
-        connection.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
+        connection.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF").fetchall()
         connection.execute(f"{SCHEMA} PRAGMA user_version={VERSION}; BEGIN")
         done = 0
         for uid in sorted(numbered):
