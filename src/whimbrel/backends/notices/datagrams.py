@@ -1,7 +1,7 @@
 """Notices between processes: Unix datagrams, to those of the installation that listen to their topic.
 
-Each process binds `DIR/run/notices/<name>@<topics>.sock`, so a sender sees who wants what. Hints of one turn of the
-loop go together in one datagram, each once. A receiver takes about ten datagrams before its socket is full; the sender
+Each process binds `DIR/run/notices/<name>@<topics>.sock`, so a sender sees who wants what. The first hint goes at once;
+those of the next few milliseconds go together in one datagram, each once. A receiver takes about ten datagrams before its socket is full; the sender
 then keeps the hints for that peer and sends them when it can. A peer that is gone is forgotten. A restarted process
 hears everything from then on; a timer of its clients covers the gap.
 """
@@ -19,6 +19,8 @@ from whimbrel.backends.notices.local import LocalNotices
 _MAX = 8192
 """Bytes in a datagram."""
 _RETRY = 0.01
+_PAUSE = 0.01
+"""Seconds between two sendings: under load hints are gathered, since each datagram costs as much as a small message."""
 _END = b"\0"
 
 
@@ -37,7 +39,7 @@ class DatagramNotices(LocalNotices):
         with short_name(self._path) as short:
             self._socket.bind(short)
         self._peers: dict[str, frozenset[str]] = {}
-        self._listed = 0.0
+        self._listed = self._sent = 0.0
         self._waiting: dict[str, dict[bytes, None]] = {}
         self._sending: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -62,7 +64,7 @@ class DatagramNotices(LocalNotices):
             if topic in topics:
                 self._waiting.setdefault(peer, {})[hint] = None
         if self._waiting and self._sending is None and self._loop is not None:
-            self._sending = self._loop.call_soon(self._send)
+            self._sending = self._loop.call_at(self._sent + _PAUSE, self._send)
 
     def _others(self) -> dict[str, frozenset[str]]:
         # The folder is read at most once a second.
@@ -79,6 +81,8 @@ class DatagramNotices(LocalNotices):
 
     def _send(self) -> None:
         self._sending = None
+        if self._loop is not None:
+            self._sent = self._loop.time()
         for peer, hints in list(self._waiting.items()):
             if self._send_to(peer, hints):
                 del self._waiting[peer]
