@@ -8,13 +8,16 @@ import pytest
 
 from tests.support.server import Running, free_ports, serving, set_up
 
+MANY = 120
+"""Users of the shared server."""
+
 NAMES = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s")
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     directory = tmp_path_factory.mktemp("server") / "whimbrel"
-    set_up(directory, 30, free_ports(NAMES), {"security/lock-out-after": "0", "security/lock-out-host-after": "0"})
+    set_up(directory, MANY, free_ports(NAMES), {"security/lock-out-after": "0", "security/lock-out-host-after": "0"})
     with serving(directory) as running:
         yield running
 
@@ -42,7 +45,7 @@ class Users:
 
     def __call__(self) -> str:
         self._next += 1
-        assert self._next <= 30, "give the server more users"
+        assert self._next <= MANY, "give the server more users"
         return f"user{self._next}@example.test"
 
 
