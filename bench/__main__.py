@@ -7,10 +7,10 @@ import argparse
 import os
 import sys
 
-from bench import idle, smtp_in
+from bench import idle, smtp_in, soak
 from bench.report import Line, show
 
-BENCHMARKS = {"smtp_in": smtp_in.measure, "idle": idle.measure}
+BENCHMARKS = {"smtp_in": smtp_in.measure, "idle": idle.measure, "soak": soak.measure}
 
 
 def main() -> int:
