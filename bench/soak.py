@@ -48,7 +48,7 @@ def measure(_pairs: int, minutes: float = MINUTES) -> list[Line]:
     return [
         Line("soak, memory slope", f"{max(size for _, size in samples):.0f} MB at most", "", _slope(after), 1.0, False,
              " MB/min"),
-        Line("soak, differences from the models", f"{found.commands} commands", "", len(found.differences), 0, False, ""),
+        Line("soak, differences from models", f"{found.commands} commands", "", len(found.differences), 0, False, ""),
         Line("soak, store check", "clean" if not problems else "problems", "", problems, 0, False, ""),
     ]  # fmt: skip
 

@@ -26,6 +26,8 @@ BACKLOG = 1024
 STOP_DEADLINE = 25.0
 _BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY = 60.0
+_EX_CONFIG = 78
+"""sysexits.h: something is configured wrongly."""
 """Seconds a zygote must have run for its end to count as the first failure again."""
 
 
@@ -64,7 +66,7 @@ class Supervisor:
             while not self._stopping:
                 started = time.monotonic()
                 status = self._serve(user)
-                if self._stopping or status == 78:  # EX_CONFIG: starting again would not help.
+                if self._stopping or status == _EX_CONFIG:  # Starting again would not help.
                     break
                 failures = 0 if time.monotonic() - started > _STEADY else failures + 1
                 pause = _BACK_OFF[min(failures, len(_BACK_OFF)) - 1]
@@ -84,15 +86,26 @@ class Supervisor:
             (self._run / "ready.json").unlink()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-m", "whimbrel.app.zygote", str(self._directory), str(theirs.fileno())]
-        self._zygote = subprocess.Popen(
-            command,
-            pass_fds=(theirs.fileno(),),
-            start_new_session=True,
-            user=user.pw_uid if user else None,
-            group=user.pw_gid if user else None,
-            extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if user else None,
-            umask=0o077,
-        )
+        try:
+            self._zygote = subprocess.Popen(
+                command,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                user=user.pw_uid if user else None,
+                group=user.pw_gid if user else None,
+                extra_groups=os.getgrouplist(user.pw_name, user.pw_gid) if user else None,
+                umask=0o077,
+            )
+        except PermissionError as error:
+            name = user.pw_name if user else "this user"
+            print(
+                f"whimbrel: {name} (server/run-as) may not execute {sys.executable}: {error.strerror}. "
+                "Install Whimbrel where that user can read it, or set server/run-as to another user.",
+                file=sys.stderr,
+            )
+            ours.close()
+            theirs.close()
+            return _EX_CONFIG
         theirs.close()
         stopped_at = 0.0
         with ours:

@@ -1,0 +1,83 @@
+"""Started by root, only the supervisor stays root: everything that touches mail runs as `server/run-as`."""
+
+import os
+import pwd
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.support import server as support
+from tests.support.mail import letter, send, subjects
+from tests.support.server import SERVICES, free_ports, serving, set_up
+
+OTHER = "nobody"
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+def may_run(program: str) -> bool:
+    user = pwd.getpwnam(OTHER)
+    try:
+        command = [program, "-c", f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"]
+        return subprocess.run(command, user=user.pw_uid, group=user.pw_gid, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def directory() -> Path:
+    """Where another user may enter: pytest's own folder is root's."""
+    folder = Path(tempfile.mkdtemp(prefix="whimbrel-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    return folder / "whimbrel"
+
+
+def owners(pid: int) -> dict[str, int]:
+    """Module of each process under `pid` -> its user."""
+    lines = subprocess.run(["ps", "-eo", "pid,ppid,uid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 3) for line in lines.splitlines()[1:]]
+    family = {pid}
+    for row in rows:  # Parents stand before their children.
+        if int(row[1]) in family:
+            family.add(int(row[0]))
+    return {f"{row[0]} {row[3]}": int(row[2]) for row in rows if int(row[0]) in family - {pid}}
+
+
+def test_all_but_the_supervisor_run_as_the_user_that_is_set(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = next((name for name in (sys.executable, "/usr/bin/python3") if may_run(name)), None)
+    if program is None:
+        pytest.skip(f"no Python {sys.version_info[0]}.{sys.version_info[1]} that {OTHER} may run")
+    monkeypatch.setattr(sys, "executable", program)
+    monkeypatch.setitem(support.ENV, "PYTHONPATH", f"{support.ENV['PYTHONPATH']}:{sysconfig.get_path('purelib')}")
+    set_up(directory, 2, free_ports(SERVICES), {"server/run-as": OTHER})
+    with serving(directory) as server:
+        send(server, "user1@example.test", letter("other"))
+        assert subjects(server, "user1@example.test") == ["other"]
+        other = pwd.getpwnam(OTHER).pw_uid
+        found = owners(server.pid)
+        assert len(found) >= 5 and set(found.values()) == {other}
+        assert (directory / "store").stat().st_uid == other
+        assert (directory / "store").stat().st_mode & 0o077 == 0
+
+
+def test_a_user_who_may_not_run_it_is_named(directory: Path, tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    program = hidden / "python"
+    program.symlink_to(Path(sys.executable).resolve())
+    set_up(directory, 1, free_ports(["smtp"]), {"server/run-as": OTHER})
+    done = subprocess.run(
+        [str(program), "-m", "whimbrel.app.supervisor", str(directory)],
+        env=support.ENV | {"PYTHONPATH": f"{support.ENV['PYTHONPATH']}:{sysconfig.get_path('purelib')}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 78
+    assert OTHER in done.stderr and "may not execute" in done.stderr and "server/run-as" in done.stderr
+    assert "Traceback" not in done.stderr
