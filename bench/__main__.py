@@ -7,10 +7,21 @@ import argparse
 import os
 import sys
 
-from bench import idle, smtp_in, soak
+from bench import idle, imap, logs, pop3, shapes, slow_clients, smtp_in, smtp_out, soak
 from bench.report import Line, show
 
-BENCHMARKS = {"smtp_in": smtp_in.measure, "idle": idle.measure, "soak": soak.measure}
+BENCHMARKS = {
+    "pop3": pop3.measure,
+    "smtp_in": smtp_in.measure,
+    "smtp_out": smtp_out.measure,
+    "smtp_large": shapes.measure_large,
+    "local_fanout": shapes.measure_fan_out,
+    "idle": idle.measure,
+    "imap": imap.measure,
+    "soak": soak.measure,
+    "slow_clients": slow_clients.measure,
+    "logs": logs.measure,
+}
 
 
 def main() -> int:

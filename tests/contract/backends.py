@@ -14,10 +14,13 @@ from whimbrel.backends.disk.spool import DiskSpool
 from whimbrel.backends.notices.local import LocalNotices
 from whimbrel.backends.store.disk import generation
 from whimbrel.backends.store.disk.store import DiskStore
+from whimbrel.backends.store.disk.undelete import DiskUndelete
 from whimbrel.backends.store.memory.spool import MemorySpool
 from whimbrel.backends.store.memory.store import MemoryStore
+from whimbrel.backends.store.memory.undelete import MemoryUndelete
 from whimbrel.core.commit import Commit, Spool
 from whimbrel.core.mailbox import Changes, Folders, Messages
+from whimbrel.core.undelete import Undelete
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Backend:
     changes: Changes
     commit: Commit
     spool: Spool
+    undelete: Undelete
     reopen: "Callable[[], Awaitable[Backend]] | None" = None
     """Closes it and opens the same store anew, as after a restart; None: it forgets."""
 
@@ -39,7 +43,7 @@ Opener = Callable[[Path], AbstractAsyncContextManager[Backend]]
 @asynccontextmanager
 async def memory(_root: Path) -> AsyncIterator[Backend]:
     store = MemoryStore(FakeClock(time.time()))
-    yield Backend(folders=store, messages=store, changes=store, commit=store, spool=MemorySpool())
+    yield Backend(store, store, store, store, MemorySpool(), MemoryUndelete(store))
 
 
 @asynccontextmanager
@@ -59,7 +63,8 @@ async def disk(root: Path) -> AsyncIterator[Backend]:
         store = DiskStore(folder, committer=committer, pool=pool, notices=LocalNotices(), log=log, generation=number)
         opened.extend([lambda: generation.end(folder, number), barrier.close, pool.close, store.close, committer.close])
         spool = DiskSpool(store.spool, pool)
-        return Backend(folders=store, messages=store, changes=store, commit=store, spool=spool, reopen=reopen)
+        undelete = DiskUndelete(store, pool)
+        return Backend(store, store, store, store, spool, undelete, reopen)
 
     try:
         yield await reopen()

@@ -10,6 +10,8 @@ import pytest
 from tests.support.queue_house import NOW, QueueHouse, entry, open_queue
 from whimbrel.core.address import Address
 from whimbrel.core.queue import (
+    MIXED,
+    Deferral,
     Notify,
     QueueFilter,
     QueueItem,
@@ -68,6 +70,11 @@ def rich(queue_id: str) -> QueueItem:
         utf8=True,
         body_8bit=True,
         origin="submission",
+        require_tls=True,
+        tls_optional=True,
+        unchecked=True,
+        give_up="5.7.1 Enough",
+        urgent=True,
     )
 
 
@@ -258,5 +265,149 @@ def test_waiting_ends_when_something_is_added(within: Within) -> None:
         await house.add(entry("a-1"))
         async with asyncio.timeout(5):
             await waiting
+
+    within(check)
+
+
+def test_lanes_take_turns_and_get_no_more_than_their_room(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        queue = house.queue
+        for n in range(6):
+            await house.add(entry(f"big-{n}", "b@big.test", due=NOW - 100 + n))
+        for n in range(3):
+            await house.add(entry(f"small-{n}", f"b@small{n}.test", due=NOW - n))
+        first = [one.id for one in await queue.lease(NOW, 3, 60, each=2)]
+        assert first == ["big-0", "big-1", "small-2"]
+        # The long lane was served just now: the others come before it.
+        assert [one.id for one in await queue.lease(NOW, 3, 60, each=2)] == ["small-1", "small-0", "big-2"]
+        assert await queue.lease(NOW, 3, 60, each=2, room={"big.test": 0}) == []
+        assert [one.id for one in await queue.lease(NOW, 9, 60, each=1, room={"big.test": 2})] == ["big-3", "big-4"]
+        assert [one.id for one in await queue.lease(NOW, 9, 60)] == ["big-5"]
+        assert await queue.next_due() == NOW + 60
+
+    within(check)
+
+
+def test_a_lane_of_many_domains_is_one_of_its_own_until_one_domain_is_left(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        queue = house.queue
+        await house.add(entry("a-1", "b@one.test", "c@two.test"))
+        assert await queue.lease(NOW, 9, 60, room={MIXED: 0}) == []
+        (item,) = await queue.lease(NOW, 9, 60, room={"one.test": 0, "two.test": 0})
+        done = replace(item.recipients[0], state=RecipientState.RELAYED)
+        await queue.update(replace(item, recipients=(done, item.recipients[1])))
+        assert await queue.lease(NOW, 9, 60, room={"two.test": 0}) == []
+        assert len(await queue.lease(NOW, 9, 60, room={MIXED: 0, "one.test": 0})) == 1
+
+    within(check)
+
+
+def test_only_lanes_that_were_proven_are_leased_where_that_is_asked(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        queue = house.queue
+        for name in ("living", "dead", "unknown"):
+            await house.add(entry(name, f"b@{name}.test"))
+        await queue.prove({"living.test": True, "dead.test": True, "nobody.test": True})
+        await queue.prove({"dead.test": False})
+        assert [one.id for one in await queue.lease(NOW, 9, 60, proven=True)] == ["living"]
+        assert {one.id for one in await queue.lease(NOW, 9, 60)} == {"dead", "unknown"}
+
+    within(check)
+
+
+def test_a_dead_lane_is_put_off_as_one_and_without_attempts(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        queue = house.queue
+        for n in range(20):
+            await house.add(entry(f"d-{n}", "b@dead.test", created=NOW - 50))
+        await house.add(entry("notice", "b@dead.test", created=NOW - 1000, due=NOW - 1))
+        await house.add(entry("later", "b@dead.test", created=NOW - 980))
+        await house.add(entry("other", "b@living.test"))
+        assert await queue.try_now(QueueFilter(ids=frozenset({"d-19"})), NOW) == 1
+        mine, theirs = await queue.lease(NOW, 2, 60, room={"living.test": 0, "dead.test": 2})
+        # Leased by us, and put off too; `theirs` is at work.
+        deferral = Deferral(
+            "dead.test", NOW, NOW + 300, 60, "4.4.1 Dead", "mx", ages=(1000.0, 4000.0), leased=frozenset({mine.id})
+        )
+        await queue.defer([deferral])
+        found = {one.id: one for one in await queue.select(ALL)}
+        waits = [one.next_attempt - NOW for name, one in found.items() if name[:2] == "d-" and name != "d-19"]
+        quiet = [one for one in waits if one >= 300]
+        assert len(quiet) >= 17 and max(quiet) <= 360 and len(set(quiet)) > 5
+        assert found["d-5"].attempts == 0 and found["d-5"].recipients[0].status == "4.4.1 Dead"
+        assert found["later"].next_attempt == NOW + 20  # A notice is due at 1000 seconds of age.
+        due = {one.id for one in await queue.lease(NOW, 99, 60)}
+        # What a person wants now, what must be told now, and what is of another lane.
+        assert due - {"notice", "d-19", "other", theirs.id, mine.id} == set()
+        assert {"other"} <= due and "notice" in due | {mine.id, theirs.id}
+
+    within(check)
+
+
+def test_only_what_is_named_is_put_off_where_not_the_whole_lane_is_meant(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        for n in range(3):
+            await house.add(entry(f"d-{n}", "b@dead.test", due=NOW - n))
+        (mine,) = await house.queue.lease(NOW, 1, 60)
+        deferral = Deferral("dead.test", NOW, NOW + 300, 0, "4.4.1 Dead", leased=frozenset({mine.id}), whole=False)
+        assert await house.queue.defer([deferral]) == 1
+        assert len(await house.queue.lease(NOW, 9, 60)) == 2
+
+    within(check)
+
+
+def test_what_was_leased_and_not_begun_can_be_given_back(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1"))
+        (leased,) = await house.queue.lease(NOW, 1, 600)
+        await house.queue.back([leased.id, "nothing"])
+        assert len(await house.queue.lease(NOW, 1, 600)) == 1
+
+    within(check)
+
+
+def test_what_was_sent_is_recorded_while_others_are_still_tried(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1", "b@one.test", "c@two.test"))
+        (leased,) = await house.queue.lease(NOW, 1, 600)
+        done = replace(leased.recipients[1], state=RecipientState.RELAYED, status="2.0.0 OK")
+        await house.queue.record("a-1", {1: done})
+        found = await house.queue.get("a-1")
+        assert found is not None and found.recipients == (leased.recipients[0], done)
+        assert await house.queue.lease(NOW, 1, 600) == []  # The lease goes on.
+
+    within(check)
+
+
+def test_what_is_given_up_is_due_at_once_even_if_it_was_held_or_is_at_work(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        queue = house.queue
+        await house.add(entry("a-1", due=NOW + 3600))
+        await house.add(replace(entry("a-2", "b@x.test"), held=True))
+        await house.add(entry("a-3", "b@y.test"))
+        (leased,) = await queue.lease(NOW, 9, 600)
+        assert await queue.give_up(ALL, "5.7.1 Enough", NOW) == 3
+        assert await queue.give_up(ALL, "5.7.1 Again", NOW) == 0
+        assert {one.id: one.give_up for one in await queue.lease(NOW, 9, 600)} == {
+            "a-1": "5.7.1 Enough",
+            "a-2": "5.7.1 Enough",
+        }
+        # The attempt that was under way ends with a plan for later; the wish is stronger.
+        await queue.update(replace(leased, attempts=1, next_attempt=NOW + 900))
+        assert [one.give_up for one in await queue.lease(NOW, 9, 600)] == ["5.7.1 Enough"]
+
+    within(check)
+
+
+def test_counts_by_filter_and_by_lane(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        for n in range(3):
+            await house.add(entry(f"a-{n}", "b@one.test", created=NOW - n), b"12345" * (n + 1))
+        await house.add(replace(entry("b-1", "b@two.test"), held=True))
+        assert await house.queue.count(QueueFilter(size_over=5, recipient="one")) == 2
+        one, two = await house.queue.lanes(10)
+        assert (one.lane, one.waiting, one.held, one.bytes, one.oldest) == ("one.test", 3, 0, 30, NOW - 2)
+        assert (two.lane, two.waiting, two.held, two.next_attempt) == ("two.test", 0, 1, None)
+        assert len(await house.queue.lanes(1)) == 1
 
     within(check)

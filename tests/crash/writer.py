@@ -106,7 +106,7 @@ def use_mutant(name: str) -> None:
     if name == "no-barrier":
         Barrier.complete = lambda self, touched: None  # type: ignore[method-assign]
     elif name == "early":
-        original = DiskStore._run
+        original = DiskStore.run
 
         async def early(self: DiskStore, account: AccountId, job: object) -> object:
             from whimbrel.backends.store.disk.jobs import FlagsJob
@@ -116,7 +116,7 @@ def use_mutant(name: str) -> None:
                 return None
             return await original(self, account, job)  # type: ignore[arg-type]
 
-        DiskStore._run = early  # type: ignore[method-assign, assignment]
+        DiskStore.run = early  # type: ignore[method-assign, assignment]
         DiskStore.set_flags = early_flags  # type: ignore[method-assign]
 
 
@@ -125,7 +125,7 @@ async def early_flags(
 ) -> None:
     from whimbrel.backends.store.disk.jobs import FlagsJob
 
-    await self._run(ref.account, FlagsJob(ref.mailbox, uids, change, unchanged_since))
+    await self.run(ref.account, FlagsJob(ref.mailbox, uids, change, unchanged_since))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.dns_server import DnsServer
-from tests.support.mail import eventually, letter, subjects, submit
+from tests.support.mail import eventually, letter, subjects, submit, trusting
 from tests.support.postfix import Postfix, free_port, postfix_with_maildir
-from tests.support.server import Running
+from tests.support.server import PASSWORD, Running
 
 Maker = Callable[..., contextlib.AbstractContextManager[Running]]
 pytestmark = [pytest.mark.peer("postfix"), pytest.mark.root, pytest.mark.xdist_group("postfix")]
@@ -103,3 +103,53 @@ def test_postfix_sends_to_us(own_server: Maker, tmp_path: Path, level: str) -> N
             assert sorted(subjects(server, "user2@example.test")) == [f"p{n}" for n in range(5)]
             log = (server.directory / "store" / "logs" / "mail.log").read_text()
             assert ("SSL: yes" in log) == (level == "encrypt")
+
+
+def test_small_and_large_mail_goes_out_by_bdat_over_one_session_with_its_dsn_wishes(
+    own_server: Maker, tmp_path: Path
+) -> None:
+    """Postfix's own smtpd counts the octets of each chunk (RFC 3030) and reads NOTIFY, ORCPT, RET and ENVID."""
+    offers = {
+        **tls(tmp_path),
+        "smtpd_discard_ehlo_keywords": "",
+        "debug_peer_list": "127.0.0.1",
+        "debug_peer_level": "1",
+    }
+    with postfix_with_maildir(tmp_path / "peer", offers) as (peer, maildir):
+        settings = {
+            "delivery/relay-host": "127.0.0.1",
+            "delivery/relay-port": str(peer.port),
+            "delivery/per-destination": "1",
+        }
+        with own_server(settings) as server:
+            big = "\r\n".join(f".{n} " + "x" * 70 for n in range(20_000))
+            with smtplib.SMTP("127.0.0.1", server.ports["submission"], timeout=30) as client:
+                client.starttls(context=trusting())
+                client.login("user1@example.test", PASSWORD)
+                wish = ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;old+2Bbob@peer.test"]
+                for body in ("small", big, "small again"):
+                    client.sendmail(
+                        "user1@example.test",
+                        ["bob@peer.test"],
+                        letter("bdat", body=body),
+                        mail_options=["RET=FULL", "ENVID=e+2B1"],
+                        rcpt_options=wish,
+                    )
+            contents = arrived(maildir, peer, 3)
+            assert sorted(content.count(b"xxx\n") for content in contents) == [0, 0, 20_000]
+            log = peer.log()
+            assert log.count("smtpd") and "DATA\n" not in log
+            assert "BDAT" in log and " LAST" in log
+            assert "NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;old+2Bbob@peer.test" in log
+            assert "RET=FULL ENVID=e+2B1" in log
+            assert log.count("Anonymous TLS connection established") == 1
+
+
+def test_a_postfix_without_chunking_and_pipelining_is_spoken_to_step_by_step(own_server: Maker, tmp_path: Path) -> None:
+    lacks = {"smtpd_discard_ehlo_keywords": "chunking, pipelining, 8bitmime, dsn, silent-discard"}
+    with postfix_with_maildir(tmp_path / "peer", lacks) as (peer, maildir):
+        settings = {"delivery/relay-host": "127.0.0.1", "delivery/relay-port": str(peer.port)}
+        with own_server(settings) as server:
+            submit(server, "user1@example.test", ["bob@peer.test"], letter("plain", body="Gr\u00fc\u00dfe\r\n.dot"))
+            (content,) = arrived(maildir, peer)
+            assert "Gr\u00fc\u00dfe\n.dot\n".encode() in content.replace(b"\r", b"")

@@ -7,7 +7,7 @@ from whimbrel.core.engine import Pause
 from whimbrel.protocols.pop3 import commands
 from whimbrel.protocols.pop3.commands import State
 from whimbrel.protocols.pop3.engine import Bad, Challenge, End, Err, Limits, Ok, Part, Pop3Engine, Response, Start
-from whimbrel.protocols.pop3.octets import Added, Sender, added, top, with_crlf
+from whimbrel.protocols.pop3.octets import Added, Sender, added, sent_whole, top, with_crlf
 
 SMALL = Limits(line=40, line_before=60, endless=100)
 
@@ -107,6 +107,7 @@ def test_a_client_gets_the_message_back_and_the_size_it_was_told(message: bytes)
     want = with_crlf(message)
     assert got == (want if not want or want.endswith(b"\r\n") else want + b"\r\n")
     assert len(got) == len(message) + added(message)
+    assert sent_whole(message) == wire
 
 
 @given(mails, st.integers(0, 5), st.integers(0, 50))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from whimbrel.core.address import Address
 from whimbrel.core.engine import Pause
+from whimbrel.core.queue import Recipient
 from whimbrel.protocols.smtp.client import SmtpClient
 from whimbrel.protocols.smtp.client_events import Finished, Greeting, Lost, NeedContent, Ready, TransactionOptions
 from whimbrel.protocols.smtp.data import DataReceiver
@@ -16,6 +17,7 @@ from whimbrel.protocols.smtp.server import SmtpEngine
 from whimbrel.protocols.smtp.server_events import (
     Auth,
     AuthResponse,
+    Chunk,
     Data,
     DataEnd,
     Fault,
@@ -41,6 +43,13 @@ COMMANDS = st.lists(
             b"DATA\r\n",
             b"text\r\n.\r\n",
             b"..text\n\r\n.\r\n",
+            b"MAIL FROM:<\xc3\xbc@example.org> SMTPUTF8 PRDR RET=FULL ENVID=a+2B\r\n",
+            b"RCPT TO:<\xc3\xbc@example.test> NOTIFY=NEVER ORCPT=rfc822;a+40b\r\n",
+            b"BDAT 4\r\na\r\n\r",
+            b"BDAT 2 LAST\r\n\nb",
+            b"BDAT 0 LAST\r\n",
+            b"BDAT 2000\r\nNOOP\r\n",
+            b"BDAT 7 LAST\r\nNOOP\r\n.",
             b"RSET\r\n",
             b"NOOP\r\n",
             b"AUTH PLAIN\r\n",
@@ -78,9 +87,11 @@ def served(parts: list[bytes], role: Role) -> list[object]:
                     events.append(event)
                 continue
             events.append(event)
+            if isinstance(event, Chunk):
+                continue
             answer = Reply(250, "", ("ok",))
             if isinstance(event, Helo):
-                engine.offer(Terms(1000, starttls=True, mechanisms=("PLAIN",)))
+                engine.offer(Terms(1000, starttls=True, mechanisms=("PLAIN",), prdr=True))
             elif isinstance(event, Fault):
                 answer = event.reply
             elif isinstance(event, Data):
@@ -157,6 +168,63 @@ def test_no_input_raises(data: bytes, role: Role) -> None:
     served([data], role)
 
 
+MAIL_OR_RCPT = st.builds(
+    lambda verb, path, words: verb + b"<" + path + b">" + b"".join(b" " + word for word in words) + b"\r\n",
+    st.sampled_from([b"MAIL FROM:", b"RCPT TO:", b"mail from: ", b"VRFY ", b"EHLO ", b"BDAT "]),
+    st.binary(max_size=40) | st.sampled_from([b"a@example.org", b'"a b"@example.org', b"", b"\xc3\xbc@x.org"]),
+    st.lists(
+        st.builds(
+            lambda key, value: key + value,
+            st.sampled_from(
+                [b"SIZE", b"BODY", b"RET", b"ENVID", b"NOTIFY", b"ORCPT", b"SMTPUTF8", b"PRDR", b"REQUIRETLS", b"AUTH"]
+            ),
+            st.binary(max_size=30).map(lambda value: b"=" + value)
+            | st.sampled_from([b"", b"=", b"=NEVER", b"=rfc822;a+0Ab", b"=utf-8;\\x{0A}", b"=9" * 20, b"=+", b"=FULL"]),
+        ),
+        max_size=4,
+    ),
+)
+
+
+def strings(event: object) -> list[str]:
+    return [value for name in ("envid", "orcpt", "text", "name") if isinstance(value := getattr(event, name, ""), str)]
+
+
+@given(st.lists(MAIL_OR_RCPT | st.binary(max_size=60).map(lambda line: line + b"\r\n"), max_size=12))
+@settings(max_examples=1000, deadline=None)
+def test_ten_thousand_malformed_commands_raise_nothing_and_nothing_raw_gets_through(lines: list[bytes]) -> None:
+    """About ten lines in each of a thousand examples. What goes into headers and logs has no control characters."""
+    for event in served([b"EHLO c\r\nMAIL FROM:<>\r\nRSET\r\n", *lines], Role.SMTP):
+        assert all(text.isprintable() for text in strings(event)), event
+        if isinstance(event, Fault):
+            assert event.reply.code >= 400 and encode(event.reply).count(b"\r\n") == 1
+
+
+@given(st.lists(LINE_ENDS, min_size=1, max_size=5), st.booleans(), st.lists(st.integers(0, 100), max_size=10))
+def test_chunks_carry_what_data_would_and_are_held_to_the_same_line_ends(
+    chunks: list[bytes], mend: bool, cuts: list[int]
+) -> None:
+    whole = b"".join(chunks)
+    stream = b"".join(
+        b"BDAT %d%s\r\n%s" % (len(chunk), b" LAST" if at == len(chunks) - 1 else b"", chunk)
+        for at, chunk in enumerate(chunks)
+    )
+    head = b"LHLO c\r\n" if mend else b"EHLO c\r\n"
+    head += b"MAIL FROM:<>\r\nRCPT TO:<b@example.test>\r\n"
+    role = Role.LMTP if mend else Role.SMTP
+    events = served([head, *pieces(stream, cuts)], role)
+    content = b"".join(event for event in events if isinstance(event, bytes))
+    pairs = whole.count(b"\r\n")
+    bare = whole.count(b"\n") != pairs or whole.count(b"\r") != pairs
+    end = events[-1]
+    assert isinstance(end, DataEnd)
+    assert end.bare == (bare and not mend) and end.size == len(content)
+    if mend:
+        assert content == whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    else:
+        assert content == whole
+
+
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40)
 
 
@@ -186,24 +254,31 @@ ANSWERS = st.lists(
 ).map(b"".join)
 
 
-@given(ANSWERS, st.lists(st.integers(0, 1000), max_size=10), st.booleans(), st.booleans())
+@given(
+    ANSWERS,
+    st.lists(st.integers(0, 1000), max_size=10),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([None, b"", b"x"]),
+)
 def test_a_client_gets_a_result_for_each_recipient_whatever_the_peer_says(
-    data: bytes, cuts: list[int], lmtp: bool, pipelining: bool
+    data: bytes, cuts: list[int], lmtp: bool, pipelining: bool, whole: bytes | None
 ) -> None:
     client = SmtpClient(lmtp=lmtp)
     client.receive(b"220 hi\r\n")
     assert isinstance(client.next_event(), Greeting)
     client.hello("c")
-    client.receive(b"250-hi\r\n250 PIPELINING\r\n" if pipelining else b"250 hi\r\n")
+    client.receive(b"250-hi\r\n250-CHUNKING\r\n250 PIPELINING\r\n" if pipelining else b"250 hi\r\n")
     assert isinstance(client.next_event(), Ready)
-    recipients = [Address(name, "example.test") for name in "abc"]
-    client.transaction(None, recipients, TransactionOptions())
+    recipients = [Recipient(Address(name, "example.test")) for name in "abc"]
+    taken = client.transaction(None, recipients, TransactionOptions(), whole)
+    assert taken is (pipelining and not lmtp and whole is not None)
     finals = []
     for piece in [*pieces(data, cuts), b""]:
         client.receive(piece)
         while not isinstance(event := client.next_event(), Pause):
             if isinstance(event, NeedContent):
-                assert len(event.results) == 3
+                assert len(event.results) == 3 and not taken
                 client.content(b"hello")
                 client.content_end()
             elif isinstance(event, Finished) or (isinstance(event, Lost) and event.results):

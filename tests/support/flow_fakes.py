@@ -11,7 +11,7 @@ from whimbrel.core.directory import Account, Directory, LocalDomain, Rights, Tar
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import INBOX, AccountId, Folder, FolderRef, FolderStatus, MailboxId, SpecialUse, Usage
 from whimbrel.core.net import Connector, Link, Mx, NoSuchName, Resolver, TlsInfo, TlsMode, TlsPolicy
-from whimbrel.core.queue import Queue, QueueCounts, QueueFilter, QueueItem
+from whimbrel.core.queue import Deferral, LaneCounts, Queue, QueueCounts, QueueFilter, QueueItem, QueueRecipient
 from whimbrel.core.values import Secret
 
 LOCAL = "example.test"
@@ -226,8 +226,18 @@ class FakeStore:
     async def status(self, ref: FolderRef) -> FolderStatus:
         raise KeyError(ref)
 
+    async def statuses(self, account: AccountId) -> Mapping[MailboxId, FolderStatus]:
+        return {}
+
     async def usage(self, account: AccountId) -> Usage:
         return self.usages.get(account, Usage(0, 0))
+
+    async def annotations(self, account: AccountId, mailbox: MailboxId | None) -> Mapping[str, bytes]:
+        return {}
+
+    async def annotate(
+        self, account: AccountId, mailbox: MailboxId | None, changes: Mapping[str, bytes | None]
+    ) -> None: ...
 
     async def remove_account(self, account: AccountId) -> None: ...
 
@@ -240,20 +250,58 @@ class MemoryQueue:
         self.contents: dict[str, bytes] = {}
         self.leases: dict[str, float] = {}
         self.updates: list[QueueItem] = []
+        self.proven: dict[str, bool] = {}
+        self.deferrals: list[Deferral] = []
+        self.records: list[tuple[str, dict[int, QueueRecipient]]] = []
         self._changed = asyncio.Event()
 
     def add(self, item: QueueItem, content: bytes) -> None:
         self.items[item.id], self.contents[item.id] = replace(item, size=len(content)), content
         self._changed.set()
 
-    async def lease(self, now: float, limit: int, seconds: float) -> Sequence[QueueItem]:
-        due = [
-            item
-            for item in self.items.values()
-            if not item.held and item.next_attempt <= now and self.leases.get(item.id, 0) <= now
-        ][:limit]
+    async def lease(
+        self,
+        now: float,
+        limit: int,
+        seconds: float,
+        *,
+        each: int | None = None,
+        room: Mapping[str, int] | None = None,
+        proven: bool = False,
+    ) -> Sequence[QueueItem]:
+        left, due = dict(room or {}), list[QueueItem]()
+        for item in self.items.values():
+            if item.held or item.next_attempt > now or self.leases.get(item.id, 0) > now or len(due) >= limit:
+                continue
+            if left.setdefault(item.lane, limit if each is None else each) > 0 and (
+                not proven or self.proven.get(item.lane)
+            ):
+                left[item.lane] -= 1
+                due.append(item)
         self.leases.update((item.id, now + seconds) for item in due)
         return due
+
+    async def prove(self, lanes: Mapping[str, bool]) -> None:
+        self.proven |= lanes
+
+    async def defer(self, deferrals: Sequence[Deferral]) -> int:
+        count = 0
+        for one in deferrals:
+            self.deferrals.append(one)
+            for item in self.items.values():
+                idle = item.next_attempt <= one.now and self.leases.get(item.id, 0) <= one.now and one.whole
+                if item.lane == one.lane and (idle or item.id in one.leased) and not item.urgent:
+                    self.items[item.id] = replace(item, next_attempt=one.until)
+                    self.leases.pop(item.id, None)
+                    count += 1
+        return count
+
+    async def back(self, ids: Sequence[str]) -> None:
+        for name in ids:
+            self.leases.pop(name, None)
+
+    async def record(self, queue_id: str, recipients: Mapping[int, QueueRecipient]) -> None:
+        self.records.append((queue_id, dict(recipients)))
 
     async def renew(self, ids: Sequence[str], until: float) -> None:
         self.leases.update((name, until) for name in ids)
@@ -291,6 +339,15 @@ class MemoryQueue:
 
     async def delete(self, which: QueueFilter) -> int:
         return 0
+
+    async def give_up(self, which: QueueFilter, status: str, now: float) -> int:
+        return 0
+
+    async def count(self, which: QueueFilter) -> int:
+        return len(self.items)
+
+    async def lanes(self, limit: int) -> Sequence[LaneCounts]:
+        return []
 
     async def wait(self, seconds: float) -> None:
         await self._changed.wait()
@@ -365,6 +422,7 @@ class FakeLink:
         self._in = b""
         self._tls: TlsInfo | None = None
         self._content: bytes | None = None
+        self._chunks = b""
         self._sender, self._recipients = "", list[str]()
         self.closed = False
         if policy.mode is TlsMode.IMPLICIT:
@@ -403,14 +461,36 @@ class FakeLink:
             line, end_of_line, rest = self._in.partition(b"\r\n")
             if not end_of_line:
                 return
+            if line.startswith(b"BDAT "):
+                size = int(line.split()[1])
+                if len(rest) < size:
+                    return
+                self._chunk(line.decode(), rest[:size])
+                self._in = rest[size:]
+                continue
             self._in = rest
             self._server.lines.append(line.decode())
             self._command(line.decode())
 
+    def _chunk(self, line: str, octets: bytes) -> None:
+        server = self._server
+        server.lines.append(line)
+        self._chunks += octets
+        if not self._recipients:
+            self._say("554 5.5.1 No recipients")
+        elif not line.endswith(" LAST"):
+            self._say(server.answer(line, "250 2.0.0 Go on"))
+        else:
+            server.messages.append((self._sender, self._recipients, self._chunks))
+            self._recipients = []
+            self._say(server.answer("content", "250 2.0.0 Taken"))
+        if line.endswith(" LAST"):
+            self._chunks = b""
+
     def _command(self, line: str) -> None:
         verb = line.split(" ")[0].upper()
         server = self._server
-        if verb == "EHLO":
+        if verb in ("EHLO", "LHLO"):
             words = [word for word in server.extensions if not (word == "STARTTLS" and self._tls)]
             lines = [server.name, *words]
             text = "\r\n".join(f"250{'-' if at < len(lines) - 1 else ' '}{word}" for at, word in enumerate(lines))

@@ -8,6 +8,7 @@ from whimbrel.core.directory import Account, Rights
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.queue import Recipient
 from whimbrel.core.settings import Section
+from whimbrel.core.space import Space
 from whimbrel.flow.filters import FILTERS
 from whimbrel.flow.filters.base import Filter
 from whimbrel.flow.policy import Policy
@@ -31,6 +32,7 @@ class House:
     spool: MemorySpool = field(default_factory=MemorySpool)
     filters: tuple[Filter, ...] = ()
     """Besides those that are always there."""
+    space: Space | None = None
     reception: Reception = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,6 +49,7 @@ class House:
             clock=self.clock,
             ids=self.ids,
             log=self.log,
+            space=self.space,
         )
 
     async def begin(
@@ -81,9 +84,9 @@ class House:
         return await self.finish(tx, content)
 
 
-def house(*sections: Section, filters: tuple[Filter, ...] = ()) -> House:
+def house(*sections: Section, filters: tuple[Filter, ...] = (), space: Space | None = None) -> House:
     """alice, bob and an administrator of example.test."""
-    made = House(config=FakeConfig(*sections), filters=filters)
+    made = House(config=FakeConfig(*sections), filters=filters, space=space)
     made.directory.user("alice@example.test")
     made.directory.user("bob@example.test")
     made.directory.user("admin@example.test", rights=Rights.SERVER_WRITE)

@@ -41,12 +41,15 @@ class SinkMessage:
     """With dot-stuffing undone."""
     session: int
     """Number of the connection, from 0."""
+    client: str = ""
+    """The address it came from."""
 
 
 @dataclass
 class _Session:
     number: int
     sock: socket.socket
+    client: str
     buffer: bytes = b""
     helo: str = ""
     tls: str = ""
@@ -135,7 +138,7 @@ class SmtpSink:
     def _accept(self) -> None:
         while not self._stopped:
             try:
-                sock, _ = self._listener.accept()
+                sock, address = self._listener.accept()
             except OSError:
                 return
             sock.settimeout(_TIMEOUT)
@@ -144,7 +147,7 @@ class SmtpSink:
                 self.connections += 1
                 self.open += 1
                 self._socks.add(sock)
-            self._start(self._run, _Session(number, sock))
+            self._start(self._run, _Session(number, sock, str(address[0])))
 
     def _run(self, session: _Session) -> None:
         first = session.sock
@@ -245,7 +248,8 @@ class SmtpSink:
         content = content[1:] if content.startswith(b".") else content
         message = SinkMessage(
             session.helo, session.tls, session.server_name, session.user, session.sender or "", session.mail_options,
-            session.recipients, session.rcpt_options, content.replace(b"\r\n.", b"\r\n"), session.number)  # fmt: skip
+            session.recipients, session.rcpt_options, content.replace(b"\r\n.", b"\r\n"), session.number,
+            session.client)  # fmt: skip
         # LMTP answers for each recipient. RFC 2033 4.2
         answers = [self._say(session, "DOT", "250 2.0.0 taken") for _ in (message.recipients if self._lmtp else [1])]
         if any(answers):

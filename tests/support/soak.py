@@ -85,7 +85,7 @@ class Visit:
     def _append(self) -> None:
         folder = self._chance.choice(sorted(self._model.folders))
         flags = set(self._chance.sample(FLAGS, self._chance.randint(0, 3)))
-        answer = _ok(self._client.append(f'"{folder}"', f"({' '.join(flags)})", None, self._letter()))  # type: ignore[arg-type]
+        answer = _ok(self._client.append(f'"{folder}"', f"({' '.join(flags)})", None, self._letter()))
         found = re.search(rb"APPENDUID \d+ (\d+)", answer[0])
         if found is None:
             raise Differs("no APPENDUID")

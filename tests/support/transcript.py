@@ -6,6 +6,7 @@
     R: a\\n.\\r\\n                sent as it is: \\r \\n \\t \\0 \\xNN \\\\ are read, nothing is added
     S: 250 <...>               the next line that the server sends; `<...>` stands for anything, `<~[0-9]+~>` for
                                what the regular expression fits
+    S: <until>250 <...>        lines are passed over until one fits, such as those of EHLO (at most 40)
     S: <closed>                the server has closed the connection
     T:                         the client starts TLS
     X:                         the client closes
@@ -120,6 +121,14 @@ async def play(dialogue: Dialogue, dial: Dial, tls: Callable[[], ssl.SSLContext]
 
 
 async def _expect(reader: asyncio.StreamReader, text: str, where: str) -> None:
+    if text.startswith("<until>"):
+        wanted = pattern(text.removeprefix("<until>"))
+        for _ in range(40):
+            line = await asyncio.wait_for(reader.readline(), PATIENCE)
+            assert line, f"{where}: expected {text!r}, but the connection was closed"
+            if wanted.match(line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")):
+                return
+        raise AssertionError(f"{where}: {text!r} did not come")
     try:
         line = await asyncio.wait_for(reader.readline(), PATIENCE)
     except TimeoutError:

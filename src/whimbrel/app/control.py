@@ -16,12 +16,17 @@ from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.installation import Installation
 from whimbrel.app.keeper import DiskKeeper
 from whimbrel.backends.directory.editor import DirectoryFile
-from whimbrel.backends.logs.files import rotate
+from whimbrel.backends.disk.space import DiskSpace, Level, SpaceSettings
+from whimbrel.backends.logs.keeper import LogKeeper
 from whimbrel.backends.logs.settings import LogSettings
 from whimbrel.backends.logs.tail import LogReader
+from whimbrel.backends.store.disk.purge import Purger
+from whimbrel.backends.store.disk.undelete import DiskUndelete
 from whimbrel.backends.store.settings import StoreSettings
+from whimbrel.backends.tasks.sockets import AllTasks
 from whimbrel.backends.tls.contexts import TlsContexts
-from whimbrel.core.notices import CONFIG, USERS
+from whimbrel.core.mailbox import AccountId
+from whimbrel.core.notices import CONFIG, FOLDER, USERS
 from whimbrel.core.values import Secret
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin import NOUNS
@@ -30,13 +35,17 @@ from whimbrel.services.admin.local import serving
 from whimbrel.services.admin.ports import Listening, Process, Running
 from whimbrel.services.admin.table import calls_of
 from whimbrel.services.admin.web import application
+from whimbrel.services.jobs import JOBS
+from whimbrel.services.jobs.job import JobContext, keep_running
+from whimbrel.services.jobs.low_space import Found, watch_space
+from whimbrel.services.jobs.usage import UsageWatch
 from whimbrel.services.session.passwords import hash_password
 
 if TYPE_CHECKING:
     from whimbrel.app.wiring import House
 
 CERTIFICATE_CHECK = 86_400.0
-ROTATION_CHECK = 10.0
+PURGE_CHECK = 3600.0
 PAUSE = 0.05
 """Seconds between two folders of a round of self-checks."""
 
@@ -76,26 +85,47 @@ async def control(house: "House") -> AsyncIterator[None]:
         log=house.log,
         hash_password=make_verifier,
         queue=house.queue,
+        tasks=AllTasks(installation.run / "tasks"),
         folders=house.store,
+        messages=house.store,
+        quotas=house.reception.quotas,
+        state=house.state,
         store=keeper,
-        logs=LogReader(installation.logs, house.pool),
+        undelete=DiskUndelete(house.store, house.pool),
+        logs=LogReader(installation.logs, house.pool, lambda: house.config.section(LogSettings)),
         files=FormerVersions(house.config, editor, house.pool),
-        status=ServerState(installation),
+        status=ServerState(installation, house.space),
         live=True,
     )
 
     def context(_request: Request) -> AdminContext:
         return ctx
 
-    def rotated() -> None:
-        for name in rotate(installation.logs, house.config.section(LogSettings)):
-            house.log.info("log.rotated", log=name)
-
+    jobs = JobContext(
+        accounts=keeper.accounts,
+        folders=house.store,
+        messages=house.store,
+        directory=house.directory,
+        editor=editor,
+        state=house.state,
+        intake=house.reception,
+        spool=house.spool,
+        config=house.config,
+        clock=house.clock,
+        ids=house.ids,
+        log=house.log,
+    )
+    watch = UsageWatch(jobs)
+    unsubscribe = notices.subscribe(FOLDER, watch.heard)
     loop = asyncio.get_running_loop()
     chores = [
+        loop.create_task(watch.run()),
+        *(loop.create_task(keep_running(job, jobs)) for job in JOBS),
         loop.create_task(_every(CERTIFICATE_CHECK, contexts.ensure_certificate, house)),
-        loop.create_task(_every(ROTATION_CHECK, rotated, house)),
+        loop.create_task(_keep_logs(house)),
+        loop.create_task(watch_space(jobs, lambda: _space(house))),
         loop.create_task(_look_after(keeper, house)),
+        loop.create_task(_purge(keeper, house)),
     ]
     try:
         async with serving(
@@ -105,8 +135,10 @@ async def control(house: "House") -> AsyncIterator[None]:
         ):
             yield
     finally:
+        unsubscribe()
         for chore in chores:
             chore.cancel()
+        await asyncio.gather(*chores, return_exceptions=True)
         await house.pool.run(editor.close)
 
 
@@ -117,6 +149,24 @@ async def _every(seconds: float, work: Callable[[], object], house: "House") -> 
             await house.pool.run(work)
         except OSError as error:
             house.log.error("server.chore-failed", error=str(error))
+
+
+def _space(house: "House") -> Found:
+    room = house.space.room
+    return Found(room.level > Level.ENOUGH, room.folder, room.free, house.config.section(SpaceSettings).notify)
+
+
+async def _keep_logs(house: "House") -> None:
+    """Puts log files aside when they are due, and indexes them a little at a time."""
+    keeper = LogKeeper(house.installation.logs, house.log)
+    while True:
+        more = False
+        try:
+            await house.pool.run(keeper.rotate, house.config.section(LogSettings), house.clock.now())
+            more = await house.pool.run(keeper.index)
+        except OSError as error:
+            house.log.error("server.chore-failed", error=str(error))
+        await asyncio.sleep(PAUSE if more else keeper.pause(house.clock.now()))
 
 
 async def _look_after(keeper: DiskKeeper, house: "House") -> None:
@@ -131,10 +181,32 @@ async def _look_after(keeper: DiskKeeper, house: "House") -> None:
             house.log.info("store.looked-after", folders=folders)
 
 
+async def _purge(keeper: DiskKeeper, house: "House") -> None:
+    """What was deleted goes when it was kept long enough."""
+
+    async def keep(account: AccountId) -> float:
+        domain = await house.directory.domain(account.rpartition("@")[2])
+        own = domain.keep_deleted if domain is not None else None
+        return float(house.config.section(StoreSettings).keep_deleted) if own is None else own
+
+    purger = Purger(house.store, house.pool, keep, pause=PAUSE)
+    while True:
+        await asyncio.sleep(PURGE_CHECK)
+        try:
+            accounts = await keeper.accounts()
+            found = await purger.round(accounts, float(house.config.section(StoreSettings).keep_deleted))
+        except OSError as error:
+            house.log.error("server.chore-failed", error=str(error))
+        else:
+            if found.messages:
+                house.log.info("store.purged", messages=found.messages, bytes=found.bytes)
+
+
 class ServerState:
     """The admin port ServerStatus: from what the supervisor wrote, and from /proc."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, space: DiskSpace) -> None:
+        self._space = space
         self._ready, self._started = installation.run / "ready.json", time.time()
 
     async def running(self) -> Running:
@@ -154,6 +226,8 @@ class ServerState:
             self._started,
             tuple(_processes(int(state.get("pid", 0)), os.getppid())),
             tuple(Listening(name, tuple(at), tuple(why)) for name, (at, why) in listening.items()),
+            self._space.room.free,
+            self._space.room.level.name.lower(),
         )
 
 
@@ -172,7 +246,8 @@ def _processes(supervisor: int, zygote: int) -> list[Process]:
     for pid in [supervisor, zygote, *map(int, children)]:
         try:
             pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+            title = Path(f"/proc/{pid}/comm").read_text().strip()
         except (OSError, ValueError, IndexError):
             continue
-        found.append(Process(names.get(pid, "worker"), pid, pages * os.sysconf("SC_PAGE_SIZE")))
+        found.append(Process(names.get(pid, title), pid, pages * os.sysconf("SC_PAGE_SIZE")))
     return found

@@ -7,15 +7,17 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from whimbrel.backends.store.disk.account import AccountShard
+from whimbrel.backends.store.disk.database import row
 from whimbrel.backends.store.disk.index import FolderIndex, recount
 from whimbrel.backends.store.disk.names import account_path
+from whimbrel.backends.store.disk.purge import forget_marks
 from whimbrel.backends.store.disk.rebuild import compare
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.pool import Pool
-from whimbrel.services.admin.ports import Checked
+from whimbrel.services.admin.ports import Checked, FolderSize
 
 _ESCAPED = re.compile(r"((?:%[0-9A-F]{2})+)")
 
@@ -54,6 +56,33 @@ class DiskKeeper:
                 repaired.append(f"{found.missing} messages had no file any more")
             yield Checked(account, entry.name, found.messages, (), tuple(repaired))
 
+    async def repair(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
+        shard = await self._prepared(account)
+        for entry in self._chosen(shard, folder):
+            messages, problems = await self._pool.run(_examine, shard, entry)
+            left = problems
+            if problems:
+                await asyncio.shield(self._pool.run(shard.self_check, entry.mailbox, now=True))
+                messages, left = await self._pool.run(_examine, shard, entry)
+            if left:
+                found = await asyncio.shield(self._pool.run(shard.reindex, entry.mailbox, lambda done, total: None))
+                _, left = await self._pool.run(_examine, shard, entry)
+                messages = found.messages
+            yield Checked(account, entry.name, messages, left, tuple(each for each in problems if each not in left))
+
+    async def sizes(self, account: AccountId) -> AsyncIterator[FolderSize]:
+        shard = await self._prepared(account)
+        for entry in self._chosen(shard, ""):
+
+            def look(index: FolderIndex) -> tuple[int, int]:
+                query = "SELECT count(*), coalesce(sum(size), 0) FROM expunged WHERE kept = 1"
+                found: tuple[int, int] = row(index.connection, query)
+                return found
+
+            status = await self._pool.run(shard.read, entry.mailbox, FolderIndex.status)
+            deleted, size = await self._pool.run(shard.read, entry.mailbox, look)
+            yield FolderSize(account, entry.name, status.messages, status.size, deleted, size)
+
     async def look_after(self, pause: float) -> int:
         """One round over all folders, unhurried: heals what it finds, refreshes flags.bak. How many folders."""
         count = 0
@@ -62,6 +91,7 @@ class DiskKeeper:
             for entry in self._chosen(shard, ""):
                 with contextlib.suppress(MailboxError):  # Deleted meanwhile, or busy: the next round comes.
                     await self._pool.run(shard.look_after, entry.mailbox)
+                    await forget_marks(self._store, self._pool, shard, entry.mailbox)
                 count += 1
                 await asyncio.sleep(pause)
         return count

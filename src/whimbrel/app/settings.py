@@ -4,6 +4,7 @@ Sections stand beside the code that uses them; this is the root they hang on.
 """
 
 from whimbrel.app.server import ServerSettings
+from whimbrel.backends.disk.space import SpaceSettings
 from whimbrel.backends.dns.settings import DnsSettings
 from whimbrel.backends.logs.settings import LogSettings
 from whimbrel.backends.store.settings import StoreSettings
@@ -11,14 +12,18 @@ from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.settings import Section, setting
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.filters.header_limits import HeaderLimitsSettings
+from whimbrel.flow.filters.raw_header import RawHeaderSettings
 from whimbrel.flow.filters.received_loop import ReceivedLoopSettings
 from whimbrel.flow.policy import PolicySettings
+from whimbrel.flow.quota import QuotaSettings
 from whimbrel.flow.report import ReportSettings
 from whimbrel.flow.routing.relay import RelaySettings
 from whimbrel.flow.routing.settings import RoutingSettings
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.imapd.settings import ImapSettings
+from whimbrel.services.jobs.settings import JobSettings
 from whimbrel.services.pop3d.settings import Pop3Settings
+from whimbrel.services.session.folders import FolderSettings
 from whimbrel.services.session.services import ServicesSettings
 from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd.settings import SmtpServerSettings
@@ -28,6 +33,7 @@ class FilterSettings(Section, tag="filters"):
     """What is looked at before a message is accepted."""
 
     header_limits: HeaderLimitsSettings = setting(HeaderLimitsSettings(), help="How much header a message may have.")
+    raw_header: RawHeaderSettings = setting(RawHeaderSettings(), help="Eight-bit characters in headers.")
     received_loop: ReceivedLoopSettings = setting(ReceivedLoopSettings(), help="Mail that goes round.")
 
 
@@ -40,9 +46,12 @@ class MailServer(Section, tag="mailserver"):
     smtp: SmtpSettings = setting(SmtpSettings(), help="Receiving and sending mail over SMTP.")
     smtp_server: SmtpServerSettings = setting(SmtpServerSettings(), help="Sessions of clients that send to us.")
     imap: ImapSettings = setting(ImapSettings(), help="Reading and keeping mail over IMAP.")
+    folders: FolderSettings = setting(FolderSettings(), help="The folders a new mailbox begins with.")
     pop3: Pop3Settings = setting(Pop3Settings(), help="Fetching mail over POP3.")
+    jobs: JobSettings = setting(JobSettings(), help="What the server does by itself at times.")
     relay: RelaySettings = setting(RelaySettings(), help="Relaying: mail from one stranger to another.")
     routing: RoutingSettings = setting(RoutingSettings(), help="What addresses of ours stand for.")
+    quota: QuotaSettings = setting(QuotaSettings(), help="Full mailboxes.")
     policy: PolicySettings = setting(PolicySettings(), help="How long the filters may look at a message.")
     filters: FilterSettings = setting(FilterSettings(), help="What is looked at before a message is accepted.")
     delivery: DeliverySettings = setting(DeliverySettings(), help="Sending mail to other servers, and the queue.")
@@ -51,3 +60,4 @@ class MailServer(Section, tag="mailserver"):
     tls: TlsSettings = setting(TlsSettings(), help="Certificates and versions of TLS.")
     logs: LogSettings = setting(LogSettings(), help="What is written down, and how long it is kept.")
     store: StoreSettings = setting(StoreSettings(), help="The mail store.")
+    space: SpaceSettings = setting(SpaceSettings(), help="Free space on disk: when to warn, when to take in no more.")

@@ -16,6 +16,7 @@ from whimbrel.backends.directory.reader import IndexDirectory
 from whimbrel.backends.disk.barrier import Barrier
 from whimbrel.backends.disk.committer import Committer
 from whimbrel.backends.disk.pool import ThreadPool
+from whimbrel.backends.disk.space import DiskSpace, SpaceSettings
 from whimbrel.backends.disk.spool import DiskSpool
 from whimbrel.backends.dns.resolver import DnsResolver
 from whimbrel.backends.logs.journal import FileLog, Journal
@@ -28,7 +29,7 @@ from whimbrel.backends.queue.store import QueueStore
 from whimbrel.backends.state.counters import SharedCounters
 from whimbrel.backends.state.state import SqliteState
 from whimbrel.backends.store.disk.store import DiskStore
-from whimbrel.backends.store.settings import StoreSettings
+from whimbrel.backends.tasks.sockets import serving as serving_tasks
 from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.core.config import ConfigError
 from whimbrel.core.notices import CONFIG, FOLDER, QUEUE, USERS
@@ -42,13 +43,15 @@ from whimbrel.flow.reception import Reception
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.imapd.server import ImapServer
 from whimbrel.services.pop3d.server import Pop3Server
+from whimbrel.services.session.folders import Furnisher
+from whimbrel.services.session.record import SignInRecord
 from whimbrel.services.session.services import ServicesSettings
 from whimbrel.services.session.sign_in import SignIn
 from whimbrel.services.smtpd.server import SmtpServer
 
 Sockets = Mapping[str, list[socket.socket]]
 POOL_THREADS = 8
-TOPICS = {"mail": (FOLDER, CONFIG, USERS), "queue": (QUEUE, CONFIG, USERS), "control": ()}
+TOPICS = {"mail": (FOLDER, CONFIG, USERS), "queue": (QUEUE, CONFIG, USERS), "control": (FOLDER,)}
 """What each kind of process wants to hear of from the others; control makes the changes itself."""
 GRACE = 10.0
 """Seconds sessions have to finish what they are at when the server stops."""
@@ -72,6 +75,8 @@ class House:
     directory: IndexDirectory
     counters: SharedCounters
     reception: Reception
+    state: SqliteState
+    space: DiskSpace
 
 
 @contextlib.asynccontextmanager
@@ -103,6 +108,14 @@ async def open_house(installation: Installation, slot: int, title: str, generati
         stack.callback(journal.close)
         log = FileLog(journal, lambda: config.section(LogSettings))
         config = installation.load_config(pool=pool, log=log)
+        journal.use(lambda: config.section(LogSettings))
+        space = DiskSpace(
+            (installation.store, installation.store / "mail", installation.queue),
+            lambda: config.section(SpaceSettings),
+            log if title.startswith("control") else None,
+        )
+        space.look()
+        stack.callback(asyncio.get_running_loop().create_task(space.watch(pool)).cancel)
         notices = DatagramNotices(
             installation.run / "notices", title.replace("/", "-"), TOPICS[title.partition("/")[0]]
         )
@@ -124,7 +137,6 @@ async def open_house(installation: Installation, slot: int, title: str, generati
             log=log,
             generation=generation,
             queue=queue,
-            keep=lambda: float(config.section(StoreSettings).keep_deleted),
         )
         stack.callback(store.close)
         stack.callback(committer.close)
@@ -146,10 +158,11 @@ async def open_house(installation: Installation, slot: int, title: str, generati
             clock=clock,
             ids=ids,
             log=log,
+            space=space,
         )
         yield House(
             installation, config, log, clock, ids, pool, notices, committer, spool, store, queue, directory, counters,
-            reception,
+            reception, state, space,
         )  # fmt: skip
 
 
@@ -181,6 +194,8 @@ async def mail(house: House, sockets: Sockets) -> AsyncIterator[None]:
         pool=house.pool,
         log=house.log,
         clock=house.clock,
+        record=SignInRecord(house.state, house.clock),
+        furnisher=Furnisher(house.store, house.state, house.config, house.clock),
     )
 
     def context() -> ssl.SSLContext | None:
@@ -206,9 +221,10 @@ async def mail(house: House, sockets: Sockets) -> AsyncIterator[None]:
         spool=house.spool,
         commit=house.store,
         pool=house.pool,
+        space=house.space,
         **shared,
     )
-    pop3 = Pop3Server(folders=house.store, messages=house.store, **shared)
+    pop3 = Pop3Server(folders=house.store, messages=house.store, counters=house.counters, **shared)
     servers: dict[str, tuple[Callable[[], Any], Any, bytes]] = {
         name: (partial(smtp.engine, name), smtp.session, b"421 4.3.2 Too many connections\r\n")
         for name in ("smtp", "submission", "submissions", "lmtp")
@@ -224,7 +240,8 @@ async def mail(house: House, sockets: Sockets) -> AsyncIterator[None]:
         implicit = house.config.section(ServicesSettings).named(name).tls == "implicit"
         listener.open(
             listening,
-            _factory(listener, name, engine, session),
+            _factory(engine),
+            partial(session, service=name),
             refusal=b"" if implicit else refusal,
             tls=context if implicit else None,
         )
@@ -242,11 +259,8 @@ def _limits(config: FileConfig, name: str) -> Limits:
     return Limits(service.max_connections, service.max_connections_per_host)
 
 
-def _factory(listener: Listener, name: str, engine: Callable[[], Any], session: Any) -> Callable[[], asyncio.Protocol]:
-    def ready(connection: Connection[Any, Any]) -> None:
-        listener.start(session(connection, name), connection.peer[0])
-
-    return lambda: Connection(engine(), ready)
+def _factory(engine: Callable[[], Any]) -> Callable[[], asyncio.Protocol]:
+    return lambda: Connection(engine())
 
 
 @contextlib.asynccontextmanager
@@ -262,21 +276,24 @@ async def sending(house: House) -> AsyncIterator[None]:
     )
     ours = Ours(house.config)
     finder = Finder(resolver, house.config, ours)
+    smtp = SmtpAgent(
+        queue=house.queue,
+        finder=finder,
+        connector=NetConnector(contexts, resolver),
+        config=house.config,
+        log=house.log,
+        clock=house.clock,
+    )
     worker = QueueWorker(
         queue=house.queue,
-        smtp=SmtpAgent(
-            queue=house.queue,
-            finder=finder,
-            connector=NetConnector(contexts, resolver),
-            config=house.config,
-            log=house.log,
-        ),
+        smtp=smtp,
         local=LocalAgent(
             queue=house.queue,
             directory=house.directory,
             placement=house.reception.placement,
             spool=house.spool,
             commit=house.store,
+            resume=house.reception.resume,
         ),
         reports=house.reception.reports,
         config=house.config,
@@ -288,12 +305,14 @@ async def sending(house: House) -> AsyncIterator[None]:
         house.log.warning("queue.recovered", entries=odd)
     task = asyncio.get_running_loop().create_task(worker.run())
     try:
-        yield
+        async with serving_tasks(worker.tasks, house.installation.run / "tasks", "queue"):
+            yield
     finally:
         worker.stop()
         await asyncio.wait([task], timeout=GRACE)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        await smtp.close()
         await resolver.close()
 
 

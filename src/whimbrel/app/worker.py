@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whimbrel.app.wiring import start
@@ -40,6 +41,8 @@ def run_worker(
 ) -> int:
     """In the forked child: serves until SIGTERM, or until the parent has gone. The exit status."""
     _no_core_file()
+    with contextlib.suppress(OSError):  # What ps, top and `whimbrel status` show.
+        Path("/proc/self/comm").write_text(str(role))
     # Sessions make many short-lived objects and few cycles: looking for them less often saves a tenth of the time.
     gc.set_threshold(20_000, 20, 50)
     runner = asyncio.Runner(loop_factory=_loop_factory())

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.values import Secret
+
+if TYPE_CHECKING:  # The command line's client reads this module, and shall not load what settings are made of.
+    from whimbrel.core.cleanout import CleanOut
 
 
 class Rights(Enum):
@@ -38,6 +41,8 @@ class Account:
     forward_to: tuple[Address, ...]
     keep_copy: bool
     """With `forward_to`: also deliver here."""
+    clean_out: "tuple[CleanOut, ...]" = ()
+    """In force here: the user's rules, and those of the domain for other folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,14 @@ class LocalDomain:
     primary: bool
     aliases: tuple[Domain, ...] = ()
     max_message_size: int = 0
+    quota_bytes: int = 0
+    """All mailboxes together; 0: no limit. See `core/quota.py`."""
+    quota_messages: int = 0
+    default_quota: int = 0
+    """For users that are added without one."""
+    keep_deleted: float | None = None
+    """Seconds that deleted mail can be restored; None: as the server says."""
+    clean_out: "tuple[CleanOut, ...]" = ()
 
 
 class TargetKind(Enum):
@@ -122,6 +135,8 @@ class DirectoryChange:
     domain: str
     name: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
+    expect: Mapping[str, str] = field(default_factory=dict)
+    """Values (of a user, alias or group that is SET) as they must stand until then; ConfigError if they do not."""
 
 
 @dataclass(frozen=True, slots=True)

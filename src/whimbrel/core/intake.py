@@ -50,6 +50,8 @@ class Envelope:
     ret_full: bool = False
     utf8: bool = False
     body_8bit: bool = False
+    require_tls: bool = False
+    """RFC 8689 5: a report about a message that must not leave TLS must not either."""
 
 
 @dataclass(frozen=True, slots=True)

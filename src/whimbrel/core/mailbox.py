@@ -7,7 +7,7 @@ Standards: RFC 9051 2.3 (message attributes), RFC 7162 (modseq), RFC 8474 (objec
 """
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final, NewType, Protocol
@@ -31,6 +31,10 @@ INBOX: Final = "INBOX"
 DELIMITER: Final = "/"
 MAX_KEYWORDS: Final = 256
 """Different keywords in one folder; more are refused with LIMIT."""
+MAX_ANNOTATION: Final = 64 * 1024
+"""Octets of one annotation's value; a longer one is refused with OVERQUOTA (RFC 5464 4.3 MAXSIZE)."""
+MAX_ANNOTATIONS: Final = 100
+"""Of one folder, or of an account itself; more are refused with LIMIT (RFC 5464 4.3 TOOMANY)."""
 
 
 class SpecialUse(StrEnum):
@@ -99,9 +103,16 @@ FlagRow = tuple[int, int, str, int]
 MetaRow = tuple[int, int, str, int, int, int, str, str, bytes, bytes]
 """uid, flags, keywords, modseq, internal date (s), size, EMAILID, THREADID, ENVELOPE, BODYSTRUCTURE (wire form)."""
 
-SearchRow = tuple[int, int, str, int, int, int, int, str, str, str, str, str, str]
+SearchRow = tuple[int, int, str, int, int, int, int, str, str, str, str, str, str, str, str, int]
 """uid, flags, keywords, modseq, internal date (s), size, Date: field (s, local time as if UTC; RFC 9051 6.4.4 SENTON
-disregards time and zone; 0 if there is none), From, To, Cc, Bcc, Subject (decoded, case-folded), Message-ID."""
+disregards time and zone; 0 if there is none), From, To, Cc, Bcc, Subject (decoded, case-folded), Message-ID, EMAILID,
+THREADID, save date (s; RFC 8514)."""
+
+SortRow = tuple[int, int, int, int, str, str, str, str, str, str, int, str, str, str, str]
+"""For SORT and THREAD (RFC 5256, RFC 5957): uid, internal date (s), size, sent (s, UTC; the internal date without a
+Date: field), mailbox of the first address of From, To, Cc, display form of the first of From, To, base subject (all
+case-folded), 1 if the subject was that of a reply or forward else 0, Message-ID, In-Reply-To, References (one space
+between), THREADID."""
 
 PartsRow = tuple[int, int, bytes]
 """uid, size, part offsets (`mail/structure.py` reads them)."""
@@ -134,12 +145,14 @@ class FlagChange:
 @dataclass(frozen=True, slots=True)
 class FlagsStored:
     """`rows`: messages as they are now, of all that were asked for and not refused; `changed`: those that differ
-    from before; `modified`: refused because of `unchanged_since` (RFC 7162 3.1.3)."""
+    from before; `modified`: refused because of `unchanged_since` (RFC 7162 3.1.3); `before`: the folder's highest
+    modseq until then, so whoever knew all up to it knows all up to `highest_modseq` now."""
 
     rows: list[FlagRow]
     changed: UidSet
     modified: UidSet
     highest_modseq: int
+    before: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +213,21 @@ class Folders(Protocol):
         """Cheap: opens no folder where the account's counters are good."""
         ...
 
+    async def statuses(self, account: AccountId) -> Mapping[MailboxId, FolderStatus]:
+        """Of all selectable folders, as cheap as one (RFC 5819 LIST-STATUS)."""
+        ...
+
     async def usage(self, account: AccountId) -> Usage: ...
+
+    async def annotations(self, account: AccountId, mailbox: MailboxId | None) -> Mapping[str, bytes]:
+        """RFC 5464: those of a folder, or with None of the account itself. Names are as `annotate` got them."""
+        ...
+
+    async def annotate(
+        self, account: AccountId, mailbox: MailboxId | None, changes: Mapping[str, bytes | None]
+    ) -> None:
+        """Sets values; None removes one. All or none: LIMIT (too many), OVERQUOTA (a value is too long)."""
+        ...
 
     async def remove_account(self, account: AccountId) -> None:
         """Takes an account's mail out of reach (kept on disk under a name that no account has)."""
@@ -224,7 +251,21 @@ class Messages(Protocol):
 
     async def search_rows(self, ref: FolderRef, uids: UidSet) -> list[SearchRow]: ...
 
+    async def sort_rows(self, ref: FolderRef, uids: UidSet) -> list[SortRow]: ...
+
     async def parts(self, ref: FolderRef, uids: UidSet) -> list[PartsRow]: ...
+
+    async def previews(self, ref: FolderRef, uids: UidSet) -> list[tuple[int, str]]:
+        """uid, preview (RFC 8970)."""
+        ...
+
+    async def save_dates(self, ref: FolderRef, uids: UidSet) -> list[tuple[int, int]]:
+        """uid, when it was saved in this folder (s; RFC 8514)."""
+        ...
+
+    async def octets(self, ref: FolderRef) -> list[tuple[int, int]]:
+        """uid, size as POP3 counts it (RFC 1939 11: a bare LF is sent as CRLF) of all messages; reads none of them."""
+        ...
 
     async def content(self, ref: FolderRef, uid: int, start: int = 0, length: int | None = None) -> bytes | None:
         """Bytes of the message from `start`; None if it is gone. An expunged one is still read for a while."""
@@ -238,8 +279,8 @@ class Messages(Protocol):
         self, ref: FolderRef, uids: UidSet, change: FlagChange, unchanged_since: int | None = None
     ) -> FlagsStored: ...
 
-    async def expunge(self, ref: FolderRef, uids: UidSet) -> Expunged:
-        """Removes those of `uids` that carry \\Deleted."""
+    async def expunge(self, ref: FolderRef, uids: UidSet, *, marked: bool = True) -> Expunged:
+        """Removes those of `uids` that carry \\Deleted; with `marked=False` all of them."""
         ...
 
     async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:

@@ -3,10 +3,10 @@
 Standards: RFC 5321 4.5.4 (retry), RFC 3461 (NOTIFY, RET, ENVID, ORCPT), RFC 3464 (status).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from whimbrel.core.address import Address, ReversePath
 
@@ -47,7 +47,8 @@ class QueueRecipient:
     """`4.4.1 Cannot connect to remote host`."""
     remote: str = ""
     """The server that answered."""
-    reported_delay: bool = False
+    reported_delay: int = 0
+    """How many times the sender was told that it waits."""
     local: bool = False
     """A mailbox here that could not take the message at once."""
     account: str = ""
@@ -77,10 +78,66 @@ class QueueItem:
     """RFC 6531: needs a peer with SMTPUTF8."""
     body_8bit: bool = False
     origin: str = ""
+    require_tls: bool = False
+    """RFC 8689: only over verified TLS to servers that promise the same."""
+    tls_optional: bool = False
+    """RFC 8689 4.1.1, TLS-Required: No: its sender would rather have it arrive than have TLS policies of the
+    recipient's domain (DANE, MTA-STS) obeyed."""
+    unchecked: bool = False
+    """Taken in before the filters had ended: its recipients are those of the envelope, looked at again by the worker
+    before anything is delivered."""
+    give_up: str = ""
+    """Set by a person: not tried any more, but returned to its sender with this status."""
+    urgent: bool = False
+    """A person wants it tried now, whatever is known of its destination."""
 
     @property
     def waiting(self) -> tuple[QueueRecipient, ...]:
         return tuple(r for r in self.recipients if r.state is RecipientState.WAITING)
+
+    @property
+    def lane(self) -> str:
+        """The line it stands in: the domain of all who wait; `MIXED` for several, `LOCAL` for mailboxes here."""
+        lanes = {LOCAL if r.local else r.recipient.address.domain for r in self.waiting}
+        return lanes.pop() if len(lanes) == 1 else MIXED if lanes else LOCAL
+
+
+LOCAL: Final = ""
+MIXED: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """What is due in one lane is put off without an attempt, because its destination cannot be reached."""
+
+    lane: str
+    now: float
+    until: float
+    spread: float
+    """Seconds after `until` over which the entries are dealt out, so that they do not all come at once."""
+    status: str
+    remote: str = ""
+    ages: tuple[float, ...] = ()
+    """Seconds since it was created at which an entry is looked at all the same: a notice or its end is due."""
+    leased: frozenset[str] = frozenset()
+    """Entries leased by the caller that are to be put off too."""
+    whole: bool = True
+    """False: those in `leased` only."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneCounts:
+    """One lane with what stands in it."""
+
+    lane: str
+    waiting: int
+    held: int
+    bytes: int
+    oldest: float
+    next_attempt: float | None
+    """None: all are held."""
+    status: str
+    """How an attempt of its oldest entry went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +152,8 @@ class QueueFilter:
     older_than: float | None = None
     """Created before this time."""
     held: bool | None = None
+    size_over: int | None = None
+    """Octets; only larger ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +168,39 @@ class QueueCounts:
 class Queue(Protocol):
     """A message enters through Commit; the queue worker leases what is due."""
 
-    async def lease(self, now: float, limit: int, seconds: float) -> Sequence[QueueItem]:
-        """Entries due, earliest first; nobody else gets them for `seconds` (a killed worker loses nothing)."""
+    async def lease(
+        self,
+        now: float,
+        limit: int,
+        seconds: float,
+        *,
+        each: int | None = None,
+        room: Mapping[str, int] | None = None,
+        proven: bool = False,
+    ) -> Sequence[QueueItem]:
+        """Entries due; nobody else gets them for `seconds` (a killed worker loses nothing).
+
+        Lanes take turns, the one served longest ago first, and get at most `each` entries (None: no bound), or what
+        `room` says of them; within a lane the earliest comes first. `proven`: only lanes that `prove` named.
+        """
+        ...
+
+    async def prove(self, lanes: Mapping[str, bool]) -> None:
+        """Lanes whose destination answers (True) or does not (False). A hint that need not survive anything."""
+        ...
+
+    async def defer(self, deferrals: Sequence[Deferral]) -> int:
+        """Puts off what is due and not leased, urgent entries and those of a moment in `ages` excepted; how many.
+        Losing it costs attempts, nothing else."""
+        ...
+
+    async def back(self, ids: Sequence[str]) -> None:
+        """Ends leases without an attempt: what was leased and not begun."""
+        ...
+
+    async def record(self, queue_id: str, recipients: Mapping[int, QueueRecipient]) -> None:
+        """Stores durably how it went for some recipients, by their places, while others are still tried: the lease
+        goes on."""
         ...
 
     async def renew(self, ids: Sequence[str], until: float) -> None:
@@ -143,6 +233,16 @@ class Queue(Protocol):
         ...
 
     async def delete(self, which: QueueFilter) -> int: ...
+
+    async def give_up(self, which: QueueFilter, status: str, now: float) -> int:
+        """Has the worker return them to their senders with `status`, held or not; it survives everything."""
+        ...
+
+    async def count(self, which: QueueFilter) -> int: ...
+
+    async def lanes(self, limit: int) -> Sequence[LaneCounts]:
+        """Those in which most entries stand first."""
+        ...
 
     async def wait(self, seconds: float) -> None:
         """Until something was added or changed here or in another process, or `seconds` have passed."""

@@ -51,6 +51,21 @@ class UidSet:
         for first, last in self.ranges:
             yield from range(first, last + 1)
 
+    def __and__(self, other: "UidSet") -> "UidSet":
+        """The UIDs in both."""
+        found: list[tuple[int, int]] = []
+        mine, theirs = self.ranges, other.ranges
+        i = j = 0
+        while i < len(mine) and j < len(theirs):
+            first, last = max(mine[i][0], theirs[j][0]), min(mine[i][1], theirs[j][1])
+            if first <= last:
+                found.append((first, last))
+            if mine[i][1] < theirs[j][1]:
+                i += 1
+            else:
+                j += 1
+        return UidSet(found)
+
     def __len__(self) -> int:
         return sum(last - first + 1 for first, last in self.ranges)
 

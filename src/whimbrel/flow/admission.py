@@ -50,6 +50,13 @@ class Admission:
         tx.expansions.append(expansion)
         tx.destinations += len(expansion.local) + len(expansion.remote)
 
+    async def readmit(self, tx: Transaction, recipient: Recipient) -> None:
+        """A recipient of a message from our queue, admitted once already. MailError: it leads nowhere any more."""
+        expansion = await self._router.route(recipient.address, tx.client.local_ip)
+        tx.recipients.append(recipient)
+        tx.expansions.append(expansion)
+        tx.destinations += len(expansion.local) + len(expansion.remote)
+
     async def _expansion(self, tx: Transaction, recipient: Recipient) -> Expansion:
         if len(tx.recipients) >= self._config.section(SmtpSettings).max_recipients:
             raise MailError(452, "4.5.3", "Too many recipients")
@@ -72,6 +79,9 @@ class Admission:
     async def _with_room(self, tx: Transaction, expansion: Expansion) -> Expansion:
         """Without the mailboxes that cannot take the message. MailError if nobody is left."""
         size = tx.size
+        if tx.origin is Origin.INTERNAL and tx.sender is None:
+            # Reports of ours, and the warning that a mailbox is nearly full, reach it although it is full.
+            return expansion
         if len(expansion.local) == 1 and not expansion.remote:
             await self._placement.check(expansion.local[0].account, size)
             return expansion

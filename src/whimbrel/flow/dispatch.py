@@ -3,17 +3,20 @@
 What a mailbox cannot take at this moment goes to the queue in a second commit. What cannot be had at all is left as an
 error at its mailbox, for the answer or for a report.
 
-Standards: RFC 5321 4.4 (Return-Path at final delivery only), 6.1 (responsibility)
+Standards: RFC 5321 4.4 (Return-Path at final delivery only), 6.1 (responsibility), 6.3 (loops), RFC 8689 4.1
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+from whimbrel.core.address import Address
 from whimbrel.core.clock import Clock
 from whimbrel.core.commit import Append, Commit, Enqueue, Rendition
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.intake import Origin
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.queue import QueueItem, QueueRecipient, Recipient
@@ -21,9 +24,14 @@ from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.filters.base import Verdict
 from whimbrel.flow.placement import Placement
 from whimbrel.flow.transaction import Transaction
+from whimbrel.mail.trace import delivered_to
 
+FULL: Final = "4.2.2"
+"""RFC 3463 3.3: a mailbox over its quota."""
 SECOND: Final = ".2"
 """Ends the queue id of the entry for mailboxes that were busy, where remote recipients have the first."""
+MAX_COPIES: Final = 50
+"""Aliases and forwardings of one transaction whose copies bear Delivered-To, which costs a file for each."""
 
 
 class Mailbox:
@@ -41,22 +49,36 @@ class Mailbox:
 class Plan:
     """Where the recipients of a transaction lead, each mailbox and address once."""
 
-    __slots__ = ("mailboxes", "remote", "remote_error")
+    __slots__ = ("copies", "mailboxes", "remote", "remote_error")
 
     def __init__(self, tx: Transaction) -> None:
         self.mailboxes: dict[AccountId, Mailbox] = {}
         self.remote: dict[str, QueueRecipient] = {}
+        self.copies: dict[Address, dict[str, QueueRecipient]] = {}
+        """What an address of ours sends on, by that address: a copy says by Delivered-To where it has been."""
         self.remote_error: MailError | None = None
         for recipient, expansion in zip(tx.recipients, tx.expansions, strict=True):
             for local in expansion.local:
                 account = local.account
                 if account.id not in self.mailboxes:
                     self.mailboxes[account.id] = Mailbox(account, recipient)
+            if not expansion.remote:
+                continue
+            onward = self.remote
+            if not expansion.relayed and (len(self.copies) < MAX_COPIES or recipient.address in self.copies):
+                onward = self.copies.setdefault(recipient.address, {})
             for remote in expansion.remote:
-                if remote.address.key not in self.remote:
-                    self.remote[remote.address.key] = QueueRecipient(
+                if remote.address.key not in onward and remote.address.key not in self.remote:
+                    onward[remote.address.key] = QueueRecipient(
                         Recipient(remote.address, recipient.notify, recipient.orcpt)
                     )
+
+    @property
+    def onward(self) -> list[tuple[bytes, tuple[QueueRecipient, ...]]]:
+        """What goes to other servers: fields to put in front, and recipients, for each entry of the queue."""
+        entries = [(b"", tuple(self.remote.values()))] if self.remote else []
+        entries += [(delivered_to(one), tuple(some.values())) for one, some in self.copies.items() if some]
+        return entries
 
 
 class Dispatch:
@@ -68,27 +90,55 @@ class Dispatch:
         self, tx: Transaction, plan: Plan, local: Rendition, remote: Rendition, verdict: Verdict = Verdict.ACCEPT
     ) -> None:
         """Returns after the barrier; errors are left in `plan`. `remote` has no Return-Path, `local` has."""
+        await self._full(tx, plan)
         work: list[Append | Enqueue] = []
         placed: list[Mailbox] = []
         for mailbox in plan.mailboxes.values():
+            if mailbox.error is not None:
+                continue
             try:
                 work.append(await self._append(tx, mailbox, local, verdict))
                 placed.append(mailbox)
             except MailError as error:
                 mailbox.error = error
-        if plan.remote:
-            held = self._config.section(DeliverySettings).hold_remote
-            item = self._item(tx, tx.queue_id, tuple(plan.remote.values()), remote.size, held=held)
-            work.append(Enqueue(item, remote))
+        held = tx.hold_remote or self._config.section(DeliverySettings).hold_remote
+        for number, (fields, recipients) in enumerate(plan.onward):
+            rendition = Rendition(fields + remote.prefix, remote.content) if fields else remote
+            queue_id = f"{tx.queue_id}.{number + 2}" if number else tx.queue_id  # `SECOND` is not among them.
+            item = self._item(tx, queue_id, recipients, rendition.size, held=held)
+            work.append(Enqueue(item, rendition))
         answers = await self._do(work) if work else ()
         failed = False
         for mailbox, answer in zip(placed, answers, strict=False):
             if isinstance(answer, MailError):
                 mailbox.error, failed = answer, True
-        if plan.remote and isinstance(answers[-1], MailError):
-            plan.remote_error = answers[-1]
+        plan.remote_error = next((one for one in answers[len(placed) :] if isinstance(one, MailError)), None)
         if failed or len(placed) < len(plan.mailboxes):
             await self._again(tx, plan, local, remote, verdict)
+
+    async def _full(self, tx: Transaction, plan: Plan) -> None:
+        """A message that turned out larger than MAIL had said, for mailboxes it does not fit into.
+
+        Each had room at RCPT, and takes one message of grace, unless nobody could take this one: then it is refused.
+        LMTP has an answer for each mailbox (RFC 2033 4.2), so grace is not needed there.
+        """
+        if tx.origin is Origin.INTERNAL or tx.content is None or tx.content.size <= tx.options.size:
+            return
+        each = tx.per_recipient
+        errors: list[tuple[Mailbox, MailError]] = []
+        for mailbox in plan.mailboxes.values():
+            try:
+                await self._placement.check(mailbox.account, tx.content.size)
+            except MailError as error:
+                errors.append((mailbox, error))
+            else:
+                if not each:
+                    return
+        if errors and not each and not plan.remote and not plan.copies:
+            raise errors[0][1]
+        if each:
+            for mailbox, refusal in errors:
+                mailbox.error = refusal
 
     async def _again(self, tx: Transaction, plan: Plan, local: Rendition, remote: Rendition, verdict: Verdict) -> None:
         """A folder that has moved is looked up anew; what is temporary goes to the queue."""
@@ -102,14 +152,19 @@ class Dispatch:
                     mailbox.error = error
                 if isinstance(mailbox.error, MailboxError) and mailbox.error.condition is Condition.NONEXISTENT:
                     mailbox.error = MailError(451, "4.2.0", "Mailbox is not available now", detail=mailbox.error.text)
-        waiting = [one for one in plan.mailboxes.values() if one.error is not None and one.error.temporary]
+        answered = FULL if tx.per_recipient else ""  # Its client is told of full mailboxes, and keeps the mail.
+        waiting = [
+            one
+            for one in plan.mailboxes.values()
+            if one.error is not None and one.error.temporary and one.error.enhanced != answered
+        ]
         if not waiting:
             return
         recipients = tuple(
             QueueRecipient(one.recipient, status=_status(one.error), local=True, account=one.account.id)
             for one in waiting
         )
-        queue_id = tx.queue_id + SECOND if plan.remote else tx.queue_id
+        queue_id = tx.queue_id + SECOND if plan.remote or plan.copies else tx.queue_id
         item = self._item(tx, queue_id, recipients, remote.size, held=False)
         (answer,) = await self._do([Enqueue(item, remote)])
         for mailbox in waiting:
@@ -125,9 +180,19 @@ class Dispatch:
             rendition,
             place.flags,
             place.keywords,
-            # No mark against double delivery: only what goes into the queue is tried again under this id.
+            # Against double delivery: only what comes from the queue is tried again under its id.
+            queue_id=tx.mark,
             recipient=str(mailbox.recipient.address),
         )
+
+    async def put_off(self, tx: Transaction, rendition: Rendition) -> None:
+        """Into the queue as it is, to be looked at again. MailError."""
+        recipients = tuple(QueueRecipient(one, local=True) for one in tx.recipients)
+        item = self._item(tx, tx.queue_id, recipients, rendition.size, held=False)
+        item = replace(item, unchecked=True, next_attempt=item.created, attempts=0)
+        (answer,) = await self._do([Enqueue(item, rendition)])
+        if isinstance(answer, MailError):
+            raise answer
 
     async def _do(self, work: Sequence[Append | Enqueue]) -> Sequence[object]:
         """Never raises MailError: it stands for each piece of work that it befell."""
@@ -163,9 +228,11 @@ class Dispatch:
             client=tx.client.ip,
             envid=tx.options.envid,
             ret_full=tx.options.ret_full,
-            utf8=tx.options.utf8,
+            utf8=tx.options.utf8 or not all(one.recipient.address.ascii for one in recipients),
             body_8bit=tx.options.body_8bit,
             origin=tx.origin.value,
+            require_tls=tx.options.require_tls,
+            tls_optional=tx.tls_optional,
         )
 
 

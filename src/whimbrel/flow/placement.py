@@ -1,15 +1,17 @@
 """Into which folder a message for an account of ours goes, and whether the account has room for it.
 
-Standards: RFC 3463 3.3 (X.2.1, X.2.2), RFC 1870 6.1 (SIZE at MAIL)
+Standards: RFC 3463 3.3 (X.2.1), RFC 1870 6.1 (SIZE at MAIL)
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from whimbrel.core.directory import Account
-from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import INBOX, AccountId, FolderRef, Folders, SpecialUse
+from whimbrel.core.quota import Quotas
 from whimbrel.flow.filters.base import Verdict
+from whimbrel.flow.size_limits import SizeLimits
 
 CACHED: Final = 20_000
 """Folder references kept in memory; an account needs about 300 bytes."""
@@ -27,24 +29,15 @@ class Place:
 class Placement:
     """Knows the INBOX of each account it met."""
 
-    def __init__(self, folders: Folders) -> None:
-        self._folders = folders
+    def __init__(self, folders: Folders, quotas: Quotas, sizes: SizeLimits) -> None:
+        self._folders, self._quotas, self._sizes = folders, quotas, sizes
         self._inboxes: dict[AccountId, Place] = {}
 
     async def check(self, account: Account, size: int) -> None:
-        """At RCPT, with MAIL's SIZE (0: it said none). MailError if the account does not want or cannot take it.
-
-        An account that has room at RCPT takes the message whatever its size turns out to be: one message of grace.
-        """
-        if account.max_message_size and size > account.max_message_size:
-            raise MailError(552, "5.3.4", "Message is too large for this mailbox")
-        if not account.quota_bytes and not account.quota_messages:
-            return
-        usage = await self._folders.usage(account.id)
-        if account.quota_bytes and usage.bytes + max(size, 1) > account.quota_bytes:
-            raise MailError(452, "4.2.2", "Mailbox is full", detail=f"{usage.bytes} of {account.quota_bytes} octets")
-        if account.quota_messages and usage.messages >= account.quota_messages:
-            raise MailError(452, "4.2.2", "Mailbox is full", detail=f"{usage.messages} messages")
+        """At RCPT with MAIL's SIZE (0: it said none), and after DATA with the true one. MailError if the account does
+        not want or cannot take it."""
+        await self._sizes.check(account, size)
+        await self._quotas.check(account, size)
 
     async def place(self, account: AccountId, verdict: Verdict = Verdict.ACCEPT) -> Place:
         """MailError if the account's folders cannot be read now."""

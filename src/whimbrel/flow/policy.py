@@ -9,7 +9,7 @@ Standards: RFC 5321 4.5.3.2.6 (the client waits 10 minutes for the answer after 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import MailError
@@ -29,6 +29,18 @@ class PolicySettings(Section, tag="policy"):
     )
     deadline_submission: Duration = setting(
         Duration("30s"), minimum=1, maximum=300, help="Longest time the filters may take for a user's message."
+    )
+    when_late: Literal["defer", "accept"] = setting(
+        "defer",
+        help="What becomes of a message when the filters did not end in time: defer (451, the client sends it again) "
+        "or accept (it is taken, the queue looks at it again; then it is never refused, at worst it goes to Junk).",
+    )
+    deadline_queued: Duration = setting(
+        Duration("10m"),
+        minimum=1,
+        maximum=3600,
+        advanced=True,
+        help="Longest time the filters may take for a message that was accepted before they had ended.",
     )
     max_messages: int = setting(
         200,
@@ -50,6 +62,8 @@ class Judgement:
     reply: MailError | None = None
     rule: str = ""
     """The filter that decided."""
+    late: bool = False
+    """The filters did not end in time. With a verdict below DEFER the message is taken, and looked at again."""
 
     def enforce(self) -> None:
         """Raises the answer of DEFER and REFUSE."""
@@ -84,8 +98,8 @@ class Policy:
         """Whether any filter looks at this."""
         return bool(self._plan[stage, origin])
 
-    async def judge(self, stage: Stage, tx: Transaction) -> Judgement:
-        """One judgement; never raises MailError."""
+    async def judge(self, stage: Stage, tx: Transaction, *, queued: bool = False) -> Judgement:
+        """One judgement; never raises MailError. `queued`: nobody waits for the answer."""
         filters = self._plan[stage, tx.origin]
         if not filters:
             return CLEAN
@@ -93,13 +107,17 @@ class Policy:
             return await self._all(filters, tx)
         settings = self._config.section(PolicySettings)
         seconds = settings.deadline_submission if tx.origin is Origin.SUBMISSION else settings.deadline
+        if queued:
+            seconds = settings.deadline_queued
         self._looking += 1
         try:
             async with asyncio.timeout(seconds):
                 return await self._all(filters, tx)
         except TimeoutError:
             self._log.warning("filter.late", queue_id=tx.queue_id, stage=stage.value, seconds=float(seconds))
-            return Judgement(Verdict.DEFER, reply=MailError(451, *_TOO_SLOW), rule="deadline")
+            if stage is Stage.DATA and settings.when_late == "accept":
+                return Judgement(rule="deadline", late=True)
+            return Judgement(Verdict.DEFER, reply=MailError(451, *_TOO_SLOW), rule="deadline", late=True)
         finally:
             self._looking -= 1
 

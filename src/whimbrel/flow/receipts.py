@@ -18,11 +18,15 @@ from whimbrel.flow.transaction import HEAD, Transaction
 KEPT: Final = 86_400.0
 LATE: Final = 10.0
 """Seconds after which a client may have given up waiting."""
+PIECE: Final = 256 * 1024
 _KIND: Final = "receipt"
 _ASKED: Final = frozenset({Origin.INBOUND, Origin.SUBMISSION})
 
 
 class Receipts:
+    """A receipt lies under a digest of envelope, size and first bytes, and holds that of all bytes: a message is read
+    to its end only if one that begins like it has a receipt."""
+
     def __init__(self, state: State, counters: Counters, clock: Clock) -> None:
         self._state, self._counters, self._clock = state, counters, clock
 
@@ -30,19 +34,33 @@ class Receipts:
         """The queue id under which the same message was taken already."""
         if tx.origin not in _ASKED or not self._counters.get(_KIND, window=KEPT):
             return None  # Nearly always: no receipt exists, and nothing is hashed.
-        return await self._state.get(_KIND, _digest(tx))
+        kept = await self._state.get(_KIND, _digest(tx))
+        if kept is None:
+            return None
+        queue_id, _, whole = kept.partition(" ")
+        return queue_id if whole == await _whole(tx) else None
 
     async def keep(self, tx: Transaction) -> None:
+        """The transaction's content must be open still."""
         if tx.origin in _ASKED and tx.content is not None:
-            await self._state.set(_KIND, _digest(tx), tx.queue_id, expires=self._clock.now() + KEPT)
+            value = f"{tx.queue_id} {await _whole(tx)}"
+            await self._state.set(_KIND, _digest(tx), value, expires=self._clock.now() + KEPT)
             self._counters.add(_KIND, window=KEPT)
 
 
 def _digest(tx: Transaction) -> str:
-    """Of reverse-path, recipients, size and the first 64 KiB: messages that agree in those, header with Message-ID and
-    Date included, are one."""
+    """Of reverse-path, recipients, size and the first 64 KiB."""
     assert tx.content is not None
     parts = [path_text(tx.sender), str(tx.content.size), *sorted(one.address.key for one in tx.recipients)]
     digest = blake2b("\n".join(parts).encode(), digest_size=20)
     digest.update(b"\n\n" + tx.content.head[:HEAD])
+    return digest.hexdigest()
+
+
+async def _whole(tx: Transaction) -> str:
+    assert tx.content is not None
+    digest, start = blake2b(digest_size=20), 0
+    while piece := await tx.content.read(start, PIECE):
+        digest.update(piece)
+        start += len(piece)
     return digest.hexdigest()

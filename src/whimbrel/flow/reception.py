@@ -3,11 +3,12 @@
 SMTP and LMTP sessions call the steps one by one; what we make ourselves enters by `submit`, the port Intake, and goes
 the same way. Whatever `complete` has not refused is durable when it returns.
 
-Standards: RFC 5321 3.3, 4.4 (trace), 6.1, 6.2; RFC 6409 8 (what a submission server adds); RFC 2033 4.2 (an answer for
-each recipient); RFC 3461 5.2
+Standards: RFC 5321 3.3, 4.4 (trace), 6.1, 6.2, 6.3 (loops); RFC 6409 8 (what a submission server adds); RFC 2033 4.2
+(an answer for each recipient); RFC 3461 5.2; RFC 3463 3.4 (X.3.1)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from whimbrel.core.clock import Clock, Ids
@@ -18,17 +19,22 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Internal, Origin
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import Folders
-from whimbrel.core.queue import Notify, Recipient, RecipientState
+from whimbrel.core.queue import Notify, QueueItem, Recipient, RecipientState
+from whimbrel.core.space import Space
 from whimbrel.core.state import Counters, State
 from whimbrel.flow.admission import Admission
 from whimbrel.flow.dispatch import Dispatch, Mailbox, Plan
 from whimbrel.flow.filters.base import Stage, Verdict
+from whimbrel.flow.looping import looping
 from whimbrel.flow.placement import Placement
 from whimbrel.flow.policy import Judgement, Policy
+from whimbrel.flow.quota import QuotaCheck
 from whimbrel.flow.receipts import LATE, Receipts
 from whimbrel.flow.report import Reports, Subject, Told
+from whimbrel.flow.routing.route import Expansion
 from whimbrel.flow.routing.router import Router
 from whimbrel.flow.settings import SmtpSettings
+from whimbrel.flow.size_limits import SizeLimits
 from whimbrel.flow.transaction import HEAD, PLAIN, Header, MailOptions, Result, Transaction
 from whimbrel.mail.trace import received, return_path
 
@@ -39,6 +45,9 @@ if TYPE_CHECKING:
 BUSY: Final = Judgement(
     Verdict.DEFER, reply=MailError(451, "4.3.2", "Too much mail at once, try again later"), rule="busy"
 )
+_FULL: Final = ("4.3.1", "Insufficient system storage, try again later")
+_LAST_LOOK: Final = 3
+"""Times that a message which was accepted early is put off again; then it goes to Junk unseen."""
 _SHOWN: Final = 10
 """Recipients named in one record of the log; each has a record of its own besides."""
 
@@ -60,10 +69,15 @@ class Reception:
         clock: Clock,
         ids: Ids,
         log: Log,
+        space: Space | None = None,
     ) -> None:
+        """Without `space` there always is room."""
+        self._room: Callable[[], bool] = space.accepting if space is not None else _always
+        self._directory, self._sizes = directory, SizeLimits(directory)
         self._spool, self._policy, self._config = spool, policy, config
         self._clock, self._ids, self._log = clock, ids, log
-        self.placement = Placement(folders)
+        self.quotas = QuotaCheck(folders=folders, directory=directory, state=state, config=config, clock=clock)
+        self.placement = Placement(folders, self.quotas, self._sizes)
         self.reports = Reports(intake=self, spool=spool, config=config, clock=clock, ids=ids, log=log)
         router = Router(directory, config)
         self._admission = Admission(router=router, placement=self.placement, policy=policy, config=config, log=log)
@@ -84,7 +98,11 @@ class Reception:
         self, origin: Origin, client: Client, account: Account | None, sender: "ReversePath", options: MailOptions
     ) -> Transaction:
         """Begins a transaction. MailError: the sender, or so large a message, is not taken."""
+        if not self._room():
+            raise MailError(452, *_FULL)
         tx = Transaction(self._ids.queue_id(), origin, client, account, sender, options, self._clock.monotonic())
+        if account is not None:
+            tx.max_size = await self._sizes.of(account)
         judgement = BUSY if self._policy.busy else await self._policy.judge(Stage.MAIL, tx)
         self._enforce(tx, judgement)
         return tx
@@ -97,28 +115,72 @@ class Reception:
         return self._spool.start()
 
     async def complete(self, tx: Transaction, content: Spooled) -> Result:
-        """The content is here. Returns once everything is durable; MailError if nobody gets the message. Closes
-        `content`."""
-        tx.content = content
-        head = content.head
-        tx.header = Header(head if len(head) <= HEAD else head[:HEAD])
+        """The content is here. Returns once everything is durable; MailError if nobody gets the message. `content`
+        stays open: after `unanswered`, if that is called, the caller closes it."""
+        _take_content(tx, content)
         arrived = self._clock.monotonic()
+        if (before := await self._receipts.known(tx)) is not None:
+            self._log.info("message.repeated", queue_id=tx.queue_id, before=before, sender_host=tx.client.ip)
+            return Result(before, (None,) * len(tx.recipients))
+        judgement = await self._policy.judge(Stage.DATA, tx)
+        self._enforce(tx, judgement)
         try:
-            if (before := await self._receipts.known(tx)) is not None:
-                self._log.info("message.repeated", queue_id=tx.queue_id, before=before, sender_host=tx.client.ip)
-                return Result(before, (None,) * len(tx.recipients))
-            judgement = await self._policy.judge(Stage.DATA, tx)
-            self._enforce(tx, judgement)
+            if not self._room():
+                raise MailError(452, *_FULL)
+            self._decline_loops(tx)
+            take = self._put_off if judgement.late else self._take
+            result = await take(tx, content, judgement)
+        except MailError as error:
+            self._log_refused(tx, error, "")
+            raise
+        if self._clock.monotonic() - arrived > LATE:
+            await self._receipts.keep(tx)
+        return result
+
+    async def resume(
+        self, item: QueueItem, recipients: Sequence[Recipient], content: Spooled
+    ) -> list[MailError | None]:
+        """A message of the queue that was accepted before the filters had ended, for those of its recipients who
+        still wait: how it went for each. What the filters say cannot be answered any more, and is never returned:
+        what they refuse goes to Junk here, and waits for an administrator if it was to go to another server."""
+        tx = self._resumed(item)
+        outcomes: list[MailError | None] = []
+        for recipient in recipients:
             try:
-                result = await self._take(tx, content, judgement)
+                await self._admission.readmit(tx, recipient)
+                outcomes.append(None)
             except MailError as error:
-                self._log_refused(tx, error, "")
-                raise
-            if self._clock.monotonic() - arrived > LATE:
-                await self._receipts.keep(tx)
-            return result
-        finally:
-            content.close()
+                outcomes.append(error)
+        if not tx.recipients:
+            return outcomes
+        _take_content(tx, content)
+        judgement = await self._policy.judge(Stage.DATA, tx, queued=True)
+        if judgement.late or judgement.verdict is Verdict.DEFER:
+            if item.attempts + 1 < _LAST_LOOK:
+                putting_off = judgement.reply or MailError(451, "4.3.2", "The message could not be checked in time")
+                return [error or putting_off for error in outcomes]
+            judgement = Judgement(Verdict.JUNK, rule=judgement.rule)
+        elif judgement.verdict is Verdict.REFUSE:
+            judgement = replace(judgement, verdict=Verdict.JUNK)
+        if judgement.verdict is Verdict.JUNK:
+            tx.hold_remote = True
+            self._log.warning("message.unwelcome", queue_id=tx.queue_id, cause=item.id, rule=judgement.rule)
+        self._log.info("message.caused", queue_id=tx.queue_id, cause=item.id)
+        try:
+            found = iter((await self._take(tx, content, judgement)).outcomes)
+        except MailError as error:
+            return [one or error for one in outcomes]
+        return [one or next(found) for one in outcomes]
+
+    def _resumed(self, item: QueueItem) -> Transaction:
+        options = MailOptions(
+            item.size, item.utf8, item.body_8bit, item.envid, item.ret_full, item.require_tls, prdr=True
+        )
+        client = Client(item.client, 0, "", 0, helo="", service="queue")
+        queue_id = f"{item.id}.{item.attempts + 1}q"
+        tx = Transaction(queue_id, Origin(item.origin), client, None, item.sender, options, self._clock.monotonic())
+        tx.mark = item.id
+        return tx
 
     async def unanswered(self, tx: Transaction) -> None:
         """The client was gone before it got the answer of `complete`: it will send the message again."""
@@ -130,7 +192,12 @@ class Reception:
         """Takes a message that we made; recipients that cannot be reached are reported to its sender."""
         envelope = message.envelope
         options = MailOptions(
-            message.content.size, envelope.utf8, envelope.body_8bit, envelope.envid, envelope.ret_full
+            message.content.size,
+            envelope.utf8,
+            envelope.body_8bit,
+            envelope.envid,
+            envelope.ret_full,
+            envelope.require_tls,
         )
         tx = Transaction(
             self._ids.queue_id(),
@@ -153,7 +220,10 @@ class Reception:
         if message.cause:
             self._log.info("message.caused", queue_id=tx.queue_id, cause=message.cause)
         tx.refused = refused
-        return (await self.complete(tx, message.content)).queue_id
+        try:
+            return (await self.complete(tx, message.content)).queue_id
+        finally:
+            message.content.close()
 
     # Inside
 
@@ -171,8 +241,31 @@ class Reception:
             self._log_refused(tx, error, judgement.rule)
             raise
 
+    def _decline_loops(self, tx: Transaction) -> None:
+        """MailError if nobody is left."""
+        declined = looping(tx)
+        if not any(declined):
+            return
+        if all(declined):
+            raise declined[0] or MailError(554, "5.4.6", "Mail loop")
+        tx.declined = declined
+        for at, error in enumerate(declined):
+            if error is not None:
+                tx.expansions[at] = Expansion()
+                if not tx.per_recipient:
+                    tx.refused.append((tx.recipients[at], error))
+
+    async def _put_off(self, tx: Transaction, content: Spooled, judgement: Judgement) -> Result:
+        """Accepted, and looked at again by the queue."""
+        rendition = Rendition(self._trace(tx, judgement.fields), content)
+        await self._dispatch.put_off(tx, rendition)
+        self._log_received(tx, rendition.size)
+        for recipient in tx.recipients:
+            self._log_sent(tx, recipient, "delayed", "4.3.2 Taken, and looked at again")
+        return Result(tx.queue_id, (None,) * len(tx.recipients))
+
     async def _take(self, tx: Transaction, content: Spooled, judgement: Judgement) -> Result:
-        trace = self._trace(tx, judgement.fields)
+        trace = b"".join(judgement.fields) if tx.mark else self._trace(tx, judgement.fields)
         local = Rendition(return_path(tx.sender) + trace, content)
         if judgement.verdict is Verdict.DISCARD:
             self._log_received(tx, local.size)
@@ -182,6 +275,8 @@ class Reception:
         plan = Plan(tx)
         await self._dispatch.carry_out(tx, plan, local, Rendition(trace, content), judgement.verdict)
         outcomes = self._outcomes(tx, plan)
+        if tx.declined and tx.per_recipient:
+            outcomes = tuple(error or declined for error, declined in zip(outcomes, tx.declined, strict=True))
         self._log_received(tx, local.size)
         for mailbox in plan.mailboxes.values():
             if mailbox.error is None:
@@ -228,7 +323,7 @@ class Reception:
             temporary = next((error for error in errors if error is not None and error.temporary), None)
             final = errors[0] if errors and all(error is not None for error in errors) else None
             outcomes.append(temporary or final)
-        if tx.origin is not Origin.LMTP:
+        if not tx.per_recipient:
             self._one_answer(outcomes)
         return tuple(outcomes)
 
@@ -249,9 +344,9 @@ class Reception:
         told: list[Told] = []
         for recipient, error in tx.refused:
             told.append(_failure(recipient, recipient, error))
-        lmtp = tx.origin is Origin.LMTP
+        each = tx.per_recipient
         for recipient, expansion, outcome in zip(tx.recipients, tx.expansions, outcomes, strict=True):
-            if lmtp and outcome is not None:
+            if each and outcome is not None:
                 continue  # The client knows, and tells.
             for member in expansion.unreachable:
                 told.append(_failure(Recipient(member.address), recipient, member.error))
@@ -310,6 +405,8 @@ class Reception:
             sender_host=client.ip,
             tls=client.tls.version if client.tls else "",
         )
+        if message_id := tx.header.value(b"message-id")[:250]:
+            self._log.info("message.named", queue_id=tx.queue_id, message_id=message_id)
 
     def _log_sent(self, tx: Transaction, recipient: Recipient, result: str, status: str) -> None:
         self._log.info(
@@ -320,6 +417,16 @@ class Reception:
             status=status,
             remote="",
         )
+
+
+def _always() -> bool:
+    return True
+
+
+def _take_content(tx: Transaction, content: Spooled) -> None:
+    tx.content = content
+    head = content.head
+    tx.header = Header(head if len(head) <= HEAD else head[:HEAD])
 
 
 def _taken(mailbox: Mailbox) -> bool:

@@ -58,6 +58,8 @@ class Told:
     """`5.1.1 User unknown`."""
     remote: str = ""
     reply: str = ""
+    tried: bool = True
+    """False: no attempt was made now, so that none can be dated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ class Reports:
                         # Without its words it is we who speak: nobody was reached.
                         remote=_host(one.remote) if one.reply else "",
                         orcpt=one.recipient.orcpt,
-                        last_attempt=now,
+                        last_attempt=now if one.tried else "",  # RFC 3464 2.3.7
                         retry_until=retry_until if one.state is RecipientState.WAITING else "",
                     )
                     for one in told

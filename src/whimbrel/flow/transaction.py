@@ -1,6 +1,6 @@
 """One message on its way in: from MAIL to the answer after its content.
 
-Standards: RFC 5321 3.3 (mail transactions), RFC 3461 4.3 (RET, ENVID).
+Standards: RFC 5321 3.3 (mail transactions), RFC 3461 4.3 (RET, ENVID), RFC 8689 2 (REQUIRETLS), draft-hall-prdr-00.
 """
 
 from dataclasses import dataclass
@@ -30,6 +30,9 @@ class MailOptions:
     body_8bit: bool = False
     envid: str = ""
     ret_full: bool = False
+    require_tls: bool = False
+    prdr: bool = False
+    """After the content the client takes an answer for each recipient."""
 
 
 PLAIN: Final = MailOptions()
@@ -50,10 +53,14 @@ class Transaction:
         "account",
         "client",
         "content",
+        "declined",
         "destinations",
         "expansions",
         "findings",
         "header",
+        "hold_remote",
+        "mark",
+        "max_size",
         "options",
         "origin",
         "queue_id",
@@ -79,8 +86,16 @@ class Transaction:
         self.recipients: list[Recipient] = []
         self.expansions: list[Expansion] = []
         """Where each recipient's mail goes, beside `recipients`."""
+        self.max_size = 0
+        """Largest message that the signed-in user may send; 0: the server's limit."""
         self.destinations = 0
         """Mailboxes and addresses in all expansions."""
+        self.declined: tuple[MailError | None, ...] = ()
+        """Beside `recipients`, once the content is here: whom it cannot go to after all."""
+        self.hold_remote = False
+        """What goes to other servers waits in the queue for an administrator."""
+        self.mark = ""
+        """Of a message from our queue: its id there, under which a second delivery of the same is known."""
         self.refused: list[tuple[Recipient, MailError]] = []
         """Of a message that we made: recipients that were refused, whose sender cannot be answered, only told."""
         self.trying: Recipient | None = None
@@ -93,6 +108,18 @@ class Transaction:
     def size(self) -> int:
         """Of the content; what MAIL said before it is here."""
         return self.content.size if self.content is not None else self.options.size
+
+    @property
+    def tls_optional(self) -> bool:
+        """RFC 8689 4.1.1 and 5: a user's wish, which gives way to REQUIRETLS."""
+        if self.origin is not Origin.SUBMISSION or self.options.require_tls:
+            return False
+        return self.header.value(b"tls-required").lower() == "no"
+
+    @property
+    def per_recipient(self) -> bool:
+        """The client hears how it went for each recipient. RFC 2033 4.2"""
+        return self.origin is Origin.LMTP or self.options.prdr
 
     @property
     def trusted(self) -> bool:
@@ -136,9 +163,17 @@ class Header:
     def value(self, name: bytes) -> str:
         """The first value of field `name` (in lower case), unfolded and without blanks around; "" if there is none."""
         start = self._lower.find(b"\r\n" + name + b":")
-        if start < 0:
-            return ""
-        start += len(name) + 1  # `_lower` has two octets more in front; the name is followed by a colon.
+        return self._value(start + len(name) + 1) if start >= 0 else ""
+
+    def values(self, name: bytes) -> list[str]:
+        """All of them, in order."""
+        found, sought, start = list[str](), b"\r\n" + name + b":", -1
+        while (start := self._lower.find(sought, start + 1)) >= 0:
+            found.append(self._value(start + len(name) + 1))
+        return found
+
+    def _value(self, start: int) -> str:
+        """`start`: where it begins in `raw`; `_lower` has two octets more in front, the name is followed by a colon."""
         end = start
         while True:
             end = self.raw.find(b"\r\n", end)

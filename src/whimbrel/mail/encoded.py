@@ -12,7 +12,9 @@ from whimbrel.mail.charset import guess, to_text
 
 _WORD = re.compile(rb"=\?([A-Za-z0-9][^?*\s]{0,59})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]{0,2000})\?=")
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+_NEITHER = bytes(set(_NOT_BASE64) - {0x3D})
 _WHITE = b" \t\r\n"
+_MAX_LINE = 1 << 16
 
 
 def words(value: bytes) -> str:
@@ -62,6 +64,42 @@ def _base64(data: bytes) -> bytes:
 
 def quoted_printable(data: bytes) -> bytes:
     return binascii.a2b_qp(data)
+
+
+class Decoder:
+    """`content` for a body that comes in pieces: the same octets in the end, whatever the pieces."""
+
+    def __init__(self, encoding: bytes) -> None:
+        self._name = encoding.strip().lower()
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        if self._name == b"base64":
+            return self._base64(data)
+        if self._name == b"quoted-printable":
+            return self._quoted(data)
+        return data
+
+    def finish(self) -> bytes:
+        """What was held back."""
+        held, self._held = self._held, b""
+        return content(held, self._name)
+
+    def _base64(self, data: bytes) -> bytes:
+        *runs, last = (self._held + data.translate(None, _NEITHER)).split(b"=")
+        whole = len(last) - len(last) % 4
+        self._held = last[whole:]
+        return b"".join([*map(_base64, runs), _base64(last[:whole])])
+
+    def _quoted(self, data: bytes) -> bytes:
+        data = self._held + data
+        end = data.rfind(b"\n") + 1
+        if not end and len(data) > _MAX_LINE:
+            # Not between the characters of =XX, nor between = and a line end.
+            end = data.find(b"=", len(data) - 3)
+            end = len(data) - 1 if end < 0 else end
+        self._held = data[end:]
+        return quoted_printable(data[:end])
 
 
 def content(data: bytes, encoding: bytes) -> bytes:

@@ -12,6 +12,7 @@ from whimbrel.mail.envelope import envelope
 from whimbrel.mail.mime import BCC, CC, DATE, FROM, IN_REPLY_TO, MESSAGE_ID, REFERENCES, SUBJECT, TO, parse
 from whimbrel.mail.preview import preview
 from whimbrel.mail.remember import remember
+from whimbrel.mail.sortkeys import SortKeys, sort_keys
 from whimbrel.mail.structure import pack
 from whimbrel.mail.thread import message_id, references
 
@@ -40,6 +41,9 @@ class Scan:
     subject: str
     """Decoded and case-folded."""
     preview: str
+    sent_utc: int | None
+    """Date: in seconds UTC; None if there is none, or none that can be read."""
+    sort: SortKeys
 
 
 def scan(message: bytes) -> Scan:
@@ -63,6 +67,8 @@ def scan(message: bytes) -> Scan:
         _folded(fields[BCC]),
         _fold(subject) if subject else "",
         preview(message, root),
+        sent.utc if sent else None,
+        sort_keys(fields[FROM], fields[TO], fields[CC], subject),
     )
 
 

@@ -81,11 +81,20 @@ class Structure:
 
     def find(self, numbers: Sequence[int], word: str) -> Span | None:
         """The same with the part numbers apart; `word` is "", HEADER, TEXT or MIME."""
-        node = self.root
         if not numbers:
             if word == "MIME":  # RFC 9051 6.4.5.1: MIME must be prefixed by numbers.
                 return None
-            return _span(node, word) if word else Span(0, node.end)
+            return _span(self.root, word) if word else Span(0, self.root.end)
+        node = self.part(numbers)
+        if node is None:
+            return None
+        if word in ("HEADER", "TEXT"):
+            return _span(node.children[0], word) if node.kind == MESSAGE else None
+        return _span(node, "HEADER" if word == "MIME" else "TEXT")
+
+    def part(self, numbers: Sequence[int]) -> Node | None:
+        """The part with these numbers; the message itself without any."""
+        node = self.root
         for place, number in enumerate(numbers):
             if place:  # A number counts within the message itself, a multipart, or the message in a message part.
                 if node.kind == LEAF:
@@ -96,9 +105,7 @@ class Structure:
             if found is None:
                 return None
             node = found
-        if word in ("HEADER", "TEXT"):
-            return _span(node.children[0], word) if node.kind == MESSAGE else None
-        return _span(node, "HEADER" if word == "MIME" else "TEXT")
+        return node
 
 
 def _span(node: Node, word: str) -> Span:

@@ -131,13 +131,15 @@ def test_a_disabled_or_unknown_recipient_is_refused_at_rcpt() -> None:
 def test_a_full_mailbox_is_refused_at_rcpt_and_takes_one_message_of_grace() -> None:
     there = house()
     there.directory.user("full@example.test", quota_bytes=1000)
-    there.store.usages["full@example.test"] = Usage(900, 3)
-    error = refused(there, "full@example.test", options=MailOptions(size=101))
+    there.store.usages["full@example.test"] = Usage(850, 3)
+    error = refused(there, "full@example.test", options=MailOptions(size=151))
     assert (error.code, error.enhanced) == (452, "4.2.2")
-    asyncio.run(there.send("full@example.test", options=MailOptions(size=100)))
-    # Without SIZE nobody can tell before it is here.
-    asyncio.run(there.send("full@example.test", content=MAIL + b"x" * 5000))
-    assert len(there.store.filed) == 2
+    asyncio.run(there.send("full@example.test", options=MailOptions(size=150)))
+    # Without SIZE nobody can tell before it is here: refused if nobody can take it, else there is grace.
+    with pytest.raises(MailError, match=r"452 4\.2\.2"):
+        asyncio.run(there.send("full@example.test", content=MAIL + b"x" * 500))
+    asyncio.run(there.send("full@example.test", "alice@example.test", content=MAIL + b"x" * 500))
+    assert len(there.store.filed) == 3
     there.store.usages["full@example.test"] = Usage(1000, 5)
     assert refused(there, "full@example.test").enhanced == "4.2.2"
 
@@ -268,14 +270,14 @@ def test_lmtp_answers_each_recipient() -> None:
     assert [one.account for one in there.store.filed] == ["bob@example.test"]  # And no report: the client knows.
 
 
-def test_content_is_closed_however_it_ends() -> None:
+def test_content_of_our_own_messages_is_closed_however_it_ends() -> None:
     there = house()
 
     async def check(content: bytes) -> bool:
-        tx = await there.begin("alice@example.test")
         held = there.spool.hold(content)
+        envelope = Envelope(None, (Recipient(address("alice@example.test")),))
         try:
-            await there.reception.complete(tx, held)
+            await there.reception.submit(Internal(envelope, held))
         except MailError:
             pass
         return held.closed

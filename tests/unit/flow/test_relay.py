@@ -36,6 +36,9 @@ TRICKS = [
     "+x%remote.test@example.test",
     "alice+x@remote.test",
     "alice@xn--exmple-cua.test",
+    "alice@ex\u00e4mple.test",
+    '"x@remote.test,alice"@example.test',
+    '"alice@example.test>, <x"@remote.test',
 ]
 
 
@@ -122,3 +125,17 @@ def test_a_network_holds_what_it_says(networks: tuple[str, ...], ip: str, may: b
 def test_what_is_no_network_is_no_setting() -> None:
     with pytest.raises(ValueError, match="network"):
         Network("everybody")
+
+
+@pytest.mark.parametrize("sign", ["\uff20", "\uff05", "\uff01", "\ufe6b"])
+def test_signs_that_only_look_like_those_of_a_route_are_letters(sign: str) -> None:
+    """With SMTPUTF8 a local part may hold fullwidth @, % and !: it stays here, in a catch-all too."""
+    there = house()
+    there.directory.alias("@example.test", "alice@example.test")
+    assert attempt(there, f"x{sign}remote.test@example.test") is None
+    assert len(there.store.filed) == 1 and not there.store.queued
+
+
+def test_a_second_at_sign_is_no_address() -> None:
+    with pytest.raises(ValueError):
+        address("alice@example.test@remote.test")

@@ -30,6 +30,8 @@ class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=TIMEOUT)
         self._path = path
+        self.opened: socket.socket | None = None
+        """Also when `sock` was handed to the response."""
 
     def connect(self) -> None:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -47,7 +49,7 @@ class _UnixConnection(http.client.HTTPConnection):
             if folder >= 0:
                 os.close(folder)
         sock.settimeout(TIMEOUT)
-        self.sock = sock
+        self.sock = self.opened = sock
 
 
 class Client:
@@ -80,6 +82,8 @@ class Client:
         try:
             if response.status != 200:
                 self._json(response)
+            if arguments.get("follow") and connection.opened is not None:
+                connection.opened.settimeout(None)  # What is followed may be quiet for days.
             for line in response:
                 message = json.loads(line)
                 if "item" in message:
@@ -96,7 +100,7 @@ class Client:
 
     def _send(
         self, call: Call, arguments: Mapping[str, object], dry_run: bool
-    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    ) -> tuple[_UnixConnection, http.client.HTTPResponse]:
         connection = _UnixConnection(self._path)
         try:
             connection.connect()

@@ -128,6 +128,9 @@ def _show_item(call: Call, item: Any, *, as_json: bool, quiet: bool) -> None:
         print_json_line(item)
     elif isinstance(item, str):
         print_text(item)
+    elif "text" in item:
+        if not quiet:
+            print_text(item["text"])
     elif not quiet or _problems(call, item):
         found = [*item.get("problems", ()), *item.get("repaired", ())]
         head = "  ".join(str(value) for name, value in item.items() if name not in ("problems", "repaired"))

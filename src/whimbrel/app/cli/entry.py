@@ -26,6 +26,7 @@ _NOUN_HELP = {
     "alias": "Aliases, and how addresses resolve.",
     "group": "Groups.",
     "queue": "Messages that wait to be delivered.",
+    "task": "Deliveries under way.",
     "store": "The mail store.",
     "log": "Logs.",
 }

@@ -36,7 +36,7 @@ from whimbrel.services.admin.invoke import result_adapter
 from whimbrel.services.admin.invoke import stream as stream_call
 from whimbrel.services.session.passwords import hash_password
 
-_NEEDS_STORE: Final = frozenset({"queue", "store"})
+_NEEDS_STORE: Final = frozenset({"trace", "queue", "store"})
 _NEEDS_FOLDERS: Final = frozenset({"user remove"})
 _MENDS: Final = frozenset({"config check", "config history", "config undo", "config diff"})
 """Calls that must work while the files cannot be read."""
@@ -111,7 +111,7 @@ async def context(directory: Path, call: Call, *, dry_run: bool) -> AsyncIterato
             dry_run=dry_run,
         )
         if not broken:
-            ctx = replace(ctx, logs=LogReader(installation.logs, pool))
+            ctx = replace(ctx, logs=LogReader(installation.logs, pool, lambda: config.section(LogSettings)))
         if call.noun in _NEEDS_STORE or call.name in _NEEDS_FOLDERS:
             ctx = _with_store(ctx, installation, pool, log, stack)
         yield ctx
@@ -151,6 +151,7 @@ def _with_store(
     from whimbrel.backends.queue.store import QueueStore
     from whimbrel.backends.store.disk import generation
     from whimbrel.backends.store.disk.store import DiskStore
+    from whimbrel.backends.store.disk.undelete import DiskUndelete
 
     number = generation.begin(installation.store)
     stack.callback(generation.end, installation.store, number)
@@ -165,7 +166,7 @@ def _with_store(
     )
     stack.callback(store.close)
     stack.callback(committer.close)
-    return replace(ctx, queue=queue, folders=store, store=DiskKeeper(store, pool))
+    return replace(ctx, queue=queue, folders=store, store=DiskKeeper(store, pool), undelete=DiskUndelete(store, pool))
 
 
 @contextlib.contextmanager

@@ -63,6 +63,9 @@ def _record(value: Mapping[str, Any], kind: Any) -> None:
         # A sentence says it all; the other fields are for programs.
         print_text(value["text"])
         return
+    if tables == ["lines"] and rest == ["more", "note"]:
+        _lines(value)
+        return
     if len(tables) == 1 and rest == ["more"]:
         _table(value[tables[0]], _row_type(types_of[tables[0]]))
         if value["more"]:
@@ -78,6 +81,16 @@ def _record(value: Mapping[str, Any], kind: Any) -> None:
             _table(value[name], _row_type(types_of[name]))
     if value.get("text"):
         print_text(value["text"])
+
+
+def _lines(value: Mapping[str, Any]) -> None:
+    """Lines of logs as they are; what there is to say of them goes to the standard error output."""
+    for line in value["lines"]:
+        print_text(line["text"])
+    if value["note"]:
+        print_error(value["note"])
+    if value["more"]:
+        print_error(f"there may be more; go on with --after '{value['more']}'")
 
 
 def _table(rows: Sequence[Mapping[str, Any]], kind: Any) -> None:

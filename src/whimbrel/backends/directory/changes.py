@@ -92,6 +92,8 @@ class Changer:
             self._set(Edit(node, number, domain, None))
             return 0
         values = index.unpack(data)
+        if any(values.get(field, "") != value for field, value in change.expect.items()):
+            raise ConfigError(Fault("", 0, path, "was changed by somebody else meanwhile"))
         old = self._typed(kind, name, values, path)
         new = self._typed(kind, name, _merged(kind.elements(), values, change.values), path)
         if old == new:

@@ -113,7 +113,7 @@ class DirectoryFile:
     def _read(self) -> tuple[bytes, Identity | None]:
         """The file as it is now. Not mapped: truncated by an editor meanwhile, a mapped file would kill the process."""
         content, identity = self._file.read(MAX_BYTES)
-        return (content if content.strip() else EMPTY), identity
+        return (EMPTY if not content or content.isspace() else content), identity
 
     async def reload(self) -> bool:
         async with self._lock:

@@ -20,10 +20,11 @@ from whimbrel.backends.directory.index import ALIAS, DOMAIN, GROUP, USER, one, s
 from whimbrel.backends.directory.records import full_address
 from whimbrel.backends.directory.wildcard import matches
 from whimbrel.core.address import Address, Domain
+from whimbrel.core.cleanout import CleanOut, in_force
 from whimbrel.core.directory import Account, Directory, LocalDomain, Rights, Target, TargetKind
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.values import Secret, Size
+from whimbrel.core.values import Duration, Secret, Size
 
 T = TypeVar("T")
 
@@ -131,7 +132,11 @@ class IndexDirectory:
                 "SELECT n.name, d.name, n.data FROM node n JOIN node d ON d.id = n.domain "
                 "WHERE n.admin = 1 ORDER BY n.id"
             )
-            return tuple(_account(str(name), str(domain), str(data)) for name, domain, data in rows)
+            return tuple(
+                _account(str(name), found.local, str(data))
+                for name, domain, data in rows
+                if (found := self._domain(str(domain)))
+            )
 
         return self._ask(read)
 
@@ -199,6 +204,11 @@ class IndexDirectory:
             one(values, "primary") == "yes",
             tuple(Domain(alias) for alias in several(values, "domain-alias")),
             int(Size(one(values, "max-message-size", "0"))),
+            int(Size(one(values, "quota", "0"))),
+            int(one(values, "quota-messages", "0")),
+            int(Size(one(values, "default-quota", "0"))),
+            float(Duration(keep)) if (keep := one(values, "keep-deleted")) else None,
+            tuple(CleanOut(rule) for rule in several(values, "clean-out")),
         )
         return _Domain(
             domain, local, one(values, "catch-all"), tuple((str(text), int(str(node))) for text, node in patterns)
@@ -233,7 +243,7 @@ class IndexDirectory:
         if rows:
             kind, entry, data = int(str(rows[0][0])), str(rows[0][1]), str(rows[0][2])
             if kind == USER:
-                return Target(TargetKind.ACCOUNT, where, account=_account(entry, domain.local.name, data))
+                return Target(TargetKind.ACCOUNT, where, account=_account(entry, domain.local, data))
             names = several(index.unpack(data), "member" if kind == GROUP else "to")
             members = tuple(full_address(text, domain.local.name) for text in names)
             return Target(_KINDS[kind], f"{entry}@{domain.local.name}", members=members)
@@ -251,7 +261,7 @@ class IndexDirectory:
         rows = domain and self._rows(
             "SELECT name, data FROM node WHERE kind = ? AND domain = ? AND fold = ?", USER, domain.id, _fold(name)
         )
-        found = _account(str(rows[0][0]), domain.local.name, str(rows[0][1])) if domain and rows else None
+        found = _account(str(rows[0][0]), domain.local, str(rows[0][1])) if domain and rows else None
         self._accounts.put(key, found)
         return found
 
@@ -260,8 +270,9 @@ def _fold(name: str) -> str:
     return (name if name.isascii() else unicodedata.normalize("NFC", name)).casefold()
 
 
-def _account(name: str, domain: str, data: str) -> Account:
+def _account(name: str, local: LocalDomain, data: str) -> Account:
     values = json.loads(data)
+    domain = local.name
     address = Address(name, domain)
     return Account(
         id=AccountId(address.key),
@@ -275,6 +286,7 @@ def _account(name: str, domain: str, data: str) -> Account:
         max_message_size=int(Size(values.get("max-message-size", "0"))),
         forward_to=tuple(full_address(text, domain) for text in values.get("forward-to", ())),
         keep_copy=values.get("keep-copy", "yes") == "yes",
+        clean_out=in_force(map(CleanOut, values.get("clean-out", ())), local.clean_out),
     )
 
 

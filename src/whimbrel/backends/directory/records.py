@@ -14,6 +14,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, WithJsonSchema
 
 from whimbrel.core.address import Address, Domain
+from whimbrel.core.cleanout import CleanOut
 from whimbrel.core.directory import Rights
 from whimbrel.core.settings import Section, required, setting
 from whimbrel.core.values import Secret, Size
@@ -105,6 +106,9 @@ class UserRecord(Section, tag="user", key="name"):
     aliases: tuple[UserName, ...] = setting((), item="alias", help="Further names in this domain for this mailbox.")
     quota: Size = setting(Size(0), minimum=0, help="Largest size of the mailbox; 0: no limit.")
     quota_messages: int = setting(0, minimum=0, help="Most messages in the mailbox; 0: no limit.")
+    clean_out: tuple[CleanOut, ...] = setting(
+        (), help="Deletes what lay in a folder for so many days, as in deleted 30d; before the domain's rules."
+    )
     max_message_size: Size = setting(
         Size(0), minimum=0, help="Largest message from and to this user; 0: the domain's limit.", row="S63"
     )
@@ -141,6 +145,17 @@ class DomainRecord(Section, tag="domain", key="name"):
     )
     max_message_size: Size = setting(
         Size(0), minimum=0, help="Largest message in this domain; 0: the server's limit.", row="S63"
+    )
+    quota: Size = setting(Size(0), minimum=0, help="Largest size of all mailboxes together; 0: no limit.")
+    quota_messages: int = setting(0, minimum=0, help="Most messages in all mailboxes together; 0: no limit.")
+    default_quota: Size = setting(Size(0), minimum=0, help="Quota of users that are added without one; 0: none.")
+    keep_deleted: str = setting(
+        "",
+        pattern=r"^$|^\d{1,6}(s|m|h|d|w)$",
+        help="How long deleted mail of this domain can be restored, such as 30d; empty: as the server says.",
+    )
+    clean_out: tuple[CleanOut, ...] = setting(
+        (), help="Deletes what lay in a folder for so many days: deleted, junk, sent, inbox or all, as in deleted 30d."
     )
     catch_all: CatchAll = setting("", help="Who gets mail to names that do not exist here; empty: it is refused.")
     users: tuple[UserRecord, ...] = setting((), help="Users of the domain.")

@@ -112,7 +112,7 @@ class Barrier:
         names = [*touched.files, *(database + "-wal" for database in touched.databases)]
         try:
             list(self._threads.map(_sync_file, names))
-            list(self._threads.map(_sync_directory, touched.directories))
+            list(self._threads.map(sync_directory, touched.directories))
         except OSError as error:
             raise BarrierError(f"{error.filename or 'fsync'}: {error.strerror}") from None
 
@@ -128,7 +128,7 @@ def _sync_file(path: str) -> None:
         os.close(descriptor)
 
 
-def _sync_directory(path: str) -> None:
+def sync_directory(path: str) -> None:
     if sys.platform == "win32":
         return
     try:

@@ -189,8 +189,9 @@ class UnnamedFile:
                     os.unlink(self._path)
 
 
-def materialise(rendition: Rendition, folder: Path, modified: int) -> UnnamedFile:
-    """Writes a rendition once; asked again for the same, gives the same file. `modified` is the file's time (s).
+def materialise(rendition: Rendition, folder: Path, modified: int | None) -> UnnamedFile:
+    """Writes a rendition once; asked again for the same, gives the same file. `modified` is the file's time (s); None:
+    now, as the system sets it.
 
     In the committer's thread. The content's `close` frees it. MailError if the disk is full.
     """
@@ -214,7 +215,9 @@ def materialise(rendition: Rendition, folder: Path, modified: int) -> UnnamedFil
         else:
             _write_all(descriptor, rendition.prefix)
             _copy_all(content.descriptor, descriptor, content.size)
-        if os.utime in os.supports_fd:
+        if modified is None:
+            pass
+        elif os.utime in os.supports_fd:
             os.utime(descriptor, (modified, modified))
         else:
             os.utime(path, (modified, modified))

@@ -94,7 +94,7 @@ class DnsResolver:
             return [str(ipaddress.ip_address(host))]
         except ValueError:
             pass
-        six, four = await asyncio.gather(self._look_up(host, "AAAA"), self._look_up(host, "A"))
+        six, four = await self._both(host)
         if not six.records and not four.records:
             # One family's failure hides addresses that may be there.
             for answer in (four, six):
@@ -141,6 +141,16 @@ class DnsResolver:
         if not answer.exists:
             raise NoSuchName(name)
         return answer.records
+
+    async def _both(self, host: str) -> tuple[Answer, Answer]:
+        """AAAA and A at once; from the cache without the two tasks that this takes."""
+        wire = _wire_name(host)
+        if wire is not None and self._servers() is not None:
+            now = self._clock.monotonic()
+            six, four = self._cache.get(wire, "AAAA", now), self._cache.get(wire, "A", now)
+            if six is not None and four is not None:
+                return six, four
+        return await asyncio.gather(self._look_up(host, "AAAA"), self._look_up(host, "A"))
 
     async def _look_up(self, name: str, kind: str) -> Answer:
         wire = _wire_name(name)

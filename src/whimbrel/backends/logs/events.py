@@ -12,7 +12,7 @@ LOGS: Final = ("mail", "security", "warning", "error", "debug", "config", "opera
 BY_LEVEL: Final = {"debug": "debug", "info": "operations", "warning": "warning", "error": "error"}
 
 _RECEIVED = "queue_id service from_ to size user sender_host tls"
-_SENT = "queue_id recipient result status remote tls"
+_SENT = "queue_id recipient result status remote tls cipher verified"
 _REFUSED = "queue_id service from_ to recipient user sender_host status"
 _SIGN_IN = "user sender_host method"
 
@@ -20,10 +20,13 @@ _TABLE: Final = (
     # (event, log, title, fields, what it means)
     ("message.received", "mail", "Recv", _RECEIVED, "A message was accepted; from here on it is ours."),
     ("delivery.sent", "mail", "Sent", _SENT, "How a delivery to one recipient ended, or that it will be tried again."),
+    ("message.named", "mail", "Message", "queue_id message_id", "The Message-ID of a message that was accepted."),
     ("message.refused", "mail", "Refused", _REFUSED, "A message, or a whole transaction, was not accepted."),
     ("rcpt.refused", "mail", "Refused recipient", _REFUSED, "A recipient was not accepted."),
     ("message.repeated", "mail", "Repeated", "queue_id before sender_host",
      "The same message once more, after an answer the client did not see; not delivered again."),
+    ("message.unwelcome", "mail", "Unwelcome", "queue_id cause rule",
+     "The filters would have refused it, but it had been accepted before they ended: to Junk, or held in the queue."),
     ("message.caused", "mail", "Caused", "queue_id cause", "A message of ours, and the one it came from."),
     ("report.sent", "mail", "Report", "queue_id report to result recipients", "A delivery report was made."),
 
@@ -44,13 +47,28 @@ _TABLE: Final = (
     ("server.started", "operations", "Server started", "process", "A process of the server is up."),
     ("server.stopping", "operations", "Server stops", "process", "A process of the server ends as it was told."),
     ("queue.recovered", "operations", "Queue recovered", "entries", "Entries were put right after an unclean stop."),
+    ("quota.near", "operations", "Mailbox nearly full", "account percent size messages",
+     "A mailbox came to the percentage at which its user is warned."),
+    ("quota.full", "operations", "Mailbox full", "account percent size messages", "A mailbox takes no more mail."),
+    ("quota.relieved", "operations", "Mailbox has room", "account percent", "It was nearly full, and is no more."),
+    ("cleanout.done", "operations", "Cleaned out", "account folder messages",
+     "A clean-out rule deleted old messages of one folder."),
+    ("cleanout.ended", "operations", "Clean-out ended", "accounts messages", "The daily round of clean-out is over."),
+    ("signin.upgraded", "operations", "Verifiers renewed", "users",
+     "Verifiers of passwords with today's parameters were put into the users' file."),
     ("pop3.deleted", "operations", "Deleted", "service user messages", "A POP3 session deleted messages at its end."),
     ("tls.certificate-made", "operations", "Certificate made", "name file", "A self-signed certificate was made."),
     ("tls.certificate-loaded", "operations", "Certificate loaded", "file", "A changed certificate is in use."),
+    ("delivery.paused", "operations", "Destination paused", "destination seconds status remote",
+     "It does not answer: its mail waits so long before one delivery tries again."),
     ("log.rotated", "operations", "Log rotated", "log", "A log file was put aside."),
+    ("space.enough", "operations", "Disk space enough", "folder free", "There is room again; mail is taken in."),
     ("store.rebuilt", "operations", "Folder rebuilt", "account folder messages added missing seconds",
      "A folder's index was made anew from its messages."),
     ("store.restored", "operations", "Store restored", "", "After a failed sync it was checked and serves again."),
+    ("store.purged", "operations", "Purged", "messages bytes", "Deleted mail was kept long enough; now it is gone."),
+    ("store.undeleted", "operations", "Deleted mail handled", "account what messages",
+     "Somebody restored deleted mail, or removed it for good."),
     ("store.looked-after", "operations", "Store looked after", "folders",
      "A round of self-checks over all folders ended."),
     ("store.file-added", "operations", "Message found", "folder uid", "A file without an index row became a message."),
@@ -58,6 +76,13 @@ _TABLE: Final = (
     ("config.unknown", "warning", "Unknown setting", "path line", "The file holds what this release does not know."),
     ("log.dropped", "warning", "Log records dropped", "log count reason",
      "Records came faster than they could be written, or the disk failed."),
+    ("log.repeated", "warning", "Repeated", "event count seconds", "Records that came too often and were not written."),
+    ("log.syslog-down", "warning", "Syslog not reached", "server reason", "Copies wait until it can be reached."),
+    ("log.syslog-dropped", "warning", "Syslog copies dropped", "server count",
+     "It could not be reached for too long; our own files have them."),
+    ("log.index-damaged", "warning", "Log index damaged", "file", "It was removed; a new one is made."),
+    ("space.notice-failed", "warning", "Notice not sent", "recipient status", "Nobody was told that space is low."),
+    ("space.low", "warning", "Disk space low", "folder free limit", "Below the soft limit: make room soon."),
     ("filter.down", "warning", "Filter down", "filter queue_id status", "A filter gave no answer; mail went past it."),
     ("filter.late", "warning", "Filters late", "queue_id stage seconds", "The filters did not end in time."),
     ("delivery.tls-failed", "warning", "TLS failed", "queue_id remote status", "TLS to another server failed."),
@@ -77,6 +102,9 @@ _TABLE: Final = (
     ("imap.sync_failed", "warning", "Folder not synchronised", "status", "A session could not read what changed."),
     ("imap.folders_failed", "warning", "Folder list not read", "status", "A session could not read the folder list."),
     ("imap.refused", "warning", "Refused by the store", "command status detail", "A command failed in the store."),
+    ("cleanout.failed", "warning", "Clean-out failed", "account status", "Tried again at the next clean-out."),
+    ("quota.warning-failed", "warning", "Quota warning failed", "account status",
+     "A user could not be told that the mailbox is nearly full."),
     ("pop3.refused", "warning", "Refused by the store", "status detail", "A command failed in the store."),
 
     ("session.crashed", "error", "Session crashed", "service session_id sender_host command",
@@ -88,6 +116,8 @@ _TABLE: Final = (
     ("config.refused", "error", "Configuration refused", "error", "It cannot be used; the one before stays in use."),
     ("admin.failed", "error", "Administration failed", "call user error", "A call met an error of the machine."),
     ("admin.crashed", "error", "Administration crashed", "call user", "An admin call met a bug of ours."),
+    ("job.failed", "error", "Job failed", "job status", "A job on a schedule did not get through; it is tried again."),
+    ("job.crashed", "error", "Job crashed", "job", "A job on a schedule met a bug of ours; it is tried again."),
     ("pop3.broken", "error", "Message broken off", "service user detail", "A message could not be read to its end."),
     ("queue.content-missing", "error", "Queue content missing", "queue_id size found",
      "A waiting message's file is gone or cut short."),
@@ -100,6 +130,9 @@ _TABLE: Final = (
     ("tls.certificate-unusable", "error", "Certificate unusable", "file reason", "The one before stays in use."),
     ("server.no_certificate", "error", "No certificate", "service", "TLS cannot be offered."),
     ("server.chore-failed", "error", "Chore failed", "error", "Rotating logs or renewing the certificate failed."),
+
+    ("space.full", "error", "Disk full", "folder free limit",
+     "Below the hard limit: no mail is taken in until there is room."),
 
     ("delivery.tls", "debug", "TLS", "queue_id remote tls verified", "TLS to another server."),
     ("dns.failed", "debug", "Look-up failed", "name type reason", "A name server did not answer as it should."),

@@ -1,6 +1,7 @@
-"""Where the files of a log are, and putting full ones aside: mail.log, mail.log.1 (younger), mail.log.2 (older)...
+"""Where the files of a log are, and putting old ones aside: mail.log, mail.log.1 (younger), mail.log.2 (older)...
 
-One process rotates; the others notice the new file before their next batch.
+Each has its index beside it (mail.log.idx, mail.log.1.idx). One process rotates; the others notice the new file before
+their next batch, and what they still write goes to the end of the file put aside.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from whimbrel.backends.logs.events import LOGS
 from whimbrel.backends.logs.settings import LogSettings
+from whimbrel.backends.logs.stamp import LENGTH, moment, same_period
 
 try:
     import fcntl
@@ -34,33 +36,68 @@ def aside(folder: Path, log: str) -> list[Path]:
     return [folder / f"{log}.log.{number}" for number in sorted(numbers)][:MAX_FILES]
 
 
-def rotate(folder: Path, settings: LogSettings, logs: Sequence[str] = LOGS, *, always: bool = False) -> list[str]:
-    """Puts aside the files over the size (with `always`: any that are not empty); deletes those beyond the number
-    kept. Returns the logs that were rotated. OSError if the folder does not let it."""
+def index_of(path: Path) -> Path:
+    """`mail.log` -> `mail.log.idx`."""
+    return path.with_name(f"{path.name}.idx")
+
+
+def rotate(
+    folder: Path, settings: LogSettings, logs: Sequence[str] = LOGS, *, now: float = 0.0, always: bool = False
+) -> list[str]:
+    """Puts aside the files that are over their size or of a former hour, day, week or month (with `always`: any that
+    are not empty); deletes those beyond the number kept. Returns the logs that were rotated. `now` 0: sizes only.
+    OSError if the folder does not let it."""
     rotated = []
     with _locked(folder):
         for log in logs:
+            rules = settings.of(log)
             try:
                 size = os.stat(current(folder, log)).st_size
             except FileNotFoundError:
                 continue
-            if size > settings.max_size or (always and size):
-                _shift(folder, log, settings.keep)
+            if size > rules.max_size or (size and (always or (now and _over(current(folder, log), rules.rotate, now)))):
+                _shift(folder, log, rules.keep)
                 rotated.append(log)
+            elif len(older := aside(folder, log)) > rules.keep:  # Fewer are to be kept than before.
+                for path in older[rules.keep :]:
+                    _remove(path)
     return rotated
+
+
+def _over(path: Path, period: str, now: float) -> bool:
+    """The period in which the file was begun has ended. A clock that was set back begins no new one."""
+    if period == "never":
+        return False
+    with path.open("rb") as file:
+        began = moment(file.read(LENGTH))
+    return bool(began) and began <= now and not same_period(period, began, now)
 
 
 def _shift(folder: Path, log: str, keep: int) -> None:
     older = aside(folder, log)
     for path in older[max(0, keep - 1) :]:
-        path.unlink(missing_ok=True)
+        _remove(path)
     kept = older[: max(0, keep - 1)]
     for number in range(len(kept), 0, -1):
-        os.replace(kept[number - 1], folder / f"{log}.log.{number + 1}")
+        _move(kept[number - 1], folder / f"{log}.log.{number + 1}")
     if keep:
-        os.replace(current(folder, log), folder / f"{log}.log.1")
+        _move(current(folder, log), folder / f"{log}.log.1")
     else:
-        current(folder, log).unlink(missing_ok=True)
+        _remove(current(folder, log))
+
+
+def _move(path: Path, to: Path) -> None:
+    # Between the two an index lies beside the wrong file: it fits it not, which is seen by its first octets.
+    os.replace(path, to)
+    try:
+        os.replace(index_of(path), index_of(to))
+    except FileNotFoundError:
+        index_of(to).unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    index_of(path).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING
 from whimbrel.backends.logs.append import LogAppender
 from whimbrel.backends.logs.record import RecordForm
 from whimbrel.backends.logs.settings import LogSettings
+from whimbrel.backends.logs.stamp import LENGTH
+from whimbrel.backends.logs.syslog import Copy, Syslog
+from whimbrel.backends.logs.throttle import WINDOW, Throttle
 from whimbrel.core.log import Value
 
 HELD = 10_000
@@ -27,6 +30,9 @@ BATCH = 250
 INTERVAL = 0.1
 _CLOSE_TIMEOUT = 3.0
 _FRAMES = 12
+
+_THROTTLED = frozenset({"warning", "error"})
+"""Logs in which a flood tells nothing new. What fail2ban counts and what tells of mail is written whole."""
 
 _Record = tuple[float, str, str, Mapping[str, Value], Mapping[str, Value]]
 
@@ -40,8 +46,13 @@ class Journal:
         self._pending: deque[_Record] = deque()
         self._dropped = 0
         self._closed = False
+        self._settings: Callable[[], LogSettings] = _defaults
         self._begin()
         _journals.add(self)
+
+    def use(self, settings: Callable[[], LogSettings]) -> None:
+        """From now on lines are copied to syslog as `settings` say, which are asked each time."""
+        self._settings = settings
 
     def put(self, level: str, event: str, bound: Mapping[str, Value], fields: Mapping[str, Value]) -> None:
         pending = self._pending
@@ -73,6 +84,7 @@ class Journal:
         if thread is not None and thread is not threading.current_thread():
             thread.join(_CLOSE_TIMEOUT)
         self.flush()
+        self._syslog.close()
 
     # Inside
 
@@ -80,6 +92,8 @@ class Journal:
         self._roused = False
         self._thread: threading.Thread | None = None
         self._something, self._hurry, self._writing = threading.Event(), threading.Event(), threading.Lock()
+        self._throttle = Throttle()
+        self._syslog = Syslog(self._asked, self._tell)
 
     def after_fork(self) -> None:
         """In the child: the parent writes its own records, and its thread is not here."""
@@ -101,7 +115,8 @@ class Journal:
 
     def _run(self) -> None:
         while not self._closed:
-            self._something.wait()
+            # What was held back is told when its window ends, also if nothing else happens.
+            self._something.wait(WINDOW if self._throttle.holds else None)
             self._something.clear()
             self._hurry.wait(self._interval)
             self._hurry.clear()
@@ -112,16 +127,25 @@ class Journal:
         # Lowered before the queue is emptied: whoever appends from now on wakes the thread again.
         self._roused = False
         batches: dict[str, list[str]] = {}
-        pending, form = self._pending, self._form
+        pending, form, syslog = self._pending, self._form, self._settings().syslog.logs
         while True:
             try:
                 at, level, event, bound, fields = pending.popleft()
             except IndexError:
                 break
             log, line = form.line(at, level, event, {**bound, **fields} if bound else fields)
+            if log in _THROTTLED and not self._throttle.admits(at, log, event, line[LENGTH:]):
+                continue
             batches.setdefault(log, []).append(line)
-            if level == "error" and log != "error":
+            failed = level == "error" and log != "error"
+            if failed:
                 batches.setdefault("error", []).append(line)
+            if syslog and (log in syslog or (failed and "error" in syslog)):
+                self._syslog.put(Copy(at, level, event, log, line))
+        now = time.time()
+        for held in self._throttle.due(now, everything=self._closed):
+            values: dict[str, Value] = {"event": held.event, "count": held.count, "seconds": held.seconds}
+            batches.setdefault(held.log, []).append(form.line(now, "warning", "log.repeated", values)[1])
         dropped, self._dropped = self._dropped, 0
         if dropped:
             batches.setdefault("warning", []).append(self._dropped_line(None, dropped, "too many at once"))
@@ -131,6 +155,12 @@ class Journal:
                 lines.insert(0, self._dropped_line(log, lost.count, lost.reason))
             self._files.append(log, lines)
 
+    def _asked(self) -> LogSettings:
+        return self._settings()
+
+    def _tell(self, event: str, fields: Mapping[str, Value]) -> None:
+        self.put("warning", event, {}, fields)
+
     def _dropped_line(self, log: str | None, count: int, reason: str) -> str:
         values: dict[str, Value] = {"log": log, "count": count, "reason": reason}
         return self._form.line(time.time(), "warning", "log.dropped", values)[1]
@@ -139,7 +169,7 @@ class Journal:
 class FileLog:
     """The port over a journal, with the fields that all its records carry."""
 
-    __slots__ = ("_categories", "_fields", "_journal", "_put", "_seen", "_settings")
+    __slots__ = ("_categories", "_fields", "_journal", "_put", "_seen", "_settings", "_until")
 
     def __init__(
         self,
@@ -152,13 +182,14 @@ class FileLog:
         self._settings = settings or _defaults
         self._seen: LogSettings | None = None
         self._categories: frozenset[str] = frozenset()
+        self._until = 0.0
 
     def debug(self, event: str, **fields: Value) -> None:
         settings = self._settings()
         if settings is not self._seen:
-            self._seen, self._categories = settings, frozenset(settings.debug)
+            self._seen, self._categories, self._until = settings, frozenset(settings.debug), settings.debug_end()
         wanted = self._categories
-        if wanted and ("all" in wanted or event.partition(".")[0] in wanted):
+        if wanted and ("all" in wanted or event.partition(".")[0] in wanted) and time.time() < self._until:
             self._put("debug", event, self._fields, fields)
 
     def info(self, event: str, **fields: Value) -> None:

@@ -5,18 +5,17 @@ be a field of ours: control and format characters are escaped, and a value that 
 """
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from whimbrel.backends.logs.events import BY_LEVEL, BY_NAME, EVENTS
+from whimbrel.backends.logs.stamp import LENGTH, prefix
 from whimbrel.core.log import Value
 
 MAX_VALUE = 1000
 MAX_RECORD = 8000
 """Characters."""
-MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LABELS: Final = {
     "from_": "From", "queue_id": "Queue-ID", "session_id": "Session-ID", "uid": "UID", "tls": "TLS", "ip": "IP",
     "message_id": "Message-ID"}  # fmt: skip
@@ -94,12 +93,6 @@ class RecordForm:
         return plan
 
 
-def prefix(second: int) -> str:
-    """`[24/Nov/2026 17:57:14] `"""
-    at = time.localtime(second)
-    return f"[{at.tm_mday:02d}/{MONTHS[at.tm_mon - 1]}/{at.tm_year} {at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d}] "
-
-
 def label_of(field: str) -> str:
     """`sender_host` -> `Sender-Host`."""
     label = _LABELS.get(field)
@@ -151,3 +144,15 @@ _FIELD: Final = re.compile(
     rf"\b({'|'.join(sorted({label_of(field) for event in EVENTS for field in event.fields} | {'SSL'}))})"
     r":(?= )"
 )
+
+
+def parts(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The title of a line and its fields, by labels that we write: what came from outside cannot pass for one."""
+    title, colon, rest = text[LENGTH:].partition(": ")
+    if not colon:
+        return title, ()
+    found = _LABEL.split(f", {rest}")
+    return title, tuple(zip(found[1::2], found[2::2], strict=True))
+
+
+_LABEL: Final = re.compile(r", ([A-Z][A-Za-z]{0,30}(?:-[A-Z][A-Za-z]{0,30}){0,4}): ")

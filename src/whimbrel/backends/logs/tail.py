@@ -1,63 +1,24 @@
-"""Reads the end of a log and what is written from now on, over rotations, with bounded memory."""
+"""Reading logs for the admin calls, in the pool's threads; and following what is written, over rotations."""
 
 import asyncio
 import os
-from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from whimbrel.backends.logs.events import LOGS
-from whimbrel.backends.logs.files import aside, current
+from whimbrel.backends.logs.files import current, rotate
+from whimbrel.backends.logs.record import parts
+from whimbrel.backends.logs.scan import MAX_LINE
+from whimbrel.backends.logs.search import BadQuery, lines_from, search
+from whimbrel.backends.logs.settings import LogSettings
+from whimbrel.backends.logs.stamp import LENGTH, moment
+from whimbrel.core.log import LogLine, LogPage, LogQuery
 from whimbrel.core.pool import Pool
 
-MAX_LINES = 100_000
-MAX_LINE = 64 * 1024
-"""Octets after which a line is cut: ours are shorter."""
-_BLOCK = 64 * 1024
 _POLL = 0.25
 _AT_ONCE = 256 * 1024
 """Octets of news taken in one go."""
-
-
-def last(folder: Path, log: str, lines: int, grep: str = "") -> list[str]:
-    """The last `lines` lines of `log` that contain `grep` in any case, oldest first; files put aside are read too."""
-    if log not in LOGS:
-        raise ValueError(f"there is no log called {log}")
-    wanted, needle = max(0, min(lines, MAX_LINES)), grep.casefold()
-    found: deque[str] = deque()
-    if not wanted:
-        return []
-    for path in [current(folder, log), *aside(folder, log)]:
-        for line in backwards(path):
-            if not needle or needle in line.casefold():
-                found.appendleft(line)
-                if len(found) == wanted:
-                    return list(found)
-    return list(found)
-
-
-def backwards(path: Path) -> Iterator[str]:
-    """The lines of a file, last first; none if it is not there. A line still being written is left out."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return
-    with file:
-        at = file.seek(0, os.SEEK_END)
-        rest, complete = b"", False
-        while at > 0:
-            start = max(0, at - _BLOCK)
-            file.seek(start)
-            block = file.read(at - start)
-            at = start
-            parts = (block + rest).split(b"\n")
-            rest = parts[0][-MAX_LINE:]
-            for part in reversed(parts[1:]):
-                if complete:
-                    yield _decoded(part)
-                complete = True  # What stands behind the last line feed is no whole line.
-        if complete:
-            yield _decoded(rest)
 
 
 class Follower:
@@ -65,7 +26,8 @@ class Follower:
 
     def __init__(self, folder: Path, log: str) -> None:
         if log not in LOGS:
-            raise ValueError(f"there is no log called {log}")
+            raise BadQuery(f"there is no log called {log}")
+        self.log = log
         self._path = current(folder, log)
         self._descriptor = -1
         self._identity = (0, 0)
@@ -85,7 +47,7 @@ class Follower:
         self._at += len(data)
         *whole, self._rest = (self._rest + data).split(b"\n")
         self._rest = self._rest[-MAX_LINE:]
-        return [_decoded(line) for line in whole]
+        return [line[:MAX_LINE].decode("utf-8", "replace") for line in whole]
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -118,29 +80,48 @@ class Follower:
 
 
 class LogReader:
-    """For the admin calls: reads in the pool's threads."""
+    """The admin port LogReader."""
 
-    def __init__(self, folder: Path, pool: Pool, *, poll: float = _POLL) -> None:
-        self._folder, self._pool, self._poll = folder, pool, poll
+    def __init__(
+        self, folder: Path, pool: Pool, settings: Callable[[], LogSettings] = LogSettings, *, poll: float = _POLL
+    ) -> None:
+        self._folder, self._pool, self._settings, self._poll = folder, pool, settings, poll
 
-    async def tail(self, log: str, lines: int, grep: str = "") -> Sequence[str]:
-        """The last `lines` lines that contain `grep`, in any case. ValueError if there is no such log."""
-        return await self._pool.run(last, self._folder, log, lines, grep)
+    async def search(self, query: LogQuery, limit: int, cursor: str = "") -> LogPage:
+        """The next page. ValueError says what is wrong with the query."""
+        return await self._pool.run(search, self._folder, query, limit, cursor)
 
-    async def follow(self, log: str, grep: str = "") -> AsyncIterator[str]:
-        """Lines as they are written from now on."""
-        follower, needle = await self._pool.run(Follower, self._folder, log), grep.casefold()
+    async def lines(self, log: str, file: int, first: int, count: int) -> Sequence[LogLine]:
+        """Lines by number, from 1 on. ValueError if there is no such file."""
+        return await self._pool.run(lines_from, self._folder, log, file, first, count)
+
+    async def rotate(self, logs: Sequence[str]) -> Sequence[str]:
+        """Puts aside the files of these logs that are not empty; the logs it was done for. ValueError, OSError."""
+        for log in logs:
+            if log not in LOGS:
+                raise BadQuery(f"there is no log called {log}")
+        return await self._pool.run(rotate, self._folder, self._settings(), tuple(logs), always=True)
+
+    async def follow(self, logs: Sequence[str]) -> AsyncIterator[LogLine]:
+        """Lines as they are written from now on. ValueError if there is no such log."""
+        followers = [await self._pool.run(Follower, self._folder, log) for log in dict.fromkeys(logs)]
         try:
             while True:
-                # Reading at the end of a file takes microseconds; a thread would cost more.
-                news = follower.news()
-                for line in news:
-                    if not needle or needle in line.casefold():
-                        yield line
-                await asyncio.sleep(0 if news else self._poll)
+                quiet = True
+                for follower in followers:
+                    # Reading at the end of a file takes microseconds; a thread would cost more.
+                    for text in follower.news():
+                        quiet = False
+                        at = moment(text[:LENGTH].encode("utf-8", "replace"))
+                        yield LogLine(follower.log, float(at), text, *(parts(text) if at else ("", ())))
+                await asyncio.sleep(self._poll if quiet else 0)
         finally:
-            follower.close()
+            for follower in followers:
+                follower.close()
 
 
-def _decoded(line: bytes) -> str:
-    return line[:MAX_LINE].decode("utf-8", "replace")
+if TYPE_CHECKING:
+    from whimbrel.core.log import LogSource
+
+    def _port(reader: LogReader) -> LogSource:
+        return reader

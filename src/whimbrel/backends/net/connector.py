@@ -62,7 +62,9 @@ class NetConnector:
 
     async def _connect(self, address: str, port: int, source: str, host: str, policy: TlsPolicy) -> "NetLink":
         loop = asyncio.get_running_loop()
-        local = (source, 0) if source else None
+        # A name may have addresses of both families, and the source is of one.
+        fits = host.strip("[]") == address or (":" in source) is (":" in address)
+        local = (source, 0) if source and fits else None
         with _plain_errors():
             try:
                 async with asyncio.timeout(self._connect_timeout):

@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
+from whimbrel.backends.net.deflate import Deflate
 from whimbrel.core.engine import NEED_DATA, PAUSED, Engine, Pause
 from whimbrel.core.net import TlsInfo
 
@@ -43,9 +44,9 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
     def __init__(
         self,
         engine: Engine[EventT, ReplyT],
-        ready: "Callable[[Connection[EventT, ReplyT]], None]",
+        ready: "Callable[[Connection[EventT, ReplyT]], None] | None" = None,
     ) -> None:
-        """`ready` is called once connected, with implicit TLS after the handshake; it starts the session's task."""
+        """`ready` is called once connected, with implicit TLS after the handshake: for those who have no listener."""
         self.engine = engine
         self.tls: TlsInfo | None = None
         self.received = self.sent = 0
@@ -58,6 +59,7 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         self._out_size = 0
         self._waiter: asyncio.Future[None] | None = None
         self._ended = self._lost = self._woken = self._read_paused = self._write_paused = False
+        self._packing: Deflate | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._peer: tuple[str, int] = ("", 0)
@@ -98,7 +100,10 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
             if event is PAUSED:
                 raise RuntimeError("the last event has not been answered")
             self.flush()
-            if not self._inbox and not self._ended:
+            if self._packing is not None and self._packing.more:
+                self._deliver()
+                await asyncio.sleep(0)  # What unfolds to a thousand times its size takes no more than its turns.
+            elif not self._inbox and not self._ended:
                 # One deadline for the whole event: a peer that sends an octet now and then gains nothing by it.
                 deadline = deadline or self._loop.time() + timeout
                 await self._wait(deadline)
@@ -125,7 +130,8 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         """Hands held replies to the transport."""
         if self._out and self._transport is not None and not self._lost:
             self.sent += self._out_size
-            self._transport.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
+            data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+            self._transport.write(data if self._packing is None else self._packing.pack(data))
         self._out.clear()
         self._out_size = 0
 
@@ -171,10 +177,23 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         self._read_paused = False
         self.engine.tls_started()
 
+    def deadline_in(self, seconds: float) -> float:
+        """What `event_or_wake` takes as its deadline."""
+        return self._loop.time() + seconds
+
     def wake(self) -> None:
         """Makes `event_or_wake` return None, now or when it is next called."""
         self._woken = True
         self._wake_waiter()
+
+    @property
+    def compressed(self) -> bool:
+        return self._packing is not None
+
+    def compress(self) -> None:
+        """What is held goes out as it is; from then on both directions are compressed. RFC 4978 3"""
+        self.flush()
+        self._packing = Deflate()
 
     def end(self) -> None:
         """Flushes and closes; what is held is still sent, if the peer takes it within LINGER seconds."""
@@ -204,7 +223,8 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         self.tls = tls_info(transport)
         if self.tls is not None:
             self.engine.tls_started()
-        self._ready(self)
+        if self._ready is not None:
+            self._ready(self)
 
     def data_received(self, data: bytes) -> None:
         size = len(data)
@@ -242,6 +262,9 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         return self.engine.next_event()
 
     def _deliver(self) -> None:
+        if self._packing is not None and self._packing.more:
+            self.engine.receive(self._unpacked(b""))
+            return
         inbox = self._inbox
         data = inbox[0] if len(inbox) == 1 else b"".join(inbox)
         self._inbox = []
@@ -249,7 +272,16 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         if self._read_paused and self._transport is not None and not self._lost:
             self._read_paused = False
             self._transport.resume_reading()
-        self.engine.receive(data)
+        self.engine.receive(data if self._packing is None else self._unpacked(data))
+
+    def _unpacked(self, data: bytes) -> bytes:
+        """At most `deflate.STEP` octets: the rest is taken when the engine has done with them."""
+        assert self._packing is not None
+        try:
+            return self._packing.unpack(data)
+        except ValueError as error:
+            self.abort()
+            raise Closed(str(error)) from None
 
     async def _wait(self, deadline: float) -> None:
         # One timer for the life of the connection, moved only when it fires: waits are many, time-outs rare.

@@ -31,7 +31,7 @@ class Limits:
 
 
 class Listener:
-    """The accepted connections of one service. `serve` makes the protocol for a connection."""
+    """The accepted connections of one service, each with the task of its session."""
 
     def __init__(self, name: str, limits: Callable[[], Limits], log: Log) -> None:
         self.name = name
@@ -42,25 +42,29 @@ class Listener:
         self._hosts: Counter[str] = Counter()
         self._accepting = False
         self._factory: Callable[[], asyncio.Protocol] | None = None
+        self._session: Callable[[Any], Coroutine[Any, Any, None]] | None = None
         self._refusal = b""
         self._tls: Callable[[], ssl.SSLContext | None] | None = None
-        self._connecting: set[asyncio.Task[None]] = set()
 
     @property
     def connections(self) -> int:
+        """Those whose handshake is not done yet included."""
         return len(self._tasks)
 
     def open(
         self,
         sockets: list[socket.socket],
         factory: Callable[[], asyncio.Protocol],
+        session: Callable[[Any], Coroutine[Any, Any, None]],
         *,
         refusal: bytes = b"",
         tls: Callable[[], ssl.SSLContext | None] | None = None,
     ) -> None:
-        """Starts accepting; `refusal` is sent to a connection over the limit. With `tls` (implicit TLS) a connection is
-        one once its handshake is done. Not the session does it: bytes may come before its task first runs."""
-        self._sockets, self._factory, self._refusal, self._tls = sockets, factory, refusal, tls
+        """Starts accepting: `factory` makes the protocol of a connection, `session` is its whole life; the listener
+        owns its task. `refusal` is sent to a connection over the limit. With `tls` (implicit TLS) the handshake is made
+        before the session begins."""
+        self._sockets, self._factory, self._session = sockets, factory, session
+        self._refusal, self._tls = refusal, tls
         for sock in sockets:
             sock.setblocking(False)
         self.resume()
@@ -79,18 +83,11 @@ class Listener:
             for sock in self._sockets:
                 loop.remove_reader(sock.fileno())
 
-    def start(self, session: Coroutine[Any, Any, None], host: str) -> None:
-        """Runs the session of a connection; the listener owns its task."""
-        task = asyncio.get_running_loop().create_task(session)
-        self._tasks[task] = host
-        self._hosts[host] += 1
-        task.add_done_callback(self._done)
-
     async def close(self, grace: float) -> None:
         """Stops accepting, lets sessions finish what they are at for `grace` seconds, then cancels them."""
         self.pause()
         self._sockets = []
-        for task in [*self._connecting, *self._tasks]:
+        for task in list(self._tasks):
             task.cancel()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=grace)
@@ -117,7 +114,7 @@ class Listener:
         connection.setblocking(False)
         host, _ = host_and_port(address)  # As the session will know it: IPv4 is not told in its IPv6 form.
         limits = self._limits()
-        if (limits.connections and len(self._tasks) + len(self._connecting) >= limits.connections) or (
+        if (limits.connections and len(self._tasks) >= limits.connections) or (
             limits.per_host and self._hosts[host] >= limits.per_host
         ):
             self._log.warning("connection.limit", service=self.name, sender_host=host, connections=len(self._tasks))
@@ -127,27 +124,31 @@ class Listener:
             return
         self.accepted += 1
         loop = asyncio.get_running_loop()
-        task = loop.create_task(self._connect(loop, connection, host))
-        self._connecting.add(task)
-        task.add_done_callback(self._connecting.discard)
+        task = loop.create_task(self._serve(loop, connection, host))
+        self._tasks[task] = host
+        self._hosts[host] += 1
+        task.add_done_callback(self._done)
 
-    async def _connect(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, host: str) -> None:
-        assert self._factory is not None
+    async def _serve(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, host: str) -> None:
+        assert self._factory is not None and self._session is not None
+        protocol = self._factory()  # Not what the loop returns: uvloop gives its own TLS protocol there.
         try:
             if self._tls is None:
-                await loop.connect_accepted_socket(self._factory, connection)
-                return
-            context = self._tls()
-            if context is None:
-                self._log.error("server.no_certificate", service=self.name)
-                connection.close()
-                return
-            await loop.connect_accepted_socket(
-                self._factory, connection, ssl=context, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
-            )
+                await loop.connect_accepted_socket(lambda: protocol, connection)
+            else:
+                context = self._tls()
+                if context is None:
+                    self._log.error("server.no_certificate", service=self.name)
+                    connection.close()
+                    return
+                await loop.connect_accepted_socket(
+                    lambda: protocol, connection, ssl=context, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
+                )
         except OSError as error:  # ssl.SSLError is one.
             self._log.debug("tls.failed", service=self.name, sender_host=host, reason=str(error))
             connection.close()
+            return
+        await self._session(protocol)
 
 
 async def watch_lag(listeners: list[Listener]) -> None:

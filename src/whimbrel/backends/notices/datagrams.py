@@ -1,9 +1,9 @@
 """Notices between processes: Unix datagrams, to those of the installation that listen to their topic.
 
 Each process binds `DIR/run/notices/<name>@<topics>.sock`, so a sender sees who wants what. The first hint goes at once;
-those of the next few milliseconds go together in one datagram, each once. A receiver takes about ten datagrams before its socket is full; the sender
-then keeps the hints for that peer and sends them when it can. A peer that is gone is forgotten. A restarted process
-hears everything from then on; a timer of its clients covers the gap.
+those of the next few milliseconds go together in one datagram, each once. A receiver takes about ten datagrams before
+its socket is full; the sender then keeps the hints for that peer and sends them when it can. A peer that is gone is
+forgotten. A restarted process hears everything from then on; a timer of its clients covers the gap.
 """
 
 import asyncio

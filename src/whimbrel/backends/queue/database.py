@@ -7,7 +7,8 @@ from pathlib import Path
 
 import apsw
 
-from whimbrel.backends.queue.rows import FORMAT, SCHEMA
+from whimbrel.backends.queue.lanes import rebuild
+from whimbrel.backends.queue.rows import FORMAT, LANES, SCHEMA
 
 _BUSY = 10_000
 
@@ -28,6 +29,11 @@ def open_database(path: Path) -> apsw.Connection:
                 connection.execute(SCHEMA)
                 version = f"{FORMAT[0]}.{FORMAT[1]}"
                 connection.execute("INSERT INTO meta VALUES('format', ?)", (version,))
+                connection.execute(LANES)
+            elif connection.execute("SELECT 1 FROM meta WHERE name = 'format' AND value = '1.0'").fetchone():
+                connection.execute(LANES)
+                connection.execute("UPDATE meta SET value = '1.1' WHERE name = 'format'")
+                rebuild(connection)
         row = connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
         found = str(row[0]) if row else "unknown"
         if found.partition(".")[0] != str(FORMAT[0]):

@@ -14,6 +14,7 @@ import apsw
 
 from whimbrel.backends.queue import rows
 from whimbrel.backends.queue.database import immediate
+from whimbrel.backends.queue.lanes import rebuild
 from whimbrel.core.log import Log
 
 
@@ -21,37 +22,54 @@ def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
     """A settled entry loses file and row; a row without a whole file goes, with an error in the log; a file without a
     row goes to `lost/`. Returns how many were odd."""
     odd = 0
+    strays: list[tuple[str, int, int]] = []
     with immediate(connection):
         done = [str(row[0]) for row in connection.execute("SELECT id FROM entry WHERE done = 1").fetchall()]
         _unlink(folder, done)
         rows.remove(connection, done)
-        entries = {
-            str(name): rows.integer(size) for name, size in connection.execute("SELECT id, size FROM entry").fetchall()
-        }
-        sizes: dict[str, int] = {}
+        whole = 0
         with os.scandir(folder) as files:
+            # One by one: a long queue must not fill the memory.
             for file in files:
-                if file.name.endswith(".eml") and file.is_file(follow_symlinks=False):
-                    sizes[file.name.removesuffix(".eml")] = file.stat(follow_symlinks=False).st_size
-        for name in sorted(sizes.keys() - entries.keys()):
-            # Never acknowledged, or put there by hand. An empty one is a link that a power cut left behind.
+                if not file.name.endswith(".eml") or not file.is_file(follow_symlinks=False):
+                    continue
+                name, size = file.name.removesuffix(".eml"), file.stat(follow_symlinks=False).st_size
+                row = connection.execute("SELECT size FROM entry WHERE id = ?", (name,)).fetchone()
+                if row is not None and rows.integer(row[0]) == size:
+                    whole += 1
+                else:
+                    strays.append((name, size, -1 if row is None else rows.integer(row[0])))
+        for name, size, expected in sorted(strays):
             odd += 1
-            if sizes[name]:
+            if size:
                 lose(folder, f"{name}.eml")
             else:
+                # Never acknowledged, or put there by hand: a link that a power cut left behind.
                 _unlink(folder, [name])
-            log.warning("queue.lost", queue_id=name, size=sizes[name])
-        for name in sorted(entries):
-            if sizes.get(name) == entries[name]:
-                continue
-            odd += 1
-            log.error("queue.content-missing", queue_id=name, size=entries[name], found=sizes.get(name, -1))
-            if name in sizes:
-                lose(folder, f"{name}.eml")
-            rows.remove(connection, [name])
+            if expected < 0:
+                log.warning("queue.lost", queue_id=name, size=size)
+            else:
+                log.error("queue.content-missing", queue_id=name, size=expected, found=size)
+                rows.remove(connection, [name])
+        if whole != rows.integer(connection.execute("SELECT count(*) FROM entry").fetchall()[0][0]):
+            odd += _without_file(connection, folder, log)
         # Nobody holds a lease yet: the one who did is dead.
         connection.execute("UPDATE entry SET lease_until = 0 WHERE lease_until > 0")
+        rebuild(connection)
     return odd
+
+
+def _without_file(connection: apsw.Connection, folder: Path, log: Log) -> int:
+    """Takes out the rows whose content is not there."""
+    gone = [
+        (str(name), rows.integer(size))
+        for name, size in connection.execute("SELECT id, size FROM entry")
+        if not (folder / f"{name}.eml").exists()
+    ]
+    for name, size in gone:
+        log.error("queue.content-missing", queue_id=name, size=size, found=-1)
+    rows.remove(connection, [name for name, _ in gone])
+    return len(gone)
 
 
 def rescue(connection: apsw.Connection, folder: Path, unproven: Sequence[str]) -> None:

@@ -5,7 +5,8 @@ the database. `done` marks an entry whose last recipient is settled: it is invis
 once that is durable, and the row last, so that a crash never leaves a file that nobody can explain.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import apsw
@@ -20,7 +21,7 @@ from whimbrel.core.queue import (
     RecipientState,
 )
 
-FORMAT: Final = (1, 0)
+FORMAT: Final = (1, 1)
 """Major and minor version of the queue on disk (architecture, section 9)."""
 
 SCHEMA: Final = """
@@ -32,7 +33,6 @@ CREATE TABLE entry(
     ret_full INTEGER NOT NULL, utf8 INTEGER NOT NULL, body_8bit INTEGER NOT NULL, origin TEXT NOT NULL,
     done INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-CREATE INDEX entry_due ON entry(next_attempt) WHERE held = 0 AND done = 0;
 CREATE INDEX entry_done ON entry(id) WHERE done = 1;
 CREATE TABLE recipient(
     entry TEXT NOT NULL, place INTEGER NOT NULL, address TEXT NOT NULL, notify TEXT NOT NULL, orcpt TEXT NOT NULL,
@@ -40,10 +40,32 @@ CREATE TABLE recipient(
     local INTEGER NOT NULL, account TEXT NOT NULL, PRIMARY KEY(entry, place)
 ) WITHOUT ROWID;
 """
+"""Format 1.0; a new queue is made of it and of `LANES`, like one that is migrated."""
+
+UNASSIGNED: Final = "?"
+"""Lane of an entry that a release before 1.1 has written."""
+
+LANES: Final = """
+ALTER TABLE entry ADD COLUMN lane TEXT NOT NULL DEFAULT '?';
+ALTER TABLE entry ADD COLUMN require_tls INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE entry ADD COLUMN tls_optional INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE entry ADD COLUMN unchecked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE entry ADD COLUMN give_up TEXT NOT NULL DEFAULT '';
+ALTER TABLE entry ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE entry ADD COLUMN ready REAL GENERATED ALWAYS AS (max(next_attempt, lease_until)) VIRTUAL;
+DROP INDEX IF EXISTS entry_due;
+CREATE INDEX entry_lane ON entry(lane, ready) WHERE held = 0 AND done = 0;
+CREATE TABLE lane(
+    name TEXT PRIMARY KEY, due REAL NOT NULL, served REAL NOT NULL DEFAULT 0, proven INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX lane_due ON lane(due);
+CREATE INDEX lane_proven ON lane(due) WHERE proven = 1;
+"""
+"""What 1.1 adds. `ready` is computed, so that a release that knows nothing of it keeps it right."""
 
 _ENTRY: Final = (
     "id, sender, created, next_attempt, size, attempts, held, message_id, user, client, envid, ret_full, utf8, "
-    "body_8bit, origin"
+    "body_8bit, origin, require_tls, tls_optional, unchecked, give_up, urgent, lane"
 )
 _RECIPIENT: Final = "address, notify, orcpt, state, status, remote, reported_delay, local, account"
 
@@ -68,6 +90,12 @@ def insert(connection: apsw.Connection, item: QueueItem) -> None:
         item.utf8,
         item.body_8bit,
         item.origin,
+        item.require_tls,
+        item.tls_optional,
+        item.unchecked,
+        item.give_up,
+        item.urgent,
+        item.lane,
     )
     connection.execute(f"INSERT INTO entry({_ENTRY}) VALUES({','.join('?' * len(values))})", values)
     connection.executemany(
@@ -76,22 +104,29 @@ def insert(connection: apsw.Connection, item: QueueItem) -> None:
     )
 
 
-def update(connection: apsw.Connection, item: QueueItem) -> bool:
-    """Writes how an attempt went; False if the entry has gone meanwhile. `held` stays: a person sets it."""
+def update(connection: apsw.Connection, item: QueueItem) -> str | None:
+    """Writes how an attempt went: the lane it stood in, None if the entry has gone meanwhile. `held` stays: a person
+    sets it; so does the wish to give it up, at once, that came during the attempt."""
+    row = connection.execute("SELECT lane FROM entry WHERE id = ? AND done = 0", (item.id,)).fetchone()
+    if row is None:
+        return None
+    waiting = bool(item.waiting)
     connection.execute(
-        "UPDATE entry SET next_attempt = ?, attempts = ?, lease_until = 0, done = ? WHERE id = ? AND done = 0",
-        (item.next_attempt, item.attempts, not item.waiting, item.id),
+        "UPDATE entry SET next_attempt = CASE WHEN give_up <> ? THEN created ELSE ? END, attempts = ?, "
+        "lease_until = 0, urgent = 0, done = ?, lane = ? WHERE id = ?",
+        (item.give_up, item.next_attempt, item.attempts, not waiting, item.lane if waiting else str(row[0]), item.id),
     )
-    if not connection.changes():
-        return False
+    if waiting:
+        record(connection, item.id, dict(enumerate(item.recipients)))
+    return str(row[0])
+
+
+def record(connection: apsw.Connection, entry: str, recipients: Mapping[int, QueueRecipient]) -> None:
+    """How it went for recipients, by place."""
     connection.executemany(
         "UPDATE recipient SET state = ?, status = ?, remote = ?, reported_delay = ? WHERE entry = ? AND place = ?",
-        [
-            (r.state.value, r.status, r.remote, r.reported_delay, item.id, place)
-            for place, r in enumerate(item.recipients)
-        ],
+        [(r.state.value, r.status, r.remote, r.reported_delay, entry, place) for place, r in recipients.items()],
     )
-    return True
 
 
 def remove(connection: apsw.Connection, ids: Iterable[str]) -> None:
@@ -111,8 +146,9 @@ def where(which: QueueFilter) -> tuple[str, Values]:
     """SQL condition on `entry` for a filter; what is not done and fits every part."""
     parts, values = ["done = 0"], list[Value]()
     if which.ids:
-        parts.append(f"id IN ({','.join('?' * len(which.ids))})")
-        values += sorted(which.ids)
+        # One value however many they are: SQLite counts variables.
+        parts.append("id IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(sorted(which.ids)))
     if which.sender:
         # "<>" means reports, which have the null reverse-path.
         parts.append("sender = ''" if which.sender == "<>" else r"sender LIKE ? ESCAPE '\'")
@@ -127,6 +163,9 @@ def where(which: QueueFilter) -> tuple[str, Values]:
     if which.held is not None:
         parts.append("held = ?")
         values.append(int(which.held))
+    if which.size_over is not None:
+        parts.append("size > ?")
+        values.append(which.size_over)
     return " AND ".join(parts), tuple(values)
 
 
@@ -174,6 +213,11 @@ def _item(connection: apsw.Connection, row: Sequence[object]) -> QueueItem:
         utf8=bool(row[12]),
         body_8bit=bool(row[13]),
         origin=str(row[14]),
+        require_tls=bool(row[15]),
+        tls_optional=bool(row[16]),
+        unchecked=bool(row[17]),
+        give_up=str(row[18]),
+        urgent=bool(row[19]),
     )
 
 
@@ -187,7 +231,7 @@ def _recipient(row: Sequence[object]) -> QueueRecipient:
         state=RecipientState(str(row[3])),
         status=str(row[4]),
         remote=str(row[5]),
-        reported_delay=bool(row[6]),
+        reported_delay=integer(row[6]),
         local=bool(row[7]),
         account=str(row[8]),
     )

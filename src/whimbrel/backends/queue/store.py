@@ -3,6 +3,9 @@
 What must be durable (adding, outcomes, what an administrator does) is a job for the committer and shares its barrier;
 leases and reading go through the pool. Any number of processes may have the same queue open: a transaction of SQLite
 is the only lock. Whoever commits an `Enqueue` calls `announce` once the barrier is complete.
+
+All files are in one folder: directories are hashed trees nowadays, so one of 100,000 names is found as fast as one of
+ten, while every further folder would be one more thing to make durable in a batch.
 """
 
 import asyncio
@@ -10,7 +13,7 @@ import contextlib
 import os
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -20,7 +23,7 @@ import apsw
 from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.committer import Committer, Job
 from whimbrel.backends.disk.spool import materialise
-from whimbrel.backends.queue import rows
+from whimbrel.backends.queue import lanes, rows
 from whimbrel.backends.queue.database import immediate, open_database
 from whimbrel.backends.queue.recovery import lose, recover, rescue
 from whimbrel.core.commit import Enqueue
@@ -28,7 +31,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.core.notices import QUEUE, Notices
 from whimbrel.core.pool import Pool
-from whimbrel.core.queue import QueueCounts, QueueFilter, QueueItem
+from whimbrel.core.queue import Deferral, LaneCounts, QueueCounts, QueueFilter, QueueItem, QueueRecipient
 
 T = TypeVar("T")
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,63}\Z")
@@ -148,6 +151,7 @@ class QueueStore:
             file.link(path)
         linked.append(path)
         rows.insert(connection, _sized(item, rendition.size))
+        lanes.arrived(connection, item)
         self._unproven.append(item.id)
         return None
 
@@ -160,19 +164,69 @@ class QueueStore:
 
     # The port
 
-    async def lease(self, now: float, limit: int, seconds: float) -> Sequence[QueueItem]:
+    async def lease(
+        self,
+        now: float,
+        limit: int,
+        seconds: float,
+        *,
+        each: int | None = None,
+        room: Mapping[str, int] | None = None,
+        proven: bool = False,
+    ) -> Sequence[QueueItem]:
+        left = room or {}
+        full = {name for name, some in left.items() if some <= 0}
+
         def work(connection: apsw.Connection) -> list[QueueItem]:
-            due = "held = 0 AND next_attempt <= ? AND lease_until <= ? ORDER BY next_attempt LIMIT ?"
-            if not connection.execute(f"SELECT 1 FROM entry WHERE done = 0 AND {due}", (now, now, 1)).fetchone():
+            if not lanes.due(connection, now, 1, full, proven=proven):
                 return []  # Without taking the write lock.
             with immediate(connection):
-                found = rows.read(connection, due, (now, now, limit))
-                connection.executemany(
-                    "UPDATE entry SET lease_until = ? WHERE id = ?", [(now + seconds, item.id) for item in found]
+                ids = lanes.lease(
+                    connection,
+                    now,
+                    limit,
+                    now + seconds,
+                    each=limit if each is None else each,
+                    room=left,
+                    proven=proven,
                 )
-            return found
+            return [item for name in ids for item in rows.read(connection, "id = ?", (name,))]
 
         return await self._read(work)
+
+    async def prove(self, lanes: Mapping[str, bool]) -> None:
+        def work(connection: apsw.Connection) -> None:
+            with immediate(connection):
+                connection.executemany(
+                    "UPDATE lane SET proven = ?1 WHERE name = ?2 AND proven <> ?1",
+                    [(int(answers), name) for name, answers in lanes.items()],
+                )
+
+        await self._read(work)
+
+    async def defer(self, deferrals: Sequence[Deferral]) -> int:
+        def work(connection: apsw.Connection) -> int:
+            with immediate(connection):
+                return sum(lanes.defer(connection, one) for one in deferrals)
+
+        return await self._read(work)
+
+    async def back(self, ids: Sequence[str]) -> None:
+        def work(connection: apsw.Connection) -> None:
+            with immediate(connection):
+                found = [
+                    row
+                    for name in ids
+                    for row in connection.execute(
+                        "UPDATE entry SET lease_until = 0 WHERE id = ? AND done = 0 RETURNING lane", (name,)
+                    ).fetchall()
+                ]
+                lanes.refresh(connection, {str(row[0]) for row in found})
+
+        await self._read(work)
+
+    async def record(self, queue_id: str, recipients: Mapping[int, QueueRecipient]) -> None:
+        await self._change(lambda connection: rows.record(connection, queue_id, recipients))
 
     async def renew(self, ids: Sequence[str], until: float) -> None:
         def work(connection: apsw.Connection) -> None:
@@ -184,13 +238,18 @@ class QueueStore:
         await self._read(work)
 
     async def update(self, item: QueueItem) -> None:
-        if await self._change(lambda connection: rows.update(connection, item)) and not item.waiting:
+        def change(connection: apsw.Connection) -> bool:
+            lane = rows.update(connection, item)
+            if lane is not None:
+                lanes.refresh(connection, {lane, item.lane} if item.waiting else {lane})
+            return lane is not None
+
+        if await self._change(change) and not item.waiting:
             await self._pool.run(self._unlink, [item.id])
 
     async def next_due(self) -> float | None:
         def work(connection: apsw.Connection) -> float | None:
-            query = "SELECT min(max(next_attempt, lease_until)) FROM entry WHERE done = 0 AND held = 0"
-            row = connection.execute(query).fetchone()
+            row = connection.execute("SELECT min(due) FROM lane").fetchone()
             return float(row[0]) if row and row[0] is not None else None
 
         return await self._read(work)
@@ -227,31 +286,51 @@ class QueueStore:
             return None
         return await self._pool.run(_read_file, self._path(queue_id), start, length)
 
-    async def hold(self, which: QueueFilter, *, held: bool) -> int:
+    async def count(self, which: QueueFilter) -> int:
         condition, values = rows.where(which)
-        query = f"UPDATE entry SET held = ? WHERE {condition} AND held <> ?"
-        count = await self._change(lambda connection: _changed(connection, query, (int(held), *values, int(held))))
-        self.announce()
-        return count
+        query = f"SELECT count(*) FROM entry WHERE {condition}"
+        return await self._read(lambda connection: rows.integer(connection.execute(query, values).fetchall()[0][0]))
+
+    async def lanes(self, limit: int) -> Sequence[LaneCounts]:
+        return await self._read(lambda connection: lanes.counts(connection, limit))
+
+    async def hold(self, which: QueueFilter, *, held: bool) -> int:
+        return await self._touch(which, "held = ?", (int(held),), "held <> ?", (int(held),))
 
     async def try_now(self, which: QueueFilter, now: float) -> int:
-        condition, values = rows.where(which)
-        query = f"UPDATE entry SET next_attempt = min(next_attempt, ?) WHERE {condition} AND held = 0"
-        count = await self._change(lambda connection: _changed(connection, query, (now, *values)))
-        self.announce()
-        return count
+        return await self._touch(which, "urgent = 1, next_attempt = min(next_attempt, ?)", (now,), "held = 0", ())
+
+    async def give_up(self, which: QueueFilter, status: str, now: float) -> int:
+        what = "held = 0, give_up = ?, next_attempt = min(next_attempt, ?)"
+        return await self._touch(which, what, (status, now), "give_up = ''", ())
 
     async def delete(self, which: QueueFilter) -> int:
         condition, values = rows.where(which)
 
         def change(connection: apsw.Connection) -> list[str]:
-            query = f"UPDATE entry SET done = 1 WHERE {condition} RETURNING id"
-            return [str(row[0]) for row in connection.execute(query, values).fetchall()]
+            query = f"UPDATE entry SET done = 1 WHERE {condition} RETURNING id, lane"
+            found = connection.execute(query, values).fetchall()
+            lanes.refresh(connection, {str(row[1]) for row in found})
+            return [str(row[0]) for row in found]
 
         gone = await self._change(change)
         await self._pool.run(self._unlink, gone)
         self.announce()
         return len(gone)
+
+    async def _touch(self, which: QueueFilter, what: str, new: rows.Values, also: str, values: rows.Values) -> int:
+        """What a person does to entries: `what` is set where the filter and `also` hold; how many."""
+        condition, chosen = rows.where(which)
+        query = f"UPDATE entry SET {what} WHERE {condition} AND {also} RETURNING lane"
+
+        def change(connection: apsw.Connection) -> int:
+            found = connection.execute(query, (*new, *chosen, *values)).fetchall()
+            lanes.refresh(connection, {str(row[0]) for row in found})
+            return len(found)
+
+        count = await self._change(change)
+        self.announce()
+        return count
 
     async def wait(self, seconds: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -305,11 +384,6 @@ class QueueStore:
 
 def _sized(item: QueueItem, size: int) -> QueueItem:
     return item if item.size == size else replace(item, size=size)
-
-
-def _changed(connection: apsw.Connection, query: str, values: rows.Values) -> int:
-    connection.execute(query, values)
-    return connection.changes()
 
 
 def _read_file(path: str, start: int, length: int | None) -> bytes | None:

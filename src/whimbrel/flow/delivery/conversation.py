@@ -7,12 +7,15 @@ Standards: RFC 5321 4.5.3.2 (time-outs), RFC 3207 (STARTTLS), RFC 4954 (AUTH)
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from whimbrel.core.address import Address, ReversePath
+from whimbrel.core.address import ReversePath
 from whimbrel.core.engine import Pause
 from whimbrel.core.net import Link, TlsInfo
+from whimbrel.core.queue import Recipient
 from whimbrel.core.values import Secret
+from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.protocols.smtp.client import SmtpClient
 from whimbrel.protocols.smtp.client_events import (
     ClientEvent,
@@ -25,13 +28,19 @@ from whimbrel.protocols.smtp.client_events import (
     SignedIn,
     TlsReady,
     TransactionOptions,
+    WasReset,
 )
 from whimbrel.protocols.smtp.reply import Reply
 
 GOODBYE: Final = 5.0
 """Seconds that QUIT may take; nothing depends on its answer."""
+PROBE: Final = 5.0
+"""Seconds in which a session that idled must answer, or a new one is opened."""
 BLOCK: Final = 180.0
 """Seconds for writing one piece of content. RFC 5321 4.5.3.2.5"""
+
+
+_ODD: Final = Reply(451, "4.5.0", ("The server answered what the protocol does not allow here",))
 
 
 class Declined(Exception):
@@ -46,14 +55,34 @@ class HandshakeFailed(Exception):
     """STARTTLS was agreed on and TLS did not come about."""
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is sent in each transaction for one message."""
+
+    sender: ReversePath
+    options: TransactionOptions
+    whole: bytes | None
+    """All of the content, if it is small."""
+
+
 class Conversation:
     """From greeting to QUIT. Every method may raise OSError."""
 
-    def __init__(self, link: Link, *, command_timeout: float, final_timeout: float) -> None:
+    def __init__(
+        self,
+        link: Link,
+        *,
+        command_timeout: float,
+        final_timeout: float,
+        lmtp: bool = False,
+        chunking: bool = True,
+    ) -> None:
         self.link = link
-        self.client = SmtpClient()
+        self.client = SmtpClient(lmtp=lmtp, chunking=chunking)
         self.name = ""
         """How the server calls itself in its greeting."""
+        self.count = 0
+        """Transactions."""
         self._command, self._final = command_timeout, final_timeout
 
     @property
@@ -80,7 +109,7 @@ class Conversation:
             async with asyncio.timeout(self._command):
                 await self.link.start_tls()
         except OSError as error:
-            raise HandshakeFailed(_words(error)) from None
+            raise HandshakeFailed(words(error)) from None
         self.client.tls_started()
         await self._hello(hostname)
         return True
@@ -93,30 +122,42 @@ class Conversation:
             raise _declined(event)
 
     async def send(
-        self,
-        sender: ReversePath,
-        recipients: Sequence[Address],
-        options: TransactionOptions,
-        content: AsyncIterator[bytes],
+        self, letter: Letter, recipients: Sequence[Recipient], content: AsyncIterator[bytes], progress: Progress
     ) -> tuple[tuple[Reply, ...], bool]:
         """The final reply for each recipient, and whether all content had been sent when the connection was lost:
-        then nobody knows what became of it (RFC 1047)."""
-        self.client.transaction(sender, recipients, options)
-        event = await self._event(self._command)
-        sent = False
+        then nobody knows what became of it (RFC 1047). `content` is read where `letter` has not the whole."""
+        client = self.client
+        self.count += 1
+        progress.phase, progress.sent = Phase.ENVELOPE, 0
+        taken = client.transaction(letter.sender, recipients, letter.options, letter.whole)
+        if taken:
+            progress.phase, progress.sent = Phase.ANSWER, len(letter.whole or b"")
+        event = await self._settled(self._final if taken else self._command)
         if isinstance(event, NeedContent):
-            await self._content(content)
-            sent = True
-            try:
-                event = await self._event(self._final)
-            except OSError:
-                self.client.receive(b"")
-                event = await self._event(self._final)  # Lost, with the answers so far.
+            progress.phase = Phase.CONTENT
+            if letter.whole is None:
+                await self._stream(content, progress)
+            else:
+                await self._write(client.content(letter.whole) + client.content_end())
+                progress.sent = len(letter.whole)
+            progress.phase = Phase.ANSWER
+            event = await self._settled(self._final)
         if isinstance(event, Finished):
             return event.results, False
         if isinstance(event, Lost) and event.results:
-            return event.results, sent
+            return event.results, event.unknown
         raise _declined(event)
+
+    async def probe(self) -> bool:
+        """Does the server still answer?"""
+        if not self.client.reusable:
+            return False
+        self.client.reset()
+        try:
+            event = await self._event(PROBE)
+        except OSError:
+            return False
+        return isinstance(event, WasReset) and event.reply.ok and self.client.reusable
 
     async def leave(self) -> None:
         """QUIT if that makes sense, and close. Never raises OSError."""
@@ -135,35 +176,62 @@ class Conversation:
         if not isinstance(event, Ready):
             raise _declined(event)
 
-    async def _content(self, content: AsyncIterator[bytes]) -> None:
+    async def _stream(self, content: AsyncIterator[bytes], progress: Progress) -> None:
+        async for piece in content:
+            if not await self._write(self.client.content(piece)):
+                return
+            progress.sent += len(piece)
+        await self._write(self.client.content_end())
+
+    async def _write(self, data: bytes) -> bool:
+        """False if the connection is gone; the client was told."""
+        if not data:
+            return True
         try:
-            async for piece in content:
-                await self._write(self.client.content(piece))
-            await self._write(self.client.content_end())
-        except OSError:
+            async with asyncio.timeout(BLOCK):
+                await self.link.write(data)
+        except OSError as error:
             # The server may have said why before it closed, and that may be final.
             try:
                 async with asyncio.timeout(GOODBYE):
                     self.client.receive(await self.link.read())
             except OSError:
-                self.client.receive(b"")
+                pass
+            self.client.lost(words(error))
+            return False
+        return True
 
-    async def _write(self, data: bytes) -> None:
-        async with asyncio.timeout(BLOCK):
-            await self.link.write(data)
+    async def _settled(self, seconds: float) -> ClientEvent:
+        """The next event of a transaction: a connection that fails ends it with Lost and the answers so far."""
+        try:
+            return await self._event(seconds)
+        except OSError as error:
+            self.client.lost(words(error))
+            return await self._event(seconds)
 
     async def _event(self, seconds: float) -> ClientEvent:
-        async with asyncio.timeout(seconds):
-            while isinstance(event := self.client.next_event(), Pause):
-                if out := self.client.outgoing():
-                    await self.link.write(out)
-                self.client.receive(await self.link.read())
+        client = self.client
+        if not isinstance(event := client.next_event(), Pause):
             return event
+        async with asyncio.timeout(seconds) as limit:
+            answers = client.answers
+            while isinstance(event := client.next_event(), Pause):
+                if out := client.outgoing():
+                    await self.link.write(out)
+                client.receive(await self.link.read())
+                if client.answers != answers:
+                    # RFC 5321 4.5.3.2: the time is that of one reply, not of a thousand recipients.
+                    answers = client.answers
+                    limit.reschedule(asyncio.get_running_loop().time() + seconds)
+        return event
 
 
 def _declined(event: ClientEvent) -> Declined:
-    return Declined(event.reply if isinstance(event, Refused | Lost) else Reply(451, "4.5.0", ("Protocol error",)))
+    reply = event.reply if isinstance(event, Refused | Lost) else _ODD
+    # A greeting of "250 ok" is no consent, and above all no delivery.
+    return Declined(_ODD if reply.ok else reply)
 
 
-def _words(error: OSError) -> str:
-    return str(error) or type(error).__name__
+def words(error: Exception) -> str:
+    """An error in words for a status."""
+    return str(error) or ("timed out" if isinstance(error, TimeoutError) else type(error).__name__)

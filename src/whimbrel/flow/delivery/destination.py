@@ -1,7 +1,10 @@
 """Which servers take the mail of a domain, in the order in which they are tried.
 
+A relay host that was set comes before the DNS: that of the recipient's domain, else that of the sender (his address
+before his domain), else that of all mail.
+
 Standards: RFC 5321 5.1 (MX, fallback to the address, ourselves among the MX), 2.3.5, RFC 7505 (null MX),
-RFC 3463 3.2 (X.1.2), 3.5 (X.4.4, X.4.6)
+RFC 3463 3.2 (X.1.2), 3.5 (X.4.4, X.4.6), RFC 8305 4 (both families)
 """
 
 from collections.abc import Callable
@@ -9,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Final
 from zlib import crc32
 
+from whimbrel.core.address import ReversePath
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import MailError
 from whimbrel.core.net import Mx, NoSuchName, Resolver, TlsMode
 from whimbrel.core.values import Secret
-from whimbrel.flow.delivery.settings import DeliverySettings
+from whimbrel.flow.delivery.settings import DeliverySettings, RelayRoute, SenderRoute
 from whimbrel.flow.settings import SmtpSettings
 
 MAX_SERVERS: Final = 10
@@ -28,10 +32,12 @@ class Relay:
     """A server that was set, not found."""
 
     host: str
+    """Or several, separated by spaces, in the order in which they are tried."""
     port: int
     tls: TlsMode
     user: str = ""
     password: Secret = field(default=Secret(""), repr=False)
+    lmtp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +45,18 @@ class Destination:
     """What recipients with the same way have in common."""
 
     domain: str
-    """Of the recipients; empty for a relay host of all."""
+    """Of the recipients; empty for a relay host of all, or of a sender."""
     relay: Relay | None = None
 
     @property
     def key(self) -> str:
-        return f"{self.relay.host}:{self.relay.port}" if self.relay else self.domain
+        if self.relay is None:
+            return self.domain
+        # Whoever signs in as another has limits of his own there.
+        user = f"{self.relay.user}@" if self.relay.user else ""
+        # And what must be verified does not go along with what need not.
+        tls = "" if self.relay.tls is TlsMode.OPPORTUNISTIC else f"/{self.relay.tls.value}"
+        return f"{user}{self.relay.host}:{self.relay.port}{tls}{'/lmtp' if self.relay.lmtp else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +71,15 @@ class Server:
         return f"{self.name}[{self.address}]:{self.port}" if self.name != self.address else f"{self.name}:{self.port}"
 
 
-def destination(domain: str, settings: DeliverySettings) -> Destination:
-    """The way of mail for `domain`: its own relay host, that of all, or its MX."""
+def destination(domain: str, settings: DeliverySettings, sender: ReversePath = None) -> Destination:
+    """The way of mail from `sender` for `domain`."""
     for route in settings.routes:
-        if route.host and _matches(route.domain.lower(), domain):
-            return Destination(domain, Relay(route.host, route.port, TlsMode(route.tls), route.user, route.password))
+        if route.host and matches(route.domain.lower(), domain):
+            return Destination(domain, _relay(route))
+    if sender is not None and settings.sender_routes:
+        found = _of_sender(settings.sender_routes, sender.key, sender.domain)
+        if found is not None:
+            return Destination("", _relay(found))
     if settings.relay_host:
         relay = Relay(
             settings.relay_host,
@@ -76,7 +92,38 @@ def destination(domain: str, settings: DeliverySettings) -> Destination:
     return Destination(domain)
 
 
-def _matches(pattern: str, domain: str) -> bool:
+def _of_sender(routes: tuple[SenderRoute, ...], address: str, domain: str) -> SenderRoute | None:
+    domains: SenderRoute | None = None
+    for route in routes:
+        sender = route.sender.casefold()
+        if not route.host:
+            continue
+        if sender == address:
+            return route
+        if domains is None and matches(sender, domain):
+            domains = route
+    return domains
+
+
+def _relay(route: RelayRoute | SenderRoute) -> Relay:
+    lmtp = isinstance(route, RelayRoute) and route.protocol == "lmtp"
+    return Relay(route.host, route.port, TlsMode(route.tls), route.user, route.password, lmtp)
+
+
+def hosts(text: str, port: int) -> list[tuple[str, int]]:
+    """`a.example b.example:587 [2001:db8::1]:26` as names and ports; `port` where none is told."""
+    found = []
+    for word in text.replace(",", " ").split():
+        name, colon, number = word.rpartition(":")
+        if colon and number.isascii() and number.isdigit() and (":" not in name or name.endswith("]")):
+            found.append((name.strip("[]"), int(number)))
+        else:
+            found.append((word.strip("[]"), port))
+    return found
+
+
+def matches(pattern: str, domain: str) -> bool:
+    """`example.org` is itself, `*.example.org` all domains below it."""
     return domain == pattern or (pattern.startswith("*.") and domain.endswith(pattern[1:]))
 
 
@@ -99,13 +146,21 @@ class Finder:
         return await self._found(way.domain, port, salt)
 
     async def _relay(self, relay: Relay) -> list[Server]:
-        name = relay.host.strip("[]")
-        try:
-            addresses = await self._resolver.addresses(name)
-        except NoSuchName:
-            addresses = []
-        # Not in the DNS: perhaps in a hosts file, which the system's resolver knows.
-        return [Server(name, address, relay.port) for address in (addresses or [name])[:MAX_SERVERS]]
+        found: list[Server] = []
+        unknown: MailError | None = None
+        for name, port in hosts(relay.host, relay.port):
+            try:
+                # Not in the DNS: perhaps in a hosts file, which the system's resolver knows.
+                addresses = await self._resolver.addresses(name) or [name]
+            except NoSuchName:
+                addresses = [name]
+            except MailError as error:
+                unknown = error
+                continue
+            found += [Server(name, address, port) for address in alternating(addresses)]
+        if not found:
+            raise unknown or MailError(451, "4.3.5", "The relay host that is set is no host", detail=relay.host)
+        return found[:MAX_SERVERS]
 
     async def _found(self, domain: str, port: int, salt: str) -> list[Server]:
         try:
@@ -139,7 +194,7 @@ class Finder:
                 if not found:
                     raise _loop(domain)
                 break
-            found += [(mx.preference, Server(name, address, port)) for address in addresses]
+            found += [(mx.preference, Server(name, address, port)) for address in alternating(addresses)]
             if len(found) >= MAX_SERVERS:
                 break
         if found:
@@ -149,6 +204,17 @@ class Finder:
         if implicit:
             raise MailError(550, "5.1.2", f"The domain {domain} has no mail server")
         raise MailError(550, "5.4.4", f"The mail servers of {domain} have no address")
+
+
+def alternating(addresses: list[str]) -> list[str]:
+    """One of each family in turn, beginning with that of the first. RFC 8305 4"""
+    six = [address for address in addresses if ":" in address]
+    four = [address for address in addresses if ":" not in address]
+    if not six or not four:
+        return addresses
+    first, second = (six, four) if ":" in addresses[0] else (four, six)
+    mixed = [address for pair in zip(first, second, strict=False) for address in pair]
+    return [*mixed, *first[len(second) :], *second[len(first) :]]
 
 
 def _loop(domain: str) -> MailError:

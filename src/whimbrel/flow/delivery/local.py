@@ -3,34 +3,64 @@
 Standards: RFC 5321 4.4 (Return-Path at final delivery), RFC 3463 3.3 (X.2.1)
 """
 
+from collections.abc import Awaitable, Callable, Sequence
+
 from whimbrel.core.commit import Append, Commit, Rendition, Spool, Spooled
 from whimbrel.core.directory import Directory
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, RecipientState
+from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, Recipient, RecipientState
 from whimbrel.flow.delivery.outcome import Outcome, of_error
+from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.flow.delivery.smtp import PIECE
 from whimbrel.flow.placement import Placement
 from whimbrel.mail.trace import return_path
 
+Resume = Callable[[QueueItem, Sequence[Recipient], Spooled], Awaitable[list[MailError | None]]]
+"""`Reception.resume`: the way of a message that was accepted before the filters had ended."""
+
 
 class LocalAgent:
     def __init__(
-        self, *, queue: Queue, directory: Directory, placement: Placement, spool: Spool, commit: Commit
+        self,
+        *,
+        queue: Queue,
+        directory: Directory,
+        placement: Placement,
+        spool: Spool,
+        commit: Commit,
+        resume: Resume | None = None,
     ) -> None:
+        """Without `resume` such entries wait for a process that has it."""
+        self._resume = resume
         self._queue, self._directory, self._placement = queue, directory, placement
         self._spool, self._commit = spool, commit
 
-    async def deliver(self, item: QueueItem, recipients: tuple[QueueRecipient, ...]) -> list[Outcome]:
+    async def deliver(
+        self, item: QueueItem, recipients: tuple[QueueRecipient, ...], progress: Progress | None = None
+    ) -> list[Outcome]:
         """One for each recipient, in order; one barrier for all. Never raises MailError."""
+        if progress is not None:
+            progress.phase = Phase.STORING
         try:
             content = await self._load(item.id)
         except MailError as error:
             return [of_error(error)] * len(recipients)
         try:
+            if item.unchecked:
+                return await self._checked(item, recipients, content)
             return await self._append(item, recipients, Rendition(return_path(item.sender), content))
         finally:
             content.close()
+
+    async def _checked(
+        self, item: QueueItem, recipients: tuple[QueueRecipient, ...], content: Spooled
+    ) -> list[Outcome]:
+        if self._resume is None:
+            return [of_error(MailError(451, "4.3.5", "Nobody here can check the message"))] * len(recipients)
+        errors = await self._resume(item, [one.recipient for one in recipients], content)
+        passed_on = Outcome(RecipientState.DELIVERED, "2.0.0 Checked and passed on", dsn=True)
+        return [passed_on if error is None else of_error(error) for error in errors]
 
     async def _append(
         self, item: QueueItem, recipients: tuple[QueueRecipient, ...], rendition: Rendition

@@ -24,7 +24,13 @@ class Outcome:
     reply: str = ""
     """Its words, for Diagnostic-Code. RFC 3464 2.3.6"""
     tls: str = ""
-    """Version and cipher; empty without TLS."""
+    """Version, `TLSv1.3`; empty without TLS."""
+    cipher: str = ""
+    verified: bool = False
+    """The server proved its name, whether or not that was demanded."""
+    dsn: bool = False
+    """With RELAYED: the server took on the duty to report a success. Without it, who asked for NOTIFY=SUCCESS has a
+    "relayed" report from us. RFC 3461 5.2.2"""
 
 
 def of_error(error: MailError, remote: str = "") -> Outcome:

@@ -5,11 +5,16 @@ Standards: RFC 5321 4.5.4.1 (retry, give-up time of 4-5 days), RFC 3461 4.1 and 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 from zlib import crc32
 
 from whimbrel.core.queue import Notify, QueueItem, QueueRecipient, RecipientState
 from whimbrel.flow.delivery.outcome import Outcome
 from whimbrel.flow.delivery.settings import DeliverySettings
+
+SPREAD: Final = 60.0
+"""Seconds after a pause over which what waited for it is dealt out."""
+MAX_NOTICES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +27,18 @@ class Settled:
     """All that were tried, for the log; those given up are FAILED."""
 
 
-def settle(item: QueueItem, outcomes: Mapping[int, Outcome], now: float, settings: DeliverySettings) -> Settled:
-    """`outcomes` by the place of the recipient in the entry; who is not among them was not tried and waits on."""
+def settle(
+    item: QueueItem,
+    outcomes: Mapping[int, Outcome],
+    now: float,
+    settings: DeliverySettings,
+    *,
+    paused_until: float | None = None,
+) -> Settled:
+    """`outcomes` by the place of the recipient in the entry; who is not among them was not tried and waits on.
+    `paused_until`: no attempt was made, since the destination is known not to answer; until then none will be."""
     expired = now - item.created >= settings.give_up_after
-    late = now - item.created >= settings.notify_after
+    notices = sum(now - item.created >= moment for moment in moments(settings)[:-1])
     recipients: list[QueueRecipient] = []
     told: list[tuple[QueueRecipient, Outcome]] = []
     tried: list[tuple[QueueRecipient, Outcome]] = []
@@ -37,24 +50,27 @@ def settle(item: QueueItem, outcomes: Mapping[int, Outcome], now: float, setting
         if outcome.state is RecipientState.WAITING and expired:
             text = outcome.status.partition(" ")[2]
             outcome = replace(outcome, state=RecipientState.FAILED, status=f"5.4.7 Given up after too long: {text}")
-        wanted = wants_report(recipient, outcome.state, late=late)
+        wanted = wants_report(recipient, outcome, notices=notices)
         recipient = replace(
             recipient,
             state=outcome.state,
             status=outcome.status,
             remote=outcome.remote,
-            reported_delay=recipient.reported_delay or (late and outcome.state is RecipientState.WAITING),
+            reported_delay=max(recipient.reported_delay, notices if outcome.state is RecipientState.WAITING else 0),
         )
         if wanted:
             told.append((recipient, outcome))
         recipients.append(recipient)
         tried.append((recipient, outcome))
-    attempts = item.attempts + 1
+    attempts = item.attempts + (paused_until is None)
     following = replace(
         item,
         recipients=tuple(recipients),
         attempts=attempts,
-        next_attempt=next_attempt(item, attempts, now, settings),
+        urgent=False,
+        next_attempt=next_attempt(item, attempts, now, settings)
+        if paused_until is None
+        else _before_the_end(item, paused_until + SPREAD * _chance(f"{item.id}/{now}"), now, settings),
     )
     return Settled(following, tuple(told), tuple(tried))
 
@@ -67,7 +83,7 @@ def untold(item: QueueItem, told: Sequence[tuple[QueueRecipient, Outcome]]) -> Q
         replace(
             one,
             state=RecipientState.WAITING if one.state is RecipientState.FAILED else one.state,
-            reported_delay=False,
+            reported_delay=max(one.reported_delay - 1, 0),
         )
         if id(one) in again
         else one
@@ -76,16 +92,19 @@ def untold(item: QueueItem, told: Sequence[tuple[QueueRecipient, Outcome]]) -> Q
     return replace(item, recipients=tuple(recipients))
 
 
-def wants_report(recipient: QueueRecipient, state: RecipientState, *, late: bool) -> bool:
-    """Whether the sender is to hear of this state of a recipient. RFC 3461 4.1"""
+def wants_report(recipient: QueueRecipient, outcome: Outcome, *, notices: int = 0) -> bool:
+    """Whether the sender is to hear of this outcome; `notices`: how often he should have been told by now that it
+    waits. RFC 3461 4.1"""
+    state = outcome.state
     notify = recipient.recipient.notify
     if Notify.NEVER in notify:
         return False
     if state is RecipientState.FAILED:
         return not notify or Notify.FAILURE in notify
     if state is RecipientState.WAITING:
-        return late and not recipient.reported_delay and (not notify or Notify.DELAY in notify)
-    return Notify.SUCCESS in notify  # RFC 3461 5.2.2 (relayed), 5.2.3 (delivered)
+        return notices > recipient.reported_delay and (not notify or Notify.DELAY in notify)
+    # RFC 3461 5.2.2 (relayed), 5.2.3 (delivered); not where whoever has it now reports.
+    return Notify.SUCCESS in notify and not outcome.dsn
 
 
 def next_attempt(item: QueueItem, attempts: int, now: float, settings: DeliverySettings) -> float:
@@ -93,7 +112,28 @@ def next_attempt(item: QueueItem, attempts: int, now: float, settings: DeliveryS
     moment of giving up has an attempt of its own."""
     schedule = settings.retry_schedule
     wait = float(schedule[min(attempts, len(schedule)) - 1]) if schedule else 900.0
-    spread = crc32(f"{item.id}/{attempts}".encode()) / 0xFFFFFFFF  # Chance that a test can foretell.
-    at = now + wait * (0.9 + 0.2 * spread)
+    at = now + wait * (0.9 + 0.2 * _chance(f"{item.id}/{attempts}"))
+    return _before_the_end(item, at, now, settings)
+
+
+def moments(settings: DeliverySettings) -> tuple[float, ...]:
+    """Ages at which something is to be said of an entry, whether or not it can be tried: the notices, and its end."""
+    return (
+        *sorted({float(one) for one in (settings.notify_after, *settings.notify_again[:MAX_NOTICES])}),
+        float(settings.give_up_after),
+    )
+
+
+def is_moment(item: QueueItem, now: float, settings: DeliverySettings) -> bool:
+    """One of them has come since its attempt was planned."""
+    return any(item.next_attempt <= item.created + age <= now for age in moments(settings))
+
+
+def _before_the_end(item: QueueItem, at: float, now: float, settings: DeliverySettings) -> float:
     end = item.created + settings.give_up_after
     return end if now < end < at else at
+
+
+def _chance(seed: str) -> float:
+    """From 0 to 1, so that a test can foretell it."""
+    return crc32(seed.encode()) / 0xFFFFFFFF

@@ -1,4 +1,8 @@
-"""Settings of sending: where mail for other servers goes, and how long it is tried."""
+"""Settings of sending: where mail for other servers goes, and how long it is tried.
+
+Which server takes a message: the route of the recipient's domain, else the route of the sender, else the relay host,
+else the MX of the recipient's domain.
+"""
 
 from typing import Literal
 
@@ -12,33 +16,87 @@ _TLS_HELP = (
 )
 
 
+_HOST_HELP = "Several, separated by spaces, are tried in this order; host:port is possible."
+_IP = r"^$|^[0-9.]+$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$"
+
+
 class RelayRoute(Section, tag="route", key="domain"):
     """A relay host for one domain."""
 
     domain: str = required(help="The domain, such as example.org; *.example.org means all domains below it.")
-    host: str = setting("", help="Name or address of the server that takes its mail.")
+    host: str = setting("", help=f"Name or address of the server that takes its mail. {_HOST_HELP}")
+    port: int = setting(25, minimum=1, maximum=65535, help="Its port.")
+    user: str = setting("", help="Name to sign in with; empty: do not sign in.")
+    password: Secret = setting(Secret(""), help="Password to sign in with.")
+    tls: Tls = setting("opportunistic", help=_TLS_HELP)
+    protocol: Literal["smtp", "lmtp"] = setting("smtp", help="What the server speaks: smtp, or lmtp (RFC 2033).")
+
+
+class SenderRoute(Section, tag="sender-route", key="sender"):
+    """A relay host for what one sender, or one domain of senders, sends to other servers."""
+
+    sender: str = required(help="An address, a domain, or *.example.org for all domains below it. Addresses go first.")
+    host: str = setting("", help=f"Name or address of the server that takes the mail. {_HOST_HELP}")
     port: int = setting(25, minimum=1, maximum=65535, help="Its port.")
     user: str = setting("", help="Name to sign in with; empty: do not sign in.")
     password: Secret = setting(Secret(""), help="Password to sign in with.")
     tls: Tls = setting("opportunistic", help=_TLS_HELP)
 
 
+class SourceAddress(Section, tag="source", key="domain"):
+    """Our addresses for what a domain of ours sends to other servers."""
+
+    domain: str = required(help="The sender's domain, such as example.org; *.example.org: all domains below it.")
+    ipv4: str = setting("", pattern=_IP, help="Local IPv4 address that connections come from; empty: any.")
+    ipv6: str = setting("", pattern=_IP, help="Local IPv6 address that connections come from; empty: any.")
+
+
 class DeliverySettings(Section, tag="delivery"):
     """Sending mail to other servers, and the queue."""
 
-    relay_host: str = setting("", help="Server that takes all mail for other domains; empty: by MX.", row="S08")
+    relay_host: str = setting(
+        "", help=f"Server that takes all mail for other domains; empty: by MX. {_HOST_HELP}", row="S08"
+    )
     relay_port: int = setting(25, minimum=1, maximum=65535, help="Port of the relay host.", row="S08")
     relay_user: str = setting("", help="Name to sign in with at the relay host; empty: do not.", row="S08")
     relay_password: Secret = setting(Secret(""), help="Password for the relay host.", row="S08")
     relay_tls: Tls = setting("opportunistic", help=_TLS_HELP, row="S08")
     routes: tuple[RelayRoute, ...] = setting((), help="Relay hosts of single domains.", row="S08")
+    sender_routes: tuple[SenderRoute, ...] = setting((), help="Relay hosts of single senders.", row="S08")
     tls: Literal["none", "opportunistic", "required"] = setting(
         "opportunistic", help="TLS to servers found by MX: none, if offered, or always.", row="S65"
     )
     mx_port: int = setting(
         25, minimum=1, maximum=65535, help="Port of servers found by MX; another than 25 for tests.", advanced=True
     )
-    source_address: str = setting("", help="Local address that connections come from; empty: any.", advanced=True)
+    tls_fallback: bool = setting(
+        True, help="If TLS is not demanded and its handshake fails, try once more without it (RFC 7435).", row="S65"
+    )
+    source_address: str = setting(
+        "", pattern=_IP, help="Local address that connections come from; empty: any.", advanced=True
+    )
+    source_address_ipv6: str = setting(
+        "", pattern=_IP, help="Local IPv6 address that connections come from; empty: any.", advanced=True
+    )
+    sources: tuple[SourceAddress, ...] = setting((), help="Our addresses by the sender's domain.", row="S08")
+    chunking: bool = setting(True, help="Send content by BDAT to servers that offer it (RFC 3030).", advanced=True)
+    reuse_idle: Duration = setting(
+        Duration("5s"),
+        minimum=0,
+        maximum=300,
+        help="How long a connection is kept for the next message to the same server; 0: not at all.",
+        advanced=True,
+    )
+    reuse_count: int = setting(
+        100, minimum=1, maximum=10_000, help="Messages sent over one connection before it is closed.", advanced=True
+    )
+    unreachable_for: Duration = setting(
+        Duration("2m"),
+        minimum=0,
+        maximum=3600,
+        help="How long a server that did not answer a connection is passed over.",
+        advanced=True,
+    )
     hold_remote: bool = setting(False, help="Hold mail for other domains in the queue until it is released.")
     retry_schedule: tuple[Duration, ...] = setting(
         (Duration("5m"), Duration("15m"), Duration("30m"), Duration("1h"), Duration("2h"), Duration("4h")),
@@ -49,12 +107,25 @@ class DeliverySettings(Section, tag="delivery"):
     notify_after: Duration = setting(
         Duration("4h"), minimum=60, help="Tell the sender when a message has waited this long.", row="S48"
     )
+    notify_again: tuple[Duration, ...] = setting(
+        (), item="notify-again", help="Tell the sender once more after each of these times.", row="S48"
+    )
     give_up_after: Duration = setting(
         Duration("5d"), minimum=60, help="Return a message to its sender after this time.", row="S48"
     )
     max_deliveries: int = setting(32, minimum=1, maximum=1000, help="Deliveries at once, in all.", row="S48")
     per_destination: int = setting(
         5, minimum=1, maximum=1000, help="Deliveries at once to one domain or relay host.", row="S48"
+    )
+    max_recipients: int = setting(
+        100, minimum=1, maximum=1000, help="Recipients in one transaction; more are sent in several.", row="S48"
+    )
+    max_connecting: int = setting(
+        1000,
+        minimum=0,
+        maximum=20_000,
+        help="Deliveries that may wait for a server to answer, besides those counted by max-deliveries.",
+        advanced=True,
     )
     connect_timeout: Duration = setting(
         Duration("30s"), minimum=1, maximum=600, help="Longest wait for a connection.", advanced=True

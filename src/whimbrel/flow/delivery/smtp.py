@@ -2,32 +2,46 @@
 
 Servers are tried in order until one has answered for every recipient; what is said there is final for this attempt.
 TLS is used wherever it is offered; if the handshake fails and TLS is not required, the server is tried once more
-without.
+without. A session is kept for the next message to the same server (`sessions.py`). If one turns out to have ended
+meanwhile, before it took the sender, a new one is opened: that is no failure.
 
-Standards: RFC 5321 5.1, 4.2.5 (after the content), RFC 7435 (opportunistic), RFC 3463 3.5 (X.4.1), 3.8 (X.7.4, X.7.5),
-RFC 6531 3.5 (SMTPUTF8)
+A delivery may be cancelled at any await: its connection is closed then, and nothing else is left behind.
+
+Standards: RFC 5321 5.1, 4.2.5 (after the content), 4.5.3.1.10 (too many recipients), RFC 7435 (opportunistic),
+RFC 3463 3.5 (X.4.1), 3.8 (X.7.4, X.7.5), RFC 6531 3.5 (SMTPUTF8), RFC 3461 5.2 (passing on DSN), RFC 9422 (LIMITS),
+RFC 8689 4.2.1 (REQUIRETLS)
 """
 
-import asyncio
+# RFC 8689 4.2.1 (1): not done, MX names are not proved by DNSSEC or MTA-STS yet; the certificate is checked.
+
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
+from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
-from whimbrel.core.net import Connector, TlsInfo, TlsMode, TlsPolicy
-from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, RecipientState
-from whimbrel.flow.delivery.conversation import Conversation, Declined, HandshakeFailed
+from whimbrel.core.net import Connector, Link, TlsInfo, TlsMode, TlsPolicy
+from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, Recipient, RecipientState
+from whimbrel.flow.delivery.conversation import Conversation, Declined, HandshakeFailed, Letter, words
 from whimbrel.flow.delivery.destination import Destination, Finder, Server
+from whimbrel.flow.delivery.dial import Dialer
 from whimbrel.flow.delivery.outcome import Outcome, of_error, status_of
+from whimbrel.flow.delivery.progress import Phase, Progress
+from whimbrel.flow.delivery.sessions import Key, Sessions
 from whimbrel.flow.delivery.settings import DeliverySettings
+from whimbrel.flow.delivery.source import Sources, sources
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import HEAD
 from whimbrel.protocols.smtp.client_events import TransactionOptions
 from whimbrel.protocols.smtp.reply import Reply
 
 PIECE: Final = 256 * 1024
+"""Octets of content in memory at once, where it is larger than HEAD."""
+
+_STARTED: Final = (TlsMode.OPPORTUNISTIC, TlsMode.REQUIRED, TlsMode.VERIFIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,94 +53,222 @@ class Parcel:
     recipients: tuple[QueueRecipient, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A parcel with all that its attempt needs to know."""
+
+    parcel: Parcel
+    letter: Letter
+    recipients: tuple[Recipient, ...]
+    settings: DeliverySettings
+    mode: TlsMode
+    sources: Sources
+    progress: Progress
+
+    @property
+    def secret(self) -> bool:
+        """A password will be sent: never in the clear, unless TLS is switched off for this relay host."""
+        relay = self.parcel.way.relay
+        return relay is not None and bool(relay.user) and relay.tls is not TlsMode.NONE
+
+    @property
+    def plaintext_will_do(self) -> bool:
+        return self.mode is TlsMode.OPPORTUNISTIC and not self.secret
+
+    def key(self, server: Server) -> Key:
+        relay = self.parcel.way.relay
+        return Key(
+            server.name,
+            server.address,
+            server.port,
+            self.mode,
+            self.sources.towards(server.address),
+            relay.user if relay else "",
+            relay is not None,
+            bool(relay and relay.lmtp),
+        )
+
+
 class _ContentGone(Exception):
     """The entry was deleted while it was being sent."""
 
 
-class SmtpAgent:
-    def __init__(self, *, queue: Queue, finder: Finder, connector: Connector, config: ConfigStore, log: Log) -> None:
-        self._queue, self._finder, self._connector = queue, finder, connector
-        self._config, self._log = config, log
+class _Stale(Exception):
+    """A session that was kept had ended meanwhile."""
 
-    async def deliver(self, parcel: Parcel) -> list[Outcome]:
+
+class SmtpAgent:
+    def __init__(
+        self, *, queue: Queue, finder: Finder, connector: Connector, config: ConfigStore, log: Log, clock: Clock
+    ) -> None:
+        self._queue, self._finder = queue, finder
+        self._config, self._log, self._clock = config, log, clock
+        self._dialer = Dialer(connector, config, clock)
+        self._sessions = Sessions(config, clock)
+
+    async def deliver(self, parcel: Parcel, progress: Progress | None = None) -> list[Outcome]:
         """One for each recipient, in order. Never raises MailError or OSError."""
-        count = len(parcel.recipients)
+        item, count = parcel.item, len(parcel.recipients)
+        if progress is None:
+            progress = Progress(item.id, parcel.way.key, count, item.size, self._clock.now())
+        progress.phase = Phase.RESOLVING
         try:
-            servers = await self._finder.servers(parcel.way, f"{parcel.item.id}/{parcel.item.attempts}")
+            servers = await self._finder.servers(parcel.way, f"{item.id}/{item.attempts}")
+            head = await self._queue.content(item.id, 0, HEAD)
         except MailError as error:
             return [of_error(error)] * count
-        head = await self._queue.content(parcel.item.id, 0, HEAD)
         if head is None:
             return [Outcome(RecipientState.WAITING, "4.3.0 The content of the message cannot be read")] * count
-        options = TransactionOptions(
-            size=parcel.item.size,
-            body_8bit=parcel.item.body_8bit or not head.isascii(),
-            utf8=parcel.item.utf8 and not _header(head).isascii(),
-        )
+        job = self._job(parcel, head, progress)
         last: list[Outcome] = []
-        for server in servers:
-            outcomes, done = await self._try(server, parcel, options)
+        while servers:
+            outcomes, done, servers = await self._try(job, servers)
             if done:
                 return outcomes
             if not last or last[0].state is RecipientState.FAILED:
                 last = outcomes  # Final only if every server says so.
         return last
 
-    async def _try(self, server: Server, parcel: Parcel, options: TransactionOptions) -> tuple[list[Outcome], bool]:
-        """False: another server may do better."""
-        mode = self._mode(parcel.way)
+    async def close(self) -> None:
+        """Takes leave of the servers whose sessions were kept."""
+        await self._sessions.close()
+        await self._dialer.close()
+
+    def _job(self, parcel: Parcel, head: bytes, progress: Progress) -> _Job:
+        item, settings, relay = parcel.item, self._config.section(DeliverySettings), parcel.way.relay
+        options = TransactionOptions(
+            size=item.size,
+            body_8bit=item.body_8bit or not head.isascii(),
+            utf8=item.utf8 and not _header(head).isascii(),
+            require_tls=item.require_tls,
+            ret_full=item.ret_full,
+            envid=item.envid,
+        )
+        mode = relay.tls if relay else TlsMode(settings.tls)
+        if item.require_tls and mode is not TlsMode.IMPLICIT:
+            mode = TlsMode.VERIFIED
+        whole = head if item.size <= len(head) < HEAD else None
+        recipients = tuple(one.recipient for one in parcel.recipients)
+        return _Job(
+            parcel,
+            Letter(item.sender, options, whole),
+            recipients,
+            settings,
+            mode,
+            sources(settings, item.sender),
+            progress,
+        )
+
+    async def _try(self, job: _Job, servers: Sequence[Server]) -> tuple[list[Outcome], bool, list[Server]]:
+        """How it went at the first server of `servers` that could be reached; whether that is final; who is left."""
+        name = servers[0].name
+        group = list(takewhile(lambda one: one.name == name, servers))
         try:
-            return await self._converse(server, parcel, options, mode)
+            for server in group:
+                conversation = await self._sessions.take(job.key(server))
+                if conversation is not None:
+                    outcomes, done = await self._converse(job, server, conversation, reused=True)
+                    return outcomes, done, [one for one in servers if one != server]
+        except _Stale:
+            self._sessions.forget(job.key(server))
+        job.progress.phase = Phase.CONNECTING
+        job.progress.server, job.progress.tls = name, None
+        policy = TlsPolicy(job.mode, name)
+        dialled = await self._dialer.open(group, policy, job.sources)
+        left = [one for one in servers if one not in dialled.failed and one != dialled.server]
+        if dialled.link is None or dialled.server is None:
+            at, why = next(iter(dialled.failed.items()))
+            return self._all(job, at, f"4.4.1 Cannot connect to remote host: {why}"), False, left
+        outcomes, done = await self._fresh(job, dialled.server, self._conversation(job, dialled.link))
+        return outcomes, done, left
+
+    async def _fresh(self, job: _Job, server: Server, conversation: Conversation) -> tuple[list[Outcome], bool]:
+        """Over a new connection, and one more in the clear where that may be."""
+        try:
+            return await self._converse(job, server, conversation, reused=False)
         except HandshakeFailed as error:
             self._log.warning(
-                "delivery.tls-failed", queue_id=parcel.item.id, remote=str(server), status=str(error), tls=mode.value
+                "delivery.tls-failed",
+                queue_id=job.parcel.item.id,
+                remote=str(server),
+                status=str(error),
+                tls=job.mode.value,
             )
-            if mode is not TlsMode.OPPORTUNISTIC or self._secret(parcel.way):
-                return self._all(parcel, server, f"4.7.5 TLS handshake failed: {error}"), False
-        except OSError as error:
-            return self._all(parcel, server, f"4.4.2 Connection lost: {_words(error)}"), False
-        try:  # RFC 7435 3: better in the clear than not at all; only here, and only now.
-            return await self._converse(server, parcel, options, TlsMode.NONE)
-        except (HandshakeFailed, OSError) as error:
-            return self._all(parcel, server, f"4.4.2 Connection lost: {_words(error)}"), False
+            if job.parcel.item.require_tls:
+                return [_no_require_tls(server, f"TLS handshake failed: {error}")] * len(job.recipients), False
+            if not (job.plaintext_will_do and job.settings.tls_fallback):
+                return self._all(job, server, f"4.7.5 TLS handshake failed: {error}"), False
+        # RFC 7435 3: better in the clear than not at all; only here, and only now.
+        dialled = await self._dialer.open([server], TlsPolicy(TlsMode.NONE, server.name), job.sources)
+        if dialled.link is None:
+            return self._all(job, server, f"4.4.1 Cannot connect to remote host: {dialled.failed[server]}"), False
+        return await self._converse(job, server, self._conversation(job, dialled.link), reused=False, clear=True)
+
+    def _conversation(self, job: _Job, link: Link) -> Conversation:
+        relay = job.parcel.way.relay
+        return Conversation(
+            link,
+            command_timeout=job.settings.command_timeout,
+            final_timeout=job.settings.final_timeout,
+            lmtp=relay is not None and relay.lmtp,
+            chunking=job.settings.chunking,
+        )
 
     async def _converse(
-        self, server: Server, parcel: Parcel, options: TransactionOptions, mode: TlsMode
+        self, job: _Job, server: Server, conversation: Conversation, *, reused: bool, clear: bool = False
     ) -> tuple[list[Outcome], bool]:
-        settings = self._config.section(DeliverySettings)
-        policy = TlsPolicy(mode, server.name)
+        """The outcomes, and whether they are final for this attempt. HandshakeFailed, _Stale."""
+        progress, kept = job.progress, False
+        progress.server = str(server)
         try:
-            async with asyncio.timeout(settings.connect_timeout):
-                link = await self._connector.open(server.address, server.port, settings.source_address, policy)
-        except OSError as error:
-            return self._all(parcel, server, f"4.4.1 Cannot connect to remote host: {_words(error)}"), False
-        conversation = Conversation(
-            link, command_timeout=settings.command_timeout, final_timeout=settings.final_timeout
-        )
-        try:
-            await self._prepare(conversation, parcel.way, mode)
-            replies, unknown = await self._send(conversation, parcel, options)
+            if not reused:
+                progress.phase = Phase.GREETING
+                await self._prepare(job, conversation, clear=clear)
+            progress.tls = conversation.tls
+            replies, unknown = await self._transactions(job, conversation, reused=reused)
+            kept = not clear
         except Declined as declined:
             # RFC 5321 5.1: the next server may be of another mind. Only if this is the last one does it count.
-            return self._answer(parcel, server, conversation, [declined.reply] * len(parcel.recipients)), False
+            kept = reused
+            return self._answer(job, server, conversation, [declined.reply] * len(job.recipients)), False
         except _ContentGone:
-            return self._all(parcel, server, "4.3.0 The content of the message cannot be read"), True
+            return self._all(job, server, "4.3.0 The content of the message cannot be read"), True
+        except OSError as error:
+            return self._all(job, server, f"4.4.2 Connection lost: {words(error)}"), False
         finally:
-            await conversation.leave()
+            if kept:
+                self._sessions.give(job.key(server), conversation)
+            elif conversation.client.reusable:
+                self._sessions.leave(conversation)
+            else:
+                self._sessions.drop(conversation)
         # A server that closes in the middle may have an heir; after the content none may be asked (RFC 1047).
         closed = all(reply.code == 421 for reply in replies) and not unknown
-        return self._answer(parcel, server, conversation, replies), not closed
+        return self._answer(job, server, conversation, replies), not closed
 
-    async def _prepare(self, conversation: Conversation, way: Destination, mode: TlsMode) -> None:
+    async def _prepare(self, job: _Job, conversation: Conversation, *, clear: bool) -> None:
         hostname = self._config.section(SmtpSettings).hostname
+        way = job.parcel.way
         await conversation.greet(hostname)
         if way.relay is None and conversation.name == hostname != "localhost":
             raise Declined(Reply(554, "5.4.6", (f"Mail for {way.domain} comes back to us: the server is this one",)))
-        if mode in (TlsMode.OPPORTUNISTIC, TlsMode.REQUIRED, TlsMode.VERIFIED):
+        if job.mode in _STARTED and not clear:
             offered = conversation.client.extensions.has("STARTTLS")
             started = offered and await conversation.start_tls(hostname)
-            if not started and (mode is not TlsMode.OPPORTUNISTIC or self._secret(way)):
+            if not started and job.parcel.item.require_tls:
+                raise Declined(Reply(550, "5.7.30", ("REQUIRETLS: the server does not offer TLS",)))
+            if not started and not job.plaintext_will_do:
                 raise Declined(Reply(451, "4.7.4", ("TLS is required and the server does not offer it",)))
+        if job.parcel.item.require_tls and not conversation.client.extensions.has("REQUIRETLS"):
+            raise Declined(Reply(550, "5.7.30", ("REQUIRETLS support required",)))
+        if tls := conversation.tls:
+            self._log.debug(
+                "delivery.tls",
+                queue_id=job.parcel.item.id,
+                remote=conversation.link.peer,
+                tls=f"{tls.version} {tls.cipher}",
+                verified=tls.verified,
+            )
         if way.relay is not None and way.relay.user:
             try:
                 await conversation.sign_in(way.relay.user, way.relay.password)
@@ -135,24 +277,45 @@ class SmtpAgent:
                 self._log.error("delivery.sign-in-failed", remote=conversation.link.peer, status=str(declined.reply))
                 raise Declined(Reply(454, "4.7.0", (f"The relay host refused our sign-in: {declined}",))) from None
 
-    async def _send(
-        self, conversation: Conversation, parcel: Parcel, options: TransactionOptions
+    async def _transactions(
+        self, job: _Job, conversation: Conversation, *, reused: bool
     ) -> tuple[Sequence[Reply], bool]:
-        if tls := conversation.tls:
-            self._log.debug(
-                "delivery.tls",
-                queue_id=parcel.item.id,
-                remote=conversation.link.peer,
-                tls=tls_words(tls),
-                verified=tls.verified,
-            )
-        addresses = [recipient.recipient.address for recipient in parcel.recipients]
-        return await conversation.send(parcel.item.sender, addresses, options, self._content(parcel.item.id))
+        """One, or several where the server takes fewer recipients at once."""
+        client, recipients = conversation.client, job.recipients
+        most = client.extensions.max_recipients or len(recipients)
+        replies: dict[int, Reply] = {}
+        waiting, unknown = list(range(len(recipients))), False
+        while waiting:
+            now, later = waiting[:most], waiting[most:]
+            content = self._content(job.parcel.item.id)
+            try:
+                found, unknown = await conversation.send(
+                    job.letter, [recipients[at] for at in now], content, job.progress
+                )
+            except (_ContentGone, Declined):
+                if not replies:
+                    raise
+                replies.update((at, replies.get(at, _BROKEN_OFF)) for at in waiting)
+                break
+            if reused and not replies and not (client.begun or client.reusable):
+                raise _Stale
+            replies.update((at, _meant(reply)) for at, reply in zip(now, found, strict=True))
+            if not client.reusable:
+                # Of those who had no turn nobody has taken or refused anything.
+                nobody = all(reply.code == 421 for reply in found)
+                replies.update((at, replies.get(at, found[0] if nobody else _BROKEN_OFF)) for at in later)
+                break
+            again = [at for at in now if _too_many(replies[at])] if any(reply.ok for reply in found) else []
+            waiting = again + later  # Fewer than before.
+        return [replies[at] for at in range(len(recipients))], unknown
 
     async def _content(self, queue_id: str) -> AsyncIterator[bytes]:
         start = 0
         while True:
-            piece = await self._queue.content(queue_id, start, PIECE)
+            try:
+                piece = await self._queue.content(queue_id, start, PIECE)
+            except MailError:
+                piece = None
             if piece is None:
                 raise _ContentGone
             if piece:
@@ -161,37 +324,51 @@ class SmtpAgent:
                 return
             start += len(piece)
 
-    def _mode(self, way: Destination) -> TlsMode:
-        return way.relay.tls if way.relay else TlsMode(self._config.section(DeliverySettings).tls)
+    @staticmethod
+    def _all(job: _Job, server: Server, status: str) -> list[Outcome]:
+        return [Outcome(RecipientState.WAITING, status[:512], str(server))] * len(job.recipients)
 
     @staticmethod
-    def _secret(way: Destination) -> bool:
-        """A password will be sent: never in the clear, unless TLS is switched off for this relay host."""
-        return way.relay is not None and bool(way.relay.user) and way.relay.tls is not TlsMode.NONE
+    def _answer(job: _Job, server: Server, conversation: Conversation, replies: Sequence[Reply]) -> list[Outcome]:
+        assert len(replies) == len(job.recipients)
+        tls, remote = conversation.tls or _CLEAR, str(server)
+        dsn = conversation.client.extensions.has("DSN")
+        known: dict[int, Outcome] = {}  # Nearly always one reply is that of all.
+        outcomes = []
+        for reply in replies:
+            outcome = known.get(id(reply))
+            if outcome is None:
+                outcome = known[id(reply)] = Outcome(
+                    _state(reply),
+                    status_of(reply.code, reply.enhanced, reply.text),
+                    remote,
+                    str(reply)[:1024],
+                    tls.version,
+                    tls.cipher,
+                    tls.verified,
+                    dsn,
+                )
+            outcomes.append(outcome)
+        return outcomes
 
-    @staticmethod
-    def _all(parcel: Parcel, server: Server, status: str) -> list[Outcome]:
-        return [Outcome(RecipientState.WAITING, status[:512], str(server))] * len(parcel.recipients)
 
-    @staticmethod
-    def _answer(parcel: Parcel, server: Server, conversation: Conversation, replies: Sequence[Reply]) -> list[Outcome]:
-        assert len(replies) == len(parcel.recipients)
-        tls = tls_words(conversation.tls)
-        return [
-            Outcome(
-                _state(reply),
-                status_of(reply.code, reply.enhanced, reply.text),
-                str(server),
-                str(reply)[:1024],
-                tls,
-            )
-            for reply in replies
-        ]
+_CLEAR: Final = TlsInfo("", "", 0)
+_BROKEN_OFF: Final = Reply(451, "4.4.2", ("The session ended after other recipients had had their turn",))
 
 
-def tls_words(tls: TlsInfo | None) -> str:
-    """`TLSv1.3 TLS_AES_256_GCM_SHA384`, as logs show it."""
-    return f"{tls.version} {tls.cipher}{' verified' if tls.verified else ''}" if tls else ""
+def _no_require_tls(server: Server, why: str) -> Outcome:
+    """RFC 8689 4.2.1: that it may have been an accident does not help who asked for it."""
+    return Outcome(RecipientState.FAILED, f"5.7.30 REQUIRETLS: {why}"[:512], str(server))
+
+
+def _meant(reply: Reply) -> Reply:
+    """RFC 5321 4.5.3.1.10: 552 for too many recipients is an old way of saying 452."""
+    return Reply(452, "4.5.3", reply.lines) if reply.code == 552 and reply.enhanced == "5.5.3" else reply
+
+
+def _too_many(reply: Reply) -> bool:
+    """The rest may come in another transaction, now."""
+    return reply.code == 452 and reply.enhanced in ("", "4.5.3")
 
 
 def _state(reply: Reply) -> RecipientState:
@@ -203,7 +380,3 @@ def _state(reply: Reply) -> RecipientState:
 def _header(head: bytes) -> bytes:
     end = head.find(b"\r\n\r\n")
     return head if end < 0 else head[:end]
-
-
-def _words(error: Exception) -> str:
-    return str(error) or "timed out" if isinstance(error, TimeoutError) else str(error) or type(error).__name__

@@ -1,14 +1,15 @@
 """The queue worker: leases what is due, sends it, stores how that went, and reports.
 
-Reports enter before the outcome is stored: a crash between the two repeats a report, never loses one.
+Reports enter before the outcome is stored: a crash between the two repeats a report, never loses one. What a
+destination that does not answer has coming is put off in the queue by one statement, without attempts.
 
-Standards: RFC 5321 4.5.4 (sending strategy), RFC 3461 5.2
+Standards: RFC 5321 4.5.4 (sending strategy), 4.5.3.1.10 (recipients in one transaction), RFC 3461 5.2
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -16,13 +17,17 @@ from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
-from whimbrel.core.queue import Queue, QueueItem, RecipientState
+from whimbrel.core.queue import LOCAL, MIXED, Deferral, Queue, QueueItem, QueueRecipient, RecipientState
 from whimbrel.flow.delivery.destination import Destination, destination
+from whimbrel.flow.delivery.live import ABORTED, LiveTasks
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.outcome import Outcome
-from whimbrel.flow.delivery.schedule import Settled, settle, untold
+from whimbrel.flow.delivery.progress import Progress
+from whimbrel.flow.delivery.schedule import SPREAD, is_moment, moments, settle, untold, wants_report
 from whimbrel.flow.delivery.settings import DeliverySettings
+from whimbrel.flow.delivery.slots import MOMENT, Slots
 from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
+from whimbrel.flow.delivery.standing import START, Pause, Standings, is_silence
 from whimbrel.flow.report import Reports, Told
 
 LEASE: Final = 120.0
@@ -32,8 +37,11 @@ PAUSES: Final = (1.0, 5.0, 30.0, 60.0)
 """Seconds between attempts to store an outcome."""
 IDLE: Final = 5.0
 """Longest wait between two looks at the queue: a notice that something was added may be lost."""
-WAITING: Final = 4
-"""Entries leased for each delivery that may run at once, so that one slow destination does not stop the others."""
+WAITING: Final = 16
+"""Entries leased for each delivery that may run at once; few are in memory, however long the queue is."""
+IN_LANE: Final = 4
+"""Entries leased from a lane that answers, for each delivery that may run at once to it."""
+SENT: Final = frozenset({RecipientState.DELIVERED, RecipientState.RELAYED})
 
 RESULTS: Final = {
     RecipientState.WAITING: "delayed",
@@ -45,32 +53,18 @@ RESULTS: Final = {
 
 
 @dataclass(slots=True)
-class Slots:
-    """Bounds what runs at once; the bound may change at any time."""
+class _Attempt:
+    """One entry while it is worked on."""
 
-    taken: int = 0
-    by_destination: dict[str, int] = field(default_factory=dict)
-    freed: asyncio.Condition = field(default_factory=asyncio.Condition)
-
-    @contextlib.asynccontextmanager
-    async def take(self, key: str, config: ConfigStore) -> AsyncIterator[None]:
-        def free() -> bool:
-            settings = config.section(DeliverySettings)
-            return self.taken < settings.max_deliveries and self.by_destination.get(key, 0) < settings.per_destination
-
-        async with self.freed:
-            await self.freed.wait_for(free)
-            self.taken += 1
-            self.by_destination[key] = self.by_destination.get(key, 0) + 1
-        try:
-            yield
-        finally:
-            self.taken -= 1
-            self.by_destination[key] -= 1
-            if not self.by_destination[key]:
-                del self.by_destination[key]
-            async with self.freed:
-                self.freed.notify_all()
+    item: QueueItem
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    """By the place of the recipient; only those that something is known of."""
+    logged: set[int] = field(default_factory=set)
+    pause: Pause | None = None
+    """Of the destination that ends latest, if there is one that was not tried."""
+    tried: bool = False
+    groups: int = 0
+    """Deliveries that have not ended."""
 
 
 class QueueWorker:
@@ -89,37 +83,48 @@ class QueueWorker:
     ) -> None:
         self._queue, self._smtp, self._local, self._reports = queue, smtp, local, reports
         self._config, self._log, self._clock = config, log, clock
-        self._slots = Slots()
+        self._standings = Standings()
+        self._slots = Slots(self._standings, config, clock)
+        self.tasks = LiveTasks()
+        """Deliveries under way."""
         self._active: dict[str, QueueItem] = {}
+        self._lanes: Counter[str] = Counter()
+        self._deferrals: dict[tuple[str, float], Deferral] = {}
+        self._strangers: set[str] = set()
+        """Entries of which nobody knew, when they were leased, whether their destination answers."""
+        self._proofs: dict[str, bool] = {}
+        self._crowded = False
+        """More is due than was leased."""
         self._stopping = False
         self._stirred = asyncio.Event()
 
     @property
     def active(self) -> tuple[QueueItem, ...]:
-        """Entries being sent now."""
+        """Entries being sent now, or next."""
         return tuple(self._active.values())
 
     async def run(self) -> None:
         """Until `stop`, or until it is cancelled: what was under way is then tried again after its lease."""
         async with asyncio.TaskGroup() as group:
-            renewal = group.create_task(self._renew())
+            chores = [group.create_task(self._renew()), group.create_task(self._look())]
             deliveries: set[asyncio.Task[None]] = set()
             while not self._stopping:
                 self._stirred.clear()
-                room = WAITING * self._config.section(DeliverySettings).max_deliveries - len(self._active)
-                leased = await self._lease(room)
+                await self._put_off()
+                leased = await self._lease()
                 for item in leased:
-                    self._active[item.id] = item
                     task = group.create_task(self._attempt(item))
                     deliveries.add(task)
                     task.add_done_callback(deliveries.discard)
-                if room <= 0 or len(leased) == room:
+                if self._crowded:
                     await self._stirred.wait()  # An attempt ends.
                 elif not leased:
                     await self._idle()
+            for chore in chores:
+                chore.cancel()
             if deliveries:
                 await asyncio.wait(deliveries)
-            renewal.cancel()
+            await self._put_off()
 
     def stop(self) -> None:
         """Starts nothing more; `run` returns when what is under way has ended."""
@@ -127,24 +132,63 @@ class QueueWorker:
         self._stirred.set()
 
     async def run_due(self) -> int:
-        """One attempt for everything due now; returns how many entries. For `queue run` and for tests."""
+        """One attempt for everything due now; returns how many entries. For tests."""
         count = 0
-        while leased := await self._lease(100):
+        while leased := await self._lease():
             async with asyncio.TaskGroup() as group:
                 for item in leased:
-                    self._active[item.id] = item
                     group.create_task(self._attempt(item))
+            await self._put_off()
             count += len(leased)
         return count
 
-    async def _lease(self, room: int) -> list[QueueItem]:
-        if room <= 0:
+    async def _lease(self) -> list[QueueItem]:
+        settings = self._config.section(DeliverySettings)
+        bound = WAITING * settings.max_deliveries
+        # What waits for a server that does not answer takes no room from what can be sent.
+        left = bound - len(self._active) + self._slots.patient
+        self._crowded = left <= bound // 4
+        if self._crowded or self._stopping:
             return []
-        return [
-            item
-            for item in await self._queue.lease(self._clock.now(), room, LEASE)
-            if item.id not in self._active  # Its lease ran out while it was being sent.
-        ]
+        room = {lane: self._room(lane, number, settings) for lane, number in self._lanes.items()}
+        leased: list[QueueItem] = []
+        if self._proofs:
+            # The living first, and half of all is theirs: the others may turn out dead.
+            proofs, self._proofs = self._proofs, {}
+            await self._queue.prove(proofs)
+            each = IN_LANE * settings.per_destination
+            leased += await self._queue.lease(self._clock.now(), left // 2, LEASE, each=each, room=room, proven=True)
+            for item in leased:
+                room[item.lane] = room.get(item.lane, each) - 1
+        strangers = bound // 2 - len(self._strangers) + self._slots.patient
+        wanted = min(left - len(leased), strangers)
+        if wanted > 0:
+            found = await self._queue.lease(self._clock.now(), wanted, LEASE, each=START, room=room)
+            leased += found
+            self._crowded = len(found) == wanted
+        self._crowded = self._crowded or wanted <= 0
+        fresh = [item for item in leased if item.id not in self._active]  # Else its lease ran out while it was sent.
+        for item in fresh:
+            self._active[item.id] = item
+            self._lanes[item.lane] += 1
+            if item.lane not in (LOCAL, MIXED) and not self._standings.answering(self._key(item.lane, settings)):
+                self._strangers.add(item.id)
+        return fresh
+
+    def _room(self, lane: str, number: int, settings: DeliverySettings) -> int:
+        """How many more may be leased from a lane of which `number` are. Not one by one: it is filled again when half
+        is done. Of a destination that nobody knows yet there are no more than are tried at once."""
+        if lane in (LOCAL, MIXED):
+            return WAITING * settings.max_deliveries
+        key = self._key(lane, settings)
+        bound = START
+        if self._standings.answering(key):
+            bound = IN_LANE * self._standings.limit(key, settings.per_destination)
+        return bound - number if number <= bound // 2 else 0
+
+    @staticmethod
+    def _key(lane: str, settings: DeliverySettings) -> str:
+        return destination(lane, settings).key
 
     async def _idle(self) -> None:
         # Listening begins before the look at the queue, so that nothing added between them is missed.
@@ -152,7 +196,9 @@ class QueueWorker:
         try:
             await asyncio.sleep(0)
             due = await self._queue.next_due()
-            seconds = IDLE if due is None else min(max(due - self._clock.now(), 0.05), IDLE)
+            # Not again and again for lanes of which enough is leased: an attempt that ends stirs.
+            least = 0.25 if self._active else 0.05
+            seconds = IDLE if due is None else min(max(due - self._clock.now(), least), IDLE)
             await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
@@ -164,61 +210,198 @@ class QueueWorker:
             if self._active:
                 await self._queue.renew(list(self._active), self._clock.now() + LEASE)
 
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(MOMENT / 2)
+            patient = self._slots.patient
+            self._slots.look()
+            if self._slots.patient > patient:
+                self._stirred.set()
+
     async def _attempt(self, item: QueueItem) -> None:
+        attempt, kept = _Attempt(item), False
         try:
-            outcomes = await self._outcomes(item)
-        except Exception as error:  # noqa: BLE001 - once for each attempt; the message stays in the queue.
-            self._log.exception("delivery.crashed", error, queue_id=item.id)
-            crashed = Outcome(RecipientState.WAITING, "4.3.0 Internal error, tried again later")
-            outcomes = {at: crashed for at, r in enumerate(item.recipients) if r.state is RecipientState.WAITING}
-        try:
-            await self._settle(item, outcomes)
+            try:
+                await self._deliver(attempt)
+            except Exception as error:  # noqa: BLE001 - once for each attempt; the message stays in the queue.
+                self._log.exception("delivery.crashed", error, queue_id=item.id)
+                crashed = Outcome(RecipientState.WAITING, "4.3.0 Internal error, tried again later")
+                attempt.tried = True
+                for at, recipient in enumerate(item.recipients):
+                    if recipient.state is RecipientState.WAITING:
+                        attempt.outcomes.setdefault(at, crashed)
+            kept = self._deferred(attempt)
+            if not kept:
+                await self._settle(attempt)
         except Exception as error:  # noqa: BLE001 - its lease ends by itself.
             self._log.exception("delivery.crashed", error, queue_id=item.id)
         finally:
-            del self._active[item.id]
+            if not kept:
+                self._over(item.id)
             self._stirred.set()
 
-    async def _outcomes(self, item: QueueItem) -> dict[int, Outcome]:
-        settings = self._config.section(DeliverySettings)
+    def _over(self, queue_id: str) -> None:
+        item = self._active.pop(queue_id)
+        self._strangers.discard(queue_id)
+        self._lanes[item.lane] -= 1
+        if not self._lanes[item.lane]:
+            del self._lanes[item.lane]
+
+    # One entry
+
+    async def _deliver(self, attempt: _Attempt) -> None:
+        item, settings = attempt.item, self._config.section(DeliverySettings)
+        if item.give_up:
+            given_up = Outcome(RecipientState.FAILED, item.give_up)
+            attempt.tried = True
+            attempt.outcomes = {
+                at: given_up for at, one in enumerate(item.recipients) if one.state is RecipientState.WAITING
+            }
+            return
         local: list[int] = []
-        groups: dict[str, tuple[Destination, list[int]]] = {}
+        ways: dict[str, tuple[Destination, list[int]]] = {}
         for at, recipient in enumerate(item.recipients):
             if recipient.state is not RecipientState.WAITING:
                 continue
             if recipient.local:
                 local.append(at)
             else:
-                way = destination(recipient.recipient.address.domain, settings)
-                groups.setdefault(way.key, (way, []))[1].append(at)
-        outcomes: dict[int, Outcome] = {}
+                way = destination(recipient.recipient.address.domain, settings, item.sender)
+                ways.setdefault(way.key, (way, []))[1].append(at)
+        most = settings.max_recipients
+        work = [
+            partial(self._remote, attempt, way, places[start : start + most])
+            for way, places in ways.values()
+            for start in range(0, len(places), most)
+        ]
+        if local:
+            work.append(partial(self._to_mailboxes, attempt, local))
+        attempt.groups = len(work)
+        if len(work) == 1:
+            await work[0]()
+            return
         async with asyncio.TaskGroup() as group:
-            if local:
-                group.create_task(self._deliver_local(item, local, outcomes))
-            for way, places in groups.values():
-                group.create_task(self._deliver_remote(item, way, places, outcomes))
-        return outcomes
+            for one in work:
+                group.create_task(one())
 
-    async def _deliver_local(self, item: QueueItem, places: list[int], outcomes: dict[int, Outcome]) -> None:
-        async with self._slots.take("", self._config):
-            found = await self._local.deliver(item, tuple(item.recipients[at] for at in places))
-        outcomes.update(zip(places, found, strict=True))
+    async def _to_mailboxes(self, attempt: _Attempt, places: list[int]) -> None:
+        item, recipients = attempt.item, tuple(attempt.item.recipients[at] for at in places)
+        name = recipients[0].account or str(recipients[0].recipient.address)
+        progress = Progress(item.id, name, len(places), item.size, self._clock.now())
+        async with self._slots.take(LOCAL, progress):
+            attempt.tried = True
+            found = await self.tasks.run(item, progress, lambda: self._local.deliver(item, recipients, progress))
+        if found[0] is not ABORTED:
+            # Mailboxes do not fall silent: more of them are written at once.
+            self._standings.answered(LOCAL, self._config.section(DeliverySettings).per_destination)
+        await self._ended(attempt, places, found)
 
-    async def _deliver_remote(
-        self, item: QueueItem, way: Destination, places: list[int], outcomes: dict[int, Outcome]
-    ) -> None:
-        async with self._slots.take(way.key, self._config):
-            parcel = Parcel(item, way, tuple(item.recipients[at] for at in places))
-            found = await self._smtp.deliver(parcel)
-        outcomes.update(zip(places, found, strict=True))
+    async def _remote(self, attempt: _Attempt, way: Destination, places: list[int]) -> None:
+        item, key = attempt.item, way.key
+        progress = Progress(item.id, way.domain or key, len(places), item.size, self._clock.now())
+        pause = None if item.urgent else self._standings.paused(key, self._clock.now())
+        if pause is None:
+            async with self._slots.take(key, progress) as turn:
+                if turn:
+                    attempt.tried = True
+                    progress.since = self._clock.now()
+                    parcel = Parcel(item, way, tuple(item.recipients[at] for at in places))
+                    found = await self.tasks.run(item, progress, lambda: self._smtp.deliver(parcel, progress))
+                    if found[0] is not ABORTED:
+                        self._judge(item, key, found)
+                    await self._ended(attempt, places, found)
+                    return
+            pause = self._standings.paused(key, self._clock.now())
+        if pause is None:  # Its destination answered again at this moment: soon.
+            pause = Pause(self._clock.now(), "4.4.1 Cannot connect to remote host", "")
+        if attempt.pause is None or pause.until > attempt.pause.until:
+            attempt.pause = pause
+        attempt.outcomes |= dict.fromkeys(places, Outcome(RecipientState.WAITING, pause.status, pause.remote))
+        attempt.groups -= 1
 
-    async def _settle(self, item: QueueItem, outcomes: dict[int, Outcome]) -> None:
+    def _judge(self, item: QueueItem, key: str, found: Sequence[Outcome]) -> None:
+        """What an attempt tells of its destination."""
         settings = self._config.section(DeliverySettings)
-        settled = settle(item, outcomes, self._clock.now(), settings)
+        silent = is_silence(found[0]) and all(is_silence(one) for one in found)
+        if not silent:
+            self._standings.answered(key, settings.per_destination)
+            self._slots.offer()
+        elif pause := self._standings.silent(key, found[0], self._clock.now(), settings):
+            self._slots.pause(key)
+            self._log.info(
+                "delivery.paused",
+                destination=key,
+                seconds=round(pause.until - self._clock.now()),
+                status=pause.status,
+                remote=pause.remote,
+            )
+        if item.lane not in (LOCAL, MIXED) and (self._crowded or self._proofs) and len(self._proofs) < 1000:
+            self._proofs[item.lane] = not silent
+
+    async def _ended(self, attempt: _Attempt, places: list[int], found: Sequence[Outcome]) -> None:
+        """While others of the entry are still tried, what was sent is stored, so that a crash does not repeat it."""
+        attempt.groups -= 1
+        attempt.outcomes |= dict(zip(places, found, strict=True))
+        recipients = attempt.item.recipients
+        done = {
+            at: replace(recipients[at], state=one.state, status=one.status, remote=one.remote)
+            for at, one in zip(places, found, strict=True)
+            if one.state in SENT and not wants_report(recipients[at], one)  # A report must not be forgotten.
+        }
+        if attempt.groups and done:
+            self._log_outcomes(
+                attempt.item, [(done[at], attempt.outcomes[at]) for at in done], attempt.item.attempts + 1
+            )
+            attempt.logged |= done.keys()
+            try:
+                await self._queue.record(attempt.item.id, done)
+            except MailError as error:
+                self._log.warning("queue.failed", queue_id=attempt.item.id, status=str(error))
+
+    def _deferred(self, attempt: _Attempt) -> bool:
+        """Nothing was tried and nothing is to be said: it is put off with all that wait for the same."""
+        item, pause, now = attempt.item, attempt.pause, self._clock.now()
+        settings = self._config.section(DeliverySettings)
+        if pause is None or attempt.tried or item.urgent or item.lane in (LOCAL, MIXED):
+            return False
+        if is_moment(item, now, settings):
+            return False
+        key = (item.lane, pause.until)
+        deferral = self._deferrals.get(key)
+        if deferral is None:
+            deferral = Deferral(
+                item.lane, now, pause.until, SPREAD, pause.status, pause.remote, moments(settings),
+                # With routes by sender, not all of a lane goes the same way.
+                whole=not settings.sender_routes,
+            )  # fmt: skip
+        self._deferrals[key] = replace(deferral, leased=deferral.leased | {item.id})
+        return True
+
+    async def _put_off(self) -> None:
+        deferrals, self._deferrals = list(self._deferrals.values()), {}
+        if deferrals:
+            try:
+                await self._queue.defer(deferrals)
+            finally:
+                for deferral in deferrals:
+                    for queue_id in deferral.leased:
+                        self._over(queue_id)
+
+    async def _settle(self, attempt: _Attempt) -> None:
+        item, settings = attempt.item, self._config.section(DeliverySettings)
+        paused_until = attempt.pause.until if attempt.pause and not attempt.tried else None
+        settled = settle(item, attempt.outcomes, self._clock.now(), settings, paused_until=paused_until)
         until = item.created + settings.give_up_after
-        self._log_outcomes(settled)
+        if paused_until is None:
+            places = sorted(attempt.outcomes)
+            self._log_outcomes(
+                item,
+                [pair for at, pair in zip(places, settled.outcomes, strict=True) if at not in attempt.logged],
+                settled.item.attempts,
+            )
+        tried = paused_until is None and not item.give_up
         told = [
-            Told(recipient.recipient, outcome.state, outcome.status, outcome.remote, outcome.reply)
+            Told(recipient.recipient, outcome.state, outcome.status, outcome.remote, outcome.reply, tried)
             for recipient, outcome in settled.told
         ]
         following = settled.item
@@ -239,15 +422,17 @@ class QueueWorker:
                 await asyncio.sleep(pause)
         return await self._queue.update(item)
 
-    def _log_outcomes(self, settled: Settled) -> None:
-        for recipient, outcome in settled.outcomes:
+    def _log_outcomes(self, item: QueueItem, outcomes: Sequence[tuple[QueueRecipient, Outcome]], attempts: int) -> None:
+        for recipient, outcome in outcomes:
             self._log.info(
                 "delivery.sent",
-                queue_id=settled.item.id,
+                queue_id=item.id,
                 recipient=str(recipient.recipient.address),
                 result=RESULTS[outcome.state],
                 status=outcome.status,
                 remote=outcome.remote,
                 tls=outcome.tls,
-                attempts=settled.item.attempts,
+                cipher=outcome.cipher,
+                verified=outcome.verified,
+                attempts=attempts,
             )

@@ -3,7 +3,8 @@
 from typing import Final
 
 from whimbrel.flow.filters.header_limits import HeaderLimits
+from whimbrel.flow.filters.raw_header import RawHeader
 from whimbrel.flow.filters.received_loop import ReceivedLoop
 from whimbrel.flow.filters.size import DeclaredSize, Size
 
-FILTERS: Final = (DeclaredSize, Size, HeaderLimits, ReceivedLoop)
+FILTERS: Final = (DeclaredSize, Size, HeaderLimits, RawHeader, ReceivedLoop)

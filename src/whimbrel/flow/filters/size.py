@@ -1,6 +1,6 @@
 """Messages larger than this server, or the account that sends them, allows: at MAIL by SIZE, at the end by counting.
 
-Standards: RFC 1870 6.1 (SIZE at MAIL), 6.3 (the message itself)
+Standards: RFC 1870 6.1 (SIZE at MAIL), 6.3 (the message itself), RFC 3463 3.3 (X.2.3), 3.4 (X.3.4)
 """
 
 from whimbrel.core.config import ConfigStore
@@ -17,11 +17,11 @@ class DeclaredSize(Filter):
 
     async def check(self, tx: Transaction) -> Finding:
         size, limit = tx.size, int(self._config.section(SmtpSettings).max_message_size)
-        if tx.account is not None and tx.account.max_message_size:
-            limit = min(limit, tx.account.max_message_size)
-        if size <= limit:
-            return NOTHING
-        return refuse(552, "5.3.4", f"Message is too large, the limit is {limit} octets", detail=f"{size} octets")
+        if size > limit:
+            return refuse(552, "5.3.4", f"Message is too large, the limit is {limit} octets", detail=f"{size} octets")
+        if tx.max_size and size > tx.max_size:
+            return refuse(552, "5.2.3", f"You may send up to {tx.max_size} octets", detail=f"{size} octets")
+        return NOTHING
 
 
 class Size(DeclaredSize):

@@ -1,5 +1,49 @@
 """The parts of IMAP's grammar, in one table. An extension is a module with a `PART`, named here."""
 
-from whimbrel.protocols.imap import append, basic, fetch, folders, search, select, store
+from whimbrel.protocols.imap import (
+    append,
+    basic,
+    binary,
+    compress,
+    condstore,
+    fetch,
+    folders,
+    listing,
+    metadata,
+    multisearch,
+    notify,
+    objectid,
+    partial,
+    preview,
+    qresync,
+    quota,
+    savedate,
+    search,
+    select,
+    sort,
+    store,
+)
 
-PARTS = (basic.PART, folders.PART, select.PART, append.PART, fetch.PART, store.PART, search.PART)
+PARTS = (
+    basic.PART,
+    folders.PART,
+    select.PART,
+    append.PART,
+    fetch.PART,
+    store.PART,
+    search.PART,
+    condstore.PART,
+    qresync.PART,
+    partial.PART,
+    notify.PART,
+    compress.PART,
+    listing.PART,
+    sort.PART,
+    multisearch.PART,
+    binary.PART,
+    preview.PART,
+    savedate.PART,
+    objectid.PART,
+    metadata.PART,
+    quota.PART,
+)

@@ -7,11 +7,12 @@ Standards: RFC 3501 9, RFC 7888 (literals)
 """
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from whimbrel.core.mailbox import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 from whimbrel.protocols.imap import utf7
-from whimbrel.protocols.imap.sequence import STAR, SequenceSet
+from whimbrel.protocols.imap.sequence import SAVED, STAR, SequenceSet
 
 if TYPE_CHECKING:
     from whimbrel.protocols.imap.grammar import Grammar
@@ -25,7 +26,8 @@ _LITERAL = re.compile(rb"\{(\d{1,10})\+?\}\r\n")
 _ANNOUNCED = re.compile(rb"\{(\d{1,10})\+?\}\Z")
 _NUMBER = re.compile(rb"\d{1,20}")
 _WORD = re.compile(rb"[A-Za-z0-9.\-]+")
-_SEQUENCE = re.compile(rb"[0-9*:,]+")
+_SEQUENCE = re.compile(rb"\$|[0-9*:,]+")
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
 
 MAX_NUMBER = 0xFFFFFFFF
 MAX_FLAGS = 128
@@ -42,6 +44,13 @@ class BadSyntax(Exception):
         self.text = text
 
 
+class UidRequired(BadSyntax):
+    """BAD with UIDREQUIRED: message numbers were given up. RFC 9586 3.1"""
+
+    def __init__(self) -> None:
+        super().__init__("Message numbers are not used after ENABLE UIDONLY")
+
+
 class Refused(BadSyntax):
     """It is a command, but cannot be served: NO with `code`."""
 
@@ -53,10 +62,15 @@ class Refused(BadSyntax):
 class Cursor:
     """Where the reading of `data` has come to."""
 
-    __slots__ = ("at", "data", "grammar")
+    __slots__ = ("at", "data", "grammar", "utf8")
 
-    def __init__(self, data: bytes, grammar: "Grammar", at: int = 0) -> None:
-        self.data, self.grammar, self.at = data, grammar, at
+    def __init__(self, data: bytes, grammar: "Grammar", at: int = 0, *, utf8: bool = False) -> None:
+        """`utf8`: mailbox names are UTF-8, not modified UTF-7. RFC 6855 3"""
+        self.data, self.grammar, self.at, self.utf8 = data, grammar, at, utf8
+
+    def bad(self, words: str) -> BadSyntax:
+        """To be raised by the parts of the grammar that this module imports."""
+        return BadSyntax(words)
 
     def next_is(self, token: bytes) -> bool:
         return self.data.startswith(token, self.at)
@@ -113,6 +127,14 @@ class Cursor:
         inside = match[1]
         return re.sub(rb"\\(.)", rb"\1", inside) if b"\\" in inside else inside
 
+    def octets(self) -> bytes:
+        """What stands behind the `~` of a literal8: any octets. RFC 3516 4.4"""
+        match = _LITERAL.match(self.data, self.at)
+        if not match or match.end() + int(match[1]) > len(self.data):
+            raise BadSyntax("Expected a literal")
+        self.at = match.end() + int(match[1])
+        return self.data[match.end() : self.at]
+
     def string(self) -> bytes:
         first = self.data[self.at : self.at + 1]
         if first == b'"':
@@ -153,18 +175,27 @@ class Cursor:
             raise BadSyntax("Not UTF-8") from None
 
     def mailbox(self) -> str:
-        return _name(self.astring())
+        return self._name(self.astring())
 
     def pattern(self) -> str:
         """list-mailbox: a mailbox name with wildcards."""
         match = _PATTERN.match(self.data, self.at)
         if match:
             self.at = match.end()
-            return _name(match[0])
-        return _name(self.string())
+            return self._name(match[0])
+        return self._name(self.string())
+
+    def _name(self, wire: bytes) -> str:
+        try:
+            return utf8_name(wire) if self.utf8 else utf7.decode(wire)
+        except ValueError:
+            form = "UTF-8" if self.utf8 else "modified UTF-7"
+            raise Refused(b"CANNOT", f"Mailbox name is not {form}") from None
 
     def sequence_set(self) -> SequenceSet:
         words = self._match(_SEQUENCE, "Expected a sequence set")
+        if words == b"$":
+            return SAVED  # RFC 5182 2.1
         ranges: list[tuple[int, int]] = []
         for item in words.split(b","):
             first, colon, second = item.partition(b":")
@@ -194,7 +225,8 @@ class Cursor:
         return found
 
     def announced(self) -> int:
-        """The size of a literal whose octets are still to come."""
+        """The size of a literal (or literal8, RFC 3516 4.4) whose octets are still to come."""
+        self.take(b"~")
         match = _ANNOUNCED.match(self.data, self.at)
         if not match:
             raise BadSyntax("Expected a literal")
@@ -216,11 +248,12 @@ def split_flags(names: list[bytes]) -> tuple[int, frozenset[str]]:
     return bits, frozenset(keywords)
 
 
-def _name(wire: bytes) -> str:
-    try:
-        return utf7.decode(wire)
-    except ValueError:
-        raise Refused(b"CANNOT", "Mailbox name is not modified UTF-7") from None
+def utf8_name(wire: bytes) -> str:
+    """A mailbox name that came as UTF-8. ValueError if it is none, or has control characters. RFC 9051 5.1"""
+    name = unicodedata.normalize("NFC", wire.decode())
+    if _CONTROL.search(name):
+        raise ValueError("a mailbox name has no control characters")
+    return name
 
 
 def _seq_number(text: bytes) -> int:

@@ -44,9 +44,11 @@ def nstring(data: bytes | None) -> bytes:
     return b"NIL" if data is None else string(data)
 
 
-def mailbox(name: str) -> bytes:
-    """A mailbox name as it goes on the wire. RFC 3501 5.1.3"""
-    return astring(utf7.encode(name))
+def mailbox(name: str, *, utf8: bool = False) -> bytes:
+    """A mailbox name as it goes on the wire: modified UTF-7, or UTF-8. RFC 3501 5.1.3, RFC 6855 3"""
+    if not utf8 or name.isascii():
+        return astring(name.encode() if utf8 else utf7.encode(name))
+    return b'"' + name.encode("utf-8", "replace").replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
 @lru_cache(8192)

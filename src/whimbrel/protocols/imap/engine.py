@@ -21,6 +21,7 @@ from whimbrel.protocols.imap.basic import Authenticate, StartTls, base64_line
 from whimbrel.protocols.imap.cursor import BadSyntax, Cursor, Refused
 from whimbrel.protocols.imap.framing import MAX_LITERAL, Ask, Block, Framer, TooLong, Whole
 from whimbrel.protocols.imap.grammar import Arguments, Bulk, Grammar, Rule, State
+from whimbrel.protocols.imap.mode import PLAIN, Mode
 from whimbrel.protocols.imap.select import Idle
 
 _START = re.compile(rb"""([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,255}) (?:(UID) )?([A-Za-z][A-Za-z0-9.\-]*)""", re.I)
@@ -84,6 +85,13 @@ class BulkEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class BulkMore:
+    """Another literal of the same command (RFC 3502): answer with `Accept`, or with `Done`."""
+
+    arguments: Bulk
+
+
+@dataclass(frozen=True, slots=True)
 class SaslResponse:
     """None: the client gave up. RFC 3501 6.2.2"""
 
@@ -95,7 +103,7 @@ class IdleDone:
     pass
 
 
-Event = Command | Bad | LiteralWanted | BulkData | BulkEnd | SaslResponse | IdleDone
+Event = Command | Bad | LiteralWanted | BulkData | BulkEnd | BulkMore | SaslResponse | IdleDone
 
 # Replies
 
@@ -129,7 +137,14 @@ class Untagged:
     data: bytes
 
 
-Reply = Done | Continue | Accept | Untagged
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Commands are read by `mode` from now on (ENABLE). No octets."""
+
+    mode: Mode
+
+
+Reply = Done | Continue | Accept | Untagged | Speak
 
 
 class _Phase(Enum):
@@ -149,14 +164,22 @@ class _Phase(Enum):
 class ImapEngine:
     """Has the shape of `core.engine.Engine`."""
 
+    __slots__ = (
+        "_arguments", "_bad", "_framer", "_grammar", "_limits", "_phase", "_rule", "_sync", "_tag", "_tail", "mode",
+        "state",
+    )  # fmt: skip
+
     def __init__(self, grammar: Grammar, limits: Limits = Limits()) -> None:
         self.state = State.NOT_AUTHENTICATED
+        self.mode = PLAIN
         self._grammar, self._limits = grammar, limits
         self._framer = Framer(limits.line_before, limits.command_before)
         self._phase = _Phase.READY
         self._tag = NO_TAG
         self._arguments: Arguments | None = None
         self._sync = False
+        self._rule: Rule | None = None
+        self._tail = b""
         self._bad = 0
 
     def receive(self, data: bytes) -> None:
@@ -183,6 +206,9 @@ class ImapEngine:
             self._phase = _Phase.BULK
             self._framer.stream()
             return b"+ Ready for the literal\r\n" if self._sync else b""
+        if isinstance(reply, Speak):
+            self.mode = reply.mode
+            return b""
         if self._phase is _Phase.ASKED:
             self._phase = _Phase.READY
             self._framer.take()
@@ -209,8 +235,11 @@ class ImapEngine:
         self._arguments = None
         if reply.state is not None:
             self.state = reply.state
+            framer, limits = self._framer, self._limits
             if reply.state in (State.AUTHENTICATED, State.SELECTED):
-                self._framer.max_line, self._framer.max_command = self._limits.line, self._limits.command
+                framer.max_line, framer.max_command = limits.line, limits.command
+            elif reply.state is State.NOT_AUTHENTICATED:
+                framer.max_line, framer.max_command = limits.line_before, limits.command_before
         code = b"[%b] " % reply.code if reply.code else b""
         return b"%b %b %b%b\r\n" % (self._tag, reply.status.value, code, encode.text(reply.text))
 
@@ -235,7 +264,7 @@ class ImapEngine:
             tag, rule, at = self._start(data)
             if rule.bulk:
                 raise BadSyntax("Expected a literal")
-            cursor = Cursor(data, self._grammar, at)
+            cursor = Cursor(data, self._grammar, at, utf8=self.mode.utf8)
             arguments = rule.parse(cursor)
             cursor.end()
         except BadSyntax as error:
@@ -271,7 +300,7 @@ class ImapEngine:
         return LiteralWanted()
 
     def _offer(self, tag: bytes, rule: Rule, head: bytes, at: int, ask: Ask) -> Event:
-        cursor = Cursor(head, self._grammar, at)
+        cursor = Cursor(head, self._grammar, at, utf8=self.mode.utf8)
         arguments = rule.parse(cursor)
         cursor.end()
         if not isinstance(arguments, Bulk):
@@ -279,6 +308,7 @@ class ImapEngine:
         if ask.size > self._limits.bulk:
             raise Refused(b"TOOBIG", "Message too big")
         self._sync = ask.sync
+        self._rule, self._tail = rule, arguments.tail
         return self._begin(tag, arguments, _Phase.OFFERED)
 
     def _bulk(self) -> Event | Pause:
@@ -287,12 +317,29 @@ class ImapEngine:
             return NEED_DATA
         if isinstance(frame, Block):
             return BulkData(frame.data)
-        if isinstance(frame, Whole) and not frame.data.strip(b" "):
+        if isinstance(frame, Whole) and frame.data.strip(b" ") == self._tail:
             self._phase = _Phase.BUSY
             return BulkEnd()
         if isinstance(frame, Ask):
-            self._framer.refuse()
+            try:
+                return self._more(frame)
+            except BadSyntax as error:
+                self._framer.refuse()
+                return self._refusal(self._tag, error)
         return self._refused(self._tag, Status.BAD, b"", "Expected the end of the command after the literal")
+
+    def _more(self, ask: Ask) -> BulkMore:
+        """RFC 3502 6.3.11: what follows a message may be the next one."""
+        rule, head = self._rule, self._framer.head
+        if rule is None or rule.more is None or not head.startswith(self._tail + b" "):
+            raise BadSyntax("Expected the end of the command after the literal")
+        if ask.size > self._limits.bulk:
+            raise Refused(b"TOOBIG", "Message too big")
+        cursor = Cursor(head, self._grammar, len(self._tail), utf8=self.mode.utf8)
+        arguments = rule.more(cursor)
+        cursor.end()
+        self._sync, self._tail, self._phase = ask.sync, arguments.tail, _Phase.OFFERED
+        return BulkMore(arguments)
 
     def _line(self) -> Event | Pause:
         idle = isinstance(self._arguments, Idle)

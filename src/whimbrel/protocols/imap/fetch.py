@@ -8,7 +8,7 @@ from typing import Final
 
 from whimbrel.protocols.imap.cursor import BadSyntax, Cursor
 from whimbrel.protocols.imap.encode import astring
-from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, FetchItem, Part, Rule
+from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, FetchItem, Parameter, Part, Rule, parameters
 from whimbrel.protocols.imap.sequence import SequenceSet
 
 MAX_ITEMS = 256
@@ -67,13 +67,14 @@ class Fetch(Arguments):
     sequence: SequenceSet
     items: tuple[FetchItem, ...]
     uid: bool
+    modifiers: tuple[Parameter, ...] = ()
 
     @property
     def holds_numbers(self) -> bool:
         return not self.uid
 
 
-def _section_part(text: bytes) -> tuple[str, str]:
+def section_part(text: bytes) -> tuple[str, str]:
     """`1.2.HEADER` -> ("1.2", "HEADER")."""
     words = text.split(b".")
     count = 0
@@ -91,7 +92,7 @@ def _body_section(cursor: Cursor, *, peek: bool) -> BodySection:
     part, what = "", ""
     fields: list[bytes] = []
     if not cursor.next_is(b"]"):
-        part, what = _section_part(cursor.word("Expected a section"))
+        part, what = section_part(cursor.word("Expected a section"))
     if what not in ("", "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT", "TEXT", "MIME") or (
         what == "MIME" and not part
     ):
@@ -160,7 +161,10 @@ def _fetch(cursor: Cursor, *, uid: bool) -> Fetch:
     cursor.space()
     sequence = cursor.sequence_set()
     cursor.space()
-    return Fetch(sequence, items(cursor), uid)
+    wanted = items(cursor)
+    if not cursor.take(b" ") or cursor.ended:
+        return Fetch(sequence, wanted, uid)
+    return Fetch(sequence, wanted, uid, parameters(cursor, cursor.grammar.fetch_modifiers))
 
 
 PART = Part(

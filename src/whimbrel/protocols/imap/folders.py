@@ -1,6 +1,6 @@
-"""Commands about folders: CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, LIST, LSUB, STATUS.
+"""Commands about folders: CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS.
 
-Standards: RFC 3501 6.3.3-6.3.10; RFC 6154 5.3 (CREATE with USE)
+Standards: RFC 3501 6.3.3-6.3.7, 6.3.10; RFC 6154 5.3 (CREATE with USE), RFC 8438 (STATUS=SIZE)
 """
 
 from dataclasses import dataclass
@@ -34,15 +34,6 @@ class Rename(Arguments):
 class Subscribe(Arguments):
     mailbox: str
     subscribed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class List(Arguments):
-    """`subscribed`: LSUB."""
-
-    reference: str
-    pattern: str
-    subscribed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,29 +72,24 @@ def _mailbox(cursor: Cursor) -> str:
     return cursor.mailbox()
 
 
-def _list(cursor: Cursor, *, subscribed: bool) -> List:
-    reference = _mailbox(cursor)
-    cursor.space()
-    return List(reference, cursor.pattern(), subscribed)
+def status_items(cursor: Cursor) -> tuple[bytes, ...]:
+    """A list of items, each once."""
+    cursor.expect(b"(", "Expected a list of status items")
+    items: dict[bytes, None] = {}
+    while True:
+        item = cursor.word("Expected a status item")
+        if item not in cursor.grammar.status_items:
+            raise BadSyntax("Unknown status item")
+        items[item] = None
+        if cursor.take(b")"):
+            return tuple(items)
+        cursor.space()
 
 
 def _status(cursor: Cursor) -> Status:
     mailbox = _mailbox(cursor)
     cursor.space()
-    cursor.expect(b"(", "Expected a list of status items")
-    items: list[bytes] = []
-    while not cursor.take(b")"):
-        if items:
-            cursor.space()
-        item = cursor.word("Expected a status item")
-        if item not in cursor.grammar.status_items:
-            raise BadSyntax("Unknown status item")
-        if item in items:
-            continue
-        items.append(item)
-    if not items:
-        raise BadSyntax("No status items")
-    return Status(mailbox, tuple(items))
+    return Status(mailbox, status_items(cursor))
 
 
 PART = Part(
@@ -113,9 +99,7 @@ PART = Part(
         b"RENAME": Rule(lambda cursor: Rename(_mailbox(cursor), _mailbox(cursor)), SIGNED_IN),
         b"SUBSCRIBE": Rule(lambda cursor: Subscribe(_mailbox(cursor), subscribed=True), SIGNED_IN),
         b"UNSUBSCRIBE": Rule(lambda cursor: Subscribe(_mailbox(cursor), subscribed=False), SIGNED_IN),
-        b"LIST": Rule(lambda cursor: _list(cursor, subscribed=False), SIGNED_IN),
-        b"LSUB": Rule(lambda cursor: _list(cursor, subscribed=True), SIGNED_IN),
         b"STATUS": Rule(_status, SIGNED_IN),
     },
-    status_items=frozenset({b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN"}),
+    status_items=frozenset({b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", b"SIZE"}),
 )

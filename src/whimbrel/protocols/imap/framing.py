@@ -64,6 +64,8 @@ Frame = Whole | Ask | Block | TooLong
 class Framer:
     """Fed with bytes in pieces of any size."""
 
+    __slots__ = ("_buffer", "_command", "_mode", "_need", "_searched", "_size", "_sync", "max_command", "max_line")
+
     def __init__(self, max_line: int, max_command: int) -> None:
         self.max_line, self.max_command = max_line, max_command
         self._buffer = bytearray()

@@ -40,6 +40,11 @@ class Arguments:
         """Its answers count on message sequence numbers: no EXPUNGE until it is done. RFC 3501 7.4.1"""
         return False
 
+    @property
+    def numbered(self) -> bool:
+        """Names messages by sequence number, or is answered by them: not to be had under UIDONLY. RFC 9586 3.1"""
+        return self.holds_numbers
+
 
 class FetchItem:
     """Something FETCH can be asked for."""
@@ -53,12 +58,23 @@ class SearchKey:
     __slots__ = ()
 
 
+class Parameter:
+    """What stands in parentheses behind SELECT, FETCH or STORE and changes what they do. RFC 4466"""
+
+    __slots__ = ()
+
+
 class Bulk(Arguments):
     """A command whose last argument is a literal that is handed on in blocks and never kept whole."""
 
     __slots__ = ()
 
     size: int
+
+    @property
+    def tail(self) -> bytes:
+        """What stands behind the literal."""
+        return b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,8 @@ class Rule:
     states: frozenset[State]
     bulk: Callable[[bytes], bool] | None = None
     """Given what stands between the command's name and a literal: is that literal the bulk one?"""
+    more: "Callable[[Cursor], Bulk] | None" = None
+    """Reads what announces the next bulk literal of the same command. RFC 3502"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +99,9 @@ class Part:
     """By the name's letters, digits and dots; the cursor stands behind the name."""
     search_keys: "Mapping[bytes, Callable[[Cursor], SearchKey]]" = field(default_factory=dict)
     status_items: frozenset[bytes] = frozenset()
+    select_parameters: "Mapping[bytes, Callable[[Cursor], Parameter]]" = field(default_factory=dict)
+    fetch_modifiers: "Mapping[bytes, Callable[[Cursor], Parameter]]" = field(default_factory=dict)
+    store_modifiers: "Mapping[bytes, Callable[[Cursor], Parameter]]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +112,9 @@ class Grammar:
     fetch_items: "Mapping[bytes, Callable[[Cursor], FetchItem]]"
     search_keys: "Mapping[bytes, Callable[[Cursor], SearchKey]]"
     status_items: frozenset[bytes]
+    select_parameters: "Mapping[bytes, Callable[[Cursor], Parameter]]"
+    fetch_modifiers: "Mapping[bytes, Callable[[Cursor], Parameter]]"
+    store_modifiers: "Mapping[bytes, Callable[[Cursor], Parameter]]"
 
     @classmethod
     def of(cls, parts: Iterable[Part]) -> "Grammar":
@@ -98,9 +122,36 @@ class Grammar:
         fetch_items: dict[bytes, Callable[[Cursor], FetchItem]] = {}
         search_keys: dict[bytes, Callable[[Cursor], SearchKey]] = {}
         status_items: frozenset[bytes] = frozenset()
+        selects: dict[bytes, Callable[[Cursor], Parameter]] = {}
+        fetches: dict[bytes, Callable[[Cursor], Parameter]] = {}
+        stores: dict[bytes, Callable[[Cursor], Parameter]] = {}
         for part in parts:
             commands |= part.commands
             fetch_items |= part.fetch_items
             search_keys |= part.search_keys
             status_items |= part.status_items
-        return cls(commands, fetch_items, search_keys, status_items)
+            selects |= part.select_parameters
+            fetches |= part.fetch_modifiers
+            stores |= part.store_modifiers
+        return cls(commands, fetch_items, search_keys, status_items, selects, fetches, stores)
+
+
+MAX_PARAMETERS = 16
+
+
+def parameters(cursor: "Cursor", known: "Mapping[bytes, Callable[[Cursor], Parameter]]") -> tuple[Parameter, ...]:
+    """A list of parameters in parentheses, if one comes next. RFC 4466 2.1, 2.4, 2.5"""
+    if not cursor.take(b"("):
+        return ()
+    found: list[Parameter] = []
+    while True:
+        read = known.get(cursor.word("Expected a parameter"))
+        if read is None:
+            raise cursor.bad("Unknown parameter")
+        one = read(cursor)
+        if any(type(one) is type(other) for other in found) or len(found) >= MAX_PARAMETERS:
+            raise cursor.bad("Parameter given twice")
+        found.append(one)
+        if cursor.take(b")"):
+            return tuple(found)
+        cursor.space()

@@ -1,6 +1,7 @@
 """SEARCH and its conditions.
 
-Standards: RFC 3501 6.4.4, 9 (search-key)
+Standards: RFC 3501 6.4.4, 9 (search-key); RFC 5032 (WITHIN), RFC 5182 (`$`), RFC 8474 4 (EMAILID, THREADID),
+RFC 8514 4 (SAVEDBEFORE ...), RFC 7162 3.1.5 (MODSEQ)
 """
 
 from collections.abc import Callable
@@ -11,12 +12,21 @@ from whimbrel.core.mailbox import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 from whimbrel.protocols.imap.cursor import BadSyntax, Cursor, Refused
 from whimbrel.protocols.imap.dates import read_date
 from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, Part, Rule, SearchKey
+from whimbrel.protocols.imap.returns import Returns, optional_returns
 from whimbrel.protocols.imap.sequence import SequenceSet
 
 MAX_DEPTH = 96
 """OR, NOT and parentheses within each other: clients write long chains of OR."""
 MAX_KEYS = 4096
 CHARSETS = ("US-ASCII", "UTF-8")
+
+
+class Clock(Enum):
+    """Which date of a message is meant."""
+
+    INTERNAL = "internal date"
+    SENT = "Date field"
+    SAVED = "save date"
 
 
 class Order(Enum):
@@ -59,11 +69,35 @@ class Numbers(SearchKey):
 
 @dataclass(frozen=True, slots=True)
 class Dated(SearchKey):
-    """By internal date, or by the Date field (`sent`); `day` counts from 1970-01-01."""
+    """`day` counts from 1970-01-01."""
 
     order: Order
     day: int
-    sent: bool
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Within(SearchKey):
+    """RFC 5032: the internal date lies less than so many `seconds` back (`younger`), or at least so many."""
+
+    seconds: int
+    younger: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModSeq(SearchKey):
+    """RFC 7162 3.1.5: changed since, `least` included. We keep one modseq for all of a message: which flag is named
+    plays no part."""
+
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectIdentifier(SearchKey):
+    """RFC 8474 4: EMAILID, or `thread` THREADID."""
+
+    value: str
+    thread: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +140,11 @@ class And(SearchKey):
 
 @dataclass(frozen=True, slots=True)
 class Search(Arguments):
+    """`returns` is None without RETURN."""
+
     key: SearchKey
     uid: bool
+    returns: Returns | None = None
 
     @property
     def holds_numbers(self) -> bool:
@@ -154,7 +191,7 @@ class _Reader:
         return read(cursor)
 
 
-_SET_STARTS = frozenset(bytes([char]) for char in b"0123456789*")
+_SET_STARTS = frozenset(bytes([char]) for char in b"0123456789*$")
 
 
 def criteria(cursor: Cursor) -> SearchKey:
@@ -171,12 +208,34 @@ def charset(cursor: Cursor) -> None:
 
 def _search(cursor: Cursor, *, uid: bool) -> Search:
     cursor.space()
+    returns = optional_returns(cursor)
+    return Search(program(cursor), uid, returns)
+
+
+def program(cursor: Cursor) -> SearchKey:
+    """search-program: `CHARSET name`, if it is there, and the conditions."""
     start = cursor.at
     if cursor.data[start : start + 8].upper() == b"CHARSET ":
         cursor.at += 8
         charset(cursor)
         cursor.space()
-    return Search(criteria(cursor), uid)
+    return criteria(cursor)
+
+
+def uses(key: SearchKey, kind: type[SearchKey]) -> bool:
+    """A condition of `kind` is somewhere in `key`."""
+    pending = [key]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, kind):
+            return True
+        if isinstance(one, And):
+            pending += one.keys
+        elif isinstance(one, Or):
+            pending += (one.first, one.second)
+        elif isinstance(one, Not):
+            pending.append(one.key)
+    return False
 
 
 def _folded(cursor: Cursor) -> str:
@@ -221,8 +280,30 @@ def _flagged(flag: int, *, wanted: bool) -> Callable[[Cursor], SearchKey]:
     return lambda _: Flagged(flag, wanted)
 
 
-def _dated(order: Order, *, sent: bool) -> Callable[[Cursor], SearchKey]:
-    return lambda cursor: Dated(order, _day(cursor), sent)
+def _dated(order: Order, clock: Clock) -> Callable[[Cursor], SearchKey]:
+    return lambda cursor: Dated(order, _day(cursor), clock)
+
+
+def _within(cursor: Cursor, *, younger: bool) -> Within:
+    cursor.space()
+    return Within(cursor.number(least=1), younger)
+
+
+def _modseq(cursor: Cursor) -> ModSeq:
+    cursor.space()
+    if cursor.next_is(b'"'):
+        if not cursor.string().lower().startswith(b"/flags/"):
+            raise BadSyntax("Expected a name such as /flags/\\\\seen")
+        cursor.space()
+        if cursor.word() not in (b"PRIV", b"SHARED", b"ALL"):
+            raise BadSyntax("Expected priv, shared or all")
+        cursor.space()
+    return ModSeq(cursor.number(most=(1 << 63) - 1))
+
+
+def _object(cursor: Cursor, *, thread: bool) -> ObjectIdentifier:
+    cursor.space()
+    return ObjectIdentifier(cursor.atom("Expected an object identifier").decode("ascii"), thread)
 
 
 PART = Part(
@@ -248,12 +329,21 @@ PART = Part(
         b"KEYWORD": lambda cursor: _keyword(cursor, wanted=True),
         b"UNKEYWORD": lambda cursor: _keyword(cursor, wanted=False),
         b"UID": _uids,
-        b"BEFORE": _dated(Order.BEFORE, sent=False),
-        b"ON": _dated(Order.ON, sent=False),
-        b"SINCE": _dated(Order.SINCE, sent=False),
-        b"SENTBEFORE": _dated(Order.BEFORE, sent=True),
-        b"SENTON": _dated(Order.ON, sent=True),
-        b"SENTSINCE": _dated(Order.SINCE, sent=True),
+        b"BEFORE": _dated(Order.BEFORE, Clock.INTERNAL),
+        b"ON": _dated(Order.ON, Clock.INTERNAL),
+        b"SINCE": _dated(Order.SINCE, Clock.INTERNAL),
+        b"SENTBEFORE": _dated(Order.BEFORE, Clock.SENT),
+        b"SENTON": _dated(Order.ON, Clock.SENT),
+        b"SENTSINCE": _dated(Order.SINCE, Clock.SENT),
+        b"SAVEDBEFORE": _dated(Order.BEFORE, Clock.SAVED),
+        b"SAVEDON": _dated(Order.ON, Clock.SAVED),
+        b"SAVEDSINCE": _dated(Order.SINCE, Clock.SAVED),
+        b"SAVEDATESUPPORTED": lambda _: All(),
+        b"OLDER": lambda cursor: _within(cursor, younger=False),
+        b"YOUNGER": lambda cursor: _within(cursor, younger=True),
+        b"MODSEQ": _modseq,
+        b"EMAILID": lambda cursor: _object(cursor, thread=False),
+        b"THREADID": lambda cursor: _object(cursor, thread=True),
         b"LARGER": lambda cursor: Sized(_number(cursor), larger=True),
         b"SMALLER": lambda cursor: Sized(_number(cursor), larger=False),
         b"FROM": _field("from"),

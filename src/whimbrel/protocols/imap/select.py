@@ -1,18 +1,19 @@
 """Opening and leaving a mailbox, and waiting in it: SELECT, EXAMINE, CLOSE, UNSELECT, IDLE.
 
-Standards: RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691 (UNSELECT), RFC 2177 (IDLE)
+Standards: RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691 (UNSELECT), RFC 2177 (IDLE), RFC 4466 2.1 (parameters)
 """
 
 from dataclasses import dataclass
 
 from whimbrel.protocols.imap.cursor import Cursor
-from whimbrel.protocols.imap.grammar import IN_MAILBOX, SIGNED_IN, Arguments, Part, Rule
+from whimbrel.protocols.imap.grammar import IN_MAILBOX, SIGNED_IN, Arguments, Parameter, Part, Rule, parameters
 
 
 @dataclass(frozen=True, slots=True)
 class Select(Arguments):
     mailbox: str
     read_only: bool
+    parameters: tuple[Parameter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,11 @@ class Idle(Arguments):
 
 def _select(cursor: Cursor, *, read_only: bool) -> Select:
     cursor.space()
-    return Select(cursor.mailbox(), read_only)
+    mailbox = cursor.mailbox()
+    if cursor.ended:
+        return Select(mailbox, read_only)
+    cursor.space()
+    return Select(mailbox, read_only, parameters(cursor, cursor.grammar.select_parameters))
 
 
 PART = Part(

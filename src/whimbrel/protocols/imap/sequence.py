@@ -17,6 +17,8 @@ class SequenceSet:
     """As the client wrote it: pairs in any order, `STAR` not yet known."""
 
     ranges: tuple[tuple[int, int], ...]
+    saved: bool = False
+    """`$`: what the last SEARCH saved. RFC 5182"""
 
     def resolve(self, last: int) -> UidSet:
         """The numbers meant when `last` is the largest in use. `last` 0 (an empty mailbox): `*` alone means none."""
@@ -32,10 +34,17 @@ class SequenceSet:
         return not count or any(first > count or second > count for first, second in self.ranges)
 
     def __bytes__(self) -> bytes:
-        return b",".join(
-            _number(first) if first == second else _number(first) + b":" + _number(second)
-            for first, second in self.ranges
+        return (
+            b"$"
+            if self.saved
+            else b",".join(
+                _number(first) if first == second else _number(first) + b":" + _number(second)
+                for first, second in self.ranges
+            )
         )
+
+
+SAVED = SequenceSet((), saved=True)
 
 
 def _number(value: int) -> bytes:

@@ -1,13 +1,13 @@
 """Changing messages: STORE, EXPUNGE, COPY, MOVE.
 
-Standards: RFC 3501 6.4.3, 6.4.6-6.4.8; RFC 4315 2.1 (UID EXPUNGE), RFC 6851 (MOVE)
+Standards: RFC 3501 6.4.3, 6.4.6-6.4.8; RFC 4315 2.1 (UID EXPUNGE), RFC 6851 (MOVE), RFC 4466 2.5 (modifiers)
 """
 
 from dataclasses import dataclass
 
 from whimbrel.core.mailbox import FlagChange, FlagOp
 from whimbrel.protocols.imap.cursor import MAX_FLAGS, BadSyntax, Cursor, split_flags
-from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, Part, Rule
+from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, Parameter, Part, Rule, parameters
 from whimbrel.protocols.imap.sequence import SequenceSet
 
 
@@ -17,6 +17,7 @@ class Store(Arguments):
     change: FlagChange
     silent: bool
     uid: bool
+    modifiers: tuple[Parameter, ...] = ()
 
     @property
     def holds_numbers(self) -> bool:
@@ -37,6 +38,10 @@ class Copy(Arguments):
     uid: bool
     move: bool
 
+    @property
+    def numbered(self) -> bool:
+        return not self.uid
+
 
 _OPS = {b"+FLAGS": FlagOp.ADD, b"-FLAGS": FlagOp.REMOVE, b"FLAGS": FlagOp.REPLACE}
 
@@ -45,6 +50,9 @@ def _store(cursor: Cursor, *, uid: bool) -> Store:
     cursor.space()
     sequence = cursor.sequence_set()
     cursor.space()
+    modifiers = parameters(cursor, cursor.grammar.store_modifiers)
+    if modifiers:
+        cursor.space()
     name = cursor.atom("Expected FLAGS").upper()
     silent = name.endswith(b".SILENT")
     op = _OPS.get(name.removesuffix(b".SILENT"))
@@ -58,7 +66,7 @@ def _store(cursor: Cursor, *, uid: bool) -> Store:
         while not cursor.ended and len(names) < MAX_FLAGS:
             cursor.space()
             names.append(cursor.flag())
-    return Store(sequence, FlagChange(op, *split_flags(names)), silent, uid)
+    return Store(sequence, FlagChange(op, *split_flags(names)), silent, uid, modifiers)
 
 
 def _uid_expunge(cursor: Cursor) -> Expunge:

@@ -1,6 +1,7 @@
 """POP3 commands: the events a session gets, and how a line is read.
 
-Standards: RFC 1939 3, 5-7, 9; RFC 2449 3-5 (CAPA, command lines); RFC 2595 4 (STLS); RFC 5034 4 (AUTH)
+Standards: RFC 1939 3, 5-7, 9; RFC 2449 3-5 (CAPA, command lines); RFC 2595 4 (STLS); RFC 5034 4 (AUTH);
+RFC 6856 2 (UTF8), 3 (LANG)
 """
 
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from whimbrel.protocols.sasl.exchange import MAX_NAME, MAX_PASSWORD, SaslError, 
 MAX_DIGITS = 10
 """Of a message number or a count of lines."""
 MAX_MECHANISM = 20
+MAX_LANGUAGE = 35
+"""Of a language tag. RFC 5646 4.4.1"""
 
 
 class State(Enum):
@@ -39,6 +42,18 @@ class Quit:
 @dataclass(frozen=True, slots=True)
 class Stls:
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class Utf8:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Lang:
+    """Empty: the client asks which there are."""
+
+    tag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +117,14 @@ class Noop:
     pass
 
 
-Command = Capa | Quit | Stls | User | Pass | Auth | Stat | List | Uidl | Retr | Top | Dele | Rset | Noop
+Command = Capa | Quit | Stls | Utf8 | Lang | User | Pass | Auth | Stat | List | Uidl | Retr | Top | Dele | Rset | Noop
 
 
 def parse(line: bytes, state: State) -> Command:
     """Reads a line without its end. BadCommand if it is not a command, or none of this state."""
     keyword, space, rest = line.partition(b" ")
+    if keyword == b"RETR" and state is State.TRANSACTION and rest.isdigit() and len(rest) <= MAX_DIGITS:
+        return Retr(int(rest))  # By far the most, thousands in a row.
     rule = _RULES.get(keyword.upper())
     if rule is None:
         raise BadCommand("Unknown command")
@@ -168,6 +185,13 @@ def _pass(rest: bytes) -> Pass:
     return Pass(Secret(_text(rest, MAX_PASSWORD, "password")))
 
 
+def _lang(rest: bytes) -> Lang:
+    tag = rest.strip(b" ")
+    if len(tag) > MAX_LANGUAGE or (tag != b"*" and not tag.replace(b"-", b"").isalnum() and tag):
+        raise BadCommand("Expected a language")
+    return Lang(tag.decode("ascii"))
+
+
 def _auth(rest: bytes) -> Auth:
     words = rest.split()
     if not words:
@@ -199,6 +223,8 @@ _RULES: dict[bytes, tuple[frozenset[State], Callable[[bytes], Command]]] = {
     b"CAPA": (_BOTH, _none(Capa())),
     b"QUIT": (_BOTH, _none(Quit())),
     b"STLS": (_BEFORE, _none(Stls())),
+    b"UTF8": (_BEFORE, _none(Utf8())),
+    b"LANG": (_BOTH, _lang),
     b"USER": (_BEFORE, _user),
     b"PASS": (_BEFORE, _pass),
     b"AUTH": (_BEFORE, _auth),

@@ -3,13 +3,15 @@
 One command is worked on at a time; what the client pipelines waits. The caller first sends the greeting (`Ok`), then
 answers each event:
 
-- a command with `Ok`, `Err` or `Listing`; `Retr` and `Top` also with `Start`, any number of `Part`, and `End`;
+- a command with `Ok`, `Err` or `Listing`; `Retr` and `Top` also with `Message`, or with `Start`, any number of `Part`,
+  and `End`;
 - `Auth` with `Challenge`, then `Response` with `Challenge`, `Ok` or `Err`;
 - `Bad` with `Err`, and with the end of the connection if it is `fatal`.
 
 After the reply to `Quit` or to a fatal `Bad` the engine takes nothing more.
 
-Standards: RFC 1939 3, RFC 2449 4 and 8 (lines, response codes), RFC 3206, RFC 2595 4, RFC 5034 4
+Standards: RFC 1939 3, RFC 2449 4 and 8 (lines, response codes), RFC 3206, RFC 2595 4, RFC 5034 4,
+RFC 6856 3 (replies in UTF-8)
 """
 
 import base64
@@ -18,7 +20,7 @@ from enum import Enum, auto
 
 from whimbrel.core.engine import NEED_DATA, PAUSED, Pause
 from whimbrel.protocols.pop3.commands import Auth, BadCommand, Command, Quit, Retr, State, Stls, Top, parse, response
-from whimbrel.protocols.pop3.octets import END, Sender
+from whimbrel.protocols.pop3.octets import END, Sender, sent_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,11 @@ Event = Command | Response | Bad
 
 @dataclass(frozen=True, slots=True)
 class Ok:
-    """`state` is the state after it, if it changes."""
+    """`state` is the state after it, if it changes. `unicode`: from here on replies may be UTF-8 (LANG)."""
 
     text: str
     state: State | None = None
+    unicode: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,14 @@ class Listing:
 
     text: str
     lines: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A whole message as it is stored."""
+
+    text: str
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +118,7 @@ class Challenge:
     data: bytes = field(repr=False)
 
 
-Reply = Ok | Err | Listing | Start | Part | End | Challenge
+Reply = Ok | Err | Listing | Message | Start | Part | End | Challenge
 
 
 class _Phase(Enum):
@@ -129,6 +140,7 @@ class Pop3Engine:
 
     def __init__(self, limits: Limits = Limits()) -> None:
         self.state = State.AUTHORIZATION
+        self._unicode = False  # The client asked for a language: replies may be UTF-8.
         self._limits = limits
         self._phase = _Phase.GREETING
         self._buffer = b""
@@ -153,6 +165,12 @@ class Pop3Engine:
         return PAUSED
 
     def send(self, reply: Reply) -> bytes:
+        if isinstance(reply, Message):
+            self._require(_Phase.BUSY)
+            if not isinstance(self._event, Retr | Top):
+                raise ValueError("only RETR and TOP are answered with a message")
+            self._done()
+            return self._line(b"+OK", reply.text) + sent_whole(reply.data)
         if isinstance(reply, Part):
             self._require(_Phase.STREAM)
             return self._sender.feed(reply.data)
@@ -170,12 +188,13 @@ class Pop3Engine:
             if not isinstance(self._event, Retr | Top):
                 raise ValueError("only RETR and TOP are answered in parts")
             self._phase, self._sender = _Phase.STREAM, Sender()
-            return _line(b"+OK", reply.text)
+            return self._line(b"+OK", reply.text)
         return self._answer(reply)
 
     def tls_started(self) -> None:
         """RFC 2595 4: what came before TLS is forgotten."""
         self._buffer, self._at, self._skipped, self._event = b"", 0, 0, None
+        self._unicode = False
         self.state = State.AUTHORIZATION
         if self._phase is not _Phase.GREETING:
             self._phase = _Phase.READY
@@ -195,12 +214,13 @@ class Pop3Engine:
             if granted:
                 self._phase = _Phase.TLS
         if isinstance(reply, Listing):
-            return _line(b"+OK", reply.text) + reply.lines + END
+            return self._line(b"+OK", reply.text) + reply.lines + END
         if isinstance(reply, Err):
-            return _line(b"-ERR [%b]" % reply.code.encode("ascii") if reply.code else b"-ERR", reply.text)
+            return self._line(b"-ERR [%b]" % reply.code.encode("ascii") if reply.code else b"-ERR", reply.text)
         if reply.state is not None:
             self.state = reply.state
-        return _line(b"+OK", reply.text)
+        self._unicode |= reply.unicode
+        return self._line(b"+OK", reply.text)
 
     def _done(self) -> None:
         event, self._event = self._event, None
@@ -262,7 +282,8 @@ class Pop3Engine:
         self._event, self._phase = event, _Phase.BUSY
         return event
 
-
-def _line(status: bytes, text: str) -> bytes:
-    safe = "".join(char if " " <= char < "\x7f" else "?" for char in text)
-    return b"%b %b\r\n" % (status, safe.encode("ascii"))
+    def _line(self, status: bytes, text: str) -> bytes:
+        if text.isascii() and text.isprintable():
+            return b"%b %b\r\n" % (status, text.encode("ascii"))
+        safe = "".join(char if char.isprintable() and (self._unicode or char.isascii()) else "?" for char in text)
+        return b"%b %b\r\n" % (status, safe.encode("utf-8", "replace"))

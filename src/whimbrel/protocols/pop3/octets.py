@@ -36,6 +36,14 @@ class Sender:
         return held + END if self._line_start and not held else held + b"\r\n" + END
 
 
+def sent_whole(message: bytes) -> bytes:
+    """A message that is at hand, as `Sender` would send it."""
+    wire = with_crlf(message).replace(b"\r\n.", b"\r\n..")
+    if wire.startswith(b"."):
+        wire = b"." + wire
+    return wire + END if wire.endswith(b"\r\n") or not wire else wire + b"\r\n" + END
+
+
 class Added:
     """Counts what a message, fed in pieces, gains on its way: an octet for each bare LF, two for a missing end."""
 

@@ -22,7 +22,7 @@ Sans-IO: the caller owns the connection. Commands put bytes into `outgoing()`, a
             client.tls_started()
             client.hello("mail.example.org")         # Again, and wait for Ready. RFC 3207 4.2
     client.sign_in(name, password)                   # Only for relay hosts: SignedIn | Refused | Lost
-    client.transaction(sender, recipients, TransactionOptions(size=..., body_8bit=...))
+    client.transaction(sender, recipients, TransactionOptions(size=..., body_8bit=...), content)
     found = await event()                            # NeedContent | Finished | Lost
     if isinstance(found, NeedContent):
         for piece in content:
@@ -33,25 +33,30 @@ Sans-IO: the caller owns the connection. Commands put bytes into `outgoing()`, a
     if client.reusable:                              # Another transaction(), or:
         client.quit()                                # Goodbye | Lost
 
+A message that is given whole to transaction() goes out in the same write as its envelope, where the server offers
+PIPELINING and CHUNKING: one round trip for all of it. If every recipient is refused its octets were sent in vain, so it
+should be small.
+
 `results` are final: `ok` is delivered or relayed, `permanent` failed, all else is to be tried again. When Lost comes
-after `content_end()` nobody can know what became of the message; it is tried again (RFC 5321 4.2.5, RFC 1047).
+after all content was sent nobody can know what became of the message (`unknown`); it is tried again (RFC 5321 4.2.5,
+RFC 1047).
 If content cannot be read to its end, the caller closes the connection without `content_end()`.
 
 Standards: RFC 5321 3, 4.1, 4.3.2 (order), RFC 2920 (pipelining), RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 3207
-(STARTTLS), RFC 4954 (AUTH), RFC 6531 3.4 (SMTPUTF8), RFC 2033 (LMTP).
+(STARTTLS), RFC 4954 (AUTH), RFC 6531 3.4 (SMTPUTF8), RFC 3030 2 (CHUNKING), RFC 8689 4.2 (REQUIRETLS), RFC 2033 (LMTP).
 """
 
 import base64
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from enum import Enum
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from whimbrel.core.address import Address, ReversePath, path_text
+from whimbrel.core.address import ReversePath
 from whimbrel.core.engine import NEED_DATA, Pause
+from whimbrel.core.queue import Recipient
 from whimbrel.core.values import Secret
-from whimbrel.protocols.sasl import CLIENT_MECHANISMS
 from whimbrel.protocols.sasl.exchange import SaslError, from_base64
+from whimbrel.protocols.smtp.client_auth import MECHANISMS, Responses, choose
 from whimbrel.protocols.smtp.client_events import (
     ClientEvent,
     Finished,
@@ -66,6 +71,8 @@ from whimbrel.protocols.smtp.client_events import (
     TransactionOptions,
     WasReset,
 )
+from whimbrel.protocols.smtp.client_lines import mail_line, rcpt_line
+from whimbrel.protocols.smtp.client_steps import NO_MECHANISM, NO_REQUIRETLS, NO_UTF8, ODD, Step
 from whimbrel.protocols.smtp.extensions import NO_EXTENSIONS, Extensions
 from whimbrel.protocols.smtp.reply import BadReply, Reply, ReplyReader
 from whimbrel.protocols.smtp.stuffing import Stuffing
@@ -73,47 +80,32 @@ from whimbrel.protocols.smtp.stuffing import Stuffing
 WINDOW: Final = 200
 """Commands under way at once. RFC 2920 3.1: the buffers between us must hold them and their replies."""
 
-_NO_UTF8 = Reply(553, "5.6.7", ("The server does not take internationalised addresses (SMTPUTF8)",))
-_NO_MECHANISM = Reply(504, "5.5.4", ("The server offers no way to sign in that we know",))
-_ODD = Reply(451, "4.5.0", ("The server answered what the protocol does not allow here",))
-
-
-class _Step(Enum):
-    """What the next reply answers."""
-
-    CONNECT = "connect"
-    EHLO = "EHLO"
-    HELO = "HELO"
-    STARTTLS = "STARTTLS"
-    AUTH = "AUTH"
-    MAIL = "MAIL"
-    RCPT = "RCPT"
-    DATA = "DATA"
-    CONTENT = "content"
-    DOT = "dot"
-    CLEAR = "clear"
-    RSET = "RSET"
-    QUIT = "QUIT"
-
 
 class SmtpClient:
     """One connection, as long as it lives. Each command waits for its event before the next: else ValueError."""
 
-    def __init__(self, *, lmtp: bool = False) -> None:
+    def __init__(self, *, lmtp: bool = False, chunking: bool = True) -> None:
         self.extensions: Extensions = NO_EXTENSIONS
-        self._lmtp = lmtp
+        self.answers = 0
+        """Replies so far: a peer that goes on answering is alive."""
+        self.begun = False
+        """MAIL of this transaction was accepted."""
+        self._lmtp, self._chunking = lmtp, chunking
         self._reader = ReplyReader()
         self._out: list[bytes] = []
         self._events: deque[ClientEvent] = deque()
-        self._expected: deque[tuple[_Step, int]] = deque([(_Step.CONNECT, 0)])
-        self._todo: deque[tuple[_Step, int, bytes]] = deque()
+        self._expected: deque[tuple[Step, int]] = deque([(Step.CONNECT, 0)])
+        self._todo: deque[tuple[Step, int, bytes]] = deque()
         self._name = ""
-        self._responses: Iterator[bytes] = iter(())
+        self._responses: Responses | None = None
         self._sending = False  # A transaction is under way:
         self._results: list[Reply | None] = []  # Final answers.
         self._answers: list[Reply | None] = []  # Answers to RCPT.
         self._accepted: list[int] = []
         self._stuffing: Stuffing | None = None
+        self._chunks = False  # Content goes by BDAT:
+        self._held = b""  # The piece that may be the last.
+        self._all_sent = False
         self._open = False  # MAIL was accepted and nothing has ended its transaction: RSET before the next.
         self._dead = False
 
@@ -124,14 +116,21 @@ class SmtpClient:
         if self._dead:
             return
         if not data:
-            self._lose("the server closed it")
+            self.lost("the server closed it")
             return
         self._reader.feed(data)
         try:
             while not self._dead and (answer := self._reader.next()) is not None:
+                self.answers += 1
                 self._take(answer)
         except BadReply as error:
-            self._lose(str(error))
+            self.lost(str(error))
+
+    def lost(self, why: str) -> None:
+        """The connection is of no further use: whatever is under way ends with Lost."""
+        if self._dead:
+            return
+        self._lose(why)
 
     def next_event(self) -> ClientEvent | Pause:
         """The next event, or NEED_DATA: write `outgoing()`, read, `receive`."""
@@ -146,7 +145,7 @@ class SmtpClient:
     @property
     def reusable(self) -> bool:
         """The connection is alive and nothing is under way."""
-        return not (self._dead or self._expected or self._todo)
+        return not (self._dead or self._expected or self._todo or self._sending)
 
     # Commands
 
@@ -155,11 +154,11 @@ class SmtpClient:
         if not name or not name.isascii() or not name.isprintable() or " " in name:
             raise ValueError("not a host name")
         self._name = name
-        self._command(_Step.EHLO, f"{'LHLO' if self._lmtp else 'EHLO'} {name}\r\n".encode())
+        self._command(Step.EHLO, f"{'LHLO' if self._lmtp else 'EHLO'} {name}\r\n".encode())
 
     def start_tls(self) -> None:
         """TlsReady | Refused | Lost"""
-        self._command(_Step.STARTTLS, b"STARTTLS\r\n")
+        self._command(Step.STARTTLS, b"STARTTLS\r\n")
 
     def tls_started(self) -> None:
         """Forgets what the peer said before TLS. RFC 3207 4.2"""
@@ -168,58 +167,84 @@ class SmtpClient:
 
     def sign_in(self, name: str, password: Secret) -> None:
         """AUTH with the first mechanism that both know. The caller sees to TLS. SignedIn | Refused | Lost"""
-        mechanism = next((known for known in CLIENT_MECHANISMS if known in self.extensions.auth), None)
+        mechanism = choose(self.extensions.auth)
         if mechanism is None:
             self._idle()
-            self._events.append(Refused("AUTH", _NO_MECHANISM))
+            self._events.append(Refused("AUTH", NO_MECHANISM))
             return
-        self._responses = CLIENT_MECHANISMS[mechanism](name, password)
-        initial = base64.b64encode(next(self._responses)) or b"="
-        self._command(_Step.AUTH, b"AUTH %s %s\r\n" % (mechanism.encode(), initial))
+        self._responses = MECHANISMS[mechanism](name, password)
+        initial = next(self._responses)
+        line = f"AUTH {mechanism}".encode()
+        if initial is not None:
+            line += b" " + (base64.b64encode(initial) or b"=")
+        self._command(Step.AUTH, line + b"\r\n")
 
-    def transaction(self, sender: ReversePath, recipients: Sequence[Address], options: TransactionOptions) -> None:
-        """MAIL, a RCPT for each recipient, DATA; in one write if PIPELINING is offered.
+    def transaction(
+        self,
+        sender: ReversePath,
+        recipients: Sequence[Recipient],
+        options: TransactionOptions,
+        content: bytes | None = None,
+    ) -> bool:
+        """MAIL, a RCPT for each recipient, DATA; in one write if PIPELINING is offered. `content` is all of the
+        message, where it is small; True if it is taken along: then there is no NeedContent.
 
         NeedContent | Finished | Lost"""
         self._idle()
         if not recipients:
             raise ValueError("no recipients")
-        self._sending = True
+        self._sending, self._all_sent, self.begun = True, False, False
         self._results, self._answers, self._accepted = [None] * len(recipients), [None] * len(recipients), []
         if self._dead:
             self._lose("it was closed before")
-            return
-        known, utf8 = self.extensions, self.extensions.has("SMTPUTF8")
+            return False
+        known, utf8, whole = self.extensions, self.extensions.has("SMTPUTF8"), False
         if options.size > known.size > 0:  # RFC 1870 6.1: no use in trying.
             self._answer_all(Reply(552, "5.3.4", (f"The server takes messages of up to {known.size} octets",)))
         elif not utf8 and (options.utf8 or not (sender is None or sender.ascii)):
-            self._answer_all(_NO_UTF8)
+            self._answer_all(NO_UTF8)
+        elif options.require_tls and not known.has("REQUIRETLS"):
+            self._answer_all(NO_REQUIRETLS)
         else:
-            self._plan(sender, recipients, options, utf8=utf8)
+            whole = self._plan(sender, recipients, options, content, utf8=utf8)
         self._go_on()
+        return whole
 
     def content(self, piece: bytes) -> bytes:
         """The wire form of a piece of the message, of any size; to be written at once."""
         if self._stuffing is not None:
-            return self._stuffing.encode(piece)
+            wire = self._stuffing.encode(piece)
+            return self._chunk(wire) if self._chunks and wire else wire
         if self._dead:
             return b""  # The peer gave up meanwhile; its answer is the next event.
         raise ValueError("no content is wanted")
+
+    def _chunk(self, wire: bytes) -> bytes:
+        # RFC 3030 2: the last chunk says so, thus one is always held back.
+        held, self._held = self._held, wire
+        if not held:
+            return b""
+        self._expected.append((Step.CHUNK, 0))
+        return b"BDAT %d\r\n%b" % (len(held), held)
 
     def content_end(self) -> bytes:
         """The end of the message; to be written at once. Finished | Lost"""
         if self._stuffing is None:
             return self.content(b"")
-        stuffing, self._stuffing = self._stuffing, None
-        return stuffing.end()
+        stuffing, self._stuffing, self._all_sent = self._stuffing, None, True
+        if not self._chunks:
+            return stuffing.end()
+        last, self._held = self._held + stuffing.end(), b""
+        self._expected.append((Step.CONTENT, -1))
+        return b"BDAT %d LAST\r\n%b" % (len(last), last)
 
     def reset(self) -> None:
         """RSET, also to see whether an idle connection still lives. WasReset | Lost"""
-        self._command(_Step.RSET, b"RSET\r\n")
+        self._command(Step.RSET, b"RSET\r\n")
 
     def quit(self) -> None:
         """Goodbye | Lost"""
-        self._command(_Step.QUIT, b"QUIT\r\n")
+        self._command(Step.QUIT, b"QUIT\r\n")
 
     # Replies
 
@@ -227,7 +252,7 @@ class SmtpClient:
         if self._expected or self._todo:
             raise ValueError("the last command has not been answered")
 
-    def _command(self, step: _Step, line: bytes) -> None:
+    def _command(self, step: Step, line: bytes) -> None:
         self._idle()
         if self._dead:
             self._lose("it was closed before")
@@ -238,24 +263,26 @@ class SmtpClient:
     def _take(self, answer: Reply) -> None:
         if not self._expected:
             # Nothing was asked: the peer may only say that it closes. RFC 5321 3.8
-            if answer.code == 421:
+            if self._sending:
+                self._closing(Step.CONTENT, ODD if answer.ok else answer)
+            elif answer.code == 421:
                 self._dead = True
                 self._events.append(Goodbye(answer))
             else:
                 self._lose("an answer came that nobody had asked for")
             return
         step, at = self._expected.popleft()
-        if answer.code == 421 and step is not _Step.QUIT:
+        if answer.code == 421 and step is not Step.QUIT:
             self._closing(step, answer)
-        elif self._stuffing is not None:
+        elif self._stuffing is not None and not (step is Step.CHUNK and answer.ok):
             # Content is under way: the peer may give up, but cannot have taken it.
-            self._closing(step, _ODD if answer.ok else answer)
+            self._closing(step, ODD if answer.ok else answer)
         else:
             _TAKE[step](self, at, answer)
             if self._sending:
                 self._go_on()
 
-    def _closing(self, step: _Step, answer: Reply) -> None:
+    def _closing(self, step: Step, answer: Reply) -> None:
         """Whatever is under way has this answer, and the connection is of no further use."""
         self._dead = True
         self._expected.clear()
@@ -263,7 +290,7 @@ class SmtpClient:
         if self._sending:
             self._answer_all(answer)
             self._finish()
-        elif step is _Step.RSET:
+        elif step is Step.RSET:
             self._events.append(Lost(answer, ()))
         else:
             self._events.append(Refused(step.value, answer))
@@ -275,8 +302,9 @@ class SmtpClient:
         self._todo.clear()
         self._answer_all(answer)
         results = tuple(r or answer for r in self._results) if self._sending else ()
+        unknown = self._sending and self._all_sent and bool(self._accepted)
         self._sending, self._stuffing = False, None
-        self._events.append(Lost(answer, results))
+        self._events.append(Lost(answer, results, unknown))
 
     def _greeted(self, _at: int, answer: Reply) -> None:
         self._events.append(Greeting(answer) if answer.code == 220 else Refused("connect", answer))
@@ -286,7 +314,7 @@ class SmtpClient:
             self.extensions = Extensions.read(answer.lines)
             self._events.append(Ready(self.extensions))
         elif answer.permanent and not self._lmtp:
-            self._expected.append((_Step.HELO, 0))  # RFC 5321 3.2
+            self._expected.append((Step.HELO, 0))  # RFC 5321 3.2
             self._out.append(f"HELO {self._name}\r\n".encode())
         else:
             self._events.append(Refused("EHLO", answer))
@@ -305,15 +333,18 @@ class SmtpClient:
         if answer.ok:
             self._events.append(SignedIn(answer))
         elif answer.code == 334:
-            response = next(self._responses, None)
-            try:
-                from_base64(answer.lines[0].strip().encode())
-            except SaslError:
-                response = None
-            self._expected.append((_Step.AUTH, 0))
+            response = self._response(answer.lines[0].strip())
+            self._expected.append((Step.AUTH, 0))
             self._out.append(b"*\r\n" if response is None else base64.b64encode(response) + b"\r\n")  # RFC 4954 4
         else:
             self._events.append(Refused("AUTH", answer))
+
+    def _response(self, challenge: str) -> bytes | None:
+        """None: the mechanism has no answer to that."""
+        try:
+            return self._responses.send(from_base64(challenge.encode())) if self._responses else None
+        except (SaslError, StopIteration):
+            return None
 
     def _reset(self, _at: int, answer: Reply) -> None:
         self._open = False
@@ -326,43 +357,63 @@ class SmtpClient:
     # A transaction
 
     def _plan(
-        self, sender: ReversePath, recipients: Sequence[Address], options: TransactionOptions, *, utf8: bool
-    ) -> None:
+        self,
+        sender: ReversePath,
+        recipients: Sequence[Recipient],
+        options: TransactionOptions,
+        content: bytes | None,
+        *,
+        utf8: bool,
+    ) -> bool:
         known = self.extensions
         if self._open:
-            self._todo.append((_Step.CLEAR, 0, b"RSET\r\n"))
+            self._todo.append((Step.CLEAR, 0, b"RSET\r\n"))
             self._open = False
-        needs_utf8 = utf8 and (options.utf8 or not all(path.ascii for path in (sender, *recipients) if path))
-        line = f"MAIL FROM:{path_text(sender)}"
-        if options.size and known.has("SIZE"):
-            line += f" SIZE={options.size}"
-        if (options.body_8bit or needs_utf8) and known.has("8BITMIME"):
-            line += " BODY=8BITMIME"
-        if needs_utf8:
-            line += " SMTPUTF8"
-        self._todo.append((_Step.MAIL, 0, f"{line}\r\n".encode()))
+        needs_utf8 = utf8 and (
+            options.utf8 or not (sender is None or sender.ascii) or not all(one.address.ascii for one in recipients)
+        )
+        self._todo.append((Step.MAIL, 0, mail_line(sender, options, known, utf8=needs_utf8)))
         for at, recipient in enumerate(recipients):
-            if utf8 or recipient.ascii:
-                self._todo.append((_Step.RCPT, at, f"RCPT TO:<{recipient}>\r\n".encode()))
+            if utf8 or recipient.address.ascii:
+                self._todo.append((Step.RCPT, at, rcpt_line(recipient, known)))
             else:
-                self._results[at] = _NO_UTF8
-        self._todo.append((_Step.DATA, 0, b"DATA\r\n"))
+                self._results[at] = NO_UTF8
+        self._chunks = self._chunking and not self._lmtp and {"CHUNKING", "PIPELINING"} <= known.keywords
+        if not self._chunks:
+            self._todo.append((Step.DATA, 0, b"DATA\r\n"))
+        elif content is not None:
+            crlf = Stuffing(dots=False)
+            wire = crlf.encode(content) + crlf.end()
+            self._todo.append((Step.WHOLE, 0, b"BDAT %d LAST\r\n%b" % (len(wire), wire)))
+            return True
+        return False
 
     def _go_on(self) -> None:
         """Puts out what may be sent now; ends the transaction when nothing is left of it."""
         window = WINDOW if self.extensions.has("PIPELINING") else 1
         while self._todo and len(self._expected) < window:
             step, at, line = self._todo.popleft()
-            if step is _Step.DATA and not self._expected and not self._accepted:
+            if step in (Step.DATA, Step.WHOLE) and not self._expected and not self._accepted:
                 break  # Every recipient was refused already.
+            self._all_sent = step is Step.WHOLE
             self._expected.append((step, at))
             self._out.append(line)
-        if not self._expected and not self._todo:
+        if self._expected or self._todo or self._stuffing is not None:
+            return
+        if self._chunks and self._accepted and not self._all_sent:
+            self._want_content(Stuffing(dots=False))
+        else:
             self._finish()
+
+    def _want_content(self, stuffing: Stuffing) -> None:
+        self._stuffing = stuffing
+        self._events.append(
+            NeedContent(tuple(a or r or ODD for a, r in zip(self._answers, self._results, strict=True)))
+        )
 
     def _finish(self) -> None:
         self._sending, self._stuffing = False, None
-        self._events.append(Finished(tuple(r or _ODD for r in self._results)))
+        self._events.append(Finished(tuple(r or ODD for r in self._results)))
 
     def _answer_all(self, answer: Reply) -> None:
         """The final answer for everybody who has none yet."""
@@ -370,7 +421,7 @@ class SmtpClient:
 
     def _mail(self, _at: int, answer: Reply) -> None:
         if answer.ok:
-            self._open = True
+            self._open = self.begun = True
         else:
             self._answer_all(answer)
             self._todo.clear()
@@ -386,18 +437,15 @@ class SmtpClient:
 
     def _data(self, _at: int, answer: Reply) -> None:
         if answer.code != 354:
-            self._answer_all(_ODD if answer.ok else answer)
+            self._answer_all(ODD if answer.ok else answer)
         elif self._accepted:
-            self._stuffing = Stuffing()
             # RFC 2033 4.2: one reply for each recipient that was accepted, in the order of RCPT.
-            self._expected.extend((_Step.CONTENT, at) for at in (self._accepted if self._lmtp else (-1,)))
-            self._events.append(
-                NeedContent(tuple(a or r or _ODD for a, r in zip(self._answers, self._results, strict=True)))
-            )
+            self._expected.extend((Step.CONTENT, at) for at in (self._accepted if self._lmtp else (-1,)))
+            self._want_content(Stuffing())
         elif self._lmtp:
             self._dead = True  # RFC 2033 4.2 forbids it, and what would follow is anybody's guess.
         else:
-            self._expected.append((_Step.DOT, 0))  # RFC 2920 3.1: DATA was under way before the refusals came.
+            self._expected.append((Step.DOT, 0))  # RFC 2920 3.1: DATA was under way before the refusals came.
             self._out.append(b".\r\n")
 
     def _content(self, at: int, answer: Reply) -> None:
@@ -407,6 +455,17 @@ class SmtpClient:
         else:
             self._results[at] = answer
 
+    def _whole(self, _at: int, answer: Reply) -> None:
+        if self._accepted:
+            self._answer_all(answer)
+            # RFC 3030 2: after a refusal only RSET brings a known state.
+            self._open = not answer.ok
+
+    def _chunked(self, _at: int, answer: Reply) -> None:
+        """Of a chunk before the last; what follows a refusal is anybody's guess, so the connection ends."""
+        if not answer.ok:
+            self._closing(Step.CHUNK, answer)
+
     def _dot(self, _at: int, _answer: Reply) -> None:
         self._open = False
 
@@ -414,18 +473,20 @@ class SmtpClient:
         """A server that refuses RSET will refuse MAIL too, and say why."""
 
 
-_TAKE: Final[dict[_Step, Callable[[SmtpClient, int, Reply], None]]] = {
-    _Step.CONNECT: SmtpClient._greeted,
-    _Step.EHLO: SmtpClient._ehlo,
-    _Step.HELO: SmtpClient._helo,
-    _Step.STARTTLS: SmtpClient._starttls,
-    _Step.AUTH: SmtpClient._auth,
-    _Step.MAIL: SmtpClient._mail,
-    _Step.RCPT: SmtpClient._rcpt,
-    _Step.DATA: SmtpClient._data,
-    _Step.CONTENT: SmtpClient._content,
-    _Step.DOT: SmtpClient._dot,
-    _Step.CLEAR: SmtpClient._cleared,
-    _Step.RSET: SmtpClient._reset,
-    _Step.QUIT: SmtpClient._quit,
+_TAKE: Final[dict[Step, Callable[[SmtpClient, int, Reply], None]]] = {
+    Step.CONNECT: SmtpClient._greeted,
+    Step.EHLO: SmtpClient._ehlo,
+    Step.HELO: SmtpClient._helo,
+    Step.STARTTLS: SmtpClient._starttls,
+    Step.AUTH: SmtpClient._auth,
+    Step.MAIL: SmtpClient._mail,
+    Step.RCPT: SmtpClient._rcpt,
+    Step.DATA: SmtpClient._data,
+    Step.WHOLE: SmtpClient._whole,
+    Step.CHUNK: SmtpClient._chunked,
+    Step.CONTENT: SmtpClient._content,
+    Step.DOT: SmtpClient._dot,
+    Step.CLEAR: SmtpClient._cleared,
+    Step.RSET: SmtpClient._reset,
+    Step.QUIT: SmtpClient._quit,
 }

@@ -1,6 +1,6 @@
 """What the sending side of SMTP is told and tells: options in, events out.
 
-Standards: RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8).
+Standards: RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 8689 (REQUIRETLS), RFC 3461 (DSN).
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,11 @@ class TransactionOptions:
     take it, and converting would break signatures. RFC 6152"""
     utf8: bool = False
     """Addresses or header fields need SMTPUTF8. RFC 6531"""
+    require_tls: bool = False
+    """Only servers that offer REQUIRETLS may have it. RFC 8689"""
+    ret_full: bool = False
+    envid: str = ""
+    """RFC 3461 4.3, 4.4; not xtext. Told where DSN is offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NeedContent:
-    """DATA was accepted: content(), content_end(). `results` are the answers to RCPT; at least one is ok."""
+    """Now content(), content_end(). `results` are the answers to RCPT; at least one is ok."""
 
     results: tuple[Reply, ...]
 
@@ -88,6 +93,8 @@ class Lost:
 
     reply: Reply
     results: tuple[Reply, ...]
+    unknown: bool = False
+    """All content had been sent, and a recipient was accepted: nobody knows what became of it. RFC 1047"""
 
 
 ClientEvent = Greeting | Ready | TlsReady | SignedIn | Refused | NeedContent | Finished | WasReset | Goodbye | Lost

@@ -5,10 +5,14 @@ nothing else: a server that ends it at LF.LF or LF.CRLF takes mail that another 
 What a bare CR or LF means is up to the role: a stranger's message is refused (`DataEnd.bare`); in a signed-in user's,
 or one from a program beside us (`mend`), it becomes CRLF.
 
-Standards: RFC 5321 4.1.1.4 (DATA), 4.5.2 (transparency), 2.3.8 (lines), RFC 6409 8 (submission may mend).
+BDAT has no dots: a chunk ends where its length says. Its line ends are held to the same rules, or it would be the way
+round them: what a message by BDAT holds is sent on by DATA to servers that do not know BDAT.
+
+Standards: RFC 5321 4.1.1.4 (DATA), 4.5.2 (transparency), 2.3.8 (lines), RFC 6409 8 (submission may mend), RFC 3030 2
+(BDAT).
 """
 
-from whimbrel.protocols.smtp.server_events import DataEnd
+from whimbrel.protocols.smtp.server_events import ChunkEnd, DataEnd
 
 END = b"\r\n.\r\n"
 
@@ -47,3 +51,43 @@ class DataReceiver:
         self._size += len(text)
         # Read on when too big, or the rest would be taken for commands.
         return [text[start:]] if len(text) > start and self._size <= self._max_size else []
+
+
+class ChunkReceiver:
+    """The content of one message by BDAT. `begin` at each chunk; then `feed` until it has given the chunk's end, after
+    which `rest` holds the bytes that followed."""
+
+    def __init__(self, max_size: int, *, mend: bool = False) -> None:
+        self._max_size, self._mend = max_size, mend
+        self._size, self._bare, self._last, self._left = 0, False, False, 0
+        self._held = b""  # A CR: its LF may be the first octet of the next piece, or of the next chunk.
+        self.rest = b""
+
+    def begin(self, size: int, *, last: bool) -> None:
+        self._left, self._last, self.rest = size, last, b""
+
+    def feed(self, data: bytes) -> list[bytes | DataEnd | ChunkEnd]:
+        """Blocks of content, the last of which may be followed by the end of the chunk."""
+        block, self.rest = (data, b"") if len(data) <= self._left else (data[: self._left], data[self._left :])
+        self._left -= len(block)
+        out: list[bytes | DataEnd | ChunkEnd] = []
+        self._take(block, out, final=self._last and not self._left)
+        if not self._left:
+            oversize = self._size > self._max_size
+            bare = self._bare and not self._mend
+            out.append(DataEnd(self._size, oversize, bare) if self._last else ChunkEnd(self._size, oversize))
+        return out
+
+    def _take(self, block: bytes, out: list[bytes | DataEnd | ChunkEnd], *, final: bool) -> None:
+        if self._held:
+            block, self._held = self._held + block, b""
+        if not final and block.endswith(b"\r"):
+            block, self._held = block[:-1], b"\r"
+        pairs = block.count(b"\r\n")
+        if block.count(b"\n") != pairs or block.count(b"\r") != pairs:
+            self._bare = True
+            if self._mend:
+                block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+        self._size += len(block)
+        if block and self._size <= self._max_size:
+            out.append(block)

@@ -1,28 +1,33 @@
 """The receiving side of SMTP, submission and LMTP.
 
 Sans-IO, in the shape of `core/engine.py`. The session sends the greeting first; then each event but blocks of content
-(`bytes`) waits for its reply, and the engine learns from the reply's code where the session stands. `DataEnd` in LMTP
-waits for one reply to each accepted recipient. The session calls `offer` before it answers an extended Helo,
+(`bytes`) and `Chunk` waits for its reply, and the engine learns from the reply's code where the session stands.
+`DataEnd` in LMTP waits for one reply to each accepted recipient; where PRDR was asked for, 353 makes it wait so, and
+for one more. The session calls `offer` before it answers an extended Helo,
 `start_tls` of its connection after 220 to StartTls, and closes after 221 and 421.
 
 Bounds: a command line 512 octets, MAIL and RCPT 2048 (room for the parameters of extensions), AUTH and responses
-12288; content as `max_size` says. What was pipelined before TLS is thrown away.
+12288; content as `max_size` says. What was pipelined before TLS is thrown away. The octets of a BDAT that is refused
+are read and dropped; how long that may take is the session's wait for the event that follows.
 
 Standards: RFC 5321 2.3.8, 4.1, 4.3.2, 4.5.3.1 (sizes), RFC 2920 3.2 (pipelining), RFC 3207 4.2, RFC 4954 4,
-RFC 2033 4.2.
+RFC 2033 4.2, RFC 3030 2 (BDAT), RFC 6531 3.4 (UTF-8 in commands), draft-hall-prdr-00.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from whimbrel.core.engine import NEED_DATA, PAUSED, Pause
 from whimbrel.protocols.sasl.exchange import SaslError, from_base64
-from whimbrel.protocols.smtp.data import DataReceiver
+from whimbrel.protocols.smtp.data import ChunkReceiver, DataReceiver
+from whimbrel.protocols.smtp.offers.chunking import Unwanted
 from whimbrel.protocols.smtp.reply import Reply, encode
 from whimbrel.protocols.smtp.server_events import (
     Auth,
     AuthResponse,
+    Chunk,
+    ChunkEnd,
     Data,
     DataEnd,
     Expn,
@@ -50,6 +55,8 @@ _TOO_LONG = Fault(Reply(500, "5.5.2", ("Line too long",)))
 _AUTH_TOO_LONG = Fault(Reply(500, "5.5.6", ("Line too long",)))
 _BARE_LF = Fault(Reply(500, "5.5.2", ("Lines end in CRLF",)))
 _NOT_TEXT = Fault(Reply(500, "5.5.2", ("Commands are printable ASCII",)))
+_UTF8_VERBS = frozenset({b"MAIL ", b"RCPT ", b"VRFY ", b"EXPN "})
+"""RFC 6531 3.4, 3.7.4: only these have addresses."""
 _NOT_BASE64 = Fault(Reply(501, "5.5.2", ("The response is not base64",)))
 _CANCELLED = AuthResponse(None)
 
@@ -64,6 +71,7 @@ _LEGAL: Final[dict[type[object], frozenset[int]]] = {
     Mail: frozenset({250}),
     Rcpt: frozenset({250, 251}),
     Data: frozenset({354}),
+    ChunkEnd: frozenset({250}),
     DataEnd: frozenset({250}),
     Rset: frozenset({250}),
     Noop: frozenset({250}),
@@ -84,7 +92,7 @@ class Receiver(Protocol):
 
     rest: bytes
 
-    def feed(self, data: bytes) -> list[bytes | DataEnd]: ...
+    def feed(self, data: bytes) -> Sequence[bytes | DataEnd | ChunkEnd]: ...
 
 
 class SmtpEngine:
@@ -99,7 +107,9 @@ class SmtpEngine:
         self._due = 1  # Replies to what is waiting.
         self._in_auth = False
         self._receiver: Receiver | None = None
-        self._blocks: deque[bytes | DataEnd] = deque()
+        self._chunks: ChunkReceiver | None = None  # From the first BDAT of a transaction to its end.
+        self._dropping, self._refused = 0, _UNKNOWN  # Octets of a refused BDAT that are still to come, and its answer.
+        self._blocks: deque[bytes | DataEnd | ChunkEnd] = deque()
         self._closed = False
 
     @property
@@ -120,14 +130,15 @@ class SmtpEngine:
             return self._content(self._receiver)
         if self._closed:
             return NEED_DATA
-        event = self._line()
-        if event is not NEED_DATA:
+        event = self._drop() if self._dropping else self._line()
+        if event is not NEED_DATA and type(event) is not Chunk:
             self._waiting, self._due = event, 1
         return event
 
     def tls_started(self) -> None:
         """RFC 3207 4.2"""
         self._buffer, self._at, self._skipping, self._in_auth = b"", 0, False, False
+        self._chunks, self._dropping = None, 0
         self.state.forget()
         self.state.tls = True
         if isinstance(self._waiting, StartTls):
@@ -142,12 +153,37 @@ class SmtpEngine:
             if not self._blocks:
                 return NEED_DATA
         block = self._blocks.popleft()
-        if isinstance(block, DataEnd):
-            self._buffer, self._at = receiver.rest, 0
+        if type(block) is not bytes:
+            later = self._buffer[self._at :]  # Received since; for an empty chunk all there is.
+            self._buffer, self._at = receiver.rest + later if later else receiver.rest, 0
             self._receiver = None
             self._waiting = block
-            self._due = self.state.recipients if self.state.role is Role.LMTP else 1
+            per_recipient = self.state.role is Role.LMTP and type(block) is DataEnd
+            self._due = self.state.recipients if per_recipient else 1
         return block
+
+    def _chunk(self, chunk: Chunk) -> None:
+        """Its octets follow."""
+        if self._chunks is None:
+            self._chunks = ChunkReceiver(self.state.terms.max_size, mend=self._mend)
+        self._chunks.begin(chunk.size, last=chunk.last)
+        self.state.chunking = True
+        self._receiver = self._chunks
+        if not chunk.size:  # Nothing need come for its end to be there.
+            self._blocks.extend(self._chunks.feed(b""))
+
+    @property
+    def _mend(self) -> bool:
+        return self.state.authenticated or self.state.role is Role.LMTP
+
+    def _drop(self) -> ServerEvent | Pause:
+        dropped = min(self._dropping, len(self._buffer) - self._at)
+        self._dropping -= dropped
+        self._at += dropped
+        if self._dropping:
+            self._buffer, self._at = b"", 0
+            return NEED_DATA
+        return self._refused
 
     def _line(self) -> ServerEvent | Pause:
         """The next command line as an event."""
@@ -173,11 +209,13 @@ class SmtpEngine:
         if buffer[end - 1 : end] != b"\r" or end == start:
             self._in_auth = False
             return _BARE_LF
+        wire = buffer[start : end - 1]
+        utf8 = not wire.isascii()
         try:
-            line = buffer[start : end - 1].decode("ascii")
+            line = wire.decode()
         except UnicodeDecodeError:
             line = "\0"
-        if not line.isprintable():
+        if not line.isprintable() or (utf8 and (self._in_auth or wire[:5].upper() not in _UTF8_VERBS)):
             self._in_auth = False
             return _NOT_TEXT
         return self._response(line) if self._in_auth else self._command(line)
@@ -196,13 +234,19 @@ class SmtpEngine:
             return _AUTH_TOO_LONG
         return _TOO_LONG
 
-    def _command(self, line: str) -> ServerEvent:
+    def _command(self, line: str) -> ServerEvent | Pause:
         verb, _, argument = line.partition(" ")
         read = VERBS.get(verb.upper())
         if read is None:
             return _UNKNOWN
         try:
-            return read(self.state, argument.rstrip(" "))
+            event = read(self.state, argument.rstrip(" "))
+            if type(event) is Chunk:
+                self._chunk(event)
+            return event
+        except Unwanted as refusal:
+            self._dropping, self._refused = refusal.size, Fault(refusal.reply, refusal.counts)
+            return self._drop()
         except Refusal as refusal:
             if not self.state.mail and verb.upper() == "MAIL":
                 self.state.mail_refused = True
@@ -235,6 +279,10 @@ class SmtpEngine:
         if waiting is None:
             raise ValueError("nothing waits for a reply")
         kind = type(waiting)
+        if code == 353 and kind is DataEnd and self.state.prdr:
+            self.state.prdr = False
+            self._due = self.state.recipients + 1
+            return wire
         if code < 400 and code not in _LEGAL[kind]:
             raise ValueError(f"{code} does not answer {kind.__name__}")
         self._due -= 1
@@ -248,10 +296,13 @@ class SmtpEngine:
     def _after_helo(self, event: Helo, code: int) -> None:
         if code == 250:
             self.state.forget()  # RFC 5321 4.1.4: as if RSET had been sent.
+            self._chunks = None
             self.state.greeted, self.state.extended = True, event.extended
 
-    def _after_mail(self, _event: Mail, code: int) -> None:
-        self.state.mail, self.state.mail_refused = code == 250, code != 250
+    def _after_mail(self, event: Mail, code: int) -> None:
+        state = self.state
+        state.mail, state.mail_refused = code == 250, code != 250
+        state.utf8, state.prdr = event.utf8, event.prdr
 
     def _after_rcpt(self, _event: Rcpt, code: int) -> None:
         if code < 300:
@@ -259,11 +310,18 @@ class SmtpEngine:
 
     def _after_data(self, _event: Data, code: int) -> None:
         if code == 354:
-            mend = self.state.authenticated or self.state.role is Role.LMTP
-            self._receiver = DataReceiver(self.state.terms.max_size, mend=mend)
+            self._receiver = DataReceiver(self.state.terms.max_size, mend=self._mend)
+
+    def _after_chunk(self, _event: ChunkEnd, code: int) -> None:
+        if code != 250:  # RFC 3030 2: the message has failed; what else of it is on the way is not taken.
+            self._end_transaction()
 
     def _after_end(self, _event: DataEnd | Rset, _code: int) -> None:
+        self._end_transaction()
+
+    def _end_transaction(self) -> None:
         self.state.end_transaction()
+        self._chunks = None
 
     def _after_quit(self, _event: Quit, code: int) -> None:
         self._closed = code == 221
@@ -285,6 +343,7 @@ _CHANGES: Final[dict[type[object], Callable[[SmtpEngine, Any, int], None]]] = {
     Mail: SmtpEngine._after_mail,
     Rcpt: SmtpEngine._after_rcpt,
     Data: SmtpEngine._after_data,
+    ChunkEnd: SmtpEngine._after_chunk,
     DataEnd: SmtpEngine._after_end,
     Rset: SmtpEngine._after_end,
     Quit: SmtpEngine._after_quit,

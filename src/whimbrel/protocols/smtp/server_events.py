@@ -1,8 +1,10 @@
 """What an SMTP or LMTP client did, as the session sees it. Blocks of content are plain `bytes` among these.
 
-All but blocks wait for their reply; `DataEnd` in LMTP for one reply to each accepted recipient.
+All but blocks and `Chunk` wait for their reply; `DataEnd` in LMTP for one reply to each accepted recipient, and so
+after 353 where the client asked for PRDR, which has one more for the message as a whole.
 
-Standards: RFC 5321 4.1.1, RFC 2033 (LHLO), RFC 3207 (STARTTLS), RFC 4954 (AUTH).
+Standards: RFC 5321 4.1.1, RFC 2033 (LHLO), RFC 3207 (STARTTLS), RFC 4954 (AUTH), RFC 3030 2 (BDAT), RFC 3461 4
+(DSN), RFC 6531 3.4 (SMTPUTF8), RFC 8689 2 (REQUIRETLS), draft-hall-prdr-00.
 """
 
 from dataclasses import dataclass
@@ -31,6 +33,8 @@ class Mail:
     utf8: bool = False
     envid: str = ""
     ret_full: bool = False
+    require_tls: bool = False
+    prdr: bool = False
 
 
 @dataclass(slots=True)
@@ -45,6 +49,24 @@ class Rcpt:
 @dataclass(frozen=True, slots=True)
 class Data:
     """Answer 354, and blocks and a DataEnd follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """BDAT: not answered itself; blocks follow, then ChunkEnd, or DataEnd after the last one."""
+
+    size: int
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEnd:
+    """A chunk that is not the last has come: answer 250, or refuse the message."""
+
+    size: int
+    """Octets of the message so far."""
+    oversize: bool
+    """More than the limit: answer 552 5.3.4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +144,8 @@ ServerEvent = (
     | Mail
     | Rcpt
     | Data
+    | Chunk
+    | ChunkEnd
     | DataEnd
     | Rset
     | Noop

@@ -1,6 +1,6 @@
 """Where a server's session stands, as the grammar of commands needs to know it, and how a command is refused.
 
-Standards: RFC 5321 4.1.4 (order of commands), RFC 2033 4 (LMTP).
+Standards: RFC 5321 4.1.4 (order of commands), RFC 2033 4 (LMTP), RFC 3030 2 (BDAT).
 """
 
 from dataclasses import dataclass
@@ -25,6 +25,14 @@ class Terms:
     max_size: int
     starttls: bool = False
     mechanisms: tuple[str, ...] = ()
+    require_tls: bool = False
+    """REQUIRETLS may be asked for: TLS is active."""
+    prdr: bool = False
+    """An answer for each recipient may be asked for after the content."""
+    max_recipients: int = 0
+    """In one transaction; 0: not told."""
+    max_transactions: int = 0
+    """In one session; 0: no limit."""
 
 
 class Refusal(Exception):
@@ -39,7 +47,20 @@ class Refusal(Exception):
 class State:
     """Changed by the engine alone; the grammar reads it."""
 
-    __slots__ = ("authenticated", "extended", "greeted", "mail", "mail_refused", "recipients", "role", "terms", "tls")
+    __slots__ = (
+        "authenticated",
+        "chunking",
+        "extended",
+        "greeted",
+        "mail",
+        "mail_refused",
+        "prdr",
+        "recipients",
+        "role",
+        "terms",
+        "tls",
+        "utf8",
+    )
 
     def __init__(self, role: Role, terms: Terms) -> None:
         self.role, self.terms = role, terms
@@ -52,5 +73,5 @@ class State:
         self.end_transaction()
 
     def end_transaction(self) -> None:
-        self.mail = self.mail_refused = False
+        self.mail = self.mail_refused = self.utf8 = self.prdr = self.chunking = False
         self.recipients = 0

@@ -1,15 +1,16 @@
-"""Content on its way out: lines end in CRLF, leading dots are doubled, the end is a lone dot.
+"""Content on its way out: lines end in CRLF; for DATA leading dots are doubled and the end is a lone dot.
 
 Sans-IO: `encode` takes content in pieces of any size. Eight-bit octets are kept.
-Standards: RFC 5321 4.5.2 (transparency), 2.3.8 (lines), 4.1.1.4 (end of data).
+Standards: RFC 5321 4.5.2 (transparency), 2.3.8 (lines), 4.1.1.4 (end of data), RFC 3030 2 (BDAT).
 """
 
 
 class Stuffing:
     """For one message. Content may hold bare CR or LF (APPEND and JMAP bring them): each becomes a CRLF here, or it
-    would be an SMTP smuggling vector at the next server."""
+    would be an SMTP smuggling vector at the next server. Without `dots` it is for BDAT, whose end is counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, dots: bool = True) -> None:
+        self._dots = dots
         self._held = b""  # A CR at the end of a piece: its LF may follow.
         self._line_start = True
 
@@ -25,15 +26,18 @@ class Stuffing:
         pairs = piece.count(b"\r\n")
         if piece.count(b"\n") != pairs or piece.count(b"\r") != pairs:
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
-        wire = piece.replace(b"\r\n.", b"\r\n..")
-        if self._line_start and wire.startswith(b"."):
-            wire = b"." + wire
+        wire = piece
+        if self._dots:
+            wire = piece.replace(b"\r\n.", b"\r\n..")
+            if self._line_start and wire.startswith(b"."):
+                wire = b"." + wire
         self._line_start = wire.endswith(b"\r\n")
         return wire
 
     def end(self) -> bytes:
         """What is left, and the lone dot."""
-        if self._held:
+        dot = b".\r\n" if self._dots else b""
+        if self._held or not self._line_start:
             self._held, self._line_start = b"", True
-            return b"\r\n.\r\n"
-        return b".\r\n" if self._line_start else b"\r\n.\r\n"
+            return b"\r\n" + dot
+        return dot

@@ -1,6 +1,7 @@
 """The commands of RFC 5321 and LMTP: order and syntax, each a function from what follows the verb to an event.
 
-Standards: RFC 5321 4.1.1 (commands), 4.1.4 (order), 4.1.1.11 (parameters), 4.3.2 (replies), RFC 2033 4.1 (LHLO).
+Standards: RFC 5321 4.1.1 (commands), 4.1.4 (order), 4.1.1.11 (parameters), 4.3.2 (replies), RFC 2033 4.1 (LHLO),
+RFC 6531 3.4, 3.7.4 (addresses in UTF-8).
 """
 
 from collections.abc import Callable, Mapping
@@ -90,13 +91,19 @@ def _mail(state: State, argument: str) -> ServerEvent:
         raise Refusal(501, "5.1.7", f"Bad sender address: {_brief(error)}") from None
     if rest:
         _parameters(mail, rest, _mail_parameters(state.terms) if state.extended else {}, state.terms)
+    if not (mail.utf8 or argument.isascii()):
+        raise Refusal(553, "5.6.7", "An address that is not ASCII needs SMTPUTF8")
     return mail
 
 
 def _rcpt(state: State, argument: str) -> ServerEvent:
     if not state.mail:
         raise Refusal(503, "5.5.1", "Send MAIL first", counts=not state.mail_refused)
+    if state.chunking:
+        raise Refusal(503, "5.5.1", "The content has begun")
     path, rest = _path(argument, "TO:", "5.1.3")
+    if not (state.utf8 or argument.isascii()):
+        raise Refusal(553, "5.6.7", "An address that is not ASCII needs SMTPUTF8")
     try:
         rcpt = Rcpt(None if path.lower() == "postmaster" else read_mailbox(path))
     except ValueError as error:
@@ -110,6 +117,8 @@ def _data(state: State, argument: str) -> ServerEvent:
     _bare("DATA", argument)
     if not state.mail:
         raise Refusal(503, "5.5.1", "Send MAIL first", counts=not state.mail_refused)
+    if state.chunking:  # RFC 3030 4.2
+        raise Refusal(503, "5.5.1", "DATA and BDAT do not mix")
     if not state.recipients:
         raise Refusal(503 if state.role is Role.LMTP else 554, "5.5.1", "No valid recipients", counts=False)
     return _DATA
@@ -130,15 +139,23 @@ def _quit(_state: State, argument: str) -> ServerEvent:
 
 
 def _vrfy(_state: State, argument: str) -> ServerEvent:
-    if not argument:
-        raise Refusal(501, "5.5.4", "VRFY needs a user or mailbox")
-    return Vrfy(argument)
+    return Vrfy(_asked(argument, "VRFY needs a user or mailbox"))
 
 
 def _expn(_state: State, argument: str) -> ServerEvent:
-    if not argument:
-        raise Refusal(501, "5.5.4", "EXPN needs a list")
-    return Expn(argument)
+    return Expn(_asked(argument, "EXPN needs a list"))
+
+
+def _asked(argument: str, lack: str) -> str:
+    """What VRFY and EXPN are about. RFC 6531 3.7.4.2: with UTF-8 they say so by a parameter."""
+    text, _, word = argument.rpartition(" ")
+    utf8 = bool(text) and word.upper() == "SMTPUTF8"
+    text = text if utf8 else argument
+    if not text:
+        raise Refusal(501, "5.5.4", lack)
+    if not (utf8 or text.isascii()):
+        raise Refusal(553, "5.6.7", "An address that is not ASCII needs SMTPUTF8")
+    return text
 
 
 def _help(_state: State, argument: str) -> ServerEvent:

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from whimbrel.core.clock import Clock
     from whimbrel.core.config import ConfigEditor
     from whimbrel.core.directory import Directory, DirectoryEditor
-    from whimbrel.core.log import Log
-    from whimbrel.core.mailbox import Folders
+    from whimbrel.core.log import Log, LogSource
+    from whimbrel.core.mailbox import Folders, Messages
     from whimbrel.core.queue import Queue
+    from whimbrel.core.quota import Quotas
+    from whimbrel.core.state import State
+    from whimbrel.core.tasks import Tasks
+    from whimbrel.core.undelete import Undelete
     from whimbrel.core.values import Secret
-    from whimbrel.services.admin.ports import ConfigFiles, LogReader, ServerStatus, StoreKeeper
+    from whimbrel.services.admin.ports import ConfigFiles, ServerStatus, StoreKeeper
 
 P = TypeVar("P")
 
@@ -45,9 +49,14 @@ class AdminContext:
     hash_password: Callable[[Secret], Awaitable[Secret]]
     """Makes a verifier (argon2id)."""
     queue: Queue | None = None
+    tasks: Tasks | None = None
     folders: Folders | None = None
+    messages: Messages | None = None
+    quotas: Quotas | None = None
+    state: State | None = None
     store: StoreKeeper | None = None
-    logs: LogReader | None = None
+    undelete: Undelete | None = None
+    logs: LogSource | None = None
     files: ConfigFiles | None = None
     status: ServerStatus | None = None
     rename_domain: Callable[[str, str], Awaitable[None]] | None = None

@@ -22,6 +22,11 @@ class DomainView:
     aliases: tuple[str, ...]
     max_message_size: str
     catch_all: str
+    quota: str
+    quota_messages: str
+    default_quota: str
+    keep_deleted: str
+    clean_out: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,11 @@ def _view(found: Entry) -> DomainView:
         several(found, "domain-alias"),
         one(found, "max-message-size", "0"),
         one(found, "catch-all"),
+        one(found, "quota", "0"),
+        one(found, "quota-messages", "0"),
+        one(found, "default-quota", "0"),
+        one(found, "keep-deleted"),
+        several(found, "clean-out"),
     )
 
 
@@ -71,6 +81,15 @@ Aliases = Annotated[
     tuple[str, ...] | None, "Other names of the domain: every address works there too. Repeat for several; '' for none."
 ]
 MaxSize = Annotated[Size | None, "Largest message in the domain, such as 80M; 0: the server's limit."]
+Quota = Annotated[Size | None, "Largest size of all mailboxes of the domain together, such as 500G; 0: no limit."]
+QuotaMessages = Annotated[int | None, "Most messages in all mailboxes of the domain together; 0: no limit."]
+DefaultQuota = Annotated[Size | None, "Quota of users that are added without one; 0: none."]
+KeepDeleted = Annotated[str | None, "How long deleted mail can be restored, such as 30d; '': as the server says."]
+CleanOutRules = Annotated[
+    tuple[str, ...] | None,
+    "Deletes what lay in a folder for so many days: deleted, junk, sent, inbox or all, as in 'deleted 30d'. Repeat for "
+    "several; '' for none.",
+]
 CatchAll = Annotated[str | None, "Who gets mail to names that do not exist here; '': such mail is refused."]
 
 
@@ -82,12 +101,18 @@ async def domain_add(
     alias: Aliases = None,
     max_message_size: MaxSize = None,
     catch_all: CatchAll = None,
+    quota: Quota = None,
+    quota_messages: QuotaMessages = None,
+    default_quota: DefaultQuota = None,
+    keep_deleted: KeepDeleted = None,
+    clean_out: CleanOutRules = None,
 ) -> Done:
     await change(
         ctx,
         changed(
             Op.ADD, Kind.DOMAIN, name, description=description, domain_alias=alias, max_message_size=max_message_size,
-            catch_all=catch_all,
+            catch_all=catch_all, quota=quota, quota_messages=quota_messages, default_quota=default_quota,
+            keep_deleted=keep_deleted, clean_out=clean_out,
         ),
     )  # fmt: skip
     return done(ctx.dry_run, f"Domain {name} was added")
@@ -101,11 +126,17 @@ async def domain_set(
     alias: Aliases = None,
     max_message_size: MaxSize = None,
     catch_all: CatchAll = None,
+    quota: Quota = None,
+    quota_messages: QuotaMessages = None,
+    default_quota: DefaultQuota = None,
+    keep_deleted: KeepDeleted = None,
+    clean_out: CleanOutRules = None,
 ) -> Done:
     domain = await domain_named(ctx, name)
     step = changed(
         Op.SET, Kind.DOMAIN, domain, description=description, domain_alias=alias, max_message_size=max_message_size,
-        catch_all=catch_all,
+        catch_all=catch_all, quota=quota, quota_messages=quota_messages, default_quota=default_quota,
+        keep_deleted=keep_deleted, clean_out=clean_out,
     )  # fmt: skip
     if not step.values:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel domain set --help`")

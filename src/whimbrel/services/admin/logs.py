@@ -1,25 +1,217 @@
 """Calls about the logs (mission S29 to S33)."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
 
-from whimbrel.services.admin.calls import call
+from whimbrel.core.log import LogLine, LogPage, LogQuery
+from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, call
 from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.views import Done, Moment, done
 
 LogName = Literal["mail", "security", "warning", "error", "debug", "config", "operations", "spam"]
+DebugCategory = Literal[
+    "all", "admin", "config", "delivery", "dns", "filter", "imap", "lmtp", "message", "pop3", "queue", "routing",
+    "server", "session", "signin", "smtp", "store", "tls"]  # fmt: skip
+ALL_LOGS: Final = ("mail", "security", "warning", "error", "debug", "config", "operations", "spam")
+MOST: Final = 10_000
+PAGES: Final = 6
+"""A command looks on for so many pages that ended because their time was up: half a minute."""
+_NEEDED: Final = "Reading logs"
+
+Logs = Annotated[tuple[LogName, ...], "Which logs; mail unless said.", ARGUMENT]
+Grep = Annotated[str, "Only lines that contain this text, in any case."]
+Since = Annotated[str, "From then on: 1h ago is 1h; or a local time such as 2026-11-24 17:00."]
+Until = Annotated[str, "Up to then; 1h or a local time."]
 
 
-@call("log", "tail", reads=True, help="Shows the end of a log, and with --follow what is written from now on.")
+@dataclass(frozen=True, slots=True)
+class LineView:
+    log: str
+    at: Moment
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    lines: tuple[LineView, ...]
+    more: str
+    """Where the next page begins; empty at the end."""
+    note: str
+
+
+@call("log", "tail", reads=True, help="Shows the end of logs, and with --follow what is written from now on.")
 async def log_tail(
     ctx: AdminContext,
-    log: Annotated[LogName, "Which log."],
-    lines: Annotated[int, "How many lines from its end."] = 20,
+    log: Logs = ("mail",),
+    lines: Annotated[int, "How many lines from the end."] = 20,
     follow: Annotated[bool, "Go on with new lines until interrupted."] = False,
-    grep: Annotated[str, "Only lines that contain this text, in any case."] = "",
+    grep: Grep = "",
+    since: Since = "",
 ) -> AsyncIterator[str]:
-    logs = need(ctx.logs, "Reading logs")
-    for line in await logs.tail(log, max(0, min(lines, 100_000)), grep):
-        yield line
+    logs = need(ctx.logs, _NEEDED)
+    query = LogQuery(tuple(dict.fromkeys(log)), since=moment(ctx, "since", since), text=grep, newest_first=True)
+    page = await pages(ctx, query, max(0, min(lines, MOST)))
+    for line in reversed(page.lines):
+        yield _shown(line, log)
     if follow:
-        async for line in logs.follow(log, grep):
-            yield line
+        needle = grep.casefold()
+        async for line in logs.follow(query.logs):
+            if not needle or needle in line.text.casefold():
+                yield _shown(line, log)
+
+
+@call("log", "search", reads=True, help="Finds lines by text, regular expression, id, address or host, and time.")
+async def log_search(
+    ctx: AdminContext,
+    text: Annotated[str, "Part of the line, in any case.", ARGUMENT] = "",
+    log: Annotated[tuple[LogName, ...], "Which logs; mail unless said. May be given again."] = ("mail",),
+    regex: Annotated[str, "A regular expression, in any case."] = "",
+    id: Annotated[str, "A queue id or a message-id. Found by the index."] = "",
+    address: Annotated[str, "An address, or a domain. Found by the index."] = "",
+    host: Annotated[str, "A host name or IP address. Found by the index."] = "",
+    since: Since = "",
+    until: Until = "",
+    newest: Annotated[bool, "The newest line first."] = False,
+    limit: Annotated[int, "At most so many lines."] = 1000,
+    after: Annotated[str, "Go on where the last page ended."] = "",
+) -> PageView:
+    query = LogQuery(
+        tuple(dict.fromkeys(log)),
+        moment(ctx, "since", since),
+        moment(ctx, "until", until),
+        text,
+        regex,
+        tuple(word for word in (id, address, host) if word),
+        newest,
+    )
+    return _view(await pages(ctx, query, max(1, min(limit, MOST)), after))
+
+
+@call("log", "show", reads=True, help="Shows a part of a log: from a time, or from a line number on.")
+async def log_show(
+    ctx: AdminContext,
+    log: Annotated[LogName, "Which log.", ARGUMENT] = "mail",
+    at: Annotated[str, "From this time on: 1h ago is 1h; or a local time such as 2026-11-24 17:00."] = "",
+    line: Annotated[int, "From this line on; the first is 1."] = 1,
+    file: Annotated[int, "With --line: 0 is the current file, 1 the youngest put aside."] = 0,
+    lines: Annotated[int, "How many."] = 50,
+    after: Annotated[str, "With --at: go on where the last page ended."] = "",
+) -> PageView:
+    count = max(1, min(lines, MOST))
+    if at or after:
+        return _view(await pages(ctx, LogQuery((log,), since=moment(ctx, "at", at)), count, after))
+    try:
+        found = await need(ctx.logs, _NEEDED).lines(log, file, line, count)
+    except ValueError as error:
+        raise CallError(Failure.NOT_FOUND, str(error)) from None
+    return PageView(tuple(map(_line, found)), "", "")
+
+
+@call("log", "rotate", help="Puts the files of logs aside now and begins new ones.")
+async def log_rotate(
+    ctx: AdminContext, log: Annotated[tuple[LogName, ...], "Which logs; all unless said.", ARGUMENT] = ()
+) -> Done:
+    logs = need(ctx.logs, _NEEDED)
+    chosen = tuple(dict.fromkeys(log)) or ALL_LOGS
+    rotated = chosen if ctx.dry_run else await logs.rotate(chosen)
+    for name in rotated if not ctx.dry_run else ():
+        ctx.log.info("log.rotated", log=name)
+    return done(ctx.dry_run, f"Put aside: {', '.join(rotated)}" if rotated else "All files are empty: nothing to do")
+
+
+@call("log", "level", help="Sets what the debug log tells about, and for how long; shows it if nothing is said.")
+async def log_level(
+    ctx: AdminContext,
+    category: Annotated[tuple[DebugCategory, ...], "What to tell about; all for everything.", ARGUMENT] = (),
+    lasting: Annotated[str, "It falls silent by itself after so long, such as 30m; 0: never."] = "1h",
+    off: Annotated[bool, "Falls silent now."] = False,
+) -> Done:
+    if category and off:
+        raise CallError(Failure.USAGE, "say either categories or --off", FieldFault("off", "with categories"))
+    if not category and not off:
+        return Done(_level(ctx))
+    ends, seconds = "", _span("lasting", lasting) if lasting.strip() != "0" else 0.0
+    if category and seconds:
+        ends = time.strftime(_UTC, time.gmtime(ctx.clock.now() + seconds))
+    values: dict[str, object] = {
+        "logs/debug": tuple(dict.fromkeys(category)) or None,
+        "logs/debug-until": ends or None,
+    }
+    if ctx.dry_run:
+        ctx.config.check(values)
+        return done(True, "the debug log would change")
+    await ctx.config.change(values)
+    return Done(_level(ctx))
+
+
+def _level(ctx: AdminContext) -> str:
+    categories, ends = ctx.config.get("logs/debug"), str(ctx.config.get("logs/debug-until"))
+    if not categories:
+        return "The debug log is off"
+    names = categories if isinstance(categories, str) else ", ".join(categories)
+    if not ends:
+        return f"The debug log tells about {names}, until it is switched off"
+    now = time.strftime(_UTC, time.gmtime(ctx.clock.now()))
+    return f"The debug log {'told' if ends <= now else 'tells'} about {names} until {ends}"
+
+
+async def pages(ctx: AdminContext, query: LogQuery, limit: int, cursor: str = "") -> LogPage:
+    """At most `limit` lines, of several pages where the time of one is up. CallError."""
+    logs, lines, note = need(ctx.logs, _NEEDED), list[LogLine](), ""
+    try:
+        for _ in range(PAGES):
+            page = await logs.search(query, limit - len(lines), cursor)
+            lines += page.lines
+            cursor, note = page.cursor, page.note
+            if not cursor or len(lines) >= limit:
+                break
+    except ValueError as error:
+        raise CallError(Failure.USAGE, str(error)) from None
+    return LogPage(tuple(lines), cursor, note)
+
+
+_UTC: Final = "%Y-%m-%dT%H:%M:%SZ"
+_SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([smhdw])")
+_SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_FORMS: Final = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%d/%b/%Y %H:%M:%S")
+
+
+def moment(ctx: AdminContext, name: str, text: str) -> float:
+    """A time as people write it; 0 for none. CallError."""
+    text = text.strip()
+    if not text:
+        return 0.0
+    if _SPAN.fullmatch(text):
+        return max(1.0, ctx.clock.now() - _span(name, text))
+    for form in _FORMS:
+        try:
+            return max(1.0, time.mktime(time.strptime(text.replace("T", " "), form)))
+        except (ValueError, OverflowError):
+            continue
+    wrong = f"'{text}' is no time: give 1h for an hour ago, or a local time such as 2026-11-24 17:00"
+    raise CallError(Failure.USAGE, f"{name}: {wrong}", FieldFault(name, wrong))
+
+
+def _span(name: str, text: str) -> float:
+    # Not core's Duration: a command of a running server loads none of what that stands on.
+    match = _SPAN.fullmatch(text.strip())
+    if match is None:
+        wrong = f"'{text}' is not a duration, such as 4h"
+        raise CallError(Failure.USAGE, f"{name}: {wrong}", FieldFault(name, wrong))
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _view(page: LogPage) -> PageView:
+    return PageView(tuple(map(_line, page.lines)), page.cursor, page.note)
+
+
+def _line(line: LogLine) -> LineView:
+    return LineView(line.log, Moment(line.at), line.text)
+
+
+def _shown(line: LogLine, logs: Sequence[str]) -> str:
+    """Of several logs each line says of which it is."""
+    return f"{line.log}: {line.text}" if len(logs) > 1 else line.text

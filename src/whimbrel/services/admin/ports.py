@@ -36,6 +36,10 @@ class Running:
     started: float
     processes: tuple[Process, ...]
     listening: tuple[Listening, ...]
+    free: int = 0
+    """Octets free where the store is."""
+    space: str = "enough"
+    """enough, low (below the soft limit) or full (no mail is taken in)."""
 
 
 class ServerStatus(Protocol):
@@ -54,6 +58,19 @@ class Checked:
     repaired: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FolderSize:
+    """What one folder holds."""
+
+    account: str
+    folder: str
+    messages: int
+    bytes: int
+    deleted_messages: int
+    """Deleted, and kept to be restored; they count in no quota."""
+    deleted_bytes: int
+
+
 class StoreKeeper(Protocol):
     """Looks after the mail store. With a server running, its sessions go on meanwhile."""
 
@@ -69,14 +86,13 @@ class StoreKeeper(Protocol):
         """Makes the index of `folder`, or of all folders, anew from the files. MailboxError NONEXISTENT."""
         ...
 
-
-class LogReader(Protocol):
-    async def tail(self, log: str, lines: int, grep: str = "") -> Sequence[str]:
-        """The last `lines` lines that contain `grep`, without regard to case."""
+    def repair(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
+        """Checks `folder`, or all folders, and heals what is wrong: takes files in, makes an index anew if that
+        does not help. `problems`: what is left. MailboxError NONEXISTENT."""
         ...
 
-    def follow(self, log: str, grep: str = "") -> AsyncIterator[str]:
-        """Lines as they are written from now on, over rotations."""
+    def sizes(self, account: AccountId) -> AsyncIterator[FolderSize]:
+        """MailboxError NONEXISTENT."""
         ...
 
 

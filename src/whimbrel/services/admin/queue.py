@@ -1,11 +1,13 @@
 """Calls about the queue (mission S44 to S47)."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from whimbrel.core.address import path_text
-from whimbrel.core.queue import Queue, QueueFilter, QueueItem, RecipientState
-from whimbrel.core.values import Duration
+from whimbrel.core.directory import Rights
+from whimbrel.core.queue import LOCAL, MIXED, Queue, QueueFilter, QueueItem, RecipientState
+from whimbrel.core.values import Duration, Size
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.views import Moment, Octets
@@ -57,7 +59,32 @@ class QueueView:
     sender: str
     user: str
     client: str
+    require_tls: bool
+    given_up: str
+    """Why it is being returned to its sender, if it is."""
     recipients: tuple[RecipientView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationRow:
+    destination: str
+    waiting: int
+    held: int
+    size: Octets
+    oldest: Moment
+    next_attempt: Moment
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTotals:
+    waiting: int
+    held: int
+    due: int
+    size: Octets
+    oldest: Moment
+    destinations: tuple[DestinationRow, ...]
+    """Those with the longest lines first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +93,37 @@ class Touched:
     text: str
 
 
+DELETED: Final = "5.7.1 Deleted from the queue by an administrator"
+"""RFC 3463 3.8, X.7.1: refused as this site wants it; no address is wrong, and waiting would not have helped."""
+PIECE: Final = 256 * 1024
+
 Ids = Annotated[tuple[str, ...], "Queue ids.", Known("message"), ARGUMENT]
-Sender = Annotated[str, "Part of the sender's address."]
+MoreIds = Annotated[tuple[str, ...], "Only these queue ids.", Known("message")]
+Sender = Annotated[str, "Part of the sender's address; <> means reports."]
 To = Annotated[str, "Part of a recipient's address."]
 Status = Annotated[str, "Part of how the last attempt went."]
 Older = Annotated[Duration | None, "Only messages that have waited so long, such as 4h."]
+Larger = Annotated[Size | None, "Only messages larger than this, such as 10M."]
 All = Annotated[bool, "All messages; needed where nothing else says which."]
 
 
 def _filter(
-    ctx: AdminContext, ids: tuple[str, ...], sender: str, to: str, status: str, older: Duration | None
+    ctx: AdminContext,
+    ids: tuple[str, ...],
+    sender: str,
+    to: str,
+    status: str,
+    older: Duration | None,
+    size: Size | None,
+    held: bool | None = None,
 ) -> QueueFilter:
     older_than = None if older is None else ctx.clock.now() - float(older)
-    return QueueFilter(frozenset(ids), sender, to, status, older_than)
+    return QueueFilter(frozenset(ids), sender, to, status, older_than, held, None if size is None else int(size))
 
 
 def _row(item: QueueItem) -> QueueRow:
     waiting = item.waiting
-    status = next((recipient.status for recipient in waiting if recipient.status), "")
+    status = item.give_up or next((recipient.status for recipient in waiting if recipient.status), "")
     return QueueRow(
         item.id, Moment(item.created), Moment(item.next_attempt), item.attempts, Octets(item.size), item.held,
         path_text(item.sender), tuple(str(recipient.recipient.address) for recipient in waiting), status,
@@ -97,13 +137,14 @@ async def queue_list(
     to: To = "",
     status: Status = "",
     older: Older = None,
+    size: Larger = None,
+    ids: MoreIds = (),
     held: Annotated[bool | None, "Only messages that are held, or are not."] = None,
     limit: Annotated[int, "Most to list."] = 1000,
     offset: Annotated[int, "How many to pass over."] = 0,
 ) -> QueuePage:
     queue = need(ctx.queue, "The queue")
-    which = _filter(ctx, (), sender, to, status, older)
-    which = QueueFilter(which.ids, sender, to, status, which.older_than, held)
+    which = _filter(ctx, ids, sender, to, status, older, size, held)
     found = await queue.select(which, max(1, min(limit, 10_000)), max(0, offset))
     counts = await queue.counts(ctx.clock.now())
     return QueuePage(tuple(map(_row, found)), counts.waiting, counts.held, Octets(counts.bytes))
@@ -116,7 +157,7 @@ async def queue_show(ctx: AdminContext, id: Annotated[str, "Queue id.", Known("m
         not_found("message in the queue with the id", id)
     return QueueView(
         item.id, item.message_id, Moment(item.created), Moment(item.next_attempt), item.attempts, Octets(item.size),
-        item.held, path_text(item.sender), item.user, item.client,
+        item.held, path_text(item.sender), item.user, item.client, item.require_tls, item.give_up,
         tuple(
             RecipientView(str(r.recipient.address), _state(r.state, item.held), r.status, r.remote)
             for r in item.recipients
@@ -128,49 +169,104 @@ def _state(state: RecipientState, held: bool) -> str:
     return "held" if held and state is RecipientState.WAITING else str(state.value)
 
 
+@call(
+    "queue",
+    "source",
+    reads=True,
+    rights=Rights.SERVER_WRITE,
+    help="Prints a message in the queue as it will be sent, line by line.",
+)
+async def queue_source(
+    ctx: AdminContext,
+    id: Annotated[str, "Queue id.", Known("message")],
+    header: Annotated[bool, "Only its header."] = False,
+) -> AsyncIterator[str]:
+    queue = need(ctx.queue, "The queue")
+    start, rest = 0, b""
+    while piece := await queue.content(id, start, PIECE):
+        start += len(piece)
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            text = line.removesuffix(b"\r").decode("utf-8", "replace")
+            if header and not text:
+                return
+            yield text
+        if len(rest) > PIECE:  # One endless line.
+            yield rest.decode("utf-8", "replace")
+            rest = b""
+    if rest:
+        yield rest.decode("utf-8", "replace")
+    if not start:
+        not_found("message in the queue with the id", id)
+
+
+@call("queue", "stats", reads=True, help="Tells how long the queue is, and which destinations have the longest lines.")
+async def queue_stats(ctx: AdminContext, limit: Annotated[int, "Most destinations to list."] = 20) -> QueueTotals:
+    queue = need(ctx.queue, "The queue")
+    counts = await queue.counts(ctx.clock.now())
+    lanes = await queue.lanes(max(1, min(limit, 10_000)))
+    return QueueTotals(
+        counts.waiting, counts.held, counts.due, Octets(counts.bytes), Moment(counts.oldest or 0.0),
+        tuple(
+            DestinationRow(
+                {LOCAL: "(mailboxes here)", MIXED: "(several)"}.get(lane.lane, lane.lane), lane.waiting, lane.held,
+                Octets(lane.bytes), Moment(lane.oldest), Moment(lane.next_attempt or 0.0), lane.status,
+            )
+            for lane in lanes
+        ),
+    )  # fmt: skip
+
+
+@call("queue", "run", needs_server=True, help="Tries everything that is not held now.")
+async def queue_run(ctx: AdminContext) -> Touched:
+    queue, which = need(ctx.queue, "The queue"), QueueFilter(held=False)
+    number = await queue.count(which) if ctx.dry_run else await queue.try_now(which, ctx.clock.now())
+    return _touched(ctx, (), number, "tried now")
+
+
 @call("queue", "try", help="Tries to deliver now instead of at the next scheduled time.")
 async def queue_try(
     ctx: AdminContext, ids: Ids = (), sender: Sender = "", to: To = "", status: Status = "", older: Older = None,
-    all: All = False,
+    size: Larger = None, all: All = False,
 ) -> Touched:  # fmt: skip
-    queue, which = _chosen(ctx, ids, sender, to, status, older, all)
-    number = await _count(queue, which) if ctx.dry_run else await queue.try_now(which, ctx.clock.now())
-    return _touched(ctx, ids, number, "tried now")
+    which = _chosen(ctx, ids, sender, to, status, older, size, all)
+    return await _touch(ctx, ids, which, "tried now", lambda queue: queue.try_now(which, ctx.clock.now()))
 
 
 @call("queue", "hold", help="Keeps messages in the queue without trying, until they are released.")
 async def queue_hold(
     ctx: AdminContext, ids: Ids = (), sender: Sender = "", to: To = "", status: Status = "", older: Older = None,
-    all: All = False,
+    size: Larger = None, all: All = False,
 ) -> Touched:  # fmt: skip
-    queue, which = _chosen(ctx, ids, sender, to, status, older, all)
-    number = await _count(queue, which) if ctx.dry_run else await queue.hold(which, held=True)
-    return _touched(ctx, ids, number, "held")
+    which = _chosen(ctx, ids, sender, to, status, older, size, all)
+    return await _touch(ctx, ids, which, "held", lambda queue: queue.hold(which, held=True))
 
 
 @call("queue", "release", help="Lets held messages be delivered.")
 async def queue_release(
     ctx: AdminContext, ids: Ids = (), sender: Sender = "", to: To = "", status: Status = "", older: Older = None,
-    all: All = False,
+    size: Larger = None, all: All = False,
 ) -> Touched:  # fmt: skip
-    queue, which = _chosen(ctx, ids, sender, to, status, older, all)
-    number = await _count(queue, which) if ctx.dry_run else await queue.hold(which, held=False)
-    return _touched(ctx, ids, number, "released")
+    which = _chosen(ctx, ids, sender, to, status, older, size, all)
+    return await _touch(ctx, ids, which, "released", lambda queue: queue.hold(which, held=False))
 
 
 @call(
     "queue",
     "delete",
-    help="Deletes messages from the queue; their senders are not told.",
+    help="Deletes messages from the queue; their senders are told only with --report.",
     confirm="Delete these messages? This cannot be undone.",
 )
 async def queue_delete(
     ctx: AdminContext, ids: Ids = (), sender: Sender = "", to: To = "", status: Status = "", older: Older = None,
-    all: All = False,
+    size: Larger = None, all: All = False,
+    report: Annotated[bool, "Return them to their senders with a report."] = False,
 ) -> Touched:  # fmt: skip
-    queue, which = _chosen(ctx, ids, sender, to, status, older, all)
-    number = await _count(queue, which) if ctx.dry_run else await queue.delete(which)
-    return _touched(ctx, ids, number, "deleted")
+    which = _chosen(ctx, ids, sender, to, status, older, size, all)
+    if report:
+        now = ctx.clock.now()
+        return await _touch(ctx, ids, which, "returned", lambda queue: queue.give_up(which, DELETED, now))
+    return await _touch(ctx, ids, which, "deleted", lambda queue: queue.delete(which))
 
 
 def _chosen(
@@ -180,18 +276,19 @@ def _chosen(
     to: str,
     status: str,
     older: Duration | None,
+    size: Size | None,
     everything: bool,
-) -> tuple[Queue, QueueFilter]:
-    if not (ids or sender or to or status or older or everything):
+) -> QueueFilter:
+    if not (ids or sender or to or status or older or size is not None or everything):
         raise CallError(Failure.USAGE, "say which messages: by id, by a filter such as --to, or with --all")
-    return need(ctx.queue, "The queue"), _filter(ctx, ids, sender, to, status, older)
+    return _filter(ctx, ids, sender, to, status, older, size)
 
 
-async def _count(queue: Queue, which: QueueFilter) -> int:
-    number = 0
-    while page := await queue.select(which, 1000, number):
-        number += len(page)
-    return number
+async def _touch(
+    ctx: AdminContext, ids: tuple[str, ...], which: QueueFilter, verb: str, do: Callable[[Queue], Awaitable[int]]
+) -> Touched:
+    queue = need(ctx.queue, "The queue")
+    return _touched(ctx, ids, await (queue.count(which) if ctx.dry_run else do(queue)), verb)
 
 
 def _touched(ctx: AdminContext, ids: tuple[str, ...], number: int, verb: str) -> Touched:

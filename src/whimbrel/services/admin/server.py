@@ -36,6 +36,10 @@ class StatusView:
     waiting: int
     """Messages in the queue."""
     held: int
+    free: Octets
+    """Where the store is."""
+    space: str
+    """enough, low (below the soft limit) or full (no mail is taken in)."""
     services: tuple[ServiceRow, ...]
     processes: tuple[ProcessRow, ...]
 
@@ -50,6 +54,8 @@ async def status(ctx: AdminContext) -> StatusView:
         Moment(running.started),
         counts.waiting if counts else 0,
         counts.held if counts else 0,
+        Octets(running.free),
+        running.space,
         _services(ctx, running),
         tuple(ProcessRow(process.name, process.pid, Octets(process.memory)) for process in running.processes),
     )

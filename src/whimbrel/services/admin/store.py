@@ -9,6 +9,7 @@ from whimbrel.core.mailbox import AccountId
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people import address_of, entry
+from whimbrel.services.admin.views import Octets
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,19 @@ class FolderLine:
     messages: int
     problems: tuple[str, ...]
     repaired: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SizeLine:
+    """What one folder holds; `deleted` can still be restored and counts in no quota."""
+
+    account: str
+    folder: str
+    messages: int
+    size: Octets
+    deleted_messages: int
+    deleted_size: Octets
+    text: str
 
 
 Account = Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user"), ARGUMENT]
@@ -56,6 +70,33 @@ async def store_reindex(
     for name in await _accounts(ctx, account, everything=all):
         async for found in store.check(name, folder) if ctx.dry_run else store.reindex(name, folder):
             yield FolderLine(found.account, found.folder, found.messages, found.problems, found.repaired)
+
+
+@call(
+    "store",
+    "repair",
+    problems="problems",
+    help="Checks each folder and heals what is wrong, gently: an index is made anew only where nothing else helps.",
+)
+async def store_repair(
+    ctx: AdminContext, account: Account = "", folder: Folder = "", all: All = False
+) -> AsyncIterator[FolderLine]:
+    store = need(ctx.store, "The mail store")
+    for name in await _accounts(ctx, account, everything=all):
+        async for found in store.check(name, folder) if ctx.dry_run else store.repair(name, folder):
+            yield FolderLine(found.account, found.folder, found.messages, found.problems, found.repaired)
+
+
+@call("store", "size", reads=True, help="Shows what each folder holds, and what is kept of deleted messages.")
+async def store_size(ctx: AdminContext, account: Account = "", all: All = False) -> AsyncIterator[SizeLine]:
+    store = need(ctx.store, "The mail store")
+    for name in await _accounts(ctx, account, everything=all):
+        async for found in store.sizes(name):
+            yield SizeLine(
+                found.account, found.folder, found.messages, Octets(found.bytes), found.deleted_messages,
+                Octets(found.deleted_bytes), f"{found.account}  {found.folder}  {found.messages} messages  "
+                f"{found.bytes} bytes  deleted: {found.deleted_messages} messages  {found.deleted_bytes} bytes",
+            )  # fmt: skip
 
 
 async def _accounts(ctx: AdminContext, account: str, *, everything: bool) -> list[AccountId]:

@@ -13,7 +13,7 @@ from whimbrel.core.values import Secret, Size
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, FileText, Known, call, nearest
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.people import PAGE, address_of, change, changed, listed, one, place
-from whimbrel.services.admin.users import may_change, may_grant, with_password
+from whimbrel.services.admin.users import default_quota, may_change, may_grant, with_password
 
 COLUMNS: Final = ("address", "password", "name", "rights", "quota")
 _MAX_FAULTS: Final = 50
@@ -141,9 +141,12 @@ async def _step(ctx: AdminContext, line: UserLine, *, update: bool) -> Directory
         if not update:
             raise CallError(Failure.REFUSED, f"{address_of(found)} exists already; --update changes it")
         may_change(ctx, found)
+    quota = line.quota
+    if found is None and quota is None:
+        quota = await default_quota(ctx, domain)
     return changed(
         Op.ADD if found is None else Op.SET, Kind.USER, domain, local,
-        full_name=line.full_name or None, rights=line.rights.value if line.rights else None, quota=line.quota,
+        full_name=line.full_name or None, rights=line.rights.value if line.rights else None, quota=quota,
     )  # fmt: skip
 
 

@@ -19,7 +19,8 @@ from whimbrel.services.admin.people import (
     place,
     several,
 )
-from whimbrel.services.admin.views import Done, done
+from whimbrel.services.admin.views import Done, Moment, done
+from whimbrel.services.session.record import LastSignIn, last_sign_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class UserRow:
     enabled: bool
     rights: str
     quota: str
+    last_sign_in: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,10 @@ class UserView:
     max_message_size: str
     forward_to: tuple[str, ...]
     keep_copy: bool
+    clean_out: tuple[str, ...]
+    last_sign_in: Moment
+    last_service: str
+    last_address: str
 
 
 Name = Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user")]
@@ -69,6 +75,11 @@ QuotaMessages = Annotated[int | None, "Most messages in the mailbox; 0: no limit
 MaxSize = Annotated[Size | None, "Largest message from and to this user, such as 80M; 0: the domain's limit."]
 ForwardTo = Annotated[tuple[str, ...] | None, "Addresses that get this user's mail. Repeat for several; '' for none."]
 KeepCopy = Annotated[bool | None, "With forward-to: mail is also delivered here."]
+CleanOutRules = Annotated[
+    tuple[str, ...] | None,
+    "Deletes what lay in a folder for so many days: deleted, junk, sent, inbox or all, as in 'deleted 30d'; before the "
+    "domain's rules, 0d: never. Repeat for several; '' for none.",
+]
 RightsOption = Annotated[Rights | None, "What the user may administer."]
 
 
@@ -82,13 +93,13 @@ async def user_list(
 ) -> UserPage:
     found, more = await listed(ctx, Kind.USER, domain, search, after, limit)
     return UserPage(
-        tuple(
+        tuple([
             UserRow(
                 address_of(user), one(user, "full-name"), flag(user, "enabled", True), one(user, "rights", "none"),
-                one(user, "quota", "0"),
+                one(user, "quota", "0"), Moment((await _last(ctx, user)).at),
             )
             for user in found
-        ),
+        ]),
         more,
     )  # fmt: skip
 
@@ -96,6 +107,7 @@ async def user_list(
 @call("user", "show", reads=True, rights=Rights.DOMAIN, help="Shows a user.")
 async def user_show(ctx: AdminContext, name: Name) -> UserView:
     user = await entry(ctx, Kind.USER, name)
+    last = await _last(ctx, user)
     return UserView(
         address_of(user),
         one(user, "full-name"),
@@ -109,7 +121,19 @@ async def user_show(ctx: AdminContext, name: Name) -> UserView:
         one(user, "max-message-size", "0"),
         several(user, "forward-to"),
         flag(user, "keep-copy", True),
+        several(user, "clean-out"),
+        Moment(last.at),
+        last.service,
+        last.ip,
     )
+
+
+async def _last(ctx: AdminContext, user: Entry) -> LastSignIn:
+    """At 0: never, or nobody remembers."""
+    never = LastSignIn(0.0, "", "")
+    if ctx.state is None:
+        return never
+    return await last_sign_in(ctx.state, AccountId(address_of(user).casefold())) or never
 
 
 @call("user", "add", rights=Rights.DOMAIN, help="Adds a user.")
@@ -126,14 +150,17 @@ async def user_add(
     max_message_size: MaxSize = None,
     forward_to: ForwardTo = None,
     keep_copy: KeepCopy = None,
+    clean_out: CleanOutRules = None,
     enabled: Annotated[bool | None, "May sign in."] = None,
 ) -> Done:
     domain, local = await place(ctx, name)
     may_grant(ctx, rights)
+    if quota is None:
+        quota = await default_quota(ctx, domain)
     step = changed(
         Op.ADD, Kind.USER, domain, local, full_name=full_name, description=description, rights=_word(rights),
         alias=alias, quota=quota, quota_messages=quota_messages, max_message_size=max_message_size,
-        forward_to=forward_to, keep_copy=keep_copy, enabled=enabled,
+        forward_to=forward_to, keep_copy=keep_copy, clean_out=clean_out, enabled=enabled,
     )  # fmt: skip
     await change(ctx, await with_password(ctx, step, password))
     return done(ctx.dry_run, f"User {local}@{domain} was added{'' if password else ', without a password'}")
@@ -151,10 +178,12 @@ async def user_set(
     max_message_size: MaxSize = None,
     forward_to: ForwardTo = None,
     keep_copy: KeepCopy = None,
+    clean_out: CleanOutRules = None,
 ) -> Done:
     return await _set(
         ctx, name, full_name=full_name, description=description, alias=alias, quota=quota,
         quota_messages=quota_messages, max_message_size=max_message_size, forward_to=forward_to, keep_copy=keep_copy,
+        clean_out=clean_out,
     )  # fmt: skip
 
 
@@ -207,6 +236,12 @@ async def _set(ctx: AdminContext, name: str, **values: object) -> Done:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel user set --help`")
     await change(ctx, step)
     return done(ctx.dry_run, f"User {address_of(user)} was changed")
+
+
+async def default_quota(ctx: AdminContext, domain: str) -> Size | None:
+    """What a user gets who is added without a word about quota."""
+    found = await ctx.directory.domain(domain)
+    return Size(found.default_quota) if found is not None and found.default_quota else None
 
 
 async def with_password(ctx: AdminContext, step: DirectoryChange, password: Secret | None) -> DirectoryChange:

@@ -1,6 +1,28 @@
 """What the IMAP service offers, in one table: handlers, and the capabilities that stand for them."""
 
-from whimbrel.services.imapd import append, basic, fetch, folders, idle, search, select, sign_in, store
+from whimbrel.services.imapd import (
+    append,
+    basic,
+    binary,
+    compress,
+    condstore,
+    fetch,
+    folders,
+    idle,
+    listing,
+    lookups,
+    metadata,
+    multisearch,
+    notify,
+    quota,
+    rev2,
+    search,
+    select,
+    sign_in,
+    sort,
+    status,
+    store,
+)
 
 OFFERS = (
     basic.OFFER,
@@ -12,4 +34,16 @@ OFFERS = (
     fetch.OFFER,
     store.OFFER,
     search.OFFER,
+    condstore.OFFER,
+    notify.OFFER,
+    compress.OFFER,
+    rev2.OFFER,
+    listing.OFFER,
+    status.OFFER,
+    sort.OFFER,
+    multisearch.OFFER,
+    binary.OFFER,
+    lookups.OFFER,
+    metadata.OFFER,
+    quota.OFFER,
 )

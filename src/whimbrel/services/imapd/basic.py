@@ -35,9 +35,10 @@ async def ident(session: Session, command: basic.Id) -> Done:
 
 async def enable(session: Session, command: basic.Enable) -> Done:
     known = frozenset[bytes]().union(*(offer.enable for offer in session.offers))
-    names = [name for name in command.capabilities if name in known]
-    session.enabled.update(names)
+    here = session.capabilities().upper().split()
+    names = [name for name in command.capabilities if name in known and name in here]
     await session.untagged(b" ".join((b"ENABLED", *names)))
+    await session.enable(names)
     return done(command)
 
 

@@ -3,7 +3,7 @@
 A test answers True, False, or None: the row alone does not tell, the message must be read. With the message's text at
 hand it never answers None.
 
-Standards: RFC 3501 6.4.4
+Standards: RFC 3501 6.4.4; RFC 5032 (OLDER, YOUNGER), RFC 8474 4, RFC 8514 4, RFC 7162 3.1.5
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +14,7 @@ from typing import cast
 from whimbrel.core.mailbox import FlagRow, SearchRow
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import search as grammar
+from whimbrel.protocols.imap.cursor import UidRequired
 from whimbrel.protocols.imap.dates import DAY
 from whimbrel.protocols.imap.grammar import SearchKey
 from whimbrel.services.imapd.searchtext import MessageText
@@ -38,64 +39,92 @@ class Condition:
     test: Test
 
 
+_DATES = {grammar.Clock.INTERNAL: 4, grammar.Clock.SENT: 6, grammar.Clock.SAVED: 15}
 _COLUMNS = {"from": 7, "to": 8, "cc": 9, "bcc": 10, "subject": 11, "message-id": 12}
 
 
-def compile_key(key: SearchKey, view: Selected) -> Condition:
-    """`key` for the messages of `view` as it is now."""
-    return _COMPILERS[type(key)](key, view)
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The messages that are searched, and the second in which it happens."""
+
+    view: Selected
+    now: float
+
+
+def compile_key(key: SearchKey, scene: Scene) -> Condition:
+    """`key` for the messages of the view as it is now."""
+    return _COMPILERS[type(key)](key, scene)
 
 
 def numbers_of(key: grammar.Numbers, view: Selected) -> UidSet:
+    if not key.uid and not key.sequence.saved and view.mode.uidonly:
+        raise UidRequired
     return view.chosen(key.sequence, uid=True) if key.uid else view.by_number(key.sequence)
 
 
-def _all(_key: SearchKey, _view: Selected) -> Condition:
+def _all(_key: SearchKey, _scene: Scene) -> Condition:
     return Condition(Need.NOTHING, lambda _row, _text: True)
 
 
-def _flagged(key: grammar.Flagged, _view: Selected) -> Condition:
+def _flagged(key: grammar.Flagged, _scene: Scene) -> Condition:
     flag = key.flag
     if key.wanted:
         return Condition(Need.FLAGS, lambda row, _: bool(row[1] & flag))
     return Condition(Need.FLAGS, lambda row, _: not row[1] & flag)
 
 
-def _keyword(key: grammar.Keyword, _view: Selected) -> Condition:
+def _keyword(key: grammar.Keyword, _scene: Scene) -> Condition:
     name, wanted = key.name.lower(), key.wanted
     return Condition(Need.FLAGS, lambda row, _: (name in row[2].lower().split()) is wanted if row[2] else not wanted)
 
 
-def _recent(key: grammar.Recent, view: Selected) -> Condition:
-    recent, wanted = frozenset(view.recent), key.wanted
+def _recent(key: grammar.Recent, scene: Scene) -> Condition:
+    recent, wanted = frozenset(scene.view.recent), key.wanted
     return Condition(Need.NOTHING, lambda row, _: (row[0] in recent) is wanted)
 
 
-def _numbers(key: grammar.Numbers, view: Selected) -> Condition:
-    uids = numbers_of(key, view)
+def _numbers(key: grammar.Numbers, scene: Scene) -> Condition:
+    uids = numbers_of(key, scene.view)
     return Condition(Need.NOTHING, lambda row, _: row[0] in uids)
 
 
-def _dated(key: grammar.Dated, _view: Selected) -> Condition:
-    column, start = (6 if key.sent else 4), key.day * DAY
+def _dated(key: grammar.Dated, _scene: Scene) -> Condition:
+    column, start = _DATES[key.clock], key.day * DAY
     end = start + DAY
     low, high = {
         grammar.Order.BEFORE: (-(1 << 62), start),
         grammar.Order.ON: (start, end),
         grammar.Order.SINCE: (start, 1 << 62),
     }[key.order]
-    if key.sent:
+    if key.clock is grammar.Clock.SENT:
         # 0: there is no Date field. It is then neither before nor after anything.
         return _rows(lambda row, _: row[6] != 0 and low <= row[6] < high)
     return _rows(lambda row, _: low <= cast(int, row[column]) < high)
 
 
-def _sized(key: grammar.Sized, _view: Selected) -> Condition:
+def _within(key: grammar.Within, scene: Scene) -> Condition:
+    start = scene.now - key.seconds
+    if key.younger:
+        return _rows(lambda row, _: row[4] >= start)
+    return _rows(lambda row, _: row[4] <= start)
+
+
+def _modseq(key: grammar.ModSeq, _scene: Scene) -> Condition:
+    least = key.least
+    return Condition(Need.FLAGS, lambda row, _: row[3] >= least)
+
+
+def _object(key: grammar.ObjectIdentifier, _scene: Scene) -> Condition:
+    column, value = (14 if key.thread else 13), key.value
+    return _rows(lambda row, _: row[column] == value)
+
+
+def _sized(key: grammar.Sized, _scene: Scene) -> Condition:
     size = key.size
     return _rows((lambda row, _: row[5] > size) if key.larger else (lambda row, _: row[5] < size))
 
 
-def _field(key: grammar.Field, _view: Selected) -> Condition:
+def _field(key: grammar.Field, _scene: Scene) -> Condition:
     name, value = key.name, key.value
     column = _COLUMNS.get(name)
 
@@ -106,28 +135,30 @@ def _field(key: grammar.Field, _view: Selected) -> Condition:
 
     if column is None:
         return _rows(lambda _, text: read(text))
+    if value and name == "message-id":
+        return _rows(lambda row, _: value in row[12].casefold())
     if value:
-        return _rows(lambda row, _: value in cast(str, row[column]).casefold())
+        return _rows(lambda row, _: value in cast(str, row[column]))
     return _rows(lambda row, text: True if row[column] else read(text))
 
 
-def _content(key: grammar.Content, _view: Selected) -> Condition:
+def _content(key: grammar.Content, _scene: Scene) -> Condition:
     value, header = key.value, key.header
     if not value:
-        return _all(key, _view)
+        return _all(key, _scene)
 
     def test(row: SearchRow, text: MessageText | None) -> bool | None:
-        if header and value in row[11]:
+        if text is not None:
+            return (header and text.header_has(value)) or text.body_has(value)
+        if header and (value in row[11] or value in row[7] or value in row[8]):
             return True
-        if text is None:
-            return None
-        return (header and value in text.header) or text.body_has(value)
+        return None
 
     return _rows(test)
 
 
-def _not(key: grammar.Not, view: Selected) -> Condition:
-    inner = compile_key(key.key, view)
+def _not(key: grammar.Not, scene: Scene) -> Condition:
+    inner = compile_key(key.key, scene)
     test = inner.test
 
     def negated(row: FlagRow | SearchRow, text: MessageText | None) -> bool | None:
@@ -137,8 +168,8 @@ def _not(key: grammar.Not, view: Selected) -> Condition:
     return Condition(inner.need, negated)
 
 
-def _or(key: grammar.Or, view: Selected) -> Condition:
-    first, second = _cheapest_first((compile_key(key.first, view), compile_key(key.second, view)))
+def _or(key: grammar.Or, scene: Scene) -> Condition:
+    first, second = _cheapest_first((compile_key(key.first, scene), compile_key(key.second, scene)))
     one, other = first.test, second.test
 
     def either(row: FlagRow | SearchRow, text: MessageText | None) -> bool | None:
@@ -151,8 +182,8 @@ def _or(key: grammar.Or, view: Selected) -> Condition:
     return Condition(max(first.need, second.need), either)
 
 
-def _and(key: grammar.And, view: Selected) -> Condition:
-    inner = _cheapest_first(compile_key(one, view) for one in key.keys)
+def _and(key: grammar.And, scene: Scene) -> Condition:
+    inner = _cheapest_first(compile_key(one, scene) for one in key.keys)
     tests = [one.test for one in inner]
 
     def every(row: FlagRow | SearchRow, text: MessageText | None) -> bool | None:
@@ -183,6 +214,9 @@ _COMPILERS: Mapping[type[SearchKey], Callable[..., Condition]] = {
     grammar.Recent: _recent,
     grammar.Numbers: _numbers,
     grammar.Dated: _dated,
+    grammar.Within: _within,
+    grammar.ModSeq: _modseq,
+    grammar.ObjectIdentifier: _object,
     grammar.Sized: _sized,
     grammar.Field: _field,
     grammar.Content: _content,

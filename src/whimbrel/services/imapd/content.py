@@ -3,10 +3,10 @@
 Small messages are read whole, many in one hop; of large ones only what is asked for, in pieces, so that no message
 is ever in memory as a whole.
 
-Standards: RFC 3501 6.4.5 (BODY[section]<partial>)
+Standards: RFC 3501 6.4.5 (BODY[section]<partial>); RFC 3516 4.2 (BINARY[section]<partial>)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from whimbrel.backends.net.driver import Closed
@@ -14,13 +14,17 @@ from whimbrel.core.mailbox import MetaRow
 from whimbrel.core.uids import UidSet
 from whimbrel.mail.header import pick
 from whimbrel.mail.structure import Span, Structure
+from whimbrel.protocols.imap.binary import BinarySection
 from whimbrel.protocols.imap.fetch import BodySection
+from whimbrel.services.imapd.binary import Decoded, Target, UnknownEncoding, decoded, target
 from whimbrel.services.imapd.session import Session
 
 SMALL = 64 * 1024
 """A message up to this size is read whole."""
 READ_AT_ONCE = 1 << 20
 """Bytes read in one hop: of many small messages together, or of one large one."""
+_NUL_SIGN = b"\x80"
+"""RFC 3501 9: no literal but a literal8 holds NUL; as many octets must come as BODYSTRUCTURE says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +32,20 @@ class _Wanted:
     """One section of one message. `label` is how the answer names it, after a space if it is not the first thing;
     `span` None: there is no such section."""
 
-    section: BodySection
+    section: BodySection | BinarySection
     label: bytes
     span: Span | None
+    binary: Target | None = None
 
 
 class ContentReader:
     """Answers the content part of one FETCH command."""
 
-    def __init__(self, session: Session, sections: Sequence[BodySection]) -> None:
+    def __init__(self, session: Session, sections: Sequence[BodySection | BinarySection]) -> None:
         self._session, self._sections = session, sections
-        self._structured = any(section.spec for section in sections)
+        self._structured = any(isinstance(one, BinarySection) or one.spec for one in sections)
+        self.unknown_encoding = False
+        """A part could not be decoded: its answer was NIL."""
 
     async def answer(self, rows: Sequence[MetaRow], heads: Sequence[bytes]) -> None:
         """Writes a FETCH response for each of `rows`; its head ends where the first section is to stand."""
@@ -57,53 +64,119 @@ class ContentReader:
             for (row, head), content in zip(group, contents, strict=True):
                 out.append(head)
                 for wanted in self._wanted(row, structures.get(row[0])):
-                    out += _section(wanted, content)
+                    out += self._binary(wanted, content) if wanted.binary else _section(wanted, content)
                 out.append(b")\r\n")
             await self._session.write(b"".join(out))
 
     def _wanted(self, row: MetaRow, parts: bytes | None) -> list[_Wanted]:
         structure = Structure.unpack(parts) if parts is not None else None
-        return [
-            _Wanted(
-                section,
-                b" " + section.label if at else section.label,
-                (structure.locate(section.spec) if structure else None) if section.spec else Span(0, row[5]),
-            )
-            for at, section in enumerate(self._sections)
-        ]
+        found: list[_Wanted] = []
+        for at, section in enumerate(self._sections):
+            label = b" " + section.label if at else section.label
+            if isinstance(section, BinarySection):
+                binary = target(section, structure) if structure else None
+                found.append(_Wanted(section, label, binary.span if binary else None, binary))
+            elif section.spec:
+                found.append(_Wanted(section, label, structure.locate(section.spec) if structure else None))
+            else:
+                found.append(_Wanted(section, label, Span(0, row[5])))
+        return found
+
+    def _binary(self, wanted: _Wanted, content: bytes | None) -> tuple[bytes, ...]:
+        section = wanted.section
+        if content is None or wanted.binary is None or not isinstance(section, BinarySection):
+            return (_nothing(wanted),)
+        try:
+            octets = decoded(wanted.binary, content)
+        except UnknownEncoding:
+            self.unknown_encoding = True
+            return (_nothing(wanted),)
+        if section.size:
+            return (b"%b %d" % (wanted.label, len(octets)),)
+        span = _cut(Span(0, len(octets)), section.partial)
+        octets = octets[span.start : span.stop]
+        return _literal(wanted.label, len(octets), eight=b"\0" in octets), octets
+
+    # Large messages
 
     async def _large(self, row: MetaRow, head: bytes, wanted: Sequence[_Wanted]) -> None:
-        messages, ref, write = self._session.ports.messages, self._session.view.ref, self._session.write
+        write = self._session.write
         await write(head)
         try:
             for one in wanted:
-                span = one.span
-                if span is not None and one.section.fields:
-                    header = await messages.content(ref, row[0], span.start, span.length)
-                    await write(b"".join(_section(replace(one, span=Span(0, len(header or b""))), header)))
-                    continue
-                if span is not None:
-                    span = _cut(span, one.section.partial)
-                first = (
-                    await messages.content(ref, row[0], span.start, min(span.length, READ_AT_ONCE)) if span else None
-                )
-                if span is None or first is None:
-                    await write(b"%b NIL" % one.label)
-                    continue
-                await write(b"%b {%d}\r\n" % (one.label, span.length))
-                await write(first)
-                sent = len(first)
-                while sent < span.length:
-                    more = await messages.content(ref, row[0], span.start + sent, min(span.length - sent, READ_AT_ONCE))
-                    if not more:
-                        raise Closed("a message vanished while it was sent")
-                    await write(more)
-                    sent += len(more)
+                if one.binary is not None:
+                    await self._large_binary(row[0], one, one.binary)
+                else:
+                    await self._large_section(row[0], one)
         except BaseException:
             # The client waits for octets that will not come: nothing can be said in their place.
             self._session.connection.abort()
             raise
         await write(b")\r\n")
+
+    async def _large_section(self, uid: int, one: _Wanted) -> None:
+        messages, ref, write = self._session.ports.messages, self._session.view.ref, self._session.write
+        span = one.span
+        if span is not None and isinstance(one.section, BodySection) and one.section.fields:
+            header = await messages.content(ref, uid, span.start, span.length)
+            await write(b"".join(_section(replace(one, span=Span(0, len(header or b""))), header)))
+            return
+        if span is not None:
+            span = _cut(span, one.section.partial)
+        first = await messages.content(ref, uid, span.start, min(span.length, READ_AT_ONCE)) if span else None
+        if span is None or first is None:
+            await write(_nothing(one))
+            return
+        await write(_literal(one.label, span.length))
+        await write(_printable(first))
+        sent = len(first)
+        while sent < span.length:
+            more = await messages.content(ref, uid, span.start + sent, min(span.length - sent, READ_AT_ONCE))
+            if not more:
+                raise Closed("a message vanished while it was sent")
+            await write(_printable(more))
+            sent += len(more)
+
+    async def _large_binary(self, uid: int, one: _Wanted, found: Target) -> None:
+        messages, ref, write, section = self._session.ports.messages, self._session.view.ref, self._session.write, (
+            one.section
+        )  # fmt: skip
+
+        async def read(start: int, length: int) -> bytes | None:
+            return await messages.content(ref, uid, start, length)
+
+        part = Decoded(found, read)
+        try:
+            await part.prepare()
+        except UnknownEncoding:
+            self.unknown_encoding = True
+            await write(_nothing(one))
+            return
+        size = await part.size()
+        if isinstance(section, BinarySection) and section.size:
+            await write(b"%b %d" % (one.label, size))
+            return
+        span = _cut(Span(0, size), section.partial)
+        # Whether a NUL is among so many octets is not known before they are sent: literal8 takes them all.
+        await write(_literal(one.label, span.length, eight=True))
+        sent = 0
+        async for piece in _within(part.pieces(), span):
+            await write(piece)
+            sent += len(piece)
+        if sent != span.length:
+            raise Closed("a message vanished while it was sent")
+
+
+async def _within(pieces: AsyncIterator[bytes], span: Span) -> AsyncIterator[bytes]:
+    """Those octets of `pieces` that lie in `span`."""
+    at = 0
+    async for piece in pieces:
+        cut = piece[max(0, span.start - at) : max(0, span.stop - at)]
+        at += len(piece)
+        if cut:
+            yield cut
+        if at >= span.stop:
+            return
 
 
 def _groups(rows: Sequence[MetaRow], heads: Sequence[bytes]) -> Iterator[tuple[bool, list[tuple[MetaRow, bytes]]]]:
@@ -131,15 +204,29 @@ def _cut(span: Span, partial: tuple[int, int] | None) -> Span:
     return Span(span.start + first, min(partial[1], span.length - first))
 
 
+def _nothing(wanted: _Wanted) -> bytes:
+    if isinstance(wanted.section, BinarySection) and wanted.section.size:
+        return wanted.label + b" 0"  # RFC 3516 7: a number, never NIL.
+    return wanted.label + b" NIL"
+
+
+def _literal(label: bytes, size: int, *, eight: bool = False) -> bytes:
+    return b"%b %b{%d}\r\n" % (label, b"~" if eight else b"", size)
+
+
+def _printable(octets: bytes) -> bytes:
+    return octets.replace(b"\0", _NUL_SIGN) if b"\0" in octets else octets
+
+
 def _section(wanted: _Wanted, content: bytes | None) -> tuple[bytes, ...]:
     """`BODY[TEXT] {n}` and the octets, from a whole message (or from a header, for its fields)."""
     section, span = wanted.section, wanted.span
     if span is None or content is None:
-        return (b"%b NIL" % wanted.label,)
-    if section.fields:
+        return (_nothing(wanted),)
+    if isinstance(section, BodySection) and section.fields:
         header = content[span.start : span.start + span.length]
         content = pick(header, section.fields, invert=section.what.endswith("NOT"))
         span = Span(0, len(content))
     span = _cut(span, section.partial)
     octets = content[span.start : span.start + span.length]
-    return b"%b {%d}\r\n" % (wanted.label, len(octets)), octets
+    return _literal(wanted.label, len(octets)), _printable(octets)

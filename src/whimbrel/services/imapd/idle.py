@@ -30,6 +30,8 @@ async def idle(session: Session, command: grammar.Idle) -> Done:
                 continue
             if event is None:
                 await session.sync(expunge=True)
+                if session.observer is not None:
+                    await session.observer.tell()
                 if session.leaving:
                     return Done(Status.NO, "Selected mailbox was deleted")
             elif isinstance(event, IdleDone):
@@ -37,7 +39,7 @@ async def idle(session: Session, command: grammar.Idle) -> Done:
             else:
                 return Done(Status.BAD, "Expected DONE")
     finally:
-        if view is not None:
+        if view is not None and session.observer is None:
             view.hints.wake = None
 
 

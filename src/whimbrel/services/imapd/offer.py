@@ -25,7 +25,7 @@ class Offer:
     advertise: "Callable[[Session], Iterable[bytes]] | None" = None
     """Capabilities that depend on the connection, such as STARTTLS."""
     enable: frozenset[bytes] = field(default_factory=frozenset)
-    """What ENABLE switches on. RFC 5161"""
+    """What ENABLE switches on, in capitals. RFC 5161"""
 
 
 def serves(

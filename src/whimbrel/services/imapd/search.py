@@ -1,17 +1,21 @@
 """Handler of SEARCH: conditions become functions over index rows; content is read only for messages that are still
 undecided, in bounded batches, and looked through off the loop.
 
-Standards: RFC 3501 6.4.4, 7.2.5
+Standards: RFC 3501 6.4.4, 7.2.5; RFC 4731 (ESEARCH), RFC 5182 (SEARCHRES), RFC 5032 (WITHIN), RFC 9394 3 (PARTIAL),
+RFC 7162 3.1.5 (MODSEQ)
 """
 
-import asyncio
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from whimbrel.core.mailbox import FlagRow, SearchRow
+from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import search as grammar
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.grammar import SearchKey
-from whimbrel.services.imapd.conditions import Condition, Need, compile_key, numbers_of
+from whimbrel.protocols.imap.mode import CONDSTORE
+from whimbrel.protocols.imap.returns import ALL, Returns, esearch
+from whimbrel.services.imapd.conditions import Condition, Need, Scene, compile_key, numbers_of
 from whimbrel.services.imapd.fetch import batches
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.searchtext import MessageText
@@ -22,23 +26,54 @@ ROW_BATCH = 2_000
 FLAG_BATCH = 20_000
 READ_AT_ONCE = 4 << 20
 """Bytes of content read in one hop; one message may be larger."""
+MAX_READ = 512
+"""Messages read in one hop."""
 MAX_SEARCHED = 16 << 20
 """Of a larger message only so much is looked through."""
 
 
 async def search(session: Session, command: grammar.Search) -> Done:
-    found = await matching(session, command.key)
-    numbers = found if command.uid else session.view.numbered(found)
-    await session.untagged(b" ".join([b"SEARCH", *(b"%d" % number for number in numbers if number)]))
+    view, returns = session.view, command.returns
+    saves = returns is not None and b"SAVE" in returns.options
+    if saves and not grammar.uses(command.key, grammar.Numbers):
+        view.saved = UidSet()  # RFC 5182 2.1: and so it stays if this search fails.
+    found = await matching(session, view, command.key)
+    modseq = await highest_modseq(session, view, command.key, found, returns or ALL)
+    if returns is not None and saves:
+        view.saved = UidSet.of(returns.shown(found))
+    numbers = found if command.uid else [number for number in view.numbered(found) if number]
+    if returns is not None or view.mode.rev2:
+        await answer(session, numbers, returns or ALL, uid=command.uid, modseq=modseq)
+    else:
+        tail = f" (MODSEQ {modseq})" if modseq else ""
+        await session.untagged(f"{' '.join(['SEARCH', *map(str, numbers)])}{tail}".encode())
     return done(command)
 
 
-async def matching(session: Session, key: SearchKey) -> list[int]:
-    """The UIDs of the view that meet `key`, ascending."""
-    view = session.view
-    condition = compile_key(key, view)
+async def answer(session: Session, numbers: Sequence[int], returns: Returns, *, uid: bool, modseq: int = 0) -> None:
+    """The ESEARCH response, unless SAVE alone was asked for."""
+    if not returns.silent:
+        await session.untagged(esearch(session.tag, numbers, returns, uid=uid, modseq=modseq))
+
+
+async def highest_modseq(
+    session: Session, view: Selected, key: SearchKey, found: Sequence[int], returns: Returns
+) -> int:
+    """RFC 7162 3.1.5, RFC 4731 3.2: of the messages the answer is about; 0 if modseqs were not asked for."""
+    if not grammar.uses(key, grammar.ModSeq):
+        return 0
+    await session.enable((CONDSTORE,))  # RFC 7162 3.1
+    shown = UidSet.of(returns.shown(found))
+    return max((row[3] for row in await session.ports.messages.flags(view.ref, shown)), default=0) if shown else 0
+
+
+async def matching(session: Session, view: Selected, key: SearchKey) -> list[int]:
+    """The UIDs of `view` that meet `key`, ascending."""
+    condition = compile_key(key, Scene(view, session.ports.clock.now()))
     wanted = narrowed(key, view)
     found: list[int] = []
+    if condition.need is Need.NOTHING and isinstance(key, grammar.All | grammar.Numbers):
+        return list(wanted)
     for piece, uids in batches(view, wanted, ROW_BATCH if condition.need >= Need.ROWS else FLAG_BATCH):
         if condition.need is Need.NOTHING:
             nothing: list[FlagRow] = [(uid, 0, "", 0) for uid in piece]
@@ -48,8 +83,8 @@ async def matching(session: Session, key: SearchKey) -> list[int]:
             found += [row[0] for row in flag_rows if condition.test(row, None)]
         else:
             rows = await session.ports.messages.search_rows(view.ref, uids)
-            found += await _of_rows(session, condition, rows)
-        await asyncio.sleep(0)
+            found += await _of_rows(session, view, condition, rows)
+        await session.progress(bisect_left(wanted, piece[-1]) + 1, len(wanted))
     return found
 
 
@@ -63,13 +98,15 @@ def narrowed(key: SearchKey, view: Selected) -> Sequence[int]:
     return wanted
 
 
-async def _of_rows(session: Session, condition: Condition, rows: Sequence[SearchRow]) -> list[int]:
+async def _of_rows(session: Session, view: Selected, condition: Condition, rows: Sequence[SearchRow]) -> list[int]:
     verdicts = [condition.test(row, None) for row in rows]
+    found = [row[0] for row, verdict in zip(rows, verdicts, strict=True) if verdict]
+    if None not in verdicts:
+        return found
     undecided = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
-    found = {row[0] for row, verdict in zip(rows, verdicts, strict=True) if verdict}
     for group in _groups(undecided):
-        contents = await _contents(session, group)
-        found.update(await session.ports.pool.run(_look_through, condition, group, contents))
+        contents = await _contents(session, view, group)
+        found += await session.ports.pool.run(_look_through, condition, group, contents)
     return sorted(found)
 
 
@@ -86,7 +123,7 @@ def _groups(rows: Sequence[SearchRow]) -> Iterator[list[SearchRow]]:
     group: list[SearchRow] = []
     size = 0
     for row in rows:
-        if group and size + row[5] > READ_AT_ONCE:
+        if group and (size + row[5] > READ_AT_ONCE or len(group) >= MAX_READ):
             yield group
             group, size = [], 0
         group.append(row)
@@ -95,11 +132,11 @@ def _groups(rows: Sequence[SearchRow]) -> Iterator[list[SearchRow]]:
         yield group
 
 
-async def _contents(session: Session, group: Sequence[SearchRow]) -> list[bytes | None]:
-    messages, ref = session.ports.messages, session.view.ref
+async def _contents(session: Session, view: Selected, group: Sequence[SearchRow]) -> list[bytes | None]:
+    messages, ref = session.ports.messages, view.ref
     if len(group) == 1 and group[0][5] > READ_AT_ONCE:
         return [await messages.content(ref, group[0][0], 0, MAX_SEARCHED)]
     return await messages.contents(ref, [row[0] for row in group])
 
 
-OFFER = Offer(handlers=dict((serves(grammar.Search, search),)))
+OFFER = Offer(handlers=dict((serves(grammar.Search, search),)), capabilities=(b"ESEARCH", b"SEARCHRES", b"WITHIN"))

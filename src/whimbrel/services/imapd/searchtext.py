@@ -6,6 +6,7 @@ Standards: RFC 3501 6.4.4 (BODY, TEXT, HEADER)
 from functools import cached_property
 
 from whimbrel.mail import header
+from whimbrel.mail.quicklook import QuickLook
 from whimbrel.mail.text import header_text, searchable
 
 
@@ -14,19 +15,25 @@ class MessageText:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
+        self._look = QuickLook(content)
 
     def field(self, name: str) -> list[str]:
         """The values of the fields called `name` (lower case)."""
         wanted = name.encode()
         return [text for field_name, text in self._fields if field_name == wanted]
 
-    @cached_property
-    def header(self) -> str:
-        """All fields, a line each."""
-        return header_text(self._header_bytes)
+    def header_has(self, value: str) -> bool:
+        """Any field, its name included."""
+        return not self._look.lacks_header(value) and value in self._header
 
     def body_has(self, value: str) -> bool:
+        if self._look.lacks_body(value):
+            return False
         return any(value in text for text in searchable(self._content, headers=False))
+
+    @cached_property
+    def _header(self) -> str:
+        return header_text(self._header_bytes)
 
     @cached_property
     def _header_bytes(self) -> bytes:

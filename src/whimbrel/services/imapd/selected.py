@@ -3,17 +3,19 @@ r"""A session's view of its selected mailbox: which message has which number, an
 The view changes only when the client is told so, which makes sequence numbers safe. What changed is asked by modseq;
 hints only say when to ask.
 
-Standards: RFC 3501 2.3.1.2 (sequence numbers), 2.3.2 (\Recent), 5.2 (updates), 7.3, 7.4.1; RFC 2180 4
+Standards: RFC 3501 2.3.1.2 (sequence numbers), 2.3.2 (\Recent), 5.2 (updates), 7.3, 7.4.1; RFC 2180 4;
+RFC 7162 3.1.4.2 (MODSEQ), 3.2.10.2 (VANISHED); RFC 9586 3.3, 3.4 (UIDFETCH)
 """
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from whimbrel.core.mailbox import (
     MAX_KEYWORDS,
     Delta,
     FlagRow,
+    FlagsStored,
     FolderRef,
     Folders,
     MailboxId,
@@ -22,14 +24,20 @@ from whimbrel.core.mailbox import (
 )
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap.cursor import BadSyntax
-from whimbrel.protocols.imap.encode import flag_list
+from whimbrel.protocols.imap.encode import flag_text
+from whimbrel.protocols.imap.mode import PLAIN, Mode
 from whimbrel.protocols.imap.sequence import SequenceSet
+from whimbrel.services.imapd.recent import Recent
 
+NOTHING = UidSet()
+NO_WORDS: Mapping[str, str] = {}
 SYSTEM_FLAG_NAMES = r"\Answered \Flagged \Deleted \Seen \Draft"
 
 
 class Hints:
     """Hears that `mailbox` may have changed; made before the snapshot, so that nothing falls between."""
+
+    __slots__ = ("_mailbox", "end", "stale", "wake")
 
     def __init__(self, mailbox: MailboxId) -> None:
         self._mailbox = mailbox
@@ -47,19 +55,29 @@ class Hints:
 
 
 class Selected:
-    """Made from a snapshot, kept up by `news`."""
+    """Made from a snapshot, kept up by `news`. Costs four bytes a message."""
 
-    def __init__(self, ref: FolderRef, snapshot: Snapshot, hints: Hints, *, read_only: bool) -> None:
-        self.ref, self.hints, self.read_only = ref, hints, read_only
+    __slots__ = (
+        "_last", "_spelling", "hints", "mode", "modseq", "pending", "read_only", "recent", "ref", "saved",
+        "uids",
+    )  # fmt: skip
+
+    def __init__(
+        self, ref: FolderRef, snapshot: Snapshot, hints: Hints, *, read_only: bool, mode: Mode = PLAIN
+    ) -> None:
+        self.ref, self.hints, self.read_only, self.mode = ref, hints, read_only, mode
         self.uids: array[int] = snapshot.uids[:]
         """The n-th has sequence number n + 1."""
-        self.recent: set[int] = set(self.uids[bisect_left(self.uids, snapshot.status.first_recent) :])
+        self.recent = Recent(self.uids)
+        self.recent.add(snapshot.status.first_recent, snapshot.status.uid_next - 1)
+        self.saved = NOTHING
+        """The search result variable `$`; messages that are gone count for nothing. RFC 5182 2.1"""
         self.modseq = snapshot.status.highest_modseq
-        self.pending: set[int] = set()
+        """The client was told of every change up to it, but for `pending`."""
+        self.pending = NOTHING
         """Gone, but the client may not be told yet."""
         self._last = max(self.uids[-1] if self.uids else 0, snapshot.status.uid_next - 1)
-        self._told: dict[int, int] = {}  # UID -> modseq of flags that the client knows before `modseq` says so.
-        self._spelling = {keyword.lower(): keyword for keyword in snapshot.keywords}
+        self._spelling: Mapping[str, str] = {keyword.lower(): keyword for keyword in snapshot.keywords} or NO_WORDS
 
     def close(self) -> None:
         """No more hints are wanted."""
@@ -72,6 +90,8 @@ class Selected:
     def chosen(self, sequence: SequenceSet, *, uid: bool) -> UidSet:
         """The UIDs meant. A message number that is not there is BadSyntax; a UID that is not there is passed over."""
         uids = self.uids
+        if sequence.saved:
+            return self.saved
         if uid:
             return sequence.resolve(uids[-1] if uids else 0)
         if sequence.beyond(len(uids)):
@@ -80,6 +100,8 @@ class Selected:
 
     def by_number(self, sequence: SequenceSet) -> UidSet:
         """The UIDs of messages with these numbers; numbers that are not there are passed over."""
+        if sequence.saved:
+            return self.saved
         uids = self.uids
         count = len(uids)
         # Between two messages of the view there are only messages of the view, or none that exist.
@@ -89,8 +111,27 @@ class Selected:
             if first <= count
         )
 
+    @property
+    def last(self) -> int:
+        """The largest UID that the client could know of."""
+        return self._last
+
+    @property
+    def verb(self) -> str:
+        return "UIDFETCH" if self.mode.uidonly else "FETCH"
+
     def numbered(self, uids: Sequence[int]) -> Sequence[int]:
-        """The sequence number of each of the ascending `uids`, 0 for one that is not in the view."""
+        """What each of the ascending `uids` is called on the wire: its sequence number, or under UIDONLY its UID;
+        0 for one that is not in the view."""
+        if self.mode.uidonly:
+            view = self.uids
+            start = bisect_left(view, uids[0]) if uids else 0
+            if view[start : start + len(uids)].tolist() == uids:
+                return uids
+            return [uid if numbered else 0 for uid, numbered in zip(uids, self._numbers(uids), strict=True)]
+        return self._numbers(uids)
+
+    def _numbers(self, uids: Sequence[int]) -> Sequence[int]:
         view, size = self.uids, len(self.uids)
         start = bisect_left(view, uids[0]) if uids else 0
         if view[start : start + len(uids)].tolist() == uids:  # Neighbours, as in 1:*.
@@ -123,32 +164,37 @@ class Selected:
         room = (r"\*",) if len(self._spelling) < MAX_KEYWORDS else ()
         return f"({' '.join((SYSTEM_FLAG_NAMES, *self._spelling.values(), *room))})".encode("ascii", "replace")
 
-    def told(self, rows: Iterable[FlagRow]) -> None:
-        """The client knows these flags, or asked not to be told of them (.SILENT)."""
-        self._told.update((row[0], row[3]) for row in rows)
+    def stored(self, change: FlagsStored) -> None:
+        """The client made this change itself and knows of it. If others changed something before it, it is told all:
+        what they did to the same messages must not be lost."""
+        if change.before <= self.modseq:
+            self.modseq = max(self.modseq, change.highest_modseq)
+        else:
+            self.hints.stale = True
 
-    def flag_lines(self, rows: Sequence[FlagRow], *, uid: bool) -> bytes:
-        """FETCH responses with the flags of ascending `rows`."""
-        recent = self.recent
-        out: list[bytes] = []
+    def flag_lines(self, rows: Sequence[FlagRow], *, uid: bool = False, flags: bool = True) -> bytes:
+        """FETCH responses with the flags of ascending `rows`, or with MODSEQ alone. RFC 7162 3.1.4.2"""
+        recent, mode = (() if self.mode.rev2 else self.recent), self.mode
+        named = (uid or mode.qresync or mode.rev2) and not mode.uidonly
+        out: list[str] = []
         for number, row in zip(self.numbered([row[0] for row in rows]), rows, strict=True):
             if number:
-                flags = flag_list(row[1], row[2], row[0] in recent)
-                if uid:
-                    out.append(b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, row[0], flags))
-                else:
-                    out.append(b"* %d FETCH (FLAGS %b)\r\n" % (number, flags))
-        return b"".join(out)
+                items = [f"UID {row[0]}"] if named else []
+                if flags:
+                    items.append(f"FLAGS ({flag_text(row[1], row[2], row[0] in recent)})")
+                if mode.condstore:
+                    items.append(f"MODSEQ ({row[3]})")
+                out.append(f"* {number} {self.verb} ({' '.join(items)})\r\n")
+        return "".join(out).encode("ascii", "replace")
 
     def new_keywords(self, keywords: Iterable[str]) -> bytes:
         """FLAGS and PERMANENTFLAGS responses if in `keywords`, as in rows, are some the client has not heard of.
         RFC 3501 7.2.6"""
-        before = len(self._spelling)
-        for text in keywords:
-            for keyword in text.split():
-                self._spelling.setdefault(keyword.lower(), keyword)
-        if len(self._spelling) == before:
+        known = self._spelling
+        new = {word.lower(): word for text in keywords if text for word in text.split() if word.lower() not in known}
+        if not new:
             return b""
+        self._spelling = {**known, **new}
         return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags permitted\r\n" % (
             self.flag_names(),
             self.permanent_flags(),
@@ -156,47 +202,60 @@ class Selected:
 
     # What changed
 
-    async def news(self, messages: Messages, folders: Folders, *, expunge: bool) -> bytes:
-        """Responses for what changed; without `expunge`, messages that are gone keep their numbers until later."""
+    async def news(
+        self, messages: Messages, folders: Folders, *, expunge: bool, flags: bool = True
+    ) -> tuple[bytes, Sequence[int]]:
+        """Responses for what changed, and the UIDs of new messages. Without `expunge`, messages that are gone keep
+        their numbers until later; without `flags`, the client does not want to hear of changed flags (NOTIFY)."""
         self.hints.stale = False  # A hint that comes during the query counts for the next one.
         delta = await messages.changes(self.ref, self.modseq)
-        first_recent = 0
-        if any(row[0] > self._last for row in delta.rows):
+        newest = max((row[0] for row in delta.rows), default=0)
+        first_recent = newest + 1
+        if newest > self._last and not self.mode.rev2:
             # This session is the first to be told of them, if no other was. RFC 3501 2.3.2
-            if self.read_only:
-                first_recent = (await folders.status(self.ref)).first_recent
-            else:
+            first_recent = (await folders.status(self.ref)).first_recent
+            if first_recent <= newest and not self.read_only:
                 first_recent = (await messages.snapshot(self.ref, take_recent=True)).status.first_recent
-        return self._apply(delta, first_recent, expunge=expunge)
+        return self._apply(delta, first_recent, expunge=expunge, flags=flags)
 
-    def _apply(self, delta: Delta, first_recent: int, *, expunge: bool) -> bytes:
+    def _apply(self, delta: Delta, first_recent: int, *, expunge: bool, flags: bool) -> tuple[bytes, Sequence[int]]:
         rows = sorted(delta.rows)
         if delta.complete:
-            self.pending.update(delta.expunged.within(self.uids))
+            missing = delta.expunged.within(self.uids) if delta.expunged else []
         else:
-            self.pending.update(set(self.uids).difference(row[0] for row in rows))
+            present = {row[0] for row in rows}
+            missing = [uid for uid in self.uids if uid not in present]
+        if missing:
+            self.pending = UidSet((*self.pending.ranges, *UidSet.of(missing).ranges))
         out = [self.new_keywords({row[2] for row in rows})]
         if expunge and self.pending:
             out.append(self._expunged())
-        new = [row[0] for row in rows if row[0] > self._last]
-        told = self._told
-        changed = [row for row in rows if row[0] <= self._last and told.get(row[0]) != row[3]]
+        known = bisect_left(rows, (self._last + 1,))
+        new = [row[0] for row in rows[known:]]
         if new:
             self.uids.extend(new)
             self._last = new[-1]
-            self.recent.update(uid for uid in new if uid >= first_recent)
-            out.append(b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(self.uids), len(self.recent)))
-        if changed:
-            out.append(self.flag_lines(changed, uid=False))
-        told.clear()
+            self.recent.add(max(new[0], first_recent), new[-1])
+            out.append(b"* %d EXISTS\r\n" % len(self.uids))
+            if not self.mode.rev2:
+                out.append(b"* %d RECENT\r\n" % len(self.recent))
+        if known and flags:
+            out.append(self.flag_lines(rows[:known]))
         self.modseq = max(self.modseq, delta.highest_modseq)
-        return b"".join(out)
+        return b"".join(out), new
 
     def _expunged(self) -> bytes:
-        """EXPUNGE responses, the highest number first: each number is right when it is read."""
-        gone = self.pending
-        numbers = [number for number, uid in enumerate(self.uids, 1) if uid in gone]
-        self.uids = array(self.uids.typecode, [uid for uid in self.uids if uid not in gone])
-        self.recent -= gone
-        self.pending = set()
-        return b"".join([b"* %d EXPUNGE\r\n" % number for number in reversed(numbers)])
+        """VANISHED, or EXPUNGE responses, the highest number first: each number is right when it is read."""
+        gone, self.pending = self.pending.within(self.uids), NOTHING
+        numbers = [bisect_left(self.uids, uid) for uid in gone]
+        kept: array[int] = array(self.uids.typecode)
+        start = 0
+        for number in numbers:
+            kept.extend(self.uids[start:number])
+            start = number + 1
+        kept.extend(self.uids[start:])
+        self.uids = kept
+        self.recent.see(kept)
+        if self.mode.vanished:
+            return b"* VANISHED %b\r\n" % str(UidSet.of(gone)).encode()
+        return b"".join([b"* %d EXPUNGE\r\n" % (number + 1) for number in reversed(numbers)])

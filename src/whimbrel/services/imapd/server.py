@@ -15,13 +15,14 @@ from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import Changes, Folders, Messages
 from whimbrel.core.pool import Pool
+from whimbrel.core.space import Space
 from whimbrel.protocols.imap import PARTS
-from whimbrel.protocols.imap.cursor import BadSyntax, Refused
+from whimbrel.protocols.imap.cursor import BadSyntax, Refused, UidRequired
 from whimbrel.protocols.imap.engine import Bad, Command, Continue, Done, Event, ImapEngine, Limits, LiteralWanted, Reply
 from whimbrel.protocols.imap.engine import Status as Answer
 from whimbrel.protocols.imap.grammar import Grammar, State
 from whimbrel.services.imapd import OFFERS
-from whimbrel.services.imapd.session import NoFolder, Ports, Session
+from whimbrel.services.imapd.session import PROGRESS, NoFolder, Ports, Session
 from whimbrel.services.imapd.settings import ImapSettings
 from whimbrel.services.session.sign_in import SignIn
 
@@ -47,8 +48,9 @@ class ImapServer:
         clock: Clock,
         ids: Ids,
         tls: Callable[[], ssl.SSLContext | None],
+        space: Space | None = None,
     ) -> None:
-        self._ports = Ports(folders, messages, changes, spool, commit, pool, config, sign_in, clock, tls)
+        self._ports = Ports(folders, messages, changes, spool, commit, pool, config, sign_in, clock, tls, space)
         self._log, self._ids = log, ids
 
     def engine(self) -> ImapEngine:
@@ -70,13 +72,14 @@ class ImapServer:
             session.log.exception("session.crashed", error)
             await _farewell(session, "Internal error")
         finally:
-            session.leave()
+            session.forget()
             connection.end()
 
     async def _serve(self, session: Session) -> None:
         connection, ports = session.connection, self._ports
         await session.untagged(b"OK [CAPABILITY " + session.capabilities() + b"] Whimbrel ready")
         by = ports.clock.monotonic() + session.settings.sign_in_time
+        deadline: float | None = None
         while not session.leaving:
             if session.account is not None:
                 timeout = float(session.settings.autologout)
@@ -84,7 +87,14 @@ class ImapServer:
                 timeout = by - ports.clock.monotonic()
                 if timeout <= 0:
                     raise TimedOut
-            event = await connection.next_event(timeout)
+            if deadline is None and session.observer is not None:
+                deadline = connection.deadline_in(timeout)
+            event = await connection.event_or_wake(timeout, deadline)
+            if event is None:
+                # NOTIFY: something happened while the client says nothing; its time goes on. RFC 5465 3.1
+                await self._push(session)
+                continue
+            deadline = None
             if isinstance(event, Command):
                 await self._command(session, event)
             elif isinstance(event, LiteralWanted):
@@ -98,11 +108,15 @@ class ImapServer:
 
     async def _command(self, session: Session, command: Command) -> None:
         arguments = command.arguments
+        session.tag = command.tag
+        session.silent_until = self._ports.clock.monotonic() + PROGRESS
         handler = _HANDLERS.get(type(arguments))
         if handler is None:
             await session.connection.send(Done(Answer.BAD, "Unknown command"))
             return
         try:
+            if arguments.numbered and session.mode.uidonly:
+                raise UidRequired
             answer = await handler(session, arguments)
             if answer is None:
                 return
@@ -117,9 +131,18 @@ class ImapServer:
             answer = Done(Answer.NO, "Internal error", b"SERVERBUG")
         try:
             await session.sync(expunge=not arguments.holds_numbers)
+            if session.observer is not None:
+                await session.observer.tell()
         except MailError as error:
             session.log.warning("imap.sync_failed", status=error.text, detail=error.detail)
         await session.connection.send(replace(answer, state=state_of(session)))
+
+    async def _push(self, session: Session) -> None:
+        try:
+            if session.observer is not None:
+                await session.observer.push()
+        except MailError as error:
+            session.log.warning("imap.sync_failed", status=error.text, detail=error.detail)
 
 
 def state_of(session: Session) -> State:
@@ -134,6 +157,8 @@ def refusal_of(error: MailError | BadSyntax) -> Done:
     """An error in IMAP's words."""
     if isinstance(error, Refused):
         return Done(Answer.NO, error.text, error.code)
+    if isinstance(error, UidRequired):
+        return Done(Answer.BAD, error.text, b"UIDREQUIRED")
     if isinstance(error, BadSyntax):
         return Done(Answer.BAD, error.text)
     if isinstance(error, NoFolder) and error.try_create:

@@ -1,8 +1,10 @@
 """One IMAP connection as its command handlers see it: ports, account, selected mailbox, and ways to answer."""
 
+import asyncio
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from whimbrel.backends.net.driver import Connection
 from whimbrel.core.clock import Clock
@@ -13,8 +15,11 @@ from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import AccountId, Changes, Folder, Folders, Messages
 from whimbrel.core.pool import Pool
-from whimbrel.protocols.imap.engine import Done, Event, Reply, Status, Untagged
+from whimbrel.core.space import Space
+from whimbrel.protocols.imap import encode
+from whimbrel.protocols.imap.engine import Done, Event, Reply, Speak, Status, Untagged
 from whimbrel.protocols.imap.grammar import Arguments
+from whimbrel.protocols.imap.mode import PLAIN, mode_of
 from whimbrel.services.imapd.offer import Offer
 from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.settings import ImapSettings
@@ -37,6 +42,35 @@ class Ports:
     sign_in: SignIn
     clock: Clock
     tls: Callable[[], ssl.SSLContext | None]
+    space: Space | None = None
+    """Without it there always is room."""
+
+
+PROGRESS = 10.0
+"""Seconds between two words about a long command."""
+
+
+class Observer(Protocol):
+    """What the client asked to be told of without asking again (NOTIFY)."""
+
+    @property
+    def flags(self) -> bool:
+        """Changed flags in the selected mailbox are told."""
+        ...
+
+    async def arrived(self, uids: Sequence[int]) -> None:
+        """New messages in the selected mailbox were told."""
+        ...
+
+    async def tell(self) -> None:
+        """Tells what changed in other mailboxes, and in the list of them."""
+        ...
+
+    async def push(self) -> None:
+        """No command is in progress: tells what may be told now."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Session:
@@ -56,8 +90,16 @@ class Session:
         self.service, self.id, self.log = service, session_id, log
         self.account: Account | None = None
         self.selected: Selected | None = None
-        self.enabled: set[bytes] = set()
-        """Extensions switched on by ENABLE. RFC 5161"""
+        self.tag = b""
+        """Of the command in progress. RFC 4466 2.6.2: an ESEARCH response names it."""
+        self.enabled: frozenset[bytes] = frozenset()
+        """Extensions switched on by ENABLE, in capitals. RFC 5161"""
+        self.mode = PLAIN
+        """What follows from `enabled`."""
+        self.observer: Observer | None = None
+        """NOTIFY was asked for. RFC 5465"""
+        self.silent_until = 0.0
+        """When the command in progress says how far it has come."""
         self.failed_sign_ins = 0
         self.leaving = False
         """LOGOUT was asked for, or BYE was said: the connection ends after this command."""
@@ -103,6 +145,32 @@ class Session:
                 names |= dict.fromkeys(offer.advertise(self))
         return b" ".join(names)
 
+    async def enable(self, names: Iterable[bytes]) -> None:
+        """Switches extensions on, by their names in capitals. RFC 5161 3.1, RFC 7162 3.1"""
+        enabled = self.enabled.union(names)
+        if enabled == self.enabled:
+            return
+        before, self.enabled, self.mode = self.mode, enabled, mode_of(enabled)
+        await self.connection.send(Speak(self.mode))
+        view = self.selected
+        if view is not None:
+            view.mode = self.mode
+            if self.mode.condstore and not before.condstore:
+                # RFC 7162 3.1: once for the mailbox that is selected already.
+                await self.untagged(b"OK [HIGHESTMODSEQ %d] Modseqs are told from now on" % view.modseq)
+
+    def forget(self) -> None:
+        """Nobody is signed in any more. RFC 8437 2"""
+        self.leave()
+        if self.observer is not None:
+            self.observer.close()
+        self.observer = self.account = None
+        self.enabled, self.mode = frozenset(), PLAIN
+
+    def mailbox(self, name: str) -> bytes:
+        """A mailbox name as this client reads it."""
+        return encode.mailbox(name, utf8=self.mode.utf8)
+
     # Answering
 
     async def untagged(self, data: bytes) -> None:
@@ -115,6 +183,17 @@ class Session:
     async def bye(self, text: str) -> None:
         await self.untagged(b"BYE " + text.encode("ascii"))
         self.leaving = True
+
+    async def progress(self, done: int, total: int) -> None:
+        """Between two responses of a long command: others have their turn, and a client that waits for long is told
+        how far it has come. RFC 9585 3"""
+        now = self.ports.clock.monotonic()
+        if now >= self.silent_until:
+            self.silent_until = now + PROGRESS
+            tag = encode.string(self.tag)
+            await self.untagged(b"OK [INPROGRESS (%b %d %d)] Still at it" % (tag, min(done, total), total))
+            self.connection.flush()
+        await asyncio.sleep(0)
 
     # The selected mailbox
 
@@ -130,7 +209,12 @@ class Session:
         if view is None or not (always or view.hints.stale or (expunge and view.pending)):
             return
         try:
-            await self.write(await view.news(self.ports.messages, self.ports.folders, expunge=expunge))
+            observer = self.observer
+            flags = observer is None or observer.flags
+            news, new = await view.news(self.ports.messages, self.ports.folders, expunge=expunge, flags=flags)
+            await self.write(news)
+            if new and observer is not None:
+                await observer.arrived(new)
         except MailboxError as error:
             if error.condition is not Condition.NONEXISTENT:
                 raise
@@ -147,8 +231,15 @@ class Session:
             raise MailboxError(Condition.CANNOT, "Only has folders below it")
         return found
 
+    def check_room(self) -> None:
+        """UNAVAILABLE while the server's disk is full. RFC 5530 3"""
+        space = self.ports.space
+        if space is not None and not space.accepting():
+            raise MailboxError(Condition.UNAVAILABLE, "The server has no room on its disk, try again later")
+
     async def check_quota(self, size: int, messages: int = 1) -> None:
-        """OVERQUOTA if so much more does not fit into the account."""
+        """OVERQUOTA if so much more does not fit into the account; UNAVAILABLE if it does not fit on the disk."""
+        self.check_room()
         account = self.account
         if account is None or not (account.quota_bytes or account.quota_messages):
             return

@@ -26,6 +26,3 @@ class ImapSettings(Section, tag="imap"):
         help="How often a waiting client (IDLE) is sent a word, so that no router forgets the connection.",
         advanced=True,
     )
-    special_folders: bool = setting(
-        True, help="Make Drafts, Sent Items, Deleted Items, Junk E-mail and Archive when a user first signs in."
-    )

@@ -13,7 +13,6 @@ from whimbrel.protocols.imap.engine import Bad, Continue, Done, SaslResponse, St
 from whimbrel.protocols.sasl import SERVER_MECHANISMS
 from whimbrel.protocols.sasl.exchange import Challenge, Credentials, SaslError
 from whimbrel.protocols.sasl.start import start
-from whimbrel.services.imapd.folders import furnish
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.session import Session, refusal
 from whimbrel.services.session.peer import plaintext_allowed
@@ -94,7 +93,7 @@ async def _check(session: Session, name: str, password: Secret, method: str) -> 
     session.account = account
     session.log = session.log.bind(user=str(account.address))
     try:
-        await furnish(session)
+        await session.ports.sign_in.furnish(account)
     except MailError as error:
         # Signing in does not depend on them.
         session.log.warning("imap.folders_failed", status=error.text, detail=error.detail)

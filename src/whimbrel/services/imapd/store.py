@@ -1,6 +1,6 @@
 """Handlers of STORE, EXPUNGE, COPY, MOVE.
 
-Standards: RFC 3501 6.4.3, 6.4.6-6.4.8; RFC 4315, RFC 6851; RFC 5530 (EXPUNGEISSUED)
+Standards: RFC 3501 6.4.3, 6.4.6-6.4.8; RFC 4315, RFC 6851; RFC 5530 (EXPUNGEISSUED); RFC 7162 3.1.3, 3.2.7
 """
 
 from dataclasses import replace
@@ -9,7 +9,9 @@ from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import FlagOp
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import store as grammar
+from whimbrel.protocols.imap.condstore import UnchangedSince
 from whimbrel.protocols.imap.engine import Done
+from whimbrel.protocols.imap.mode import CONDSTORE
 from whimbrel.protocols.imap.sequence import uid_set
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.selected import Selected
@@ -29,22 +31,32 @@ def writable(session: Session) -> Selected:
 async def store(session: Session, command: grammar.Store) -> Done:
     view = writable(session)
     uids = view.chosen(command.sequence, uid=command.uid)
+    unchanged_since = next((one.modseq for one in command.modifiers if isinstance(one, UnchangedSince)), None)
+    if unchanged_since is not None:
+        await session.enable((CONDSTORE,))  # RFC 7162 3.1
     change = command.change
     if not change.flags and not change.keywords and change.op is not FlagOp.REPLACE:
         return done(command)
     change = replace(change, keywords=view.spelled(change.keywords))
-    stored = await session.ports.messages.set_flags(view.ref, uids, change)
-    await session.write(view.new_keywords({row[2] for row in stored.rows}))
-    if command.silent:
-        view.told(row for row in stored.rows if row[0] in stored.changed)
-    else:
-        rows = sorted(stored.rows)
-        view.told(rows)
-        await session.write(view.flag_lines(rows, uid=command.uid))
-    view.hints.stale = True
-    if not command.uid and len(stored.rows) < len(uids.within(view.uids)):
-        return refusal(*EXPUNGE_ISSUED)  # RFC 2180 4.2.1
-    return done(command)
+    stored = await session.ports.messages.set_flags(view.ref, uids, change, unchanged_since)
+    rows = sorted(stored.rows)
+    out = [view.new_keywords({row[2] for row in rows})]
+    if not command.silent:
+        out.append(view.flag_lines(rows, uid=command.uid))
+    elif view.mode.condstore:
+        # RFC 7162 3.1.3: the new modseq is told even so.
+        out.append(view.flag_lines(rows, uid=command.uid, flags=False))
+    view.stored(stored)
+    await session.write(b"".join(out))
+    code = b""
+    if stored.modified:
+        # Why it was refused: the flags as they are now. RFC 7162 3.1.3
+        await session.sync(expunge=not command.holds_numbers, always=True)
+        refused = stored.modified.within(view.uids)
+        code = b"MODIFIED " + uid_set(refused if command.uid else [n for n in view.numbered(refused) if n])
+    if not command.uid and len(stored.rows) + len(stored.modified) < len(uids.within(view.uids)):
+        return refusal(code or EXPUNGE_ISSUED[0], EXPUNGE_ISSUED[1])  # RFC 2180 4.2.1
+    return done(command, code, "Conditional store: some were changed by others" if code else "")
 
 
 async def expunge(session: Session, command: grammar.Expunge) -> Done:
@@ -53,8 +65,12 @@ async def expunge(session: Session, command: grammar.Expunge) -> Done:
     uids = view.chosen(command.uids, uid=True) if command.uids else UidSet([(1, view.uids[-1])] if view.uids else ())
     uids = UidSet.of(uids.within(view.uids)) if command.uids else uids
     if uids:
-        await session.ports.messages.expunge(view.ref, uids)
+        gone = await session.ports.messages.expunge(view.ref, uids)
         view.hints.stale = True
+        if gone.uids and session.mode.condstore:
+            # RFC 7162 3.2.7, 3.2.8: what the client was told up to, so after the news.
+            await session.sync(expunge=True)
+            return done(command, b"HIGHESTMODSEQ %d" % view.modseq)
     return done(command)
 
 
@@ -70,6 +86,7 @@ async def copy(session: Session, command: grammar.Copy) -> Done:
         made = await session.ports.messages.move(view.ref, uids, target.ref)
         view.hints.stale = True
     else:
+        session.check_room()
         await _check_quota(session, view, uids)
         made = await session.ports.messages.copy(view.ref, uids, target.ref)
     session.changed(target)

@@ -1,26 +1,34 @@
 """The POP3 service: the life of one connection, from greeting to QUIT.
 
-Standards: RFC 1939 3-7, RFC 2449 5-6 (CAPA), RFC 2595 4 (STLS), RFC 3206 (AUTH-RESP-CODE), RFC 5034 (AUTH)
+Standards: RFC 1939 3-7, RFC 2449 5-6 (CAPA), RFC 2595 4 (STLS), RFC 3206 (AUTH-RESP-CODE), RFC 5034 (AUTH),
+RFC 2449 6.5 (LOGIN-DELAY), RFC 1939 3 and RFC 2449 8.1.2 (one session at a time)
 """
 
+import asyncio
+import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
 
 from whimbrel.backends.net.driver import Closed, Connection, TimedOut
 from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
-from whimbrel.core.mailbox import Folders, Messages
+from whimbrel.core.mailbox import AccountId, Folders, Messages
+from whimbrel.core.state import Counters
 from whimbrel.protocols.pop3 import commands
-from whimbrel.protocols.pop3.engine import Bad, End, Err, Event, Listing, Ok, Part, Pop3Engine, Reply, Start
+from whimbrel.protocols.pop3.engine import Bad, End, Err, Event, Listing, Message, Ok, Part, Pop3Engine, Reply, Start
 from whimbrel.services.pop3d.maildrop import Maildrop, NoSuchMessage
 from whimbrel.services.pop3d.settings import Pop3Settings
 from whimbrel.services.pop3d.sign_in import Authorization, code_of
-from whimbrel.services.pop3d.sizes import WireSizes
 from whimbrel.services.session.sign_in import SignIn
 
-_GONE = Err("No such message")
+_GONE: Final = Err("No such message")
+_LOCKED: Final = Err("This mailbox is in use by another POP3 session", "IN-USE")
+_TOO_SOON: Final = Err("Mail was fetched a moment ago, try again later", "LOGIN-DELAY")
+_LOCK_WAITS: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+"""Seconds between attempts to get the mailbox: who was cut off a moment ago may still have it."""
 
 
 class Pop3Server:
@@ -31,16 +39,19 @@ class Pop3Server:
         *,
         folders: Folders,
         messages: Messages,
+        counters: Counters,
         config: ConfigStore,
         sign_in: SignIn,
         log: Log,
         clock: Clock,
         ids: Ids,
         tls: Callable[[], ssl.SSLContext | None],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._pause = pause
         self._folders, self._messages, self._config = folders, messages, config
         self._sign_in, self._log, self._clock, self._ids, self._tls = sign_in, log, clock, ids, tls
-        self._sizes = WireSizes(messages)
+        self._counters = counters
 
     def engine(self) -> Pop3Engine:
         """For one connection."""
@@ -68,14 +79,44 @@ class Pop3Server:
         if account is None:
             return
         log = log.bind(user=str(account.address))
-        try:
-            drop = await Maildrop.open(self._folders, self._messages, self._sizes, account.id)
-        except MailError as error:
-            log.warning("pop3.refused", status=error.text, detail=error.detail)
-            await connection.send(Err(error.text, code_of(error)))
+        settings = self._config.section(Pop3Settings)
+        if settings.login_delay:
+            # The window begins with the sign-in that was granted; those refused within it do not lengthen it.
+            name = f"pop3.delay:{account.id}"
+            if self._counters.add(name, window=float(settings.login_delay)) > 1:
+                await door.say(_TOO_SOON)
+                return
+        async with self._held(account.id, exclusive=settings.exclusive) as held:
+            if not held:
+                await door.say(_LOCKED)
+                return
+            try:
+                drop = await Maildrop.open(self._folders, self._messages, account.id)
+            except MailError as error:
+                log.warning("pop3.refused", status=error.text, detail=error.detail)
+                await door.say(Err(error.text, code_of(error)))
+                return
+            await door.say(Ok("Signed in", commands.State.TRANSACTION))
+            await _Transaction(connection, drop, self._config, door, log).run()
+
+    @contextlib.asynccontextmanager
+    async def _held(self, account: AccountId, *, exclusive: bool) -> AsyncIterator[bool]:
+        """The maildrop for this session alone, over all workers. What a worker that dies held is free again."""
+        if not exclusive:
+            yield True
             return
-        await connection.send(Ok("Signed in", commands.State.TRANSACTION))
-        await _Transaction(connection, drop, self._config, door, log).run()
+        name = f"pop3.session:{account}"
+        held = self._counters.add(name) == 1
+        for wait in _LOCK_WAITS:
+            if held:
+                break
+            self._counters.add(name, -1)
+            await self._pause(wait)
+            held = self._counters.add(name) == 1
+        try:
+            yield held
+        finally:
+            self._counters.add(name, -1)
 
 
 class _Transaction:
@@ -96,7 +137,7 @@ class _Transaction:
             settings = self._config.section(Pop3Settings)
             event = await self._connection.next_event(settings.autologout)
             if isinstance(event, commands.Quit):
-                await self._connection.send(await self._quit(mark_seen=settings.mark_seen))
+                await self._door.say(await self._quit(mark_seen=settings.mark_seen))
                 return
             try:
                 answer = await self._answer(event)
@@ -106,28 +147,28 @@ class _Transaction:
                 self._log.warning("pop3.refused", status=error.text, detail=error.detail)
                 answer = Err(error.text, code_of(error))
             if answer is not None:
-                await self._connection.send(answer)
+                await self._door.say(answer)
             if isinstance(event, Bad) and event.fatal:
                 return
 
     async def _answer(self, event: Event) -> Reply | None:
         """None: it has been sent."""
         drop = self._drop
+        if isinstance(event, commands.Retr):
+            return await self._retrieve(event.number)
         match event:
             case commands.Stat():
-                count, octets = await drop.stat()
+                count, octets = drop.stat()
                 return Ok(f"{count} {octets}")
             case commands.List(None):
-                count, octets = await drop.stat()
-                return Listing(f"{count} messages ({octets} octets)", await drop.listing())
+                count, octets = drop.stat()
+                return Listing(f"{count} messages ({octets} octets)", drop.listing())
             case commands.List(int(number)):
-                return Ok(f"{number} {await drop.size(number)}")
+                return Ok(f"{number} {drop.size(number)}")
             case commands.Uidl(None):
                 return Listing("Unique ids follow", drop.unique_ids())
             case commands.Uidl(int(number)):
                 return Ok(f"{number} {drop.unique_id(number)}")
-            case commands.Retr(number):
-                return await self._retrieve(number)
             case commands.Top(number, lines):
                 return await self._top(number, lines)
             case commands.Dele(number):
@@ -140,16 +181,21 @@ class _Transaction:
                 return Ok("Done")
             case commands.Capa():
                 return self._door.capabilities()
+            case commands.Lang(tag):
+                return self._door.language(tag)
             case Bad(text):
                 return Err(text)
         raise RuntimeError(f"unexpected {type(event).__name__}")
 
     async def _retrieve(self, number: int) -> Reply | None:
         connection, started = self._connection, False
+        small = await self._drop.small(number)
+        if small is not None:
+            return Message("Message follows", small)
         try:
             async for piece in self._drop.pieces(number):
                 if not started:
-                    await connection.send(Start("Message follows"))
+                    await self._door.say(Start("Message follows"))
                     started = True
                 await connection.send(Part(piece))
         except (EOFError, MailError) as error:
@@ -163,9 +209,7 @@ class _Transaction:
 
     async def _top(self, number: int, lines: int) -> Reply:
         data = await self._drop.top(number, lines)
-        await self._connection.send(Start("Top of the message follows"))
-        await self._connection.send(Part(data))
-        return End()
+        return Message("Top of the message follows", data)
 
     async def _quit(self, *, mark_seen: bool) -> Reply:
         try:

@@ -1,13 +1,15 @@
 """The AUTHORIZATION state: capabilities, STLS, and who the client is.
 
 Standards: RFC 1939 4, 7 (USER, PASS); RFC 2449 6 (capabilities); RFC 2595 4 (STLS); RFC 5034 (AUTH); RFC 3206;
-RFC 8314 3 (no passwords without TLS). RFC 1939 7 APOP: not done, it needs the password itself on the server.
+RFC 8314 3 (no passwords without TLS); RFC 6856 2 and 3 (UTF8, LANG).
+RFC 1939 7 APOP: not done, it needs the password itself on the server.
 """
 
 import ssl
 from collections.abc import Callable
 
 from whimbrel.backends.net.driver import Connection, TimedOut
+from whimbrel.core.cleanout import INBOX, days_for
 from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account
@@ -18,6 +20,7 @@ from whimbrel.protocols.pop3.engine import Bad, Challenge, Err, Event, Listing, 
 from whimbrel.protocols.sasl.exchange import Challenge as SaslChallenge
 from whimbrel.protocols.sasl.exchange import Credentials, SaslError
 from whimbrel.protocols.sasl.start import start
+from whimbrel.services.pop3d.phrases import DEFAULT, LANGUAGES, known, said
 from whimbrel.services.pop3d.settings import Pop3Settings
 from whimbrel.services.session.peer import SessionPeer, mechanisms, plaintext_allowed
 from whimbrel.services.session.services import ServicesSettings
@@ -52,6 +55,8 @@ class Authorization:
         self._connection, self._service, self._id = connection, service, session_id
         self._config, self._sign_in, self._clock, self._tls = config, sign_in, clock, tls
         self._name = ""
+        self._language = DEFAULT
+        self._account: Account | None = None
         self._failures = 0
         self._over = False
         self._deadline = 0.0
@@ -70,7 +75,15 @@ class Authorization:
         return self._connection.tls is None and settings.tls == "starttls" and self._tls() is not None
 
     def capabilities(self) -> Listing:
-        lines = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"]
+        lines = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "LANG"]
+        # RFC 6856 2.1: not done, downgrading for clients that did not say UTF8: all get a message as it is stored.
+        lines.append("UTF8 USER")
+        if delay := int(self._config.section(Pop3Settings).login_delay):
+            lines.append(f"LOGIN-DELAY {delay}")
+        if self._account is not None:
+            # Before sign-in nobody can say: it is for each user.
+            days = days_for(self._account.clean_out, INBOX)
+            lines.append(f"EXPIRE {days}" if days else "EXPIRE NEVER")
         if self._tls_offered():
             lines.append("STLS")
         if plaintext_allowed(self._security, self._peer):
@@ -87,11 +100,27 @@ class Authorization:
             event = await self._next()
             answer = await self._answer(event)
             if isinstance(answer, Account):
+                self._account = answer
                 return answer
             if answer is not None:
-                await self._connection.send(answer)
+                await self.say(answer)
             if self._over or self._failures >= self._security.max_failures_per_connection:
                 return None
+
+    async def say(self, reply: Reply) -> None:
+        """Sends it, in the client's language."""
+        await self._connection.send(said(reply, self._language))
+
+    def language(self, tag: str) -> Reply:
+        """RFC 6856 3.2"""
+        if not tag:
+            names = "".join(f"{each} {name}\r\n" for each, name in LANGUAGES.items())
+            return Listing("Languages follow", names.encode("utf-8"))
+        found = known(tag)
+        if found is None:
+            return Err(f"No such language; there are {', '.join(LANGUAGES)}")
+        self._language = found
+        return Ok(f"{found} {LANGUAGES[found]}", unicode=True)
 
     async def _next(self) -> Event:
         left = self._deadline - self._clock.monotonic()
@@ -108,6 +137,10 @@ class Authorization:
                 return self.capabilities()
             case commands.Quit():
                 return Ok("Goodbye")
+            case commands.Utf8():
+                return Ok("UTF-8 it is")  # Nothing changes: messages always are as they are stored.
+            case commands.Lang(tag):
+                return self.language(tag)
             case commands.Stls():
                 return await self._start_tls()
             case commands.User(name):
@@ -135,9 +168,9 @@ class Authorization:
         context = self._tls() if self._tls_offered() else None
         if context is None:
             return Err("TLS is active already" if self._connection.tls else "TLS is not available")
-        await self._connection.send(Ok("Begin TLS"))
+        await self.say(Ok("Begin TLS"))
         await self._connection.start_tls(context)
-        self._name = ""
+        self._name, self._language = "", DEFAULT
         return None
 
     async def _authenticate(self, mechanism: str, initial: bytes | None) -> Reply | Account:

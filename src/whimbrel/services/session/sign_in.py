@@ -24,8 +24,10 @@ from whimbrel.core.log import Log
 from whimbrel.core.pool import Pool
 from whimbrel.core.state import Counters
 from whimbrel.core.values import Secret
+from whimbrel.services.session.folders import Furnisher
 from whimbrel.services.session.passwords import MAX_PASSWORD, NOBODY, hash_password, needs_rehash, verify_password
 from whimbrel.services.session.peer import SessionPeer
+from whimbrel.services.session.record import SignInRecord
 from whimbrel.services.session.settings import SecuritySettings
 
 AT_ONCE: Final = 2
@@ -48,13 +50,14 @@ class SignIn:
         pool: Pool,
         log: Log,
         clock: Clock,
-        upgrade: Callable[[Account, Secret], None] | None = None,
+        record: SignInRecord | None = None,
+        furnisher: Furnisher | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`upgrade` is told a new verifier when the account's was made with parameters of the past."""
+        """`record` keeps what signing in leaves behind; `furnisher` makes the first folders."""
         self._directory, self._config, self._counters = directory, config, counters
         self._pool, self._log, self._clock = pool, log, clock
-        self._upgrade, self._pause = upgrade, pause
+        self._record, self._furnisher, self._pause = record, furnisher, pause
         self._key = secrets.token_bytes(32)
         self._remembered: dict[bytes, float] = {}
         self._running = asyncio.Semaphore(AT_ONCE)
@@ -79,6 +82,8 @@ class SignIn:
             if failures := self._counters.get(pair, window=window):
                 self._counters.add(pair, -failures, window=window)
             self._log.info("signin.ok", **_fields(peer, user, method))
+            if self._record is not None:
+                await self._record.signed_in(account.id, peer)
             return account
         if account is None:
             await self._verify(NOBODY, password)
@@ -87,6 +92,11 @@ class SignIn:
         self._count(f"signin:{host}", settings.lock_out_host_after, window, peer, user, method)
         await self._pause(settings.failure_delay)
         raise MailError(535, "5.7.8", "Authentication credentials invalid")
+
+    async def furnish(self, account: Account) -> None:
+        """The first folders of the account, where a client is about to look at folders. MailError: not now."""
+        if self._furnisher is not None:
+            await self._furnisher.furnish(account.id)
 
     def _locked(self, counter: str, limit: int, window: float) -> bool:
         return limit > 0 and self._counters.get(counter, window=window) >= limit
@@ -110,8 +120,8 @@ class SignIn:
             return False
         if settings.remember_sign_in:
             self._remember(key, self._clock.monotonic() + settings.remember_sign_in)
-        if self._upgrade is not None and needs_rehash(account.password):
-            self._upgrade(account, await self._pool.run(hash_password, password))
+        if self._record is not None and needs_rehash(account.password):
+            await self._record.upgrade(account, await self._pool.run(hash_password, password))
         return True
 
     async def _verify(self, verifier: Secret, password: Secret, key: bytes = b"") -> bool:

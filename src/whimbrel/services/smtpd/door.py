@@ -33,11 +33,13 @@ class Reception(Protocol):
     def data(self, tx: Transaction) -> SpoolWriter: ...
 
     async def complete(self, tx: Transaction, content: Spooled) -> Result:
-        """Returns only when what it accepted is durable. MailError: refused for all."""
+        """Returns only when what it accepted is durable. MailError: refused for all. The caller closes `content`."""
         ...
 
     async def unanswered(self, tx: Transaction) -> None:
-        """The client was gone before it got the answer of `complete`: it will send the message again. RFC 1047"""
+        """The client was gone before it got the answer of `complete`: it will send the message again. RFC 1047
+
+        The content must be open still."""
         ...
 
 

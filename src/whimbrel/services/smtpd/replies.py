@@ -1,6 +1,7 @@
 """The replies of a session that are the same each time, and MailError as a reply.
 
-Standards: RFC 5321 4.2.3 (codes), 4.5.3.1.5 (length), RFC 3463, RFC 4954 6, RFC 3207 4.
+Standards: RFC 5321 4.2.3 (codes), 4.5.3.1.5 (length), RFC 3463, RFC 4954 6, RFC 3207 4, RFC 3030 2, RFC 9422 5.1,
+draft-hall-prdr-00.
 """
 
 from typing import Final
@@ -14,8 +15,14 @@ GO_AHEAD: Final = Reply(354, "", ("End data with <CR><LF>.<CR><LF>",))
 DONE: Final = Reply(250, "2.0.0", ("Ok",))
 BYE: Final = Reply(221, "2.0.0", ("Bye",))
 CANNOT_VERIFY: Final = Reply(252, "2.5.2", ("Cannot verify, but will take a message and try to deliver it",))
-NO_EXPANSION: Final = Reply(550, "5.7.1", ("Lists are not shown",))
-HELP: Final = Reply(214, "2.0.0", ("HELO EHLO MAIL RCPT DATA RSET NOOP QUIT VRFY STARTTLS AUTH", "See RFC 5321"))
+NO_EXPANSION: Final = Reply(502, "5.5.1", ("Lists are not shown here",))
+_COMMANDS: Final = "MAIL RCPT DATA BDAT RSET NOOP VRFY HELP STARTTLS AUTH QUIT"
+HELP: Final = Reply(
+    214, "2.0.0", (f"HELO EHLO {_COMMANDS}", "RFC 5321 describes them; EHLO tells which are offered now")
+)
+HELP_LMTP: Final = Reply(214, "2.0.0", (f"LHLO {_COMMANDS}", "RFC 5321 and RFC 2033 describe them"))
+CHUNK_OK: Final = Reply(250, "2.0.0", ("Go on",))
+EACH: Final = Reply(353, "", ("An answer for each recipient, and one for the message",))
 
 TOO_BIG: Final = Reply(552, "5.3.4", ("The message is too big",))
 BARE: Final = Reply(550, "5.5.2", ("Bare CR or LF in the message: lines end in CRLF",))
@@ -32,6 +39,7 @@ NEEDS_TLS: Final = Reply(538, "5.7.11", ("Encryption required for this mechanism
 
 TOO_MANY_ERRORS: Final = Reply(421, "4.7.0", ("Too many errors",))
 TOO_MANY_SIGN_INS: Final = Reply(421, "4.7.0", ("Too many failed sign-ins",))
+TOO_MANY_MESSAGES: Final = Reply(421, "4.5.3", ("Too many messages in one session: connect again",))
 SILENT: Final = Reply(421, "4.4.2", ("Silent for too long",))
 TOO_LONG_A_SESSION: Final = Reply(421, "4.4.2", ("The session has lasted too long",))
 SHUTTING_DOWN: Final = Reply(421, "4.3.2", ("The server is shutting down",))

@@ -2,7 +2,8 @@
 
 Whatever happens, what the reception has accepted is answered for: a shutdown waits for `complete` and sends its reply.
 
-Standards: RFC 5321 3, 4.3.2, 4.5.3.2 (time-outs), RFC 6409 4.3 (530), RFC 2033 4.2, RFC 3207 4, RFC 3848 (protocols).
+Standards: RFC 5321 3, 4.3.2, 4.5.3.2 (time-outs), RFC 6409 4.3 (530), RFC 2033 4.2, RFC 3207 4, RFC 3848 (protocols),
+RFC 3030 2 (BDAT), RFC 8689 2, RFC 9422 5.1, draft-hall-prdr-00.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from whimbrel.protocols.smtp.reply import Reply
 from whimbrel.protocols.smtp.server import SmtpEngine
 from whimbrel.protocols.smtp.server_events import (
     Auth,
+    Chunk,
+    ChunkEnd,
     Data,
     DataEnd,
     Expn,
@@ -67,7 +70,7 @@ class SmtpSession:
         self._client = self._describe()
         self._tx: Transaction | None = None
         self._writer: SpoolWriter | None = None
-        self._failures = self.failed_sign_ins = 0
+        self._failures = self.failed_sign_ins = self._messages = 0
         self._over = self._stopping = False
 
     @property
@@ -99,9 +102,13 @@ class SmtpSession:
 
     async def _serve(self) -> None:
         connection, timeout, handlers = self._connection, self._timeout, _HANDLERS
+        until, monotonic = self._until, self.ports.clock.monotonic
         await self._greet()
         while not self._over:
             event = await connection.next_event(timeout)
+            if monotonic() > until:
+                await self._close(replies.TOO_LONG_A_SESSION)
+                return
             handler = handlers.get(type(event))
             if handler is None:
                 raise RuntimeError(f"{type(event).__name__} out of place")
@@ -189,23 +196,27 @@ class SmtpSession:
             max_size=int(config.section(SmtpSettings).max_message_size),
             starttls=tls is None and self._service_tls == "starttls" and self.ports.tls() is not None,
             mechanisms=offers,
+            require_tls=tls is not None,
+            prdr=self._role is not Role.LMTP,
+            max_recipients=config.section(SmtpSettings).max_recipients,
+            max_transactions=self._settings.max_transactions,
         )
 
     async def _on_mail(self, event: Mail) -> None:
         if self._role is Role.SUBMISSION and self._account is None:
             await self._connection.send(replies.SIGN_IN_FIRST)
             return
-        if self.ports.clock.monotonic() > self._until:
-            await self._close(replies.TOO_LONG_A_SESSION)
+        if self._messages and self._messages == self._settings.max_transactions:
+            await self._close(replies.TOO_MANY_MESSAGES)
             return
-        options = PLAIN
-        if event.size or event.body_8bit or event.utf8 or event.envid or event.ret_full:
-            options = MailOptions(event.size, event.utf8, event.body_8bit, event.envid, event.ret_full)
         try:
-            self._tx = await self.ports.reception.mail(self._origin, self._client, self._account, event.sender, options)
+            self._tx = await self.ports.reception.mail(
+                self._origin, self._client, self._account, event.sender, _options(event)
+            )
         except MailError as error:
             await self._refuse(error)
             return
+        self._messages += 1
         await self._connection.send(replies.SENDER_OK)
 
     async def _on_rcpt(self, event: Rcpt) -> None:
@@ -220,10 +231,21 @@ class SmtpSession:
         await self._connection.send(replies.RECIPIENT_OK)
 
     async def _on_data(self, _event: Data) -> None:
-        tx, connection = self._transaction, self._connection
+        tx = self._transaction
         self._writer = self.ports.reception.data(tx)
-        await connection.send(replies.GO_AHEAD)
-        failure: MailError | None = None
+        await self._connection.send(replies.GO_AHEAD)
+        await self._receive(tx, self._writer)
+
+    async def _on_chunk(self, _event: Chunk) -> None:
+        tx = self._transaction
+        if self._writer is None:
+            self._writer = self.ports.reception.data(tx)
+        await self._receive(tx, self._writer)
+
+    async def _receive(self, tx: Transaction, writer: SpoolWriter) -> None:
+        """All of the content by DATA, or one chunk."""
+        connection = self._connection
+        failure: Reply | None = None
         timeout = float(self._settings.data_timeout)
         while True:
             block = await connection.next_event(timeout)
@@ -231,20 +253,24 @@ class SmtpSession:
                 break
             if failure is None:
                 try:
-                    await self._writer.write(block)
+                    await writer.write(block)
                 except MailError as error:
-                    failure = error  # Read on to the end, then say so.
+                    failure = replies.refusal(error)  # Read on to the end, then say so.
             if self.ports.clock.monotonic() > self._until:
                 await self._close(replies.TOO_LONG_A_SESSION)
                 return
-        if not isinstance(block, DataEnd):
+        if isinstance(block, ChunkEnd):
+            refused = replies.TOO_BIG if block.oversize else failure
+            if refused is None:
+                await connection.send(replies.CHUNK_OK)
+                return
+        elif isinstance(block, DataEnd):
+            refused = replies.TOO_BIG if block.oversize else replies.BARE if block.bare else failure
+            if refused is None:
+                await self._complete(tx)
+                return
+        else:
             raise RuntimeError(f"{type(block).__name__} within data")
-        refused = replies.TOO_BIG if block.oversize else replies.BARE if block.bare else None
-        if failure is not None:
-            refused = refused or replies.refusal(failure)
-        if refused is None:
-            await self._complete(tx)
-            return
         # What the reception refuses it logs itself.
         to = ", ".join(str(recipient.address) for recipient in tx.recipients[:10])
         self._log.info("message.refused", queue_id=tx.queue_id, from_=str(tx.sender or ""), to=to, status=str(refused))
@@ -290,17 +316,22 @@ class SmtpSession:
         self._drop()
         outcomes = result.outcomes
         text = f"Ok: queued as {result.queue_id}"
-        if self._role is not Role.LMTP:
+        each = self._role is Role.LMTP
+        if not each:
             refused = next((error for error in outcomes if error is not None), None)
             if refused is not None and None not in outcomes:
                 await self._reject(replies.refusal(refused))
                 return
-            await self._connection.send(Reply(250, "2.0.0", (text,)))
-            return
+            if refused is None or not tx.options.prdr:
+                await self._connection.send(Reply(250, "2.0.0", (text,)))
+                return
+            await self._connection.send(replies.EACH)
         if len(outcomes) != len(tx.recipients):
             raise RuntimeError("an outcome for each recipient is needed")
         for outcome in outcomes:
             await self._connection.send(Reply(250, "2.1.5", (text,)) if outcome is None else replies.refusal(outcome))
+        if not each:
+            await self._connection.send(Reply(250, "2.0.0", (text,)))
 
     async def _on_auth(self, event: Auth) -> None:
         found = await authenticate(self, event)
@@ -337,7 +368,7 @@ class SmtpSession:
         await self._fail(replies.NO_EXPANSION)
 
     async def _on_help(self, _event: Help) -> None:
-        await self._connection.send(replies.HELP)
+        await self._connection.send(replies.HELP_LMTP if self._role is Role.LMTP else replies.HELP)
 
     async def _on_quit(self, _event: Quit) -> None:
         await self._close(replies.BYE)
@@ -375,6 +406,15 @@ class SmtpSession:
         await self._connection.send(reply)
 
 
+def _options(event: Mail) -> MailOptions:
+    plain = not (event.size or event.body_8bit or event.utf8 or event.envid or event.ret_full)
+    if plain and not (event.require_tls or event.prdr):
+        return PLAIN
+    return MailOptions(
+        event.size, event.utf8, event.body_8bit, event.envid, event.ret_full, event.require_tls, event.prdr
+    )
+
+
 Handler = Callable[[SmtpSession, Any], Awaitable[None]]
 
 _HANDLERS: Final[dict[type[object], Handler]] = {
@@ -382,6 +422,7 @@ _HANDLERS: Final[dict[type[object], Handler]] = {
     Mail: SmtpSession._on_mail,
     Rcpt: SmtpSession._on_rcpt,
     Data: SmtpSession._on_data,
+    Chunk: SmtpSession._on_chunk,
     Rset: SmtpSession._on_rset,
     Noop: SmtpSession._on_noop,
     Quit: SmtpSession._on_quit,

@@ -24,6 +24,13 @@ class SmtpServerSettings(Section, tag="smtp-server"):
     data_timeout: Duration = setting(
         Duration("5m"), minimum=1, maximum=3600, help="Wait for the next piece of a message (RFC 5321 4.5.3.2.5)."
     )
+    max_transactions: int = setting(
+        0,
+        minimum=0,
+        maximum=1_000_000,
+        help="Messages in one session, after which a client must connect again (MAILMAX, RFC 9422). 0: no limit.",
+        advanced=True,
+    )
     max_session_time: Duration = setting(
         Duration("6h"),
         minimum=60,

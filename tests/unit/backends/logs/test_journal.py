@@ -225,6 +225,17 @@ def test_debug_is_off_unless_its_category_is_on(journal: Journal, tmp_path: Path
     journal.close()
 
 
+@pytest.mark.parametrize(
+    ("until", "told"),
+    [("", True), ("2999-01-01T00:00:00Z", True), ("2020-01-01T00:00:00Z", False), ("2999-02-30T00:00:00Z", False)],
+)
+def test_debug_falls_silent_when_its_time_is_over(journal: Journal, tmp_path: Path, until: str, told: bool) -> None:
+    settings = LogSettings(debug=("all",), debug_until=until)
+    FileLog(journal, lambda: settings).debug("smtp.command", verb="MAIL")
+    journal.close()
+    assert bool(lines(tmp_path / "logs", "debug")) == told
+
+
 def test_a_bug_is_told_with_its_place_and_cause_but_no_variable(journal: Journal, tmp_path: Path) -> None:
     def inner(password: str) -> None:
         raise KeyError("mailbox")

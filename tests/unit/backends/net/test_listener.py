@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.certs import certificates
 from tests.support.fakes import MemoryLog
 from tests.unit.backends.net.loops import Run, both_loops
 from tests.unit.backends.net.toy import LineEngine, Toy, settle
@@ -38,7 +39,8 @@ class Bench:
     def open(self, refusal: bytes = b"421 too many\r\n") -> None:
         self.listener.open(
             [self.socket],
-            lambda: Connection(LineEngine(), lambda c: self.listener.start(self.session(c), c.peer[0])),
+            lambda: Connection(LineEngine()),
+            self.session,
             refusal=refusal,
         )
 
@@ -137,23 +139,19 @@ class FakeListening:
 def test_connections_of_one_host_are_bounded(tmp_path: Path, address: tuple[Any, ...]) -> None:
     async def what(bench: Bench) -> None:
         bench.open()
-        # One session of this host, as its connection would tell.
-        bench.listener.start(bench.session(FakePeer()), "192.0.2.1")  # type: ignore[arg-type]
+        first, other = socket.socketpair()
+        bench.listener._accept(FakeListening((first, ("192.0.2.1", 2))))  # type: ignore[arg-type]
         ours, theirs = socket.socketpair()
         theirs.settimeout(1)
+        # Before the loop runs again: one that is only connecting, or in its handshake, counts too.
         bench.listener._accept(FakeListening((ours, address)))  # type: ignore[arg-type]
         assert theirs.recv(100) == b"421 too many\r\n"
         assert len(bench.log.named("connection.limit")) == 1
+        await bench.until(lambda: len(bench.sessions) == 1)
         theirs.close()
+        other.close()
 
     use(asyncio.run, tmp_path, what, Limits(per_host=1))
-
-
-class FakePeer:
-    peer = ("192.0.2.1", 1)
-
-    def end(self) -> None:
-        pass
 
 
 @both_loops
@@ -255,3 +253,31 @@ def test_a_late_loop_stops_accepting_until_it_has_caught_up(tmp_path: Path, monk
         await bench.until(lambda: len(bench.sessions) == 1)
 
     use(asyncio.run, tmp_path, what)
+
+
+def test_handshakes_count_against_the_limit_of_a_host(tmp_path: Path) -> None:
+    """Else a host could hold any number of connections at the price of none."""
+
+    async def what(bench: Bench) -> None:
+        tls = certificates("localhost").server()
+        bench.listener.open(
+            [bench.socket],
+            lambda: Connection(LineEngine()),
+            bench.session,
+            tls=lambda: tls,
+        )
+        address = ("192.0.2.1", 1)
+        ours, theirs = socket.socketpair()
+        bench.listener._accept(FakeListening((ours, address)))  # type: ignore[arg-type]
+        second, refused = socket.socketpair()
+        refused.settimeout(1)
+        bench.listener._accept(FakeListening((second, address)))  # type: ignore[arg-type]
+        assert refused.recv(100) == b"" and len(bench.log.named("connection.limit")) == 1
+        theirs.send(b"no TLS at all\r\n\r\n")
+        await bench.until(lambda: bool(bench.log.named("tls.failed")))
+        await bench.until(lambda: not bench.listener.connections)  # The place is free again.
+        assert not bench.listener._hosts and not bench.sessions
+        theirs.close()
+        refused.close()
+
+    use(asyncio.run, tmp_path, what, Limits(per_host=1))

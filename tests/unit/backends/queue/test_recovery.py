@@ -82,7 +82,11 @@ def test_a_settled_entry_whose_file_is_left_is_finished_at_the_next_start(tmp_pa
 
     async def again(house: QueueHouse) -> None:
         connection = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
-        connection.execute("INSERT INTO entry SELECT 'a-1', '', 0, 0, 0, 12, 1, 0, '', '', '', '', 0, 0, 0, '', 1")
+        connection.execute(
+            "INSERT INTO entry(id, sender, created, next_attempt, size, attempts, held, message_id, user, client, "
+            "envid, ret_full, utf8, body_8bit, origin, done) "
+            "VALUES('a-1', '', 0, 0, 12, 1, 0, '', '', '', '', 0, 0, 0, '', 1)"
+        )
         connection.close()
         assert house.queue.recover() == 0
         assert not (tmp_path / "queue" / "a-1.eml").exists()
@@ -188,6 +192,44 @@ def test_removed_entries_leave_no_rows(tmp_path: Path) -> None:
         connection = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
         assert connection.execute("SELECT count(*) FROM entry").fetchall() == [(1,)]
         assert connection.execute("SELECT count(*) FROM recipient").fetchall() == [(1,)]
+        connection.close()
+
+    run(tmp_path, check)
+
+
+def test_a_queue_of_the_first_format_is_taken_over_on_opening(tmp_path: Path) -> None:
+    async def put(house: QueueHouse) -> None:
+        await house.add(entry("a-1", "b@one.test"))
+        await house.add(entry("a-2", "b@one.test", "c@two.test"))
+
+    async def check(house: QueueHouse) -> None:
+        assert {one.lane for one in await house.queue.lanes(9)} == {"one.test", "*"}
+        assert len(await house.queue.lease(NOW, 9, 60)) == 2
+        # A former release that goes on writing knows of no lanes.
+        connection = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
+        connection.execute("UPDATE entry SET lane = '?', lease_until = 0")
+        connection.close()
+        assert house.queue.recover() == 0
+        assert {one.lane for one in await house.queue.lanes(9)} == {"one.test", "*"}
+        assert len(await house.queue.lease(NOW, 9, 60)) == 2
+
+    run(tmp_path, put)
+    connection = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
+    connection.execute("DROP INDEX entry_lane; DROP TABLE lane")
+    for column in ("ready", "lane", "require_tls", "tls_optional", "unchecked", "give_up", "urgent"):
+        connection.execute(f"ALTER TABLE entry DROP COLUMN {column}")
+    connection.execute("UPDATE meta SET value = '1.0'; CREATE INDEX entry_due ON entry(next_attempt)")
+    connection.close()
+    run(tmp_path, check)
+
+
+def test_a_lane_leaves_no_row_behind(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        for n in range(5):
+            await house.add(entry(f"a-{n}", f"b@d{n}.test"))
+        await house.queue.delete(QueueFilter())
+        connection = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
+        assert connection.execute("SELECT count(*) FROM lane").fetchall() == [(0,)]
         connection.close()
 
     run(tmp_path, check)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whimbrel.backends.store.disk.names import canonical, on_disk
+from whimbrel.backends.store.disk.names import on_disk
+from whimbrel.backends.store.names import canonical
 from whimbrel.core.errors import MailboxError
 
 

@@ -17,6 +17,7 @@ from whimbrel.backends.disk.spool import DiskSpool
 from whimbrel.backends.notices.local import LocalNotices
 from whimbrel.backends.store.disk import generation
 from whimbrel.backends.store.disk.index import FolderIndex
+from whimbrel.backends.store.disk.purge import Purger
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import MailError
@@ -33,7 +34,6 @@ class House:
     def __init__(self, root: Path) -> None:
         self.root, self.log = root, MemoryLog()
         self.folder = root / "mail" / "example.test" / "ann" / "INBOX"
-        self.keep = 1000.0
         self.start()
 
     def start(self) -> None:
@@ -43,7 +43,7 @@ class House:
         self.committer = Committer(self.barrier, self.log)
         self.store = DiskStore(
             self.root, committer=self.committer, pool=self.pool, notices=LocalNotices(), log=self.log,
-            generation=self.generation, keep=lambda: self.keep,
+            generation=self.generation,
         )  # fmt: skip
         self.spool = DiskSpool(self.store.spool, self.pool)
 
@@ -214,17 +214,24 @@ def test_a_lost_account_seq_and_account_fld_are_made_again(tmp_path: Path) -> No
     run(tmp_path, test)
 
 
-def test_expunged_files_go_after_their_time_and_not_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expunged_files_go_after_their_time_and_not_before_and_are_not_told_anew(tmp_path: Path) -> None:
     async def test(house: House) -> None:
         await filled(house)
         kept = house.folder / "#deleted" / "00000003.eml"
         assert kept.exists()
         ref = await house.inbox()
-        now = time.time() + 7200
-        monkeypatch.setattr("whimbrel.backends.store.disk.jobs.time.time", lambda: now)
-        await house.store.set_flags(ref, UidSet.of([4]), FlagChange(FlagOp.ADD, DELETED))
-        await house.store.expunge(ref, ALL)
-        assert not kept.exists() and (house.folder / "#deleted" / "00000004.eml").exists()
+        now = [time.time() + 900]
+
+        async def keep(_account: AccountId) -> float:
+            return 1000.0
+
+        purger = Purger(house.store, house.pool, keep, pause=0, now=lambda: now[0])
+        assert (await purger.round([ANN], 1000.0)).messages == 0 and kept.exists()
+        now[0] += 101
+        assert (await purger.round([ANN], 1000.0)).messages == 1 and not kept.exists()
+        assert (await purger.round([ANN], 1000.0)).messages == 0
+        assert list((await house.store.changes(ref, (await house.store.status(ref)).resync_floor)).expunged) == [3]
+        assert await house.rows() == {1: (SEEN | FLAGGED, "$Work"), 2: (0, ""), 4: (0, "")}
 
     run(tmp_path, test)
 

@@ -88,3 +88,35 @@ def test_one_that_nobody_uses_any_more_gives_its_descriptor_back(tmp_path: Path)
     for number in range(20):
         Sequence(tmp_path / f"{number}.seq")
     assert len(os.listdir("/proc/self/fd")) <= before + 2
+
+
+def test_a_modseq_that_was_taken_and_not_settled_is_seen_by_whoever_comes_next(tmp_path: Path) -> None:
+    sequence, other = Sequence(tmp_path / "account.seq"), Sequence(tmp_path / "account.seq")
+    with sequence.locked():
+        first = sequence.allocate()
+        assert other.header().last == first > other.header().committed  # At once: we may die now.
+        last = [sequence.allocate() for _ in range(5)][-1]
+        sequence.store(b"k" * 16, status(3, 30))
+    found = other.header()
+    assert (found.last, found.committed, found.messages, found.bytes) == (last, 0, 3, 30)
+    with other.locked():
+        assert other.allocate() > last
+
+
+def test_a_restart_never_gives_a_modseq_again(tmp_path: Path) -> None:
+    sequence = Sequence(tmp_path / "account.seq")
+    with sequence.locked():
+        given = [sequence.allocate() for _ in range(1000)][-1]
+        sequence.restart(7, 0)
+        assert sequence.allocate() > given
+        sequence.settle()
+    assert sequence.header().generation == 7
+
+
+def test_a_thousand_folders_are_found_by_another_process(tmp_path: Path) -> None:
+    sequence, other = Sequence(tmp_path / "account.seq"), Sequence(tmp_path / "account.seq")
+    keys = [n.to_bytes(16, "big") for n in range(1, 1001)]
+    with sequence.locked():
+        for number, key in enumerate(keys):
+            sequence.store(key, status(number, 0))
+    assert [other.status(key) for key in keys] == [status(number, 0) for number in range(1000)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.support.fakes import FakeConfig, MemoryLog
+from tests.support.fakes import FakeClock, FakeConfig, MemoryLog
 from tests.support.flow_fakes import FakeConnector, FakeResolver, MemoryQueue, ScriptedServer
 from tests.support.queue_house import entry
 from whimbrel.core.address import Domain
@@ -43,10 +43,18 @@ class World:
         self.queue.add(item, content)
         config = FakeConfig(self.settings, SmtpSettings(hostname=Domain("mail.example.test")))
         finder = Finder(self.names, config)
-        agent = SmtpAgent(queue=self.queue, finder=finder, connector=self.net, config=config, log=self.log)
+        agent = SmtpAgent(
+            queue=self.queue, finder=finder, connector=self.net, config=config, log=self.log, clock=FakeClock()
+        )
         item = self.queue.items[item.id]
-        way = destination("remote.test", self.settings)
-        return asyncio.run(agent.deliver(Parcel(item, way, item.recipients)))
+        way = destination("remote.test", self.settings, item.sender)
+
+        async def run() -> list[Outcome]:
+            outcomes = await agent.deliver(Parcel(item, way, item.recipients))
+            await agent.close()
+            return outcomes
+
+        return asyncio.run(run())
 
 
 def states(outcomes: list[Outcome]) -> list[str]:
@@ -58,7 +66,7 @@ def test_a_message_is_relayed_over_tls_in_one_transaction() -> None:
     outcomes = world.send("b@remote.test", "c@remote.test")
     assert states(outcomes) == ["relayed", "relayed"]
     assert outcomes[0].status == "2.0.0 Taken" and outcomes[0].remote == "mx1.remote.test[192.0.2.1]:25"
-    assert outcomes[0].tls == "TLSv1.3 TLS_AES_256_GCM_SHA384"
+    assert (outcomes[0].tls, outcomes[0].cipher, outcomes[0].verified) == ("TLSv1.3", "TLS_AES_256_GCM_SHA384", False)
     ((sender, recipients, content),) = world.first.messages
     assert sender.startswith("MAIL FROM:<a@example.test> SIZE=")
     assert recipients == ["RCPT TO:<b@remote.test>", "RCPT TO:<c@remote.test>"]
@@ -214,7 +222,7 @@ def test_a_wrong_password_returns_no_mail() -> None:
 def test_implicit_tls_needs_no_starttls() -> None:
     world = World(DeliverySettings(relay_host="relay.test", relay_port=465, relay_tls="implicit"))
     (outcome,) = world.send()
-    assert outcome.state is RecipientState.RELAYED and outcome.tls.endswith("verified")
+    assert outcome.state is RecipientState.RELAYED and outcome.tls and outcome.verified
     assert "STARTTLS" not in world.first.lines
 
 
@@ -268,7 +276,12 @@ def test_an_entry_whose_content_is_gone_waits() -> None:
     del world.queue.contents["q1"]
     config = FakeConfig()
     agent = SmtpAgent(
-        queue=world.queue, finder=Finder(world.names, config), connector=world.net, config=config, log=world.log
+        queue=world.queue,
+        finder=Finder(world.names, config),
+        connector=world.net,
+        config=config,
+        log=world.log,
+        clock=FakeClock(),
     )
     (outcome,) = asyncio.run(agent.deliver(Parcel(item, destination("remote.test", world.settings), item.recipients)))
     assert outcome.state is RecipientState.WAITING and not world.net.opened
@@ -278,6 +291,7 @@ def test_a_silent_server_is_left() -> None:
     class Silent(FakeConnector):
         async def open(self, *args: object, **kwargs: object) -> object:  # type: ignore[override]
             await asyncio.Event().wait()
+            raise AssertionError("nobody sets it")
 
     world = World(DeliverySettings(connect_timeout=1))
     world.net = Silent()

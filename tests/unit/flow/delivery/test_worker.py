@@ -14,7 +14,9 @@ from whimbrel.core.queue import Notify, QueueItem, QueueRecipient, Recipient, Re
 from whimbrel.core.values import Duration
 from whimbrel.flow.delivery.destination import Finder
 from whimbrel.flow.delivery.local import LocalAgent
-from whimbrel.flow.delivery.settings import DeliverySettings
+from whimbrel.flow.delivery.outcome import Outcome
+from whimbrel.flow.delivery.progress import Phase, Progress
+from whimbrel.flow.delivery.settings import DeliverySettings, SenderRoute
 from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
 from whimbrel.flow.delivery.worker import QueueWorker
 from whimbrel.flow.report import ReportSettings
@@ -53,6 +55,7 @@ class Post:
             connector=self.net,
             config=there.config,
             log=there.log,
+            clock=there.clock,
         )
         local = LocalAgent(
             queue=self.queue,
@@ -303,7 +306,7 @@ class Watched(SmtpAgent):
         self.most = 0
         self.go = asyncio.Event()
 
-    async def deliver(self, parcel: Parcel) -> list[object]:  # type: ignore[override]
+    async def deliver(self, parcel: Parcel, progress: Progress | None = None) -> list[object]:  # type: ignore[override]
         self.running.append(parcel)
         self.most = max(self.most, len(self.running))
         await self.go.wait()
@@ -393,3 +396,157 @@ def test_an_expired_entry_is_still_tried_once() -> None:
     assert post.remote.messages
     assert post.results == [("b@remote.test", "relayed")]
     assert post.queue.updates[-1].recipients[0].state is RecipientState.RELAYED
+
+
+class Fate:
+    """Stands for the sending agent: dead domains are silent, others take what they get."""
+
+    def __init__(self, *dead: str) -> None:
+        self.dead = set(dead)
+        self.parcels: list[Parcel] = []
+        self.stuck = asyncio.Event()
+
+    async def deliver(self, parcel: Parcel, progress: Progress) -> list[Outcome]:
+        self.parcels.append(parcel)
+        if parcel.way.domain.startswith("slow"):
+            progress.phase, progress.server = Phase.CONTENT, "mx.slow.test[192.0.2.9]:25"
+            await self.stuck.wait()
+        if parcel.way.domain in self.dead:
+            return [Outcome(RecipientState.WAITING, "4.4.1 Nobody there", "mx")] * len(parcel.recipients)
+        return [Outcome(RecipientState.RELAYED, "2.0.0 OK", "mx")] * len(parcel.recipients)
+
+    def tried(self, domain: str) -> int:
+        return sum(parcel.way.domain == domain for parcel in self.parcels)
+
+
+def fated(post: Post, *dead: str) -> Fate:
+    fate = Fate(*dead)
+    post.worker._smtp = fate  # type: ignore[assignment]
+    return fate
+
+
+def test_a_dead_domain_costs_two_attempts_and_then_one_for_each_pause() -> None:
+    post = Post()
+    fate = fated(post, "dead.test")
+    for n in range(500):
+        post.queue.add(entry(f"d{n}", "b@dead.test"), MAIL)
+    for n in range(50):
+        post.queue.add(entry(f"l{n}", "b@living.test"), MAIL)
+    asyncio.run(post.worker.run_due())
+    assert (fate.tried("dead.test"), fate.tried("living.test")) == (2, 50)
+    assert len(post.queue.items) == 500
+    assert len(post.there.log.named("delivery.paused")) == 1
+    assert len(post.there.log.named("delivery.sent")) == 52  # What was put off is not told as an attempt.
+    post.there.clock.forward(400)
+    asyncio.run(post.worker.run_due())
+    assert fate.tried("dead.test") == 3
+    fate.dead.clear()
+    post.there.clock.forward(3600)
+    asyncio.run(post.worker.run_due())
+    assert not post.queue.items
+
+
+def test_what_waits_for_a_paused_destination_is_still_told_of_and_returned() -> None:
+    post = Post()
+    fated(post, "dead.test")
+    for n in range(2):
+        post.queue.add(entry(f"d{n}", "b@dead.test", sender=""), MAIL)
+    asyncio.run(post.worker.run_due())
+    age = 5 * 86400
+    post.queue.add(replace(item("b@dead.test"), created=NOW - age, next_attempt=NOW - 1), MAIL)
+    asyncio.run(post.worker.run_due())
+    assert "Status: 5.4.7" in post.report and "q1" not in post.queue.items
+    assert "Last-Attempt-Date" not in post.report  # Nobody made one.
+
+
+def test_a_person_who_wants_it_tried_now_gets_an_attempt_in_a_pause() -> None:
+    post = Post()
+    fate = fated(post, "dead.test")
+    for n in range(2):
+        post.queue.add(entry(f"d{n}", "b@dead.test"), MAIL)
+    asyncio.run(post.worker.run_due())
+    post.queue.add(item("b@dead.test", urgent=True), MAIL)
+    asyncio.run(post.worker.run_due())
+    assert fate.tried("dead.test") == 3
+    assert post.queue.updates[-1].attempts == 1 and not post.queue.updates[-1].urgent
+
+
+def test_with_routes_by_sender_only_what_goes_that_way_is_put_off() -> None:
+    route = SenderRoute(sender="alice@example.test", host="relay.test")
+    post = Post(DeliverySettings(sender_routes=(route,)))
+    fate = fated(post, "")
+    for n in range(9):
+        post.queue.add(item("b@remote.test", id=f"a{n}"), MAIL)
+    post.queue.add(item("b@remote.test", id="other", sender="carol@example.test"), MAIL)
+    asyncio.run(post.worker.run_due())
+    assert fate.tried("remote.test") == 1 and "other" not in post.queue.items
+    assert all(not one.whole for one in post.queue.deferrals) and len(post.queue.items) == 9
+
+
+def test_what_an_administrator_gave_up_is_returned_without_an_attempt() -> None:
+    post = Post()
+    fate = fated(post)
+    post.run(item("b@remote.test", give_up="5.7.1 Deleted from the queue by an administrator"))
+    assert not fate.parcels and not post.queue.items
+    assert "Status: 5.7.1" in post.report and "Deleted from the queue by an administrator" in post.report
+
+
+def test_many_recipients_of_one_domain_go_in_transactions_of_the_set_size() -> None:
+    post = Post(DeliverySettings(max_recipients=100))
+    fate = fated(post)
+    post.run(item(*(f"u{n}@remote.test" for n in range(250))))
+    assert sorted(len(parcel.recipients) for parcel in fate.parcels) == [50, 100, 100]
+    assert not post.queue.items
+
+
+def test_what_one_domain_took_is_stored_before_the_slow_one_ends() -> None:
+    async def check(_task: asyncio.Task[None]) -> None:
+        post.queue.add(
+            replace(item("a@remote.test", "b@slow.test"), recipients=(
+                *item("a@remote.test", "b@slow.test").recipients, wish("c@else.test", Notify.SUCCESS))), MAIL,
+        )  # fmt: skip
+        await settled()
+        # Whose sender wants to hear of it waits for the report.
+        ((queue_id, recorded),) = post.queue.records
+        assert queue_id == "q1" and list(recorded) == [0] and recorded[0].state is RecipientState.RELAYED
+        assert [name for name, _ in post.results] == ["a@remote.test"]
+        fate.stuck.set()
+        await settled()
+        names = [str(name) for name, _ in post.results if name != "alice@example.test"]  # The report is hers.
+        assert sorted(names) == ["a@remote.test", "b@slow.test", "c@else.test"]
+        assert not post.queue.items
+
+    post = Post()
+    fate = fated(post)
+    running(post, check)
+
+
+def test_a_delivery_under_way_is_shown_and_can_be_ended() -> None:
+    async def check(_task: asyncio.Task[None]) -> None:
+        post.queue.add(item("b@slow.test"), MAIL)
+        await settled()
+        (live,) = await post.worker.tasks.list()
+        assert (live.queue_id, live.destination, live.phase) == ("q1", "slow.test", "content")
+        assert live.server == "mx.slow.test[192.0.2.9]:25" and live.size == len(MAIL)
+        assert not await post.worker.tasks.abort("nothing")
+        assert await post.worker.tasks.abort(live.id)
+        await settled()
+        assert not await post.worker.tasks.list() and not await post.worker.tasks.abort(live.id)
+        stored = post.queue.items["q1"]
+        assert stored.attempts == 1 and stored.next_attempt > NOW
+        assert stored.recipients[0].status.startswith("4.3.0 The attempt was ended")
+
+    post = Post()
+    fated(post)
+    running(post, check)
+
+
+def test_a_delay_is_told_as_often_as_was_set() -> None:
+    post = Post(DeliverySettings(notify_again=(Duration("1d"), Duration("2d"))))
+    post.remote.answers = {"RCPT": "451 4.7.1 Greylisted"}
+    post.run(item("b@remote.test"))
+    for hours, reports in ((5, 1), (10, 1), (25, 2), (30, 2), (49, 3), (80, 3)):
+        post.there.clock.forward(NOW + hours * 3600 - post.there.clock.now())
+        asyncio.run(post.worker.run_due())
+        told = post.there.store.content_of("alice@example.test")
+        assert sum(b"Action: delayed" in report for report in told) == reports, hours

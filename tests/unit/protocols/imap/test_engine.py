@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.protocols.imap.engines import converse, engine, refused, understood
 from whimbrel.core.engine import NEED_DATA, PAUSED
-from whimbrel.protocols.imap.append import Append
+from whimbrel.protocols.imap.append import Append, Message
 from whimbrel.protocols.imap.basic import Login, Noop
 from whimbrel.protocols.imap.engine import (
     Accept,
@@ -123,7 +123,7 @@ def test_append_streams_its_message() -> None:
     made = engine()
     made.receive(b'a APPEND "x" (\\Seen $Fwd) "01-Jan-2026 00:00:00 +0000" {10}\r\n')
     event = made.next_event()
-    assert event == Command(b"a", Append("x", 1, frozenset({"$Fwd"}), 1767225600, 10))
+    assert event == Command(b"a", Append("x", Message(1, frozenset({"$Fwd"}), 1767225600, 10)))
     assert made.next_event() is PAUSED
     assert made.send(Accept()).startswith(b"+ ")
     made.receive(b"01234")
@@ -140,7 +140,7 @@ def test_append_streams_its_message() -> None:
 def test_the_mailbox_of_append_may_be_a_literal_too() -> None:
     events, sent = converse(engine(), [b"a APPEND {5}\r\n", b"In {x", b" {2+}\r\nhi\r\n"])
     assert events[0] == LiteralWanted()
-    assert events[1] == Command(b"a", Append("In {x", 0, frozenset(), None, 2))
+    assert events[1] == Command(b"a", Append("In {x", Message(0, frozenset(), None, 2)))
     assert events[2:] == [BulkData(b"hi"), BulkEnd()]
     assert sent.startswith(b"+ go\r\n") and sent.count(b"+") == 1
 
@@ -166,7 +166,7 @@ def test_an_append_that_fails_halfway_leaves_the_stream_in_step() -> None:
     assert made.next_event() == Command(b"b", Noop())
 
 
-@pytest.mark.parametrize("tail", [b" more\r\n", b" {3+}\r\nabc\r\n", b"x\r\n"])
+@pytest.mark.parametrize("tail", [b" more\r\n", b"{3+}\r\nabc\r\n", b"x\r\n"])
 def test_what_follows_the_message_of_append_makes_it_bad(tail: bytes) -> None:
     events, _ = converse(engine(), [b"a APPEND x {2+}\r\nhi" + tail + b"b NOOP\r\n"])
     assert [type(event) for event in events] == [Command, BulkData, Bad, Command]

@@ -6,6 +6,7 @@ import pytest
 
 from whimbrel.core.address import Address
 from whimbrel.core.engine import NEED_DATA
+from whimbrel.core.queue import Recipient
 from whimbrel.core.values import Secret
 from whimbrel.protocols.smtp.client import WINDOW, SmtpClient
 from whimbrel.protocols.smtp.client_events import (
@@ -45,7 +46,7 @@ def codes(event: object) -> list[int]:
 
 
 def send(client: SmtpClient, *recipients: Address, options: TransactionOptions = PLAIN) -> bytes:
-    client.transaction(A, recipients, options)
+    client.transaction(A, [Recipient(one) for one in recipients], options)
     return client.outgoing()
 
 
@@ -134,7 +135,7 @@ def test_an_ok_where_354_was_due_delivers_nothing() -> None:
 
 def test_many_recipients_do_not_fill_the_buffers_between() -> None:
     client = ready("PIPELINING")
-    people = [Address(f"u{at}", "example.test") for at in range(1000)]
+    people = [Recipient(Address(f"u{at}", "example.test")) for at in range(1000)]
     client.transaction(None, people, PLAIN)
     commands, event = 0, client.next_event()
     while event is NEED_DATA:
@@ -333,7 +334,7 @@ def test_a_cached_connection_that_was_closed_is_told_at_next_use() -> None:
     client = ready()
     client.receive(b"421 4.4.2 silent\r\n")
     assert isinstance(client.next_event(), Goodbye)
-    client.transaction(A, [B], PLAIN)
+    client.transaction(A, [Recipient(B)], PLAIN)
     assert codes(client.next_event()) == [421]
 
 
@@ -341,7 +342,7 @@ def test_one_thing_at_a_time() -> None:
     client = ready()
     client.reset()
     with pytest.raises(ValueError, match="not been answered"):
-        client.transaction(A, [B], PLAIN)
+        client.transaction(A, [Recipient(B)], PLAIN)
     with pytest.raises(ValueError, match="host name"):
         client.hello("a\r\nMAIL")
     with pytest.raises(ValueError, match="no content"):

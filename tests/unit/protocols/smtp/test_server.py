@@ -244,7 +244,14 @@ def test_tls_forgets_what_came_before() -> None:
 
 def test_only_what_is_offered_is_advertised() -> None:
     engine = SmtpEngine(Role.SMTP, 1000)
-    base = ("PIPELINING", "SIZE 1000", "8BITMIME", "ENHANCEDSTATUSCODES")
+    base = ("PIPELINING", "SIZE 1000", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES")
     assert engine.offer(Terms(1000)) == base
     assert engine.offer(Terms(1000, starttls=True)) == (*base[:2], "STARTTLS", *base[2:])
     assert engine.offer(Terms(1000, mechanisms=("PLAIN", "LOGIN"))) == (*base[:2], "AUTH PLAIN LOGIN", *base[2:])
+    assert engine.offer(Terms(1000, require_tls=True, prdr=True)) == (*base[:-1], "REQUIRETLS", "PRDR", base[-1])
+    assert engine.offer(Terms(1000, max_recipients=9)) == (*base[:-1], "LIMITS RCPTMAX=9", base[-1])
+    assert engine.offer(Terms(1000, max_recipients=9, max_transactions=2)) == (
+        *base[:-1],
+        "LIMITS MAILMAX=2 RCPTMAX=9",
+        base[-1],
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.support.fakes import FakeClock, MemoryLog
+from tests.support.fakes import FakeClock, MemoryLog, MemoryState
 from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config.store import FileConfig
@@ -15,12 +15,13 @@ from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.reader import IndexDirectory
 from whimbrel.core.address import Address
 from whimbrel.core.errors import Condition, MailboxError
+from whimbrel.core.log import LogLine, LogPage, LogQuery
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.queue import QueueCounts, QueueFilter, QueueItem, QueueRecipient, Recipient
+from whimbrel.core.queue import LaneCounts, QueueCounts, QueueFilter, QueueItem, QueueRecipient, Recipient
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.invoke import invoke, stream
-from whimbrel.services.admin.ports import Checked, Listening, Process, Running
+from whimbrel.services.admin.ports import Checked, FolderSize, Listening, Process, Running
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.admin.web import application
 
@@ -33,6 +34,8 @@ class MemoryQueue:
     def __init__(self, *items: QueueItem) -> None:
         self.items = list(items)
         self.tried: list[str] = []
+        self.returned: list[tuple[str, str]] = []
+        self.contents: dict[str, bytes] = {}
 
     def _chosen(self, which: QueueFilter) -> list[QueueItem]:
         return [
@@ -44,6 +47,7 @@ class MemoryQueue:
             and which.status in " ".join(r.status for r in item.recipients)
             and (which.older_than is None or item.created < which.older_than)
             and (which.held is None or item.held == which.held)
+            and (which.size_over is None or item.size > which.size_over)
         ]
 
     async def lease(self, now: float, limit: int, seconds: float) -> Sequence[QueueItem]:
@@ -65,7 +69,8 @@ class MemoryQueue:
         return QueueCounts(len(self.items) - held, held, 0, sum(item.size for item in self.items))
 
     async def content(self, queue_id: str, start: int = 0, length: int | None = None) -> bytes | None:
-        return None
+        content = self.contents.get(queue_id)
+        return None if content is None else content[start:][:length]
 
     async def hold(self, which: QueueFilter, *, held: bool) -> int:
         chosen = self._chosen(which)
@@ -82,6 +87,25 @@ class MemoryQueue:
         return len(chosen)
 
     async def wait(self, seconds: float) -> None: ...
+
+    async def count(self, which: QueueFilter) -> int:
+        return len(self._chosen(which))
+
+    async def give_up(self, which: QueueFilter, status: str, now: float) -> int:
+        self.returned += [(item.id, status) for item in self._chosen(which)]
+        return len(self._chosen(which))
+
+    async def lanes(self, limit: int) -> Sequence[LaneCounts]:
+        rows: dict[str, list[QueueItem]] = {}
+        for item in self.items:
+            rows.setdefault(item.lane, []).append(item)
+        return [
+            LaneCounts(
+                lane, sum(not one.held for one in some), sum(one.held for one in some), sum(one.size for one in some),
+                min(one.created for one in some), min(one.next_attempt for one in some), some[0].recipients[0].status,
+            )
+            for lane, some in rows.items()
+        ][:limit]  # fmt: skip
 
 
 class MemoryKeeper:
@@ -103,6 +127,14 @@ class MemoryKeeper:
             self.reindexed.append(name)
             yield Checked(account, name, 3, (), ("1 message was not in the index",))
 
+    async def repair(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
+        for name, problems in self._chosen(account, folder).items():
+            yield Checked(account, name, 3, (), problems)
+
+    async def sizes(self, account: AccountId) -> AsyncIterator[FolderSize]:
+        for name in self._chosen(account, ""):
+            yield FolderSize(account, name, 3, 3000, 1, 1000)
+
     def _chosen(self, account: AccountId, folder: str) -> dict[str, tuple[str, ...]]:
         found = {name: p for name, p in self.folders.get(account, {}).items() if folder in ("", name)}
         if not found:
@@ -111,14 +143,27 @@ class MemoryKeeper:
 
 
 class MemoryLogs:
-    lines = ("one", "two Alice", "three")
+    texts = ("one", "two Alice", "three")
 
-    async def tail(self, log: str, lines: int, grep: str = "") -> Sequence[str]:
-        return [line for line in self.lines if grep.lower() in line.lower()][-lines:] if lines else []
+    def __init__(self) -> None:
+        self.rotated: list[str] = []
 
-    async def follow(self, log: str, grep: str = "") -> AsyncIterator[str]:
+    async def search(self, query: LogQuery, limit: int, cursor: str = "") -> LogPage:
+        lines = [LogLine(query.logs[0], 0.0, line) for line in self.texts if query.text.lower() in line.lower()]
+        return LogPage(tuple(lines[::-1] if query.newest_first else lines)[:limit])
+
+    async def lines(self, log: str, file: int, first: int, count: int) -> Sequence[LogLine]:
+        if file:
+            raise ValueError("mail.log.1 is not there")
+        return [LogLine(log, 0.0, text) for text in self.texts][first - 1 : first - 1 + count]
+
+    async def rotate(self, logs: Sequence[str]) -> Sequence[str]:
+        self.rotated += logs
+        return list(logs)
+
+    async def follow(self, logs: Sequence[str]) -> AsyncIterator[LogLine]:
         for number in range(3):
-            yield f"new {number}"
+            yield LogLine(logs[0], 0.0, f"new {number}")
 
 
 class StandingServer:
@@ -148,6 +193,7 @@ class Office:
     keeper: MemoryKeeper = field(default_factory=MemoryKeeper)
     log: MemoryLog = field(default_factory=MemoryLog)
     clock: FakeClock = field(default_factory=FakeClock)
+    state: MemoryState = field(default_factory=MemoryState)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -180,6 +226,7 @@ class Office:
             "store": self.keeper,
             "logs": MemoryLogs(),
             "status": StandingServer(),
+            "state": self.state,
             "live": True,
         }
 

@@ -15,6 +15,7 @@ import pytest
 from tests.unit.services.admin.office import CALLS, Office
 from whimbrel.app.cli import main
 from whimbrel.app.cli.client import Client, Unreachable
+from whimbrel.core.log import LogLine, LogPage, LogQuery
 from whimbrel.services.admin import local
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.local import serving
@@ -59,7 +60,7 @@ def test_calls_and_streams_come_back_over_the_socket(office: Office, tmp_path: P
         client.call(CALLS["domain add"], {"name": "dry.test"}, dry_run=True)
         with pytest.raises(CallError) as caught:
             client.call(CALLS["user show"], {"name": "alcie"}, dry_run=False)
-        lines = list(client.stream(CALLS["log tail"], {"log": "mail", "lines": 1, "follow": True}, dry_run=False))
+        lines = list(client.stream(CALLS["log tail"], {"log": ["mail"], "lines": 1, "follow": True}, dry_run=False))
         return client.call(CALLS["user show"], {"name": "alice"}, dry_run=False), caught.value, lines
 
     shown, error, lines = served(office, tmp_path / "admin.sock", work)
@@ -156,18 +157,18 @@ def test_the_end_of_the_server_ends_a_stream_that_follows(office: Office, tmp_pa
     path = tmp_path / "admin.sock"
 
     class Endless:
-        async def tail(self, log: str, lines: int, grep: str = "") -> list[str]:
-            return ["one"]
+        async def search(self, query: LogQuery, limit: int, cursor: str = "") -> LogPage:
+            return LogPage((LogLine("mail", 0.0, "one"),))
 
-        async def follow(self, log: str, grep: str = "") -> Any:
+        async def follow(self, logs: list[str]) -> Any:
             await asyncio.Event().wait()
-            yield ""
+            yield LogLine("mail", 0.0, "")
 
     async def run() -> bytes:
         ctx = office.context(logs=Endless())
         async with serving(application(all_calls(), lambda request: ctx), path, office.log):
             reader, writer = await asyncio.open_unix_connection(str(path))
-            body = json.dumps({"log": "mail", "follow": True}).encode()
+            body = json.dumps({"log": ["mail"], "follow": True}).encode()
             writer.write(
                 b"POST /api/admin/log/tail HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                 b"Content-Length: %d\r\n\r\n" % len(body) + body

@@ -70,9 +70,11 @@ def test_the_store_is_checked_and_rebuilt_folder_by_folder(office: Office) -> No
 
 
 def test_the_end_of_a_log(office: Office) -> None:
-    assert office.stream("log tail", log="mail", lines=2) == ["two Alice", "three"]
-    assert office.stream("log tail", log="mail", grep="alice") == ["two Alice"]
-    assert office.stream("log tail", log="mail", lines=0, follow=True) == ["new 0", "new 1", "new 2"]
+    assert office.stream("log tail", log=["mail"], lines=2) == ["two Alice", "three"]
+    assert office.stream("log tail", grep="alice") == ["two Alice"]
+    assert office.stream("log tail", lines=0, follow=True) == ["new 0", "new 1", "new 2"]
+    assert office.stream("log tail", lines=0, follow=True, grep="W 1") == ["new 1"]
+    assert office.stream("log tail", log=["spam", "mail"], lines=1) == ["spam: three"]
 
 
 def test_a_service_has_a_state_and_the_reason_for_it(office: Office) -> None:

@@ -21,7 +21,8 @@ VERBS = {
     "user": "list add show set remove enable disable password import export rights",
     "alias": "list add show set remove check",
     "group": "list add show set remove",
-    "queue": "list show try hold release delete",
+    "queue": "list show source try hold release delete run stats",
+    "task": "list watch abort",
     "store": "check reindex",
     "log": "tail",
 }

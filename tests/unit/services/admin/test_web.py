@@ -79,7 +79,7 @@ def test_a_request_that_is_too_large_is_refused(office: Office, monkeypatch: pyt
 
 
 def test_a_stream_ends_with_its_end(office: Office) -> None:
-    answer = ask(office.context, "/api/admin/log/tail", {"log": "mail", "lines": 2, "follow": True})
+    answer = ask(office.context, "/api/admin/log/tail", {"log": ["mail"], "lines": 2, "follow": True})
     assert answer.status == 200
     assert answer.lines == [{"item": line} for line in ("two Alice", "three", "new 0", "new 1", "new 2")] + [
         {"end": True}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from tests.support.fakes import FakeClock, FakeConfig, FakeIds, InlinePool, MemoryCounters, MemoryLog
+from tests.support.fakes import FakeClock, FakeConfig, FakeIds, InlinePool, MemoryCounters, MemoryLog, MemoryState
 from whimbrel.backends.net.driver import Connection
 from whimbrel.backends.store.memory.spool import MemorySpool
 from whimbrel.backends.store.memory.store import MemoryStore
@@ -19,6 +19,7 @@ from whimbrel.core.settings import Section
 from whimbrel.core.values import Secret
 from whimbrel.protocols.imap.engine import Event, Reply
 from whimbrel.services.imapd.server import ImapServer
+from whimbrel.services.session.folders import Furnisher
 from whimbrel.services.session.passwords import hash_password
 from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.session.sign_in import SignIn
@@ -163,6 +164,7 @@ class House:
         sign_in = SignIn(
             directory=self.people, config=self.config, counters=MemoryCounters(), pool=pool, log=self.log,
             clock=self.clock, pause=no_pause,
+            furnisher=Furnisher(self.store, MemoryState(), self.config, self.clock),
         )  # fmt: skip
         self.server = ImapServer(
             folders=self.store, messages=self.store, changes=self.store, spool=self.spool, commit=self.store, pool=pool,

@@ -12,16 +12,23 @@ from tests.unit.services.imapd.house import ALICE, House, account
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import DELETED, FlagChange, FlagOp
 from whimbrel.core.uids import ALL
-from whimbrel.protocols.imap.append import Append
+from whimbrel.protocols.imap.append import Append, Replace
 from whimbrel.protocols.imap.basic import StartTls
+from whimbrel.protocols.imap.binary import BinarySection
 from whimbrel.protocols.imap.cursor import Cursor
 from whimbrel.protocols.imap.fetch import BODY, BodySection
 from whimbrel.protocols.imap.grammar import SearchKey, State
 from whimbrel.services.imapd import OFFERS
 from whimbrel.services.imapd.conditions import _COMPILERS
 from whimbrel.services.imapd.fetch import COLUMNS
-from whimbrel.services.imapd.folders import STATUS_ITEMS
+from whimbrel.services.imapd.lookups import LOOKUPS
+from whimbrel.services.imapd.status import STATUS_ITEMS
 
+EXTENDED = (
+    b"SORT (SUBJECT) UTF-8 ALL", b"THREAD REFERENCES UTF-8 ALL", b"ESEARCH IN (personal) ALL", b"GETQUOTA x",
+    b"NOTIFY NONE", b"COMPRESS DEFLATE", b"UNAUTHENTICATE",
+    b"GETQUOTAROOT x", b"GETMETADATA x /private/a", b"SETMETADATA x (/private/a NIL)",
+)  # fmt: skip
 PLAIN_COMMANDS = (b"NOOP", b"CHECK", b"LOGOUT", b"IDLE", b"NAMESPACE", b"CAPABILITY")
 
 
@@ -244,14 +251,16 @@ def test_special_folders_are_made_once() -> None:
 def test_every_command_and_item_of_the_grammar_is_served() -> None:
     handled = {kind for offer in OFFERS for kind in offer.handlers}
     before = {understood(line, State.NOT_AUTHENTICATED) for line in (b"a LOGIN a b", b"a AUTHENTICATE X")}
-    after = {arguments for _, arguments in UNDERSTOOD} | {understood(b"a " + name) for name in PLAIN_COMMANDS}
-    assert {type(arguments) for arguments in before | after} | {StartTls, Append} == handled
+    after = {arguments for _, arguments in UNDERSTOOD} | {
+        understood(b"a " + name) for name in PLAIN_COMMANDS + EXTENDED
+    }
+    assert {type(arguments) for arguments in before | after} | {StartTls, Append, Replace} == handled
     assert GRAMMAR.status_items == set(STATUS_ITEMS)
     # By name: slotted dataclasses leave their first, slotless selves among the subclasses.
     assert {kind.__name__ for kind in SearchKey.__subclasses__()} == {kind.__name__ for kind in _COMPILERS}
     for name, read in GRAMMAR.fetch_items.items():
         item = read(Cursor(b"[]", GRAMMAR)) if name != b"BODY" else BODY
-        assert item in COLUMNS or isinstance(item, BodySection), name
+        assert item in COLUMNS or item in LOOKUPS or isinstance(item, BodySection | BinarySection), name
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1000])

@@ -45,6 +45,7 @@ class House:
         self.config = FakeConfig(SecuritySettings(plaintext_from=networks), *sections)
         self.store, self.spool = MemoryStore(self.clock), MemorySpool()
         self.messages: Any = self.store
+        self.counters = MemoryCounters()
         self.folders: Any = self.store
         self._tls = tls
         self.tasks: list[asyncio.Task[None]] = []
@@ -59,8 +60,9 @@ class House:
             clock=self.clock, pause=no_pause,
         )  # fmt: skip
         self.server = Pop3Server(
-            folders=self.folders, messages=self.messages, config=self.config, sign_in=sign_in, log=self.log,
-            clock=self.clock, ids=FakeIds(), tls=lambda: self._tls,
+            folders=self.folders, messages=self.messages, counters=self.counters, config=self.config,
+            sign_in=sign_in, log=self.log, clock=self.clock, ids=FakeIds(), tls=lambda: self._tls,
+            pause=lambda seconds: asyncio.sleep(seconds / 100),
         )  # fmt: skip
         return self
 

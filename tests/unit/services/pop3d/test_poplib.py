@@ -338,7 +338,7 @@ def test_a_busy_store_is_told_as_such_and_nothing_is_lost() -> None:
     async def whole() -> None:
         house = House()
         busy = MailboxError(Condition.INUSE, "The folder is being rebuilt, try again", detail="secret path")
-        failing = house.messages = Failing(house, busy, "parts")
+        failing = house.messages = Failing(house, busy, "octets")
         async with house:
             await house.deliver(mail(1))
 
@@ -399,7 +399,7 @@ def test_a_bug_is_logged_and_answered_once() -> None:
         house = House()
 
         class Broken(Failing):
-            async def parts(self, *_: object) -> None:
+            async def octets(self, *_: object) -> None:
                 raise ZeroDivisionError
 
         house.messages = Broken(house, MailboxError(Condition.INUSE, ""))

@@ -7,15 +7,17 @@ from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
-from tests.support.fakes import FakeClock, FakeConfig, MemoryCounters, MemoryLog
+from tests.support.fakes import FakeClock, FakeConfig, MemoryCounters, MemoryLog, MemoryState
 from tests.support.smtp import PASSWORD, FakeDirectory, account
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
+from whimbrel.core.mailbox import AccountId
 from whimbrel.core.network import Network
 from whimbrel.core.values import Duration, Secret
 from whimbrel.services.session import sign_in as module
-from whimbrel.services.session.passwords import NOBODY, hash_password
+from whimbrel.services.session.passwords import NOBODY, hash_password, verify_password
 from whimbrel.services.session.peer import SessionPeer, mechanisms, plaintext_allowed
+from whimbrel.services.session.record import LastSignIn, SignInRecord, last_sign_in, mark_of
 from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.session.sign_in import SignIn
 
@@ -45,7 +47,7 @@ class Stage:
     def __init__(self, *accounts: Account, settings: SecuritySettings | None = None) -> None:
         self.directory, self.log, self.clock = FakeDirectory(*accounts), MemoryLog(), FakeClock()
         self.pool, self.counters, self.pauses = CountingPool(), MemoryCounters(), list[float]()
-        self.upgraded: list[tuple[str, Secret]] = []
+        self.state = MemoryState()
         self.sign_in = SignIn(
             directory=self.directory,
             config=FakeConfig(settings or SecuritySettings()),
@@ -53,7 +55,7 @@ class Stage:
             pool=self.pool,
             log=self.log,
             clock=self.clock,
-            upgrade=lambda account, verifier: self.upgraded.append((account.id, verifier)),
+            record=SignInRecord(self.state, self.clock),
             pause=self._pause,
         )
 
@@ -206,11 +208,29 @@ def test_a_verifier_of_the_past_is_made_anew() -> None:
     old = Secret(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD))
     stage = Stage(replace(account("alice"), password=old))
     run(stage.check("alice", WRONG))
-    assert stage.upgraded == []
+    assert stage.state.values == {}
     run(stage.check("alice", RIGHT))
-    ((who, verifier),) = stage.upgraded
-    assert who == "alice@example.test"
-    assert "m=19456,t=2,p=1" in verifier.reveal()
+    mark, _, verifier = stage.state.values["verifier", "alice@example.test"].partition(" ")
+    assert mark == mark_of(old)
+    assert "m=19456,t=2,p=1" in verifier and verify_password(Secret(verifier), RIGHT)
+
+
+def test_the_last_sign_in_is_remembered_and_many_connections_write_it_once() -> None:
+    stage = Stage()
+    assert run(last_sign_in(stage.state, AccountId("alice@example.test"))) is None
+    run(stage.check("alice", WRONG))
+    assert stage.state.values == {}
+    run(stage.check("alice", RIGHT))
+    first = stage.clock.now()
+    assert run(last_sign_in(stage.state, AccountId("alice@example.test"))) == LastSignIn(first, "imap", "192.0.2.1")
+    stage.clock.forward(30)
+    run(stage.check("alice", RIGHT))
+    found = run(last_sign_in(stage.state, AccountId("alice@example.test")))
+    assert found is not None and found.at == first
+    stage.clock.forward(31)
+    run(stage.check("alice", RIGHT))
+    found = run(last_sign_in(stage.state, AccountId("alice@example.test")))
+    assert found is not None and found.at == first + 61
 
 
 def test_passwords_in_the_clear_only_under_tls_or_where_it_is_set() -> None:

@@ -253,7 +253,11 @@ def test_a_shutdown_waits_for_what_is_being_accepted_and_sends_its_answer(outcom
 @pytest.mark.parametrize("sent", [b"", b"HELO c\r\nMAIL", b"HELO c\r\n" + MESSAGE[:-10]])
 def test_silence_is_ended_with_421(sent: bytes) -> None:
     settings = SmtpServerSettings.model_construct(
-        greeting="", max_failed_commands=20, command_timeout=0.02, data_timeout=0.02, max_session_time=Duration("1h")
+        greeting="",
+        max_failed_commands=20,
+        command_timeout=Duration(0.02),
+        data_timeout=Duration(0.02),
+        max_session_time=Duration("1h"),
     )
 
     async def scene() -> bytes:

@@ -5,6 +5,7 @@ heal what they find replaced, missing or damaged.
 """
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,19 +14,18 @@ from typing import TypeVar
 
 import apsw
 
-from whimbrel.backends.disk.barrier import Touched
+from whimbrel.backends.disk.barrier import Touched, sync_directory
 from whimbrel.backends.disk.committer import Job
+from whimbrel.backends.store.disk.backup import backup_modseq, write_backup
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged
 from whimbrel.backends.store.disk.index import FolderIndex, recount
 from whimbrel.backends.store.disk.rebuild import (
     Difference,
     Progress,
     Rebuilt,
-    backup_modseq,
     compare,
     rebuild,
     reconcile,
-    write_backup,
 )
 from whimbrel.backends.store.disk.sequence import Sequence as AccountSequence
 from whimbrel.backends.store.disk.shelf import Shelf
@@ -55,6 +55,8 @@ class Batch:
         self.account, self.touched = account, touched
         self.changed: set[MailboxId] = set()
         self.folders_changed = False
+        self.annotated: set[MailboxId | None] = set()
+        """Folders, or the account, whose annotations are others now: who watches is told."""
         self._open: tuple[Entry, Change, list[tuple[Job, object]]] | None = None
 
     def modseq(self) -> int:
@@ -149,9 +151,12 @@ class AccountShard:
                 self.sequence.folders_changed()
                 touched.directories.add(str(self.root))
                 touched.databases.add(str(self.root / "account.fld"))
+            for path in self.tree.take_written():
+                (touched.files if path.endswith(".xml") else touched.directories).add(path)
             touched.files.add(str(self.root / "account.seq"))
-        if batch.changed or batch.folders_changed:
-            self.published(batch.changed, batch.folders_changed)
+        changed = batch.changed | {mailbox for mailbox in batch.annotated if mailbox is not None}
+        if changed or batch.folders_changed or batch.annotated:
+            self.published(changed, batch.folders_changed or None in batch.annotated)
 
     def restore(self) -> None:
         """After a failed barrier: every index that may have been written is made anew from the files."""
@@ -184,28 +189,32 @@ class AccountShard:
     def _prepare(self) -> None:
         generation = self._generation()
         if not self.tree.load(self.sequence.folders_version):
-            known = (self.root / "account.fld").exists() or any(self.root.glob("*/#msgs"))
-            self.tree.rebuild()
-            self.sequence.folders_changed()
-            self.tree.load(self.sequence.folders_version)
-            if known:
-                self.log.warning("store.tree-rebuilt", account=self.account, folders=len(self.tree.entries()))
+            self._rescan()
         header = self.sequence.header()
         if self.sequence.recreated or header.generation != generation or header.last != header.committed:
             # The last: whoever held the lock before us died between a folder's commit and the counters.
             self._recount(generation)
         self._ready = generation
 
+    def _rescan(self) -> None:
+        """Makes the folder tree anew from the directories."""
+        known = (self.root / "account.fld").exists() or any(self.root.glob("*/#msgs"))
+        self.tree.rebuild()
+        self.sequence.folders_changed()
+        self.tree.load(self.sequence.folders_version)
+        if known:
+            self.log.warning("store.tree-rebuilt", account=self.account, folders=len(self.tree.entries()))
+
     def _recount(self, generation: int) -> None:
         """After an unclean stop, or when account.seq was lost: from the folders themselves."""
         found: list[tuple[Entry, FolderStatus]] = []
         for entry in self.tree.entries():
-            if entry.selectable:
+            if entry.selectable and (self.root / entry.path).is_dir():
                 index = self._open(entry)
                 with index.lock:
                     found.append((entry, index.status()))
         last = max([0, *(status.highest_modseq for _, status in found)])
-        self.sequence.restart(generation, max(last, self.sequence.header().last))
+        self.sequence.restart(generation, last)
         for entry, status in found:
             self.sequence.store(entry.key, status)
         self.sequence.recreated = False
@@ -236,6 +245,13 @@ class AccountShard:
                 self._shelf.drop(entry.mailbox)
                 index = None
             generation = self._generation()
+            if index is None and not folder.is_dir():
+                # Removed, moved or renamed by hand: the directories are the truth.
+                self._rescan()
+                self._recount(generation)
+                entry = self.entry(entry.mailbox)
+                folder = self.root / entry.path
+                index = self._shelf.get(entry.mailbox)
             if index is None:
                 try:
                     index = FolderIndex(folder)
@@ -379,6 +395,19 @@ class AccountShard:
             if (status := self.sequence.status(entry.key)) is not None and status.highest_modseq > modseq
         ]
 
+    def statuses(self) -> dict[MailboxId, FolderStatus]:
+        """Of all selectable folders; opens those alone that were never opened."""
+        found: dict[MailboxId, FolderStatus] = {}
+        for entry in self.tree.entries():
+            if entry.selectable:
+                status = self.sequence.status(entry.key)
+                try:
+                    found[entry.mailbox] = status or self.read(entry.mailbox, FolderIndex.status)
+                except MailboxError as error:
+                    if error.condition is not Condition.NONEXISTENT:  # Deleted meanwhile.
+                        raise
+        return found
+
     def reindex(self, mailbox: MailboxId, progress: Progress) -> Rebuilt:
         """By order: makes the index anew."""
         with self.sequence.locked(60.0):
@@ -387,6 +416,16 @@ class AccountShard:
             self.sequence.settle()
         self.published({mailbox}, False)
         return found
+
+    def remove(self) -> None:
+        """The account goes out of reach, durably. In a pool thread; nobody else uses this object any more."""
+        grave = self.root.with_name(f"#removed-{time.time_ns():x}-{self.root.name}")
+        with self.sequence.locked():
+            for entry in self.tree.entries():
+                self.forget(entry.mailbox)
+            os.rename(self.root, grave)
+            sync_directory(str(self.root.parent))
+        self.close()
 
     def close(self) -> None:
         self.sequence.close()

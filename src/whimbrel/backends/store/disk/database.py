@@ -46,8 +46,9 @@ def _identity(*paths: str) -> Identity:
     return tuple(found)
 
 
-def open_database(path: Path, schema: str, version: int, *, create: bool) -> apsw.Connection:
-    """Opens or creates. Damaged if it is no database, is damaged, or has another major version than `version`."""
+def open_database(path: Path, schema: str, version: int, *, create: bool, oldest: int = 0) -> apsw.Connection:
+    """Opens or creates. Damaged if it is no database, is damaged, has another major version than `version`, or is
+    older than `oldest`."""
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
     try:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=32)
@@ -65,7 +66,7 @@ def open_database(path: Path, schema: str, version: int, *, create: bool) -> aps
             with connection:
                 connection.execute(schema)
                 connection.execute(f"PRAGMA user_version={version}")
-        elif found // 1000 != version // 1000:
+        elif found // 1000 != version // 1000 or found < oldest:
             raise Damaged(f"{path}: format {found} is not {version}")
     except apsw.Error as error:
         connection.close()

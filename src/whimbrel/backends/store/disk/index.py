@@ -5,13 +5,14 @@ database, -wal and -shm) is compared before each use, so a file that was renamed
 """
 
 import threading
-from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 
+from whimbrel.backends.store.disk.columns import SCHEMA, VERSION
 from whimbrel.backends.store.disk.database import Identity, Row, identity, open_database, reading, row, rows
+from whimbrel.backends.store.disk.uidcache import UidCache, changed_rows, keywords
 from whimbrel.core.mailbox import (
     DELETED,
     SEEN,
@@ -22,33 +23,9 @@ from whimbrel.core.mailbox import (
     PartsRow,
     SearchRow,
     Snapshot,
+    SortRow,
 )
 from whimbrel.core.uids import UidSet
-
-VERSION = 1000
-"""Format 1.000: major * 1000 + minor."""
-
-SCHEMA = """
-CREATE TABLE folder(
-  id INTEGER PRIMARY KEY CHECK(id = 1), mailbox_id TEXT NOT NULL, uid_validity INTEGER NOT NULL,
-  uid_next INTEGER NOT NULL, first_recent INTEGER NOT NULL, highest_modseq INTEGER NOT NULL,
-  resync_floor INTEGER NOT NULL, messages INTEGER NOT NULL, unseen INTEGER NOT NULL, deleted INTEGER NOT NULL,
-  bytes INTEGER NOT NULL, generation INTEGER NOT NULL);
-CREATE TABLE msg(
-  uid INTEGER PRIMARY KEY, modseq INTEGER NOT NULL, flags INTEGER NOT NULL, keywords TEXT NOT NULL,
-  internal_date INTEGER NOT NULL, save_date INTEGER NOT NULL, size INTEGER NOT NULL, email_id TEXT NOT NULL,
-  thread_id TEXT NOT NULL, recipient TEXT NOT NULL);
-CREATE TABLE meta(
-  uid INTEGER PRIMARY KEY, envelope BLOB NOT NULL, bodystructure BLOB NOT NULL, parts BLOB NOT NULL,
-  preview TEXT NOT NULL, sent INTEGER NOT NULL, sender TEXT NOT NULL, addressee TEXT NOT NULL, cc TEXT NOT NULL,
-  bcc TEXT NOT NULL, subject TEXT NOT NULL, message_id TEXT NOT NULL, in_reply_to TEXT NOT NULL, refs TEXT NOT NULL);
-CREATE TABLE expunged(
-  uid INTEGER PRIMARY KEY, modseq INTEGER NOT NULL, at INTEGER NOT NULL, flags INTEGER NOT NULL,
-  keywords TEXT NOT NULL, internal_date INTEGER NOT NULL, size INTEGER NOT NULL, email_id TEXT NOT NULL);
-CREATE TABLE delivered(
-  queue_id TEXT NOT NULL, recipient TEXT NOT NULL, at INTEGER NOT NULL,
-  PRIMARY KEY(queue_id, recipient)) WITHOUT ROWID;
-"""
 
 _FLAGS = "SELECT uid, flags, keywords, modseq FROM msg WHERE "
 _META = (
@@ -57,7 +34,11 @@ _META = (
 )
 _SEARCH = (
     "SELECT msg.uid, flags, keywords, modseq, internal_date, size, sent, sender, addressee, cc, bcc, subject, "
-    "message_id FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
+    "message_id, email_id, thread_id, save_date FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
+)
+_SORT = (
+    "SELECT msg.uid, internal_date, size, coalesce(sent_utc, internal_date), sort_from, sort_to, sort_cc, shown_from, "
+    "shown_to, base, reply, message_id, in_reply_to, refs, thread_id FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
 )
 _PARTS = "SELECT msg.uid, size, parts FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
 _STATUS = (
@@ -77,12 +58,12 @@ class FolderIndex:
         self.path = folder / "index.fld"
         self.messages = str(folder / "#msgs") + "/"
         self.lock = threading.RLock()
-        self.connection = open_database(self.path, SCHEMA, VERSION, create=create)
+        self.connection = open_database(self.path, SCHEMA, VERSION, create=create, oldest=VERSION)
         # A read makes SQLite create the -wal and -shm, whose identity counts.
         self.connection.execute("SELECT count(*) FROM folder").fetchall()
         self._identity: Identity = identity(self.path)
         self.checked_generation = -1
-        self.purged = 0.0
+        self.uids = UidCache()
 
     @property
     def current(self) -> bool:
@@ -102,22 +83,17 @@ class FolderIndex:
         found = row(self.connection, "SELECT generation FROM folder")
         return found[0] if found else -1
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, *, dirty: bool = False) -> Snapshot:
+        """`dirty`: inside a transaction that has written; what it sees may yet be rolled back, so nothing is kept."""
         connection = self.connection
         with reading(connection):  # One read transaction: status and UIDs belong together.
             status = self.status()
-            uids = array("I", [uid for (uid,) in rows(connection, "SELECT uid FROM msg ORDER BY uid")])
-            unseen = 0
-            if status.unseen:
-                unseen = row(connection, f"SELECT min(uid) FROM msg WHERE flags & {SEEN} = 0")[0] or 0
-            return Snapshot(status, uids, self.keywords(), unseen)
+            uids, words, unseen = (UidCache() if dirty else self.uids).at(connection, status)
+            return Snapshot(status, uids, words, unseen)
 
     def keywords(self) -> tuple[str, ...]:
         """In use, sorted."""
-        found: set[str] = set()
-        for (words,) in self.connection.execute("SELECT DISTINCT keywords FROM msg WHERE keywords <> ''"):
-            found.update(words.split(" "))
-        return tuple(sorted(found))
+        return keywords(self.connection)
 
     def changes(self, since: int) -> Delta:
         connection = self.connection
@@ -128,7 +104,7 @@ class FolderIndex:
             if since < status.resync_floor:
                 every = rows(connection, _FLAGS + "1 ORDER BY uid")
                 return Delta(status.highest_modseq, every, UidSet(), complete=False)
-            changed = rows(connection, _FLAGS + "modseq > ? ORDER BY uid", (since,))
+            changed: list[FlagRow] = changed_rows(connection, "uid, flags, keywords, modseq", since)
             gone = rows(connection, "SELECT uid FROM expunged WHERE modseq > ? ORDER BY uid", (since,))
             return Delta(status.highest_modseq, changed, UidSet.of(uid for (uid,) in gone), complete=True)
 
@@ -140,6 +116,18 @@ class FolderIndex:
 
     def search_rows(self, uids: UidSet) -> list[SearchRow]:
         return self._rows(_SEARCH, "msg.uid", uids)
+
+    def sort_rows(self, uids: UidSet) -> list[SortRow]:
+        return self._rows(_SORT, "msg.uid", uids)
+
+    def previews(self, uids: UidSet) -> list[tuple[int, str]]:
+        return self._rows("SELECT uid, preview FROM meta WHERE ", "uid", uids)
+
+    def save_dates(self, uids: UidSet) -> list[tuple[int, int]]:
+        return self._rows("SELECT uid, save_date FROM msg WHERE ", "uid", uids)
+
+    def octets(self) -> list[tuple[int, int]]:
+        return rows(self.connection, "SELECT uid, octets FROM msg ORDER BY uid")
 
     def parts(self, uids: UidSet) -> list[PartsRow]:
         return self._rows(_PARTS, "msg.uid", uids)

@@ -3,15 +3,19 @@
 import contextlib
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from whimbrel.backends.disk.spool import UnnamedFile, content_bytes, materialise
 from whimbrel.backends.store.disk.account import AccountJob, AccountShard, Batch
+from whimbrel.backends.store.disk.columns import META, Described
+from whimbrel.backends.store.disk.columns import Copied as CopiedRows
 from whimbrel.backends.store.disk.database import rows as fetch
+from whimbrel.backends.store.disk.graves import bury
 from whimbrel.backends.store.disk.index import FolderIndex, where
-from whimbrel.backends.store.disk.names import canonical, parent
 from whimbrel.backends.store.disk.tree import Entry
-from whimbrel.backends.store.disk.write import Described
+from whimbrel.backends.store.disk.write import Copy
+from whimbrel.backends.store.names import canonical, check_annotations, parent
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import (
@@ -27,8 +31,6 @@ from whimbrel.core.mailbox import (
 from whimbrel.core.uids import UidSet
 
 MAX_FOLDERS = 10_000
-_DELIVERED_KEPT = 14 * 86400
-_PURGE = 3600.0
 
 
 class Writing:
@@ -40,7 +42,7 @@ class Writing:
         self.rendition, self._folder = rendition, folder
         self._described: Described | None = None
 
-    def file(self, modified: int) -> UnnamedFile:
+    def file(self, modified: int | None) -> UnnamedFile:
         return materialise(self.rendition, self._folder, modified)
 
     @property
@@ -64,7 +66,7 @@ class AppendJob(AccountJob):
             return Appended(change.uid_validity, 0)
         date = int(time.time()) if append.internal_date is None else append.internal_date
         uid = change.add(
-            self.writing.file(date),
+            self.writing.file(append.internal_date),
             self.writing.described,
             batch.modseq(),
             flags=append.flags,
@@ -90,17 +92,15 @@ class FlagsJob(AccountJob):
 
 
 class ExpungeJob(AccountJob):
-    __slots__ = ("keep", "mailbox", "marked_only", "uids")
+    __slots__ = ("mailbox", "marked_only", "uids")
 
-    def __init__(self, mailbox: MailboxId, uids: UidSet, keep: float, *, marked_only: bool = True) -> None:
-        """`keep`: seconds for which the files of expunged messages stay."""
+    def __init__(self, mailbox: MailboxId, uids: UidSet, *, marked_only: bool = True) -> None:
         super().__init__()
-        self.mailbox, self.uids, self.keep, self.marked_only = mailbox, uids, keep, marked_only
+        self.mailbox, self.uids, self.marked_only = mailbox, uids, marked_only
 
     def run(self, batch: Batch) -> Expunged:
         change = batch.change(self.mailbox)
         uids = change.expunge(self.uids, batch.modseq(), marked_only=self.marked_only)
-        purge(change.index, self.keep)
         return Expunged(uids, change.status.highest_modseq)
 
 
@@ -132,6 +132,7 @@ class CopyJob(AccountJob):
     def run(self, batch: Batch) -> Copied:
         account, mailbox = self.source
         if account is batch.account:
+            batch.settle()
             _, index = account.writable(mailbox)
             rows = _copy_rows(index, self.uids)
         else:
@@ -140,60 +141,25 @@ class CopyJob(AccountJob):
         change = batch.change(self.target)
         if not rows:
             return Copied(change.uid_validity, (), ())
-        change.check_keywords({word for row in rows for word in str(row[2]).split()})
-        for row in rows:
-            if not os.path.exists(index.file(row[0])):
-                raise MailboxError(Condition.NONEXISTENT, "One of the messages has gone")
-        target = []
-        for uid, flags, words, date, described in rows:
-            modseq = batch.modseq()
-            target.append(
-                change.add(
-                    index.file(uid),
-                    described,
-                    modseq,
-                    flags=flags,
-                    keywords=words.split(),
-                    internal_date=date,
-                )
-            )
-        return Copied(change.uid_validity, tuple(row[0] for row in rows), tuple(target))
+        try:
+            target = change.add_all(index.messages, rows, batch.modseq())
+        except MailboxError as error:
+            batch.abandon(error)
+            raise
+        return Copied(change.uid_validity, tuple(row.uid for row in rows), tuple(target))
 
 
-class _CopiedMeta(Described):
-    """What the source's index says already."""
-
-    __slots__ = ()
-
-    def __init__(self, size: int, email_id: str, thread_id: str, meta: tuple[object, ...]) -> None:
-        self.size, self.email_id, self.thread_id, self.meta = size, email_id, thread_id, meta
-
-
-def _copy_rows(index: FolderIndex, uids: UidSet) -> list[tuple[int, int, str, int, Described]]:
-    rows: list[tuple[int, int, str, int, Described]] = []
+def _copy_rows(index: FolderIndex, uids: UidSet) -> list[Copy]:
+    copies: list[Copy] = []
     with index.lock:
         for clause, values in where("msg.uid", uids):
             query = (
-                "SELECT msg.uid, flags, keywords, internal_date, size, email_id, thread_id, envelope, bodystructure, "
-                "parts, preview, sent, sender, addressee, cc, bcc, subject, message_id, in_reply_to, refs "
-                f"FROM msg JOIN meta ON meta.uid = msg.uid WHERE {clause} ORDER BY msg.uid"
+                "SELECT msg.uid, flags, keywords, internal_date, size, octets, email_id, thread_id, "
+                f"{META} FROM msg JOIN meta ON meta.uid = msg.uid WHERE {clause} ORDER BY msg.uid"
             )
-            for uid, flags, words, date, size, email, thread, *meta in fetch(index.connection, query, values):
-                rows.append((uid, flags, words, date, _CopiedMeta(size, email, thread, tuple(meta))))
-    return rows
-
-
-def purge(index: FolderIndex, keep: float) -> None:
-    """Files kept for long enough go, at most once an hour a folder; so do old marks against double delivery."""
-    now = time.time()
-    if now - index.purged < _PURGE:
-        return
-    index.purged = now
-    index.connection.execute("DELETE FROM delivered WHERE at < ?", (int(now) - _DELIVERED_KEPT,))
-    old = fetch(index.connection, "SELECT uid FROM expunged WHERE at < ?", (int(now - keep),))
-    for (uid,) in old:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(index.deleted_file(uid))
+            for uid, flags, words, date, size, octets, email, thread, *meta in fetch(index.connection, query, values):
+                copies.append(Copy(uid, flags, words, date, CopiedRows(size, octets, email, thread, tuple(meta))))
+    return copies
 
 
 # The folder tree
@@ -250,7 +216,8 @@ class DeleteJob(AccountJob):
             raise MailboxError(Condition.CANNOT, "There are folders below it")
         batch.folders_changed = True
         account.forget(entry.mailbox)
-        _bury(account.root, entry)
+        bury(account.root, account.root / entry.path, entry.mailbox)
+        batch.touched.directories.update((str(account.root / entry.path), str(account.root / "#deleted")))
         account.sequence.remove(entry.key)
         tree.remove(entry)
         if children:
@@ -258,17 +225,8 @@ class DeleteJob(AccountJob):
         else:
             with contextlib.suppress(OSError):
                 os.rmdir(account.root / entry.path)
+                batch.touched.directories.discard(str(account.root / entry.path))
         return entry
-
-
-def _bury(root: Path, entry: Entry) -> None:
-    """What the folder holds moves to the account's #deleted, from where it can be restored; subfolders stay."""
-    folder, grave = root / entry.path, root / "#deleted" / f"{int(time.time())}-{entry.mailbox}"
-    grave.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for item in list(os.scandir(folder)):
-        if item.is_dir(follow_symlinks=False) and not item.name.startswith("#"):
-            continue
-        os.replace(item.path, grave / item.name)
 
 
 class RenameJob(AccountJob):
@@ -312,3 +270,23 @@ class SubscribeJob(AccountJob):
         batch.settle()
         if batch.account.tree.subscribe(self.name, subscribed=self.subscribed):
             batch.folders_changed = True
+
+
+class AnnotateJob(AccountJob):
+    """RFC 5464: annotations of a folder, or of the account."""
+
+    __slots__ = ("changes", "mailbox")
+
+    def __init__(self, mailbox: MailboxId | None, changes: Mapping[str, bytes | None]) -> None:
+        super().__init__()
+        self.mailbox, self.changes = mailbox, changes
+
+    def run(self, batch: Batch) -> None:
+        batch.settle()
+        account = batch.account
+        entry = None if self.mailbox is None else account.entry(self.mailbox)
+        held = account.tree.annotations(entry)
+        changed = check_annotations(held, self.changes)
+        if changed != held:
+            account.tree.annotate(entry, changed)
+            batch.annotated.add(self.mailbox)

@@ -8,12 +8,8 @@ import hashlib
 import unicodedata
 from pathlib import Path
 
-from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import DELIMITER, INBOX, AccountId
+from whimbrel.core.mailbox import AccountId
 
-MAX_DEPTH = 32
-MAX_NAME = 255
-"""Characters in one level of an IMAP name."""
 _MAX_BYTES = 180
 _RESERVED = set('<>:"/\\|?*%')
 _OURS = {"index.fld", "index.bad", "search.fld", "account.fld", "account.seq", "flags.bak"}
@@ -46,33 +42,3 @@ def account_path(mail: Path, account: AccountId) -> Path:
     """`store/mail/<domain>/<user>`."""
     user, _, domain = account.rpartition("@")
     return mail / on_disk(domain) / on_disk(user)
-
-
-def canonical(name: str) -> str:
-    """The one form of a folder name. MailboxError CANNOT for a name that no folder can have."""
-    if len(name) > MAX_NAME * MAX_DEPTH:
-        raise MailboxError(Condition.CANNOT, "The folder name is too long")
-    levels = unicodedata.normalize("NFC", name).split(DELIMITER)
-    if levels[-1] == "" and len(levels) > 1:
-        levels.pop()  # A trailing delimiter only says that more will come below. RFC 9051 6.3.4
-    if levels[0].upper() == INBOX:
-        levels[0] = INBOX
-    if len(levels) > MAX_DEPTH:
-        raise MailboxError(Condition.LIMIT, f"Folders go {MAX_DEPTH} levels deep at most")
-    for level in levels:
-        if not level or len(level) > MAX_NAME:
-            raise MailboxError(Condition.CANNOT, f"Each level of a folder name has 1 to {MAX_NAME} characters")
-        if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in level):
-            raise MailboxError(Condition.CANNOT, "Control characters are not allowed in a folder name")
-        if "%" in level or "*" in level:
-            raise MailboxError(Condition.CANNOT, "The wildcards % and * are not allowed in a folder name")
-    return DELIMITER.join(levels)
-
-
-def parent(name: str) -> str:
-    """The level above, or ""."""
-    return name.rpartition(DELIMITER)[0]
-
-
-def leaf(name: str) -> str:
-    return name.rpartition(DELIMITER)[2]

@@ -8,15 +8,25 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import apsw
 
-from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Row, open_database, reading, row, rows
-from whimbrel.backends.store.disk.index import SCHEMA, VERSION, FolderIndex, recount
-from whimbrel.backends.store.disk.write import Described, email_id
+from whimbrel.backends.store.disk.backup import read_backup
+from whimbrel.backends.store.disk.columns import (
+    EXPUNGE,
+    FILL_BLOCKS,
+    INSERT_META,
+    INSERT_MSG,
+    SCHEMA,
+    VERSION,
+    Described,
+    email_id,
+)
+from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Row, open_database, row, rows
+from whimbrel.backends.store.disk.index import FolderIndex, recount
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import MailboxId
 from whimbrel.core.uids import MAX_UID
@@ -24,8 +34,6 @@ from whimbrel.core.uids import MAX_UID
 _NAME = re.compile(r"([0-9a-f]{8})\.eml\Z")
 GAP = 1000
 """How far `uid_next` jumps where the last given UIDs are not known for certain."""
-_MSG = "INSERT INTO msg VALUES(?,?,?,?,?,?,?,?,?,?)"
-_META = "INSERT INTO meta VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _PROGRESS = 500
 _RECENT = 120
 """Seconds before a crash in which data may not have reached the disk."""
@@ -111,7 +119,10 @@ def rebuild(
             done += 1
             if done % _PROGRESS == 0:
                 progress(done, len(numbered))
-        connection.executemany("INSERT OR REPLACE INTO expunged VALUES(?,?,?,?,?,?,?,?)", known.expunged)
+        connection.executemany("INSERT OR REPLACE INTO expunged VALUES(?,?,?,?,?,?,?,?,?,?,?)", known.expunged)
+        if not known.whole:
+            _adopt_deleted(connection, folder, modseq)
+        connection.execute(FILL_BLOCKS)
         connection.executemany("INSERT OR REPLACE INTO delivered VALUES(?,?,?)", known.delivered)
         count, unseen, deleted, size = recount(connection)
         connection.execute(
@@ -203,7 +214,7 @@ def _insert(
     described = Described(content)
     flags, keywords, date, saved, recipient = old or (0, "", modified, modified, "")
     connection.execute(
-        _MSG,
+        INSERT_MSG,
         (
             uid,
             modseq,
@@ -212,12 +223,13 @@ def _insert(
             date,
             saved,
             described.size,
+            described.octets,
             described.email_id,
             described.thread_id,
             recipient,
         ),
     )
-    connection.execute(_META, (uid, *described.meta))
+    connection.execute(INSERT_META, (uid, *described.meta))
     return True
 
 
@@ -243,7 +255,15 @@ def _read_old(path: Path) -> Known:
         for uid, values in known.messages.items():
             if values[3] < last - _RECENT:
                 del known.email_ids[uid]
-        known.expunged = rows(connection, "SELECT * FROM expunged")
+        if row(connection, "PRAGMA user_version")[0] == VERSION:
+            known.expunged = rows(connection, "SELECT * FROM expunged")
+        else:
+            query = "SELECT uid, modseq, at, flags, keywords, internal_date, size, email_id FROM expunged"
+            deleted = path.parent / "#deleted"
+            known.expunged = [
+                (*values, int((deleted / f"{values[0]:08x}.eml").exists()), "", "")
+                for values in rows(connection, query)
+            ]
         known.delivered = rows(connection, "SELECT * FROM delivered")
         known.whole = bool(found)
     except DAMAGE:
@@ -254,33 +274,8 @@ def _read_old(path: Path) -> Known:
     return known
 
 
-# flags.bak: a line with uidvalidity, uidnext, modseq; then `uid flags internal-date keywords...` for each message.
-
-
-def write_backup(index: FolderIndex) -> None:
-    """The compact copy used when index.fld is gone. Atomic; losing the newest one is no harm."""
-    with index.lock, reading(index.connection):
-        status = index.status()
-        messages = rows(index.connection, "SELECT uid, flags, internal_date, keywords FROM msg ORDER BY uid")
-    lines = [f"WFLAGS 1 {status.uid_validity} {status.uid_next} {status.highest_modseq}"]
-    lines += [f"{uid} {flags} {date} {words}".rstrip() for uid, flags, date, words in messages]
-    temporary = index.folder / "flags.bak.new"
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.chmod(temporary, 0o600)
-    os.replace(temporary, index.folder / "flags.bak")
-
-
-def backup_modseq(folder: Path) -> int:
-    """Of which modseq flags.bak is; 0 if there is none."""
-    try:
-        with (folder / "flags.bak").open(encoding="utf-8", errors="replace") as file:
-            return int(file.readline().split(" ")[4])
-    except (OSError, ValueError, IndexError):
-        return 0
-
-
 def _merge_backup(path: Path, known: Known) -> None:
-    for validity, uid_next, modseq, messages in _read_backup(path):
+    for validity, uid_next, modseq, messages in read_backup(path):
         if known.uid_validity not in (0, validity):
             return
         known.uid_next = max(known.uid_next, uid_next)
@@ -289,19 +284,30 @@ def _merge_backup(path: Path, known: Known) -> None:
             known.messages.setdefault(uid, (flags, words, date, date, ""))
 
 
-def _read_backup(path: Path) -> Iterator[tuple[int, int, int, list[tuple[int, int, int, str]]]]:
+def _adopt_deleted(connection: apsw.Connection, folder: Path, modseq: int) -> None:
+    """Expunged files of which nothing is known any more can still be restored, and must go some day: they get a row.
+    Their time of change is when they were moved here."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        magic, version, validity, uid_next, modseq = lines[0].split(" ")
-        if (magic, version) != ("WFLAGS", "1"):
-            return
-        messages = []
-        for line in lines[1:]:
-            uid, flags, date, *words = line.split(" ", 3)
-            messages.append((int(uid), int(flags), int(date), words[0] if words else ""))
-        yield int(validity), int(uid_next), int(modseq), messages
-    except (OSError, ValueError, IndexError):
+        items = sorted(os.scandir(folder / "#deleted"), key=lambda item: item.name)
+    except FileNotFoundError:
         return
+    known = {uid for (uid,) in connection.execute("SELECT uid FROM expunged UNION SELECT uid FROM msg")}
+    for item in items:
+        match = _NAME.match(item.name)
+        if match is None or int(match[1], 16) in known or not item.is_file(follow_symlinks=False):
+            continue
+        try:
+            content, found = Path(item.path).read_bytes(), item.stat(follow_symlinks=False)
+        except OSError:
+            continue
+        described = Described(content)
+        connection.execute(
+            "INSERT INTO expunged VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                int(match[1], 16), modseq, int(found.st_ctime), 0, "", int(found.st_mtime), described.size,
+                described.email_id, 1, described.meta[5], described.meta[9],
+            ),
+        )  # fmt: skip
 
 
 def _finish_expunge(folder: Path, uid: int) -> None:
@@ -389,6 +395,7 @@ def reconcile(
                 uid_next += 1
             if crashed:
                 uid_next += GAP
+            connection.execute(FILL_BLOCKS)
             count, unseen, deleted, size = recount(connection)
             connection.execute(
                 "UPDATE folder SET uid_next=?, highest_modseq=?, resync_floor=?, messages=?, unseen=?, deleted=?, "
@@ -435,11 +442,7 @@ def _has_hole(file: Path) -> bool:
 
 
 def _forget(connection: apsw.Connection, index: FolderIndex, uid: int, modseq: int) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO expunged SELECT uid, ?, ?, flags, keywords, internal_date, size, email_id FROM msg "
-        "WHERE uid = ?",
-        (modseq, int(time.time()), uid),
-    )
+    connection.execute(EXPUNGE + "msg.uid = ?", (modseq, int(time.time()), 0, uid))  # No file: nothing to restore.
     connection.execute("DELETE FROM msg WHERE uid = ?", (uid,))
     connection.execute("DELETE FROM meta WHERE uid = ?", (uid,))
     file = Path(index.file(uid))

@@ -51,6 +51,9 @@ class Sequence:
         self._descriptor = -1
         self._map: mmap.mmap | None = None
         self._slots: dict[bytes, int] = {}
+        self._own: Header | None = None
+        """The header while the lock is held: written when the first modseq is taken, when all is settled, and at the
+        end, instead of with each message."""
         self.recreated = False
         self._open()
 
@@ -68,6 +71,9 @@ class Sequence:
             finally:
                 self._depth -= 1
                 if self._depth == 0:
+                    own, self._own = self._own, None
+                    if own is not None:
+                        self._write_header(own)
                     fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         finally:
             self._thread_lock.release()
@@ -98,8 +104,16 @@ class Sequence:
         return (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
 
     def _open(self) -> None:
-        self.close()
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        """Anew, if the file was replaced. Other threads may be reading: they have the old map or the new one."""
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            # The account was removed while somebody still had it in hand: it begins anew, empty.
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        before, self._descriptor = self._descriptor, descriptor
+        if before >= 0:
+            os.close(before)
         size = os.fstat(self._descriptor).st_size
         if size < _SIZE:
             os.ftruncate(self._descriptor, _SIZE * (1 + _GROW))
@@ -113,8 +127,7 @@ class Sequence:
             self.recreated = True
 
     def _remap(self) -> None:
-        if self._map is not None:
-            self._map.close()
+        # The one before is closed by whoever reads it last.
         self._map = mmap.mmap(self._descriptor, os.fstat(self._descriptor).st_size)
         self._slots = {}
 
@@ -133,10 +146,11 @@ class Sequence:
     # The header
 
     def header(self) -> Header:
-        assert self._map is not None
+        held = self._map
+        assert held is not None
         while True:
-            raw = self._map[:_SIZE]
-            if raw == self._map[:_SIZE]:  # Not torn by a writer in another process.
+            raw = held[:_SIZE]
+            if raw == held[:_SIZE]:  # Not torn by a writer in another process.
                 return Header(*_HEADER.unpack(raw)[1:])
 
     def _write_header(self, header: Header) -> None:
@@ -160,32 +174,43 @@ class Sequence:
     def folders_version(self) -> int:
         return self.header().folders
 
+    def _mine(self) -> Header:
+        """Under the lock: the header as it will be."""
+        if self._own is None:
+            self._own = self.header()
+        return self._own
+
     def allocate(self) -> int:
         """The next modseq. Under the lock; `settle` makes it visible."""
-        header = self.header()
+        header = self._mine()
+        first = header.last == header.committed
         header.last = max(header.last + 1, time.time_ns() // 1000)
-        self._write_header(header)
+        if first:
+            # Before any folder commits: who finds `last` above `committed` knows that somebody died between.
+            self._write_header(header)
         return header.last
 
     def settle(self) -> None:
         """All folder commits of what was allocated are done."""
-        header = self.header()
+        header = self._mine()
         header.committed = header.last
         self._write_header(header)
 
     def folders_changed(self) -> None:
-        header = self.header()
+        header = self._mine()
         header.folders = (header.folders + 1) & 0xFFFFFFFF
         self._write_header(header)
 
     def restart(self, generation: int, last: int) -> None:
         """Begins a recount: no slot, no sums, a modseq above everything seen."""
         assert self._map is not None
-        folders = self.header().folders
+        before = self._mine()
+        folders, last = before.folders, max(last, before.last)
         self._map[_SIZE:] = bytes(len(self._map) - _SIZE)
         self._slots = {}
         last = max(last + 1, time.time_ns() // 1000)
-        self._write_header(Header(last, last, 0, 0, generation, 0, (folders + 1) & 0xFFFFFFFF))
+        self._own = Header(last, last, 0, 0, generation, 0, (folders + 1) & 0xFFFFFFFF)
+        self._write_header(self._own)
 
     # The slots
 
@@ -194,11 +219,14 @@ class Sequence:
         at = self._find(mailbox)
         if at < 0:
             return None
-        assert self._map is not None
+        held = self._map
+        assert held is not None
         while True:
-            raw = self._map[at : at + _SIZE]
-            if raw == self._map[at : at + _SIZE]:
+            raw = held[at : at + _SIZE]
+            if raw == held[at : at + _SIZE]:
                 break
+        if len(raw) < _SIZE:
+            return None  # The file was replaced by a shorter one meanwhile.
         name, validity, uid_next, messages, unseen, deleted, recent, modseq, size, floor = _SLOT.unpack(raw)
         if name != mailbox:
             return None
@@ -228,10 +256,9 @@ class Sequence:
             status.size,
             status.resync_floor,
         )
-        header = self.header()
+        header = self._mine()
         header.bytes += status.size - before_bytes
         header.messages += status.messages - before_messages
-        self._write_header(header)
 
     def remove(self, mailbox: bytes) -> None:
         """Under the lock: a folder is gone."""
@@ -242,29 +269,28 @@ class Sequence:
         assert self._map is not None
         self._map[at : at + _SIZE] = bytes(_SIZE)
         self._slots.pop(mailbox, None)
-        header = self.header()
+        header = self._mine()
         header.bytes -= old.size
         header.messages -= old.messages
-        self._write_header(header)
 
     def _find(self, mailbox: bytes) -> int:
         at = self._slots.get(mailbox, -1)
         if at >= 0 and self._map is not None and self._map[at : at + 16] == mailbox:
             return at
-        slots = self.header().slots
+        own = self._own
+        slots = own.slots if own is not None else self.header().slots
         assert self._map is not None
         if _SIZE * (1 + slots) > len(self._map):
             self._remap()
         assert self._map is not None
-        for slot in range(slots):
-            start = _SIZE * (1 + slot)
-            if self._map[start : start + 16] == mailbox:
-                self._slots[mailbox] = start
-                return start
-        return -1
+        # All at once: an account with a thousand folders is asked for each of them.
+        held = self._map[: _SIZE * (1 + slots)]
+        self._slots = {held[at : at + 16]: at for at in range(_SIZE, len(held), _SIZE)}
+        self._slots.pop(bytes(16), None)
+        return self._slots.get(mailbox, -1)
 
     def _add(self) -> int:
-        header = self.header()
+        header = self._mine()
         assert self._map is not None
         for slot in range(header.slots):
             start = _SIZE * (1 + slot)

@@ -6,8 +6,8 @@ from collections import OrderedDict
 
 import apsw
 
+from whimbrel.backends.store.disk.backup import write_backup
 from whimbrel.backends.store.disk.index import FolderIndex
-from whimbrel.backends.store.disk.rebuild import write_backup
 from whimbrel.core.mailbox import MailboxId
 
 SIZE = 128

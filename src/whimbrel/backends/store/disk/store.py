@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import os
-import time
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from weakref import WeakValueDictionary
@@ -15,6 +15,7 @@ from whimbrel.backends.store.disk.account import AccountJob, AccountShard
 from whimbrel.backends.store.disk.database import check_version
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.jobs import (
+    AnnotateJob,
     AppendJob,
     CopyJob,
     CreateJob,
@@ -26,9 +27,10 @@ from whimbrel.backends.store.disk.jobs import (
     SubscribeJob,
     Writing,
 )
-from whimbrel.backends.store.disk.names import account_path, canonical
+from whimbrel.backends.store.disk.names import account_path
 from whimbrel.backends.store.disk.shelf import Shelf
 from whimbrel.backends.store.disk.tree import Entry
+from whimbrel.backends.store.names import canonical
 from whimbrel.core.commit import Append, Appended, Enqueue
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import Log
@@ -49,6 +51,7 @@ from whimbrel.core.mailbox import (
     PartsRow,
     SearchRow,
     Snapshot,
+    SortRow,
     SpecialUse,
     Usage,
 )
@@ -60,7 +63,10 @@ T = TypeVar("T")
 FlagRows = list[FlagRow]
 MetaRows = list[MetaRow]
 SearchRows = list[SearchRow]
+SortRows = list[SortRow]
 PartsRows = list[PartsRow]
+Texts = list[tuple[int, str]]
+Numbers = list[tuple[int, int]]
 Contents = list[bytes | None]
 POLL = 1.0
 """Seconds between two looks at the counters of watched accounts; a hint is far faster, but may be lost."""
@@ -79,7 +85,7 @@ class QueueShard(Shard, Protocol):
 
 
 class DiskStore:
-    """One for each process. `keep` gives the seconds for which expunged files stay."""
+    """One for each process."""
 
     def __init__(
         self,
@@ -91,7 +97,6 @@ class DiskStore:
         log: Log,
         generation: int,
         queue: QueueShard | None = None,
-        keep: Callable[[], float] = lambda: 14 * 86400.0,
     ) -> None:
         check_version()
         self.mail = folder / "mail"
@@ -100,10 +105,11 @@ class DiskStore:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.generation = generation
         self._committer, self._pool, self._notices, self._log = committer, pool, notices, log
-        self._queue, self._keep = queue, keep
+        self._queue = queue
         self._shelf = Shelf()
         self._accounts: dict[AccountId, AccountShard] = {}
         self._changed: list[tuple[AccountId, set[MailboxId], bool]] = []
+        self._changed_lock = threading.Lock()
         self._watchers: dict[AccountId, set[Callable[[MailboxId | None], None]]] = {}
         self._unsubscribe = notices.subscribe(FOLDER, self._heard)
         self._moving: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
@@ -171,7 +177,8 @@ class DiskStore:
         finally:
             self._tell()
 
-    async def _run(self, account: AccountId, job: AccountJob) -> object:
+    async def run(self, account: AccountId, job: AccountJob) -> object:
+        """A job of the store's own on one account; its result, once that is durable."""
         shard = self.shard(account)
         await self._finish([(shard, job)])
         if isinstance(job.result, Exception):
@@ -200,16 +207,16 @@ class DiskStore:
         return shard
 
     async def create(self, account: AccountId, name: str, special_use: SpecialUse | None = None) -> Folder:
-        entry = await self._run(account, CreateJob(name, special_use))
+        entry = await self.run(account, CreateJob(name, special_use))
         assert isinstance(entry, Entry)
         return _folder(account, entry, self.shard(account).tree.subscribed)
 
     async def delete(self, account: AccountId, name: str) -> None:
-        await self._run(account, DeleteJob(name))
+        await self.run(account, DeleteJob(name))
 
     async def rename(self, account: AccountId, old: str, new: str) -> None:
         if canonical(old) != INBOX:
-            await self._run(account, RenameJob(old, new))
+            await self.run(account, RenameJob(old, new))
             return
         # RFC 9051 6.3.6: INBOX stays, its messages move.
         inbox = await self.find(account, INBOX)
@@ -221,7 +228,7 @@ class DiskStore:
         await self.move(inbox.ref, UidSet.of(snapshot.uids), target.ref)
 
     async def subscribe(self, account: AccountId, name: str, *, subscribed: bool) -> None:
-        await self._run(account, SubscribeJob(name, subscribed=subscribed))
+        await self.run(account, SubscribeJob(name, subscribed=subscribed))
 
     async def subscriptions(self, account: AccountId) -> Sequence[str]:
         return sorted((await self._ready(account)).tree.subscribed)
@@ -233,20 +240,29 @@ class DiskStore:
             return status
         return await self._pool.run(shard.read, ref.mailbox, FolderIndex.status)
 
+    async def statuses(self, account: AccountId) -> Mapping[MailboxId, FolderStatus]:
+        shard = await self._ready(account)
+        return await self._pool.run(shard.statuses)
+
+    async def annotations(self, account: AccountId, mailbox: MailboxId | None) -> Mapping[str, bytes]:
+        shard = await self._ready(account)
+        entry = None if mailbox is None else shard.entry(mailbox)
+        return await self._pool.run(shard.tree.annotations, entry)
+
+    async def annotate(
+        self, account: AccountId, mailbox: MailboxId | None, changes: Mapping[str, bytes | None]
+    ) -> None:
+        await self.run(account, AnnotateJob(mailbox, changes))
+
     async def usage(self, account: AccountId) -> Usage:
         header = (await self._ready(account)).sequence.header()
         return Usage(header.bytes, header.messages)
 
     async def remove_account(self, account: AccountId) -> None:
-        shard = self.shard(account)
-        await self._pool.run(shard.prepare)
-        for entry in shard.tree.entries():
-            shard.forget(entry.mailbox)
+        shard = await self._ready(account)
         self._accounts.pop(account, None)
-        grave = shard.root.with_name(f"#removed-{time.time_ns():x}-{shard.root.name}")
-        with shard.sequence.locked():
-            os.rename(shard.root, grave)
-        shard.close()
+        await self._pool.run(shard.remove)
+        self._notices.publish(FOLDER, f"{account}\t")
 
     # Messages
 
@@ -258,7 +274,7 @@ class DiskStore:
         await self._pool.run(shard.self_check, ref.mailbox)
         found = await self._read(ref, FolderIndex.snapshot)
         if take_recent and found.status.first_recent != found.status.uid_next:
-            taken = await self._run(ref.account, RecentJob(ref.mailbox))
+            taken = await self.run(ref.account, RecentJob(ref.mailbox))
             assert isinstance(taken, Snapshot)
             return taken
         return found
@@ -274,6 +290,18 @@ class DiskStore:
 
     async def search_rows(self, ref: FolderRef, uids: UidSet) -> SearchRows:
         return await self._read(ref, lambda index: index.search_rows(uids))
+
+    async def sort_rows(self, ref: FolderRef, uids: UidSet) -> SortRows:
+        return await self._read(ref, lambda index: index.sort_rows(uids))
+
+    async def previews(self, ref: FolderRef, uids: UidSet) -> Texts:
+        return await self._read(ref, lambda index: index.previews(uids))
+
+    async def save_dates(self, ref: FolderRef, uids: UidSet) -> Numbers:
+        return await self._read(ref, lambda index: index.save_dates(uids))
+
+    async def octets(self, ref: FolderRef) -> Numbers:
+        return await self._read(ref, FolderIndex.octets)
 
     async def parts(self, ref: FolderRef, uids: UidSet) -> PartsRows:
         return await self._read(ref, lambda index: index.parts(uids))
@@ -300,18 +328,18 @@ class DiskStore:
     async def set_flags(
         self, ref: FolderRef, uids: UidSet, change: FlagChange, unchanged_since: int | None = None
     ) -> FlagsStored:
-        found = await self._run(ref.account, FlagsJob(ref.mailbox, uids, change, unchanged_since))
+        found = await self.run(ref.account, FlagsJob(ref.mailbox, uids, change, unchanged_since))
         assert isinstance(found, FlagsStored)
         return found
 
-    async def expunge(self, ref: FolderRef, uids: UidSet) -> Expunged:
-        found = await self._run(ref.account, ExpungeJob(ref.mailbox, uids, self._keep()))
+    async def expunge(self, ref: FolderRef, uids: UidSet, *, marked: bool = True) -> Expunged:
+        found = await self.run(ref.account, ExpungeJob(ref.mailbox, uids, marked_only=marked))
         assert isinstance(found, Expunged)
         return found
 
     async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
         job = CopyJob((self.shard(source.account), source.mailbox), uids, target.mailbox)
-        found = await self._run(target.account, job)
+        found = await self.run(target.account, job)
         assert isinstance(found, Copied)
         return found
 
@@ -324,15 +352,15 @@ class DiskStore:
             if not copied.source:
                 return copied
             # Only now that the copies are durable: never lost, at worst twice after a crash.
-            job = ExpungeJob(source.mailbox, UidSet.of(copied.source), self._keep(), marked_only=False)
-            gone = await self._run(source.account, job)
+            job = ExpungeJob(source.mailbox, UidSet.of(copied.source), marked_only=False)
+            gone = await self.run(source.account, job)
             assert isinstance(gone, Expunged)
         kept = [(old, new) for old, new in zip(copied.source, copied.target, strict=True) if old in gone.uids]
         if len(kept) < len(copied.source):
             # Another process moved some of them at the same moment and was first: these copies are too many.
             wanted = {new for _, new in kept}
             surplus = UidSet.of(new for new in copied.target if new not in wanted)
-            await self._run(target.account, ExpungeJob(target.mailbox, surplus, self._keep(), marked_only=False))
+            await self.run(target.account, ExpungeJob(target.mailbox, surplus, marked_only=False))
         return Copied(copied.uid_validity, tuple(old for old, _ in kept), tuple(new for _, new in kept))
 
     # Changes
@@ -376,7 +404,8 @@ class DiskStore:
 
     def _published(self, account: AccountId, changed: set[MailboxId], folders: bool) -> None:
         # From the committer's thread or a pool thread: told once the barrier is through.
-        self._changed.append((account, changed, folders))
+        with self._changed_lock:
+            self._changed.append((account, changed, folders))
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._tell_healed)
@@ -386,7 +415,8 @@ class DiskStore:
             self._loop.call_later(0.05, self._tell)
 
     def _tell(self) -> None:
-        changed, self._changed = self._changed, []
+        with self._changed_lock:
+            changed, self._changed = self._changed, []
         for account, mailboxes, folders in changed:
             for mailbox in mailboxes:
                 self._notices.publish(FOLDER, f"{account}\t{mailbox}")

@@ -9,15 +9,24 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import apsw
-from lxml import etree
 
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Identity, identity, open_database, row, rows
-from whimbrel.backends.store.disk.names import leaf, on_disk, parent
+from whimbrel.backends.store.disk.folder_xml import (
+    account_annotations,
+    folder_annotations,
+    read_folder_xml,
+    read_subscriptions,
+    write_account_xml,
+    write_folder_xml,
+)
+from whimbrel.backends.store.disk.names import on_disk
+from whimbrel.backends.store.names import leaf, parent
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import DELIMITER, INBOX, MailboxId, SpecialUse
 
@@ -60,6 +69,9 @@ class Tree:
         self._lock = threading.RLock()
         self._entries: dict[str, Entry] = {}
         self._by_id: dict[MailboxId, Entry] = {}
+        self._paths: set[str] = set()
+        self._sorted: list[Entry] | None = None
+        self._written: set[str] = set()
         self._subscribed: frozenset[str] = frozenset()
         self._loaded: tuple[int, Identity] | None = None
         self._connection: apsw.Connection | None = None
@@ -92,13 +104,20 @@ class Tree:
     def _use(self, entries: list[Entry], subscribed: frozenset[str]) -> None:
         self._entries = {entry.name: entry for entry in entries}
         self._by_id = {entry.mailbox: entry for entry in entries}
+        self._paths = {_alike(entry.path) for entry in entries}
+        self._sorted = None
         self._subscribed = subscribed
 
     def forget(self) -> None:
         self._loaded = None
 
     def entries(self) -> list[Entry]:
-        return sorted(self._entries.values(), key=lambda entry: (entry.name != INBOX, entry.name.casefold()))
+        """INBOX first, then by name."""
+        found = self._sorted
+        if found is None:
+            found = sorted(self._entries.values(), key=lambda entry: (entry.name != INBOX, entry.name.casefold()))
+            self._sorted = found
+        return list(found)
 
     def named(self, name: str) -> Entry | None:
         return self._entries.get(name)
@@ -135,24 +154,25 @@ class Tree:
         """Makes the directory and its `#folder.xml`; the parent exists."""
         above = self.named(parent(name))
         base = above.path + "/" if above else ""
-        entry = Entry(new_mailbox_id(), name, self._free(base, leaf(name)), special_use, selectable, self._validity())
+        entry = Entry(new_mailbox_id(), name, self._free(base, leaf(name)), special_use, selectable, self.validity())
         folder = self.root / entry.path
         (folder / "#msgs").mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_folder_xml(folder, entry)
+        self._write_xml(entry)
         self._store([entry])
         return entry
 
     def _free(self, base: str, level: str) -> str:
-        """A directory that does not exist yet: on a case-insensitive file system `Foo` and `foo` must not meet."""
+        """A directory that does not exist yet: where case or composition of letters make no difference, `Foo` and
+        `foo`, or two spellings of `e` with an accent, must not meet."""
         wanted = base + on_disk(level)
-        taken = {entry.path.casefold() for entry in self._entries.values()}
         path, count = wanted, 1
-        while path.casefold() in taken or os.path.lexists(self.root / path):
+        while _alike(path) in self._paths or os.path.lexists(self.root / path):
             count += 1
             path = f"{wanted}%~{count}"
         return path
 
-    def _validity(self) -> int:
+    def validity(self) -> int:
+        """A new UIDVALIDITY: above all that this account ever gave."""
         with self._writing() as connection:
             last = row(connection, "SELECT last_validity FROM account")
             value = max(int(time.time()), (last[0] if last else 0) + 1)
@@ -175,16 +195,16 @@ class Tree:
                 )
             changed = replace(changed, name=name, path=path)
         for each in (changed, *moved):
-            write_folder_xml(self.root / each.path, each)
+            self._write_xml(each)
         self._store([changed, *moved])
         return changed
 
     def keep_level(self, entry: Entry) -> Entry:
         """What is left of a deleted folder with others below: a level, another folder as far as clients can tell."""
         level = replace(
-            entry, mailbox=new_mailbox_id(), selectable=False, special_use=None, uid_validity=self._validity()
+            entry, mailbox=new_mailbox_id(), selectable=False, special_use=None, uid_validity=self.validity()
         )
-        write_folder_xml(self.root / level.path, level)
+        self._write_xml(level)
         self._store([level])
         return level
 
@@ -200,6 +220,21 @@ class Tree:
             connection.execute("DELETE FROM folder WHERE mailbox_id = ?", (entry.mailbox,))
         self._entries.pop(entry.name, None)
         self._by_id.pop(entry.mailbox, None)
+        self._paths.discard(_alike(entry.path))
+        self._sorted = None
+
+    def revive(self, entry: Entry) -> None:
+        """A folder whose directory has come back, in place of a level of its name."""
+        level = self.named(entry.name)
+        if level is not None:
+            self.remove(level)
+        self._write_xml(entry)
+        self._store([entry])
+
+    def place(self, name: str) -> str:
+        """A free directory for a folder of this name; the parent exists."""
+        above = self.named(parent(name))
+        return self._free(above.path + "/" if above else "", leaf(name))
 
     def subscribe(self, name: str, *, subscribed: bool) -> bool:
         """True if that changed something."""
@@ -210,7 +245,8 @@ class Tree:
             connection.execute("DELETE FROM subscription")
             connection.executemany("INSERT INTO subscription VALUES(?)", [(each,) for each in names])
         self._subscribed = names
-        self._write_account_xml()
+        write_account_xml(self.root, names)
+        self._written.update((str(self.root / "#account.xml"), str(self.root)))
         return True
 
     def _store(self, entries: list[Entry]) -> None:
@@ -226,15 +262,28 @@ class Tree:
                 old = self._by_id.get(entry.mailbox)
                 if old is not None:
                     self._entries.pop(old.name, None)
+                    self._paths.discard(_alike(old.path))
         for entry in entries:
             self._entries[entry.name] = entry
             self._by_id[entry.mailbox] = entry
+            self._paths.add(_alike(entry.path))
+        self._sorted = None
 
-    def _write_account_xml(self) -> None:
-        root = etree.Element("account", version="1.0")
-        for name in sorted(self._subscribed):
-            etree.SubElement(root, "subscription").text = name
-        _write_xml(self.root / "#account.xml", root)
+    def take_written(self) -> set[str]:
+        """Files and directories written since they were last taken: they are to be made durable."""
+        found, self._written = self._written, set()
+        return found
+
+    def annotations(self, entry: Entry | None) -> dict[str, bytes]:
+        """Of a folder, or of the account; from the file, so always the latest."""
+        return account_annotations(self.root) if entry is None else folder_annotations(self.root / entry.path)
+
+    def annotate(self, entry: Entry | None, annotations: Mapping[str, bytes]) -> None:
+        if entry is None:
+            write_account_xml(self.root, self._subscribed, annotations)
+            self._written.update((str(self.root / "#account.xml"), str(self.root)))
+        else:
+            self._write_xml(entry, annotations)
 
     def rebuild(self) -> None:
         """Makes `account.fld` anew from the directories. Under the lock."""
@@ -267,9 +316,9 @@ class Tree:
         with self._writing() as connection:
             connection.execute("INSERT OR REPLACE INTO account VALUES(1, ?)", (last + len(found) + 1,))
         for entry in found:
-            write_folder_xml(self.root / entry.path, entry)
+            self._write_xml(entry)
         self._store(found)
-        for name in self._read_subscriptions():
+        for name in read_subscriptions(self.root):
             self.subscribe(name, subscribed=True)
         if self.named(INBOX) is None:
             self.add(INBOX, None)
@@ -278,59 +327,40 @@ class Tree:
         base, _, level = path.rpartition("/")
         above = next((entry.name + DELIMITER for entry in found if entry.path == base), "") if base else ""
         own = _ESCAPED.sub(lambda match: _unescape(match[1]), level)
-        entry = Entry(MailboxId(""), above + own, path, None, True, 0)
-        try:
-            root = etree.parse(str(self.root / path / "#folder.xml"), _parser()).getroot()
-        except (OSError, etree.XMLSyntaxError):
-            return entry
-        name, mailbox = root.get("name") or own, root.get("mailbox-id") or ""
-        use, validity = root.get("special-use") or "", root.get("uid-validity") or ""
+        found_xml = read_folder_xml(self.root / path)
+        if found_xml is None:
+            return Entry(MailboxId(""), above + own, path, None, True, 0)
+        wanted = leaf(found_xml.name)
+        known = bool(wanted) and level.partition("%~")[0] == on_disk(wanted).partition("%~")[0]
         return Entry(
-            MailboxId(mailbox) if re.fullmatch(r"F[0-9a-f]{32}", mailbox) else MailboxId(""),
-            above + leaf(name),
+            found_xml.mailbox,
+            above + (wanted if known else own),  # A directory that was renamed by hand has the name it has now.
             path,
-            SpecialUse(use) if use in set(SpecialUse) else None,
-            root.get("selectable") != "no",
-            int(validity) if validity.isdigit() and 0 < int(validity) < 1 << 32 else 0,
+            found_xml.special_use,
+            found_xml.selectable,
+            found_xml.uid_validity,
         )
 
-    def _read_subscriptions(self) -> list[str]:
-        try:
-            root = etree.parse(str(self.root / "#account.xml"), _parser()).getroot()
-        except (OSError, etree.XMLSyntaxError):
-            return []
-        return [element.text for element in root.iter("subscription") if element.text]
+    def _write_xml(self, entry: Entry, annotations: Mapping[str, bytes] | None = None) -> None:
+        folder = self.root / entry.path
+        write_folder_xml(
+            folder,
+            name=entry.name,
+            mailbox=entry.mailbox,
+            uid_validity=entry.uid_validity,
+            special_use=entry.special_use,
+            selectable=entry.selectable,
+            annotations=annotations,
+        )
+        self._written.update((str(folder / "#folder.xml"), str(folder), str(folder.parent)))
+
+
+def _alike(path: str) -> str:
+    return unicodedata.normalize("NFC", path.casefold())
 
 
 def new_mailbox_id() -> MailboxId:
     return MailboxId("F" + os.urandom(16).hex())
-
-
-def write_folder_xml(folder: Path, entry: Entry) -> None:
-    """What the files cannot tell. Atomic; made durable by the barrier of the batch."""
-    root = etree.Element(
-        "folder",
-        {
-            "version": "1.0",
-            "name": entry.name,
-            "mailbox-id": entry.mailbox,
-            "uid-validity": str(entry.uid_validity),
-            "special-use": entry.special_use.value if entry.special_use else "",
-            "selectable": "yes" if entry.selectable else "no",
-        },
-    )
-    _write_xml(folder / "#folder.xml", root)
-
-
-def _write_xml(path: Path, root: etree._Element) -> None:
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_bytes(etree.tostring(root, pretty_print=True, xml_declaration=True, encoding="utf-8"))
-    os.chmod(temporary, 0o600)
-    os.replace(temporary, path)
-
-
-def _parser() -> etree.XMLParser:
-    return etree.XMLParser(resolve_entities=False, no_network=True)
 
 
 def _directories(root: Path, base: str) -> Iterator[str]:

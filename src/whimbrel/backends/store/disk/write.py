@@ -6,17 +6,27 @@ links that were made.
 """
 
 import contextlib
-import hashlib
+import errno
 import os
+import shutil
 import time
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import apsw
 
 from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.spool import UnnamedFile
+from whimbrel.backends.store.disk.columns import (
+    BLOCK_BITS,
+    EXPUNGE,
+    INSERT_META,
+    INSERT_MSG,
+    Described,
+)
+from whimbrel.backends.store.disk.database import row as one
 from whimbrel.backends.store.disk.database import rows as fetch
+from whimbrel.backends.store.disk.directory import Directory, link, move
 from whimbrel.backends.store.disk.index import FolderIndex, where
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import (
@@ -32,60 +42,17 @@ from whimbrel.core.mailbox import (
     Snapshot,
 )
 from whimbrel.core.uids import MAX_UID, UidSet
-from whimbrel.mail.scan import Scan, scan
-
-_INSERT_MSG = "INSERT INTO msg VALUES(?,?,?,?,?,?,?,?,?,?)"
-_INSERT_META = "INSERT INTO meta VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-_INSERT_EXPUNGED = "INSERT OR REPLACE INTO expunged VALUES(?,?,?,?,?,?,?,?)"
-MAX_PREVIEW = 256
-MAX_TEXT = 2000
 
 
-class Described:
-    """What the index keeps of one rendition; made once for all its recipients."""
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One message that is linked into another folder: the number in its file's name, and what the rows will hold."""
 
-    __slots__ = ("email_id", "meta", "size", "thread_id")
-
-    def __init__(self, content: bytes) -> None:
-        found = scan(content)
-        self.size = len(content)
-        self.email_id = email_id(content)
-        self.thread_id = thread_id(found, self.email_id)
-        self.meta = meta_values(found)
-
-
-def email_id(content: bytes) -> str:
-    """RFC 8474 5.1: a hash of the content, so equal for copies and the same after any rebuild."""
-    return "M" + hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def thread_id(found: Scan, own: str) -> str:
-    """RFC 8474 5.2: of the message that began the thread, as far as References tells (decision 0004)."""
-    first = (found.references[0] if found.references else "") or found.in_reply_to or found.message_id or own
-    return "T" + hashlib.blake2b(first.encode("utf-8", "replace"), digest_size=10).hexdigest()
-
-
-def meta_values(found: Scan) -> tuple[object, ...]:
-    """The columns of `meta` after uid. Text is bounded: it serves searching and sorting, the file has the rest."""
-    return (
-        found.envelope,
-        found.bodystructure,
-        found.parts,
-        _text(found.preview)[:MAX_PREVIEW],
-        found.sent,
-        _text(found.from_),
-        _text(found.to),
-        _text(found.cc),
-        _text(found.bcc),
-        _text(found.subject),
-        _text(found.message_id),
-        _text(found.in_reply_to),
-        _text(" ".join(found.references)),
-    )
-
-
-def _text(value: str) -> str:
-    return value.encode("utf-8", "replace").decode().replace("\0", " ")
+    uid: int
+    flags: int
+    keywords: str
+    internal_date: int
+    described: Described
 
 
 class Change:
@@ -95,7 +62,8 @@ class Change:
         self.index, self._touched = index, touched
         self._connection: apsw.Connection = index.connection
         self._linked: list[str] = []
-        self._moves: list[tuple[str, str]] = []
+        self._moves: list[int] = []
+        self._blocks: set[int] = set()
         self._dirty = False
         self.strays = False
         """A file was in the way: the folder is to be compared with its index."""
@@ -145,12 +113,17 @@ class Change:
                     self._floor,
                 ),
             )
+            if self._blocks:
+                self._connection.executemany(
+                    "INSERT INTO block VALUES(?,?) ON CONFLICT(id) DO UPDATE SET modseq=excluded.modseq",
+                    [(block, self._modseq) for block in self._blocks],
+                )
             self._connection.execute("COMMIT")
         except BaseException:
             self._rollback()
             raise
-        for source, target in self._moves:
-            _retire(source, target)
+        if self._moves:
+            _retire(self.index.messages, f"{self.index.folder}/#deleted/", self._moves)
         self._touched.databases.add(str(self.index.path))
         self._touched.files.update(self._linked)
         self._touched.directories.add(self.index.messages)
@@ -197,13 +170,10 @@ class Change:
     ) -> int:
         """Links `file` (unnamed, or a path in the store) under the next UID and inserts its rows; the UID."""
         words = self.check_keywords(keywords)
+        self._dirty = True
         while True:
-            uid = self._uid_next
-            if uid >= MAX_UID:
-                raise MailboxError(Condition.LIMIT, "This folder has used all its UIDs")
+            uid = self._next_uid()
             path = self.index.file(uid)
-            self._uid_next = uid + 1
-            self._dirty = True
             try:
                 if isinstance(file, UnnamedFile):
                     file.link(path)
@@ -218,25 +188,64 @@ class Change:
                 raise MailboxError(Condition.NONEXISTENT, "The message has gone") from None
         self._linked.append(path)
         flags &= SYSTEM_FLAGS
+        saved = saved or int(time.time())
         self._connection.execute(
-            _INSERT_MSG,
-            (
-                uid,
-                modseq,
-                flags,
-                words,
-                internal_date,
-                saved or int(time.time()),
-                described.size,
-                described.email_id,
-                described.thread_id,
-                recipient,
-            ),
+            INSERT_MSG, _msg_values(uid, modseq, flags, words, internal_date, saved, described, recipient)
         )
-        self._connection.execute(_INSERT_META, (uid, *described.meta))
-        self._count(1, flags, described.size)
-        self._modseq = max(self._modseq, modseq)
+        self._connection.execute(INSERT_META, (uid, *described.meta))
+        self._counted(uid, flags, described.size, modseq)
         return uid
+
+    def add_all(self, folder: str, copies: Sequence[Copy], modseq: int) -> list[int]:
+        """Links files of `folder` (its #msgs, or another of the store) under the next UIDs, all with one modseq.
+
+        MailboxError NONEXISTENT if one of them has gone: the whole transaction is to be rolled back then.
+        """
+        self._dirty = True
+        self.check_keywords({word for copy in copies if copy.keywords for word in copy.keywords.split()})
+        now, given, msg, meta = int(time.time()), [], [], []
+        with Directory(folder) as source, Directory(self.index.messages) as target:
+            for copy in copies:
+                uid = self._link(source, target, f"{copy.uid:08x}.eml")
+                given.append(uid)
+                flags, described = copy.flags & SYSTEM_FLAGS, copy.described
+                msg.append(_msg_values(uid, modseq, flags, copy.keywords, copy.internal_date, now, described, ""))
+                meta.append((uid, *described.meta))
+                self._counted(uid, flags, described.size, modseq)
+        self._connection.executemany(INSERT_MSG, msg)
+        self._connection.executemany(INSERT_META, meta)
+        return given
+
+    def _link(self, source: Directory, target: Directory, name: str) -> int:
+        while True:
+            uid = self._next_uid()
+            try:
+                link(source, name, target, f"{uid:08x}.eml")
+            except FileExistsError:
+                self.strays = True  # As in `add`.
+                continue
+            except FileNotFoundError:
+                raise MailboxError(Condition.NONEXISTENT, "One of the messages has gone") from None
+            except OSError as error:
+                if error.errno not in (errno.EMLINK, errno.EXDEV, errno.EPERM):
+                    raise
+                # Too many links (65,000 on ext4), or a file system that has none: a copy of its own.
+                shutil.copy2(source.path + name, self.index.file(uid))
+            self._linked.append(self.index.file(uid))
+            return uid
+
+    def _next_uid(self) -> int:
+        uid = self._uid_next
+        if uid >= MAX_UID:
+            raise MailboxError(Condition.LIMIT, "This folder has used all its UIDs")
+        self._uid_next = uid + 1
+        return uid
+
+    def _counted(self, uid: int, flags: int, size: int, modseq: int) -> None:
+        self._count(1, flags, size)
+        self._blocks.add(uid >> BLOCK_BITS)
+        if modseq > self._modseq:
+            self._modseq = modseq
 
     def check_keywords(self, keywords: Iterable[str]) -> str:
         """As stored. MailboxError LIMIT when the folder would have too many different ones."""
@@ -258,6 +267,9 @@ class Change:
 
     def set_flags(self, uids: UidSet, change: FlagChange, unchanged_since: int | None, modseq: int) -> FlagsStored:
         words = self.check_keywords(change.keywords) if change.op is not FlagOp.REMOVE else ""
+        if not change.keywords and change.op is not FlagOp.REPLACE and unchanged_since is None:
+            return self._set_bits(uids, change, modseq)
+        before = self._modseq
         rows: list[FlagRow] = []
         modified: list[int] = []
         updates: list[tuple[int, str, int, int]] = []
@@ -282,39 +294,96 @@ class Change:
             rows.append((uid, new, new_words, modseq))
             self._unseen += (old & SEEN and 1) - (new & SEEN and 1)
             self._deleted += (new & DELETED and 1) - (old & DELETED and 1)
+        changed = UidSet.of(update[3] for update in updates)
         if updates:
             self._connection.executemany("UPDATE msg SET flags=?, keywords=?, modseq=? WHERE uid=?", updates)
-            self._modseq = max(self._modseq, modseq)
-            self._dirty = True
-        return FlagsStored(rows, UidSet.of(u[3] for u in updates), UidSet.of(modified), self._modseq)
+            self._flagged(changed, modseq)
+        return FlagsStored(rows, changed, UidSet.of(modified), self._modseq, before)
+
+    def _set_bits(self, uids: UidSet, change: FlagChange, modseq: int) -> FlagsStored:
+        """Adds or removes system flags alone: one statement for all messages."""
+        bits, adding = change.flags & SYSTEM_FLAGS, change.op is FlagOp.ADD
+        compared: tuple[int, ...]
+        before = self._modseq
+        rows = self.index.flags(uids)
+        if adding:
+            different = [row for row in rows if row[1] & bits != bits]
+            value, condition, compared = "flags | ?", "flags & ? <> ?", (bits, bits)
+        else:
+            different = [row for row in rows if row[1] & bits]
+            value, condition, compared = "flags & ~?", "flags & ? <> 0", (bits,)
+        if not different:
+            return FlagsStored(rows, UidSet(), UidSet(), before, before)
+        changed = UidSet.of([row[0] for row in different])
+        for clause, values in where("uid", uids):
+            self._connection.execute(
+                f"UPDATE msg SET flags = {value}, modseq = ? WHERE {clause} AND {condition}",
+                (bits, modseq, *values, *compared),
+            )
+        step = 1 if adding else -1
+        if bits & SEEN:
+            self._unseen -= step * sum(1 for row in different if bool(row[1] & SEEN) is not adding)
+        if bits & DELETED:
+            self._deleted += step * sum(1 for row in different if bool(row[1] & DELETED) is not adding)
+        self._flagged(changed, modseq)
+        if adding:
+            rows = [row if row[1] & bits == bits else (row[0], row[1] | bits, row[2], modseq) for row in rows]
+        else:
+            rows = [(row[0], row[1] & ~bits, row[2], modseq) if row[1] & bits else row for row in rows]
+        return FlagsStored(rows, changed, UidSet(), self._modseq, before)
+
+    def _flagged(self, uids: UidSet, modseq: int) -> None:
+        for first, last in uids.ranges:
+            self._blocks.update(range(first >> BLOCK_BITS, (last >> BLOCK_BITS) + 1))
+        self._modseq = max(self._modseq, modseq)
+        self._dirty = True
 
     def expunge(self, uids: UidSet, modseq: int, *, marked_only: bool = True) -> UidSet:
-        """Removes rows; their files go to #deleted after COMMIT."""
-        (self.index.folder / "#deleted").mkdir(mode=0o700, exist_ok=True)
-        now = int(time.time())
+        """Removes rows; their files go to #deleted after COMMIT, to be restored while they are there."""
+        now, connection = int(time.time()), self._connection
         condition = f" AND flags & {DELETED} <> 0" if marked_only else ""
-        gone: list[tuple[int, int, str, int, int, str]] = []
-        for clause, values in where("uid", uids):
-            query = f"SELECT uid, flags, keywords, internal_date, size, email_id FROM msg WHERE {clause}{condition}"
-            gone += fetch(self._connection, query + " ORDER BY uid", values)
+        gone: list[tuple[int, int, int]] = []
+        for clause, values in where("msg.uid", uids):
+            chosen = f"{clause}{condition}"
+            found = fetch(connection, f"SELECT uid, flags, size FROM msg WHERE {chosen} ORDER BY uid", values)
+            if not found:
+                continue
+            gone += found
+            connection.execute(EXPUNGE + chosen, (modseq, now, 1, *values))
+            connection.execute(f"DELETE FROM meta WHERE uid IN (SELECT uid FROM msg WHERE {chosen})", values)
+            connection.execute(f"DELETE FROM msg WHERE {chosen}", values)
         if not gone:
             return UidSet()
-        keys = [(row[0],) for row in gone]
-        self._connection.executemany("DELETE FROM msg WHERE uid=?", keys)
-        self._connection.executemany("DELETE FROM meta WHERE uid=?", keys)
-        self._connection.executemany(
-            _INSERT_EXPUNGED, [(uid, modseq, now, f, k, date, size, eid) for uid, f, k, date, size, eid in gone]
-        )
-        for uid, flags, _, _, size, _ in gone:
+        (self.index.folder / "#deleted").mkdir(mode=0o700, exist_ok=True)
+        for uid, flags, size in gone:
             self._count(-1, flags, -size)
-            self._moves.append((self.index.file(uid), self.index.deleted_file(uid)))
+            self._moves.append(uid)
         self._modseq = max(self._modseq, modseq)
         self._dirty = True
         return UidSet.of(row[0] for row in gone)
 
+    def drop_kept(self, uids: Sequence[int]) -> None:
+        """Expunged messages that can be restored no more: their files are removed by the caller."""
+        self._connection.executemany("UPDATE expunged SET kept = 0 WHERE uid = ?", [(uid,) for uid in uids])
+        self._dirty = True
+
+    def forget_old(self, delivered_before: int, tombstones: int) -> None:
+        """Marks against double delivery, and rows of `expunged` beyond those kept for clients that come back late: who
+        was away longer gets a full answer."""
+        self._connection.execute("DELETE FROM delivered WHERE at < ?", (delivered_before,))
+        self._dirty = True
+        bound = one(
+            self._connection,
+            "SELECT modseq FROM expunged WHERE kept = 0 ORDER BY modseq DESC LIMIT 1 OFFSET ?",
+            (tombstones,),
+        )
+        if bound is not None:
+            self._connection.execute("DELETE FROM expunged WHERE kept = 0 AND modseq <= ?", bound)
+            self._floor = max(self._floor, bound[0])
+
     def snapshot(self) -> Snapshot:
         """The folder as this transaction sees it."""
-        return replace(self.index.snapshot(), status=self.status)
+        return replace(self.index.snapshot(dirty=self._dirty), status=self.status)
 
     def take_recent(self) -> None:
         if self._recent != self._uid_next:
@@ -330,7 +399,19 @@ class Change:
             self._deleted += sign
 
 
-def _retire(source: str, target: str) -> None:
+def _msg_values(
+    uid: int, modseq: int, flags: int, words: str, date: int, saved: int, described: Described, recipient: str
+) -> tuple[object, ...]:
+    return (
+        uid, modseq, flags, words, date, saved, described.size, described.octets, described.email_id,
+        described.thread_id, recipient,
+    )  # fmt: skip
+
+
+def _retire(messages: str, deleted: str, uids: Sequence[int]) -> None:
     # The file's time stays: other folders may hold links to it. `expunged.at` says since when it is kept.
-    with contextlib.suppress(FileNotFoundError):
-        os.replace(source, target)
+    with Directory(messages) as source, Directory(deleted) as target:
+        for uid in uids:
+            name = f"{uid:08x}.eml"
+            with contextlib.suppress(FileNotFoundError):
+                move(source, name, target, name)

@@ -6,8 +6,8 @@ Standards: RFC 9051 5.1 (names), 6.3.4-6.3.8 (CREATE, DELETE, RENAME, SUBSCRIBE)
 import secrets
 from collections.abc import Callable
 
-from whimbrel.backends.store.disk.names import MAX_DEPTH, canonical
 from whimbrel.backends.store.memory.folder import MemoryFolder
+from whimbrel.backends.store.names import MAX_DEPTH, canonical
 from whimbrel.core.clock import Clock
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import DELIMITER, INBOX, AccountId, Folder, FolderRef, MailboxId, SpecialUse
@@ -23,6 +23,9 @@ class MemoryAccount:
         self._by_name: dict[str, MemoryFolder] = {}
         self._by_id: dict[MailboxId, MemoryFolder] = {}
         self._subscribed: set[str] = set()
+        self.annotations: dict[str, bytes] = {}
+        self.graves: list[tuple[int, MemoryFolder]] = []
+        """Deleted folders: when, and what they were."""
         self._add(INBOX, None)
 
     def modseq(self) -> int:
@@ -92,14 +95,29 @@ class MemoryAccount:
         folder = self._named(name)
         if folder.name == INBOX:
             raise MailboxError(Condition.CANNOT, "INBOX cannot be deleted")
-        if not self._below(folder.name):
-            self._forget(folder)
-            return
-        if not folder.selectable:
+        below = self._below(folder.name)
+        if below and not folder.selectable:
             # RFC 9051 6.3.5
             raise MailboxError(Condition.CANNOT, "There are folders below it")
         self._forget(folder)
-        self._add(folder.name, None).selectable = False
+        if folder.selectable:
+            self.graves.append((int(self._clock.now()), folder))
+        if below:
+            self._add(folder.name, None).selectable = False
+
+    def revive(self, folder: MemoryFolder, name: str) -> None:
+        """A deleted folder comes back as it was, under `name`. ALREADYEXISTS, LIMIT."""
+        found = self._by_name.get(name)
+        if found is not None:
+            if found.selectable:
+                raise MailboxError(Condition.ALREADYEXISTS, f"A folder {name} is in use; give another name")
+            self._forget(found)
+        self._add_above(name, adding=1)
+        folder.name = name
+        folder.highest_modseq = self.modseq()
+        if any(each.special_use is folder.special_use for each in self._by_name.values()):
+            folder.special_use = None
+        self._by_name[name] = self._by_id[folder.mailbox] = folder
 
     def rename(self, old: str, new: str) -> list[MailboxId]:
         """The folders whose messages changed: none, or the two of a renamed INBOX."""
@@ -135,9 +153,9 @@ class MemoryAccount:
         """RFC 9051 6.3.6: its messages move, it stays, and so do the folders below it."""
         self._add_above(new, adding=1)
         target = self._add(new, None)
-        modseq = self.modseq()
-        target.add_copies(list(inbox.messages.values()), modseq)
-        inbox.expunge(ALL, modseq, marked_only=False)
+        modseq, now = self.modseq(), int(self._clock.now())
+        target.add_copies(list(inbox.messages.values()), modseq, now)
+        inbox.expunge(ALL, modseq, now, marked_only=False)
         return [inbox.mailbox, target.mailbox]
 
     def _add_above(self, name: str, *, adding: int) -> None:

@@ -28,6 +28,7 @@ from whimbrel.core.mailbox import (
     PartsRow,
     SearchRow,
     Snapshot,
+    SortRow,
     SpecialUse,
 )
 from whimbrel.core.uids import MAX_UID, UidSet
@@ -59,10 +60,21 @@ class Message:
     internal_date: int
     recipient: str
     stored: Stored
+    saved: int = 0
 
     @property
     def row(self) -> FlagRow:
         return self.uid, self.flags, self.keywords, self.modseq
+
+
+@dataclass(slots=True)
+class Gone:
+    """An expunged message. `kept`: it can be restored, and read by a session that still shows it."""
+
+    modseq: int
+    at: int
+    message: Message
+    kept: bool = True
 
 
 class MemoryFolder:
@@ -75,7 +87,8 @@ class MemoryFolder:
         self.uid_next = self.first_recent = 1
         self.messages: dict[int, Message] = {}
         """By UID, ascending: a UID is always above all that came before."""
-        self._expunged: dict[int, tuple[int, Stored]] = {}
+        self.gone: dict[int, Gone] = {}
+        self.annotations: dict[str, bytes] = {}
         self._delivered: set[tuple[str, str]] = set()
 
     # Reading
@@ -107,7 +120,7 @@ class MemoryFolder:
 
     def changes(self, since: int) -> Delta:
         rows = [message.row for message in self.messages.values() if message.modseq > since]
-        expunged = UidSet.of(uid for uid, (modseq, _) in self._expunged.items() if modseq > since)
+        expunged = UidSet.of(uid for uid, gone in self.gone.items() if gone.modseq > since)
         return Delta(self.highest_modseq, rows, expunged, complete=True)
 
     def pick(self, uids: UidSet) -> list[Message]:
@@ -118,8 +131,8 @@ class MemoryFolder:
         message = self.messages.get(uid)
         if message is not None:
             return message.stored.content
-        gone = self._expunged.get(uid)
-        return gone[1].content if gone is not None else None
+        gone = self.gone.get(uid)
+        return gone.message.stored.content if gone is not None and gone.kept else None
 
     def _keywords(self) -> set[str]:
         return {word for message in self.messages.values() for word in message.keywords.split()}
@@ -143,23 +156,33 @@ class MemoryFolder:
         if queue_id:
             self._delivered.add((queue_id, recipient))
 
-    def add(self, stored: Stored, modseq: int, *, flags: int, keywords: str, date: int, recipient: str = "") -> int:
+    def add(
+        self, stored: Stored, modseq: int, *, flags: int, keywords: str, date: int, saved: int, recipient: str = ""
+    ) -> int:
         """`keywords` as `joined` gave them; the UID."""
         if self.uid_next >= MAX_UID:
             raise MailboxError(Condition.LIMIT, "This folder has used all its UIDs")
         uid = self.uid_next
         self.uid_next += 1
-        self.messages[uid] = Message(uid, flags & SYSTEM_FLAGS, keywords, modseq, date, recipient, stored)
+        self.messages[uid] = Message(uid, flags & SYSTEM_FLAGS, keywords, modseq, date, recipient, stored, saved)
         self.highest_modseq = max(self.highest_modseq, modseq)
         return uid
 
-    def add_copies(self, messages: Sequence[Message], modseq: int) -> list[int]:
+    def add_copies(self, messages: Sequence[Message], modseq: int, saved: int) -> list[int]:
         """All or none, with flags and internal date. The UIDs, in order."""
         self.joined({word for message in messages for word in message.keywords.split()})
         if self.uid_next + len(messages) > MAX_UID:
             raise MailboxError(Condition.LIMIT, "This folder has used all its UIDs")
         return [
-            self.add(m.stored, modseq, flags=m.flags, keywords=m.keywords, date=m.internal_date, recipient=m.recipient)
+            self.add(
+                m.stored,
+                modseq,
+                flags=m.flags,
+                keywords=m.keywords,
+                date=m.internal_date,
+                saved=saved,
+                recipient=m.recipient,
+            )
             for m in messages
         ]
 
@@ -178,15 +201,16 @@ class MemoryFolder:
                 message.modseq = modseq
                 changed.append(message.uid)
             rows.append(message.row)
+        before = self.highest_modseq
         if changed:
-            self.highest_modseq = max(self.highest_modseq, modseq)
-        return FlagsStored(rows, UidSet.of(changed), UidSet.of(modified), self.highest_modseq)
+            self.highest_modseq = max(before, modseq)
+        return FlagsStored(rows, UidSet.of(changed), UidSet.of(modified), self.highest_modseq, before)
 
-    def expunge(self, uids: UidSet, modseq: int, *, marked_only: bool = True) -> UidSet:
+    def expunge(self, uids: UidSet, modseq: int, at: int, *, marked_only: bool = True) -> UidSet:
         gone = [message for message in self.pick(uids) if message.flags & DELETED or not marked_only]
         for message in gone:
             del self.messages[message.uid]
-            self._expunged[message.uid] = (modseq, message.stored)
+            self.gone[message.uid] = Gone(modseq, at, message)
         if gone:
             self.highest_modseq = max(self.highest_modseq, modseq)
         return UidSet.of(message.uid for message in gone)
@@ -214,8 +238,24 @@ def search_row(m: Message) -> SearchRow:
     s, found = m.stored, m.stored.scanned
     return (
         m.uid, m.flags, m.keywords, m.modseq, m.internal_date, s.size, found.sent,
-        found.from_, found.to, found.cc, found.bcc, found.subject, found.message_id,
+        found.from_, found.to, found.cc, found.bcc, found.subject, found.message_id, s.email_id, s.thread_id, m.saved,
     )  # fmt: skip
+
+
+def sort_row(m: Message) -> SortRow:
+    found, keys = m.stored.scanned, m.stored.scanned.sort
+    return (
+        m.uid, m.internal_date, m.stored.size, m.internal_date if found.sent_utc is None else found.sent_utc,
+        keys.from_, keys.to, keys.cc, keys.display_from, keys.display_to, keys.subject, int(keys.reply),
+        found.message_id, found.in_reply_to, " ".join(found.references), m.stored.thread_id,
+    )  # fmt: skip
+
+
+def octets(m: Message) -> int:
+    """As POP3 sends it. RFC 1939 11"""
+    content = m.stored.content
+    bare = content.count(b"\n") - content.count(b"\r\n")
+    return m.stored.size + bare + (0 if content.endswith(b"\n") else 2)
 
 
 def parts_row(m: Message) -> PartsRow:

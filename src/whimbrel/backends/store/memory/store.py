@@ -4,11 +4,20 @@ It answers exactly as the store on disk does (one contract suite runs on both) a
 """
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from whimbrel.backends.store.memory.account import MemoryAccount
-from whimbrel.backends.store.memory.folder import MemoryFolder, Stored, meta_row, parts_row, search_row
+from whimbrel.backends.store.memory.folder import (
+    MemoryFolder,
+    Stored,
+    meta_row,
+    octets,
+    parts_row,
+    search_row,
+    sort_row,
+)
+from whimbrel.backends.store.names import check_annotations
 from whimbrel.core.clock import Clock
 from whimbrel.core.commit import Append, Appended, Enqueue
 from whimbrel.core.errors import MailError
@@ -28,6 +37,7 @@ from whimbrel.core.mailbox import (
     PartsRow,
     SearchRow,
     Snapshot,
+    SortRow,
     SpecialUse,
     Usage,
 )
@@ -54,41 +64,61 @@ class MemoryStore:
     # Folders
 
     async def list(self, account: AccountId) -> Sequence[Folder]:
-        return self._account(account).folders()
+        return self.account(account).folders()
 
     async def find(self, account: AccountId, name: str) -> Folder | None:
-        return self._account(account).find(name)
+        return self.account(account).find(name)
 
     async def create(self, account: AccountId, name: str, special_use: SpecialUse | None = None) -> Folder:
-        folder = self._account(account).create(name, special_use)
-        self._hint(account, None)
+        folder = self.account(account).create(name, special_use)
+        self.hint(account, None)
         return folder
 
     async def delete(self, account: AccountId, name: str) -> None:
-        self._account(account).delete(name)
-        self._hint(account, None)
+        self.account(account).delete(name)
+        self.hint(account, None)
 
     async def rename(self, account: AccountId, old: str, new: str) -> None:
-        changed = self._account(account).rename(old, new)
-        self._hint(account, None, *changed)
+        changed = self.account(account).rename(old, new)
+        self.hint(account, None, *changed)
 
     async def subscribe(self, account: AccountId, name: str, *, subscribed: bool) -> None:
-        if self._account(account).subscribe(name, subscribed=subscribed):
-            self._hint(account, None)
+        if self.account(account).subscribe(name, subscribed=subscribed):
+            self.hint(account, None)
 
     async def subscriptions(self, account: AccountId) -> Sequence[str]:
-        return self._account(account).subscriptions()
+        return self.account(account).subscriptions()
 
     async def status(self, ref: FolderRef) -> FolderStatus:
         return self._open(ref).status()
 
+    async def statuses(self, account: AccountId) -> Mapping[MailboxId, FolderStatus]:
+        return {each.mailbox: each.status() for each in self.account(account).all() if each.selectable}
+
+    async def annotations(self, account: AccountId, mailbox: MailboxId | None) -> Mapping[str, bytes]:
+        return dict(self._annotated(account, mailbox))
+
+    async def annotate(
+        self, account: AccountId, mailbox: MailboxId | None, changes: Mapping[str, bytes | None]
+    ) -> None:
+        held = self._annotated(account, mailbox)
+        changed = check_annotations(held, changes)
+        if changed != held:
+            held.clear()
+            held.update(changed)
+            self.hint(account, mailbox)
+
+    def _annotated(self, account: AccountId, mailbox: MailboxId | None) -> dict[str, bytes]:
+        found = self.account(account)
+        return found.annotations if mailbox is None else found.open(mailbox).annotations
+
     async def usage(self, account: AccountId) -> Usage:
-        folders = self._account(account).all()
+        folders = self.account(account).all()
         return Usage(sum(each.size for each in folders), sum(len(each.messages) for each in folders))
 
     async def remove_account(self, account: AccountId) -> None:
         self._accounts.pop(account, None)
-        self._hint(account, None)
+        self.hint(account, None)
 
     # Messages
 
@@ -110,6 +140,18 @@ class MemoryStore:
     async def parts(self, ref: FolderRef, uids: UidSet) -> builtins.list[PartsRow]:
         return [parts_row(message) for message in self._open(ref).pick(uids)]
 
+    async def sort_rows(self, ref: FolderRef, uids: UidSet) -> builtins.list[SortRow]:
+        return [sort_row(message) for message in self._open(ref).pick(uids)]
+
+    async def previews(self, ref: FolderRef, uids: UidSet) -> builtins.list[tuple[int, str]]:
+        return [(message.uid, message.stored.scanned.preview) for message in self._open(ref).pick(uids)]
+
+    async def save_dates(self, ref: FolderRef, uids: UidSet) -> builtins.list[tuple[int, int]]:
+        return [(message.uid, message.saved) for message in self._open(ref).pick(uids)]
+
+    async def octets(self, ref: FolderRef) -> builtins.list[tuple[int, int]]:
+        return [(message.uid, octets(message)) for message in self._open(ref).messages.values()]
+
     async def content(self, ref: FolderRef, uid: int, start: int = 0, length: int | None = None) -> bytes | None:
         found = self._open(ref).content(uid)
         if found is None:
@@ -123,16 +165,16 @@ class MemoryStore:
     async def set_flags(
         self, ref: FolderRef, uids: UidSet, change: FlagChange, unchanged_since: int | None = None
     ) -> FlagsStored:
-        stored = self._open(ref).set_flags(uids, change, unchanged_since, self._account(ref.account).modseq())
+        stored = self._open(ref).set_flags(uids, change, unchanged_since, self.account(ref.account).modseq())
         if stored.changed:
-            self._hint(ref.account, ref.mailbox)
+            self.hint(ref.account, ref.mailbox)
         return stored
 
-    async def expunge(self, ref: FolderRef, uids: UidSet) -> Expunged:
+    async def expunge(self, ref: FolderRef, uids: UidSet, *, marked: bool = True) -> Expunged:
         folder = self._open(ref)
-        gone = folder.expunge(uids, self._account(ref.account).modseq())
+        gone = folder.expunge(uids, self.account(ref.account).modseq(), self.now(), marked_only=marked)
         if gone:
-            self._hint(ref.account, ref.mailbox)
+            self.hint(ref.account, ref.mailbox)
         return Expunged(gone, folder.highest_modseq)
 
     async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
@@ -145,12 +187,13 @@ class MemoryStore:
         origin, into = self._open(source), self._open(target)
         messages = origin.pick(uids)
         taken = tuple(message.uid for message in messages)
-        given = into.add_copies(messages, self._account(target.account).modseq())
+        given = into.add_copies(messages, self.account(target.account).modseq(), self.now())
         if taken:
-            self._hint(target.account, target.mailbox)
+            self.hint(target.account, target.mailbox)
         if taken and move:
-            origin.expunge(UidSet.of(taken), self._account(source.account).modseq(), marked_only=False)
-            self._hint(source.account, source.mailbox)
+            modseq = self.account(source.account).modseq()
+            origin.expunge(UidSet.of(taken), modseq, self.now(), marked_only=False)
+            self.hint(source.account, source.mailbox)
         return Copied(into.uid_validity, taken, tuple(given))
 
     # Changes
@@ -190,7 +233,7 @@ class MemoryStore:
             if appended.uid:
                 changed[item.folder] = None
         for ref in changed:
-            self._hint(ref.account, ref.mailbox)
+            self.hint(ref.account, ref.mailbox)
         return done
 
     def _append(self, item: Append, content: bytes, shared: dict[bytes, Stored]) -> Appended:
@@ -203,10 +246,11 @@ class MemoryStore:
             stored = shared[content] = Stored(content)
         uid = folder.add(
             stored,
-            self._account(item.folder.account).modseq(),
+            self.account(item.folder.account).modseq(),
             flags=item.flags,
             keywords=words,
-            date=int(self._clock.now()) if item.internal_date is None else item.internal_date,
+            date=self.now() if item.internal_date is None else item.internal_date,
+            saved=self.now(),
             recipient=item.recipient,
         )
         folder.mark_delivered(item.queue_id, item.recipient)
@@ -214,7 +258,10 @@ class MemoryStore:
 
     # Inside
 
-    def _account(self, account: AccountId) -> MemoryAccount:
+    def now(self) -> int:
+        return int(self._clock.now())
+
+    def account(self, account: AccountId) -> MemoryAccount:
         found = self._accounts.get(account)
         if found is None:
             found = self._accounts[account] = MemoryAccount(account, self._clock, self._validity)
@@ -225,9 +272,9 @@ class MemoryStore:
         return self._last_validity
 
     def _open(self, ref: FolderRef) -> MemoryFolder:
-        return self._account(ref.account).open(ref.mailbox)
+        return self.account(ref.account).open(ref.mailbox)
 
-    def _hint(self, account: AccountId, *folders: MailboxId | None) -> None:
+    def hint(self, account: AccountId, *folders: MailboxId | None) -> None:
         for wake in list(self._watchers.get(account, {}).values()):
             for folder in folders:
                 wake(folder)

@@ -1,0 +1,165 @@
+"""The Space port: whether the store's file systems have room, looked at every few seconds.
+
+Below the soft limit people are told; below the hard one no more mail is taken in, until there is a quarter more than
+that limit. Each process looks for itself (a look takes microseconds); one of them tells.
+
+Standards: RFC 3463 3.4 (X.3.1, mail system full)
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from whimbrel.core.log import Log
+from whimbrel.core.pool import Pool
+from whimbrel.core.settings import Section, setting
+from whimbrel.core.values import Duration, Size
+
+_LIMIT: Final = r"^(\d{1,15}[KMGT]?|\d{1,2}(\.\d{1,2})?%)$"
+MARGIN: Final = 1.25
+"""So much more than a limit must be free before it counts as kept again: it must not flutter."""
+FILES: Final = 1000
+"""Files that must still be possible, where the file system counts them: a message is one."""
+
+
+class SpaceSettings(Section, tag="space"):
+    """The watchdog over free space."""
+
+    soft_limit: str = setting(
+        "1G",
+        pattern=_LIMIT,
+        help="Free space below which a warning is given: a size, or a part of the disk such as 5%; 0: none.",
+        row="S24",
+    )
+    hard_limit: str = setting(
+        "200M",
+        pattern=_LIMIT,
+        help="Free space below which no mail is taken in: a size, or a part of the disk such as 1%; 0: none.",
+        row="S24",
+    )
+    notify: str = setting(
+        "",
+        pattern=r"^([^@\s<>]+@[^@\s<>]+)?$",
+        help="Address that is written to when free space falls below the soft limit; empty: nobody.",
+        row="S24",
+    )
+    check_interval: Duration = setting(
+        Duration("5s"), minimum=0.1, maximum=600, help="How often free space is looked at.", advanced=True
+    )
+
+
+class Level(IntEnum):
+    ENOUGH = 0
+    LOW = 1
+    FULL = 2
+
+
+class Statistics(Protocol):
+    """What os.statvfs tells."""
+
+    @property
+    def f_frsize(self) -> int: ...
+    @property
+    def f_blocks(self) -> int: ...
+    @property
+    def f_bavail(self) -> int: ...
+    @property
+    def f_files(self) -> int: ...
+    @property
+    def f_favail(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one look found, of the file system that has least."""
+
+    level: Level
+    folder: str
+    free: int
+    """Octets."""
+    limit: int
+    """The one it is below; 0: none."""
+
+
+def octets(limit: str, total: int) -> int:
+    """A limit of the settings in octets of a disk of `total`."""
+    return int(float(limit[:-1]) * total / 100) if limit.endswith("%") else int(Size(limit))
+
+
+class DiskSpace:
+    """`folders` may be on file systems of their own; those that are not there yet count as their parent."""
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        settings: Callable[[], SpaceSettings],
+        log: Log | None = None,
+        *,
+        look_at: Callable[[str], Statistics] = os.statvfs,
+    ) -> None:
+        """`log`: this process tells of changes."""
+        self._folders, self._settings, self._log, self._look_at = folders, settings, log, look_at
+        self.room = Room(Level.ENOUGH, "", 0, 0)
+
+    def accepting(self) -> bool:
+        return self.room.level is not Level.FULL
+
+    def look(self) -> Room:
+        """Looks now. A folder that cannot be asked changes nothing."""
+        before, settings = self.room.level, self._settings()
+        worst: Room | None = None
+        for folder in self._folders:
+            while not folder.exists() and folder != folder.parent:
+                folder = folder.parent
+            with contextlib.suppress(OSError):
+                room = self._judge(str(folder), self._look_at(os.fspath(folder)), settings, before)
+                if worst is None or (room.level, -room.free) > (worst.level, -worst.free):
+                    worst = room
+        if worst is not None:
+            self.room = worst
+            if worst.level is not before:
+                self._tell(worst, before)
+        return self.room
+
+    async def watch(self, pool: Pool) -> None:
+        """Looks again and again, until it is cancelled. A disk that does not answer holds up a thread, not mail."""
+        while True:
+            await asyncio.sleep(float(self._settings().check_interval))
+            await pool.run(self.look)
+
+    @staticmethod
+    def _judge(folder: str, found: Statistics, settings: SpaceSettings, before: Level) -> Room:
+        total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+        for level, text in ((Level.FULL, settings.hard_limit), (Level.LOW, settings.soft_limit)):
+            limit = octets(text, total)
+            factor = MARGIN if before >= level else 1.0
+            if limit and free < limit * factor:
+                return Room(level, folder, free, limit)
+            # File systems that make inodes as they go say 0.
+            if limit and level is Level.FULL and found.f_files and found.f_favail < FILES * factor:
+                return Room(level, folder, free, limit)
+        return Room(Level.ENOUGH, folder, free, 0)
+
+    def _tell(self, room: Room, before: Level) -> None:
+        if self._log is None:
+            return
+        if room.level is Level.FULL:
+            self._log.error("space.full", folder=room.folder, free=room.free, limit=room.limit)
+        elif room.level is Level.LOW:
+            if before is Level.FULL:
+                self._log.info("space.enough", folder=room.folder, free=room.free)
+            self._log.warning("space.low", folder=room.folder, free=room.free, limit=room.limit)
+        else:
+            self._log.info("space.enough", folder=room.folder, free=room.free)
+
+
+if TYPE_CHECKING:
+    from whimbrel.core.space import Space
+
+    def _port(space: DiskSpace) -> Space:
+        return space

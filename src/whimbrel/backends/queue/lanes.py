@@ -1,0 +1,151 @@
+"""Lanes: entries by destination, so that a dead or slow one neither stops the others nor is tried for each message.
+
+`lane` has one row for each destination that has entries which are not held. Its `due` is when there is something to
+lease, but never before the lane was last `served`: so lanes take turns, and one with a long line goes to the end of
+the line of lanes each time. All of it can be computed from `entry`, and is at each start.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import apsw
+
+from whimbrel.backends.queue import rows
+from whimbrel.core.queue import Deferral, LaneCounts, QueueItem
+
+_FREE = "held = 0 AND done = 0"
+
+
+def arrived(connection: apsw.Connection, item: QueueItem) -> None:
+    """A new entry."""
+    if not item.held:
+        connection.execute(
+            "INSERT INTO lane(name, due) VALUES(?1, ?2) "
+            "ON CONFLICT(name) DO UPDATE SET due = min(due, max(excluded.due, served))",
+            (item.lane, item.next_attempt),
+        )
+
+
+def refresh(connection: apsw.Connection, names: Iterable[str], served: float = 0.0) -> None:
+    """After a change to entries of these lanes; `served` is the time if something was leased."""
+    for name in names:
+        row = connection.execute(
+            f"SELECT ready FROM entry WHERE lane = ? AND {_FREE} ORDER BY ready LIMIT 1", (name,)
+        ).fetchone()
+        if row is None:
+            connection.execute("DELETE FROM lane WHERE name = ?", (name,))
+        else:
+            connection.execute(
+                "INSERT INTO lane(name, due, served) VALUES(?1, max(?2, ?3), ?3) ON CONFLICT(name) "
+                "DO UPDATE SET due = max(?2, served, ?3), served = max(served, ?3)",
+                (name, rows.real(row[0]), served),
+            )
+
+
+def rebuild(connection: apsw.Connection) -> None:
+    """All lanes anew, those of entries that another release wrote included."""
+    fresh = rows.read(connection, "lane = ?", (rows.UNASSIGNED,))
+    connection.executemany("UPDATE entry SET lane = ? WHERE id = ?", [(item.lane, item.id) for item in fresh])
+    connection.execute("DELETE FROM lane")
+    connection.execute(f"INSERT INTO lane(name, due) SELECT lane, min(ready) FROM entry WHERE {_FREE} GROUP BY lane")
+
+
+def due(connection: apsw.Connection, now: float, limit: int, full: set[str], *, proven: bool) -> list[str]:
+    """Up to `limit` lanes that may have something to lease, whose turn comes first first."""
+    only = " AND proven = 1" if proven else ""
+    query = f"SELECT name FROM lane WHERE due <= ?{only} ORDER BY due, served LIMIT ?"
+    found = [str(row[0]) for row in connection.execute(query, (now, limit + len(full))).fetchall()]
+    return [name for name in found if name not in full][:limit]
+
+
+def lease(
+    connection: apsw.Connection,
+    now: float,
+    limit: int,
+    until: float,
+    *,
+    each: int,
+    room: Mapping[str, int],
+    proven: bool,
+) -> list[str]:
+    """Ids, leased. In a transaction."""
+    full = {name for name, left in room.items() if left <= 0}
+    ids: list[str] = []
+    while len(ids) < limit:
+        names = due(connection, now, limit - len(ids), full, proven=proven)
+        if not names:
+            break
+        for name in names:
+            wanted = min(room.get(name, each), limit - len(ids))
+            found = connection.execute(
+                f"SELECT id FROM entry WHERE lane = ? AND {_FREE} AND ready <= ? ORDER BY ready LIMIT ?",
+                (name, now, wanted),
+            ).fetchall()
+            ids += (str(row[0]) for row in found)
+            connection.executemany(
+                "UPDATE entry SET lease_until = ? WHERE id = ?", [(until, str(row[0])) for row in found]
+            )
+            refresh(connection, [name], now)
+            full.add(name)  # Once in a round: it has had its turn.
+            if len(ids) >= limit:
+                break
+    return ids
+
+
+def defer(connection: apsw.Connection, deferral: Deferral) -> int:
+    """One statement for the whole lane, however long. In a transaction."""
+    # An entry whose moment has come since its attempt was planned is left for whoever leases it.
+    looked = " ".join(f"AND NOT (created + {age!r} BETWEEN next_attempt AND :now)" for age in deferral.ages)
+    moments = "".join(
+        f", CASE WHEN created + {age!r} > :now THEN created + {age!r} ELSE 1e18 END" for age in deferral.ages
+    )
+    bindings: dict[str, rows.Value] = {
+        "lane": deferral.lane,
+        "now": deferral.now,
+        "until": deferral.until,
+        "spread": deferral.spread,
+    }
+    put_off = (
+        f"UPDATE entry SET lease_until = 0, next_attempt = "
+        f"min(:until + :spread * (abs(random() % 1000) / 1000.0), 1e18{moments}) "
+        f"WHERE lane = :lane AND {_FREE} AND urgent = 0 AND give_up = '' {looked}"
+    )
+    due_now = f"{put_off} AND ready <= :now RETURNING id"
+    found = connection.execute(due_now, bindings).fetchall() if deferral.whole else []
+    for name in sorted(deferral.leased):
+        found += connection.execute(f"{put_off} AND id = :id RETURNING id", bindings | {"id": name}).fetchall()
+    connection.executemany(
+        "UPDATE recipient SET status = ?, remote = ? WHERE entry = ? AND state = 'waiting' AND status = ''",
+        [(deferral.status, deferral.remote, str(row[0])) for row in found],
+    )
+    refresh(connection, [deferral.lane])
+    return len(found)
+
+
+def counts(connection: apsw.Connection, limit: int) -> Sequence[LaneCounts]:
+    found = connection.execute(
+        "SELECT lane, count(*) FILTER (WHERE held = 0), count(*) FILTER (WHERE held = 1), total(size), min(created), "
+        "min(next_attempt) FILTER (WHERE held = 0) FROM entry WHERE done = 0 "
+        "GROUP BY lane ORDER BY count(*) DESC, lane LIMIT ?",
+        (limit,),
+    ).fetchall()
+    return [
+        LaneCounts(
+            str(name),
+            rows.integer(waiting),
+            rows.integer(held),
+            int(rows.real(size)),
+            rows.real(oldest),
+            None if following is None else rows.real(following),
+            _status(connection, str(name), rows.real(oldest)),
+        )
+        for name, waiting, held, size, oldest, following in found
+    ]
+
+
+def _status(connection: apsw.Connection, lane: str, oldest: float) -> str:
+    row = connection.execute(
+        "SELECT status FROM recipient WHERE state = 'waiting' AND entry = "
+        "(SELECT id FROM entry WHERE lane = ? AND created = ? AND done = 0 LIMIT 1) ORDER BY place LIMIT 1",
+        (lane, oldest),
+    ).fetchone()
+    return "" if row is None else str(row[0])

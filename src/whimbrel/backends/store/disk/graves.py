@@ -1,0 +1,127 @@
+"""What was deleted as a whole: folders in their account's `#deleted`, accounts beside their former place.
+
+`#deleted/<time>-<mailbox id>` holds all that was in a folder; `#removed-<time>-<user>` is a former account. Both keep
+their own `#folder.xml` and indexes, so a folder comes back as it was.
+"""
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from whimbrel.backends.store.disk.folder_xml import read_folder_xml
+from whimbrel.core.mailbox import MailboxId, SpecialUse
+
+_GRAVE = re.compile(r"(\d{1,12})-(F[0-9a-f]{32})(?:-\d+)?\Z")
+_REMOVED = re.compile(r"#removed-([0-9a-f]{1,16})-")
+
+
+@dataclass(frozen=True, slots=True)
+class Grave:
+    """A deleted folder."""
+
+    path: Path
+    deleted: int
+    mailbox: MailboxId
+    name: str
+    uid_validity: int
+    special_use: SpecialUse | None
+
+
+def bury(root: Path, folder: Path, mailbox: MailboxId) -> None:
+    """What the folder holds moves to the account's #deleted; the folders below it stay."""
+    grave = root / "#deleted" / f"{int(time.time())}-{mailbox}"
+    count = 1
+    while grave.exists():
+        count += 1
+        grave = grave.with_name(f"{int(time.time())}-{mailbox}-{count}")
+    grave.mkdir(mode=0o700, parents=True)
+    for item in list(os.scandir(folder)):
+        if not item.is_dir(follow_symlinks=False) or item.name.startswith("#"):
+            os.replace(item.path, grave / item.name)
+
+
+def unbury(grave: Path, folder: Path) -> None:
+    """All of it back into `folder`, which may have folders below it already. #folder.xml goes last: until then the
+    grave is one, and what was begun can be begun again."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    items = sorted(os.listdir(grave), key=lambda name: name == "#folder.xml")
+    for name in items:
+        with contextlib.suppress(FileNotFoundError):  # Begun before, or purged at this moment.
+            os.replace(grave / name, folder / name)
+    os.rmdir(grave)
+
+
+def graves(root: Path) -> list[Grave]:
+    """Deleted folders of an account, those deleted last first."""
+    found = []
+    for path, deleted, mailbox in _graves(root):
+        xml = read_folder_xml(path)
+        if xml is not None and xml.name:
+            found.append(Grave(path, deleted, mailbox, xml.name, xml.uid_validity, xml.special_use))
+    return sorted(found, key=lambda grave: (-grave.deleted, grave.name))
+
+
+def old_graves(root: Path, before: float) -> list[Path]:
+    """Those of before a moment, whatever is in them."""
+    return [path for path, deleted, _ in _graves(root) if deleted < before]
+
+
+def _graves(root: Path) -> Iterator[tuple[Path, int, MailboxId]]:
+    with contextlib.suppress(FileNotFoundError):
+        for item in os.scandir(root / "#deleted"):
+            match = _GRAVE.match(item.name)
+            if match and item.is_dir(follow_symlinks=False):
+                yield Path(item.path), int(match[1]), MailboxId(match[2])
+
+
+def removed_accounts(mail: Path, before: float) -> list[Path]:
+    """Former accounts that were removed before a moment."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for domain in os.scandir(mail):
+            if domain.is_dir(follow_symlinks=False):
+                for item in os.scandir(domain.path):
+                    match = _REMOVED.match(item.name)
+                    if match and int(match[1], 16) / 1e9 < before:
+                        found.append(Path(item.path))
+    return sorted(found)
+
+
+def content(grave: Path) -> tuple[int, int]:
+    """Messages and bytes."""
+    count = size = 0
+    with contextlib.suppress(FileNotFoundError):
+        for item in os.scandir(grave / "#msgs"):
+            with contextlib.suppress(FileNotFoundError):
+                size += item.stat(follow_symlinks=False).st_size
+                count += 1
+    return count, size
+
+
+def remove_some(folder: Path, limit: int) -> int:
+    """Removes at most `limit` files of a tree, and the directories that are empty then; how many files. Less than
+    `limit`: nothing is left of it."""
+    done = 0
+    stack: list[Path] = [folder]
+    directories: list[Path] = []
+    while stack and done < limit:
+        directory = stack.pop()
+        directories.append(directory)
+        with contextlib.suppress(FileNotFoundError), os.scandir(directory) as items:
+            for item in items:
+                if item.is_dir(follow_symlinks=False):
+                    stack.append(Path(item.path))
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(item.path)
+                done += 1
+                if done >= limit:
+                    break
+    for directory in reversed(directories):
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
+    return done

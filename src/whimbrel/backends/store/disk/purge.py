@@ -1,0 +1,103 @@
+"""What was kept long enough goes: expunged messages, deleted folders, removed accounts, marks nobody asks for again.
+
+In small steps, each under the account's lock for some milliseconds, with a pause between: mail goes on meanwhile.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from whimbrel.backends.store.disk.account import AccountJob, AccountShard, Batch
+from whimbrel.backends.store.disk.database import row
+from whimbrel.backends.store.disk.graves import content, old_graves, remove_some, removed_accounts
+from whimbrel.backends.store.disk.index import FolderIndex
+from whimbrel.backends.store.disk.store import DiskStore
+from whimbrel.backends.store.disk.undelete import STEP, DropJob, kept_before
+from whimbrel.core.errors import MailError
+from whimbrel.core.mailbox import AccountId, MailboxId
+from whimbrel.core.pool import Pool
+from whimbrel.core.undelete import Tally
+
+DELIVERED_KEPT = 14 * 86400
+"""Seconds for which a delivery is remembered: far longer than any queue tries."""
+TOMBSTONES = 50_000
+
+Keep = Callable[[AccountId], Awaitable[float]]
+"""Seconds for which deleted mail of an account can be restored."""
+
+
+class ForgetJob(AccountJob):
+    """Marks against double delivery and tombstones that are old go."""
+
+    __slots__ = ("mailbox",)
+
+    def __init__(self, mailbox: MailboxId) -> None:
+        super().__init__()
+        self.mailbox = mailbox
+
+    def run(self, batch: Batch) -> None:
+        batch.change(self.mailbox).forget_old(int(time.time()) - DELIVERED_KEPT, TOMBSTONES)
+
+
+class Purger:
+    """One for each store, in the process that does its chores. `pause`: seconds between two steps."""
+
+    def __init__(
+        self, store: DiskStore, pool: Pool, keep: Keep, *, pause: float = 0.01, now: Callable[[], float] = time.time
+    ) -> None:
+        self._store, self._pool, self._keep, self._pause, self._now = store, pool, keep, pause, now
+
+    async def round(self, accounts: Sequence[AccountId], longest: float) -> Tally:
+        """Over all accounts once. `longest`: for what was an account's, since nobody knows its domain any more."""
+        messages = size = 0
+        for account in accounts:
+            # Busy, or removed meanwhile: the next round comes.
+            with contextlib.suppress(MailError):
+                found = await self._account(account)
+                messages, size = messages + found.messages, size + found.bytes
+        for grave in await self._pool.run(removed_accounts, self._store.mail, self._now() - longest):
+            await self._drain(grave)
+        return Tally(messages, size)
+
+    async def _account(self, account: AccountId) -> Tally:
+        shard = self._store.shard(account)
+        await self._pool.run(shard.prepare)
+        before, messages, size = self._now() - await self._keep(account), 0, 0
+        for entry in shard.tree.entries():
+            if entry.selectable and await self._pool.run((shard.root / entry.path / "#deleted").is_dir):
+                while found := await self._pool.run(kept_before, shard, entry, before):
+                    await self._store.run(account, DropJob(entry.mailbox, [uid for uid, _ in found]))
+                    messages, size = messages + len(found), size + sum(each for _, each in found)
+                    await asyncio.sleep(self._pause)
+        for grave in await self._pool.run(old_graves, shard.root, before):
+            count, held = await self._pool.run(content, grave)
+            await self._drain(grave)
+            messages, size = messages + count, size + held
+        return Tally(messages, size)
+
+    async def _drain(self, grave: Path) -> None:
+        while True:
+            if await self._pool.run(remove_some, grave, STEP) < STEP:
+                return
+            await asyncio.sleep(self._pause)
+
+
+async def forget_marks(store: DiskStore, pool: Pool, shard: AccountShard, mailbox: MailboxId) -> None:
+    """Where old marks are; opens the folder's index."""
+    if await pool.run(_old_marks, shard, mailbox):
+        await store.run(shard.account, ForgetJob(mailbox))
+
+
+def _old_marks(shard: AccountShard, mailbox: MailboxId) -> bool:
+    """Something is there that `ForgetJob` would remove."""
+
+    def look(index: FolderIndex) -> bool:
+        query = "SELECT 1 FROM delivered WHERE at < ? LIMIT 1"
+        if row(index.connection, query, (int(time.time()) - DELIVERED_KEPT,)) is not None:
+            return True
+        found: int = row(index.connection, "SELECT count(*) FROM expunged WHERE kept = 0")[0]
+        return found > TOMBSTONES + TOMBSTONES // 10
+
+    return shard.read(mailbox, look)

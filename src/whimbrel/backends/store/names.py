@@ -1,0 +1,61 @@
+"""Names of folders, and their annotations, as every backend knows them.
+
+Standards: RFC 9051 5.1 (mailbox naming), 6.3.4 (a trailing delimiter), RFC 5198 (NFC), RFC 5464 4.3 (bounds)
+"""
+
+import unicodedata
+from collections.abc import Mapping
+
+from whimbrel.core.errors import Condition, MailboxError
+from whimbrel.core.mailbox import DELIMITER, INBOX, MAX_ANNOTATION, MAX_ANNOTATIONS
+
+MAX_DEPTH = 32
+MAX_NAME = 255
+"""Characters in one level of an IMAP name."""
+
+
+def canonical(name: str) -> str:
+    """The one form of a folder name. MailboxError CANNOT for a name that no folder can have."""
+    if len(name) > MAX_NAME * MAX_DEPTH:
+        raise MailboxError(Condition.CANNOT, "The folder name is too long")
+    levels = unicodedata.normalize("NFC", name).split(DELIMITER)
+    if levels[-1] == "" and len(levels) > 1:
+        levels.pop()  # A trailing delimiter only says that more will come below. RFC 9051 6.3.4
+    if levels[0].upper() == INBOX:
+        levels[0] = INBOX
+    if len(levels) > MAX_DEPTH:
+        raise MailboxError(Condition.LIMIT, f"Folders go {MAX_DEPTH} levels deep at most")
+    for level in levels:
+        if not level or len(level) > MAX_NAME:
+            raise MailboxError(Condition.CANNOT, f"Each level of a folder name has 1 to {MAX_NAME} characters")
+        if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in level):
+            raise MailboxError(Condition.CANNOT, "Control characters are not allowed in a folder name")
+        if "%" in level or "*" in level:
+            raise MailboxError(Condition.CANNOT, "The wildcards % and * are not allowed in a folder name")
+    return DELIMITER.join(levels)
+
+
+def parent(name: str) -> str:
+    """The level above, or ""."""
+    return name.rpartition(DELIMITER)[0]
+
+
+def leaf(name: str) -> str:
+    return name.rpartition(DELIMITER)[2]
+
+
+def check_annotations(held: Mapping[str, bytes], changes: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    """What `held` becomes. MailboxError LIMIT (too many), OVERQUOTA (a value is too long), CANNOT (an odd name)."""
+    found = dict(held)
+    for name, value in changes.items():
+        if not name or len(name) > MAX_NAME or not all(char.isprintable() for char in name):
+            raise MailboxError(Condition.CANNOT, f"An annotation's name has 1 to {MAX_NAME} printable characters")
+        if value is None:
+            found.pop(name, None)
+        elif len(value) > MAX_ANNOTATION:
+            raise MailboxError(Condition.OVERQUOTA, f"An annotation has {MAX_ANNOTATION} octets at most")
+        else:
+            found[name] = value
+    if len(found) > MAX_ANNOTATIONS:
+        raise MailboxError(Condition.LIMIT, f"There are {MAX_ANNOTATIONS} annotations at most")
+    return found

@@ -1,0 +1,65 @@
+"""Quota: how much an account, and a whole domain, may hold.
+
+What an account holds is exact (`Folders.usage`). What a domain holds is the sum over its accounts, which `control`
+keeps up in the background: it lags by seconds, and is unknown for the first moments after a domain got a quota.
+
+Standards: RFC 9208 3 (resources STORAGE and MESSAGE), RFC 3463 3.3 (X.2.2)
+"""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from whimbrel.core.directory import Account
+from whimbrel.core.mailbox import Usage
+
+DOMAIN_USAGE: Final = "domain-usage"
+"""Kind of State under which control writes, by domain, `<bytes> <messages> <when>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """0: none."""
+
+    bytes: int
+    messages: int
+
+    def __bool__(self) -> bool:
+        return bool(self.bytes or self.messages)
+
+    def exceeded(self, usage: Usage, size: int, messages: int) -> bool:
+        """So much more does not fit."""
+        return bool(self.bytes and usage.bytes + size > self.bytes) or bool(
+            self.messages and usage.messages + messages > self.messages
+        )
+
+    def percent(self, usage: Usage) -> int:
+        """How full it is, by whichever of the two is fuller."""
+        parts = [
+            100 * used // most for used, most in ((usage.bytes, self.bytes), (usage.messages, self.messages)) if most
+        ]
+        return max(parts, default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainQuota:
+    """Of one domain. `usage` None: not counted yet."""
+
+    limit: Limit
+    usage: Usage | None
+
+
+def limit_of(account: Account) -> Limit:
+    return Limit(account.quota_bytes, account.quota_messages)
+
+
+class Quotas(Protocol):
+    """For whoever stores something in an account."""
+
+    async def check(self, account: Account, size: int, messages: int = 1) -> None:
+        """MailError if so much more does not fit into the account or its domain: 452 4.2.2, or 552 5.2.2 where the
+        setting says so and for what would not even fit into an empty mailbox."""
+        ...
+
+    async def domain(self, name: str) -> DomainQuota | None:
+        """None: the domain has no quota."""
+        ...

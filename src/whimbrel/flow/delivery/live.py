@@ -1,0 +1,86 @@
+"""The deliveries of this process as they are now, and their end at a person's wish (mission S42, S43)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from whimbrel.core.address import path_text
+from whimbrel.core.queue import QueueItem, RecipientState
+from whimbrel.core.tasks import DeliveryTask
+from whimbrel.flow.delivery.outcome import Outcome
+from whimbrel.flow.delivery.progress import Phase, Progress
+
+ABORTED: Final = Outcome(RecipientState.WAITING, "4.3.0 The attempt was ended by an administrator")
+
+
+@dataclass(slots=True)
+class _Live:
+    item: QueueItem
+    progress: Progress
+    work: "asyncio.Task[list[Outcome]]"
+    aborted: bool = False
+
+
+class LiveTasks:
+    """The port Tasks for one process. `name` tells its tasks from those of others."""
+
+    def __init__(self, name: str = "q") -> None:
+        self._name, self._number = name, 0
+        self._live: dict[str, _Live] = {}
+
+    async def run(
+        self, item: QueueItem, progress: Progress, deliver: Callable[[], Awaitable[list[Outcome]]]
+    ) -> list[Outcome]:
+        """What `deliver` returns; for each recipient `ABORTED` if a person ended it. Its own cancellation goes on."""
+
+        async def work() -> list[Outcome]:
+            return await deliver()
+
+        self._number += 1
+        name = f"{self._name}{self._number:x}"
+        live = self._live[name] = _Live(item, progress, asyncio.ensure_future(work()))
+        try:
+            return await live.work
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not live.aborted or (task is not None and task.cancelling()):
+                raise
+            return [ABORTED] * progress.recipients
+        finally:
+            del self._live[name]
+
+    async def list(self) -> Sequence[DeliveryTask]:
+        return [_shown(name, live) for name, live in self._live.items()]
+
+    async def abort(self, task: str) -> bool:
+        live = self._live.get(task)
+        if live is None or live.work.done():
+            return False
+        live.aborted = True
+        live.work.cancel()
+        return True
+
+
+def _shown(name: str, live: _Live) -> DeliveryTask:
+    progress, tls = live.progress, live.progress.tls
+    return DeliveryTask(
+        id=name,
+        queue_id=progress.queue_id,
+        sender=path_text(live.item.sender),
+        destination=progress.destination,
+        recipients=progress.recipients,
+        # Under way, and not said what it does: it looks for its server.
+        phase=(Phase.RESOLVING if progress.phase is Phase.WAITING else progress.phase).value,
+        server=progress.server,
+        size=progress.size,
+        sent=progress.sent,
+        tls=f"{tls.version} {tls.cipher}" if tls else "",
+        since=progress.since,
+    )
+
+
+if TYPE_CHECKING:
+    from whimbrel.core.tasks import Tasks
+
+    _port: Tasks = LiveTasks()

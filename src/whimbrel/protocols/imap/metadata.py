@@ -1,0 +1,127 @@
+"""METADATA: annotations of mailboxes and of the account.
+
+Standards: RFC 5464 3.2 (entry names), 4.2 (GETMETADATA), 4.3 (SETMETADATA), 5 (formal syntax)
+"""
+
+import re
+from dataclasses import dataclass
+
+from whimbrel.protocols.imap.cursor import BadSyntax, Cursor, Refused
+from whimbrel.protocols.imap.encode import astring, literal, string
+from whimbrel.protocols.imap.grammar import SIGNED_IN, Arguments, Part, Rule
+
+MAX_ENTRIES = 100
+MAX_NAME = 255
+INFINITY = 1 << 16
+_NAME = re.compile(r"/(?:private|shared)(?:/[^/*%\x00-\x1f\x7f-\U0010ffff]+)*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class GetMetadata(Arguments):
+    """`mailbox` empty: the server's (here: the account's). `entries` in lower case."""
+
+    mailbox: str
+    entries: tuple[str, ...]
+    max_size: int | None = None
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SetMetadata(Arguments):
+    """None removes an entry."""
+
+    mailbox: str
+    values: tuple[tuple[str, bytes | None], ...]
+
+
+def entry_name(cursor: Cursor) -> str:
+    """In lower case: names do not depend on it. RFC 5464 3.2"""
+    name = cursor.astring()
+    text = name.decode("ascii", "replace").lower()
+    if len(name) > MAX_NAME or not _NAME.match(text):
+        raise BadSyntax("An entry begins with /private/ or /shared/, without *, % and empty levels")
+    return text
+
+
+def entry_names(cursor: Cursor) -> tuple[str, ...]:
+    """One, or a list."""
+    if not cursor.take(b"("):
+        return (entry_name(cursor),)
+    found = [entry_name(cursor)]
+    while not cursor.take(b")"):
+        cursor.space()
+        found.append(entry_name(cursor))
+        if len(found) > MAX_ENTRIES:
+            raise BadSyntax("Too many entries")
+    return tuple(dict.fromkeys(found))
+
+
+def _get(cursor: Cursor) -> GetMetadata:
+    cursor.space()
+    max_size, depth = None, 0
+    if cursor.take(b"("):
+        more = False
+        while not cursor.take(b")"):
+            if more:
+                cursor.space()
+            more = True
+            option = cursor.word("Expected an option")
+            cursor.space()
+            if option == b"MAXSIZE":
+                max_size = cursor.number()
+            elif option == b"DEPTH":
+                depths = {b"0": 0, b"1": 1, b"INFINITY": INFINITY}
+                wanted = depths.get(cursor.word("Expected a depth"))
+                if wanted is None:
+                    raise BadSyntax("A depth is 0, 1 or infinity")
+                depth = wanted
+            else:
+                raise BadSyntax("Unknown option of GETMETADATA")
+        cursor.space()
+    mailbox = cursor.mailbox()
+    cursor.space()
+    return GetMetadata(mailbox, entry_names(cursor), max_size, depth)
+
+
+def _value(cursor: Cursor) -> bytes | None:
+    if cursor.take(b"~"):
+        return cursor.octets()
+    return cursor.nstring()
+
+
+def _set(cursor: Cursor) -> SetMetadata:
+    cursor.space()
+    mailbox = cursor.mailbox()
+    cursor.space()
+    cursor.expect(b"(", "Expected entries and values")
+    found: dict[str, bytes | None] = {}
+    while True:
+        name = entry_name(cursor)
+        if name.count("/") < 2:
+            raise BadSyntax("Only what lies below /private and /shared has a value")
+        cursor.space()
+        found[name] = _value(cursor)
+        if len(found) > MAX_ENTRIES:
+            raise Refused(b"METADATA TOOMANY", "Too many entries")
+        if cursor.take(b")"):
+            return SetMetadata(mailbox, tuple(found.items()))
+        cursor.space()
+
+
+def response(mailbox: bytes, values: list[tuple[str, bytes | None]]) -> bytes:
+    """METADATA behind `* `; `mailbox` as it goes on the wire."""
+    cells: list[bytes] = []
+    for name, value in values:
+        cells.append(astring(name.encode("ascii", "replace")))
+        if value is None:
+            cells.append(b"NIL")
+        elif b"\0" in value:
+            cells.append(b"~" + literal(value))
+        else:
+            cells.append(string(value))
+    return b"METADATA %b (%b)" % (mailbox, b" ".join(cells))
+
+
+PART = Part(
+    commands={b"GETMETADATA": Rule(_get, SIGNED_IN), b"SETMETADATA": Rule(_set, SIGNED_IN)},
+)

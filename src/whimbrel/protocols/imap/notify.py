@@ -1,0 +1,159 @@
+"""NOTIFY: which events in which mailboxes the client wants to hear of.
+
+Standards: RFC 5465 3-6, 8 (formal syntax)
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from whimbrel.protocols.imap import fetch
+from whimbrel.protocols.imap.cursor import Cursor
+from whimbrel.protocols.imap.grammar import SIGNED_IN, Arguments, FetchItem, Part, Rule
+
+MAX_GROUPS = 64
+MAX_MAILBOXES = 1000
+
+
+class Event(Enum):
+    MESSAGE_NEW = b"MESSAGENEW"
+    MESSAGE_EXPUNGE = b"MESSAGEEXPUNGE"
+    FLAG_CHANGE = b"FLAGCHANGE"
+    ANNOTATION_CHANGE = b"ANNOTATIONCHANGE"
+    MAILBOX_NAME = b"MAILBOXNAME"
+    SUBSCRIPTION_CHANGE = b"SUBSCRIPTIONCHANGE"
+    MAILBOX_METADATA_CHANGE = b"MAILBOXMETADATACHANGE"
+    SERVER_METADATA_CHANGE = b"SERVERMETADATACHANGE"
+
+
+SERVED = frozenset(
+    {
+        Event.MESSAGE_NEW,
+        Event.MESSAGE_EXPUNGE,
+        Event.FLAG_CHANGE,
+        Event.MAILBOX_NAME,
+        Event.SUBSCRIPTION_CHANGE,
+    }
+)
+OF_MESSAGES = frozenset({Event.MESSAGE_NEW, Event.MESSAGE_EXPUNGE, Event.FLAG_CHANGE, Event.ANNOTATION_CHANGE})
+
+
+class Where(Enum):
+    """Which mailboxes a group of events is of. RFC 5465 6"""
+
+    SELECTED = b"SELECTED"
+    SELECTED_DELAYED = b"SELECTED-DELAYED"
+    INBOXES = b"INBOXES"
+    PERSONAL = b"PERSONAL"
+    SUBSCRIBED = b"SUBSCRIBED"
+    SUBTREE = b"SUBTREE"
+    MAILBOXES = b"MAILBOXES"
+
+
+SELECTED_ONES = frozenset({Where.SELECTED, Where.SELECTED_DELAYED})
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`mailboxes`: of SUBTREE and MAILBOXES. `events` empty: NONE. `items`: what is fetched of a new message."""
+
+    where: Where
+    mailboxes: tuple[str, ...]
+    events: frozenset[Event]
+    items: tuple[FetchItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notify(Arguments):
+    """`groups` None: NOTIFY NONE. `status`: tell the STATUS of each mailbox now."""
+
+    groups: tuple[Group, ...] | None
+    status: bool = False
+
+
+def _mailboxes(cursor: Cursor) -> tuple[str, ...]:
+    cursor.space()
+    if not cursor.take(b"("):
+        return (cursor.mailbox(),)
+    found: list[str] = []
+    while not cursor.take(b")"):
+        if found:
+            cursor.space()
+        found.append(cursor.mailbox())
+        if len(found) > MAX_MAILBOXES:
+            raise cursor.bad("Too many mailboxes")
+    if not found:
+        raise cursor.bad("No mailboxes")
+    return tuple(found)
+
+
+def _events(cursor: Cursor) -> tuple[frozenset[Event], tuple[FetchItem, ...]]:
+    cursor.space()
+    if not cursor.take(b"("):
+        if cursor.word("Expected events") != b"NONE":
+            raise cursor.bad("Expected a list of events or NONE")
+        return frozenset(), ()
+    found: set[Event] = set()
+    items: tuple[FetchItem, ...] = ()
+    while True:
+        name = cursor.word("Expected an event")
+        try:
+            event = Event(name)
+        except ValueError:
+            raise cursor.bad("Unknown event") from None
+        found.add(event)
+        if event is Event.MESSAGE_NEW and cursor.next_is(b" ("):
+            cursor.space()
+            items = fetch.items(cursor)
+        if cursor.take(b")"):
+            break
+        cursor.space()
+    # RFC 5465 5.2, 5.3: neither is to be had without the other, nor flags without both.
+    if (Event.MESSAGE_NEW in found) is not (Event.MESSAGE_EXPUNGE in found) or (
+        Event.FLAG_CHANGE in found and Event.MESSAGE_NEW not in found
+    ):
+        raise cursor.bad("MessageNew and MessageExpunge go together, FlagChange with both")
+    return frozenset(found), items
+
+
+def _group(cursor: Cursor) -> Group:
+    cursor.expect(b"(", "Expected mailboxes and events in parentheses")
+    try:
+        where = Where(cursor.word("Expected which mailboxes"))
+    except ValueError:
+        raise cursor.bad("Unknown choice of mailboxes") from None
+    mailboxes = _mailboxes(cursor) if where in (Where.SUBTREE, Where.MAILBOXES) else ()
+    events, items = _events(cursor)
+    if where in SELECTED_ONES and not events <= OF_MESSAGES:
+        raise cursor.bad("The selected mailbox has only events of messages")
+    if items and where not in SELECTED_ONES:
+        raise cursor.bad("Only new messages of the selected mailbox are fetched")  # RFC 5465 5.2
+    cursor.expect(b")", "Expected the end of the events")
+    return Group(where, mailboxes, events, items)
+
+
+def _notify(cursor: Cursor) -> Notify:
+    cursor.space()
+    what = cursor.word("Expected SET or NONE")
+    if what == b"NONE":
+        return Notify(None)
+    if what != b"SET":
+        raise cursor.bad("Expected SET or NONE")
+    cursor.space()
+    status = False
+    if not cursor.next_is(b"("):
+        if cursor.word("Expected STATUS or events") != b"STATUS":
+            raise cursor.bad("Expected STATUS or events")
+        status = True
+        cursor.space()
+    groups = [_group(cursor)]
+    while cursor.next_is(b" ("):
+        cursor.space()
+        groups.append(_group(cursor))
+        if len(groups) > MAX_GROUPS:
+            raise cursor.bad("Too many groups of events")
+    if sum(group.where in SELECTED_ONES for group in groups) > 1:
+        raise cursor.bad("The selected mailbox is named twice")
+    return Notify(tuple(groups), status)
+
+
+PART = Part(commands={b"NOTIFY": Rule(_notify, SIGNED_IN)})

@@ -1,0 +1,184 @@
+"""`whimbrel trace`: a message's whole story, from the logs and the queue (mission B13).
+
+Received, refused, looked at, placed, each attempt, reports and forwarded copies with ids of their own; what the
+queue still has of it comes last.
+"""
+
+import re
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from whimbrel.core.log import LogLine, LogQuery
+from whimbrel.core.queue import QueueItem, RecipientState
+from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, call
+from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.logs import MOST, Since, moment, pages
+from whimbrel.services.admin.views import Moment
+
+LOGS: Final = ("mail", "spam", "warning", "error", "debug")
+MESSAGES: Final = 20
+"""Messages told of at once, the newest; those that they caused count too."""
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{8}(?:\.[0-9a-z]+)*\Z")
+_AGO: Final = 7 * 86_400.0
+_CLOCKS: Final = 300.0
+"""Seconds by which the clock may have been set since an id was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceStep:
+    """One thing that happened to a message. `text` is all of it, for people."""
+
+    id: str
+    at: Moment
+    log: str
+    """`queue`: what it waits for now."""
+    event: str
+    fields: dict[str, str]
+    causes: str
+    """The id of a message that came of it: a report, a forwarded copy."""
+    text: str
+
+
+@call("trace", reads=True, help="Tells a message's whole story: received, checked, routed, delivered, reported.")
+async def trace(
+    ctx: AdminContext,
+    id: Annotated[str, "Its queue id, or its message-id.", ARGUMENT] = "",
+    sender: Annotated[str, "Messages from this address or domain."] = "",
+    to: Annotated[str, "Messages to this address or domain."] = "",
+    message_id: Annotated[str, "The message with this Message-ID."] = "",
+    since: Since = "",
+    follow: Annotated[bool, "Go on with what happens to it until interrupted."] = False,
+) -> AsyncIterator[TraceStep]:
+    id = id.strip()
+    if "@" in id:
+        id, message_id = "", id
+    if not (id or sender or to or message_id):
+        raise CallError(Failure.USAGE, "say which message: by its queue id, or by --from, --to, --message-id")
+    ids = [id] if id else await _find(ctx, sender, to, message_id, since)
+    known: dict[str, None] = {}
+    steps: list[TraceStep] = []
+    seen: set[str] = set()
+    waiting = list(ids)
+    while waiting and len(known) < MESSAGES:
+        known[one := waiting.pop(0)] = None
+        lines = await _story(ctx, one, moment(ctx, "since", since))
+        # An id in a field that came from outside makes no line one of that message.
+        told = [_step(one, line) for line in lines if one in _ids(line)]
+        # A line that names two messages is told once.
+        steps += [step for step in told if step.text not in seen]
+        seen |= {step.text for step in told}
+        waiting += [step.causes for step in told if step.causes and step.causes not in (*known, *waiting)]
+    queued = [step for one in known if (step := await _queued(ctx, one)) is not None]
+    if not steps and not queued and not follow:
+        raise await _nothing(ctx, id or message_id or sender or to)
+    for step in sorted(steps, key=lambda step: step.at):
+        yield step
+    for step in queued:
+        yield step
+    if follow:
+        async for step in _follow(ctx, known):
+            yield step
+
+
+async def _follow(ctx: AdminContext, known: dict[str, None]) -> AsyncIterator[TraceStep]:
+    async for line in need(ctx.logs, "Reading logs").follow(LOGS):
+        one = next((one for one in known if one in line.text and one in _ids(line)), "")
+        if one:
+            step = _step(one, line)
+            if step.causes and len(known) < 10 * MESSAGES:
+                known[step.causes] = None
+            yield step
+
+
+async def _find(ctx: AdminContext, sender: str, to: str, message_id: str, since: str) -> list[str]:
+    """The ids of the newest messages that fit all that is said, oldest first."""
+    begin = moment(ctx, "since", since) or ctx.clock.now() - _AGO
+    chosen: dict[str, None] | None = None
+    for word, labels in ((sender, ("From",)), (to, ("To", "Recipient")), (message_id, ("Message-ID",))):
+        if not word:
+            continue
+        query = LogQuery(("mail",), since=begin, words=(word,), newest_first=True)
+        lines = (await pages(ctx, query, MOST)).lines
+        found = {
+            fields["Queue-ID"]: None
+            for line in lines
+            if (fields := _fields(line)).get("Queue-ID")
+            and any(_names(fields.get(label, ""), word) for label in labels)
+        }
+        chosen = found if chosen is None else {one: None for one in chosen if one in found}
+    return list(chosen or {})[:MESSAGES][::-1]
+
+
+def _names(value: str, word: str) -> bool:
+    """`value` (`<a@x.test>, <b@y.test>`) names an address, its domain, or a message-id."""
+    value, word = value.lower(), word.strip().strip("<>").lower()
+    return value == word or f"<{word}>" in value or f"@{word.removeprefix('@')}>" in value
+
+
+async def _story(ctx: AdminContext, one: str, since: float) -> tuple[LogLine, ...]:
+    """All lines that tell of a message, the oldest first."""
+    if not since and _ID.match(one):
+        made = int(one[:8], 16)  # An id begins with the second it was made.
+        since = made - _CLOCKS if made <= ctx.clock.now() + _CLOCKS else 0.0
+    return (await pages(ctx, LogQuery(LOGS, since=max(0.0, since), words=(one,)), MOST)).lines
+
+
+def _step(one: str, line: LogLine) -> TraceStep:
+    fields = _fields(line)
+    own = fields.get("Queue-ID", one)
+    causes = ""
+    if fields.get("Cause") == one:  # `Caused: Queue-ID: the new one, Cause: this one`
+        causes = own
+    elif line.title == "Report" and own == one:
+        causes = fields.get("Report", "")
+    shown = ", ".join(f"{label}: {value}" for label, value in fields.items() if label != "Queue-ID")
+    where = "" if line.log == "mail" else f"{line.log}: "
+    text = f"{_when(line.at)}  {own}  {where}{line.title or line.text}{f': {shown}' if shown else ''}"
+    return TraceStep(own, Moment(line.at), line.log, line.title, fields, causes, text)
+
+
+async def _queued(ctx: AdminContext, one: str) -> TraceStep | None:
+    """What the queue has of it now."""
+    item = await ctx.queue.get(one) if ctx.queue is not None else None
+    if item is None:
+        return None
+    fields = dict(_waits(item))
+    shown = ", ".join(f"{label}: {value}" for label, value in fields.items())
+    now = ctx.clock.now()
+    return TraceStep(one, Moment(now), "queue", "Queued", fields, "", f"{_when(now)}  {one}  queue: {shown}")
+
+
+def _waits(item: QueueItem) -> Iterator[tuple[str, str]]:
+    yield "State", "held" if item.held else "waiting"
+    yield "Attempts", str(item.attempts)
+    if not item.held:
+        yield "Next-Attempt", _when(item.next_attempt)
+    for number, recipient in enumerate(item.recipients[:50], 1):
+        if recipient.state is RecipientState.WAITING:
+            last = f" ({recipient.status})" if recipient.status else ""
+            yield f"Recipient-{number}", f"<{recipient.recipient.address}>{last}"
+
+
+async def _nothing(ctx: AdminContext, what: str) -> CallError:
+    oldest = (await pages(ctx, LogQuery(("mail",)), 1)).lines
+    reach = f"the mail log reaches back to {_when(oldest[0].at)}" if oldest else "the mail log is empty"
+    return CallError(Failure.NOT_FOUND, f"Nothing is known of a message '{what}'; {reach}")
+
+
+def _fields(line: LogLine) -> dict[str, str]:
+    """The first of each name counts: what came from outside stands behind ours."""
+    found: dict[str, str] = {}
+    for label, value in line.fields:
+        found.setdefault(label, value)
+    return found
+
+
+def _ids(line: LogLine) -> Iterable[str]:
+    fields = _fields(line)
+    return (fields.get("Queue-ID", ""), fields.get("Cause", ""), fields.get("Report", ""))
+
+
+def _when(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))

@@ -1,0 +1,196 @@
+"""Calls that bring back what users deleted (mission S28, B04)."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from whimbrel.core.directory import Kind
+from whimbrel.core.mailbox import AccountId
+from whimbrel.core.undelete import Chosen, DeletedMessage, Tally, Undelete
+from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, call
+from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.logs import moment
+from whimbrel.services.admin.people import address_of, entry
+from whimbrel.services.admin.views import Moment, Octets
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedLine:
+    """A message that can be restored. Its text is not shown."""
+
+    id: str
+    account: str
+    folder: str
+    deleted: Moment
+    size: Octets
+    sender: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedPage:
+    messages: tuple[DeletedLine, ...]
+    next: str
+    """Given as `--after`, shows what comes next; empty: this is all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderView:
+    """A deleted folder."""
+
+    id: str
+    name: str
+    deleted: Moment
+    messages: int
+    size: Octets
+
+
+@dataclass(frozen=True, slots=True)
+class Undeleted:
+    messages: int
+    size: Octets
+    text: str
+
+
+Account = Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user")]
+Ids = Annotated[tuple[str, ...], "Ids of messages, as listed.", ARGUMENT]
+Folder = Annotated[str, "Only messages that were in this folder."]
+Text = Annotated[str, "Only messages with this in their sender or subject."]
+Since = Annotated[str, "Only what was deleted at or after this time: 2d for two days ago, or 2026-11-24 17:00."]
+Until = Annotated[str, "Only what was deleted before this time."]
+All = Annotated[bool, "All messages; needed where nothing else says which."]
+FolderId = Annotated[str, "Id of the deleted folder, as listed."]
+
+
+@call("store", "undelete-list", reads=True, help="Lists deleted messages that can be restored, the latest first.")
+async def store_undelete_list(
+    ctx: AdminContext, account: Account, folder: Folder = "", text: Text = "",
+    since: Since = "", until: Until = "", limit: Annotated[int, "Most to list."] = 100,
+    after: Annotated[str, "Where the list before this one ended."] = "",
+) -> DeletedPage:  # fmt: skip
+    undelete, name = await _of(ctx, account)
+    page = await undelete.messages(name, _chosen(ctx, (), folder, text, since, until), after=after, limit=limit)
+    return DeletedPage(tuple(_line(name, message) for message in page.messages), page.next)
+
+
+@call("store", "undelete-search", reads=True, help="Finds deleted messages of all accounts by sender or subject.")
+async def store_undelete_search(
+    ctx: AdminContext, text: Annotated[str, "Part of the sender or the subject."],
+    since: Since = "", until: Until = "", limit: Annotated[int, "Most to find."] = 1000,
+) -> AsyncIterator[DeletedLine]:  # fmt: skip
+    undelete, store = need(ctx.undelete, "Restoring"), need(ctx.store, "The mail store")
+    chosen, left = _chosen(ctx, (), "", text, since, until), limit
+    for account in await store.accounts():
+        after = ""
+        while left > 0:
+            page = await undelete.messages(account, chosen, after=after, limit=min(left, 500))
+            for message in page.messages:
+                yield _line(account, message)
+            left, after = left - len(page.messages), page.next
+            if not after:
+                break
+
+
+@call("store", "undelete-restore", help="Puts deleted messages back into their folder, or into another one.")
+async def store_undelete_restore(
+    ctx: AdminContext, account: Account, ids: Ids = (), folder: Folder = "", text: Text = "",
+    since: Since = "", until: Until = "", all: All = False,
+    into: Annotated[str, "Folder to restore to; it is made if it does not exist."] = "",
+) -> Undeleted:  # fmt: skip
+    undelete, name = await _of(ctx, account)
+    chosen = _chosen(ctx, ids, folder, text, since, until, everything=all)
+    tally = await undelete.count(name, chosen) if ctx.dry_run else await undelete.restore(name, chosen, into)
+    return _told(ctx, name, tally, "restored")
+
+
+@call(
+    "store",
+    "undelete-purge",
+    help="Removes deleted messages for good.",
+    confirm="Remove the deleted messages of {account} for good?",
+)
+async def store_undelete_purge(
+    ctx: AdminContext, account: Account, ids: Ids = (), folder: Folder = "", text: Text = "",
+    since: Since = "", until: Until = "", all: All = False,
+) -> Undeleted:  # fmt: skip
+    undelete, name = await _of(ctx, account)
+    chosen = _chosen(ctx, ids, folder, text, since, until, everything=all)
+    tally = await undelete.count(name, chosen) if ctx.dry_run else await undelete.purge(name, chosen)
+    return _told(ctx, name, tally, "removed for good")
+
+
+@call("store", "undelete-folders", reads=True, help="Lists deleted folders that can be restored, the latest first.")
+async def store_undelete_folders(ctx: AdminContext, account: Account) -> list[FolderView]:
+    undelete, name = await _of(ctx, account)
+    return [
+        FolderView(each.id, each.name, Moment(each.deleted), each.messages, Octets(each.size))
+        for each in await undelete.folders(name)
+    ]
+
+
+@call("store", "undelete-folder", help="Brings back a deleted folder with its messages and the folders below it.")
+async def store_undelete_folder(
+    ctx: AdminContext, account: Account, id: FolderId, name: Annotated[str, "Another name for it."] = ""
+) -> Undeleted:
+    undelete, owner = await _of(ctx, account)
+    found = await _folder(undelete, owner, id)
+    what = f"of {found.name} restored"
+    if not ctx.dry_run:
+        what = f"restored in {', '.join(await undelete.restore_folder(owner, id, name))}"
+    return _told(ctx, owner, Tally(found.messages, found.size), what)
+
+
+@call(
+    "store",
+    "undelete-purge-folder",
+    help="Removes a deleted folder for good.",
+    confirm="Remove the deleted folder {id} of {account} for good?",
+)
+async def store_undelete_purge_folder(ctx: AdminContext, account: Account, id: FolderId) -> Undeleted:
+    undelete, owner = await _of(ctx, account)
+    found = await _folder(undelete, owner, id)
+    tally = Tally(found.messages, found.size) if ctx.dry_run else await undelete.purge_folder(owner, id)
+    return _told(ctx, owner, tally, f"of {found.name} removed for good")
+
+
+async def _of(ctx: AdminContext, account: str) -> tuple[Undelete, AccountId]:
+    undelete = need(ctx.undelete, "Restoring")
+    return undelete, AccountId(address_of(await entry(ctx, Kind.USER, account)).lower())
+
+
+async def _folder(undelete: Undelete, account: AccountId, id: str) -> FolderView:
+    for each in await undelete.folders(account):
+        if each.id == id:
+            return FolderView(each.id, each.name, Moment(each.deleted), each.messages, Octets(each.size))
+    raise CallError(Failure.NOT_FOUND, f"{account} has no deleted folder {id}; see `store undelete-folders {account}`")
+
+
+def _chosen(
+    ctx: AdminContext, ids: tuple[str, ...], folder: str, text: str, since: str, until: str,
+    *, everything: bool | None = None,
+) -> Chosen:  # fmt: skip
+    """`everything`: of a call that changes something, which must be told what it is to take."""
+    chosen = Chosen(
+        ids,
+        folder,
+        int(moment(ctx, "since", since)) if since else None,
+        int(moment(ctx, "until", until)) if until else None,
+        text,
+    )
+    if everything is not None and (chosen == Chosen()) is not everything:
+        raise CallError(Failure.USAGE, "name messages by id or filter, or all of them by --all")
+    return chosen
+
+
+def _line(account: AccountId, message: DeletedMessage) -> DeletedLine:
+    return DeletedLine(
+        message.id, account, message.folder, Moment(message.deleted), Octets(message.size), message.sender,
+        message.subject,
+    )  # fmt: skip
+
+
+def _told(ctx: AdminContext, account: AccountId, tally: Tally, what: str) -> Undeleted:
+    if not ctx.dry_run:
+        ctx.log.info("store.undeleted", account=account, what=what, messages=tally.messages)
+    would = "would be" if ctx.dry_run else "were"
+    return Undeleted(tally.messages, Octets(tally.bytes), f"{tally.messages} messages {would} {what}")

@@ -1,0 +1,156 @@
+"""Handlers of LIST and LSUB.
+
+Standards: RFC 3501 6.3.8, 6.3.9, 7.2.2; RFC 3348 (CHILDREN), RFC 5258 (LIST-EXTENDED), RFC 5819 (LIST-STATUS),
+RFC 6154 (SPECIAL-USE), RFC 9590 (LIST-METADATA)
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from whimbrel.core.mailbox import DELIMITER, Folder
+from whimbrel.protocols.imap import listing as grammar
+from whimbrel.protocols.imap.engine import Done
+from whimbrel.protocols.imap.metadata import response
+from whimbrel.services.imapd.offer import Offer, serves
+from whimbrel.services.imapd.patterns import MailboxPattern
+from whimbrel.services.imapd.session import Session, done
+from whimbrel.services.imapd.status import status_line
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A mailbox name that is or might be shown. `folder` None: there is no such folder (any more)."""
+
+    name: str
+    folder: Folder | None
+
+
+def _line(session: Session, kind: bytes, attributes: Iterable[str], name: str, extended: bytes = b"") -> bytes:
+    return b'* %b (%b) "%b" %b%b\r\n' % (
+        kind, " ".join(attributes).encode(), DELIMITER.encode(), session.mailbox(name), extended,
+    )  # fmt: skip
+
+
+def parents(names: Iterable[str]) -> set[str]:
+    """Every level above one of `names`."""
+    found: set[str] = set()
+    for name in names:
+        at = name.rfind(DELIMITER)
+        while at > 0 and name[:at] not in found:
+            found.add(name[:at])
+            at = name.rfind(DELIMITER, 0, at)
+    return found
+
+
+def attributes(folder: Folder, *, children: bool) -> list[str]:
+    found = [] if folder.selectable else ["\\Noselect"]
+    found.append("\\HasChildren" if children else "\\HasNoChildren")
+    if folder.special_use is not None:
+        found.append(f"\\{folder.special_use.value}")
+    return found
+
+
+async def list_(session: Session, command: grammar.List) -> Done:
+    if command.patterns == ("",) and not command.extended:
+        # RFC 3501 6.3.8: asks for the delimiter and the root of the reference.
+        root = DELIMITER if command.reference.startswith(DELIMITER) else ""
+        await session.write(_line(session, b"LIST", ("\\Noselect",), root))
+        return done(command)
+    folders = await session.ports.folders.list(session.owner)
+    if not command.extended:
+        pattern = MailboxPattern(command.reference + command.patterns[0])
+        above = parents(folder.name for folder in folders)
+        lines = [
+            _line(session, b"LIST", attributes(folder, children=folder.name in above), folder.name)
+            for folder in folders
+            if pattern.matches(folder.name)
+        ]
+        await session.write(b"".join(lines))
+        return done(command)
+    await _extended(session, command, folders)
+    return done(command)
+
+
+async def _extended(session: Session, command: grammar.List, folders: Collection[Folder]) -> None:
+    patterns = [MailboxPattern(command.reference + pattern) for pattern in command.patterns if pattern]
+    subscribed = frozenset(await session.ports.folders.subscriptions(session.owner))
+    names = {folder.name: _Name(folder.name, folder) for folder in folders}
+    if b"SUBSCRIBED" in command.select:
+        # RFC 5258 3.1: subscribed names that no folder has are shown, too.
+        names |= {name: _Name(name, None) for name in subscribed.difference(names)}
+    above = parents(folder.name for folder in folders)
+    chosen = {name for name, one in names.items() if _selected(command.select, one, subscribed)}
+    shown = {name for name in names if any(pattern.matches(name) for pattern in patterns)}
+    hidden_below = parents(chosen - shown) if b"RECURSIVEMATCH" in command.select else set[str]()
+    for name in hidden_below - names.keys():
+        names[name] = _Name(name, None)
+        if any(pattern.matches(name) for pattern in patterns):
+            shown.add(name)
+    listed = [names[name] for name in _in_order(names) if name in shown and (name in chosen or name in hidden_below)]
+    statuses = await session.ports.folders.statuses(session.owner) if command.status else {}
+    if b"HIGHESTMODSEQ" in command.status:
+        await session.enable((b"CONDSTORE",))
+    tell = b"SUBSCRIBED" in command.returns or b"SUBSCRIBED" in command.select
+    child_info = b' ("CHILDINFO" (%b))' % b" ".join(
+        b'"%b"' % option for option in (b"SPECIAL-USE", b"SUBSCRIBED") if option in command.select
+    )
+    for one in listed:
+        words = _attributes(one, one.name in above)
+        if tell and one.name in subscribed:
+            words.append("\\Subscribed")
+        line = _line(session, b"LIST", words, one.name, child_info if one.name in hidden_below else b"")
+        # RFC 5819 2, RFC 9590 3: what is told of a mailbox comes right behind its LIST response.
+        if one.folder is not None and one.folder.selectable:
+            if command.status and one.folder.ref.mailbox in statuses:
+                status = statuses[one.folder.ref.mailbox]
+                line += b"* %b\r\n" % await status_line(session, one.folder, status, command.status)
+            if command.metadata:
+                line += b"* %b\r\n" % await _metadata(session, one.folder, command.metadata)
+        await session.write(line)
+
+
+def _selected(select: Collection[bytes], one: _Name, subscribed: Collection[str]) -> bool:
+    if b"SUBSCRIBED" in select and one.name not in subscribed:
+        return False
+    return not (b"SPECIAL-USE" in select and (one.folder is None or one.folder.special_use is None))
+
+
+def _attributes(one: _Name, children: bool) -> list[str]:
+    if one.folder is not None:
+        return attributes(one.folder, children=children)
+    return ["\\NonExistent", "\\HasChildren" if children else "\\HasNoChildren"]
+
+
+def _in_order(names: Mapping[str, _Name]) -> list[str]:
+    """Folders as the store orders them, then names without a folder."""
+    return [name for name, one in names.items() if one.folder] + sorted(n for n, one in names.items() if not one.folder)
+
+
+async def _metadata(session: Session, folder: Folder, entries: Iterable[str]) -> bytes:
+    """NIL for what has no value. RFC 9590 3"""
+    there = await session.ports.folders.annotations(session.owner, folder.ref.mailbox)
+    return response(session.mailbox(folder.name), [(entry, there.get(entry)) for entry in entries])
+
+
+async def lsub(session: Session, command: grammar.Lsub) -> Done:
+    pattern = MailboxPattern(command.reference + command.pattern)
+    names = await session.ports.folders.subscriptions(session.owner)
+    known = {folder.name: folder for folder in await session.ports.folders.list(session.owner)}
+    lines: dict[str, bytes] = {}
+    for name in names:
+        if pattern.matches(name):
+            folder = known.get(name)
+            words = () if folder is None or folder.selectable else ("\\Noselect",)
+            lines[name] = _line(session, b"LSUB", words, name)
+    # `%` that stops above a subscribed name shows the level it stopped at. RFC 3501 6.3.9
+    for name in parents(names).difference(names):
+        if pattern.matches(name):
+            lines[name] = _line(session, b"LSUB", ("\\Noselect",), name)
+    await session.write(b"".join([lines[name] for name in sorted(lines)]))
+    return done(command)
+
+
+OFFER = Offer(
+    handlers=dict((serves(grammar.List, list_), serves(grammar.Lsub, lsub))),
+    capabilities=(b"CHILDREN", b"LIST-EXTENDED", b"LIST-STATUS", b"LIST-METADATA", b"SPECIAL-USE"),
+)

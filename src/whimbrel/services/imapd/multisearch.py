@@ -1,0 +1,95 @@
+"""Handler of ESEARCH: one search over many mailboxes, an answer for each that has something.
+
+Standards: RFC 7377 2, 2.1; RFC 5465 6 (which mailboxes)
+"""
+
+from collections.abc import Iterable
+
+from whimbrel.core.errors import Condition, MailboxError
+from whimbrel.core.mailbox import DELIMITER, INBOX, Folder
+from whimbrel.core.uids import UidSet
+from whimbrel.protocols.imap import multisearch as grammar
+from whimbrel.protocols.imap.engine import Done
+from whimbrel.protocols.imap.returns import esearch
+from whimbrel.services.imapd.offer import Offer, serves
+from whimbrel.services.imapd.search import highest_modseq, matching
+from whimbrel.services.imapd.selected import Hints, Selected
+from whimbrel.services.imapd.session import Session, done, refusal
+
+MAX_FOLDERS = 1000
+"""Searched by one command."""
+
+
+async def esearch_(session: Session, command: grammar.MultiSearch) -> Done:
+    if session.selected is None and command.only_selected:
+        return refusal(b"CLIENTBUG", "No mailbox is selected")
+    chosen = await _chosen(session, command.sources)
+    if len(chosen) > MAX_FOLDERS:
+        raise MailboxError(Condition.LIMIT, f"At most {MAX_FOLDERS} mailboxes are searched at once")
+    for folder in chosen:
+        try:
+            view = await _view(session, folder)
+            await _search(session, command, folder, view)
+        except MailboxError as error:
+            if error.condition is not Condition.NONEXISTENT:
+                raise
+            # It was deleted while others were searched. RFC 7377 2: the search goes on.
+    return done(command, text="Search completed")
+
+
+async def _view(session: Session, folder: Folder) -> Selected:
+    if session.selected is not None and session.selected.ref == folder.ref:
+        return session.selected
+    snapshot = await session.ports.messages.snapshot(folder.ref)
+    return Selected(folder.ref, snapshot, Hints(folder.ref.mailbox), read_only=True)
+
+
+async def _search(session: Session, command: grammar.MultiSearch, folder: Folder, view: Selected) -> None:
+    found = await matching(session, view, command.key)
+    modseq = await highest_modseq(session, view, command.key, found, command.returns)
+    if b"SAVE" in command.returns.options:
+        view.saved = UidSet.of(command.returns.shown(found))
+    if not found or command.returns.silent:
+        return  # RFC 7377 2.1: no answer for a mailbox in which nothing was found.
+    status = await session.ports.folders.status(folder.ref)
+    mailbox = b"MAILBOX %b UIDVALIDITY %d" % (session.mailbox(folder.name), status.uid_validity)
+    await session.untagged(esearch(session.tag, found, command.returns, uid=True, modseq=modseq, mailbox=mailbox))
+
+
+async def _chosen(session: Session, sources: Iterable[grammar.Source]) -> list[Folder]:
+    """Each folder once, in the order of LIST; those that cannot be opened are passed over."""
+    folders = await session.ports.folders.list(session.owner)
+    wanted: set[str] = set()
+    for source in sources:
+        if source.kind in (b"SELECTED", b"SELECTED-DELAYED"):
+            here = session.selected
+            wanted.update(folder.name for folder in folders if here is not None and folder.ref == here.ref)
+        elif source.kind == b"INBOXES":
+            wanted.add(INBOX)  # Where delivery places mail that no rule moves.
+        elif source.kind == b"PERSONAL":
+            wanted.update(folder.name for folder in folders)
+        elif source.kind == b"SUBSCRIBED":
+            wanted.update(folder.name for folder in folders if folder.subscribed)
+        else:
+            wanted.update(_named(folders, source))
+    return [folder for folder in folders if folder.selectable and folder.name in wanted]
+
+
+def _named(folders: Iterable[Folder], source: grammar.Source) -> set[str]:
+    names = {INBOX if name.upper() == INBOX else name for name in source.names}
+    if source.kind == b"MAILBOXES":
+        return names
+    deep = source.kind == b"SUBTREE"
+    return {
+        folder.name
+        for folder in folders
+        if folder.name in names or any(_under(folder.name, name, deep=deep) for name in names)
+    }
+
+
+def _under(name: str, top: str, *, deep: bool) -> bool:
+    below = name.removeprefix(top + DELIMITER)
+    return below != name and (deep or DELIMITER not in below)
+
+
+OFFER = Offer(handlers=dict((serves(grammar.MultiSearch, esearch_),)), capabilities=(b"MULTISEARCH",))

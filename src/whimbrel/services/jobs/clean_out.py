@@ -1,0 +1,41 @@
+"""Applies the clean-out rules of all domains and users, once a day, one account after the other."""
+
+from typing import Final
+
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.errors import MailError
+from whimbrel.flow.cleanout import clean_out
+from whimbrel.services.jobs.job import Job, JobContext, after
+from whimbrel.services.jobs.settings import JobSettings
+
+STEP: Final = 50
+PAUSE: Final = 0.05
+"""Seconds of rest after so many accounts: mail goes first."""
+
+
+async def run(ctx: JobContext) -> None:
+    total = touched = 0
+    for number, account in enumerate(await ctx.accounts(), 1):
+        if number % STEP == 0:
+            await ctx.pause(PAUSE)
+        try:
+            found = await ctx.directory.account(account)
+            if found is None or not found.clean_out:
+                continue
+            done = await clean_out(ctx.folders, ctx.messages, account, found.clean_out, ctx.clock.now())
+        except MailError as error:
+            # Busy, or being rebuilt: tomorrow is early enough.
+            ctx.log.warning("cleanout.failed", account=account, status=str(error))
+            continue
+        for cleaned in done:
+            ctx.log.info("cleanout.done", account=account, folder=cleaned.folder, messages=cleaned.messages)
+            total += cleaned.messages
+        touched += bool(done)
+    ctx.log.info("cleanout.ended", accounts=touched, messages=total)
+
+
+def _due(config: ConfigStore, last: float) -> float | None:
+    return after(config.section(JobSettings).clean_out_at, last)
+
+
+CLEAN_OUT: Final = Job("clean-out", run, _due)

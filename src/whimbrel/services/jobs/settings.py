@@ -1,0 +1,13 @@
+"""Settings of what the server does by itself at times."""
+
+from whimbrel.core.settings import Section, setting
+
+
+class JobSettings(Section, tag="jobs"):
+    """What the server does by itself at times."""
+
+    clean_out_at: str = setting(
+        "03:30",
+        pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d$",
+        help="Time of day (local) at which the clean-out rules of domains and users are applied; empty: never.",
+    )

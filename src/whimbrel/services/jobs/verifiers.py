@@ -1,0 +1,60 @@
+"""Puts verifiers that sign-in made with today's parameters into the users' file, all of a minute in one write.
+
+Each waits in State with a mark of the verifier it replaces. One whose password was changed meanwhile is dropped: the
+directory compares in the same step in which it writes.
+"""
+
+import asyncio
+from typing import Final
+
+from whimbrel.core.config import ConfigConflict, ConfigError, ConfigStore
+from whimbrel.core.directory import DirectoryChange, Kind, Op
+from whimbrel.core.mailbox import AccountId
+from whimbrel.core.values import Secret
+from whimbrel.services.jobs.job import Job, JobContext
+from whimbrel.services.session.record import UPGRADE, mark_of
+
+EVERY: Final = 60.0
+BATCH: Final = 1000
+
+
+async def run(ctx: JobContext) -> None:
+    waiting = await ctx.state.list(UPGRADE, BATCH)
+    if not waiting:
+        return
+    steps: list[tuple[str, DirectoryChange | None]] = []
+    for key, text in waiting:
+        mark, _, verifier = text.partition(" ")
+        found = await ctx.directory.account(AccountId(key))
+        fits = found is not None and mark == mark_of(found.password) and verifier.startswith("$argon2id$")
+        if found is None or not fits:
+            steps.append((key, None))
+            continue
+        change = DirectoryChange(
+            Op.SET, Kind.USER, found.address.domain, found.address.local,
+            {"password": Secret(verifier)}, {"password": found.password.reveal()},
+        )  # fmt: skip
+        steps.append((key, change))
+    # Each by itself, so that one refusal is no other's; the directory makes one write of all.
+    results = await asyncio.gather(
+        *(ctx.editor.change([step]) for _, step in steps if step is not None), return_exceptions=True
+    )
+    answers = iter(results)
+    count = 0
+    for key, step in steps:
+        answer = next(answers) if step is not None else None
+        if isinstance(answer, ConfigConflict):
+            continue  # The file was edited outside; until that is settled they wait.
+        if isinstance(answer, BaseException) and not isinstance(answer, ConfigError):
+            raise answer
+        await ctx.state.delete(UPGRADE, key)
+        count += step is not None and answer is None
+    if count:
+        ctx.log.info("signin.upgraded", users=count)
+
+
+def _due(_config: ConfigStore, last: float) -> float:
+    return last + EVERY
+
+
+VERIFIERS: Final = Job("verifiers", run, _due)

@@ -1,0 +1,61 @@
+"""REQUIRETLS and what TLS may do without. RFC 8689, RFC 7435"""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.queue_house import entry
+from tests.unit.flow.delivery.test_smtp import World, relay, states
+from whimbrel.core.net import TlsMode
+from whimbrel.flow.delivery.settings import DeliverySettings
+
+OFFERED = ("PIPELINING", "STARTTLS", "REQUIRETLS")
+
+
+def secret(world: World) -> list[str]:
+    outcomes = world.send(item=replace(entry("q1", "b@remote.test"), require_tls=True))
+    return [f"{one.state.value} {one.status.split(' ')[0]}" for one in outcomes]
+
+
+def test_requiretls_goes_over_verified_tls_to_servers_that_promise_the_same() -> None:
+    world = World()
+    world.first.extensions = OFFERED
+    assert secret(world) == ["relayed 2.0.0"]
+    assert world.net.opened == [("192.0.2.1:25", TlsMode.VERIFIED)]
+    assert world.first.messages[0][0].endswith(" REQUIRETLS")
+
+
+@pytest.mark.parametrize("lack", ["REQUIRETLS", "STARTTLS", "handshake"])
+def test_without_it_another_server_may_have_it_and_if_none_it_is_returned(lack: str) -> None:
+    world = World()
+    world.first.extensions = world.second.extensions = OFFERED
+    for servers in ((world.first,), (world.first, world.second)):
+        for server in servers:
+            server.tls_fails = lack == "handshake"
+            server.extensions = tuple(word for word in OFFERED if word != lack)
+        expected = "relayed 2.0.0" if len(servers) == 1 else "failed 5.7.30"
+        assert secret(world) == [expected]
+    assert not world.first.messages and TlsMode.NONE not in [mode for _, mode in world.net.opened]
+
+
+def test_a_setting_forbids_the_second_try_in_the_clear() -> None:
+    world = World(DeliverySettings(tls_fallback=False))
+    world.first.tls_fails = world.second.tls_fails = True
+    (outcome,) = world.send()
+    assert outcome.status.startswith("4.7.5") and TlsMode.NONE not in [mode for _, mode in world.net.opened]
+
+
+def test_a_message_that_requires_tls_never_shares_a_session_that_was_not_verified() -> None:
+    world = World(relay())
+    world.first.extensions = ("AUTH PLAIN", *OFFERED)
+    world.first.answers = {"AUTH": "235 2.7.0 Welcome"}
+    assert states(world.send()) == ["relayed"] and secret(world) == ["relayed 2.0.0"]
+    assert [mode for _, mode in world.net.opened] == [TlsMode.OPPORTUNISTIC, TlsMode.VERIFIED]
+
+
+def test_a_route_of_lmtp_speaks_lmtp() -> None:
+    from whimbrel.flow.delivery.settings import RelayRoute
+
+    world = World(DeliverySettings(routes=(RelayRoute(domain="remote.test", host="relay.test", protocol="lmtp"),)))
+    assert states(world.send()) == ["relayed"]
+    assert [line.split(" ")[0] for line in world.first.lines if "LO " in line] == ["LHLO", "LHLO"]

@@ -1,0 +1,147 @@
+"""Messages that are accepted before the filters have ended: the queue looks again, and never returns them."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from tests.support.flow_fakes import MemoryQueue
+from tests.support.reception_house import MAIL, House, house
+from whimbrel.core.errors import MailError
+from whimbrel.core.intake import Origin
+from whimbrel.core.queue import QueueItem, Recipient, RecipientState
+from whimbrel.core.values import Duration
+from whimbrel.flow.delivery.local import LocalAgent
+from whimbrel.flow.filters.base import Filter, Finding, Stage, Verdict, refuse
+from whimbrel.flow.policy import PolicySettings
+from whimbrel.flow.transaction import Transaction
+
+ACCEPT = PolicySettings.model_construct(
+    deadline=Duration(0.01), deadline_submission=Duration(0.01), deadline_queued=Duration(0.01), max_messages=9,
+    when_late="accept",
+)  # fmt: skip
+
+
+class Scanner(Filter):
+    """Does not answer, until it is told what."""
+
+    name, stage = "scanner", Stage.DATA
+
+    def __init__(self) -> None:
+        self.finding: Finding | None = None
+
+    async def check(self, tx: Transaction) -> Finding:
+        if self.finding is None:
+            await asyncio.Event().wait()
+        assert self.finding is not None
+        return self.finding
+
+
+def late(
+    *recipients: str, origin: Origin = Origin.INBOUND, sender: str = "a@b.test"
+) -> tuple[House, Scanner, QueueItem]:
+    scanner = Scanner()
+    there = house(ACCEPT, filters=(scanner,))
+    result = asyncio.run(there.send(*recipients, origin=origin, sender=sender))
+    assert result.outcomes == (None,) * len(recipients)
+    ((item, _),) = there.store.queued
+    assert item.unchecked and item.id == result.queue_id and item.attempts == 0
+    assert all(one.local and not one.account for one in item.recipients)
+    assert not there.store.filed
+    return there, scanner, item
+
+
+def resume(there: House, item: QueueItem) -> list[MailError | None]:
+    content = there.store.queued[0][1]
+    recipients: list[Recipient] = [one.recipient for one in item.recipients]
+    return asyncio.run(there.reception.resume(item, recipients, there.spool.hold(content)))
+
+
+def test_by_default_it_is_deferred() -> None:
+    there = house(ACCEPT.model_copy(update={"when_late": "defer"}), filters=(Scanner(),))
+    with pytest.raises(MailError, match=r"451 4\.3\.2"):
+        asyncio.run(there.send("alice@example.test"))
+    assert not there.store.queued
+
+
+def test_what_passes_goes_where_it_would_have_gone_with_one_trace() -> None:
+    there, scanner, item = late("alice@example.test", "x@remote.test", origin=Origin.SUBMISSION)
+    scanner.finding = Finding(fields=(b"X-Checked: yes\r\n",))
+    assert resume(there, item) == [None, None]
+    (stored,) = there.store.filed
+    assert stored.folder == "INBOX" and stored.queue_id == item.id
+    assert stored.content.startswith(b"Return-Path: <a@b.test>\r\nX-Checked: yes\r\nReceived: ")
+    assert stored.content.count(b"Received: ") == 1 and stored.content.endswith(MAIL)
+    onward, content = there.store.queued[1]
+    assert not onward.unchecked and not onward.held and onward.id != item.id and onward.origin == "submission"
+    assert content.startswith(b"X-Checked: yes\r\nReceived: ")
+
+
+def test_a_second_time_makes_no_second_copy() -> None:
+    there, scanner, item = late("alice@example.test")
+    scanner.finding = Finding()
+    assert resume(there, item) == resume(there, item) == [None]
+    assert len(there.store.filed) == 1
+
+
+@pytest.mark.parametrize("finding", [refuse(550, "5.7.1", "virus"), Finding(verdict=Verdict.JUNK)])
+def test_what_is_refused_then_goes_to_junk_or_is_held_and_is_never_returned(finding: Finding) -> None:
+    there, scanner, item = late(
+        "alice@example.test", "x@remote.test", origin=Origin.SUBMISSION, sender="bob@example.test"
+    )
+    scanner.finding = finding
+    assert resume(there, item) == [None, None]
+    assert [(one.account, one.folder) for one in there.store.filed] == [("alice@example.test", "Junk")]
+    assert there.store.queued[1][0].held
+    assert there.log.named("message.unwelcome")
+
+
+def test_a_named_discard_is_done() -> None:
+    there, scanner, item = late("alice@example.test")
+    scanner.finding = Finding(verdict=Verdict.DISCARD)
+    assert resume(there, item) == [None]
+    assert not there.store.filed
+    assert there.log.named("delivery.sent")[-1]["status"] == "2.0.0 Discarded by scanner"
+
+
+@pytest.mark.parametrize("finding", [None, refuse(451, "4.7.1", "later")])
+def test_filters_that_never_end_let_it_into_junk_at_last(finding: Finding | None) -> None:
+    there, scanner, item = late("alice@example.test")
+    scanner.finding = finding
+    for attempts in range(2):
+        (error,) = resume(there, replace(item, attempts=attempts))
+        assert error is not None and error.temporary
+    assert not there.store.filed
+    assert resume(there, replace(item, attempts=2)) == [None]
+    assert there.store.filed[0].folder == "Junk"
+
+
+def test_a_mailbox_that_has_gone_meanwhile_is_an_error_for_it_alone() -> None:
+    there, scanner, item = late("alice@example.test", "bob@example.test")
+    scanner.finding = Finding()
+    del there.directory.accounts["alice@example.test"]
+    first, second = resume(there, item)
+    assert first is not None and first.enhanced == "5.1.1" and second is None
+    assert [one.account for one in there.store.filed] == ["bob@example.test"]
+
+
+def test_when_it_cannot_be_queued_it_is_refused() -> None:
+    there = house(ACCEPT, filters=(Scanner(),))
+    there.store.failures[""] = [MailError(452, "4.3.1", "No space")]
+    with pytest.raises(MailError, match=r"452 4\.3\.1"):
+        asyncio.run(there.send("alice@example.test"))
+
+
+def test_the_queue_worker_gives_such_an_entry_back_to_the_one_way() -> None:
+    there, scanner, item = late("alice@example.test", "bob@example.test")
+    scanner.finding = Finding()
+    queue = MemoryQueue()
+    queue.add(item, there.store.queued[0][1])
+    more = {"queue": queue, "directory": there.directory, "spool": there.spool, "commit": there.store}
+    agent = LocalAgent(**more, placement=there.reception.placement, resume=there.reception.resume)  # type: ignore[arg-type]
+    outcomes = asyncio.run(agent.deliver(item, item.recipients))
+    assert [outcome.state for outcome in outcomes] == [RecipientState.DELIVERED] * 2
+    assert sorted(one.account for one in there.store.filed) == ["alice@example.test", "bob@example.test"]
+    agent = LocalAgent(**more, placement=there.reception.placement)  # type: ignore[arg-type]
+    outcomes = asyncio.run(agent.deliver(item, item.recipients))
+    assert [outcome.state for outcome in outcomes] == [RecipientState.WAITING] * 2

@@ -1,0 +1,96 @@
+"""Calls about the queue and about deliveries under way."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.unit.services.admin.office import CALLS, Office, item
+from whimbrel.core.tasks import DeliveryTask
+from whimbrel.services.admin.calls import CallError, Failure
+from whimbrel.services.admin.invoke import stream
+from whimbrel.services.admin.tasks import TaskChange
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    office = Office(tmp_path / "office")
+    office.queue.items += [item(1), item(2, "carol@x.test", size=1 << 21), item(3, held=True)]
+    return office
+
+
+class Live:
+    def __init__(self) -> None:
+        self.looks = [[("q1", "connecting", 0)], [("q1", "content", 45)], [("q1", "content", 45)], []]
+        self.aborted: list[str] = []
+
+    async def list(self) -> Sequence[DeliveryTask]:
+        look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return [
+            DeliveryTask(id, "6ab3f000-1", "<>", "x.test", 1, phase, "mx", 100, sent, "TLSv1.3", 5.0)
+            for id, phase, sent in look
+        ]
+
+    async def abort(self, task: str) -> bool:
+        self.aborted.append(task)
+        return task == "q1"
+
+
+def test_messages_are_chosen_by_size_and_ids_too(office: Office) -> None:
+    assert [row.id for row in office.do("queue list", size="1M").messages] == ["q2"]
+    assert [row.id for row in office.do("queue list", ids=["q1", "q3"]).messages] == ["q1", "q3"]
+    assert office.do("queue hold", size="1M").count == 1
+
+
+def test_deleting_tells_the_senders_only_where_that_is_wanted(office: Office) -> None:
+    assert office.do("queue delete", ids=["q1"], report=True).text == "1 message was returned"
+    ((queue_id, status),) = office.queue.returned
+    assert queue_id == "q1" and status.startswith("5.7.1 ") and "administrator" in status
+    assert office.do("queue delete", {"dry_run": True}, all=True, report=True).text == "3 messages would be returned"
+    assert office.do("queue delete", ids=["q2"]).text == "1 message was deleted"
+    assert len(office.queue.returned) == 1
+
+
+def test_a_run_tries_all_that_is_not_held(office: Office) -> None:
+    assert office.do("queue run").count == 2
+    assert office.queue.tried == ["q1", "q2"]
+
+
+def test_the_statistics_name_the_longest_lines(office: Office) -> None:
+    totals = office.do("queue stats")
+    assert (totals.waiting, totals.held) == (2, 1)
+    assert [(row.destination, row.waiting, row.held) for row in totals.destinations] == [
+        ("remote.test", 1, 1),
+        ("x.test", 1, 0),
+    ]
+
+
+def test_the_source_is_told_line_by_line(office: Office) -> None:
+    office.queue.contents["q1"] = b"Subject: gr\xc3\xbcn\r\nX: \xff\r\n\r\nbody\r\nlast"
+    assert office.stream("queue source", id="q1") == ["Subject: gr\u00fcn", "X: \ufffd", "", "body", "last"]
+    assert office.stream("queue source", id="q1", header=True) == ["Subject: gr\u00fcn", "X: \ufffd"]
+    with pytest.raises(CallError) as error:
+        office.stream("queue source", id="q9")
+    assert error.value.kind is Failure.NOT_FOUND
+
+
+def test_deliveries_under_way_are_listed_and_ended(office: Office) -> None:
+    live = Live()
+    (row,) = office.do("task list", {"tasks": live})
+    assert (row.id, row.sender, row.phase, row.percent) == ("q1", "<>", "connecting", 0)
+    assert "ended" in office.do("task abort", {"tasks": live}, id="q1").text
+    with pytest.raises(CallError) as error:
+        office.do("task abort", {"tasks": live}, id="q7")
+    assert error.value.kind is Failure.NOT_FOUND and live.aborted == ["q1", "q7"]
+    office.do("task abort", {"tasks": live, "dry_run": True}, id="q1")
+    assert live.aborted == ["q1", "q7"]
+
+
+def test_watching_tells_what_has_changed(office: Office) -> None:
+    async def watch() -> list[TaskChange]:
+        ctx = office.context(tasks=Live())
+        return [one async for one in stream(CALLS["task watch"], ctx, {"interval": 0.0, "looks": 4})]
+
+    found = asyncio.run(watch())
+    assert [(one.phase, one.progress) for one in found] == [("connecting", "0%"), ("content", "45%"), ("ended", "")]

@@ -1,0 +1,160 @@
+"""A trace tells a message's whole story, and nobody else's."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.fakes import InlinePool
+from tests.unit.services.admin.office import CALLS, Office, item
+from whimbrel.backends.logs.journal import FileLog, Journal
+from whimbrel.backends.logs.tail import LogReader
+from whimbrel.services.admin.calls import CallError, Failure
+from whimbrel.services.admin.invoke import stream
+
+ONE, TWO, REPORT = (f"{int(time.time()):08x}-{number:08x}" for number in (1, 2, 3))
+
+
+class Desk(Office):
+    """With logs on disk, written by the real journal."""
+
+    def context(self, **more: Any) -> Any:
+        return super().context(**{"logs": LogReader(self.folder / "logs", InlinePool(), poll=0.001)} | more)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    desk = Desk(tmp_path / "office")
+    desk.clock.time = time.time()
+    journal = Journal(desk.folder / "logs")
+    log = FileLog(journal)
+    log.info("message.received", queue_id=ONE, service="smtp", from_="ann@a.test", to="bob@b.test, cy@c.test", size=9,
+             sender_host="192.0.2.2")  # fmt: skip
+    log.info("message.named", queue_id=ONE, message_id="<first@a.test>")
+    log.warning("filter.down", filter="dnsbl", queue_id=ONE, status="451")
+    log.info("delivery.sent", queue_id=ONE, recipient="bob@b.test", result="delivered", status="2.0.0")
+    log.info("delivery.sent", queue_id=ONE, recipient="cy@c.test", result="failed", status="5.1.1 No such user")
+    log.info("message.caused", queue_id=REPORT, cause=ONE)
+    log.info("message.received", queue_id=REPORT, service="internal", from_="", to="ann@a.test", size=9)
+    log.info("delivery.sent", queue_id=REPORT, recipient="ann@a.test", result="relayed", status="2.0.0")
+    log.info("report.sent", queue_id=ONE, report=REPORT, to="ann@a.test", result="failed", recipients=1)
+    log.info("message.received", queue_id=TWO, service="smtp", from_="ann@a.test", to=f"x {ONE}@b.test", size=9)
+    log.info("delivery.sent", queue_id=TWO, recipient="bob@b.test", result="delivered", status="2.0.0")
+    journal.close()
+    return desk
+
+
+def told(desk: Desk, **arguments: Any) -> list[tuple[str, str]]:
+    return [(step.id, step.event) for step in desk.stream("trace", **arguments)]
+
+
+STORY = [
+    (ONE, "Recv"), (ONE, "Message"), (ONE, "Filter down"), (ONE, "Sent"), (ONE, "Sent"), (REPORT, "Caused"), (REPORT, "Recv"),
+    (REPORT, "Sent"), (ONE, "Report")]  # fmt: skip
+
+
+def test_a_story_is_all_that_happened_to_a_message_and_to_what_came_of_it(desk: Desk) -> None:
+    steps = desk.stream("trace", id=ONE)
+    assert sorted((step.id, step.event) for step in steps) == sorted(STORY)
+    assert [step.at for step in steps] == sorted(step.at for step in steps)
+    assert {step.causes for step in steps} == {"", REPORT}
+    report = next(step for step in steps if step.event == "Report")
+    assert report.text.endswith(f"{ONE}  Report: Report: {REPORT}, To: <ann@a.test>, Result: failed, Recipients: 1")
+    down = next(step for step in steps if step.event == "Filter down")
+    assert down.log == "warning" and "  warning: Filter down: Filter: dnsbl, Status: 451" in down.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [
+        ({"message_id": "<first@a.test>"}, {ONE, REPORT}),
+        ({"id": "first@a.test"}, {ONE, REPORT}),
+        ({"sender": "Ann@A.test"}, {ONE, TWO, REPORT}),
+        ({"to": "cy@c.test"}, {ONE, REPORT}),
+        ({"sender": "a.test", "to": "bob@b.test"}, {ONE, TWO, REPORT}),
+        ({"sender": "ann@a.test", "to": "cy@c.test"}, {ONE, REPORT}),
+        ({"to": "bob@b.test", "since": "1h"}, {ONE, TWO, REPORT}),
+    ],
+)
+def test_a_message_is_found_by_its_addresses_and_its_message_id(
+    desk: Desk, arguments: dict[str, str], ids: set[str]
+) -> None:
+    assert {step.id for step in desk.stream("trace", **arguments)} == ids
+
+
+def test_an_id_in_an_address_makes_nobody_part_of_the_story(desk: Desk) -> None:
+    assert TWO not in {step.id for step in desk.stream("trace", id=ONE)}
+
+
+def test_what_still_waits_comes_last(desk: Desk) -> None:
+    waiting = item(1, "dora@d.test", attempts=3, next_attempt=desk.clock.time + 60)
+    desk.queue.items.append(type(waiting)(**{f: getattr(waiting, f) for f in waiting.__slots__} | {"id": ONE}))
+    last = desk.stream("trace", id=ONE)[-1]
+    assert (last.log, last.fields["State"], last.fields["Attempts"]) == ("queue", "waiting", "3")
+    assert last.fields["Recipient-1"] == "<dora@d.test> (4.4.1 Cannot connect)"
+
+
+@pytest.mark.parametrize("arguments", [{"id": "438dd9ea-0000ffff"}, {"sender": "nobody@nowhere.test"}, {"to": "b.tes"}])
+def test_nothing_found_is_told_with_how_far_the_logs_reach(desk: Desk, arguments: dict[str, str]) -> None:
+    with pytest.raises(CallError, match="the mail log reaches back to 20") as caught:
+        desk.stream("trace", **arguments)
+    assert caught.value.kind is Failure.NOT_FOUND and caught.value.kind.exit_status == 3
+
+
+def test_a_trace_of_nothing_is_a_mistake(desk: Desk) -> None:
+    with pytest.raises(CallError) as caught:
+        desk.stream("trace")
+    assert caught.value.kind is Failure.USAGE
+
+
+def test_following_goes_on_with_the_message_and_its_reports(desk: Desk) -> None:
+    import asyncio
+
+    async def work() -> list[tuple[str, str]]:
+        steps = stream(CALLS["trace"], desk.context(), {"id": ONE, "follow": True})
+        found = [await anext(steps) for _ in STORY]
+        later = asyncio.ensure_future(anext(steps))
+        await asyncio.sleep(0.01)
+        journal = Journal(desk.folder / "logs")
+        log, other = FileLog(journal), f"{ONE[:8]}-000000ff"
+        log.info("delivery.sent", queue_id=TWO, recipient="no@b.test", result="delivered", status=ONE)
+        log.info("message.caused", queue_id=other, cause=ONE)
+        log.info("delivery.sent", queue_id=other, recipient="ann@a.test", result="delivered", status="2.0.0")
+        journal.close()
+        found += [await asyncio.wait_for(later, 20), await asyncio.wait_for(anext(steps), 20)]
+        await steps.aclose()  # type: ignore[attr-defined]
+        return [(step.id[-2:], step.event) for step in found[-2:]]  # type: ignore[attr-defined]
+
+    assert asyncio.run(work()) == [("ff", "Caused"), ("ff", "Sent")]
+
+
+def test_logs_are_searched_shown_and_put_aside(desk: Desk) -> None:
+    page = desk.do("log search", text="RESULT: delivered", limit=1)
+    assert len(page.lines) == 1 and page.more
+    rest = desk.do("log search", text="RESULT: delivered", after=page.more)
+    assert len(rest.lines) == 1 and not rest.more
+    assert len(desk.do("log search", id=ONE, log=["mail", "warning"]).lines) == 7
+    assert len(desk.do("log search", regex="status: 5\\.1", host="").lines) == 1
+    assert [line.text.split("] ")[1][:4] for line in desk.do("log show", line=2, lines=2).lines] == ["Mess", "Sent"]
+    assert desk.do("log show", at="1h", lines=1).lines[0].at > 0
+    assert desk.do("log rotate", log=["mail"]).text == "Put aside: mail"
+    assert (desk.folder / "logs" / "mail.log.1").exists()
+    assert len(desk.do("log search", address="ann@a.test").lines) == 5
+    for arguments in ({"since": "yesterday"}, {"regex": "("}, {"after": "x"}, {"since": "1y"}):
+        with pytest.raises(CallError) as caught:
+            desk.do("log search", **arguments)
+        assert caught.value.kind is Failure.USAGE
+
+
+def test_debug_categories_fall_silent_by_themselves(desk: Desk) -> None:
+    assert desk.do("log level").text == "The debug log is off"
+    text = desk.do("log level", category=["smtp", "dns"], lasting="30m").text
+    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(desk.clock.time + 1800))
+    assert text == f"The debug log tells about smtp, dns until {ends}" and ends in desk.settings
+    desk.clock.forward(1801)
+    assert desk.do("log level").text == f"The debug log told about smtp, dns until {ends}"
+    assert desk.do("log level", category=["all"], lasting="0").text.endswith("until it is switched off")
+    assert desk.do("log level", off=True).text == "The debug log is off"
+    with pytest.raises(CallError):
+        desk.do("log level", category=["smtp"], off=True)
