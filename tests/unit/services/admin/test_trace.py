@@ -50,8 +50,8 @@ def told(desk: Desk, **arguments: Any) -> list[tuple[str, str]]:
 
 
 STORY = [
-    (ONE, "Recv"), (ONE, "Message"), (ONE, "Filter down"), (ONE, "Sent"), (ONE, "Sent"), (REPORT, "Caused"), (REPORT, "Recv"),
-    (REPORT, "Sent"), (ONE, "Report")]  # fmt: skip
+    (ONE, "Recv"), (ONE, "Message"), (ONE, "Filter down"), (ONE, "Sent"), (ONE, "Sent"), (REPORT, "Caused"),
+    (REPORT, "Recv"), (REPORT, "Sent"), (ONE, "Report")]  # fmt: skip
 
 
 def test_a_story_is_all_that_happened_to_a_message_and_to_what_came_of_it(desk: Desk) -> None:
