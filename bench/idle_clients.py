@@ -24,12 +24,14 @@ SETTINGS = {
 } | {"imap/sign-in-time": "30m"}
 WATCHED = 1
 """Number of the user whose mailbox the pushed clients share."""
+OWN = 100
+"""Accounts that get a message for those who idle on them alone."""
 _MAIL = b"From: a@else.test\r\nSubject: News\r\nMessage-ID: <%d@else.test>\r\n\r\nText.\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """KB for each connection after each step; milliseconds from the writer's first octet to the clients."""
+    """KB for each connection after each step; milliseconds from the writer's OK to the clients."""
 
     opened: float
     signed_in: float
@@ -86,40 +88,34 @@ def measure(
         client.socket.sendall(b"i IDLE\r\n")
         client.line()
     figures.append(grown())
-    shared = [_push(writer, opened[:pushed], round_) for round_ in range(2, 7)]
-    own = _push_own(opened[pushed:], user, password, plain_port or port, accounts)
+    push = [took for number in range(2, 7) for took in _push(writer, opened[:pushed], number)] if pushed else []
+    own: list[float] = []
+    for at in range(pushed, min(clients, pushed + accounts - 1, pushed + OWN)):
+        alone = Client(plain_port or port).login(user(number_of(at)), password)
+        own += _push(alone, opened[at : at + 1], at)
+        alone.close()
     for client in (*opened, writer):
         client.close()
-    return Costs(*figures, [took for one in shared for took in one], own)
+    open_, signed_in, selected, idling = figures
+    return Costs(open_, signed_in, selected, idling, push, own)
 
 
 def _push(writer: Client, watching: Sequence[Client], number: int) -> list[float]:
-    """From the writer's OK to each `EXISTS`: selected by readiness, so that no order is expected."""
+    """Milliseconds from the writer's OK to each `EXISTS`; whoever is ready is read first."""
     took: list[float] = []
     with selectors.DefaultSelector() as ready:
-        for client in watching:
-            ready.register(client.socket, selectors.EVENT_READ, client)
+        for one in watching:
+            ready.register(one.socket, selectors.EVENT_READ, one)
         writer.append([_MAIL % number])
         begun = time.monotonic()
         waiting = len(watching)
         while waiting:
             for key, _ in ready.select(10):
-                client = key.data
+                client: Client = key.data
                 if b"EXISTS" in client.line():
                     took.append((time.monotonic() - begun) * 1000)
                     ready.unregister(client.socket)
                     waiting -= 1
-    return took
-
-
-def _push_own(
-    watching: Sequence[Client], user: Callable[[int], str], password: str, port: int, accounts: int
-) -> list[float]:
-    """One APPEND to each of up to 100 other accounts; the time from its OK until all of its clients know."""
-    took: list[float] = []
-    by_user: dict[int, list[Client]] = {}
-    for at, client in enumerate(watching):
-        by_user.setdefault(at, []).append(client)
     return took
 
 
@@ -139,7 +135,7 @@ def main() -> None:
             plain_port=server.ports["imap"],
         )  # fmt: skip
     print(f"KB each: open {costs.opened:.1f}, signed in {costs.signed_in:.1f}, selected {costs.selected:.1f},", end=" ")
-    print(f"idling {costs.idling:.1f}; push p99 {costs.push_p99:.0f} ms")
+    print(f"idling {costs.idling:.1f}; push p99 {costs.push_p99:.0f} ms, own mailboxes {p99(costs.own):.0f} ms")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.contract.backends import Backend
-from tests.contract.calls import ANN, BOB, append, fill, folder, inbox, mail, refused, status
+from tests.contract.calls import ANN, BOB, add, append, expunge, fill, folder, inbox, mail, refused, status
 from whimbrel.core.errors import Condition
-from whimbrel.core.mailbox import MAX_ANNOTATION, MAX_ANNOTATIONS, FolderRef, MailboxId
+from whimbrel.core.mailbox import FLAGGED, MAX_ANNOTATION, MAX_ANNOTATIONS, SEEN, SIGN, FolderRef, MailboxId
 from whimbrel.core.uids import ALL, UidSet
 
 
@@ -38,6 +38,83 @@ async def test_search_rows_end_with_ids_and_save_date(backend: Backend) -> None:
     meta = {row[0]: row[6:8] for row in await backend.messages.meta(ref, ALL)}
     for row in await backend.messages.search_rows(ref, ALL):
         assert row[13:15] == meta[row[0]] and row[15] == saved[row[0]]
+
+
+async def test_signs_are_the_flags_in_order_unless_there_are_keywords(backend: Backend) -> None:
+    ref = await inbox(backend)
+    await fill(backend, ref, 5)
+    await add(backend, ref, [2], SEEN | FLAGGED)
+    await add(backend, ref, [5], SEEN)
+    await expunge(backend, ref, [3])
+    plain, both, seen = (chr(SIGN + bits) for bits in (0, SEEN | FLAGGED, SEEN))
+    assert await backend.messages.signs(ref, 1, 9) == plain + both + plain + seen
+    assert await backend.messages.signs(ref, 2, 3) == both
+    assert await backend.messages.signs(ref, 7, 9) == ""
+    await add(backend, ref, [4], 0, "$Word")
+    assert await backend.messages.signs(ref, 1, 9) is None
+    assert await backend.messages.signs(ref, 5, 9) == seen
+
+
+async def test_cells_are_those_of_the_rows(backend: Backend) -> None:
+    ref = await inbox(backend)
+    await fill(backend, ref, 4)
+    await expunge(backend, ref, [2])
+    meta = {row[0]: row for row in await backend.messages.meta(ref, ALL)}
+    names = ("bodystructure", "uid", "size", "envelope")
+    rows = await backend.messages.cells(ref, UidSet([(1, 3)]), names)
+    assert rows == [(uid, meta[uid][9], uid, meta[uid][5], meta[uid][8]) for uid in (1, 3)]
+    assert await backend.messages.cells(ref, ALL, ("envelope",)) == [(uid, meta[uid][8]) for uid in (1, 3, 4)]
+
+
+async def test_large_cells_come_in_several_goes(backend: Backend) -> None:
+    ref = await inbox(backend)
+    subject = "x" * 200_000
+    for number in range(70):
+        await append(backend, ref, b"Subject: %d %b\r\n\r\nx" % (number, subject.encode()))
+    found: list[int] = []
+    goes = 0
+    while rows := await backend.messages.cells(ref, UidSet([(found[-1] + 1 if found else 1, 70)]), ("envelope",)):
+        found += [row[0] for row in rows]
+        goes += 1
+        assert sum(len(row[1]) for row in rows if isinstance(row[1], bytes)) < 16_000_000
+    assert found == list(range(1, 71))
+    assert goes in (1, 3)  # A store in memory holds them anyway.
+
+
+@pytest.mark.parametrize(
+    ("holding", "found"),
+    [
+        ((("from", "sue"),), [1, 2, 3]),
+        ((("from", "sue"), ("subject", "number 2")), [2]),
+        ((("to", "j\u00fcrgen"),), [3]),
+        ((("cc", "%"),), [3]),
+        ((("bcc", "_"),), []),
+        ((("subject", "number"), ("to", "\0")), []),
+        ((("subject", "\ud800"),), []),
+        ((("subject", "Number"),), []),  # What is compared is folded already.
+    ],
+)
+async def test_search_rows_can_be_those_alone_that_hold_a_text(
+    backend: Backend, holding: tuple[tuple[str, str], ...], found: list[int]
+) -> None:
+    ref = await inbox(backend)
+    await fill(backend, ref, 2)
+    await append(backend, ref, mail(3, header="To: =?utf-8?q?J=C3=BCrgen?= <j@x.test>\r\nCc: a%b@x.test\r\n"))
+    rows = await backend.messages.search_rows(ref, ALL, holding)
+    assert [row[0] for row in rows] == found
+    assert rows == [row for row in await backend.messages.search_rows(ref, ALL) if row[0] in found]
+
+
+async def test_many_contents_are_those_of_each(backend: Backend) -> None:
+    ref = await inbox(backend)
+    sizes = [1, 32 * 1024 - 1, 32 * 1024, 32 * 1024 + 1, 100_000, 3 << 20]
+    for number, size in enumerate(sizes):
+        await append(backend, ref, bytes([65 + number]) * size)
+    await expunge(backend, ref, [2])
+    uids = [6, 5, 4, 3, 2, 1, 9]
+    found = await backend.messages.contents(ref, uids)
+    assert [content and len(content) for content in found] == [sizes[uid - 1] for uid in uids[:-1]] + [None]
+    assert [content and content[:1] for content in found] == [b"F", b"E", b"D", b"C", b"B", b"A", None]
 
 
 async def test_a_preview_is_text_of_the_body(backend: Backend) -> None:

@@ -133,11 +133,16 @@ async def test_a_purged_message_is_gone_for_good_and_its_uid_is_still_told(backe
     assert await backend.undelete.purge(ANN, Chosen()) == Tally(1, len(mail(3)))
 
 
-async def test_what_a_move_took_away_is_not_lost_either(backend: Backend) -> None:
+async def test_what_was_moved_can_be_restored_where_it_was_deleted(backend: Backend) -> None:
+    """Not where it came from: to restore all that was deleted must not double what was only filed."""
     ref, work = await inbox(backend), await folder(backend, "Work")
     await fill(backend, ref, 2)
     await backend.messages.move(ref, ALL, work)
-    assert {each.folder for each in (await backend.undelete.messages(ANN)).messages} == {"INBOX"}
+    assert not (await backend.undelete.messages(ANN)).messages
+    await expunge(backend, work, [1])
+    assert {each.folder for each in (await backend.undelete.messages(ANN)).messages} == {"Work"}
+    assert await backend.undelete.restore(ANN, Chosen()) == Tally(1, len(mail(1)))
+    assert not await flags(backend, ref) and list(await flags(backend, work)) == [2, 3]
 
 
 async def test_a_deleted_folder_comes_back_as_it_was(backend: Backend) -> None:

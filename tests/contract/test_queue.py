@@ -93,6 +93,58 @@ def test_an_entry_comes_out_as_it_went_in(within: Within) -> None:
     within(check)
 
 
+def test_what_the_sender_wants_returned_is_kept_as_it_was_said(within: Within) -> None:
+    """RFC 3461 4.3: all, the header, or nothing said."""
+
+    async def check(house: QueueHouse) -> None:
+        for name, full, hdrs in (("a-1", True, False), ("a-2", False, True), ("a-3", False, False)):
+            await house.add(replace(entry(name), ret_full=full, ret_hdrs=hdrs))
+            found = await house.queue.get(name)
+            assert found is not None and (found.ret_full, found.ret_hdrs) == (full, hdrs)
+
+    within(check)
+
+
+def test_what_was_sent_to_all_is_taken_out_together(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        for n in range(5):
+            await house.add(entry(f"a-{n}", "b@one.test" if n % 2 else "c@two.test"))
+        leased = await house.queue.lease(NOW, 4, 60)
+        await house.queue.finish([one.id for one in leased])
+        left = await house.queue.select(ALL)
+        assert len(left) == 1 and left[0].id not in {one.id for one in leased}
+        assert [await house.queue.content(one.id) for one in leased] == [None] * 4
+        assert {one.lane for one in await house.queue.lanes(9)} == {left[0].lane}
+        assert [one.id for one in await house.queue.lease(NOW, 9, 60)] == [left[0].id]
+
+    within(check)
+
+
+def test_what_was_deleted_or_finished_before_is_finished_without_complaint(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        for n in range(3):
+            await house.add(entry(f"a-{n}"))
+        assert await house.queue.delete(QueueFilter(ids=frozenset({"a-1"}))) == 1
+        for _ in range(2):
+            await house.queue.finish(["a-0", "a-1", "gone"])
+        await house.queue.finish([])
+        assert [one.id for one in await house.queue.select(ALL)] == ["a-2"]
+
+    within(check)
+
+
+def test_entries_are_leased_with_all_their_recipients_in_order(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        for n in range(30):
+            await house.add(entry(f"a-{n:02}", *(f"r{m}@d{n}.test" for m in range(n % 3 + 1)), due=NOW - 100 + n))
+        leased = await house.queue.lease(NOW, 30, 60)
+        assert [one.id for one in leased] == [f"a-{n:02}" for n in range(30)]
+        for n, one in enumerate(leased):
+            assert [str(r.recipient.address) for r in one.recipients] == [f"r{m}@d{n}.test" for m in range(n % 3 + 1)]
+
+    within(check)
+
+
 def test_a_report_has_the_null_reverse_path(within: Within) -> None:
     async def check(house: QueueHouse) -> None:
         await house.add(entry("a-1", sender=""))

@@ -89,6 +89,15 @@ class Dovecot:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Dovecot":
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def start(self) -> None:
+        """Until it answers. TimeoutError if it does not."""
         self.process = subprocess.Popen(
             ["/usr/sbin/dovecot", "-F", "-c", str(self.config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -96,14 +105,17 @@ class Dovecot:
         while True:
             with contextlib.suppress(OSError, imaplib.IMAP4.error):
                 self.client("probe").logout()
-                return self
+                return
             if time.monotonic() > end or self.process.poll() is not None:
-                log = self.log()
-                self.__exit__()
-                raise TimeoutError(f"Dovecot does not answer: {log[-2000:]}")
+                raise TimeoutError(f"Dovecot does not answer: {self.log()[-2000:]}")
             time.sleep(0.05)
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.remove()
+
+    def stop(self) -> None:
+        """Its mail stays: `start` goes on with it."""
         if self.process:
             self.process.terminate()
             try:
@@ -111,6 +123,9 @@ class Dovecot:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+            self.process = None
+
+    def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property

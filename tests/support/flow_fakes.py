@@ -11,7 +11,16 @@ from whimbrel.core.directory import Account, Directory, LocalDomain, Rights, Tar
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import INBOX, AccountId, Folder, FolderRef, FolderStatus, MailboxId, SpecialUse, Usage
 from whimbrel.core.net import Connector, Link, Mx, NoSuchName, Resolver, TlsInfo, TlsMode, TlsPolicy
-from whimbrel.core.queue import Deferral, LaneCounts, Queue, QueueCounts, QueueFilter, QueueItem, QueueRecipient
+from whimbrel.core.queue import (
+    Deferral,
+    LaneCounts,
+    Queue,
+    QueueCounts,
+    QueueFilter,
+    QueueItem,
+    QueueRecipient,
+    RecipientState,
+)
 from whimbrel.core.values import Secret
 
 LOCAL = "example.test"
@@ -313,6 +322,15 @@ class MemoryQueue:
             self.items[item.id] = item
             if not item.waiting:
                 del self.items[item.id], self.contents[item.id]
+
+    async def finish(self, ids: Sequence[str]) -> None:
+        for name in ids:
+            if (item := self.items.get(name)) is not None:
+                sent = tuple(
+                    replace(one, state=RecipientState.RELAYED) if one.state is RecipientState.WAITING else one
+                    for one in item.recipients
+                )
+                await self.update(replace(item, recipients=sent))
 
     async def next_due(self) -> float | None:
         times = [max(i.next_attempt, self.leases.get(i.id, 0)) for i in self.items.values() if not i.held]

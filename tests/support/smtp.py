@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 from tests.support.fakes import FakeClock, FakeConfig, FakeIds, InlinePool, MemoryCounters, MemoryLog
 from whimbrel.backends.net.driver import Connection
@@ -217,7 +216,6 @@ class House:
         self.counters, self.pauses = MemoryCounters(), list[float]()
         self.ip, self.tls = ip, tls
         self.sessions: list[asyncio.Task[None]] = []
-        self._connecting: list[asyncio.Task[Any]] = []
         self.connections: list[Connection[ServerEvent, Reply]] = []
         self.sign_in = SignIn(
             directory=self.directory,
@@ -249,20 +247,24 @@ class House:
 
         def ready(connection: Connection[ServerEvent, Reply]) -> None:
             self.connections.append(connection)
-            self.sessions.append(loop.create_task(self.server.session(connection, service)))
+            self.sessions.append(loop.create_task(serve(connection)))
+
+        async def serve(connection: Connection[ServerEvent, Reply]) -> None:
+            if tls is not None:
+                await connection.handshake()
+            await self.server.session(connection, service)
 
         def connection() -> Connection[ServerEvent, Reply]:
             made = _Connection(self.server.engine(service), ready)
             made.address = (self.ip, 4711)
+            if tls is not None:
+                made.expect_tls(tls)
             return made
 
         ours.setblocking(False)
         theirs.setblocking(False)
         tls = self.tls if service == "submissions" else None
-        connecting = loop.create_task(loop.connect_accepted_socket(connection, ours, ssl=tls))
-        self._connecting.append(connecting)
-        if tls is None:  # Else the client must be at its handshake first.
-            await connecting
+        await loop.connect_accepted_socket(connection, ours)
         return await asyncio.open_connection(sock=theirs)
 
     async def talk(self, *pieces: bytes, service: str = "smtp") -> list[str]:

@@ -29,10 +29,12 @@ class FormerVersions:
         self._config, self._editor, self._pool, self._unread = config, editor, pool, unread
 
     async def versions(self, file: str) -> Sequence[Version]:
+        await self._settled(file)
         former: list[Former] = self._holder(file).former()
         return [Version(found.number, file, found.replaced, found.size) for found in former]
 
     async def difference(self, file: str, number: int) -> str:
+        await self._settled(file)
         holder = self._holder(file)
         return await self._pool.run(holder.difference_to, number) if self._pool else holder.difference_to(number)
 
@@ -54,6 +56,9 @@ class FormerVersions:
                 kept.append(file)
         return kept
 
+    async def aside(self) -> str:
+        return await self._pool.run(self._editor.aside) if self._pool else self._editor.aside()
+
     async def check(self) -> None:
         faults: list[Fault] = []
         for verify in (self._config.verify, self._editor.verify):
@@ -63,6 +68,11 @@ class FormerVersions:
                 faults += error.faults
         if faults:
             raise ConfigError(*faults)
+
+    async def _settled(self, file: str) -> None:
+        """What was in force a moment ago is a former version only when the file has been written since."""
+        if file == USERS and self._unread is None:
+            await self._editor.settle()
 
     def _holder(self, file: str) -> FileConfig | DirectoryFile:
         return self._config if file == CONFIG else self._editor

@@ -147,8 +147,8 @@ async def _every(seconds: float, work: Callable[[], object], house: "House") -> 
         await asyncio.sleep(seconds)
         try:
             await house.pool.run(work)
-        except OSError as error:
-            house.log.error("server.chore-failed", error=str(error))
+        except Exception as error:  # A chore that meets a bug is still done the next time.
+            house.log.exception("server.chore-failed", error)
 
 
 def _space(house: "House") -> Found:
@@ -164,8 +164,8 @@ async def _keep_logs(house: "House") -> None:
         try:
             await house.pool.run(keeper.rotate, house.config.section(LogSettings), house.clock.now())
             more = await house.pool.run(keeper.index)
-        except OSError as error:
-            house.log.error("server.chore-failed", error=str(error))
+        except Exception as error:  # A chore that meets a bug is still done the next time.
+            house.log.exception("server.chore-failed", error)
         await asyncio.sleep(PAUSE if more else keeper.pause(house.clock.now()))
 
 
@@ -175,8 +175,8 @@ async def _look_after(keeper: DiskKeeper, house: "House") -> None:
         await asyncio.sleep(float(house.config.section(StoreSettings).self_check))
         try:
             folders = await keeper.look_after(PAUSE)
-        except OSError as error:
-            house.log.error("server.chore-failed", error=str(error))
+        except Exception as error:  # A chore that meets a bug is still done the next time.
+            house.log.exception("server.chore-failed", error)
         else:
             house.log.info("store.looked-after", folders=folders)
 
@@ -195,8 +195,8 @@ async def _purge(keeper: DiskKeeper, house: "House") -> None:
         try:
             accounts = await keeper.accounts()
             found = await purger.round(accounts, float(house.config.section(StoreSettings).keep_deleted))
-        except OSError as error:
-            house.log.error("server.chore-failed", error=str(error))
+        except Exception as error:  # A chore that meets a bug is still done the next time.
+            house.log.exception("server.chore-failed", error)
         else:
             if found.messages:
                 house.log.info("store.purged", messages=found.messages, bytes=found.bytes)

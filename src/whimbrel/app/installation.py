@@ -1,6 +1,7 @@
 """An installation: everything of one server lies below one directory.
 
 DIR/mailserver.cfg users.cfg    the whole configuration       DIR/history/   former versions
+DIR/users.cfg.changes           what a large users.cfg will hold within a second
 DIR/lock                        held by the server, or by one offline command
 DIR/run/                        sockets and state of the running server
 DIR/tls/                        certificates and keys

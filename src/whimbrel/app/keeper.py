@@ -58,6 +58,7 @@ class DiskKeeper:
 
     async def repair(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
         shard = await self._prepared(account)
+        await asyncio.shield(self._pool.run(shard.check_tree))
         for entry in self._chosen(shard, folder):
             messages, problems = await self._pool.run(_examine, shard, entry)
             left = problems
@@ -88,6 +89,8 @@ class DiskKeeper:
         count = 0
         for account in await self.accounts():
             shard = await self._prepared(account)
+            with contextlib.suppress(MailboxError):  # Busy.
+                await self._pool.run(shard.check_tree)
             for entry in self._chosen(shard, ""):
                 with contextlib.suppress(MailboxError):  # Deleted meanwhile, or busy: the next round comes.
                     await self._pool.run(shard.look_after, entry.mailbox)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -222,6 +223,7 @@ async def mail(house: House, sockets: Sockets) -> AsyncIterator[None]:
         commit=house.store,
         pool=house.pool,
         space=house.space,
+        quotas=house.reception.quotas,
         **shared,
     )
     pop3 = Pop3Server(folders=house.store, messages=house.store, counters=house.counters, **shared)
@@ -259,7 +261,7 @@ def _limits(config: FileConfig, name: str) -> Limits:
     return Limits(service.max_connections, service.max_connections_per_host)
 
 
-def _factory(engine: Callable[[], Any]) -> Callable[[], asyncio.Protocol]:
+def _factory(engine: Callable[[], Any]) -> Callable[[], Connection[Any, Any]]:
     return lambda: Connection(engine())
 
 
@@ -304,6 +306,7 @@ async def sending(house: House) -> AsyncIterator[None]:
     if odd:
         house.log.warning("queue.recovered", entries=odd)
     task = asyncio.get_running_loop().create_task(worker.run())
+    task.add_done_callback(partial(_ended, house))
     try:
         async with serving_tasks(worker.tasks, house.installation.run / "tasks", "queue"):
             yield
@@ -314,6 +317,14 @@ async def sending(house: House) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
         await smtp.close()
         await resolver.close()
+
+
+def _ended(house: House, task: "asyncio.Task[None]") -> None:
+    """A worker that met a bug ends its process, and the supervisor starts another: a queue that stands still without
+    a word would be worse."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        house.log.exception("queue.stalled", error)
+        signal.raise_signal(signal.SIGTERM)
 
 
 class Ours:

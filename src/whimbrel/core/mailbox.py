@@ -26,6 +26,8 @@ FLAGGED: Final = 4
 DELETED: Final = 8
 DRAFT: Final = 16
 SYSTEM_FLAGS: Final = 31
+SIGN: Final = 64
+"""What `Messages.signs` adds to flags, so that each is a letter."""
 
 INBOX: Final = "INBOX"
 DELIMITER: Final = "/"
@@ -113,6 +115,13 @@ SortRow = tuple[int, int, int, int, str, str, str, str, str, str, int, str, str,
 Date: field), mailbox of the first address of From, To, Cc, display form of the first of From, To, base subject (all
 case-folded), 1 if the subject was that of a reply or forward else 0, Message-ID, In-Reply-To, References (one space
 between), THREADID."""
+
+Holding = tuple[str, str]
+"""One of HELD, and a case-folded text that this value of a SearchRow must hold."""
+HELD: Final[Mapping[str, int]] = {"from": 7, "to": 8, "cc": 9, "bcc": 10, "subject": 11}
+
+CellRow = tuple[int, *tuple[int | bytes, ...]]
+"""uid, then what was asked for: of `uid`, `size`, `envelope`, `bodystructure`, as they stand in a MetaRow."""
 
 PartsRow = tuple[int, int, bytes]
 """uid, size, part offsets (`mail/structure.py` reads them)."""
@@ -247,9 +256,21 @@ class Messages(Protocol):
 
     async def flags(self, ref: FolderRef, uids: UidSet) -> list[FlagRow]: ...
 
+    async def signs(self, ref: FolderRef, first: int, last: int) -> str | None:
+        """The flags of the messages from UID `first` to `last` at their least cost: for each, in order, the character
+        `chr(SIGN + flags)`. None if one of them has keywords."""
+        ...
+
     async def meta(self, ref: FolderRef, uids: UidSet) -> list[MetaRow]: ...
 
-    async def search_rows(self, ref: FolderRef, uids: UidSet) -> list[SearchRow]: ...
+    async def cells(self, ref: FolderRef, uids: UidSet, names: Sequence[str]) -> list[CellRow]:
+        """A part of `meta` at less cost. Where they are large it stops before the end, after one at least: ask again
+        for those behind the last."""
+        ...
+
+    async def search_rows(self, ref: FolderRef, uids: UidSet, holding: Sequence[Holding] = ()) -> list[SearchRow]:
+        """Those alone that meet all of `holding`."""
+        ...
 
     async def sort_rows(self, ref: FolderRef, uids: UidSet) -> list[SortRow]: ...
 

@@ -74,6 +74,8 @@ class QueueItem:
     envid: str = ""
     ret_full: bool = False
     """RFC 3461 4.3 RET=FULL."""
+    ret_hdrs: bool = False
+    """RET=HDRS was said; with neither the choice is the reporting server's."""
     utf8: bool = False
     """RFC 6531: needs a peer with SMTPUTF8."""
     body_8bit: bool = False
@@ -210,6 +212,11 @@ class Queue(Protocol):
     async def update(self, item: QueueItem) -> None:
         """Stores how an attempt went, durably, and ends the lease. An entry with nobody waiting is removed. Whether it
         is held is not touched, and what was deleted meanwhile does not come back."""
+        ...
+
+    async def finish(self, ids: Sequence[str]) -> None:
+        """Takes out entries of which everything was sent, durably and together: as `update` does with an entry for
+        which nobody waits any more."""
         ...
 
     async def next_due(self) -> float | None:

@@ -98,7 +98,12 @@ class Admission:
         if not full:
             return expansion
         return Expansion(
-            tuple(kept), expansion.remote, (*expansion.unreachable, *full), expansion.relayed, expansion.via
+            tuple(kept),
+            expansion.remote,
+            (*expansion.unreachable, *full),
+            expansion.relayed,
+            expansion.via,
+            expansion.own,
         )
 
 

@@ -19,7 +19,7 @@ from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.intake import Origin
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.queue import QueueItem, QueueRecipient, Recipient
+from whimbrel.core.queue import Notify, QueueItem, QueueRecipient, Recipient
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.filters.base import Verdict
 from whimbrel.flow.placement import Placement
@@ -34,14 +34,21 @@ MAX_COPIES: Final = 50
 """Aliases and forwardings of one transaction whose copies bear Delivered-To, which costs a file for each."""
 
 
+def onward_notify(notify: frozenset[Notify]) -> frozenset[Notify]:
+    """What members of a group are sent on with: its sender is told once, that it was expanded. RFC 3461 5.2.7.3"""
+    if Notify.SUCCESS not in notify:
+        return notify
+    return notify - {Notify.SUCCESS} or frozenset({Notify.NEVER})
+
+
 class Mailbox:
     """One mailbox of the transaction and how it went: `error` None and not `queued` is delivered."""
 
-    __slots__ = ("account", "error", "queued", "recipient")
+    __slots__ = ("account", "error", "queued", "recipient", "several")
 
-    def __init__(self, account: Account, recipient: Recipient) -> None:
-        self.account, self.recipient = account, recipient
-        """`recipient`: the first of the envelope that leads here."""
+    def __init__(self, account: Account, recipient: Recipient, *, several: bool = False) -> None:
+        self.account, self.recipient, self.several = account, recipient, several
+        """`recipient`: the first of the envelope that leads here; `several`: and elsewhere too."""
         self.error: MailError | None = None
         self.queued = False
 
@@ -61,17 +68,16 @@ class Plan:
             for local in expansion.local:
                 account = local.account
                 if account.id not in self.mailboxes:
-                    self.mailboxes[account.id] = Mailbox(account, recipient)
+                    self.mailboxes[account.id] = Mailbox(account, recipient, several=expansion.several)
             if not expansion.remote:
                 continue
+            notify = onward_notify(recipient.notify) if expansion.several else recipient.notify
             onward = self.remote
             if not expansion.relayed and (len(self.copies) < MAX_COPIES or recipient.address in self.copies):
                 onward = self.copies.setdefault(recipient.address, {})
             for remote in expansion.remote:
                 if remote.address.key not in onward and remote.address.key not in self.remote:
-                    onward[remote.address.key] = QueueRecipient(
-                        Recipient(remote.address, recipient.notify, recipient.orcpt)
-                    )
+                    onward[remote.address.key] = QueueRecipient(Recipient(remote.address, notify, recipient.orcpt))
 
     @property
     def onward(self) -> list[tuple[bytes, tuple[QueueRecipient, ...]]]:
@@ -161,7 +167,12 @@ class Dispatch:
         if not waiting:
             return
         recipients = tuple(
-            QueueRecipient(one.recipient, status=_status(one.error), local=True, account=one.account.id)
+            QueueRecipient(
+                replace(one.recipient, notify=onward_notify(one.recipient.notify)) if one.several else one.recipient,
+                status=_status(one.error),
+                local=True,
+                account=one.account.id,
+            )
             for one in waiting
         )
         queue_id = tx.queue_id + SECOND if plan.remote or plan.copies else tx.queue_id
@@ -228,6 +239,7 @@ class Dispatch:
             client=tx.client.ip,
             envid=tx.options.envid,
             ret_full=tx.options.ret_full,
+            ret_hdrs=tx.options.ret_hdrs,
             utf8=tx.options.utf8 or not all(one.recipient.address.ascii for one in recipients),
             body_8bit=tx.options.body_8bit,
             origin=tx.origin.value,

@@ -1,7 +1,8 @@
 """Answers a repeated message without delivering it again.
 
 When our answer was late, or the client was gone before it, the client may not know that its message was taken and
-sends it again (RFC 1047). A receipt for such a message is kept for a day.
+sends it again (RFC 1047). A receipt for such a message is kept for a day. A message without a Message-ID gets none: a
+script that sends the same alarm twice, and closes its side before it reads the answer, means two.
 
 Standards: RFC 1047, RFC 5321 4.5.3.2.6
 """
@@ -32,7 +33,7 @@ class Receipts:
 
     async def known(self, tx: Transaction) -> str | None:
         """The queue id under which the same message was taken already."""
-        if tx.origin not in _ASKED or not self._counters.get(_KIND, window=KEPT):
+        if not _named(tx) or not self._counters.get(_KIND, window=KEPT):
             return None  # Nearly always: no receipt exists, and nothing is hashed.
         kept = await self._state.get(_KIND, _digest(tx))
         if kept is None:
@@ -42,10 +43,15 @@ class Receipts:
 
     async def keep(self, tx: Transaction) -> None:
         """The transaction's content must be open still."""
-        if tx.origin in _ASKED and tx.content is not None:
+        if tx.content is not None and _named(tx):
             value = f"{tx.queue_id} {await _whole(tx)}"
             await self._state.set(_KIND, _digest(tx), value, expires=self._clock.now() + KEPT)
             self._counters.add(_KIND, window=KEPT)
+
+
+def _named(tx: Transaction) -> bool:
+    """The client tells its messages apart, so one that is the same is the same."""
+    return tx.origin in _ASKED and tx.header.has(b"message-id")
 
 
 def _digest(tx: Transaction) -> str:

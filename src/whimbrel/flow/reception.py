@@ -174,7 +174,14 @@ class Reception:
 
     def _resumed(self, item: QueueItem) -> Transaction:
         options = MailOptions(
-            item.size, item.utf8, item.body_8bit, item.envid, item.ret_full, item.require_tls, prdr=True
+            item.size,
+            item.utf8,
+            item.body_8bit,
+            item.envid,
+            item.ret_full,
+            item.require_tls,
+            prdr=True,
+            ret_hdrs=item.ret_hdrs,
         )
         client = Client(item.client, 0, "", 0, helo="", service="queue")
         queue_id = f"{item.id}.{item.attempts + 1}q"
@@ -308,6 +315,9 @@ class Reception:
                 parts.append(b"Date: %s\r\n" % self._clock.date().encode())
             if not tx.header.has(b"message-id"):  # RFC 6409 8.3
                 parts.append(b"Message-ID: %s\r\n" % self._ids.message_id(hostname).encode())
+        if tx.content is not None and tx.content.head[:1] in (b" ", b"\t"):
+            # It begins with no field: as a continuation line it would go on with what we say. RFC 5322 2.2.3
+            parts.append(b"\r\n")
         return b"".join(parts)
 
     def _outcomes(self, tx: Transaction, plan: Plan) -> tuple[MailError | None, ...]:
@@ -355,15 +365,24 @@ class Reception:
                 mailbox = plan.mailboxes[local.account.id]
                 if mailbox.recipient is recipient and not _taken(mailbox) and mailbox.error is not None:
                     told.append(_failure(Recipient(local.account.address), recipient, mailbox.error))
-            if Notify.SUCCESS in recipient.notify:
+            if Notify.SUCCESS in recipient.notify and expansion.several:
+                told.append(Told(recipient, RecipientState.DELIVERED, "2.1.5 Expanded", expanded=True))
+            elif Notify.SUCCESS in recipient.notify:
                 told += [
                     Told(recipient, RecipientState.DELIVERED, "2.1.5 Delivered")
                     for local in expansion.local
                     if plan.mailboxes[local.account.id].error is None
                 ][:1]
         told = [one for one in told if Notify.NEVER not in one.recipient.notify]
-        if told:
+        if not told:
+            return
+        try:
             await self.reports.send(self._subject(tx, content), told)
+        except MailError as error:
+            if any(one.state is RecipientState.FAILED for one in told):
+                raise  # Nobody else would tell.
+            # A confirmation that cannot be made is not worth a second copy to all.
+            self._log.warning("report.failed", queue_id=tx.queue_id, status=str(error))
 
     def _subject(self, tx: Transaction, content: Spooled) -> Subject:
         return Subject(
@@ -375,6 +394,7 @@ class Reception:
             tx.options.envid,
             tx.options.ret_full,
             tx.options.utf8,
+            tx.options.require_tls,
         )
 
     def _log_refused(self, tx: Transaction, error: MailError, rule: str) -> None:

@@ -8,7 +8,7 @@ Standards: RFC 3461 (NOTIFY, RET, ENVID), RFC 3464 (the report), RFC 5321 4.5.5 
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from whimbrel.core.address import Address, ReversePath
 from whimbrel.core.clock import Clock, Ids
@@ -45,7 +45,7 @@ class ReportSettings(Section, tag="reports"):
         help="Largest message that is returned whole where the sender asked for it (RET=FULL).",
         row="S45",
     )
-    language: str = setting("en", pattern=r"^[a-z]{2}$", help="Language of reports, such as en or de.", row="S45")
+    language: Literal["en", "de", "fr", "es"] = setting("en", help="Language of reports: en, de, fr or es.", row="S45")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class Told:
     reply: str = ""
     tried: bool = True
     """False: no attempt was made now, so that none can be dated."""
+    expanded: bool = False
+    """It stands for several, to whom it was sent. RFC 3464 2.3.3"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Subject:
     envid: str = ""
     ret_full: bool = False
     utf8: bool = False
+    require_tls: bool = False
+    """RFC 8689 5: its report must not leave TLS either, and has the header only."""
 
 
 _ACTIONS: Final = {
@@ -109,7 +113,17 @@ class Reports:
     async def of_queue(self, item: QueueItem, read: Read, told: Sequence[Told], *, until: float) -> None:
         """About an entry of the queue."""
         if told:
-            subject = Subject(item.id, item.sender, item.created, item.size, read, item.envid, item.ret_full, item.utf8)
+            subject = Subject(
+                item.id,
+                item.sender,
+                item.created,
+                item.size,
+                read,
+                item.envid,
+                item.ret_full,
+                item.utf8,
+                item.require_tls,
+            )
             await self.send(subject, told, until=until)
 
     async def _one(self, subject: Subject, told: list[Told], until: float | None) -> None:
@@ -127,7 +141,13 @@ class Reports:
             if to is None:
                 return
         report = await self._build(subject, told, to, until)
-        envelope = Envelope(None, (Recipient(to, SILENT),), utf8=report.utf8, body_8bit=report.body_8bit)
+        envelope = Envelope(
+            None,
+            (Recipient(to, SILENT),),
+            utf8=report.utf8,
+            body_8bit=report.body_8bit,
+            require_tls=subject.require_tls,
+        )
         try:
             queue_id = await self._intake.submit(Internal(envelope, self._spool.hold(report.content), subject.queue_id))
         except MailError as error:
@@ -141,19 +161,23 @@ class Reports:
             queue_id=subject.queue_id,
             report=queue_id,
             to=str(to),
-            result=_ACTIONS[told[0].state].value,
+            result=(Action.EXPANDED if told[0].expanded else _ACTIONS[told[0].state]).value,
             recipients=len(told),
         )
 
     def _postmaster(self, told: list[Told]) -> Address | None:
         """Who gets a copy; not if he is the one who cannot be reached."""
         text = self._config.section(ReportSettings).postmaster_copy
-        address = Address.parse(text) if text else None
+        try:
+            address = Address.parse(text) if text else None
+        except ValueError:  # The pattern of the setting lets some pass that are none.
+            address = None
         return None if address is None or any(one.recipient.address.key == address.key for one in told) else address
 
     async def _build(self, subject: Subject, told: list[Told], to: Address, until: float | None) -> Composed:
         settings = self._config.section(ReportSettings)
-        whole = subject.ret_full and told[0].state is RecipientState.FAILED and subject.size <= settings.max_returned
+        full = subject.ret_full and not subject.require_tls  # RFC 8689 5: as if it were RET=HDRS.
+        whole = full and told[0].state is RecipientState.FAILED and subject.size <= settings.max_returned
         original = await subject.read(0, subject.size if whole else HEAD) or b""
         hostname = self._config.section(SmtpSettings).hostname
         now = self._clock.date()
@@ -168,7 +192,7 @@ class Reports:
                 recipients=tuple(
                     RecipientReport(
                         recipient=one.recipient.address,
-                        action=_ACTIONS[one.state],
+                        action=Action.EXPANDED if one.expanded else _ACTIONS[one.state],
                         status=one.status.partition(" ")[0],
                         diagnostic=one.reply or one.status.partition(" ")[2],
                         # Without its words it is we who speak: nobody was reached.
@@ -181,7 +205,7 @@ class Reports:
                 ),
                 original=original,
                 complete=whole,
-                ret_full=subject.ret_full,
+                ret_full=full,
                 envid=subject.envid,
                 arrival=self._clock.date(subject.arrived),
                 queue_id=subject.queue_id,

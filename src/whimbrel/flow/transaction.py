@@ -33,6 +33,7 @@ class MailOptions:
     require_tls: bool = False
     prdr: bool = False
     """After the content the client takes an answer for each recipient."""
+    ret_hdrs: bool = False
 
 
 PLAIN: Final = MailOptions()

@@ -118,6 +118,8 @@ def compose(report: Report) -> Composed:
         _returned(report, worst, international=international),
     )
     body = multipart("report", parts, seed=report.message_id, parameters="report-type=delivery-status")
+    if not body.isascii():  # RFC 2045 6.4: a multipart has the greatest encoding of its parts.
+        head.append(b"Content-Transfer-Encoding: 8bit\r\n")
     content = b"".join(head) + body
     return Composed(content, international, not content.isascii())
 

@@ -8,11 +8,12 @@ Standards: RFC 2045 6 (encodings), RFC 2047, RFC 2231
 """
 
 import binascii
+import re
 from functools import cached_property
 
 from whimbrel.mail import header
 
-_HIDES: tuple[bytes, ...] = (b"base64", b"charset*", b"utf-7", b"utf7", b"utf_7", b"~{", b"\x1b", b"\0")
+_HIDES: tuple[bytes, ...] = (b"charset*", b"utf-7", b"utf7", b"utf_7", b"~{", b"\x1b", b"\0")
 _PLAIN_CHARSETS = tuple(
     mark + name
     for name in (b"utf-8", b"us-ascii", b"iso-8859-1", b"iso-8859-15", b"windows-1252", b"ascii", b"latin1")
@@ -31,6 +32,16 @@ _FOLDS: tuple[tuple[bytes, str], ...] = (
 """Bytes of letters whose case-folding holds letters of US-ASCII, in UTF-8 and the charsets above."""
 
 
+_WORDS = re.compile(r"[^\W_]+")
+_NO_TEXT = re.compile(
+    rb"\ncontent-type[ \t]*:[ \t]*(?:\r?\n[ \t]+)?"
+    rb"(?:application|image|audio|video|font)/[a-z0-9.+\-]{1,80}[ \t]*[;\r\n]"
+)
+_MAX_BASE64 = 16
+_MAX_BLOCK, _MAX_LINES = 16 * 1024, 100
+"""Longer headers are not understood here."""
+
+
 class QuickLook:
     """Looks at one message, for any number of texts. Texts are case-folded."""
 
@@ -39,15 +50,20 @@ class QuickLook:
 
     def lacks_header(self, value: str) -> bool:
         """The header of the message does not hold `value`."""
-        head = self._head
-        if not value.isalnum() or b"=?" in head or b"\0" in head:
+        head, word = self._head, longest_word(value)
+        if not word or b"=?" in head or b"\0" in head:
             return False
-        return _lacks(head, value)
+        return _lacks(head, word)
 
     def lacks_body(self, value: str) -> bool:
         """Neither the text parts nor the header fields of inner parts hold `value`."""
-        if not value.isprintable() or not (value.isalnum() or self._simple) or not self._open:
+        if not value.isprintable() or not self._open:
             return False
+        if not (value.isalnum() or self._simple):
+            # Lines may be folded, and tags stand between words, but not within them.
+            value = longest_word(value)
+            if not value:
+                return False
         if not value.isascii():
             return self._low.isascii() and b"&" not in self._low and not self._quoted
         if self._html and (b"&#" in self._low or b"lig" in self._low):
@@ -72,7 +88,9 @@ class QuickLook:
     def _open(self) -> bool:
         """Nothing hides text, but quoted-printable."""
         low = self._low
-        return not any(mark in low for mark in _HIDES) and low.find(b"=?", len(self._head)) < 0
+        if any(map(low.__contains__, _HIDES)) or low.find(b"=?", len(self._head)) >= 0:
+            return False
+        return b"base64" not in low or _attachments_alone(low)
 
     @cached_property
     def _quoted(self) -> bool:
@@ -102,6 +120,35 @@ class QuickLook:
     @cached_property
     def _unquoted(self) -> bytes:
         return binascii.a2b_qp(self._content).lower()
+
+
+def longest_word(value: str) -> str:
+    """Of letters and digits alone. What does not hold it does not hold `value` either."""
+    return max(_WORDS.findall(value), key=len, default="")
+
+
+def _attachments_alone(low: bytes) -> bool:
+    """Wherever base64 is spoken of, it is the encoding of what is not searched: pictures, documents."""
+    at = low.find(b"base64")
+    for _ in range(_MAX_BASE64):
+        if at < 0:
+            return True
+        # The header in which it stands lies between two empty lines, behind the last delimiter before it. That there
+        # is but one Content-Type between the empty lines tells that no other counts, wherever the header begins.
+        blank = max(low.rfind(b"\n\r\n", 0, at), low.rfind(b"\n\n", 0, at))
+        line = low.rfind(b"\n--", max(blank, 0), at)
+        line = low.find(b"\n", max(line, blank) + 1) if max(line, blank) >= 0 else 0
+        end = header.end(low, at, min(len(low), at + _MAX_BLOCK))
+        if (
+            not 0 <= line < at
+            or end - line > _MAX_BLOCK
+            or low.count(b"\n", line, end) > _MAX_LINES
+            or low.count(b"content-type", max(blank, 0), end) != 1
+            or not _NO_TEXT.search(low[line:end] if line else b"\n" + low[:end])
+        ):
+            return False
+        at = low.find(b"base64", end)
+    return False
 
 
 def _lacks(low: bytes, value: str) -> bool:

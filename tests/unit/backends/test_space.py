@@ -115,3 +115,20 @@ def test_a_changed_limit_counts_at_the_next_look(tmp_path: Path) -> None:
 def test_a_real_file_system_is_asked(tmp_path: Path) -> None:
     found = DiskSpace([tmp_path], lambda: SpaceSettings(soft_limit="0", hard_limit="0")).look()
     assert found.free > 0 and found.folder == str(tmp_path)
+
+
+def test_a_folder_that_cannot_be_asked_ends_no_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a server that was full would stay so for ever."""
+    disk = Disk(2048 * MIB)
+    space = DiskSpace([tmp_path], SpaceSettings, look_at=lambda path: disk)
+    disk.free = 0
+    assert space.look().level is Level.FULL
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "exists", _broken)
+        assert space.look().level is Level.FULL
+    disk.free = 2048 * MIB
+    assert space.look().level is Level.ENOUGH
+
+
+def _broken(_path: Path) -> bool:
+    raise OSError(5, "Input/output error")

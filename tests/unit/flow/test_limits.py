@@ -7,10 +7,13 @@ import pytest
 
 from tests.support.flow_fakes import address
 from tests.support.reception_house import MAIL, House, house
+from whimbrel.core.address import Domain
 from whimbrel.core.errors import MailError
-from whimbrel.core.intake import Origin
+from whimbrel.core.intake import Envelope, Internal, Origin
 from whimbrel.core.queue import Notify, Recipient
+from whimbrel.core.values import Size
 from whimbrel.flow.filters.raw_header import RawHeaderSettings
+from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import MailOptions, Result
 
 BIG = MAIL + b"x" * 5000 + b"\r\n"
@@ -212,3 +215,16 @@ def test_a_repeat_is_told_by_all_its_bytes() -> None:
 
     asyncio.run(check())
     assert len(there.store.filed) == 2
+
+
+def test_a_report_larger_than_the_limit_reaches_its_sender() -> None:
+    """It returns a message of nearly that size: refused, nobody would ever hear of the failure."""
+    there = house(SmtpSettings(hostname=Domain("mail.example.test"), max_message_size=Size("64K")))
+    content = b"From: us\r\nSubject: report\r\n\r\n" + b"x" * 70 + b"\r\n"
+    content += b"y" * 70_000 + b"\r\n"
+    envelope = Envelope(None, (Recipient(address("alice@example.test")),))
+    asyncio.run(there.reception.submit(Internal(envelope, there.spool.hold(content))))
+    assert len(there.store.content_of("alice@example.test")) == 1
+    own = Envelope(address("bob@example.test"), (Recipient(address("alice@example.test")),))
+    with pytest.raises(MailError, match=r"5\.3\.4"):
+        asyncio.run(there.reception.submit(Internal(own, there.spool.hold(content))))

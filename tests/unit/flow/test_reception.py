@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -18,8 +19,10 @@ from whimbrel.core.values import Size
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.filters.base import Filter, Finding, Stage, Verdict
 from whimbrel.flow.filters.received_loop import ReceivedLoopSettings
+from whimbrel.flow.report import ReportSettings
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import MailOptions, Transaction
+from whimbrel.mail.dsn_language import LANGUAGES
 
 
 def refused(there: House, *recipients: str | Recipient, content: bytes = MAIL, **values: object) -> MailError:
@@ -410,3 +413,44 @@ def test_any_content_is_filed_as_it_came_or_refused(content: bytes, origin: Orig
         assert not there.store.filed
         return
     assert there.store.filed[0].content.endswith(content)
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\t"])
+def test_content_that_begins_like_a_continuation_line_cannot_go_on_with_our_trace(blank: bytes) -> None:
+    there = house()
+    asyncio.run(
+        there.send("alice@example.test", content=blank + b"forged by=nobody\r\nFrom: a@b.test\r\n\r\nhello\r\n")
+    )
+    (content,) = there.store.content_of("alice@example.test")
+    header, _, body = content.partition(b"\r\n\r\n")
+    assert b"forged" not in header and body.startswith(blank + b"forged by=nobody\r\nFrom: a@b.test\r\n")
+
+
+def test_the_same_alarm_twice_is_two_messages_where_nothing_tells_them_apart() -> None:
+    """A script that closes its side before it reads the answer (`printf | nc`) is not one that missed it."""
+    there, alarm = house(), b"From: a@b.test\r\nSubject: disk full\r\n\r\nalarm\r\n"
+
+    async def scene() -> None:
+        for _ in range(2):
+            tx = await there.begin("alice@example.test")
+            await there.finish(tx, alarm)
+            await there.reception.unanswered(tx)
+
+    asyncio.run(scene())
+    assert len(there.store.filed) == 2 and not there.log.named("message.repeated")
+
+
+def test_a_confirmation_that_cannot_be_stored_brings_no_second_copy() -> None:
+    there = house()
+    there.store.failures = {
+        "alice@example.test": [MailboxError(Condition.INUSE, "Busy")],
+        "": [MailError(452, "4.3.1", "Full")],
+    }
+    wish = Recipient(address("bob@example.test"), frozenset({Notify.SUCCESS}))
+    result = asyncio.run(there.send(wish, sender="alice@example.test"))
+    assert result.outcomes == (None,) and len(there.store.content_of("bob@example.test")) == 1
+    assert there.log.named("report.failed")
+
+
+def test_every_language_that_reports_can_speak_can_be_set_and_no_other() -> None:
+    assert set(get_args(ReportSettings.model_fields["language"].annotation)) == set(LANGUAGES)

@@ -143,6 +143,14 @@ def test_an_8bit_original_needs_8bit() -> None:
     assert not compose(REPORT).body_8bit
 
 
+def test_a_report_with_8bit_parts_says_so_at_its_top() -> None:
+    """RFC 2045 6.4: without a field a multipart is 7bit, and so are all its parts."""
+    returned = dataclasses.replace(REPORT, original="Subject: x\r\n\r\ngrün\r\n".encode(), ret_full=True)
+    mail = email.message_from_bytes(compose(returned).content)
+    assert mail["Content-Transfer-Encoding"] == "8bit"
+    assert "Content-Transfer-Encoding" not in email.message_from_bytes(compose(REPORT).content)
+
+
 def test_a_server_cannot_write_into_the_report() -> None:
     one = dataclasses.replace(FAILED, diagnostic="550 x\r\nAction: delivered\r\n\r\n--", remote="a\r\nStatus: 2.0.0")
     _, status, _ = parts(dataclasses.replace(REPORT, recipients=(one,)))

@@ -74,6 +74,67 @@ def test_plain_mail_is_denied_without_decoding() -> None:
     assert QuickLook(plain).lacks_body("m\u00fcde")
 
 
+def parts(*heads: bytes) -> bytes:
+    top = b"Content-Type: multipart/mixed; boundary=b\r\n\r\nmeet\r\n"
+    return top + b"".join([b"--b\r\n" + head + b"\r\nbWVldGluZw==\r\n" for head in heads]) + b"--b--\r\n"
+
+
+BASE64 = b"Content-Transfer-Encoding: base64\r\n"
+PDF = b"Content-Type: application/pdf\r\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        parts(BASE64),
+        parts(PDF + BASE64, BASE64),
+        parts(BASE64 + b"--x: y\r\n" + PDF),
+        parts(b"Content-Type: text/plain\r\n--x: y\r\n" + PDF + BASE64),
+        parts(b"Content-Type: text/plain\r\n" + PDF + BASE64),
+        parts(PDF + b"Content-Type: text/plain\r\n" + BASE64),
+        parts(b"X: y" + PDF + BASE64),
+        parts(b"X: y\r\n " + PDF + BASE64),
+        parts(b"Content-Type:\r\napplication/pdf\r\n" + BASE64),
+        parts(b"Content-Type: application\r\n" + BASE64),
+        parts(b"Content-Type: message/rfc822\r\n" + BASE64),
+        parts(b"\r\n" + PDF + b"\r\n", BASE64),
+        parts(b"\r\n" + PDF[:-2], BASE64),
+        BASE64 + b"\r\n" + PDF + b"bWVldGluZw==\r\n",
+        PDF.replace(b"\r\n", b"\r") + BASE64 + b"\r\nbWVldGluZw==\r\n",
+        b"Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\n" + BASE64 + b"\r\nbWVldGluZw==\r\n--b--\r\n",
+        *(parts(*([PDF + BASE64] * count), BASE64) for count in (1, 15, 16, 17)),
+    ],
+)
+def test_text_in_base64_is_not_denied_whatever_stands_around_it(content: bytes) -> None:
+    for eol in (b"\r\n", b"\n"):
+        agree(content.replace(b"\r\n", eol), "meeting")
+
+
+def test_attachments_do_not_hinder_the_quick_look() -> None:
+    for count in (1, 3):
+        text = b"Content-Type: text/plain\r\n\r\nhello"
+        content = parts(text, *([PDF + BASE64 + b"\r\n"] * count))
+        assert QuickLook(content).lacks_body("meeting")
+        assert QuickLook(content).lacks_body("meeting of all")
+        assert QuickLook(b"Subject: a\r\n b\r\n" + content).lacks_header("nobody is there")
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [BASE64, PDF, b"Content-Type: text/plain\r\n", b"\r\n", b"--b\r\n", b"--x: y\r\n", b"bWVldGluZw==\r\n",
+             b" folded\r\n", b"Content-Type:\r\n image/png\r\n", b"Content-Type: message/rfc822\r\n", b"\n",
+             b"--b--\r\n", b"Content-Type: multipart/mixed; boundary=c\r\n", b"--c\r\n", b"X: y\r\n"]
+        ),
+        max_size=14,
+    )
+)  # fmt: skip
+def test_never_denies_what_is_in_any_heap_of_lines(lines: list[bytes]) -> None:
+    agree(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + b"".join(lines), "meeting")
+    agree(b"".join(lines), "meeting")
+
+
 TEXTS = st.text(st.sampled_from("ab kKsS\u00df\ufb01\u212a\u00fc=&<>?;#109\r\n\u0130"), max_size=40)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from whimbrel.app.cli.progress import Progress
 from whimbrel.app.cli.reach import Reach
 from whimbrel.app.cli.show import print_json, print_json_line, print_text, show
 from whimbrel.core.values import Secret
@@ -103,9 +104,18 @@ def _callback(call: Call) -> Callable[..., None]:
             _ask(call, arguments)
         problems = False
         if call.streams:
-            for item in reach.stream(call, arguments, dry_run=dry_run):
-                problems = problems or _problems(call, item)
-                _show_item(call, item, as_json=as_json, quiet=quiet)
+            progress = Progress(sys.stderr)
+            try:
+                for item in reach.stream(call, arguments, dry_run=dry_run):
+                    progress.clear()
+                    wrong = _problems(call, item)
+                    problems = problems or wrong
+                    _show_item(call, item, as_json=as_json, quiet=quiet)
+                    progress.saw(item, problems=wrong)
+            finally:
+                progress.clear()
+            if progress.report and not (as_json or quiet):
+                print_text(progress.report)
         else:
             result = reach.call(call, arguments, dry_run=dry_run)
             problems = _problems(call, result)
@@ -123,6 +133,9 @@ def _problems(call: Call, result: Any) -> bool:
     return bool(call.problems and result[call.problems])
 
 
+_NOT_SHOWN = frozenset({"problems", "repaired", "percent"})
+
+
 def _show_item(call: Call, item: Any, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         print_json_line(item)
@@ -133,7 +146,7 @@ def _show_item(call: Call, item: Any, *, as_json: bool, quiet: bool) -> None:
             print_text(item["text"])
     elif not quiet or _problems(call, item):
         found = [*item.get("problems", ()), *item.get("repaired", ())]
-        head = "  ".join(str(value) for name, value in item.items() if name not in ("problems", "repaired"))
+        head = "  ".join(str(value) for name, value in item.items() if name not in _NOT_SHOWN)
         print_text(f"{head}  {'; '.join(found) or 'in order'}")
 
 

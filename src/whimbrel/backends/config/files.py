@@ -82,9 +82,12 @@ class ConfigFile:
 
     def replace(self, pieces: Iterable[bytes | memoryview]) -> Identity:
         """Writes the whole file anew; durable when it returns. On an error the former one stands."""
+        return self.put(self.prepare(pieces))
+
+    def prepare(self, pieces: Iterable[bytes | memoryview]) -> Path:
+        """The new file beside the old one, durable, without its name: for `put`, or `discard`."""
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+        self.discard(temporary)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         try:
             with open(descriptor, "wb", buffering=0) as file:
@@ -92,19 +95,35 @@ class ConfigFile:
                     view = memoryview(piece)
                     while len(view):
                         view = view[file.write(view) :]
-                self._own(file.fileno())
+                own_like(file.fileno(), self.path)
                 sync(file.fileno())
-            self._keep_former()
-            os.replace(temporary, self.path)
         except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+            self.discard(temporary)
+            raise
+        return temporary
+
+    def put(self, prepared: Path) -> Identity:
+        """Gives the new file its name and keeps the former one. On an error the former one stands."""
+        try:
+            self._keep_former()
+            os.replace(prepared, self.path)
+        except BaseException:
+            self.discard(prepared)
             raise
         sync_folder(self.path.parent)
         identity = self.identity()
         if identity is None:
             raise FileNotFoundError(self.path)
         return identity
+
+    def discard(self, prepared: Path) -> None:
+        with contextlib.suppress(OSError):
+            prepared.unlink()
+
+    def sweep(self) -> None:
+        """Removes what writers that were killed left. For the only writer of the file, before it writes."""
+        for left in self.path.parent.glob(f".{self.path.name}.*.new"):
+            self.discard(left)
 
     def former(self) -> list[Former]:
         """Former versions, the latest first."""
@@ -142,14 +161,15 @@ class ConfigFile:
             with contextlib.suppress(FileNotFoundError):
                 old.path.unlink()
 
-    def _own(self, descriptor: int) -> None:
-        """Edited by root, the file stays readable to the server's own user."""
-        if sys.platform != "win32" and os.geteuid() == 0:
-            try:
-                found = os.stat(self.path)
-            except FileNotFoundError:
-                found = os.stat(self.path.parent)
-            os.fchown(descriptor, found.st_uid, found.st_gid)
+
+def own_like(descriptor: int, path: Path) -> None:
+    """Edited by root, a file stays readable to the server's own user, to whom `path` or its folder belongs."""
+    if sys.platform != "win32" and os.geteuid() == 0:
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            found = os.stat(path.parent)
+        os.fchown(descriptor, found.st_uid, found.st_gid)
 
 
 def sync(descriptor: int) -> None:

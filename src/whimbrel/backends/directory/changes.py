@@ -3,7 +3,7 @@
 All is done in the caller's transaction on `users.idx`, where every rule is checked; the text comes out as `Edit`s.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import apsw
 
@@ -11,6 +11,7 @@ from whimbrel.backends.config import text, tree
 from whimbrel.backends.directory import build, index
 from whimbrel.backends.directory.build import KINDS, Record
 from whimbrel.backends.directory.index import ALIAS, DOMAIN, FIELD, GROUP, USER, Values
+from whimbrel.backends.directory.pending import Pending
 from whimbrel.backends.directory.records import DomainRecord
 from whimbrel.backends.directory.splices import Edit
 from whimbrel.core.address import Domain
@@ -19,17 +20,14 @@ from whimbrel.core.directory import DirectoryChange, Kind, Op
 
 
 class Changer:
-    """Applies changes; `edits` is what they mean for the file. What is between `begin` and `done` can be undone."""
+    """Applies changes; `pending` is what they mean for the file. What is between `begin` and `done` can be undone."""
 
-    def __init__(self, db: apsw.Connection, content: bytes) -> None:
-        self._db, self._content = db, content
-        self._edits: dict[int, Edit] = {}
+    def __init__(self, db: apsw.Connection, source: Callable[[int, int], bytes], pending: Pending) -> None:
+        """`source` has bytes of the file: from where on, and how many."""
+        self._db, self._source, self._pending = db, source, pending
         self._former: list[tuple[int, Edit | None]] = []
-        self._next = int(str(db.execute("SELECT max(id) FROM node").get or 1)) + 1
-
-    @property
-    def edits(self) -> list[Edit]:
-        return list(self._edits.values())
+        highest = [db.execute(f"SELECT max(id) FROM {table}").get for table in ("node", "place")]
+        self._next = max(pending.highest, *(int(str(found or 1)) for found in highest)) + 1
 
     def begin(self) -> None:
         self._db.execute("SAVEPOINT one")
@@ -42,9 +40,9 @@ class Changer:
         self._db.execute("ROLLBACK TO one; RELEASE one")
         for node, former in reversed(self._former):
             if former is None:
-                self._edits.pop(node, None)
+                self._pending.forget(node)
             else:
-                self._edits[node] = former
+                self._pending.set(former)
 
     def apply(self, changes: Iterable[DirectoryChange]) -> None:
         """ConfigError; the caller then undoes."""
@@ -120,17 +118,17 @@ class Changer:
 
     def _rewritten(self, node: int, name: str, old: Record, new: Record) -> bytes:
         """The record's own text with the change in it: remarks inside it survive."""
-        pending = self._edits.get(node)
-        source = pending.text if pending else self._source(node)
+        pending = self._pending.get(node)
+        source = pending.text if pending else self._standing(node)
         element = build.element_of(source or b"", "users.cfg")
         if element.tag != new.tag or (element.get("name") or "").strip() != name:
             raise ConfigError(Fault("users.cfg", 0, name, "the index is not that of the file; reload"))
         tree.apply(element, new, old, 2)
         return tree.fragment(element)
 
-    def _source(self, node: int) -> bytes:
+    def _standing(self, node: int) -> bytes:
         row = self._db.execute("SELECT start, length FROM place WHERE id = ?", (node,)).get
-        return self._content[row[0] : row[0] + row[1]] if isinstance(row, tuple) else b""
+        return self._source(int(row[0]), int(row[1])) if isinstance(row, tuple) else b""
 
     # Domains
 
@@ -182,7 +180,7 @@ class Changer:
         for (child,) in list(self._db.execute("SELECT id FROM node WHERE domain = ?", (node,))):
             self._drop(int(child), node)
             self._db.execute("DELETE FROM place WHERE id = ?", (child,))
-            if int(child) in self._edits:
+            if self._pending.get(int(child)):
                 self._set(Edit(int(child), FIELD, node, None))
         build.drop(self._db, node)
         self._db.execute("DELETE FROM host WHERE domain = ?", (node,))
@@ -226,7 +224,8 @@ class Changer:
 
     def _after(self, field: int) -> int:
         """Behind what a setting that is not yet in the file will stand."""
-        return self._edits[field].after if field in self._edits else 0
+        edit = self._pending.fresh(field)
+        return edit.after if edit else 0
 
     # Both
 
@@ -251,9 +250,8 @@ class Changer:
         return self._next - 1
 
     def _set(self, edit: Edit) -> None:
-        former = self._edits.get(edit.node)
-        self._former.append((edit.node, former))
-        self._edits[edit.node] = edit
+        self._former.append((edit.node, self._pending.fresh(edit.node)))
+        self._pending.set(edit)
 
 
 def _items(value: Text) -> tuple[str, ...]:

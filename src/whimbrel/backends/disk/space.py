@@ -114,9 +114,9 @@ class DiskSpace:
         before, settings = self.room.level, self._settings()
         worst: Room | None = None
         for folder in self._folders:
-            while not folder.exists() and folder != folder.parent:
-                folder = folder.parent
             with contextlib.suppress(OSError):
+                while not folder.exists() and folder != folder.parent:
+                    folder = folder.parent
                 room = self._judge(str(folder), self._look_at(os.fspath(folder)), settings, before)
                 if worst is None or (room.level, -room.free) > (worst.level, -worst.free):
                     worst = room

@@ -12,6 +12,8 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.pool import Pool
 
 IN_MEMORY = 256 * 1024
+MOST_BLOCKS = 256
+"""Pieces held apart: of two octets each, they would take twenty times their size."""
 HEAD = 64 * 1024
 _COPY = 1 << 20
 _TMPFILE: int = getattr(os, "O_TMPFILE", 0)
@@ -100,6 +102,8 @@ class DiskSpoolWriter:
         self._blocks.append(data)
         self._held += len(data)
         self._size += len(data)
+        if len(self._blocks) >= MOST_BLOCKS:
+            self._blocks = [b"".join(self._blocks)]
         if self._held > IN_MEMORY:
             await self._pool.run(self._flush)
 

@@ -56,7 +56,7 @@ class RecordForm:
             value = values.get(field)
             if field in _PATHS:
                 if value is not None:
-                    parts.append(f"{label}: {_path(str(value))}")
+                    parts.append(f"{label}: {_path(str(value), several=field == 'to')}")
             elif field == "tls" and plan.received:
                 parts.append(f"SSL: {'yes' if value else 'no'}")
             elif value is True or value is False:
@@ -125,9 +125,11 @@ def _text(value: Value) -> str:
     return f"{value:.3f}" if isinstance(value, float) else clean(str(value))
 
 
-def _path(value: str) -> str:
+def _path(value: str, *, several: bool) -> str:
     if value.startswith("<"):
         return clean(value)
+    if not several:  # A comma may stand in a quoted local part.
+        return f"<{clean(value)}>"
     return ", ".join([_bracketed(address) for address in value.split(", ")])
 
 

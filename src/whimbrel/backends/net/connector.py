@@ -111,7 +111,9 @@ class NetLink(asyncio.Protocol):
         self._ended = self._lost = self._read_paused = self._write_paused = False
         self._error: OSError | None = None
         self._tls: TlsInfo | None = None
-        self._peer = self._local = ""
+        self._peer = self._local = self._complaint = ""
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     # The port
 
@@ -144,8 +146,11 @@ class NetLink(asyncio.Protocol):
     async def write(self, data: bytes) -> None:
         """Returns when the peer has taken enough of it that memory stays bounded."""
         transport = self._open_transport()
-        with _plain_errors():
+        try:
             transport.write(data)
+        except Exception as error:  # A context for each write would cost as much as a small one.
+            with _plain_errors():
+                raise error
         while self._write_paused and not self._lost:
             await self._wait("the other side does not read")
         if self._lost:
@@ -225,6 +230,9 @@ class NetLink(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended = self._lost = True
         self._write_paused = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if exc is not None:
             self._error = exc if isinstance(exc, OSError) else OSError(reason(exc))
         self._wake()
@@ -244,17 +252,24 @@ class NetLink(asyncio.Protocol):
         return self._transport
 
     async def _wait(self, complaint: str) -> None:
+        # One timer for the life of the connection, moved only when it fires: waits are many, time-outs rare.
+        self._complaint, self._deadline = complaint, self._loop.time() + SILENCE
+        if self._timer is None and not self._lost:
+            self._timer = self._loop.call_at(self._deadline, self._tick)
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(SILENCE, self._silent, self._waiter, complaint)
         try:
             await self._waiter
         finally:
-            timer.cancel()
             self._waiter = None
 
-    def _silent(self, waiter: "asyncio.Future[None]", complaint: str) -> None:
-        if not waiter.done():
-            waiter.set_exception(TimeoutError(complaint))
+    def _tick(self) -> None:
+        self._timer = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._loop.time() >= self._deadline - 0.001:
+            self._waiter.set_exception(TimeoutError(self._complaint))
+        else:
+            self._timer = self._loop.call_at(self._deadline, self._tick)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

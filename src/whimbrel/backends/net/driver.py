@@ -1,20 +1,24 @@
 """Pumps any sans-IO engine over one accepted connection.
 
-Time-outs, back-pressure, STARTTLS, corked replies and waking for a push exist here, once. A session is one task:
+Time-outs, back-pressure, TLS, corked replies and waking for a push exist here, once. A session is one task:
 
     while True:
         event = await connection.next_event(timeout=300)
         await connection.send(reply)
 
 Replies are held until the engine needs data, so a pipelined batch is answered with one write.
+
+Standards: RFC 3207 4.2, RFC 4978 3
 """
 
 import asyncio
 import ssl
+import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
 from whimbrel.backends.net.deflate import Deflate
+from whimbrel.backends.net.secure import Secure
 from whimbrel.core.engine import NEED_DATA, PAUSED, Engine, Pause
 from whimbrel.core.net import TlsInfo
 
@@ -23,11 +27,21 @@ ReplyT = TypeVar("ReplyT")
 
 READ_AHEAD = 256 * 1024
 """Bytes taken from a peer before its session has asked for them; then reading pauses."""
+CHUNK = 256 * 1024
+"""Bytes read at once."""
+SECURE_CHUNK = 60 * 1024
+"""And under TLS: few enough that malloc doesn't take new pages from the kernel, which clears them, for each read."""
 WRITE_AHEAD = 64 * 1024
 """Bytes of replies held before they are written."""
+TURN = 64
+"""Events after which the other connections have their turn: a peer may have sent 40,000 commands in one go."""
 HANDSHAKE_TIMEOUT = 30.0
 LINGER = 60.0
 """Seconds that a peer has to take what is held when its session ended."""
+
+
+NOWHERE = ("", 0)
+"""The address of an end that has none."""
 
 
 class Closed(Exception):
@@ -38,16 +52,34 @@ class TimedOut(Exception):
     """The peer was silent, or did not read, for too long. The session may still say why before it ends."""
 
 
-class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
-    """One connection and its engine; owned by one task."""
+class _Here(threading.local):
+    """The buffer that all connections of a thread read into: asked for, filled and told of in one step."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(CHUNK))
+
+
+_here = _Here()
+
+
+class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
+    """One connection and its engine; owned by one task. Thousands of them wait at a time, so each is kept small."""
+
+    __slots__ = (
+        "_closing", "_deadline", "_ended", "_inbox", "_inbox_size", "_loop", "_lost", "_out", "_out_size", "_packing",
+        "_peer", "_read_paused", "_ready", "_secure", "_timer", "_transport", "_turn", "_waiter", "_woken",
+        "_write_paused", "broken", "engine", "received", "sent", "tls",
+    )  # fmt: skip
 
     def __init__(
         self,
         engine: Engine[EventT, ReplyT],
         ready: "Callable[[Connection[EventT, ReplyT]], None] | None" = None,
     ) -> None:
-        """`ready` is called once connected, with implicit TLS after the handshake: for those who have no listener."""
+        """`ready` is called once connected: for those who have no listener."""
         self.engine = engine
+        self.broken: Callable[[str, str], None] | None = None
+        """Is told the peer's address and the reason when TLS fails after its handshake."""
         self.tls: TlsInfo | None = None
         self.received = self.sent = 0
         self._ready = ready
@@ -59,11 +91,13 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         self._out_size = 0
         self._waiter: asyncio.Future[None] | None = None
         self._ended = self._lost = self._woken = self._read_paused = self._write_paused = False
+        self._closing = False
         self._packing: Deflate | None = None
+        self._secure: Secure | None = None
+        self._turn = 0
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._peer: tuple[str, int] = ("", 0)
-        self._local: tuple[str, int] = ("", 0)
+        self._peer: tuple[str, int] = NOWHERE
 
     # What the session uses
 
@@ -74,7 +108,8 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
 
     @property
     def local(self) -> tuple[str, int]:
-        return self._local
+        """Our end of it, while the connection is open."""
+        return NOWHERE if self._transport is None else host_and_port(self._transport.get_extra_info("sockname"))
 
     @property
     def ended(self) -> bool:
@@ -92,6 +127,10 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
 
     async def event_or_wake(self, timeout: float, deadline: float | None = None) -> EventT | None:
         """Like `next_event`; None when `wake` was called meanwhile. `deadline` (loop time) may stand for `timeout`."""
+        self._turn += 1
+        if self._turn >= TURN:
+            self._turn = 0
+            await asyncio.sleep(0)
         event = self._next()
         while isinstance(event, Pause):
             if self._woken:
@@ -100,13 +139,22 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
             if event is PAUSED:
                 raise RuntimeError("the last event has not been answered")
             self.flush()
+            if self._write_paused:
+                await self.drain(timeout)  # Else one that asks and never reads would fill our memory with answers.
             if self._packing is not None and self._packing.more:
                 self._deliver()
                 await asyncio.sleep(0)  # What unfolds to a thousand times its size takes no more than its turns.
             elif not self._inbox and not self._ended:
                 # One deadline for the whole event: a peer that sends an octet now and then gains nothing by it.
                 deadline = deadline or self._loop.time() + timeout
-                await self._wait(deadline)
+                # Not by a coroutine of its own: the frame would be held by each of thousands that wait here.
+                self._arm(deadline)
+                try:
+                    await cast(asyncio.Future[None], self._waiter)
+                finally:
+                    self._waiter = None
+                if self._deadline == 0.0:
+                    raise TimedOut
             elif self._inbox:
                 self._deliver()
             else:
@@ -126,13 +174,29 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
             if self._out_size >= WRITE_AHEAD:
                 await self.drain(timeout)
 
+    @property
+    def clear(self) -> bool:
+        """The peer is there and reads: `push` may be used. Else only the session itself can write, and wait for it."""
+        return not (self._write_paused or self._ended or self._lost)
+
+    def push(self, data: bytes) -> None:
+        """From outside the session, whose task waits for an event: `data` is written at once."""
+        self._out.append(data)
+        self._out_size += len(data)
+        self.flush()
+
     def flush(self) -> None:
         """Hands held replies to the transport."""
-        if self._out and self._transport is not None and not self._lost:
+        out = self._out
+        if out and self._transport is not None and not self._lost:
             self.sent += self._out_size
-            data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
-            self._transport.write(data if self._packing is None else self._packing.pack(data))
-        self._out.clear()
+            if len(out) > 1 and len(out[-1]) >= WRITE_AHEAD:
+                large = out.pop()  # Not copied for the sake of its first line.
+                self._write(b"".join(out))
+                self._write(large)
+            else:
+                self._write(out[0] if len(out) == 1 else b"".join(out))
+        out.clear()
         self._out_size = 0
 
     async def drain(self, timeout: float = 300.0) -> None:
@@ -142,40 +206,53 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
         """
         self.flush()
         if self._write_paused and self._transport is not None:
-            left, deadline = self._transport.get_write_buffer_size(), self._loop.time() + timeout
+            left, deadline = self._unsent(self._transport), self._loop.time() + timeout
             while self._write_paused and not self._lost:
                 try:
                     await self._wait(deadline)
                 except TimedOut:
-                    size = self._transport.get_write_buffer_size()
+                    size = self._unsent(self._transport)
                     if size > left - WRITE_AHEAD:
                         raise
                     left, deadline = size, self._loop.time() + timeout
         if self._lost:
             raise Closed
 
-    async def start_tls(self, context: ssl.SSLContext) -> None:
-        """Flushes, then TLS as the server. What the peer sent before the handshake is thrown away. Raises Closed."""
-        self.flush()
-        transport = self._transport
-        if transport is None or self._lost:
-            raise Closed
+    def expect_tls(self, context: ssl.SSLContext) -> None:
+        """What comes from now on is TLS, with us as the server: called before it is connected, `handshake` after."""
         self._inbox.clear()
         self._inbox_size = 0
-        try:
-            started = await self._loop.start_tls(
-                transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
-            )
-        except (OSError, ssl.SSLError) as error:
-            self._lost = True
-            transport.abort()
-            raise Closed(f"TLS handshake failed: {error}") from None
-        if started is None:
+        self._secure = Secure(context)
+
+    async def handshake(self) -> None:
+        """Raises Closed; `tls` tells what came of it."""
+        secure, deadline = self._secure, self._loop.time() + HANDSHAKE_TIMEOUT
+        while secure is not None and not secure.established:
+            if self._ended:
+                raise Closed(f"TLS handshake failed: {secure.failure or 'the peer has closed'}")
+            try:
+                await self._wait(deadline)
+            except TimedOut:
+                self.abort()
+                raise Closed("TLS handshake failed: the peer took too long") from None
+        if secure is None:
             raise Closed
-        self._transport = started
-        self.tls = tls_info(started)
-        self._read_paused = False
+        self.tls = secure.info
         self.engine.tls_started()
+
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        """Flushes, then TLS as the server. What the peer sent before the handshake is thrown away: RFC 3207 4.2.
+
+        Raises Closed.
+        """
+        self.flush()
+        if self._transport is None or self._lost:
+            raise Closed
+        self.expect_tls(context)
+        if self._read_paused:
+            self._read_paused = False
+            self._transport.resume_reading()
+        await self.handshake()
 
     def deadline_in(self, seconds: float) -> float:
         """What `event_or_wake` takes as its deadline."""
@@ -202,8 +279,9 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
             self._timer.cancel()
             self._timer = None
         if self._transport is not None and not self._lost:
-            left = self._transport.get_write_buffer_size()
-            self._transport.close()
+            left = self._unsent(self._transport)
+            self._closing = True
+            self._close(self._transport)
             if left:
                 self._timer = self._loop.call_later(LINGER, self._transport.abort)
 
@@ -215,18 +293,22 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
     # What the transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._transport is not None:
-            return  # After TLS was started the same protocol is told again.
         self._transport = cast(asyncio.Transport, transport)
         self._peer = host_and_port(transport.get_extra_info("peername"))
-        self._local = host_and_port(transport.get_extra_info("sockname"))
-        self.tls = tls_info(transport)
-        if self.tls is not None:
-            self.engine.tls_started()
         if self._ready is not None:
             self._ready(self)
 
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _here.view if self._secure is None else _here.view[:SECURE_CHUNK]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._secure is None:
+            self.data_received(bytes(_here.view[:nbytes]))
+        elif plain := self._opened(self._secure, _here.view[:nbytes]):
+            self.data_received(plain)
+
     def data_received(self, data: bytes) -> None:
+        """`data` is what the peer said, without TLS."""
         size = len(data)
         self.received += size
         self._inbox.append(data)
@@ -239,11 +321,12 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
     def eof_received(self) -> bool:
         self._ended = True
         self._wake_waiter()
-        return self.tls is None  # Half-closed: the replies to what was sent still go out. TLS cannot.
+        return True  # Half-closed: the replies to what was sent still go out.
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended = self._lost = True
         self._write_paused = False
+        self._secure = None
         if self._waiter is None and self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -254,9 +337,76 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
 
     def resume_writing(self) -> None:
         self._write_paused = False
-        self._wake_waiter()
+        if self._secure is not None:
+            self._pump(self._secure)
+        if not self._write_paused:
+            self._wake_waiter()
 
     # Inside
+
+    def _write(self, data: bytes) -> None:
+        assert self._transport is not None
+        if self._packing is not None:
+            data = self._packing.pack(data)
+        if self._secure is None:
+            self._transport.write(data)
+        else:
+            self._secure.hold(data)
+            self._pump(self._secure)
+
+    def _pump(self, secure: Secure) -> None:
+        """Encrypts what the transport takes now. What it does not is held as it is, not a second time as ciphertext."""
+        transport = self._transport
+        if transport is None or self._lost or not secure.established:
+            return
+        while secure.held and not self._write_paused and not transport.is_closing():
+            transport.write(secure.sealed())
+        if secure.failure:
+            self._break(secure, transport)
+        elif self._closing:
+            self._close(transport)
+
+    def _opened(self, secure: Secure, data: memoryview) -> bytes:
+        """The plaintext of `data`; what TLS itself answers to it is sent."""
+        transport, known = self._transport, secure.established
+        if transport is None or self._closing:
+            return b""
+        plain = secure.feed(data)
+        if told := secure.told():
+            transport.write(told)
+            if transport.get_write_buffer_size() > READ_AHEAD:
+                self.abort()  # It makes TLS answer, and reads nothing.
+        if secure.failure:
+            self._break(secure, transport)
+        elif secure.ended:
+            self._ended = True
+            self._wake_waiter()
+        elif secure.established is not known:
+            self._wake_waiter()
+            self._pump(secure)
+        return plain
+
+    def _break(self, secure: Secure, transport: asyncio.Transport) -> None:
+        """TLS has failed: an end, whoever is to blame."""
+        if not transport.is_closing():
+            if secure.established and self.broken is not None:
+                self.broken(self._peer[0], secure.failure)
+            transport.write(secure.told())
+            transport.close()
+        self._ended = True
+        self._wake_waiter()
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        """Once nothing is held, with a close_notify."""
+        secure = self._secure
+        if secure is not None and not transport.is_closing():
+            if secure.held:
+                return  # Comes again when the peer has taken it.
+            transport.write(secure.close())
+        transport.close()
+
+    def _unsent(self, transport: asyncio.Transport) -> int:
+        return transport.get_write_buffer_size() + (0 if self._secure is None else self._secure.held)
 
     def _next(self) -> EventT | Pause:
         return self.engine.next_event()
@@ -284,6 +434,16 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
             raise Closed(str(error)) from None
 
     async def _wait(self, deadline: float) -> None:
+        self._arm(deadline)
+        try:
+            await cast(asyncio.Future[None], self._waiter)
+        finally:
+            self._waiter = None
+        if self._deadline == 0.0:
+            raise TimedOut
+
+    def _arm(self, deadline: float) -> None:
+        """Makes the future to wait for; `_deadline` is 0 afterwards if the time ran out."""
         # One timer for the life of the connection, moved only when it fires: waits are many, time-outs rare.
         self._deadline = deadline
         if self._timer is None or self._timer.when() > self._deadline:
@@ -291,12 +451,6 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
                 self._timer.cancel()
             self._timer = self._loop.call_at(self._deadline, self._tick)
         self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-        if self._deadline == 0.0:
-            raise TimedOut
 
     def _tick(self) -> None:
         self._timer = None
@@ -313,21 +467,12 @@ class Connection(asyncio.Protocol, Generic[EventT, ReplyT]):
             self._waiter.set_result(None)
 
 
-def tls_info(transport: asyncio.BaseTransport) -> TlsInfo | None:
-    """What TLS a transport speaks."""
-    tls = transport.get_extra_info("ssl_object")
-    if tls is None:
-        return None
-    name, _, bits = tls.cipher() or ("", "", 0)
-    return TlsInfo(str(tls.version() or ""), str(name), int(bits))
-
-
 def host_and_port(name: object) -> tuple[str, int]:
     """A socket's address; ("", 0) for a Unix socket."""
     if isinstance(name, tuple) and len(name) >= 2:
         host = str(name[0])
         return host.removeprefix("::ffff:") if "." in host else host, int(name[1])
-    return "", 0
+    return NOWHERE
 
 
-__all__ = ["NEED_DATA", "Closed", "Connection", "TimedOut", "host_and_port", "tls_info"]
+__all__ = ["NEED_DATA", "Closed", "Connection", "TimedOut", "host_and_port"]

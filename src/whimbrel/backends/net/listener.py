@@ -12,12 +12,14 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from whimbrel.backends.net.driver import HANDSHAKE_TIMEOUT, host_and_port
+from whimbrel.backends.net.driver import Closed, Connection, host_and_port
 from whimbrel.core.log import Log
 
 LAG = 0.05
+MOST_LATE = 10
+"""Looks in a row at which nothing is accepted: whoever keeps the loop busy must not shut out all others for ever."""
 """Seconds by which the loop may be late before accepting stops."""
 _TICK = 0.1
 
@@ -41,10 +43,11 @@ class Listener:
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._hosts: Counter[str] = Counter()
         self._accepting = False
-        self._factory: Callable[[], asyncio.Protocol] | None = None
+        self._factory: Callable[[], Connection[Any, Any]] | None = None
         self._session: Callable[[Any], Coroutine[Any, Any, None]] | None = None
         self._refusal = b""
         self._tls: Callable[[], ssl.SSLContext | None] | None = None
+        self._broken = self._tell_broken  # One for all connections.
 
     @property
     def connections(self) -> int:
@@ -54,7 +57,7 @@ class Listener:
     def open(
         self,
         sockets: list[socket.socket],
-        factory: Callable[[], asyncio.Protocol],
+        factory: Callable[[], Connection[Any, Any]],
         session: Callable[[Any], Coroutine[Any, Any, None]],
         *,
         refusal: bytes = b"",
@@ -93,10 +96,11 @@ class Listener:
             await asyncio.wait(list(self._tasks), timeout=grace)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        host = self._tasks.pop(task)
-        self._hosts[host] -= 1
-        if not self._hosts[host]:
-            del self._hosts[host]
+        host = self._tasks.pop(task, None)
+        if host is not None:
+            self._hosts[host] -= 1
+            if not self._hosts[host]:
+                del self._hosts[host]
         if not task.cancelled() and (error := task.exception()) is not None:
             self._log.exception("session.crashed", error, service=self.name)
 
@@ -123,41 +127,56 @@ class Listener:
             connection.close()
             return
         self.accepted += 1
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(self._serve(loop, connection, host))
-        self._tasks[task] = host
         self._hosts[host] += 1
+        self._own(self._begin(asyncio.get_running_loop(), connection, host), host)
+
+    def _tell_broken(self, host: str, reason: str) -> None:
+        self._log.debug("tls.failed", service=self.name, sender_host=host, reason=reason)
+
+    def _own(self, work: Coroutine[Any, Any, None], host: str) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks[task] = host
         task.add_done_callback(self._done)
 
-    async def _serve(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, host: str) -> None:
+    async def _begin(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, host: str) -> None:
         assert self._factory is not None and self._session is not None
-        protocol = self._factory()  # Not what the loop returns: uvloop gives its own TLS protocol there.
+        context = None
+        if self._tls is not None and (context := self._tls()) is None:
+            self._log.error("server.no_certificate", service=self.name)
+            connection.close()
+            return
+        protocol = self._factory()
+        protocol.broken = self._broken
         try:
-            if self._tls is None:
-                await loop.connect_accepted_socket(lambda: protocol, connection)
-            else:
-                context = self._tls()
-                if context is None:
-                    self._log.error("server.no_certificate", service=self.name)
-                    connection.close()
-                    return
-                await loop.connect_accepted_socket(
-                    lambda: protocol, connection, ssl=context, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
-                )
-        except OSError as error:  # ssl.SSLError is one.
+            if context is not None:
+                protocol.expect_tls(context)
+            await loop.connect_accepted_socket(lambda: protocol, connection)
+            if context is not None:
+                await protocol.handshake()
+        except OSError as error:
             self._log.debug("tls.failed", service=self.name, sender_host=host, reason=str(error))
             connection.close()
             return
-        await self._session(protocol)
+        except Closed as error:
+            self._log.debug("tls.failed", service=self.name, sender_host=host, reason=str(error))
+            protocol.end()
+            return
+        except asyncio.CancelledError:
+            protocol.abort()
+            raise
+        # A task of its own, since this one's frame and socket would stay with each connection that waits. It takes the
+        # place of this one in the counts.
+        self._own(self._session(protocol), self._tasks.pop(cast("asyncio.Task[None]", asyncio.current_task())))
 
 
 async def watch_lag(listeners: list[Listener]) -> None:
     """Runs for the life of a worker: pauses all listeners while the loop is late."""
-    loop = asyncio.get_running_loop()
+    loop, late = asyncio.get_running_loop(), 0
     while True:
         due = loop.time() + _TICK
         await asyncio.sleep(_TICK)
-        if loop.time() - due > LAG:
+        late = late + 1 if loop.time() - due > LAG and late < MOST_LATE else 0
+        if late:
             for listener in listeners:
                 listener.pause()
             await asyncio.sleep(0)

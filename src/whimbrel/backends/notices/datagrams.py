@@ -40,6 +40,8 @@ class DatagramNotices(LocalNotices):
             self._socket.bind(short)
         self._peers: dict[str, frozenset[str]] = {}
         self._listed = self._sent = 0.0
+        self._fresh: dict[str, str] = {}
+        """Hints of which no peer was told yet, with their topics."""
         self._waiting: dict[str, dict[bytes, None]] = {}
         self._sending: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -59,11 +61,9 @@ class DatagramNotices(LocalNotices):
 
     def publish(self, topic: str, key: str = "") -> None:
         self.dispatch(topic, key)
-        hint = f"{topic}\n{key}".encode()[:_MAX]
-        for peer, topics in self._others().items():
-            if topic in topics:
-                self._waiting.setdefault(peer, {})[hint] = None
-        if self._waiting and self._sending is None and self._loop is not None:
+        # One message to a hundred mailboxes is a hundred hints: who wants them is asked once, when they are sent.
+        self._fresh[f"{topic}\n{key}"] = topic
+        if self._sending is None and self._loop is not None:
             self._sending = self._loop.call_at(self._sent + _PAUSE, self._send)
 
     def _others(self) -> dict[str, frozenset[str]]:
@@ -83,6 +83,12 @@ class DatagramNotices(LocalNotices):
         self._sending = None
         if self._loop is not None:
             self._sent = self._loop.time()
+        if self._fresh:
+            fresh, self._fresh = self._fresh, {}
+            for peer, topics in self._others().items():
+                wanted = {hint.encode()[:_MAX]: None for hint, topic in fresh.items() if topic in topics}
+                if wanted:
+                    self._waiting.setdefault(peer, {}).update(wanted)
         for peer, hints in list(self._waiting.items()):
             if self._send_to(peer, hints):
                 del self._waiting[peer]

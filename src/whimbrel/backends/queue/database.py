@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 
 from whimbrel.backends.queue.lanes import rebuild
-from whimbrel.backends.queue.rows import FORMAT, LANES, SCHEMA
+from whimbrel.backends.queue.rows import FORMAT, LANES, RETURNS, SCHEMA
 
 _BUSY = 10_000
 
@@ -27,13 +27,8 @@ def open_database(path: Path) -> apsw.Connection:
         with immediate(connection):
             if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").fetchone():
                 connection.execute(SCHEMA)
-                version = f"{FORMAT[0]}.{FORMAT[1]}"
-                connection.execute("INSERT INTO meta VALUES('format', ?)", (version,))
-                connection.execute(LANES)
-            elif connection.execute("SELECT 1 FROM meta WHERE name = 'format' AND value = '1.0'").fetchone():
-                connection.execute(LANES)
-                connection.execute("UPDATE meta SET value = '1.1' WHERE name = 'format'")
-                rebuild(connection)
+                connection.execute("INSERT INTO meta VALUES('format', '1.0')")
+            _migrate(connection)
         row = connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
         found = str(row[0]) if row else "unknown"
         if found.partition(".")[0] != str(FORMAT[0]):
@@ -42,6 +37,19 @@ def open_database(path: Path) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def _migrate(connection: apsw.Connection) -> None:
+    """From each minor format to the next, up to ours; a higher one is left alone. In a transaction."""
+    old = connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
+    minors = [f"{FORMAT[0]}.{minor}" for minor in range(FORMAT[1] + 1)]
+    if old is None or old[0] not in minors:
+        return
+    for step in (LANES, RETURNS)[minors.index(str(old[0])) :]:
+        connection.execute(step).fetchall()
+    connection.execute("UPDATE meta SET value = ? WHERE name = 'format'", (minors[-1],)).fetchall()
+    if old[0] == minors[0]:
+        rebuild(connection)
 
 
 @contextlib.contextmanager

@@ -80,9 +80,10 @@ def lease(
                 f"SELECT id FROM entry WHERE lane = ? AND {_FREE} AND ready <= ? ORDER BY ready LIMIT ?",
                 (name, now, wanted),
             ).fetchall()
-            ids += (str(row[0]) for row in found)
-            connection.executemany(
-                "UPDATE entry SET lease_until = ? WHERE id = ?", [(until, str(row[0])) for row in found]
+            chosen = [str(row[0]) for row in found]
+            ids += chosen
+            connection.execute(
+                f"UPDATE entry SET lease_until = ? WHERE id IN {rows.NAMED}", (until, rows.names(chosen))
             )
             refresh(connection, [name], now)
             full.add(name)  # Once in a round: it has had its turn.

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import apsw
 
@@ -16,6 +17,9 @@ from whimbrel.backends.queue import rows
 from whimbrel.backends.queue.database import immediate
 from whimbrel.backends.queue.lanes import rebuild
 from whimbrel.core.log import Log
+
+CLOCKS: Final = 300.0
+"""Seconds by which a clock may be set back without anything being made of it."""
 
 
 def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
@@ -53,6 +57,11 @@ def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
                 rows.remove(connection, [name])
         if whole != rows.integer(connection.execute("SELECT count(*) FROM entry").fetchall()[0][0]):
             odd += _without_file(connection, folder, log)
+        # The clock was set back since: what was to wait an hour must not wait for years.
+        connection.execute(
+            "UPDATE entry SET next_attempt = ?1 + max(0, next_attempt - created), created = ?1 WHERE created > ?1 + ?2",
+            (time.time(), CLOCKS),
+        )
         # Nobody holds a lease yet: the one who did is dead.
         connection.execute("UPDATE entry SET lease_until = 0 WHERE lease_until > 0")
         rebuild(connection)

@@ -21,7 +21,7 @@ from whimbrel.core.queue import (
     RecipientState,
 )
 
-FORMAT: Final = (1, 1)
+FORMAT: Final = (1, 2)
 """Major and minor version of the queue on disk (architecture, section 9)."""
 
 SCHEMA: Final = """
@@ -40,7 +40,7 @@ CREATE TABLE recipient(
     local INTEGER NOT NULL, account TEXT NOT NULL, PRIMARY KEY(entry, place)
 ) WITHOUT ROWID;
 """
-"""Format 1.0; a new queue is made of it and of `LANES`, like one that is migrated."""
+"""Format 1.0; a new queue is made of it and of what follows, like one that is migrated."""
 
 UNASSIGNED: Final = "?"
 """Lane of an entry that a release before 1.1 has written."""
@@ -63,9 +63,13 @@ CREATE INDEX lane_proven ON lane(due) WHERE proven = 1;
 """
 """What 1.1 adds. `ready` is computed, so that a release that knows nothing of it keeps it right."""
 
+RETURNS: Final = "ALTER TABLE entry ADD COLUMN ret_hdrs INTEGER NOT NULL DEFAULT 0"
+"""What 1.2 adds."""
+
 _ENTRY: Final = (
     "id, sender, created, next_attempt, size, attempts, held, message_id, user, client, envid, ret_full, utf8, "
-    "body_8bit, origin, require_tls, tls_optional, unchecked, give_up, urgent, lane"
+    "body_8bit, origin, require_tls, tls_optional, unchecked, give_up, urgent, lane, "
+    "ret_hdrs"
 )
 _RECIPIENT: Final = "address, notify, orcpt, state, status, remote, reported_delay, local, account"
 
@@ -96,6 +100,7 @@ def insert(connection: apsw.Connection, item: QueueItem) -> None:
         item.give_up,
         item.urgent,
         item.lane,
+        item.ret_hdrs,
     )
     connection.execute(f"INSERT INTO entry({_ENTRY}) VALUES({','.join('?' * len(values))})", values)
     connection.executemany(
@@ -121,6 +126,14 @@ def update(connection: apsw.Connection, item: QueueItem) -> str | None:
     return str(row[0])
 
 
+def finish(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Marks entries whose recipients all are settled; the lane of each that was still there, by its id."""
+    found = connection.execute(
+        f"UPDATE entry SET done = 1, lease_until = 0 WHERE id IN {NAMED} AND done = 0 RETURNING id, lane", (names(ids),)
+    ).fetchall()
+    return {str(name): str(lane) for name, lane in found}
+
+
 def record(connection: apsw.Connection, entry: str, recipients: Mapping[int, QueueRecipient]) -> None:
     """How it went for recipients, by place."""
     connection.executemany(
@@ -131,24 +144,47 @@ def record(connection: apsw.Connection, entry: str, recipients: Mapping[int, Que
 
 def remove(connection: apsw.Connection, ids: Iterable[str]) -> None:
     """Takes rows out for good; their files must be gone."""
-    keys = [(name,) for name in ids]
-    connection.executemany("DELETE FROM recipient WHERE entry = ?", keys)
-    connection.executemany("DELETE FROM entry WHERE id = ?", keys)
+    if (keys := names(ids)) != "[]":
+        connection.execute(f"DELETE FROM recipient WHERE entry IN {NAMED}", (keys,))
+        connection.execute(f"DELETE FROM entry WHERE id IN {NAMED}", (keys,))
 
 
 def read(connection: apsw.Connection, condition: str, values: Values = ()) -> list[QueueItem]:
     """Entries that meet `condition` (what stands after WHERE, ORDER BY and LIMIT included)."""
     rows = connection.execute(f"SELECT {_ENTRY} FROM entry WHERE done = 0 AND {condition}", values).fetchall()
-    return [_item(connection, row) for row in rows]
+    if not rows:
+        return []
+    # All recipients by one statement: one for each entry costs more than reading them.
+    recipients: dict[str, list[QueueRecipient]] = {}
+    keys = names(str(row[0]) for row in rows)
+    for entry, *values_ in connection.execute(
+        f"SELECT entry, {_RECIPIENT} FROM recipient WHERE entry IN {NAMED} ORDER BY entry, place", (keys,)
+    ):
+        recipients.setdefault(str(entry), []).append(_recipient(values_))
+    return [_item(row, recipients.get(str(row[0]), ())) for row in rows]
+
+
+def named(connection: apsw.Connection, ids: Sequence[str]) -> list[QueueItem]:
+    """Entries in the order of `ids`; those that have gone are left out."""
+    found = {item.id: item for item in read(connection, f"id IN {NAMED}", (names(ids),))} if ids else {}
+    return [found[name] for name in ids if name in found]
+
+
+NAMED: Final = "(SELECT value FROM json_each(?))"
+"""One value however many names they are: SQLite counts variables."""
+
+
+def names(ids: Iterable[str]) -> str:
+    """What goes into `NAMED`."""
+    return json.dumps(list(ids))
 
 
 def where(which: QueueFilter) -> tuple[str, Values]:
     """SQL condition on `entry` for a filter; what is not done and fits every part."""
     parts, values = ["done = 0"], list[Value]()
     if which.ids:
-        # One value however many they are: SQLite counts variables.
-        parts.append("id IN (SELECT value FROM json_each(?))")
-        values.append(json.dumps(sorted(which.ids)))
+        parts.append(f"id IN {NAMED}")
+        values.append(names(sorted(which.ids)))
     if which.sender:
         # "<>" means reports, which have the null reverse-path.
         parts.append("sender = ''" if which.sender == "<>" else r"sender LIKE ? ESCAPE '\'")
@@ -190,16 +226,12 @@ def _recipient_values(entry: str, place: int, r: QueueRecipient) -> Values:
     )
 
 
-def _item(connection: apsw.Connection, row: Sequence[object]) -> QueueItem:
-    recipients = connection.execute(
-        f"SELECT {_RECIPIENT} FROM recipient WHERE entry = ? ORDER BY place",
-        (str(row[0]),),
-    ).fetchall()
+def _item(row: Sequence[object], recipients: Sequence[QueueRecipient]) -> QueueItem:
     sender = str(row[1])
     return QueueItem(
         id=str(row[0]),
         sender=Address.parse(sender) if sender else None,
-        recipients=tuple(_recipient(values) for values in recipients),
+        recipients=tuple(recipients),
         created=real(row[2]),
         next_attempt=real(row[3]),
         size=integer(row[4]),
@@ -218,6 +250,7 @@ def _item(connection: apsw.Connection, row: Sequence[object]) -> QueueItem:
         unchecked=bool(row[17]),
         give_up=str(row[18]),
         urgent=bool(row[19]),
+        ret_hdrs=bool(row[21]),
     )
 
 

@@ -24,6 +24,7 @@ from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.committer import Committer, Job
 from whimbrel.backends.disk.spool import materialise
 from whimbrel.backends.queue import lanes, rows
+from whimbrel.backends.queue.cached import read_cached
 from whimbrel.backends.queue.database import immediate, open_database
 from whimbrel.backends.queue.recovery import lose, recover, rescue
 from whimbrel.core.commit import Enqueue
@@ -190,7 +191,7 @@ class QueueStore:
                     room=left,
                     proven=proven,
                 )
-            return [item for name in ids for item in rows.read(connection, "id = ?", (name,))]
+            return rows.named(connection, ids)
 
         return await self._read(work)
 
@@ -214,13 +215,10 @@ class QueueStore:
     async def back(self, ids: Sequence[str]) -> None:
         def work(connection: apsw.Connection) -> None:
             with immediate(connection):
-                found = [
-                    row
-                    for name in ids
-                    for row in connection.execute(
-                        "UPDATE entry SET lease_until = 0 WHERE id = ? AND done = 0 RETURNING lane", (name,)
-                    ).fetchall()
-                ]
+                found = connection.execute(
+                    f"UPDATE entry SET lease_until = 0 WHERE id IN {rows.NAMED} AND done = 0 RETURNING lane",
+                    (rows.names(ids),),
+                ).fetchall()
                 lanes.refresh(connection, {str(row[0]) for row in found})
 
         await self._read(work)
@@ -231,8 +229,8 @@ class QueueStore:
     async def renew(self, ids: Sequence[str], until: float) -> None:
         def work(connection: apsw.Connection) -> None:
             with immediate(connection):
-                connection.executemany(
-                    "UPDATE entry SET lease_until = ? WHERE id = ? AND done = 0", [(until, name) for name in ids]
+                connection.execute(
+                    f"UPDATE entry SET lease_until = ? WHERE id IN {rows.NAMED} AND done = 0", (until, rows.names(ids))
                 )
 
         await self._read(work)
@@ -246,6 +244,15 @@ class QueueStore:
 
         if await self._change(change) and not item.waiting:
             await self._pool.run(self._unlink, [item.id])
+
+    async def finish(self, ids: Sequence[str]) -> None:
+        def change(connection: apsw.Connection) -> list[str]:
+            found = rows.finish(connection, ids)
+            lanes.refresh(connection, set(found.values()))
+            return list(found)
+
+        if gone := await self._change(change):
+            await self._pool.run(self._unlink, gone)
 
     async def next_due(self) -> float | None:
         def work(connection: apsw.Connection) -> float | None:
@@ -284,7 +291,10 @@ class QueueStore:
     async def content(self, queue_id: str, start: int = 0, length: int | None = None) -> bytes | None:
         if not _NAME.match(queue_id):
             return None
-        return await self._pool.run(_read_file, self._path(queue_id), start, length)
+        path = self._path(queue_id)
+        if not start and length is not None and (data := read_cached(path, length)) is not None:
+            return data
+        return await self._pool.run(_read_file, path, start, length)
 
     async def count(self, which: QueueFilter) -> int:
         condition, values = rows.where(which)
@@ -361,7 +371,10 @@ class QueueStore:
         return f"{self.folder}/{queue_id}.eml"
 
     async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
-        return await self._pool.run(self._locked, work)
+        try:
+            return await self._pool.run(self._locked, work)
+        except apsw.Error as error:
+            raise _failure(error) from None
 
     def _locked(self, work: Callable[[apsw.Connection], T]) -> T:
         with self._lock:
@@ -370,6 +383,10 @@ class QueueStore:
     async def _change(self, change: Callable[[apsw.Connection], T]) -> T:
         job = ChangeJob(change)
         await self._committer.commit([(self, job)])
+        if isinstance(job.result, MailError):
+            raise job.result
+        if isinstance(job.result, apsw.Error | OSError):  # The committer has logged it; it may pass.
+            raise _failure(job.result)
         if isinstance(job.result, Exception):
             raise job.result
         return job.result  # type: ignore[return-value]  # What `change` returned.
@@ -384,6 +401,12 @@ class QueueStore:
 
 def _sized(item: QueueItem, size: int) -> QueueItem:
     return item if item.size == size else replace(item, size=size)
+
+
+def _failure(error: apsw.Error | OSError) -> MailError:
+    if isinstance(error, apsw.FullError):
+        return MailError(452, "4.3.1", "Insufficient system storage", detail=str(error))
+    return MailError(451, "4.3.0", "Queue failure, try again later", detail=f"{type(error).__name__}: {error}")
 
 
 def _read_file(path: str, start: int, length: int | None) -> bytes | None:

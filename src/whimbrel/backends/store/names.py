@@ -10,8 +10,12 @@ from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import DELIMITER, INBOX, MAX_ANNOTATION, MAX_ANNOTATIONS
 
 MAX_DEPTH = 32
+MAX_SUBSCRIPTIONS = 10_000
+MAX_ANNOTATED = 512 * 1024
+"""Octets in all annotations of one folder: no quota counts them, and each change writes all of them."""
 MAX_NAME = 255
 """Characters in one level of an IMAP name."""
+_CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def canonical(name: str) -> str:
@@ -28,11 +32,22 @@ def canonical(name: str) -> str:
     for level in levels:
         if not level or len(level) > MAX_NAME:
             raise MailboxError(Condition.CANNOT, f"Each level of a folder name has 1 to {MAX_NAME} characters")
-        if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in level):
+        if not all(map(_allowed, level)):
             raise MailboxError(Condition.CANNOT, "Control characters are not allowed in a folder name")
         if "%" in level or "*" in level:
             raise MailboxError(Condition.CANNOT, "The wildcards % and * are not allowed in a folder name")
     return DELIMITER.join(levels)
+
+
+def _allowed(char: str) -> bool:
+    # U+FFFE and U+FFFF are no characters, and XML, which keeps the names on disk, has none of them.
+    return unicodedata.category(char) not in _CONTROLS and char not in "\ufffe\uffff"
+
+
+def by_hand(level: str) -> str:
+    """The folder name for a directory that somebody made: whatever it is called, it is one level that clients see."""
+    level = unicodedata.normalize("NFC", level)
+    return "".join(char if _allowed(char) and char not in "/%*" else "\ufffd" for char in level)[:MAX_NAME]
 
 
 def parent(name: str) -> str:
@@ -56,6 +71,8 @@ def check_annotations(held: Mapping[str, bytes], changes: Mapping[str, bytes | N
             raise MailboxError(Condition.OVERQUOTA, f"An annotation has {MAX_ANNOTATION} octets at most")
         else:
             found[name] = value
+    if sum(map(len, found.values())) > MAX_ANNOTATED and any(changes.values()):
+        raise MailboxError(Condition.LIMIT, f"All annotations together have {MAX_ANNOTATED} octets at most")
     if len(found) > MAX_ANNOTATIONS:
         raise MailboxError(Condition.LIMIT, f"There are {MAX_ANNOTATIONS} annotations at most")
     return found

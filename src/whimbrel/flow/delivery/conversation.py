@@ -15,6 +15,7 @@ from whimbrel.core.engine import Pause
 from whimbrel.core.net import Link, TlsInfo
 from whimbrel.core.queue import Recipient
 from whimbrel.core.values import Secret
+from whimbrel.flow.delivery.patience import Patience
 from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.protocols.smtp.client import SmtpClient
 from whimbrel.protocols.smtp.client_events import (
@@ -84,6 +85,7 @@ class Conversation:
         self.count = 0
         """Transactions."""
         self._command, self._final = command_timeout, final_timeout
+        self._patience = Patience()
 
     @property
     def tls(self) -> TlsInfo | None:
@@ -168,7 +170,12 @@ class Conversation:
         except OSError:
             pass
         finally:
-            await self.link.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Without a word."""
+        self._patience.close()
+        await self.link.close()
 
     async def _hello(self, hostname: str) -> None:
         self.client.hello(hostname)
@@ -188,7 +195,8 @@ class Conversation:
         if not data:
             return True
         try:
-            async with asyncio.timeout(BLOCK):
+            with self._patience as limit:
+                limit.set(BLOCK)
                 await self.link.write(data)
         except OSError as error:
             # The server may have said why before it closed, and that may be final.
@@ -213,16 +221,18 @@ class Conversation:
         client = self.client
         if not isinstance(event := client.next_event(), Pause):
             return event
-        async with asyncio.timeout(seconds) as limit:
-            answers = client.answers
-            while isinstance(event := client.next_event(), Pause):
+        answers = client.answers
+        with self._patience as limit:
+            limit.set(seconds)
+            while isinstance(event, Pause):
                 if out := client.outgoing():
                     await self.link.write(out)
                 client.receive(await self.link.read())
+                event = client.next_event()
                 if client.answers != answers:
                     # RFC 5321 4.5.3.2: the time is that of one reply, not of a thousand recipients.
                     answers = client.answers
-                    limit.reschedule(asyncio.get_running_loop().time() + seconds)
+                    limit.set(seconds)
         return event
 
 

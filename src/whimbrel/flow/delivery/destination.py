@@ -7,8 +7,9 @@ Standards: RFC 5321 5.1 (MX, fallback to the address, ourselves among the MX), 2
 RFC 3463 3.2 (X.1.2), 3.5 (X.4.4, X.4.6), RFC 8305 4 (both families)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
@@ -20,6 +21,8 @@ from whimbrel.core.values import Secret
 from whimbrel.flow.delivery.settings import DeliverySettings, RelayRoute, SenderRoute
 from whimbrel.flow.settings import SmtpSettings
 
+MAX_WAYS: Final = 1000
+"""Domains whose way is remembered."""
 MAX_SERVERS: Final = 10
 """Addresses tried in one attempt; the rest has its turn at the next, since equals are shuffled anew."""
 
@@ -47,16 +50,19 @@ class Destination:
     domain: str
     """Of the recipients; empty for a relay host of all, or of a sender."""
     relay: Relay | None = None
+    key: str = field(init=False, compare=False, default="")
+    """What has the same is one destination."""
 
-    @property
-    def key(self) -> str:
-        if self.relay is None:
-            return self.domain
-        # Whoever signs in as another has limits of his own there.
-        user = f"{self.relay.user}@" if self.relay.user else ""
-        # And what must be verified does not go along with what need not.
-        tls = "" if self.relay.tls is TlsMode.OPPORTUNISTIC else f"/{self.relay.tls.value}"
-        return f"{user}{self.relay.host}:{self.relay.port}{tls}{'/lmtp' if self.relay.lmtp else ''}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.domain if self.relay is None else _key(self.relay))
+
+
+def _key(relay: Relay) -> str:
+    # Whoever signs in as another has limits of his own there.
+    user = f"{relay.user}@" if relay.user else ""
+    # And what must be verified does not go along with what need not.
+    tls = "" if relay.tls is TlsMode.OPPORTUNISTIC else f"/{relay.tls.value}"
+    return f"{user}{relay.host}:{relay.port}{tls}{'/lmtp' if relay.lmtp else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,8 @@ def _relay(route: RelayRoute | SenderRoute) -> Relay:
     return Relay(route.host, route.port, TlsMode(route.tls), route.user, route.password, lmtp)
 
 
-def hosts(text: str, port: int) -> list[tuple[str, int]]:
+@lru_cache(maxsize=256)
+def hosts(text: str, port: int) -> Sequence[tuple[str, int]]:
     """`a.example b.example:587 [2001:db8::1]:26` as names and ports; `port` where none is told."""
     found = []
     for word in text.replace(",", " ").split():
@@ -125,6 +132,24 @@ def hosts(text: str, port: int) -> list[tuple[str, int]]:
 def matches(pattern: str, domain: str) -> bool:
     """`example.org` is itself, `*.example.org` all domains below it."""
     return domain == pattern or (pattern.startswith("*.") and domain.endswith(pattern[1:]))
+
+
+class Ways:
+    """`destination` for settings that hardly ever change, by domain."""
+
+    def __init__(self) -> None:
+        self._settings: DeliverySettings | None = None
+        self._known: dict[str, Destination] = {}
+
+    def of(self, domain: str, settings: DeliverySettings, sender: ReversePath = None) -> Destination:
+        if settings.sender_routes and sender is not None:
+            return destination(domain, settings, sender)
+        if settings is not self._settings or len(self._known) >= MAX_WAYS:
+            self._settings, self._known = settings, {}
+        found = self._known.get(domain)
+        if found is None:
+            found = self._known[domain] = destination(domain, settings)
+        return found
 
 
 class Finder:

@@ -41,11 +41,16 @@ class Dialer:
         self._dead: OrderedDict[tuple[str, int], tuple[float, str]] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def open(self, servers: Sequence[Server], policy: TlsPolicy, sources: Sources) -> Dialled:
-        """`servers` are addresses of one name, in order. Never raises OSError."""
+    async def open(
+        self, servers: Sequence[Server], policy: TlsPolicy, sources: Sources, *, anew: bool = False
+    ) -> Dialled:
+        """`servers` are addresses of one name, in order. `anew`: those that timed out a moment ago are tried too, and
+        what is remembered of them is forgotten. Never raises OSError."""
         dialled = Dialled()
         living = []
         for server in servers:
+            if anew:
+                self._dead.pop((server.address, server.port), None)
             why = self._remembered(server)
             if why:
                 dialled.failed[server] = why

@@ -18,7 +18,8 @@ ABORTED: Final = Outcome(RecipientState.WAITING, "4.3.0 The attempt was ended by
 class _Live:
     item: QueueItem
     progress: Progress
-    work: "asyncio.Task[list[Outcome]]"
+    task: "asyncio.Task[object]"
+    """Whoever delivers it, and nothing else meanwhile."""
     aborted: bool = False
 
 
@@ -32,19 +33,22 @@ class LiveTasks:
     async def run(
         self, item: QueueItem, progress: Progress, deliver: Callable[[], Awaitable[list[Outcome]]]
     ) -> list[Outcome]:
-        """What `deliver` returns; for each recipient `ABORTED` if a person ended it. Its own cancellation goes on."""
+        """What `deliver` returns; for each recipient `ABORTED` if a person ended it. Its own cancellation goes on.
 
-        async def work() -> list[Outcome]:
-            return await deliver()
-
+        It runs in the caller's task: one more for each message costs as much as the rest of its bookkeeping.
+        """
+        task = asyncio.current_task()
+        assert task is not None
         self._number += 1
         name = f"{self._name}{self._number:x}"
-        live = self._live[name] = _Live(item, progress, asyncio.ensure_future(work()))
+        live = self._live[name] = _Live(item, progress, task)
         try:
-            return await live.work
+            found = await deliver()
+            if live.aborted:  # It had ended before it could be told.
+                task.uncancel()
+            return found
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not live.aborted or (task is not None and task.cancelling()):
+            if not live.aborted or task.uncancel():
                 raise
             return [ABORTED] * progress.recipients
         finally:
@@ -55,10 +59,10 @@ class LiveTasks:
 
     async def abort(self, task: str) -> bool:
         live = self._live.get(task)
-        if live is None or live.work.done():
+        if live is None or live.aborted:
             return False
         live.aborted = True
-        live.work.cancel()
+        live.task.cancel()
         return True
 
 

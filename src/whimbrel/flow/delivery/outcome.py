@@ -36,7 +36,9 @@ class Outcome:
 def of_error(error: MailError, remote: str = "") -> Outcome:
     """What a MailError of ours means for the recipient."""
     state = RecipientState.WAITING if error.temporary else RecipientState.FAILED
-    return Outcome(state, f"{error.enhanced} {error.text}", remote)
+    # Of the network the queue tells which name it was, and why; of our disks nobody outside needs to know.
+    why = f" ({error.detail})" if error.detail and error.enhanced[1:4] == ".4." else ""
+    return Outcome(state, f"{error.enhanced} {error.text}{why}"[:512], remote)
 
 
 def status_of(code: int, enhanced: str, text: str) -> str:

@@ -15,6 +15,8 @@ from whimbrel.flow.delivery.settings import DeliverySettings
 SPREAD: Final = 60.0
 """Seconds after a pause over which what waited for it is dealt out."""
 MAX_NOTICES: Final = 16
+SHORTEST: Final = 1.0
+"""Seconds between two attempts, whatever the settings say: a wait of nothing would be a flood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def next_attempt(item: QueueItem, attempts: int, now: float, settings: DeliveryS
     """Up to a tenth later or earlier than the schedule says, so that what failed together is not tried together. The
     moment of giving up has an attempt of its own."""
     schedule = settings.retry_schedule
-    wait = float(schedule[min(attempts, len(schedule)) - 1]) if schedule else 900.0
+    wait = max(float(schedule[min(attempts, len(schedule)) - 1]), SHORTEST) if schedule else 900.0
     at = now + wait * (0.9 + 0.2 * _chance(f"{item.id}/{attempts}"))
     return _before_the_end(item, at, now, settings)
 

@@ -43,7 +43,8 @@ class _Idle:
     key: Key
     conversation: Conversation
     since: float
-    timer: asyncio.TimerHandle | None = None
+    until: float
+    """Loop time at which it is closed."""
 
 
 class Sessions:
@@ -53,6 +54,7 @@ class Sessions:
         self._order: dict[_Idle, None] = {}  # The longest idle first.
         self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._order)
@@ -86,9 +88,11 @@ class Sessions:
             return
         if len(self._order) >= MAX_IDLE:
             self._expire(next(iter(self._order)))
-        entry = _Idle(key, conversation, self._clock.monotonic())
-        entry.timer = asyncio.get_running_loop().call_later(settings.reuse_idle, self._expire, entry)
+        loop = asyncio.get_running_loop()
+        entry = _Idle(key, conversation, self._clock.monotonic(), loop.time() + settings.reuse_idle)
         self._order[entry] = None
+        if self._timer is None:
+            self._timer = loop.call_at(entry.until, self._tick, loop)
         self._by_key.setdefault(key, []).append(entry)
 
     def forget(self, key: Key) -> None:
@@ -103,11 +107,13 @@ class Sessions:
 
     def drop(self, conversation: Conversation) -> None:
         """Closes without a word."""
-        self._behind(conversation.link.close())
+        self._behind(conversation.close())
 
     async def close(self) -> None:
         """Takes leave of all."""
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         for entry in list(self._order):
             self._expire(entry)
         if self._leaving:
@@ -119,9 +125,17 @@ class Sessions:
         self._remove(entry)
         self.leave(entry.conversation)
 
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        """One timer for all, moved only when it fires: sessions come and go with each message."""
+        self._timer = None
+        now = loop.time() + 0.001
+        for entry in list(self._order):
+            if entry.until > now:
+                self._timer = loop.call_at(entry.until, self._tick, loop)
+                break
+            self._expire(entry)
+
     def _remove(self, entry: _Idle) -> None:
-        if entry.timer is not None:
-            entry.timer.cancel()
         del self._order[entry]
         entries = self._by_key[entry.key]
         entries.remove(entry)

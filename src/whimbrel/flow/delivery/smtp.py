@@ -142,6 +142,7 @@ class SmtpAgent:
             utf8=item.utf8 and not _header(head).isascii(),
             require_tls=item.require_tls,
             ret_full=item.ret_full,
+            ret_hdrs=item.ret_hdrs,
             envid=item.envid,
         )
         mode = relay.tls if relay else TlsMode(settings.tls)
@@ -174,7 +175,7 @@ class SmtpAgent:
         job.progress.phase = Phase.CONNECTING
         job.progress.server, job.progress.tls = name, None
         policy = TlsPolicy(job.mode, name)
-        dialled = await self._dialer.open(group, policy, job.sources)
+        dialled = await self._dialer.open(group, policy, job.sources, anew=job.parcel.item.urgent)
         left = [one for one in servers if one not in dialled.failed and one != dialled.server]
         if dialled.link is None or dialled.server is None:
             at, why = next(iter(dialled.failed.items()))
@@ -259,7 +260,9 @@ class SmtpAgent:
                 raise Declined(Reply(550, "5.7.30", ("REQUIRETLS: the server does not offer TLS",)))
             if not started and not job.plaintext_will_do:
                 raise Declined(Reply(451, "4.7.4", ("TLS is required and the server does not offer it",)))
-        if job.parcel.item.require_tls and not conversation.client.extensions.has("REQUIRETLS"):
+        offered = conversation.client.extensions.has("REQUIRETLS")
+        # RFC 8689 5: a report is not thrown away for want of it.
+        if job.parcel.item.require_tls and job.parcel.item.sender is not None and not offered:
             raise Declined(Reply(550, "5.7.30", ("REQUIRETLS support required",)))
         if tls := conversation.tls:
             self._log.debug(

@@ -63,7 +63,7 @@ class Standings:
 
     def paused(self, key: str, now: float) -> Pause | None:
         known = self._known.get(key)
-        return known.pause if known and known.pause and now < known.pause.until else None
+        return known.pause if known and known.pause and _lasts(known.pause, now) else None
 
     def answered(self, key: str, most: int) -> None:
         """Something was said that only a living destination says, be it a refusal."""
@@ -75,7 +75,7 @@ class Standings:
     def silent(self, key: str, outcome: Outcome, now: float, settings: DeliverySettings) -> Pause | None:
         """A pause if one begins."""
         known = self._get(key)
-        if known.pause and now < known.pause.until:
+        if known.pause and _lasts(known.pause, now):
             return None  # Begun before it.
         known.silences += 1
         known.limit = max(known.limit // 2, 1)
@@ -97,6 +97,11 @@ class Standings:
         else:
             self._known.move_to_end(key)
         return known
+
+
+def _lasts(pause: Pause, now: float) -> bool:
+    """One that ends later than any pause may was begun before the clock was set back."""
+    return now < pause.until <= now + LONGEST
 
 
 def is_silence(outcome: Outcome) -> bool:

@@ -7,6 +7,7 @@ Standards: RFC 5321 4.5.4 (sending strategy), 4.5.3.1.10 (recipients in one tran
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,8 @@ from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.core.queue import LOCAL, MIXED, Deferral, Queue, QueueItem, QueueRecipient, RecipientState
-from whimbrel.flow.delivery.destination import Destination, destination
+from whimbrel.flow.delivery.destination import Destination, Ways
+from whimbrel.flow.delivery.endings import Endings, stored
 from whimbrel.flow.delivery.live import ABORTED, LiveTasks
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.outcome import Outcome
@@ -33,14 +35,18 @@ from whimbrel.flow.report import Reports, Told
 LEASE: Final = 120.0
 """Seconds after which the entries of a worker that died are due again."""
 RENEW: Final = 40.0
-PAUSES: Final = (1.0, 5.0, 30.0, 60.0)
-"""Seconds between attempts to store an outcome."""
+PACE: Final = 0.02
+"""Seconds between two leases while there is work: a lease for each message would cost as much as sending it."""
 IDLE: Final = 5.0
 """Longest wait between two looks at the queue: a notice that something was added may be lost."""
 WAITING: Final = 16
 """Entries leased for each delivery that may run at once; few are in memory, however long the queue is."""
-IN_LANE: Final = 4
+IN_LANE: Final = 16
 """Entries leased from a lane that answers, for each delivery that may run at once to it."""
+ENDING: Final = 5.0
+"""Seconds in which what was sent is stored when the worker is cancelled."""
+STALLED: Final = 2.0
+"""Seconds before a queue that could not be read or written is tried again."""
 SENT: Final = frozenset({RecipientState.DELIVERED, RecipientState.RELAYED})
 
 RESULTS: Final = {
@@ -80,10 +86,13 @@ class QueueWorker:
         config: ConfigStore,
         log: Log,
         clock: Clock,
+        pace: float = PACE,
     ) -> None:
+        self._pace = pace
         self._queue, self._smtp, self._local, self._reports = queue, smtp, local, reports
         self._config, self._log, self._clock = config, log, clock
         self._standings = Standings()
+        self._ways = Ways()
         self._slots = Slots(self._standings, config, clock)
         self.tasks = LiveTasks()
         """Deliveries under way."""
@@ -97,6 +106,7 @@ class QueueWorker:
         """More is due than was leased."""
         self._stopping = False
         self._stirred = asyncio.Event()
+        self._endings = Endings(queue, log, self._ends, pace / 2)
 
     @property
     def active(self) -> tuple[QueueItem, ...]:
@@ -105,25 +115,41 @@ class QueueWorker:
 
     async def run(self) -> None:
         """Until `stop`, or until it is cancelled: what was under way is then tried again after its lease."""
+        try:
+            await self._run()
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ENDING):  # What was sent is not sent again.
+                    await self._endings.drain()
+
+    async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
             chores = [group.create_task(self._renew()), group.create_task(self._look())]
             deliveries: set[asyncio.Task[None]] = set()
+            loop, paced = asyncio.get_running_loop(), 0.0
             while not self._stopping:
                 self._stirred.clear()
-                await self._put_off()
-                leased = await self._lease()
-                for item in leased:
-                    task = group.create_task(self._attempt(item))
-                    deliveries.add(task)
-                    task.add_done_callback(deliveries.discard)
-                if self._crowded:
-                    await self._stirred.wait()  # An attempt ends.
-                elif not leased:
-                    await self._idle()
+                await asyncio.sleep(max(0.0, paced - loop.time()))
+                paced = loop.time() + self._pace
+                try:
+                    await self._put_off()
+                    leased = await self._lease()
+                    for item in leased:
+                        task = group.create_task(self._attempt(item))
+                        deliveries.add(task)
+                        task.add_done_callback(deliveries.discard)
+                    if self._crowded:
+                        await self._stirred.wait()  # An attempt ends.
+                    elif not leased:
+                        await self._idle()
+                except Exception as error:  # noqa: BLE001 - a full disk must not end what is under way, nor the worker.
+                    self._stalled(error)
+                    paced = loop.time() + STALLED
             for chore in chores:
                 chore.cancel()
             if deliveries:
                 await asyncio.wait(deliveries)
+            await self._endings.drain()
             await self._put_off()
 
     def stop(self) -> None:
@@ -138,6 +164,7 @@ class QueueWorker:
             async with asyncio.TaskGroup() as group:
                 for item in leased:
                     group.create_task(self._attempt(item))
+            await self._endings.drain()
             await self._put_off()
             count += len(leased)
         return count
@@ -186,9 +213,8 @@ class QueueWorker:
             bound = IN_LANE * self._standings.limit(key, settings.per_destination)
         return bound - number if number <= bound // 2 else 0
 
-    @staticmethod
-    def _key(lane: str, settings: DeliverySettings) -> str:
-        return destination(lane, settings).key
+    def _key(self, lane: str, settings: DeliverySettings) -> str:
+        return self._ways.of(lane, settings).key
 
     async def _idle(self) -> None:
         # Listening begins before the look at the queue, so that nothing added between them is missed.
@@ -208,7 +234,13 @@ class QueueWorker:
         while True:
             await asyncio.sleep(RENEW)
             if self._active:
-                await self._queue.renew(list(self._active), self._clock.now() + LEASE)
+                try:
+                    await self._queue.renew(list(self._active), self._clock.now() + LEASE)
+                except Exception as error:  # noqa: BLE001 - the next time is early enough.
+                    self._stalled(error)
+
+    def _stalled(self, error: Exception) -> None:
+        self._log.exception("queue.stalled", error)
 
     async def _look(self) -> None:
         while True:
@@ -230,7 +262,7 @@ class QueueWorker:
                 for at, recipient in enumerate(item.recipients):
                     if recipient.state is RecipientState.WAITING:
                         attempt.outcomes.setdefault(at, crashed)
-            kept = self._deferred(attempt)
+            kept = self._deferred(attempt) or self._finished(attempt)
             if not kept:
                 await self._settle(attempt)
         except Exception as error:  # noqa: BLE001 - its lease ends by itself.
@@ -238,7 +270,12 @@ class QueueWorker:
         finally:
             if not kept:
                 self._over(item.id)
-            self._stirred.set()
+                self._stirred.set()
+
+    def _ends(self, ids: Sequence[str]) -> None:
+        for queue_id in ids:
+            self._over(queue_id)
+        self._stirred.set()
 
     def _over(self, queue_id: str) -> None:
         item = self._active.pop(queue_id)
@@ -266,7 +303,7 @@ class QueueWorker:
             if recipient.local:
                 local.append(at)
             else:
-                way = destination(recipient.recipient.address.domain, settings, item.sender)
+                way = self._ways.of(recipient.recipient.address.domain, settings, item.sender)
                 ways.setdefault(way.key, (way, []))[1].append(at)
         most = settings.max_recipients
         work = [
@@ -341,14 +378,16 @@ class QueueWorker:
     async def _ended(self, attempt: _Attempt, places: list[int], found: Sequence[Outcome]) -> None:
         """While others of the entry are still tried, what was sent is stored, so that a crash does not repeat it."""
         attempt.groups -= 1
-        attempt.outcomes |= dict(zip(places, found, strict=True))
+        attempt.outcomes.update(zip(places, found, strict=True))
+        if not attempt.groups:
+            return
         recipients = attempt.item.recipients
         done = {
             at: replace(recipients[at], state=one.state, status=one.status, remote=one.remote)
             for at, one in zip(places, found, strict=True)
             if one.state in SENT and not wants_report(recipients[at], one)  # A report must not be forgotten.
         }
-        if attempt.groups and done:
+        if done:
             self._log_outcomes(
                 attempt.item, [(done[at], attempt.outcomes[at]) for at in done], attempt.item.attempts + 1
             )
@@ -375,6 +414,23 @@ class QueueWorker:
                 whole=not settings.sender_routes,
             )  # fmt: skip
         self._deferrals[key] = replace(deferral, leased=deferral.leased | {item.id})
+        return True
+
+    def _finished(self, attempt: _Attempt) -> bool:
+        """All who waited have it, and nobody wants to hear of it: nearly always so, and cheap."""
+        item, outcomes = attempt.item, attempt.outcomes
+        if item.give_up:
+            return False
+        told = []
+        for at, recipient in enumerate(item.recipients):
+            if recipient.state is RecipientState.WAITING:
+                outcome = outcomes.get(at)
+                if outcome is None or outcome.state not in SENT or wants_report(recipient, outcome):
+                    return False
+                if at not in attempt.logged:
+                    told.append((recipient, outcome))
+        self._log_outcomes(item, told, item.attempts + 1)
+        self._endings.add(item.id)
         return True
 
     async def _put_off(self) -> None:
@@ -407,20 +463,13 @@ class QueueWorker:
         following = settled.item
         try:
             await self._reports.of_queue(item, partial(self._queue.content, item.id), told, until=until)
-        except MailError as error:
-            self._log.warning("report.failed", queue_id=item.id, status=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever befell the report, what was sent is not sent again.
+            if isinstance(error, MailError):
+                self._log.warning("report.failed", queue_id=item.id, status=str(error))
+            else:
+                self._log.exception("delivery.crashed", error, queue_id=item.id)
             following = untold(following, settled.told)
-        await self._update(following)
-
-    async def _update(self, item: QueueItem) -> None:
-        """What was sent must not be sent again because the disk hiccuped: tried for as long as the lease is held."""
-        for pause in PAUSES:
-            try:
-                return await self._queue.update(item)
-            except MailError as error:
-                self._log.warning("queue.failed", queue_id=item.id, status=str(error))
-                await asyncio.sleep(pause)
-        return await self._queue.update(item)
+        await stored(partial(self._queue.update, following), self._log, item.id)
 
     def _log_outcomes(self, item: QueueItem, outcomes: Sequence[tuple[QueueRecipient, Outcome]], attempts: int) -> None:
         for recipient, outcome in outcomes:

@@ -4,6 +4,7 @@ Standards: RFC 1870 6.1 (SIZE at MAIL), 6.3 (the message itself), RFC 3463 3.3 (
 """
 
 from whimbrel.core.config import ConfigStore
+from whimbrel.core.intake import Origin
 from whimbrel.flow.filters.base import NOTHING, Filter, Finding, Stage, refuse
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Transaction
@@ -16,6 +17,9 @@ class DeclaredSize(Filter):
         self._config = config
 
     async def check(self, tx: Transaction) -> Finding:
+        if tx.origin is Origin.INTERNAL and tx.sender is None:
+            # A report that returns a message of just the limit is larger, and nobody else tells its sender.
+            return NOTHING
         size, limit = tx.size, int(self._config.section(SmtpSettings).max_message_size)
         if size > limit:
             return refuse(552, "5.3.4", f"Message is too large, the limit is {limit} octets", detail=f"{size} octets")

@@ -52,3 +52,10 @@ class Expansion:
     """The recipient itself belongs to another server: only some may send there through us."""
     via: tuple[str, ...] = ()
     """Entries that were passed (aliases, groups, forwardings), for the trace."""
+    own: bool = False
+    """A mailbox of this very address is among them: it is delivered there, and sent on besides."""
+
+    @property
+    def several(self) -> bool:
+        """An alias or group for more than one: a report calls it expanded. RFC 3461 5.2.7.3"""
+        return bool(self.via) and not self.own and len(self.local) + len(self.remote) + len(self.unreachable) > 1

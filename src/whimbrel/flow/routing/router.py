@@ -81,5 +81,9 @@ class Router:
                 raise unreachable[0].error
             raise MailError(554, "5.4.6", "Mail loop: this address leads only to itself", detail=", ".join(via))
         return Expansion(
-            tuple(local.values()), tuple(remote.values()), tuple(unreachable), via=tuple(dict.fromkeys(via))
+            tuple(local.values()),
+            tuple(remote.values()),
+            tuple(unreachable),
+            via=tuple(dict.fromkeys(via)),
+            own=not isinstance(first, Local | Remote) and first.kept is not None,
         )

@@ -5,6 +5,7 @@ One command is worked on at a time; what the client pipelines waits. The caller 
 
 - `Command` with `Done`, after any number of `Untagged`; for `Idle` and `Authenticate` with `Continue` in between,
   for a `Bulk` command with `Accept` and then, after `BulkEnd`, `Done`;
+  or with `Later`, where `follows` said so, and with `Late` when it is done;
 - `LiteralWanted` with `Continue`;
 - `Bad` with `Done`, and with the end of the connection if it is `fatal`.
 
@@ -144,7 +145,20 @@ class Speak:
     mode: Mode
 
 
-Reply = Done | Continue | Accept | Untagged | Speak
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The command is complete, its answer comes as `Late`: the next one may be read. No octets. RFC 3501 5.5"""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What would have been the answer to the command of this tag."""
+
+    tag: bytes
+    done: Done
+
+
+Reply = Done | Continue | Accept | Untagged | Speak | Later | Late
 
 
 class _Phase(Enum):
@@ -195,6 +209,13 @@ class ImapEngine:
             return self._line()
         return PAUSED
 
+    def follows(self, name: bytes) -> bool:
+        """While a command waits for its answer: the next one has come already as a whole, is called `name` (capitals)
+        and ends in a literal."""
+        line = self._framer.ahead() if self._phase is _Phase.BUSY else None
+        match = _START.match(line) if line is not None else None
+        return match is not None and not match[2] and match[3].upper() == name
+
     def send(self, reply: Reply) -> bytes:
         if isinstance(reply, Untagged):
             return b"* " + reply.data + b"\r\n"
@@ -208,6 +229,13 @@ class ImapEngine:
             return b"+ Ready for the literal\r\n" if self._sync else b""
         if isinstance(reply, Speak):
             self.mode = reply.mode
+            return b""
+        if isinstance(reply, Late):
+            return _tagged(reply.tag, reply.done)
+        if isinstance(reply, Later):
+            if self._phase is not _Phase.BUSY:
+                raise ValueError("no command is in progress")
+            self._phase, self._arguments = _Phase.READY, None
             return b""
         if self._phase is _Phase.ASKED:
             self._phase = _Phase.READY
@@ -240,8 +268,7 @@ class ImapEngine:
                 framer.max_line, framer.max_command = limits.line, limits.command
             elif reply.state is State.NOT_AUTHENTICATED:
                 framer.max_line, framer.max_command = limits.line_before, limits.command_before
-        code = b"[%b] " % reply.code if reply.code else b""
-        return b"%b %b %b%b\r\n" % (self._tag, reply.status.value, code, encode.text(reply.text))
+        return _tagged(self._tag, reply)
 
     # Events
 
@@ -385,6 +412,11 @@ class ImapEngine:
         before = self.state is State.NOT_AUTHENTICATED
         limit = self._limits.bad_before if before else self._limits.bad
         return Bad(status, code, text, fatal or self._bad >= limit)
+
+
+def _tagged(tag: bytes, reply: Done) -> bytes:
+    code = b"[%b] " % reply.code if reply.code else b""
+    return b"%b %b %b%b\r\n" % (tag, reply.status.value, code, encode.text(reply.text))
 
 
 def _tag(data: bytes) -> bytes:

@@ -138,6 +138,20 @@ class Framer:
         if not waits:
             self._need, self._mode = need, _Mode.SKIP_LITERAL
 
+    def ahead(self) -> bytes | None:
+        """The first line of the next command, if it announces a literal that is not asked for, and that literal and
+        the line's end behind it are here."""
+        begins = self._mode is _Mode.COMMAND and not self._command
+        end = self._buffer.find(b"\n", 0, self.max_line + 2) if begins else -1
+        if end < 0:
+            return None
+        line = bytes(self._buffer[:end]).removesuffix(b"\r")
+        match = _LITERAL.search(line, max(0, len(line) - _TAIL))
+        if not match or not match[2]:
+            return None
+        after = end + 1 + int(match[1])
+        return line if self._buffer[after : after + 2] == b"\r\n" else None
+
     # Inside
 
     def _restart(self) -> None:

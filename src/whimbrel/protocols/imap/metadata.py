@@ -15,6 +15,8 @@ MAX_NAME = 255
 INFINITY = 1 << 16
 _NAME = re.compile(r"/(?:private|shared)(?:/[^/*%\x00-\x1f\x7f-\U0010ffff]+)*\Z")
 
+_OPTIONS = re.compile(rb"\((?:MAXSIZE|DEPTH) ", re.I)
+
 
 @dataclass(frozen=True, slots=True)
 class GetMetadata(Arguments):
@@ -56,30 +58,38 @@ def entry_names(cursor: Cursor) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _options(cursor: Cursor) -> tuple[int | None, int]:
+    """MAXSIZE and DEPTH, their space included."""
+    cursor.expect(b"(", "Expected a list of options")
+    max_size, depth, more = None, 0, False
+    while not cursor.take(b")"):
+        if more:
+            cursor.space()
+        more = True
+        option = cursor.word("Expected an option")
+        cursor.space()
+        if option == b"MAXSIZE":
+            max_size = cursor.number()
+        elif option == b"DEPTH":
+            depths = {b"0": 0, b"1": 1, b"INFINITY": INFINITY}
+            wanted = depths.get(cursor.word("Expected a depth"))
+            if wanted is None:
+                raise BadSyntax("A depth is 0, 1 or infinity")
+            depth = wanted
+        else:
+            raise BadSyntax("Unknown option of GETMETADATA")
+    cursor.space()
+    return max_size, depth
+
+
 def _get(cursor: Cursor) -> GetMetadata:
     cursor.space()
-    max_size, depth = None, 0
-    if cursor.take(b"("):
-        more = False
-        while not cursor.take(b")"):
-            if more:
-                cursor.space()
-            more = True
-            option = cursor.word("Expected an option")
-            cursor.space()
-            if option == b"MAXSIZE":
-                max_size = cursor.number()
-            elif option == b"DEPTH":
-                depths = {b"0": 0, b"1": 1, b"INFINITY": INFINITY}
-                wanted = depths.get(cursor.word("Expected a depth"))
-                if wanted is None:
-                    raise BadSyntax("A depth is 0, 1 or infinity")
-                depth = wanted
-            else:
-                raise BadSyntax("Unknown option of GETMETADATA")
-        cursor.space()
+    max_size, depth = _options(cursor) if cursor.next_is(b"(") else (None, 0)
     mailbox = cursor.mailbox()
     cursor.space()
+    if _OPTIONS.match(cursor.data, cursor.at):
+        # Quirk (clients written by the examples of RFC 5464 4.2, which its grammar contradicts): options come second.
+        max_size, depth = _options(cursor)
     return GetMetadata(mailbox, entry_names(cursor), max_size, depth)
 
 

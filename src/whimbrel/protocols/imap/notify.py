@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from whimbrel.protocols.imap import fetch
-from whimbrel.protocols.imap.cursor import Cursor
+from whimbrel.protocols.imap.cursor import Cursor, Refused
 from whimbrel.protocols.imap.grammar import SIGNED_IN, Arguments, FetchItem, Part, Rule
 
 MAX_GROUPS = 64
@@ -32,6 +32,8 @@ SERVED = frozenset(
         Event.FLAG_CHANGE,
         Event.MAILBOX_NAME,
         Event.SUBSCRIPTION_CHANGE,
+        Event.MAILBOX_METADATA_CHANGE,
+        Event.SERVER_METADATA_CHANGE,
     }
 )
 OF_MESSAGES = frozenset({Event.MESSAGE_NEW, Event.MESSAGE_EXPUNGE, Event.FLAG_CHANGE, Event.ANNOTATION_CHANGE})
@@ -99,7 +101,9 @@ def _events(cursor: Cursor) -> tuple[frozenset[Event], tuple[FetchItem, ...]]:
         try:
             event = Event(name)
         except ValueError:
-            raise cursor.bad("Unknown event") from None
+            # Any atom may be an event some day: no mistake of the client, but none that is told here. RFC 5465 7, 8
+            known = b" ".join(event.value for event in Event if event in SERVED)
+            raise Refused(b"BADEVENT (%b)" % known, "Some of these events are not told here") from None
         found.add(event)
         if event is Event.MESSAGE_NEW and cursor.next_is(b" ("):
             cursor.space()

@@ -18,6 +18,8 @@ from whimbrel.protocols.imap.sequence import SequenceSet
 MAX_DEPTH = 96
 """OR, NOT and parentheses within each other: clients write long chains of OR."""
 MAX_KEYS = 4096
+MAX_CONTENTS = 64
+"""Conditions for which a message may have to be read and decoded, each anew."""
 CHARSETS = ("US-ASCII", "UTF-8")
 
 
@@ -155,7 +157,7 @@ class _Reader:
     """Reads conditions, counting them and their depth."""
 
     def __init__(self, cursor: Cursor) -> None:
-        self._cursor, self._count = cursor, 0
+        self._cursor, self._count, self._contents = cursor, 0, 0
 
     def keys(self, depth: int) -> SearchKey:
         """One or more, all of which must hold."""
@@ -188,7 +190,11 @@ class _Reader:
         read = cursor.grammar.search_keys.get(name)
         if read is None:
             raise BadSyntax("Unknown search key")
-        return read(cursor)
+        found = read(cursor)
+        self._contents += isinstance(found, Content)
+        if self._contents > MAX_CONTENTS:
+            raise BadSyntax("Search too complex")
+        return found
 
 
 _SET_STARTS = frozenset(bytes([char]) for char in b"0123456789*$")
@@ -252,8 +258,9 @@ def _day(cursor: Cursor) -> int:
 
 
 def _number(cursor: Cursor) -> int:
+    """number64. RFC 9051 9"""
     cursor.space()
-    return cursor.number()
+    return cursor.number(most=(1 << 63) - 1)
 
 
 def _keyword(cursor: Cursor, *, wanted: bool) -> Keyword:

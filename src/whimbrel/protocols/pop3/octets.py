@@ -89,3 +89,39 @@ def top(data: bytes, lines: int, *, whole: bool) -> bytes | None:
     if len(pieces) <= lines:
         return text if whole else None
     return text[: len(text) - len(pieces[-1])]
+
+
+class Top:
+    """The same for a message fed in pieces: as much of each as belongs to it, as it is stored; `done`: no more does.
+
+    Splitting a large message into its lines would take twenty times its size."""
+
+    def __init__(self, lines: int) -> None:
+        self._left = lines
+        self._header = True
+        self._last = b"\n"  # The end of what was fed: an empty line may be cut in two.
+        self.done = False
+
+    def feed(self, piece: bytes) -> bytes:
+        body = self._body(piece) if self._header else 0
+        if self.done or body < 0:
+            return b"" if self.done else piece
+        count = piece.count(b"\n", body) if self._left else 0
+        if count < self._left:
+            self._left -= count
+            return piece
+        self.done = True
+        for _ in range(self._left):
+            body = piece.index(b"\n", body) + 1
+        return piece[:body]
+
+    def _body(self, piece: bytes) -> int:
+        """Where the body begins in `piece`; -1: not in it."""
+        text = self._last + piece
+        found = [at for at in (text.find(b"\n\n"), text.find(b"\n\r\n")) if at >= 0]
+        if not found:
+            self._last = text[-2:]
+            return -1
+        self._header = False
+        at = min(found)
+        return text.index(b"\n", at + 1) + 1 - len(self._last)

@@ -203,7 +203,7 @@ class SmtpClient:
             self._answer_all(Reply(552, "5.3.4", (f"The server takes messages of up to {known.size} octets",)))
         elif not utf8 and (options.utf8 or not (sender is None or sender.ascii)):
             self._answer_all(NO_UTF8)
-        elif options.require_tls and not known.has("REQUIRETLS"):
+        elif options.require_tls and sender is not None and not known.has("REQUIRETLS"):
             self._answer_all(NO_REQUIRETLS)
         else:
             whole = self._plan(sender, recipients, options, content, utf8=utf8)

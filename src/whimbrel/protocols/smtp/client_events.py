@@ -21,10 +21,11 @@ class TransactionOptions:
     utf8: bool = False
     """Addresses or header fields need SMTPUTF8. RFC 6531"""
     require_tls: bool = False
-    """Only servers that offer REQUIRETLS may have it. RFC 8689"""
+    """Only servers that offer REQUIRETLS may have it; a report (null sender) goes to the others too. RFC 8689 5"""
     ret_full: bool = False
     envid: str = ""
     """RFC 3461 4.3, 4.4; not xtext. Told where DSN is offered."""
+    ret_hdrs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,13 @@ def mail_line(sender: ReversePath, options: TransactionOptions, known: Extension
         line += " BODY=8BITMIME"
     if utf8:
         line += " SMTPUTF8"
-    if options.require_tls:
+    if options.require_tls and "REQUIRETLS" in words:  # Where it must be, the client has looked already.
         line += " REQUIRETLS"
     if "DSN" in words:
         if options.ret_full:
             line += " RET=FULL"
+        elif options.ret_hdrs:
+            line += " RET=HDRS"
         if options.envid:
             line += f" ENVID={xtext(options.envid)}"
     return f"{line}\r\n".encode()

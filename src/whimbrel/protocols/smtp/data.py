@@ -49,8 +49,9 @@ class DataReceiver:
                 text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
         start = 2 if self._size == -2 and text else 0
         self._size += len(text)
-        # Read on when too big, or the rest would be taken for commands.
-        return [text[start:]] if len(text) > start and self._size <= self._max_size else []
+        if self._size > self._max_size:
+            return [b""]  # Read on, or the rest would be taken for commands; the session sees that the peer is alive.
+        return [text[start:]] if len(text) > start else []
 
 
 class ChunkReceiver:
@@ -89,5 +90,5 @@ class ChunkReceiver:
             if self._mend:
                 block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
         self._size += len(block)
-        if block and self._size <= self._max_size:
-            out.append(block)
+        if block:
+            out.append(block if self._size <= self._max_size else b"")

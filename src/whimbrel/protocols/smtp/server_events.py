@@ -35,6 +35,7 @@ class Mail:
     ret_full: bool = False
     require_tls: bool = False
     prdr: bool = False
+    ret_hdrs: bool = False
 
 
 @dataclass(slots=True)

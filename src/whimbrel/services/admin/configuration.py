@@ -273,7 +273,8 @@ async def config_diff(
     file: Annotated[File, "Whose former version is meant."] = "mailserver.cfg",
 ) -> TextView:
     if version is None:
-        return TextView("\n".join(filter(None, (ctx.config.difference(), ctx.editor.difference()))))
+        aside = await ctx.files.aside() if ctx.files else ""
+        return TextView("\n".join(filter(None, (ctx.config.difference(), ctx.editor.difference(), aside))))
     try:
         return TextView(await need(ctx.files, "Former versions").difference(file, version))
     except LookupError:

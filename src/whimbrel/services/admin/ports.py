@@ -127,6 +127,10 @@ class ConfigFiles(Protocol):
         """Writes what is in use over edits made outside, which are then among the former versions. The files."""
         ...
 
+    async def aside(self) -> str:
+        """Changes of users that were acknowledged and are not in force, since an edit outside came between."""
+        ...
+
     async def check(self) -> None:
         """Reads both files on disk as a start would. ConfigError tells every fault."""
         ...

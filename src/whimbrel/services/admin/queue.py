@@ -26,6 +26,9 @@ class QueueRow:
     """Those that still wait."""
     status: str
     """How the last attempt went."""
+    message_id: str
+    client: str
+    """IP address of the host that brought it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ def _row(item: QueueItem) -> QueueRow:
     return QueueRow(
         item.id, Moment(item.created), Moment(item.next_attempt), item.attempts, Octets(item.size), item.held,
         path_text(item.sender), tuple(str(recipient.recipient.address) for recipient in waiting), status,
+        item.message_id, item.client,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Calls about the mail store (mission S25 to S28)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from whimbrel.core.mailbox import AccountId
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people import address_of, entry
+from whimbrel.services.admin.ports import Checked
 from whimbrel.services.admin.views import Octets
 
 
@@ -21,6 +22,8 @@ class FolderLine:
     messages: int
     problems: tuple[str, ...]
     repaired: tuple[str, ...]
+    percent: int = 0
+    """How far all of it has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,8 @@ async def store_check(
     ctx: AdminContext, account: Account = "", folder: Folder = "", all: All = False
 ) -> AsyncIterator[FolderLine]:
     store = need(ctx.store, "The mail store")
-    for name in await _accounts(ctx, account, everything=all):
-        async for found in store.check(name, folder):
-            yield FolderLine(found.account, found.folder, found.messages, found.problems, found.repaired)
+    async for line in _over(await _accounts(ctx, account, everything=all), folder, store.check):
+        yield line
 
 
 @call(
@@ -67,9 +69,10 @@ async def store_reindex(
     ctx: AdminContext, account: Account = "", folder: Folder = "", all: All = False
 ) -> AsyncIterator[FolderLine]:
     store = need(ctx.store, "The mail store")
-    for name in await _accounts(ctx, account, everything=all):
-        async for found in store.check(name, folder) if ctx.dry_run else store.reindex(name, folder):
-            yield FolderLine(found.account, found.folder, found.messages, found.problems, found.repaired)
+    async for line in _over(
+        await _accounts(ctx, account, everything=all), folder, store.check if ctx.dry_run else store.reindex
+    ):
+        yield line
 
 
 @call(
@@ -82,9 +85,10 @@ async def store_repair(
     ctx: AdminContext, account: Account = "", folder: Folder = "", all: All = False
 ) -> AsyncIterator[FolderLine]:
     store = need(ctx.store, "The mail store")
-    for name in await _accounts(ctx, account, everything=all):
-        async for found in store.check(name, folder) if ctx.dry_run else store.repair(name, folder):
-            yield FolderLine(found.account, found.folder, found.messages, found.problems, found.repaired)
+    async for line in _over(
+        await _accounts(ctx, account, everything=all), folder, store.check if ctx.dry_run else store.repair
+    ):
+        yield line
 
 
 @call("store", "size", reads=True, help="Shows what each folder holds, and what is kept of deleted messages.")
@@ -97,6 +101,15 @@ async def store_size(ctx: AdminContext, account: Account = "", all: All = False)
                 Octets(found.deleted_bytes), f"{found.account}  {found.folder}  {found.messages} messages  "
                 f"{found.bytes} bytes  deleted: {found.deleted_messages} messages  {found.deleted_bytes} bytes",
             )  # fmt: skip
+
+
+async def _over(
+    accounts: Sequence[AccountId], folder: str, work: Callable[[AccountId, str], AsyncIterator[Checked]]
+) -> AsyncIterator[FolderLine]:
+    for number, name in enumerate(accounts):
+        percent = 100 * number // len(accounts)
+        async for found in work(name, folder):
+            yield FolderLine(found.account, found.folder, found.messages, found.problems, found.repaired, percent)
 
 
 async def _accounts(ctx: AdminContext, account: str, *, everything: bool) -> list[AccountId]:

@@ -3,21 +3,37 @@
 Standards: RFC 3501 6.3.11; RFC 4315 3 (APPENDUID); RFC 3502 (MULTIAPPEND), RFC 7889 (APPENDLIMIT), RFC 8508 (REPLACE)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from whimbrel.core.commit import Append, Appended, Rendition, Spooled
-from whimbrel.core.errors import Condition, MailboxError
+from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import Folder
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import append as grammar
-from whimbrel.protocols.imap.engine import Accept, Bad, BulkData, BulkEnd, BulkMore, Done
+from whimbrel.protocols.imap.cursor import BadSyntax
+from whimbrel.protocols.imap.engine import (
+    Accept,
+    Bad,
+    BulkData,
+    BulkEnd,
+    BulkMore,
+    Command,
+    Done,
+    ImapEngine,
+    Late,
+    Later,
+    Status,
+)
 from whimbrel.protocols.imap.sequence import uid_set
 from whimbrel.services.imapd.offer import Offer, serves
+from whimbrel.services.imapd.refusals import refusal_of
 from whimbrel.services.imapd.session import Session, done, refusal
 from whimbrel.services.imapd.store import EXPUNGE_ISSUED, writable
 
 MAX_MESSAGES = 256
-"""In one command: each costs memory or a descriptor until all are there."""
+"""In one command, or in one commit: each costs memory or a descriptor until all are there."""
+MAX_TOGETHER = 4 << 20
+"""Octets after which no further command is taken into a commit."""
 
 
 class _Refused(Exception):
@@ -29,13 +45,19 @@ class _Refused(Exception):
 
 
 class _Arrivals:
-    """The messages of one command, as they come."""
+    """The messages of one command, as they come. `before`: what earlier commands have brought that is not stored yet
+    (messages, octets)."""
 
-    def __init__(self, session: Session, folder: Folder) -> None:
-        self._session, self._folder = session, folder
-        self._size = 0
+    def __init__(self, session: Session, folder: Folder, tag: bytes, before: tuple[int, int] = (0, 0)) -> None:
+        self._session, self.folder, self.tag = session, folder, tag
+        self._before, self._size = before, 0
         self.messages: list[grammar.Message] = []
         self.contents: list[Spooled] = []
+
+    @property
+    def total(self) -> tuple[int, int]:
+        """Messages and octets, with those before."""
+        return self._before[0] + len(self.messages), self._before[1] + self._size
 
     async def receive(self, first: grammar.Message) -> None:
         """All of them. MailboxError for one that cannot be taken: before the client sends it, if it waits for that."""
@@ -54,7 +76,8 @@ class _Arrivals:
         if len(self.messages) >= MAX_MESSAGES:
             raise MailboxError(Condition.LIMIT, f"At most {MAX_MESSAGES} messages in one command")
         self._size += message.size
-        await session.check_quota(self._size, len(self.messages) + 1)
+        count, size = self.total
+        await session.check_quota(size, count + 1)
 
     async def _one(self) -> grammar.Message | None:
         """Lets the client send a literal and spools it; what is said of the next, if there is one."""
@@ -80,11 +103,10 @@ class _Arrivals:
             writer.discard()
             raise
 
-    async def commit(self) -> list[Appended]:
-        """All or none. RFC 3502 6.3.11"""
-        session, ref = self._session, self._folder.ref
+    def work(self) -> list[Append]:
+        session, ref = self._session, self.folder.ref
         view = session.selected if session.selected is not None and session.selected.ref == ref else None
-        work = [
+        return [
             Append(
                 ref,
                 Rendition(b"", content),
@@ -94,16 +116,22 @@ class _Arrivals:
             )
             for message, content in zip(self.messages, self.contents, strict=True)
         ]
-        answers = await session.ports.commit.commit(work)
-        session.changed(self._folder)
+
+    async def stored(self, answers: Sequence[Appended | Exception | None]) -> list[Appended]:
+        """What became of `work`: all or none. RFC 3502 6.3.11"""
         made = [answer for answer in answers if isinstance(answer, Appended)]
         failed = [answer for answer in answers if isinstance(answer, Exception)]
         if failed:
             if made:
                 uids = UidSet.of(sorted(answer.uid for answer in made))
-                await session.ports.messages.expunge(ref, uids, marked=False)
+                await self._session.ports.messages.expunge(self.folder.ref, uids, marked=False)
             raise failed[0]
         return made
+
+    async def commit(self) -> list[Appended]:
+        answers = await self._session.ports.commit.commit(self.work())
+        self._session.changed(self.folder)
+        return await self.stored(answers)
 
     def close(self) -> None:
         for content in self.contents:
@@ -118,15 +146,96 @@ def _append_uid(made: Iterable[Appended]) -> bytes:
 
 
 async def append(session: Session, command: grammar.Append) -> Done:
-    folder = await session.folder(command.mailbox, target=True)
-    arrivals = _Arrivals(session, folder)
+    """What the client has sent already of further APPENDs, without waiting for answers, goes into one commit with this
+    one; the answers keep their order. RFC 3501 5.5"""
+    waiting: list[_Arrivals] = []
     try:
-        await arrivals.receive(command.message)
-        return done(command, _append_uid(await arrivals.commit()))
-    except _Refused as refused:
-        return refused.answer
+        refused = await _gather(session, command, waiting)
+        return await _conclude(session, waiting, refused)
     finally:
-        arrivals.close()
+        for arrivals in waiting:
+            arrivals.close()
+
+
+Refusal = Done | Bad | MailError | BadSyntax
+
+
+async def _gather(session: Session, command: grammar.Append, waiting: list[_Arrivals]) -> Refusal | None:
+    """Receives this command and those that follow it, into `waiting`. What came of the last, if it is none of those."""
+    connection, engine = session.connection, session.connection.engine
+    while True:
+        before = waiting[-1].total if waiting else (0, 0)
+        try:
+            arrivals = _Arrivals(session, await session.folder(command.mailbox, target=True), session.tag, before)
+            try:
+                await arrivals.receive(command.message)
+            except BaseException:
+                arrivals.close()
+                raise
+        except _Refused as refused:
+            return refused.answer
+        except (MailError, BadSyntax) as error:
+            return error
+        waiting.append(arrivals)
+        more = isinstance(engine, ImapEngine) and engine.follows(b"APPEND")
+        if not more or arrivals.total[0] >= MAX_MESSAGES or arrivals.total[1] >= MAX_TOGETHER:
+            return None
+        await connection.send(Later())
+        event = await connection.next_event(session.settings.autologout)
+        if isinstance(event, Bad):
+            return event
+        if not isinstance(event, Command) or not isinstance(event.arguments, grammar.Append):
+            raise RuntimeError(f"unexpected {type(event).__name__} instead of APPEND")
+        command, session.tag = event.arguments, event.tag
+
+
+async def _conclude(session: Session, waiting: Sequence[_Arrivals], refused: Refusal | None) -> Done:
+    """Stores what waits, answers all but the last command, and returns (or raises) the answer to that."""
+    outcomes = await _outcomes(session, waiting)
+    last = outcomes.pop()[1] if refused is None else refused
+    if outcomes:
+        await session.sync(expunge=True)
+        for tag, outcome in outcomes:
+            await session.connection.send(Late(tag, _worded(session, outcome)))
+    if isinstance(last, Bad):
+        if last.fatal:
+            await session.bye("Too many commands that are none")
+        return Done(last.status, last.text, last.code)
+    if isinstance(last, Exception):
+        raise last
+    return last
+
+
+async def _outcomes(session: Session, waiting: Sequence[_Arrivals]) -> "list[tuple[bytes, Done | Exception]]":
+    work = [item for arrivals in waiting for item in arrivals.work()]
+    answers: Sequence[Appended | Exception | None]
+    try:
+        answers = await session.ports.commit.commit(work) if work else ()
+    except Exception as error:  # noqa: BLE001 - each of the commands is to have its answer.
+        answers = [error] * len(work)
+    outcomes: list[tuple[bytes, Done | Exception]] = []
+    at = 0
+    for arrivals in waiting:
+        session.changed(arrivals.folder)
+        own, at = answers[at : at + len(arrivals.messages)], at + len(arrivals.messages)
+        try:
+            outcomes.append(
+                (arrivals.tag, Done(Status.OK, "Append completed", _append_uid(await arrivals.stored(own))))
+            )
+        except Exception as error:  # noqa: BLE001 - as above; the last one is raised by the caller.
+            outcomes.append((arrivals.tag, error))
+    return outcomes
+
+
+def _worded(session: Session, outcome: Done | Exception) -> Done:
+    if isinstance(outcome, Done):
+        return outcome
+    if isinstance(outcome, MailError):
+        if outcome.detail:
+            session.log.warning("imap.refused", command="Append", detail=outcome.detail)
+        return refusal_of(outcome)
+    session.log.exception("session.crashed", outcome, command="Append")
+    return Done(Status.NO, "Internal error", b"SERVERBUG")
 
 
 async def replace(session: Session, command: grammar.Replace) -> Done:
@@ -140,7 +249,7 @@ async def replace(session: Session, command: grammar.Replace) -> Done:
     folder = await session.folder(command.mailbox, target=True)
     if not await session.ports.messages.flags(view.ref, UidSet.of(uids)):
         return refusal(*EXPUNGE_ISSUED)
-    arrivals = _Arrivals(session, folder)
+    arrivals = _Arrivals(session, folder, session.tag)
     try:
         await arrivals.receive(command.message)
         code = _append_uid(await arrivals.commit())

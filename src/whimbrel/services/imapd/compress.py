@@ -38,10 +38,9 @@ async def unauthenticate(session: Session, _command: grammar.Unauthenticate) -> 
 
 def advertise(session: Session) -> Iterable[bytes]:
     """A stranger gets no memory for it."""
-    if session.account is not None:
+    if session.account is not None and not session.connection.compressed:
         yield b"UNAUTHENTICATE"
-        if not session.connection.compressed:
-            yield b"COMPRESS=DEFLATE"
+        yield b"COMPRESS=DEFLATE"
 
 
 OFFER = Offer(

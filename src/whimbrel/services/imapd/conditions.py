@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import cast
 
-from whimbrel.core.mailbox import FlagRow, SearchRow
+from whimbrel.core.mailbox import HELD, FlagRow, Holding, SearchRow
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import search as grammar
 from whimbrel.protocols.imap.cursor import UidRequired
@@ -40,7 +40,7 @@ class Condition:
 
 
 _DATES = {grammar.Clock.INTERNAL: 4, grammar.Clock.SENT: 6, grammar.Clock.SAVED: 15}
-_COLUMNS = {"from": 7, "to": 8, "cc": 9, "bcc": 10, "subject": 11, "message-id": 12}
+_COLUMNS = {**HELD, "message-id": 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,12 @@ def numbers_of(key: grammar.Numbers, view: Selected) -> UidSet:
     if not key.uid and not key.sequence.saved and view.mode.uidonly:
         raise UidRequired
     return view.chosen(key.sequence, uid=True) if key.uid else view.by_number(key.sequence)
+
+
+def held(key: SearchKey) -> list[Holding]:
+    """What a row must hold to meet `key` at all: the store leaves out the others."""
+    keys = key.keys if isinstance(key, grammar.And) else (key,)
+    return [(one.name, one.value) for one in keys if isinstance(one, grammar.Field) and one.value and one.name in HELD]
 
 
 def _all(_key: SearchKey, _scene: Scene) -> Condition:

@@ -6,6 +6,7 @@ is ever in memory as a whole.
 Standards: RFC 3501 6.4.5 (BODY[section]<partial>); RFC 3516 4.2 (BINARY[section]<partial>)
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,10 @@ SMALL = 64 * 1024
 """A message up to this size is read whole."""
 READ_AT_ONCE = 1 << 20
 """Bytes read in one hop: of many small messages together, or of one large one."""
+READ_AHEAD = 128 * 1024
+"""Bytes read in one hop while as many are being sent."""
+MAX_HEADER = 4 << 20
+"""Fields are looked for in no more of a header: a message can be nothing else."""
 _NUL_SIGN = b"\x80"
 """RFC 3501 9: no literal but a literal8 holds NUL; as many octets must come as BODYSTRUCTURE says."""
 
@@ -44,17 +49,25 @@ class ContentReader:
     def __init__(self, session: Session, sections: Sequence[BodySection | BinarySection]) -> None:
         self._session, self._sections = session, sections
         self._structured = any(isinstance(one, BinarySection) or one.spec for one in sections)
+        only = sections[0] if len(sections) == 1 else None
+        plain = isinstance(only, BodySection) and not only.spec and not only.fields and only.partial is None
+        self._whole = only.label if only is not None and plain else None
+        """How the one thing that is asked for is called: all of each message."""
         self.unknown_encoding = False
         """A part could not be decoded: its answer was NIL."""
 
     async def answer(self, rows: Sequence[MetaRow], heads: Sequence[bytes]) -> None:
         """Writes a FETCH response for each of `rows`; its head ends where the first section is to stand."""
         view, messages = self._session.view, self._session.ports.messages
+        if self._whole is not None:
+            await self._bodies(rows, heads, self._whole)
+            return
         structures: dict[int, bytes] = {}
         if self._structured:
             uids = UidSet.of(row[0] for row in rows)
             structures = {row[0]: row[2] for row in await messages.parts(view.ref, uids)}
-        for small, group in _groups(rows, heads):
+        # Each section may be all of a message: what is joined at once stays as small however many there are.
+        for small, group in _groups(rows, heads, READ_AT_ONCE // max(1, len(self._sections))):
             if not small:
                 row, head = group[0]
                 await self._large(row, head, self._wanted(row, structures.get(row[0])))
@@ -67,6 +80,32 @@ class ContentReader:
                     out += self._binary(wanted, content) if wanted.binary else _section(wanted, content)
                 out.append(b")\r\n")
             await self._session.write(b"".join(out))
+
+    async def _bodies(self, rows: Sequence[MetaRow], heads: Sequence[bytes], label: bytes) -> None:
+        """Whole messages: what clients fetch most of. The next ones are read while these are on their way."""
+        view, messages = self._session.view, self._session.ports.messages
+        groups = list(_groups(rows, heads, READ_AHEAD))
+        reading: asyncio.Future[list[bytes | None]] | None = None
+        try:
+            for at, (small, group) in enumerate(groups):
+                if not small:
+                    await self._large(*group[0], self._wanted(group[0][0], None))
+                    continue
+                reading = reading or asyncio.ensure_future(messages.contents(view.ref, [row[0] for row, _ in group]))
+                contents, reading = await reading, None
+                if at + 1 < len(groups) and groups[at + 1][0]:
+                    uids = [row[0] for row, _ in groups[at + 1][1]]
+                    reading = asyncio.ensure_future(messages.contents(view.ref, uids))
+                out: list[bytes] = []
+                for (_, head), content in zip(group, contents, strict=True):
+                    if content is None:
+                        out.append(b"%b%b NIL)\r\n" % (head, label))
+                    else:
+                        out += (b"%b%b {%d}\r\n" % (head, label, len(content)), _printable(content), b")\r\n")
+                await self._session.write(b"".join(out))
+        finally:
+            if reading is not None:
+                reading.cancel()
 
     def _wanted(self, row: MetaRow, parts: bytes | None) -> list[_Wanted]:
         structure = Structure.unpack(parts) if parts is not None else None
@@ -118,7 +157,7 @@ class ContentReader:
         messages, ref, write = self._session.ports.messages, self._session.view.ref, self._session.write
         span = one.span
         if span is not None and isinstance(one.section, BodySection) and one.section.fields:
-            header = await messages.content(ref, uid, span.start, span.length)
+            header = await messages.content(ref, uid, span.start, min(span.length, MAX_HEADER))
             await write(b"".join(_section(replace(one, span=Span(0, len(header or b""))), header)))
             return
         if span is not None:
@@ -179,13 +218,15 @@ async def _within(pieces: AsyncIterator[bytes], span: Span) -> AsyncIterator[byt
             return
 
 
-def _groups(rows: Sequence[MetaRow], heads: Sequence[bytes]) -> Iterator[tuple[bool, list[tuple[MetaRow, bytes]]]]:
-    """Runs of small messages that fit into one read together, and each large message alone."""
+def _groups(
+    rows: Sequence[MetaRow], heads: Sequence[bytes], most: int
+) -> Iterator[tuple[bool, list[tuple[MetaRow, bytes]]]]:
+    """Runs of small messages that have `most` octets together, or of one, and each large message alone."""
     group: list[tuple[MetaRow, bytes]] = []
     size = 0
     for row, head in zip(rows, heads, strict=True):
         large = row[5] > SMALL
-        if group and (large or size + row[5] > READ_AT_ONCE):
+        if group and (large or size + row[5] > most):
             yield True, group
             group, size = [], 0
         if large:

@@ -8,9 +8,8 @@ Standards: RFC 3501 6.4.5, 7.4.2; RFC 2180 4.1 (messages that are gone)
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
-from whimbrel.core.mailbox import SEEN, FlagChange, FlagOp, FlagRow, MetaRow
+from whimbrel.core.mailbox import SEEN, SIGN, FlagChange, FlagOp, MetaRow
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import fetch as grammar
 from whimbrel.protocols.imap.binary import BinarySection
@@ -23,6 +22,7 @@ from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.grammar import FetchItem
 from whimbrel.protocols.imap.objectid import EMAILID, THREADID
 from whimbrel.services.imapd.content import ContentReader
+from whimbrel.services.imapd.flaglines import flag_lines
 from whimbrel.services.imapd.lookups import LOOKUPS, MISSING
 from whimbrel.services.imapd.modifiers import modified
 from whimbrel.services.imapd.offer import Offer, serves
@@ -33,7 +33,8 @@ from whimbrel.services.imapd.store import EXPUNGE_ISSUED
 
 FLAG_BATCH = 20_000
 META_BATCH = 500
-CONTENT_BATCH = 100
+CELL_BATCH = 1_000
+CONTENT_BATCH = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +43,18 @@ class Column:
 
     form: bytes
     get: "Callable[[MetaRow, Selected], object]"
-    at: int | None = None
-    """Where in the row it stands, if it is written as it is."""
+    cell: str | None = None
+    """How `Messages.cells` calls it, if it is written as it is."""
 
 
 COLUMNS: Mapping[FetchItem, Column] = {
-    grammar.UID: Column(b"UID %d", lambda row, _: row[0], 0),
+    grammar.UID: Column(b"UID %d", lambda row, _: row[0], "uid"),
     grammar.FLAGS: Column(b"FLAGS %b", lambda row, view: flag_list(row[1], row[2], row[0] in shown_recent(view))),
     grammar.INTERNALDATE: Column(b'INTERNALDATE "%b"', lambda row, _: date_time(row[4])),
     MODSEQ: Column(b"MODSEQ (%d)", lambda row, _: row[3]),
-    grammar.SIZE: Column(b"RFC822.SIZE %d", lambda row, _: row[5], 5),
-    grammar.ENVELOPE: Column(b"ENVELOPE %b", lambda row, _: row[8], 8),
-    grammar.BODYSTRUCTURE: Column(b"BODYSTRUCTURE %b", lambda row, _: row[9], 9),
+    grammar.SIZE: Column(b"RFC822.SIZE %d", lambda row, _: row[5], "size"),
+    grammar.ENVELOPE: Column(b"ENVELOPE %b", lambda row, _: row[8], "envelope"),
+    grammar.BODYSTRUCTURE: Column(b"BODYSTRUCTURE %b", lambda row, _: row[9], "bodystructure"),
     grammar.BODY: Column(b"BODY %b", lambda row, _: plain_body(row[9])),
     EMAILID: Column(b"EMAILID (%b)", lambda row, _: row[6].encode()),
     THREADID: Column(b"THREADID %b", lambda row, _: b"(%b)" % row[7].encode() if row[7] else b"NIL"),
@@ -73,6 +74,9 @@ async def fetch(session: Session, command: grammar.Fetch) -> Done:
     if command.uid and grammar.UID not in items and not view.mode.uidonly:
         items = (grammar.UID, *items)  # RFC 3501 6.4.8
     missing = await answer(session, wanted, items)
+    if MODSEQ in items and view.mode.qresync:
+        # What changed before the latest MODSEQ that was shown must be told with this command. RFC 7162 6
+        view.hints.stale = True
     if missing and not command.uid:
         return refusal(*EXPUNGE_ISSUED)  # RFC 2180 4.1.2
     return done(command)
@@ -82,6 +86,8 @@ async def answer(session: Session, wanted: Sequence[int], items: Sequence[FetchI
     """FETCH responses for the ascending `wanted`. Returns how many are gone."""
     if set(items) <= _OF_FLAGS:
         return await _fetch_flags(session, wanted, items)
+    if all(item in COLUMNS and COLUMNS[item].cell for item in items):
+        return await _fetch_cells(session, wanted, [COLUMNS[item] for item in items])
     return await _fetch_rows(session, wanted, items)
 
 
@@ -102,47 +108,72 @@ async def _fetch_flags(session: Session, wanted: Sequence[int], items: Sequence[
             numbers = zip(view.numbered(piece), piece, strict=True)
             await session.write("".join([f"* {pair[0]} {view.verb} (UID {pair[1]})\r\n" for pair in numbers]).encode())
             continue
+        if list(items) == [grammar.FLAGS] and len(uids.ranges) == 1:
+            lines = await _alike(session, view, piece)
+            if lines:
+                await session.write(lines)
+                await session.progress(bisect_left(wanted, piece[-1]) + 1, len(wanted))
+                continue
         rows = await session.ports.messages.flags(view.ref, uids)
         missing += len(piece) - len(rows)
-        await session.write(view.new_keywords({row[2] for row in rows}) + _flag_lines(view, rows, items))
+        shown = shown_recent(view)
+        lines = flag_lines(
+            rows,
+            view.numbered([row[0] for row in rows]),
+            view.verb,
+            shown.between(rows[0][0], rows[-1][0]) if shown and rows else (),
+            uid=grammar.UID in items and not view.mode.uidonly,
+            flags=grammar.FLAGS in items,
+            modseq=MODSEQ in items,
+            ahead=True,
+        )
+        await session.write(view.new_keywords({row[2] for row in rows}) + lines)
         await session.progress(bisect_left(wanted, piece[-1]) + 1, len(wanted))
     return missing
 
 
-class _Tails(dict[tuple[int, str, bool], str]):
-    """The end of a line by flags, keywords and whether it is recent: a mailbox has few of them."""
+async def _alike(session: Session, view: Selected, piece: Sequence[int]) -> bytes:
+    """FLAGS of neighbours without keywords that are all there, and either all or none of them recent: a letter of each
+    is enough. Nothing if they are not so."""
+    recent = shown_recent(view)
+    known = recent.count(piece[0], piece[-1]) if recent else 0
+    if known not in (0, len(piece)):
+        return b""
+    signs = await session.ports.messages.signs(view.ref, piece[0], piece[-1])
+    if signs is None or len(signs) != len(piece):
+        return b""
+    at = bisect_left(view.uids, piece[0])
+    numbers = piece if view.mode.uidonly else range(at + 1, at + 1 + len(piece))
+    tails = {sign: f"FLAGS ({flag_text(ord(sign) - SIGN, '', bool(known))}))\r\n" for sign in set(signs)}
+    verb = view.verb
+    if len(tails) == 1:
+        form = f"* %d {verb} ({tails[signs[0]]}".encode("ascii")
+        return b"".join([form % number for number in numbers])
+    pairs = zip(numbers, signs, strict=True)
+    return "".join([f"* {number} {verb} ({tails[sign]}" for number, sign in pairs]).encode("ascii")
 
-    def __missing__(self, key: tuple[int, str, bool]) -> str:
-        tail = self[key] = f"FLAGS ({flag_text(*key)}))\r\n"
-        return tail
 
-
-def _flag_lines(view: Selected, rows: Sequence[FlagRow], items: Sequence[FetchItem]) -> bytes:
-    # Text is formatted in half the time that bytes take: 20,000 lines in 5 ms instead of 10.
-    recent, tails = shown_recent(view), _Tails()
-    verb, with_uid = view.verb, grammar.UID in items and not view.mode.uidonly
-    numbers = view.numbered([row[0] for row in rows])
-    numbered = zip(numbers, rows, strict=True)
-    if isinstance(numbers, list):
-        numbered = ((number, row) for number, row in numbered if number)  # type: ignore[assignment]
-    if MODSEQ in items:
-        ends = {False: ")\r\n", True: ""}[grammar.FLAGS in items]
-        lines = [
-            f"* {number} {verb} ({f'UID {uid} ' if with_uid else ''}MODSEQ ({modseq}){ends}"
-            + (" " + tails[flags, keywords, uid in recent] if not ends else "")
-            for number, (uid, flags, keywords, modseq) in numbered
-        ]
-    elif with_uid:
-        lines = [
-            f"* {number} {verb} (UID {uid} {tails[flags, keywords, uid in recent]}"
-            for number, (uid, flags, keywords, _) in numbered
-        ]
-    else:
-        lines = [
-            f"* {number} {verb} ({tails[flags, keywords, uid in recent]}"
-            for number, (uid, flags, keywords, _) in numbered
-        ]
-    return "".join(lines).encode("ascii", "replace")
+async def _fetch_cells(session: Session, wanted: Sequence[int], columns: Sequence[Column]) -> int:
+    """What is written as it is kept. Returns how many are gone."""
+    view, missing = session.view, 0
+    names = [column.cell or "" for column in columns]
+    form = b"* %%d %b (%b)\r\n" % (view.verb.encode(), b" ".join([column.form for column in columns]))
+    two = len(names) == 2
+    for piece, left in batches(view, wanted, CELL_BATCH):
+        missing += len(piece)
+        while left:
+            rows = await session.ports.messages.cells(view.ref, left, names)
+            missing -= len(rows)
+            numbers = view.numbered([row[0] for row in rows])
+            if two and isinstance(numbers, range):
+                lines = [form % (n, one, other) for n, (_, one, other) in zip(numbers, rows, strict=True)]
+            else:
+                lines = [form % (number, *row[1:]) for number, row in zip(numbers, rows, strict=True) if number]
+            await session.write(b"".join(lines))
+            # Large ones come in several goes.
+            left = left & UidSet([(rows[-1][0] + 1, piece[-1])]) if rows else UidSet()
+        await session.progress(bisect_left(wanted, piece[-1]) + 1, len(wanted))
+    return missing
 
 
 async def _fetch_rows(session: Session, wanted: Sequence[int], items: Sequence[FetchItem]) -> int:
@@ -156,8 +187,6 @@ async def _fetch_rows(session: Session, wanted: Sequence[int], items: Sequence[F
     flags_column = COLUMNS[grammar.FLAGS]
     shown = grammar.FLAGS in items
     reader = ContentReader(session, sections)
-    places = [column.at for column in columns if column.at is not None]
-    as_they_are = _cells(places) if len(places) == len(columns) else None
     for piece, uids in batches(view, wanted, CONTENT_BATCH if sections else META_BATCH):
         rows = await session.ports.messages.meta(view.ref, uids)
         missing += len(piece) - len(rows)
@@ -167,12 +196,6 @@ async def _fetch_rows(session: Session, wanted: Sequence[int], items: Sequence[F
             rows, seen = await _mark_seen(session, view, rows)
         numbers = view.numbered([row[0] for row in rows])
         found = [(item, await LOOKUPS[item](session.ports.messages, view.ref, uids)) for item in looked_up]
-        if as_they_are is not None and not (sections or found):
-            line = b"* %%d %b (%b)\r\n" % (verb, template)
-            lines = [line % (number, *as_they_are(row)) for number, row in zip(numbers, rows, strict=True) if number]
-            await session.write(b"".join(lines))
-            await session.progress(bisect_left(wanted, piece[-1]) + 1, len(wanted))
-            continue
         heads: list[bytes] = []
         for number, row in zip(numbers, rows, strict=True):
             values = [column.get(row, view) for column in columns]
@@ -193,13 +216,6 @@ async def _fetch_rows(session: Session, wanted: Sequence[int], items: Sequence[F
     if reader.unknown_encoding:
         raise Refused(b"UNKNOWN-CTE", "A part has an encoding that is not known")  # RFC 3516 4.3
     return missing
-
-
-def _cells(places: Sequence[int]) -> "Callable[[MetaRow], Sequence[object]]":
-    """Takes these cells of a row."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda row: [row[place] for place in places]
 
 
 async def _mark_seen(session: Session, view: Selected, rows: list[MetaRow]) -> tuple[list[MetaRow], frozenset[int]]:

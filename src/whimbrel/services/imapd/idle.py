@@ -13,21 +13,28 @@ from whimbrel.services.imapd.session import Session, done
 async def idle(session: Session, command: grammar.Idle) -> Done:
     connection, clock, settings = session.connection, session.ports.clock, session.settings
     view = session.selected
-    await session.sync(expunge=True, always=True)
     if view is not None:
-        view.hints.wake = connection.wake
+        view.hints.wake = connection.wake  # Before the query, so that no hint falls between.
     try:
+        await session.sync(expunge=True, always=True)
+        if session.leaving:
+            return Done(Status.NO, "Selected mailbox was deleted")
         await connection.send(Continue(b"idling"))
         end = clock.monotonic() + settings.autologout
         while True:
             left = end - clock.monotonic()
             if left <= 0:
                 raise TimedOut
+            if view is not None and session.observer is None:
+                view.hints.listener = session  # Only while this task waits: then its view is nobody else's.
             try:
                 event = await connection.event_or_wake(min(settings.idle_keep_alive, left))
             except TimedOut:
                 await session.untagged(b"OK Still here")
                 continue
+            finally:
+                if view is not None:
+                    view.hints.listener = None
             if event is None:
                 await session.sync(expunge=True)
                 if session.observer is not None:

@@ -12,7 +12,7 @@ from whimbrel.protocols.imap import listing as grammar
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.metadata import response
 from whimbrel.services.imapd.offer import Offer, serves
-from whimbrel.services.imapd.patterns import MailboxPattern
+from whimbrel.services.imapd.patterns import MailboxPattern, matching
 from whimbrel.services.imapd.session import Session, done
 from whimbrel.services.imapd.status import status_line
 
@@ -59,11 +59,12 @@ async def list_(session: Session, command: grammar.List) -> Done:
     folders = await session.ports.folders.list(session.owner)
     if not command.extended:
         pattern = MailboxPattern(command.reference + command.patterns[0])
+        shown = await matching((folder.name for folder in folders), (pattern,))
         above = parents(folder.name for folder in folders)
         lines = [
             _line(session, b"LIST", attributes(folder, children=folder.name in above), folder.name)
             for folder in folders
-            if pattern.matches(folder.name)
+            if folder.name in shown
         ]
         await session.write(b"".join(lines))
         return done(command)
@@ -80,12 +81,12 @@ async def _extended(session: Session, command: grammar.List, folders: Collection
         names |= {name: _Name(name, None) for name in subscribed.difference(names)}
     above = parents(folder.name for folder in folders)
     chosen = {name for name, one in names.items() if _selected(command.select, one, subscribed)}
-    shown = {name for name in names if any(pattern.matches(name) for pattern in patterns)}
-    hidden_below = parents(chosen - shown) if b"RECURSIVEMATCH" in command.select else set[str]()
-    for name in hidden_below - names.keys():
-        names[name] = _Name(name, None)
-        if any(pattern.matches(name) for pattern in patterns):
-            shown.add(name)
+    shown = await matching(names, patterns)
+    recursive = b"RECURSIVEMATCH" in command.select
+    hidden_below = parents(chosen - shown) if recursive else set[str]()
+    levels = hidden_below - names.keys()
+    names |= {name: _Name(name, None) for name in levels}
+    shown |= await matching(levels, patterns)
     listed = [names[name] for name in _in_order(names) if name in shown and (name in chosen or name in hidden_below)]
     statuses = await session.ports.folders.statuses(session.owner) if command.status else {}
     if b"HIGHESTMODSEQ" in command.status:
@@ -94,11 +95,13 @@ async def _extended(session: Session, command: grammar.List, folders: Collection
     child_info = b' ("CHILDINFO" (%b))' % b" ".join(
         b'"%b"' % option for option in (b"SPECIAL-USE", b"SUBSCRIBED") if option in command.select
     )
+    # RFC 5258 3.5: of what meets the criteria itself it is told always, of other names only where it is not redundant.
+    with_info = hidden_below | (parents(chosen) & chosen if recursive else set[str]())
     for one in listed:
         words = _attributes(one, one.name in above)
         if tell and one.name in subscribed:
             words.append("\\Subscribed")
-        line = _line(session, b"LIST", words, one.name, child_info if one.name in hidden_below else b"")
+        line = _line(session, b"LIST", words, one.name, child_info if one.name in with_info else b"")
         # RFC 5819 2, RFC 9590 3: what is told of a mailbox comes right behind its LIST response.
         if one.folder is not None and one.folder.selectable:
             if command.status and one.folder.ref.mailbox in statuses:
@@ -136,15 +139,17 @@ async def lsub(session: Session, command: grammar.Lsub) -> Done:
     pattern = MailboxPattern(command.reference + command.pattern)
     names = await session.ports.folders.subscriptions(session.owner)
     known = {folder.name: folder for folder in await session.ports.folders.list(session.owner)}
+    levels = parents(names).difference(names)
+    shown = await matching((*names, *levels), (pattern,))
     lines: dict[str, bytes] = {}
     for name in names:
-        if pattern.matches(name):
+        if name in shown:
             folder = known.get(name)
             words = () if folder is None or folder.selectable else ("\\Noselect",)
             lines[name] = _line(session, b"LSUB", words, name)
     # `%` that stops above a subscribed name shows the level it stopped at. RFC 3501 6.3.9
-    for name in parents(names).difference(names):
-        if pattern.matches(name):
+    for name in levels:
+        if name in shown:
             lines[name] = _line(session, b"LSUB", ("\\Noselect",), name)
     await session.write(b"".join([lines[name] for name in sorted(lines)]))
     return done(command)

@@ -11,9 +11,10 @@ from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import multisearch as grammar
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.returns import esearch
+from whimbrel.services.imapd.circle import Hints
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.search import highest_modseq, matching
-from whimbrel.services.imapd.selected import Hints, Selected
+from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.session import Session, done, refusal
 
 MAX_FOLDERS = 1000
@@ -41,7 +42,7 @@ async def _view(session: Session, folder: Folder) -> Selected:
     if session.selected is not None and session.selected.ref == folder.ref:
         return session.selected
     snapshot = await session.ports.messages.snapshot(folder.ref)
-    return Selected(folder.ref, snapshot, Hints(folder.ref.mailbox), read_only=True)
+    return Selected(folder.ref, snapshot, Hints(), read_only=True)
 
 
 async def _search(session: Session, command: grammar.MultiSearch, folder: Folder, view: Selected) -> None:

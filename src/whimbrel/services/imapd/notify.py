@@ -1,7 +1,7 @@
 r"""Handler of NOTIFY, and what it watches: the selected mailbox, other mailboxes, the list of them.
 
 Hints say which mailbox may have changed; what has, its counters tell. What nobody waits for is not kept: for each
-watched mailbox three numbers and its name.
+watched mailbox three numbers and its name, and one for each of its annotations if those are watched.
 
 Standards: RFC 5465 3 (NOTIFY), 4 (interaction), 5 (events), 6 (mailboxes), 7 (BADEVENT, NOTIFICATIONOVERFLOW)
 """
@@ -16,6 +16,8 @@ from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.fetch import BodySection
 from whimbrel.protocols.imap.notify import OF_MESSAGES, SELECTED_ONES, SERVED, Event, Group, Where
 from whimbrel.services.imapd.fetch import answer
+from whimbrel.services.imapd.noted import Noted
+from whimbrel.services.imapd.noted import response as metadata
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.session import Session, done, refusal
 
@@ -29,7 +31,7 @@ Counts = tuple[int, int, int, int]
 class Watch:
     """One session's NOTIFY SET. Has the shape of `session.Observer`."""
 
-    __slots__ = ("_changed", "_counts", "_end", "_groups", "_listed", "_relisted", "_selected", "_session")
+    __slots__ = ("_changed", "_counts", "_end", "_groups", "_listed", "_noted", "_relisted", "_selected", "_session")
 
     def __init__(self, session: Session, groups: Sequence[Group]) -> None:
         self._session = session
@@ -39,6 +41,7 @@ class Watch:
         self._relisted = False
         self._listed: dict[MailboxId, Folder] = {}
         self._counts: dict[MailboxId, Counts] = {}
+        self._noted = Noted(session.ports.folders, session.owner)
         self._end = session.ports.changes.watch(session.owner, self._heard) if self._groups else None
 
     # What the session asks of it
@@ -71,18 +74,23 @@ class Watch:
         if self._relisted:
             self._relisted = False
             await self._tell_list()
+            if names := await self._noted.changed(None):
+                await self._session.untagged(metadata(b'""', names))
         changed, self._changed = self._changed, set()
         for mailbox in sorted(changed):
             folder = self._listed.get(mailbox)
-            if folder is not None and folder.selectable:
+            if folder is None:
+                continue
+            if folder.selectable:
                 await self._tell_counts(folder)
+            await self._tell_annotations(folder)
 
     # Inside
 
     def _heard(self, mailbox: MailboxId | None) -> None:
         if mailbox is None:
             self._relisted = True
-        elif self._counts.get(mailbox) is not None or mailbox not in self._listed:
+        elif mailbox in self._counts or mailbox in self._noted or mailbox not in self._listed:
             self._changed.add(mailbox)
             if mailbox not in self._listed:
                 self._relisted = True
@@ -96,7 +104,11 @@ class Watch:
         self._listed = {folder.ref.mailbox: folder for folder in folders}
         if len(folders) > MAX_WATCHED:
             return False
+        if any(Event.SERVER_METADATA_CHANGE in group.events for group in self._groups):
+            await self._noted.learn(None)
         for folder in folders:
+            if Event.MAILBOX_METADATA_CHANGE in self._events(folder):
+                await self._noted.learn(folder.ref.mailbox)
             events = self._events(folder) & OF_MESSAGES
             if not events or not folder.selectable:
                 continue
@@ -133,6 +145,18 @@ class Watch:
         if before is None or before[:2] != after[:2] or Event.FLAG_CHANGE in events:
             await self._status(folder, now, events)
 
+    async def _tell_annotations(self, folder: Folder) -> None:
+        """RFC 5465 5.6: their names; the values are asked for by whoever wants them."""
+        mailbox = folder.ref.mailbox
+        try:
+            if Event.MAILBOX_METADATA_CHANGE in self._events(folder) and mailbox not in self._noted:
+                await self._noted.learn(mailbox)  # A new one.
+            names = await self._noted.changed(mailbox)
+        except MailboxError:
+            return  # Gone meanwhile: the list tells.
+        if names:
+            await self._session.untagged(metadata(self._session.mailbox(folder.name), names))
+
     async def _status(self, folder: Folder, now: FolderStatus, events: frozenset[Event]) -> None:
         """RFC 5465 5.1-5.3: counters for new and gone messages, UNSEEN and the modseq for flags."""
         items = [b"MESSAGES %d UIDNEXT %d UIDVALIDITY %d" % (now.messages, now.uid_next, now.uid_validity)]
@@ -163,6 +187,7 @@ class Watch:
         for mailbox, old in before.items():
             if mailbox not in self._listed:
                 self._counts.pop(mailbox, None)
+                self._noted.forget(mailbox)
                 if Event.MAILBOX_NAME in self._events(old):
                     await self._list(old, gone=True)
 
@@ -249,6 +274,8 @@ _WORDS = {
     Event.FLAG_CHANGE: b"FlagChange",
     Event.MAILBOX_NAME: b"MailboxName",
     Event.SUBSCRIPTION_CHANGE: b"SubscriptionChange",
+    Event.MAILBOX_METADATA_CHANGE: b"MailboxMetadataChange",
+    Event.SERVER_METADATA_CHANGE: b"ServerMetadataChange",
 }
 
 OFFER = Offer(handlers=dict((serves(grammar.Notify, notify),)), capabilities=(b"NOTIFY",))

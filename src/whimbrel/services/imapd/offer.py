@@ -5,6 +5,7 @@ A capability is advertised because its handler is in the package's table, and fo
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from whimbrel.protocols.imap.engine import Done
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=Arguments)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Offer:
     """A handler returns the tagged response, or None if it has been sent."""
 
@@ -26,6 +27,12 @@ class Offer:
     """Capabilities that depend on the connection, such as STARTTLS."""
     enable: frozenset[bytes] = field(default_factory=frozenset)
     """What ENABLE switches on, in capitals. RFC 5161"""
+
+
+@cache
+def fixed(offers: tuple[Offer, ...]) -> tuple[bytes, ...]:
+    """Capabilities that are had at any time: asked for twice by each client that signs in, so made once."""
+    return tuple(dict.fromkeys(name for offer in offers for name in offer.capabilities))
 
 
 def serves(

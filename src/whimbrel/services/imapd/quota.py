@@ -1,49 +1,46 @@
-"""Handlers of GETQUOTA and GETQUOTAROOT. An account is one quota root, if it has a limit at all.
+"""Handlers of GETQUOTA and GETQUOTAROOT. An account is a quota root, if it has a limit, and so is its domain.
 
 Standards: RFC 9208 3.1, 4.1, 4.2
 """
 
 from whimbrel.core.errors import Condition, MailboxError
+from whimbrel.core.mailbox import Usage
+from whimbrel.core.quota import Limit
 from whimbrel.protocols.imap import quota as grammar
 from whimbrel.protocols.imap.encode import parenthesised
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.session import Session, done
 
-ROOT = b"account"
 UNIT = 1024
 """RFC 9208 5.1: STORAGE counts in units of 1024 octets."""
 
 
-async def _quota(session: Session) -> bytes:
-    """The QUOTA response behind `* `; empty without limits."""
-    account = session.account
-    if account is None or not (account.quota_bytes or account.quota_messages):
-        return b""
-    usage = await session.ports.folders.usage(account.id)
+def _line(root: bytes, limit: Limit, usage: Usage) -> bytes:
+    """The QUOTA response behind `* `."""
     resources: list[bytes] = []
-    if account.quota_bytes:
+    if limit.bytes:
         # Rounded up, so that what is full never looks as if there were room.
-        resources.append(b"STORAGE %d %d" % (-(-usage.bytes // UNIT), account.quota_bytes // UNIT))
-    if account.quota_messages:
-        resources.append(b"MESSAGE %d %d" % (usage.messages, account.quota_messages))
-    return b"QUOTA %b %b" % (ROOT, parenthesised(resources))
+        resources.append(b"STORAGE %d %d" % (-(-usage.bytes // UNIT), limit.bytes // UNIT))
+    if limit.messages:
+        resources.append(b"MESSAGE %d %d" % (usage.messages, limit.messages))
+    return b"QUOTA %b %b" % (root, parenthesised(resources))
 
 
 async def get_quota(session: Session, command: grammar.GetQuota) -> Done:
-    line = await _quota(session)
-    if command.root != ROOT or not line:
+    found = (await session.quotas()).get(command.root)
+    if found is None:
         raise MailboxError(Condition.NONEXISTENT, "No such quota root")
-    await session.untagged(line)
+    await session.untagged(_line(command.root, *found))
     return done(command)
 
 
 async def get_quota_root(session: Session, command: grammar.GetQuotaRoot) -> Done:
     folder = await session.folder(command.mailbox)
-    line = await _quota(session)
-    await session.untagged(b"QUOTAROOT %b%b" % (session.mailbox(folder.name), b" " + ROOT if line else b""))
-    if line:
-        await session.untagged(line)
+    roots = await session.quotas()
+    await session.untagged(b" ".join((b"QUOTAROOT", session.mailbox(folder.name), *roots)))
+    for root, (limit, usage) in roots.items():
+        await session.untagged(_line(root, limit, usage))
     return done(command)
 
 

@@ -36,6 +36,24 @@ class Recent:
     def __contains__(self, uid: int) -> bool:
         return any(first <= uid <= last for first, last in self._ranges) if self._ranges else False
 
+    def between(self, first: int, last: int) -> frozenset[int]:
+        """Those of the messages from UID `first` to `last`."""
+        found: list[int] = []
+        for start, end in self._places(first, last):
+            found += self._view[start:end]
+        return frozenset(found)
+
+    def count(self, first: int, last: int) -> int:
+        """How many of the messages from UID `first` to `last`."""
+        return sum(end - start for start, end in self._places(first, last))
+
+    def _places(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        view = self._view
+        for low, high in self._ranges:
+            start, end = bisect_left(view, max(low, first)), bisect_right(view, min(high, last))
+            if start < end:
+                yield start, end
+
     def __iter__(self) -> Iterator[int]:
         for first, last in self._ranges:
             yield from self._view[bisect_left(self._view, first) : bisect_right(self._view, last)]

@@ -15,7 +15,7 @@ from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.grammar import SearchKey
 from whimbrel.protocols.imap.mode import CONDSTORE
 from whimbrel.protocols.imap.returns import ALL, Returns, esearch
-from whimbrel.services.imapd.conditions import Condition, Need, Scene, compile_key, numbers_of
+from whimbrel.services.imapd.conditions import Condition, Need, Scene, compile_key, held, numbers_of
 from whimbrel.services.imapd.fetch import batches
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.searchtext import MessageText
@@ -24,6 +24,8 @@ from whimbrel.services.imapd.session import Session, done
 
 ROW_BATCH = 2_000
 FLAG_BATCH = 20_000
+HELD_BATCH = 10_000
+"""Of rows that the store looks through: few of them come out."""
 READ_AT_ONCE = 4 << 20
 """Bytes of content read in one hop; one message may be larger."""
 MAX_READ = 512
@@ -74,7 +76,9 @@ async def matching(session: Session, view: Selected, key: SearchKey) -> list[int
     found: list[int] = []
     if condition.need is Need.NOTHING and isinstance(key, grammar.All | grammar.Numbers):
         return list(wanted)
-    for piece, uids in batches(view, wanted, ROW_BATCH if condition.need >= Need.ROWS else FLAG_BATCH):
+    holding = held(key)
+    size = FLAG_BATCH if condition.need < Need.ROWS else HELD_BATCH if holding else ROW_BATCH
+    for piece, uids in batches(view, wanted, size):
         if condition.need is Need.NOTHING:
             nothing: list[FlagRow] = [(uid, 0, "", 0) for uid in piece]
             found += [row[0] for row in nothing if condition.test(row, None)]
@@ -82,7 +86,7 @@ async def matching(session: Session, view: Selected, key: SearchKey) -> list[int
             flag_rows = await session.ports.messages.flags(view.ref, uids)
             found += [row[0] for row in flag_rows if condition.test(row, None)]
         else:
-            rows = await session.ports.messages.search_rows(view.ref, uids)
+            rows = await session.ports.messages.search_rows(view.ref, uids, holding)
             found += await _of_rows(session, view, condition, rows)
         await session.progress(bisect_left(wanted, piece[-1]) + 1, len(wanted))
     return found

@@ -15,7 +15,7 @@ from whimbrel.protocols.imap.mode import CONDSTORE
 from whimbrel.protocols.imap.qresync import Qresync
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.resync import missed
-from whimbrel.services.imapd.selected import Hints, Selected
+from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.session import Session
 
 
@@ -31,8 +31,7 @@ async def select(session: Session, command: grammar.Select) -> Done:
     if any(isinstance(one, Condstore) for one in command.parameters):
         await session.enable((CONDSTORE,))
     folder = await session.folder(command.mailbox)
-    hints = Hints(folder.ref.mailbox)
-    hints.end = session.ports.changes.watch(folder.ref.account, hints)
+    hints = session.ports.circles.join(folder.ref)
     try:
         recent = not command.read_only and not session.mode.rev2
         snapshot = await session.ports.messages.snapshot(folder.ref, take_recent=recent)

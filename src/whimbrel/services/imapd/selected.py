@@ -9,7 +9,7 @@ RFC 7162 3.1.4.2 (MODSEQ), 3.2.10.2 (VANISHED); RFC 9586 3.3, 3.4 (UIDFETCH)
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from whimbrel.core.mailbox import (
     MAX_KEYWORDS,
@@ -18,47 +18,30 @@ from whimbrel.core.mailbox import (
     FlagsStored,
     FolderRef,
     Folders,
-    MailboxId,
     Messages,
     Snapshot,
 )
-from whimbrel.core.uids import UidSet
+from whimbrel.core.uids import MAX_UID, UidSet
 from whimbrel.protocols.imap.cursor import BadSyntax
-from whimbrel.protocols.imap.encode import flag_text
 from whimbrel.protocols.imap.mode import PLAIN, Mode
 from whimbrel.protocols.imap.sequence import SequenceSet
+from whimbrel.services.imapd.circle import Hints
+from whimbrel.services.imapd.flaglines import flag_lines
 from whimbrel.services.imapd.recent import Recent
 
 NOTHING = UidSet()
 NO_WORDS: Mapping[str, str] = {}
+MAX_SHARED = 1_000
+"""Rows of news that are made into responses in one go."""
+_NOT_RECENT = MAX_UID + 1
 SYSTEM_FLAG_NAMES = r"\Answered \Flagged \Deleted \Seen \Draft"
-
-
-class Hints:
-    """Hears that `mailbox` may have changed; made before the snapshot, so that nothing falls between."""
-
-    __slots__ = ("_mailbox", "end", "stale", "wake")
-
-    def __init__(self, mailbox: MailboxId) -> None:
-        self._mailbox = mailbox
-        self.stale = False
-        self.wake: Callable[[], None] | None = None
-        """Called at each hint (IDLE)."""
-        self.end: Callable[[], None] | None = None
-        """Ends the watch."""
-
-    def __call__(self, mailbox: MailboxId | None) -> None:
-        if mailbox is None or mailbox == self._mailbox:
-            self.stale = True
-            if self.wake is not None:
-                self.wake()
 
 
 class Selected:
     """Made from a snapshot, kept up by `news`. Costs four bytes a message."""
 
     __slots__ = (
-        "_last", "_spelling", "hints", "mode", "modseq", "pending", "read_only", "recent", "ref", "saved",
+        "_last", "_spelling", "complete", "hints", "mode", "modseq", "pending", "read_only", "recent", "ref", "saved",
         "uids",
     )  # fmt: skip
 
@@ -76,14 +59,14 @@ class Selected:
         """The client was told of every change up to it, but for `pending`."""
         self.pending = NOTHING
         """Gone, but the client may not be told yet."""
+        self.complete = self.modseq
+        """While something is `pending`: up to it the client was told everything."""
         self._last = max(self.uids[-1] if self.uids else 0, snapshot.status.uid_next - 1)
         self._spelling: Mapping[str, str] = {keyword.lower(): keyword for keyword in snapshot.keywords} or NO_WORDS
 
     def close(self) -> None:
         """No more hints are wanted."""
-        if self.hints.end is not None:
-            self.hints.end()
-            self.hints.end = None
+        self.hints.end()
 
     # Numbers and UIDs
 
@@ -174,18 +157,10 @@ class Selected:
 
     def flag_lines(self, rows: Sequence[FlagRow], *, uid: bool = False, flags: bool = True) -> bytes:
         """FETCH responses with the flags of ascending `rows`, or with MODSEQ alone. RFC 7162 3.1.4.2"""
-        recent, mode = (() if self.mode.rev2 else self.recent), self.mode
+        mode, numbers = self.mode, self.numbered([row[0] for row in rows])
+        recent = self.recent.between(rows[0][0], rows[-1][0]) if rows and not mode.rev2 else ()
         named = (uid or mode.qresync or mode.rev2) and not mode.uidonly
-        out: list[str] = []
-        for number, row in zip(self.numbered([row[0] for row in rows]), rows, strict=True):
-            if number:
-                items = [f"UID {row[0]}"] if named else []
-                if flags:
-                    items.append(f"FLAGS ({flag_text(row[1], row[2], row[0] in recent)})")
-                if mode.condstore:
-                    items.append(f"MODSEQ ({row[3]})")
-                out.append(f"* {number} {self.verb} ({' '.join(items)})\r\n")
-        return "".join(out).encode("ascii", "replace")
+        return flag_lines(rows, numbers, self.verb, recent, uid=named, flags=flags, modseq=mode.condstore)
 
     def new_keywords(self, keywords: Iterable[str]) -> bytes:
         """FLAGS and PERMANENTFLAGS responses if in `keywords`, as in rows, are some the client has not heard of.
@@ -218,6 +193,20 @@ class Selected:
                 first_recent = (await messages.snapshot(self.ref, take_recent=True)).status.first_recent
         return self._apply(delta, first_recent, expunge=expunge, flags=flags)
 
+    def told(self, delta: Delta, *, claimed: bool) -> bytes | None:
+        r"""Responses for `delta`, which was asked for several sessions at once and begins at `modseq`. None if it has
+        new messages that may be \Recent here, or more than is made in one go: then `news` must be asked."""
+        if len(delta.rows) > MAX_SHARED or (not claimed and self.claiming and self._has_new(delta)):
+            return None
+        return self._apply(delta, _NOT_RECENT, expunge=True, flags=True)[0]
+
+    @property
+    def claiming(self) -> bool:
+        return not (self.read_only or self.mode.rev2)
+
+    def _has_new(self, delta: Delta) -> bool:
+        return any(row[0] > self._last for row in delta.rows)
+
     def _apply(self, delta: Delta, first_recent: int, *, expunge: bool, flags: bool) -> tuple[bytes, Sequence[int]]:
         rows = sorted(delta.rows)
         if delta.complete:
@@ -226,6 +215,8 @@ class Selected:
             present = {row[0] for row in rows}
             missing = [uid for uid in self.uids if uid not in present]
         if missing:
+            if not self.pending:
+                self.complete = self.modseq
             self.pending = UidSet((*self.pending.ranges, *UidSet.of(missing).ranges))
         out = [self.new_keywords({row[2] for row in rows})]
         if expunge and self.pending:

@@ -6,23 +6,27 @@ Standards: RFC 3501 3, 5.4 (autologout), 7.1; RFC 5530 3 (response codes)
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 from whimbrel.backends.net.driver import Closed, Connection, TimedOut
 from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.commit import Commit, Spool
 from whimbrel.core.config import ConfigStore
-from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import Changes, Folders, Messages
 from whimbrel.core.pool import Pool
+from whimbrel.core.quota import Quotas
 from whimbrel.core.space import Space
 from whimbrel.protocols.imap import PARTS
-from whimbrel.protocols.imap.cursor import BadSyntax, Refused, UidRequired
+from whimbrel.protocols.imap.cursor import BadSyntax, UidRequired
 from whimbrel.protocols.imap.engine import Bad, Command, Continue, Done, Event, ImapEngine, Limits, LiteralWanted, Reply
 from whimbrel.protocols.imap.engine import Status as Answer
 from whimbrel.protocols.imap.grammar import Grammar, State
 from whimbrel.services.imapd import OFFERS
-from whimbrel.services.imapd.session import PROGRESS, NoFolder, Ports, Session
+from whimbrel.services.imapd.circle import Circles
+from whimbrel.services.imapd.refusals import refusal_of
+from whimbrel.services.imapd.session import PROGRESS, Ports, Session
 from whimbrel.services.imapd.settings import ImapSettings
 from whimbrel.services.session.sign_in import SignIn
 
@@ -49,21 +53,58 @@ class ImapServer:
         ids: Ids,
         tls: Callable[[], ssl.SSLContext | None],
         space: Space | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
-        self._ports = Ports(folders, messages, changes, spool, commit, pool, config, sign_in, clock, tls, space)
+        circles = Circles(messages, changes)
+        self._ports = Ports(
+            folders, messages, changes, spool, commit, pool, config, sign_in, clock, tls, circles, space, quotas
+        )
         self._log, self._ids = log, ids
 
     def engine(self) -> ImapEngine:
         """For one connection."""
-        return ImapEngine(_GRAMMAR, Limits(bulk=int(self._ports.config.section(ImapSettings).max_append_size)))
+        return ImapEngine(_GRAMMAR, _limits(int(self._ports.config.section(ImapSettings).max_append_size)))
 
     async def session(self, connection: Connection[Event, Reply], service: str) -> None:
         """The whole life of one connection of the service called `service`."""
         session_id = self._ids.session_id()
         log = self._log.bind(service=service, session_id=session_id, sender_host=connection.peer[0])
         session = Session(self._ports, connection, OFFERS, service=service, session_id=session_id, log=log)
+        # The loop stands here, not in a coroutine of its own: each frame is held by every client that waits.
+        ports = self._ports
         try:
-            await self._serve(session)
+            await session.untagged(b"OK [CAPABILITY " + session.capabilities() + b"] Whimbrel ready")
+            by: float | None = None
+            deadline: float | None = None
+            while not session.leaving:
+                if session.account is not None:
+                    timeout, by = float(session.settings.autologout), None
+                else:
+                    now = ports.clock.monotonic()
+                    if by is None:  # At the start, and again after UNAUTHENTICATE. RFC 8437 2
+                        by = now + session.settings.sign_in_time
+                    timeout = by - now
+                    if timeout <= 0:
+                        raise TimedOut
+                if deadline is None and session.observer is not None:
+                    deadline = connection.deadline_in(timeout)
+                event = await connection.event_or_wake(timeout, deadline)
+                if event is None:
+                    # NOTIFY: something happened while the client says nothing; its time goes on. RFC 5465 3.1
+                    await self._push(session)
+                    continue
+                deadline = None
+                if isinstance(event, Command):
+                    await self._command(session, event)
+                elif isinstance(event, LiteralWanted):
+                    await connection.send(Continue(b"Ready for the literal"))
+                elif isinstance(event, Bad):
+                    if event.fatal:
+                        await session.bye("Too many commands that are none")
+                    await connection.send(Done(event.status, event.text, event.code))
+                else:
+                    raise RuntimeError(f"unexpected {type(event).__name__}")
+                del event  # A client may be silent for long: what it said last is not kept so long.
         except Closed:
             pass
         except TimedOut:
@@ -74,37 +115,6 @@ class ImapServer:
         finally:
             session.forget()
             connection.end()
-
-    async def _serve(self, session: Session) -> None:
-        connection, ports = session.connection, self._ports
-        await session.untagged(b"OK [CAPABILITY " + session.capabilities() + b"] Whimbrel ready")
-        by = ports.clock.monotonic() + session.settings.sign_in_time
-        deadline: float | None = None
-        while not session.leaving:
-            if session.account is not None:
-                timeout = float(session.settings.autologout)
-            else:
-                timeout = by - ports.clock.monotonic()
-                if timeout <= 0:
-                    raise TimedOut
-            if deadline is None and session.observer is not None:
-                deadline = connection.deadline_in(timeout)
-            event = await connection.event_or_wake(timeout, deadline)
-            if event is None:
-                # NOTIFY: something happened while the client says nothing; its time goes on. RFC 5465 3.1
-                await self._push(session)
-                continue
-            deadline = None
-            if isinstance(event, Command):
-                await self._command(session, event)
-            elif isinstance(event, LiteralWanted):
-                await connection.send(Continue(b"Ready for the literal"))
-            elif isinstance(event, Bad):
-                if event.fatal:
-                    await session.bye("Too many commands that are none")
-                await connection.send(Done(event.status, event.text, event.code))
-            else:
-                raise RuntimeError(f"unexpected {type(event).__name__}")
 
     async def _command(self, session: Session, command: Command) -> None:
         arguments = command.arguments
@@ -145,27 +155,18 @@ class ImapServer:
             session.log.warning("imap.sync_failed", status=error.text, detail=error.detail)
 
 
+@lru_cache(4)
+def _limits(bulk: int) -> Limits:
+    """The same object for all connections."""
+    return Limits(bulk=bulk)
+
+
 def state_of(session: Session) -> State:
     if session.leaving:
         return State.LOGOUT
     if session.account is None:
         return State.NOT_AUTHENTICATED
     return State.AUTHENTICATED if session.selected is None else State.SELECTED
-
-
-def refusal_of(error: MailError | BadSyntax) -> Done:
-    """An error in IMAP's words."""
-    if isinstance(error, Refused):
-        return Done(Answer.NO, error.text, error.code)
-    if isinstance(error, UidRequired):
-        return Done(Answer.BAD, error.text, b"UIDREQUIRED")
-    if isinstance(error, BadSyntax):
-        return Done(Answer.BAD, error.text)
-    if isinstance(error, NoFolder) and error.try_create:
-        return Done(Answer.NO, error.text, b"TRYCREATE")
-    if isinstance(error, MailboxError):
-        return Done(Answer.NO, error.text, error.condition.value.encode())
-    return Done(Answer.NO, error.text, Condition.UNAVAILABLE.value.encode() if error.temporary else b"")
 
 
 async def _farewell(session: Session, text: str) -> None:

@@ -13,14 +13,16 @@ from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import Log
-from whimbrel.core.mailbox import AccountId, Changes, Folder, Folders, Messages
+from whimbrel.core.mailbox import AccountId, Changes, Delta, Folder, Folders, Messages, Usage
 from whimbrel.core.pool import Pool
+from whimbrel.core.quota import Limit, Quotas, limit_of
 from whimbrel.core.space import Space
 from whimbrel.protocols.imap import encode
 from whimbrel.protocols.imap.engine import Done, Event, Reply, Speak, Status, Untagged
 from whimbrel.protocols.imap.grammar import Arguments
 from whimbrel.protocols.imap.mode import PLAIN, mode_of
-from whimbrel.services.imapd.offer import Offer
+from whimbrel.services.imapd.circle import Circles
+from whimbrel.services.imapd.offer import Offer, fixed
 from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.settings import ImapSettings
 from whimbrel.services.session.peer import SessionPeer, mechanisms
@@ -42,10 +44,15 @@ class Ports:
     sign_in: SignIn
     clock: Clock
     tls: Callable[[], ssl.SSLContext | None]
+    circles: Circles
     space: Space | None = None
     """Without it there always is room."""
+    quotas: Quotas | None = None
+    """Without it only accounts have limits, domains none."""
 
 
+ACCOUNT_ROOT, DOMAIN_ROOT = b"account", b"domain"
+"""Quota roots. RFC 9208 3.1"""
 PROGRESS = 10.0
 """Seconds between two words about a long command."""
 
@@ -75,6 +82,11 @@ class Observer(Protocol):
 
 class Session:
     """Owned by the connection's task; handlers get it with each command."""
+
+    __slots__ = (
+        "account", "connection", "enabled", "failed_sign_ins", "id", "leaving", "log", "mode", "observer", "offers",
+        "ports", "selected", "service", "silent_until", "tag",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -138,9 +150,8 @@ class Session:
 
     def capabilities(self) -> bytes:
         """All that can be had now, IMAP4rev1 first."""
-        names: dict[bytes, None] = {b"IMAP4rev1": None}
+        names = dict.fromkeys((b"IMAP4rev1", *fixed(tuple(self.offers))))
         for offer in self.offers:
-            names |= dict.fromkeys(offer.capabilities)
             if offer.advertise is not None:
                 names |= dict.fromkeys(offer.advertise(self))
         return b" ".join(names)
@@ -213,6 +224,10 @@ class Session:
             flags = observer is None or observer.flags
             news, new = await view.news(self.ports.messages, self.ports.folders, expunge=expunge, flags=flags)
             await self.write(news)
+            if view.pending and self.mode.qresync:
+                # RFC 7162 6: else the client takes the MODSEQs it saw for the state of the mailbox, comes back with the
+                # highest of them, and never hears what is gone.
+                await self.untagged(b"OK [HIGHESTMODSEQ %d] Not all is told yet" % view.complete)
             if new and observer is not None:
                 await observer.arrived(new)
         except MailboxError as error:
@@ -221,6 +236,26 @@ class Session:
             # RFC 2180 3.3: the mailbox is gone, and with it every number the client knows.
             self.leave()
             await self.bye("Selected mailbox was deleted")
+
+    # While the client idles: `circle.Listener`
+
+    @property
+    def modseq(self) -> int:
+        return self.view.modseq
+
+    @property
+    def claiming(self) -> bool:
+        return self.view.claiming
+
+    def told(self, delta: Delta, *, claimed: bool) -> bool:
+        if not self.connection.clear:
+            return False
+        news = self.view.told(delta, claimed=claimed)
+        if news is None:
+            return False
+        if news:
+            self.connection.push(news)
+        return True
 
     async def folder(self, name: str, *, target: bool = False) -> Folder:
         """The folder called `name`. NONEXISTENT; `target`: it would be made first (TRYCREATE)."""
@@ -240,14 +275,22 @@ class Session:
     async def check_quota(self, size: int, messages: int = 1) -> None:
         """OVERQUOTA if so much more does not fit into the account; UNAVAILABLE if it does not fit on the disk."""
         self.check_room()
-        account = self.account
-        if account is None or not (account.quota_bytes or account.quota_messages):
-            return
-        usage = await self.ports.folders.usage(account.id)
-        if (account.quota_bytes and usage.bytes + size > account.quota_bytes) or (
-            account.quota_messages and usage.messages + messages > account.quota_messages
-        ):
-            raise MailboxError(Condition.OVERQUOTA, "Mailbox is full")
+        for limit, usage in (await self.quotas()).values():
+            if limit.exceeded(usage, size, messages):
+                raise MailboxError(Condition.OVERQUOTA, "Mailbox is full")
+
+    async def quotas(self) -> dict[bytes, tuple[Limit, Usage]]:
+        """What there are limits for, and what it holds, by quota root: the account, and its domain once counted."""
+        account, found = self.account, dict[bytes, tuple[Limit, Usage]]()
+        if account is None:
+            return found
+        if limit := limit_of(account):
+            found[ACCOUNT_ROOT] = limit, await self.ports.folders.usage(account.id)
+        if self.ports.quotas is not None:
+            domain = await self.ports.quotas.domain(account.address.domain)
+            if domain is not None and domain.usage is not None:
+                found[DOMAIN_ROOT] = domain.limit, domain.usage
+        return found
 
     def changed(self, folder: Folder) -> None:
         """We changed `folder` ourselves: if it is selected, its news are told with this command."""

@@ -90,7 +90,7 @@ async def _check(session: Session, name: str, password: Secret, method: str) -> 
         if error.temporary:
             return refusal(b"UNAVAILABLE", error.text)
         return await failed(session)
-    session.account = account
+    session.account = session.ports.circles.account(account)
     session.log = session.log.bind(user=str(account.address))
     try:
         await session.ports.sign_in.furnish(account)

@@ -39,7 +39,7 @@ async def store(session: Session, command: grammar.Store) -> Done:
         return done(command)
     change = replace(change, keywords=view.spelled(change.keywords))
     stored = await session.ports.messages.set_flags(view.ref, uids, change, unchanged_since)
-    rows = sorted(stored.rows)
+    rows = stored.rows
     out = [view.new_keywords({row[2] for row in rows})]
     if not command.silent:
         out.append(view.flag_lines(rows, uid=command.uid))
@@ -101,7 +101,7 @@ async def copy(session: Session, command: grammar.Copy) -> Done:
 
 
 async def _check_quota(session: Session, view: Selected, uids: UidSet) -> None:
-    if session.account is not None and (session.account.quota_bytes or session.account.quota_messages):
+    if await session.quotas():
         sizes = [row[1] for row in await session.ports.messages.parts(view.ref, uids)]
         await session.check_quota(sum(sizes), len(sizes))
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 from whimbrel.core.mailbox import DELETED, INBOX, SEEN, AccountId, FlagChange, FlagOp, FolderRef, Folders, Messages
 from whimbrel.core.uids import UidSet
-from whimbrel.protocols.pop3.octets import Added, top
+from whimbrel.protocols.pop3.octets import Added, Top, top
 
 READ_AHEAD = 32
 """Messages read in one hop when a client fetches one after the other."""
@@ -135,10 +135,13 @@ class Maildrop:
         self._ahead = dict(zip(numbers, contents, strict=True))
         return self._ahead.pop(number)
 
-    async def top(self, number: int, lines: int) -> bytes:
-        """The header and `lines` lines of the body; no more of the message is read than that needs, about."""
+    async def top(self, number: int, lines: int) -> bytes | None:
+        """The header and `lines` lines of the body; no more of the message is read than that needs, about. None if it
+        is better sent in pieces. NoSuchMessage."""
         self._check(number)
         uid, size = self._rows[number - 1]
+        if size > READ_AHEAD_BYTES:
+            return None
         length = TOP_FIRST
         while True:
             data = await self._messages.content(self._ref, uid, 0, length)
@@ -148,6 +151,19 @@ class Maildrop:
             if found is not None:
                 return found
             length *= 8
+
+    async def top_pieces(self, number: int, lines: int) -> AsyncIterator[bytes]:
+        """The same of a large message. NoSuchMessage before the first piece; EOFError if it goes amid them."""
+        self._check(number)
+        uid, at, cut = self._rows[number - 1][0], 0, Top(lines)
+        while not cut.done:
+            piece = await self._messages.content(self._ref, uid, at, PIECE)
+            if piece is None:
+                raise EOFError if at else NoSuchMessage
+            at += len(piece)
+            yield cut.feed(piece)
+            if len(piece) < PIECE:
+                return
 
     # Deleting
 

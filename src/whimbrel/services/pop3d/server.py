@@ -188,14 +188,17 @@ class _Transaction:
         raise RuntimeError(f"unexpected {type(event).__name__}")
 
     async def _retrieve(self, number: int) -> Reply | None:
-        connection, started = self._connection, False
         small = await self._drop.small(number)
         if small is not None:
             return Message("Message follows", small)
+        return await self._in_pieces("Message follows", self._drop.pieces(number))
+
+    async def _in_pieces(self, text: str, pieces: AsyncIterator[bytes]) -> Reply:
+        connection, started = self._connection, False
         try:
-            async for piece in self._drop.pieces(number):
+            async for piece in pieces:
                 if not started:
-                    await self._door.say(Start("Message follows"))
+                    await self._door.say(Start(text))
                     started = True
                 await connection.send(Part(piece))
         except (EOFError, MailError) as error:
@@ -209,7 +212,9 @@ class _Transaction:
 
     async def _top(self, number: int, lines: int) -> Reply:
         data = await self._drop.top(number, lines)
-        return Message("Top of the message follows", data)
+        if data is not None:
+            return Message("Top of the message follows", data)
+        return await self._in_pieces("Top of the message follows", self._drop.top_pieces(number, lines))
 
     async def _quit(self, *, mark_seen: bool) -> Reply:
         try:

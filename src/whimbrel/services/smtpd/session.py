@@ -9,6 +9,7 @@ RFC 3030 2 (BDAT), RFC 8689 2, RFC 9422 5.1, draft-hall-prdr-00.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from whimbrel.backends.net.driver import Closed, Connection, TimedOut
@@ -51,6 +52,8 @@ from whimbrel.services.smtpd.settings import SmtpServerSettings
 from whimbrel.services.smtpd.sign_in import authenticate
 
 SmtpConnection = Connection[ServerEvent, Reply]
+MAX_IDLE: Final = 100
+"""Commands that bring no mail (NOOP, RSET, a stranger's wrong recipients) between two messages."""
 
 
 class SmtpSession:
@@ -70,7 +73,7 @@ class SmtpSession:
         self._client = self._describe()
         self._tx: Transaction | None = None
         self._writer: SpoolWriter | None = None
-        self._failures = self.failed_sign_ins = self._messages = 0
+        self._failures = self.failed_sign_ins = self._messages = self._idle = 0
         self._over = self._stopping = False
 
     @property
@@ -176,18 +179,21 @@ class SmtpSession:
         await self._connection.send(Reply(220, "", (text,)))
 
     async def _on_helo(self, event: Helo) -> None:
-        self._drop()
+        before = self._helo, self._extended
         self._helo, self._extended = event.name, event.extended
-        self._client = self._describe()
+        client = self._describe()
         try:
-            await self.ports.reception.helo(self._origin, self._client)
+            await self.ports.reception.helo(self._origin, client)
         except MailError as error:
+            self._helo, self._extended = before  # RFC 5321 4.1.4: all stays as it was, the transaction too.
             await self._refuse(error)
             return
+        self._drop()
+        self._client = client
         lines: tuple[str, ...] = ()
         if event.extended:
             lines = self._engine.offer(self._terms())
-        await self._connection.send(Reply(250, "", (self._smtp.hostname, *lines)))
+        await self._chat(Reply(250, "", (self._smtp.hostname, *lines)))
 
     def _terms(self) -> Terms:
         config, tls = self.ports.config, self._connection.tls
@@ -204,15 +210,16 @@ class SmtpSession:
 
     async def _on_mail(self, event: Mail) -> None:
         if self._role is Role.SUBMISSION and self._account is None:
-            await self._connection.send(replies.SIGN_IN_FIRST)
+            await self._fail(replies.SIGN_IN_FIRST)
             return
         if self._messages and self._messages == self._settings.max_transactions:
             await self._close(replies.TOO_MANY_MESSAGES)
             return
+        options = _options(event)
+        if self._role is Role.LMTP and self._account is not None:
+            options = replace(options, prdr=True)  # Signed in or not, it has an answer for each. RFC 2033 4.2
         try:
-            self._tx = await self.ports.reception.mail(
-                self._origin, self._client, self._account, event.sender, _options(event)
-            )
+            self._tx = await self.ports.reception.mail(self._origin, self._client, self._account, event.sender, options)
         except MailError as error:
             await self._refuse(error)
             return
@@ -226,7 +233,9 @@ class SmtpSession:
                 address = Address("postmaster", (await self.ports.directory.primary()).name)
             await self.ports.reception.rcpt(tx, Recipient(address, event.notify, event.orcpt))
         except MailError as error:
-            await self._connection.send(replies.refusal(error))
+            # Whoever tries names out is a stranger; a user's list, or a program's beside us, may be full of old ones.
+            tell = self._connection.send if error.temporary or tx.origin is not Origin.INBOUND else self._chat
+            await tell(replies.refusal(error))
             return
         await self._connection.send(replies.RECIPIENT_OK)
 
@@ -251,7 +260,7 @@ class SmtpSession:
             block = await connection.next_event(timeout)
             if type(block) is not bytes:
                 break
-            if failure is None:
+            if failure is None and block:
                 try:
                     await writer.write(block)
                 except MailError as error:
@@ -292,6 +301,7 @@ class SmtpSession:
         except MailError as error:
             await self._reject(replies.refusal(error))
         else:
+            self._idle = 0
             if self._connection.ended:  # Perhaps nobody hears the answer.
                 await self.ports.reception.unanswered(tx)
             await self._answer(tx, result)
@@ -356,19 +366,19 @@ class SmtpSession:
 
     async def _on_rset(self, _event: Rset) -> None:
         self._drop()
-        await self._connection.send(replies.DONE)
+        await self._chat(replies.DONE)
 
     async def _on_noop(self, _event: Noop) -> None:
-        await self._connection.send(replies.DONE)
+        await self._chat(replies.DONE)
 
     async def _on_vrfy(self, _event: Vrfy) -> None:
-        await self._connection.send(replies.CANNOT_VERIFY)
+        await self._chat(replies.CANNOT_VERIFY)
 
     async def _on_expn(self, _event: Expn) -> None:
         await self._fail(replies.NO_EXPANSION)
 
     async def _on_help(self, _event: Help) -> None:
-        await self._connection.send(replies.HELP_LMTP if self._role is Role.LMTP else replies.HELP)
+        await self._chat(replies.HELP_LMTP if self._role is Role.LMTP else replies.HELP)
 
     async def _on_quit(self, _event: Quit) -> None:
         await self._close(replies.BYE)
@@ -391,6 +401,14 @@ class SmtpSession:
     async def _refuse(self, error: MailError) -> None:
         await self._fail(replies.refusal(error))
 
+    async def _chat(self, reply: Reply) -> None:
+        """A command that is well formed and brings no mail: beyond `MAX_IDLE` each counts as one that went wrong."""
+        self._idle += 1
+        if self._idle > MAX_IDLE:
+            await self._fail(reply)
+        else:
+            await self._connection.send(reply)
+
     async def _fail(self, reply: Reply) -> None:
         """A command that went wrong; after too many of them the session ends."""
         await self._connection.send(reply)
@@ -408,10 +426,17 @@ class SmtpSession:
 
 def _options(event: Mail) -> MailOptions:
     plain = not (event.size or event.body_8bit or event.utf8 or event.envid or event.ret_full)
-    if plain and not (event.require_tls or event.prdr):
+    if plain and not (event.require_tls or event.prdr or event.ret_hdrs):
         return PLAIN
     return MailOptions(
-        event.size, event.utf8, event.body_8bit, event.envid, event.ret_full, event.require_tls, event.prdr
+        event.size,
+        event.utf8,
+        event.body_8bit,
+        event.envid,
+        event.ret_full,
+        event.require_tls,
+        event.prdr,
+        event.ret_hdrs,
     )
 
 

@@ -16,7 +16,12 @@ class SmtpServerSettings(Section, tag="smtp-server"):
         help="What the greeting says after our name and ESMTP.",
     )
     max_failed_commands: int = setting(
-        20, minimum=1, maximum=10_000, help="Wrong commands in a session before it is closed with 421.", row="S62"
+        20,
+        minimum=1,
+        maximum=10_000,
+        help="Wrong commands in a session before it is closed with 421. Commands that bring no mail, and recipients "
+        "that a stranger tries in vain, count too from the 101st on between two messages.",
+        row="S62",
     )
     command_timeout: Duration = setting(
         Duration("5m"), minimum=1, maximum=3600, help="Wait for a client's next command (RFC 5321 4.5.3.2.7)."

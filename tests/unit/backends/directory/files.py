@@ -49,14 +49,19 @@ FILE = """<?xml version="1.0" encoding="UTF-8"?>
 class House:
     """A directory in a folder, with writer and reader."""
 
-    def __init__(self, folder: Path, text: str = FILE) -> None:
+    def __init__(self, folder: Path, text: str = FILE, *, journal: bool = False, settle_after: float = 3600) -> None:
+        """`journal`: as for a large file; what is written into the journal reaches the file by `fold`."""
         self.path, self.index = folder / "users.cfg", folder / "users.idx"
         if text:
             self.path.write_text(text, encoding="utf-8")
         self.log = MemoryLog()
         self.time = 0.0
         self.told = 0
-        self.editor = DirectoryFile(self.path, self.index, pool=InlinePool(), log=self.log, changed=self._tell)
+        self.changes = folder / "users.cfg.changes"
+        self.editor = DirectoryFile(
+            self.path, self.index, pool=InlinePool(), log=self.log, changed=self._tell,
+            journal_from=0 if journal else 1 << 20, settle_after=settle_after,
+        )  # fmt: skip
         self.editor.open()
         self.reader = IndexDirectory(self.index, monotonic=lambda: self.time)
 
@@ -70,6 +75,14 @@ class House:
     def edit(self, *changes: DirectoryChange) -> None:
         self.editor.edit(changes)
         self.reader.refresh()
+
+    def fold(self) -> None:
+        self.editor._ledger.fold()
+
+    def abandon(self) -> None:
+        """As if the process were killed: nothing more is written."""
+        self.editor._ledger._pending.clear()
+        self.close()
 
     def close(self) -> None:
         self.editor.close()

@@ -137,7 +137,7 @@ def test_a_faulty_file_leaves_the_former_index_as_it_was(folder: Path) -> None:
     for _ in range(2):
         with pytest.raises(ConfigError):
             editor.open()
-    assert {str(name) for (name,) in editor._db.execute("SELECT name FROM host")} == {  # type: ignore[union-attr]
+    assert {str(name) for (name,) in editor._ledger.connect().execute("SELECT name FROM host")} == {
         "example.org", "example.net", "second.example", "empty.example"
     }  # fmt: skip
     editor.close()

@@ -149,3 +149,8 @@ def test_the_session_is_shown_by_every_event_but_those_of_known_form() -> None:
 def test_labels_are_made_of_field_names() -> None:
     assert [label_of(name) for name in ("from_", "queue_id", "sender_host", "uid", "message_id", "to")] == [
         "From", "Queue-ID", "Sender-Host", "UID", "Message-ID", "To"]  # fmt: skip
+
+
+def test_a_comma_in_a_quoted_local_part_makes_no_second_recipient() -> None:
+    assert 'Recipient: <"x, y"@z.test>' in line("rcpt.refused", recipient='"x, y"@z.test', from_='"a, b"@x.test')
+    assert 'From: <"a, b"@x.test>' in line("rcpt.refused", recipient='"x, y"@z.test', from_='"a, b"@x.test')

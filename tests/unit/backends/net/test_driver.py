@@ -562,3 +562,28 @@ def test_a_mapped_address_is_told_as_ipv4_and_a_unix_socket_has_none(name: objec
         assert (connection.peer, connection.local, connection.tls) == (known, known, None)
 
     asyncio.run(main())
+
+
+@both_loops
+def test_a_flood_of_commands_leaves_the_others_their_turn(run: Run) -> None:
+    async def main() -> None:
+        async with connected() as (connection, theirs):
+            theirs.send(b"a\n" * 5000)
+            await settle()
+            answered = list[int]()
+
+            async def session() -> None:
+                while True:
+                    await connection.send(await connection.next_event(5))
+                    answered.append(1)
+
+            task = asyncio.create_task(session())
+            seen = 0
+            while len(answered) < 5000:
+                await asyncio.sleep(0)
+                assert len(answered) - seen <= driver.TURN
+                seen = len(answered)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(main())

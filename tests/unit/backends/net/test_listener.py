@@ -255,6 +255,26 @@ def test_a_late_loop_stops_accepting_until_it_has_caught_up(tmp_path: Path, monk
     use(asyncio.run, tmp_path, what)
 
 
+def test_a_loop_that_is_late_for_ever_still_lets_somebody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a few connections that keep it busy would shut out all others."""
+    monkeypatch.setattr(listener_module, "_TICK", 0.001)
+    monkeypatch.setattr(listener_module, "LAG", -1.0)  # Late at each look.
+    monkeypatch.setattr(listener_module, "MOST_LATE", 3)
+
+    async def what(bench: Bench) -> None:
+        bench.open()
+        states: list[bool] = []
+        pause, resume = bench.listener.pause, bench.listener.resume
+        monkeypatch.setattr(bench.listener, "pause", lambda: (states.append(False), pause()))
+        monkeypatch.setattr(bench.listener, "resume", lambda: (states.append(True), resume()))
+        watch = asyncio.create_task(watch_lag([bench.listener]))
+        await bench.until(lambda: len(states) >= 8)
+        watch.cancel()
+        assert states[:8] == [False, False, False, True] * 2
+
+    use(asyncio.run, tmp_path, what)
+
+
 def test_handshakes_count_against_the_limit_of_a_host(tmp_path: Path) -> None:
     """Else a host could hold any number of connections at the price of none."""
 

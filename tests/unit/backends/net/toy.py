@@ -59,10 +59,12 @@ async def connected(
     theirs.setblocking(False)
     if peer is not None:
         peer(theirs)
-    ready: list[Toy] = []
-    loop = asyncio.get_running_loop()
-    await loop.connect_accepted_socket(lambda: Connection(LineEngine(), ready.append), ours, ssl=tls)
-    (connection,) = ready  # uvloop hands out its own TLS protocol in the connection's place.
+    connection: Toy = Connection(LineEngine())
+    if tls is not None:
+        connection.expect_tls(tls)
+    await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, ours)
+    if tls is not None:
+        await connection.handshake()
     try:
         yield connection, theirs
     finally:

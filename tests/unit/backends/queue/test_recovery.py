@@ -1,6 +1,7 @@
 """The queue on disk after crashes, failed barriers, and with two processes."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -216,7 +217,7 @@ def test_a_queue_of_the_first_format_is_taken_over_on_opening(tmp_path: Path) ->
     run(tmp_path, put)
     connection = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
     connection.execute("DROP INDEX entry_lane; DROP TABLE lane")
-    for column in ("ready", "lane", "require_tls", "tls_optional", "unchecked", "give_up", "urgent"):
+    for column in ("ready", "lane", "ret_hdrs", "require_tls", "tls_optional", "unchecked", "give_up", "urgent"):
         connection.execute(f"ALTER TABLE entry DROP COLUMN {column}")
     connection.execute("UPDATE meta SET value = '1.0'; CREATE INDEX entry_due ON entry(next_attempt)")
     connection.close()
@@ -231,5 +232,20 @@ def test_a_lane_leaves_no_row_behind(tmp_path: Path) -> None:
         connection = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
         assert connection.execute("SELECT count(*) FROM lane").fetchall() == [(0,)]
         connection.close()
+
+    run(tmp_path, check)
+
+
+def test_after_a_clock_that_was_set_back_nothing_waits_for_years(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        now, years = time.time(), 4 * 365 * 86_400.0
+        ahead = now + years  # A machine without a battery for its clock, until the network told it the time.
+        await house.add(replace(entry("a-1", created=ahead), next_attempt=ahead + 3600))
+        await house.add(replace(entry("a-2", created=now - 60), next_attempt=now + 7 * 86_400))
+        house.queue.recover()
+        first, second = sorted(await house.queue.select(QueueFilter()), key=lambda one: one.id)
+        assert now <= first.created < now + 60 and 3600 <= first.next_attempt - now < 3660
+        assert (second.created, second.next_attempt) == (now - 60, now + 7 * 86_400)
+        assert [one.id for one in await house.queue.lease(now + 3700, 9, 60)] == ["a-1"]
 
     run(tmp_path, check)

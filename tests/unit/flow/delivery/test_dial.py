@@ -82,6 +82,20 @@ def test_the_second_family_takes_over_from_a_dead_first(kind: str) -> None:
     asyncio.run(main())
 
 
+def test_a_person_who_wants_it_tried_now_has_no_server_passed_over() -> None:
+    async def main() -> None:
+        net = Net(four="silent")
+        one = dialer(net)
+        assert not (await opened(one, FOUR)).link
+        net.kinds["four"] = "answers"
+        found = await opened(one, FOUR)
+        assert not found.link and "a moment ago" in found.failed[FOUR]
+        assert (await one.open([FOUR], TlsPolicy(), Sources("", ""), anew=True)).server == FOUR
+        assert (await opened(one, FOUR)).server == FOUR  # What was remembered is forgotten for all.
+
+    asyncio.run(main())
+
+
 def test_a_connection_that_comes_too_late_is_closed() -> None:
     async def main() -> None:
         net = Net(six="stubborn", four="answers")

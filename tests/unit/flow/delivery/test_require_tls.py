@@ -38,6 +38,15 @@ def test_without_it_another_server_may_have_it_and_if_none_it_is_returned(lack: 
     assert not world.first.messages and TlsMode.NONE not in [mode for _, mode in world.net.opened]
 
 
+def test_a_report_is_not_thrown_away_where_the_way_back_lacks_requiretls() -> None:
+    """RFC 8689 5. It has the header only, and goes over verified TLS all the same."""
+    world = World()
+    world.first.extensions = tuple(word for word in OFFERED if word != "REQUIRETLS")
+    (outcome,) = world.send(item=replace(entry("q1", "b@remote.test", sender=""), require_tls=True))
+    assert outcome.state.value == "relayed" and world.net.opened == [("192.0.2.1:25", TlsMode.VERIFIED)]
+    assert "REQUIRETLS" not in world.first.messages[0][0]
+
+
 def test_a_setting_forbids_the_second_try_in_the_clear() -> None:
     world = World(DeliverySettings(tls_fallback=False))
     world.first.tls_fails = world.second.tls_fails = True

@@ -73,3 +73,14 @@ def test_what_is_remembered_is_bounded() -> None:
 def test_only_what_speaks_of_the_destination_is_silence(status: str, reply: str, silence: bool) -> None:
     assert is_silence(Outcome(RecipientState.WAITING, status, reply=reply)) is silence
     assert not is_silence(Outcome(RecipientState.FAILED, status, reply=reply))
+
+
+def test_a_clock_that_is_set_back_ends_a_pause() -> None:
+    standings, now = Standings(), 1_790_000_000.0
+    standings.silent("a.test", NOBODY, now, SETTINGS)
+    assert standings.silent("a.test", NOBODY, now, SETTINGS) is not None
+    assert standings.paused("a.test", now + 1) is not None
+    back = now - 86_400  # A pause until tomorrow is none of ours.
+    assert standings.paused("a.test", back) is None
+    pause = standings.silent("a.test", NOBODY, back, SETTINGS)
+    assert pause is not None and pause.until <= back + LONGEST

@@ -72,6 +72,7 @@ class Post:
             config=there.config,
             log=there.log,
             clock=there.clock,
+            pace=0.0,
         )
 
     def run(self, item: QueueItem, content: bytes = MAIL) -> QueueItem:

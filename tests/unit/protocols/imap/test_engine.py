@@ -15,6 +15,8 @@ from whimbrel.protocols.imap.engine import (
     Continue,
     Done,
     IdleDone,
+    Late,
+    Later,
     Limits,
     LiteralWanted,
     SaslResponse,
@@ -241,3 +243,49 @@ def test_text_for_people_cannot_break_the_line() -> None:
     made.receive(b"a NOOP\r\n")
     made.next_event()
     assert made.send(Done(Status.NO, "x\r\n* BYE \u00e4")) == b"a NO x * BYE ?\r\n"
+
+
+def test_a_command_may_be_answered_after_the_next_has_been_read() -> None:
+    made = engine(State.AUTHENTICATED)
+    made.receive(b"a APPEND x {3+}\r\nabc\r\nb APPEND y {2+}\r\nde\r\n")
+    for tag, data, more in ((b"a", b"abc", True), (b"b", b"de", False)):
+        event = made.next_event()
+        assert isinstance(event, Command) and event.tag == tag
+        assert not made.follows(b"APPEND")  # Its own octets come first.
+        assert made.send(Accept()) == b""
+        assert [made.next_event(), made.next_event()] == [BulkData(data), BulkEnd()]
+        assert made.follows(b"APPEND") is more and not made.follows(b"NOOP")
+        if more:
+            assert made.send(Later()) == b""
+    assert made.next_event() is PAUSED
+    assert made.send(Late(b"a", Done(Status.OK, "Done"))) == b"a OK Done\r\n"
+    assert made.next_event() is PAUSED
+    assert made.send(Done(Status.NO, "Not done")) == b"b NO Not done\r\n"
+    assert made.next_event() is NEED_DATA
+    with pytest.raises(ValueError, match="no command"):
+        made.send(Later())
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"",
+        b"b APPEND x {2+}",
+        b"b APPEND x {2+}\r\nde",
+        b"b APPEND x {2+}\r\nde\r",
+        b"b APPEND x {2+}\r\nde (\\Seen) {1+}\r\nx\r\n",
+        b"b APPEND x {2}\r\nde\r\n",
+        b"b NOOP\r\n",
+        b"b LOGIN x {2+}\r\nde\r\n",
+        b"b UID APPEND x {2+}\r\nde\r\n",
+        b"b APPEND x {99999999999999999999+}\r\nde\r\n",
+        b"b " + b"x" * 70_000 + b" {2+}\r\nde\r\n",
+    ],
+)
+def test_only_a_command_that_is_there_as_a_whole_follows(rest: bytes) -> None:
+    made = engine(State.AUTHENTICATED)
+    made.receive(b"a APPEND x {3+}\r\nabc\r\n" + rest)
+    made.next_event()
+    made.send(Accept())
+    assert [made.next_event(), made.next_event()] == [BulkData(b"abc"), BulkEnd()]
+    assert not made.follows(b"APPEND")

@@ -19,6 +19,8 @@ def test_dsn_parameters_are_told_where_they_are_known() -> None:
     """RFC 3461 4.3, 4.4, 5.2.1"""
     line = b"MAIL FROM:<a@example.test> SIZE=9 RET=FULL ENVID=QQ+2B314+3Da+20b\r\n"
     assert mail_line(A, FULL, DSN, utf8=False) == line
+    header = TransactionOptions(ret_hdrs=True)
+    assert mail_line(A, header, DSN, utf8=False) == b"MAIL FROM:<a@example.test> RET=HDRS\r\n"
     assert mail_line(None, FULL, NO_EXTENSIONS, utf8=False) == b"MAIL FROM:<>\r\n"
 
 

@@ -22,6 +22,13 @@ def test_oversize_data_is_read_to_its_end() -> None:
     assert (out, end, rest) == (b"", DataEnd(101, oversize=True, bare=False), b"QUIT\r\n")
 
 
+def test_a_peer_that_sends_too_much_is_seen_to_be_alive() -> None:
+    """Or a slow one would be told 421, and send all of it again, where 552 is the answer."""
+    receiver = DataReceiver(10)
+    receiver.feed(b"x" * 100)
+    assert receiver.feed(b"y" * 100) == [b""]
+
+
 def test_a_message_of_exactly_the_limit_is_taken() -> None:
     assert collect([b"x" * 8 + b"\r\n.\r\n"], max_size=10)[:2] == (b"x" * 8 + b"\r\n", DataEnd(10, False, False))
     assert collect([b"x" * 9 + b"\r\n.\r\n"], max_size=10)[1] == DataEnd(11, True, False)

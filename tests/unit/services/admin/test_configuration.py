@@ -149,3 +149,12 @@ def test_undo_brings_back_the_former_version_and_can_be_undone(office: Office) -
 
 def _latest(office: Office) -> int:
     return int(max(row.number for row in office.do("config history") if row.file == "users.cfg"))
+
+
+def test_changes_that_lie_aside_are_shown_until_they_are_deleted(office: Office) -> None:
+    assert office.do("config diff").text == ""
+    aside = office.folder / "history" / "users.cfg.changes.00000001"
+    aside.write_text('{"op": "set", "kind": "user", "domain": "x.test", "name": "y", "values": {"quota": "1G"}}\n')
+    assert '+set user y@x.test: quota: "1G"' in office.do("config diff").text
+    aside.unlink()
+    assert office.do("config diff").text == ""

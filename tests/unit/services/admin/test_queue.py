@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,11 @@ def test_watching_tells_what_has_changed(office: Office) -> None:
 
     found = asyncio.run(watch())
     assert [(one.phase, one.progress) for one in found] == [("connecting", "0%"), ("content", "45%"), ("ended", "")]
+
+
+def test_the_list_shows_all_that_a_message_is_known_by(office: Office) -> None:
+    """Mission S46."""
+    office.queue.items = [replace(item(1), message_id="<1@x.test>", client="192.0.2.9")]
+    (row,) = office.do("queue list").messages
+    assert (row.message_id, row.client, row.sender) == ("<1@x.test>", "192.0.2.9", f"<{item(1).sender}>")
+    assert row.recipients == tuple(str(one.recipient.address) for one in item(1).recipients)

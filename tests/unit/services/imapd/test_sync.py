@@ -16,8 +16,9 @@ from whimbrel.protocols.imap.grammar import Grammar
 from whimbrel.protocols.imap.partial import Partial
 from whimbrel.protocols.imap.sequence import SequenceSet
 from whimbrel.services.imapd import fetch, notify
+from whimbrel.services.imapd.circle import Hints
 from whimbrel.services.imapd.resync import agreed, vanished
-from whimbrel.services.imapd.selected import Hints, Selected
+from whimbrel.services.imapd.selected import Selected
 
 GRAMMAR = Grammar.of(PARTS)
 
@@ -26,7 +27,7 @@ def view(*uids: int, count: int = 0, uid_next: int = 0) -> Selected:
     found = array("I", uids or range(1, count + 1))
     status = FolderStatus(1, uid_next or (found[-1] + 1 if found else 1), 9, len(found), 0, 0, 0, 1, 0)
     ref = FolderRef(AccountId("a@example.test"), MailboxId("m"))
-    return Selected(ref, Snapshot(status, found, (), 0), Hints(ref.mailbox), read_only=False)
+    return Selected(ref, Snapshot(status, found, (), 0), Hints(), read_only=False)
 
 
 def test_after_compress_both_sides_speak_deflate() -> None:

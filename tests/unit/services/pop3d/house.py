@@ -82,19 +82,22 @@ class House:
         loop = asyncio.get_running_loop()
 
         def ready(connection: Connection[Event, Reply]) -> None:
-            self.tasks.append(loop.create_task(self.server.session(connection, service)))
+            self.tasks.append(loop.create_task(serve(connection)))
 
+        async def serve(connection: Connection[Event, Reply]) -> None:
+            if tls is not None:
+                await connection.handshake()
+            await self.server.session(connection, service)
+
+        def connection() -> LocalConnection:
+            made = LocalConnection(self.server.engine(), ready)
+            if tls is not None:
+                made.expect_tls(tls)
+            return made
+
+        tls = self._tls if service == "pop3s" else None
         self.sockets.append(theirs)
-        connecting = loop.create_task(
-            loop.connect_accepted_socket(
-                lambda: LocalConnection(self.server.engine(), ready),
-                ours,
-                ssl=self._tls if service == "pop3s" else None,
-            )
-        )
-        self.tasks.append(connecting)
-        if service != "pop3s":  # Else the client must be at its handshake first.
-            await connecting
+        await loop.connect_accepted_socket(connection, ours)
         return theirs
 
     async def dial(self, service: str = "pop3") -> Streams:

@@ -313,3 +313,65 @@ def test_settings_are_read_at_the_start_of_each_session() -> None:
     assert isinstance(house.config, FakeConfig)
     house.config.use(SmtpServerSettings(greeting="hello there"))
     assert talk(house)[0] == "220 mail.example.test ESMTP hello there"
+
+
+def test_an_ehlo_that_is_refused_leaves_the_transaction_as_it_was() -> None:
+    """RFC 5321 4.1.4: the server stays in the state that it was in."""
+
+    async def scene() -> tuple[list[bytes], House]:
+        house = House()
+        reader, writer = await house.dial()
+        writer.write(b"EHLO good.example.org\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<bob@example.test>\r\n")
+        answers = list[bytes]()
+        while not answers or b"2.1.5" not in answers[-1]:
+            answers.append(await reader.readline())
+        house.reception.refuse["helo"] = MailError(550, "5.7.1", "Not under this name")
+        writer.write(b"EHLO bad.example.org\r\nDATA\r\nhello\r\n.\r\nQUIT\r\n")
+        answers = (await reader.read()).splitlines()
+        writer.close()
+        await house.sessions[0]
+        return answers, house
+
+    answers, house = run(scene())
+    assert [answer[:3] for answer in answers] == [b"220", b"550", b"354", b"250", b"221"][1:]
+    (message,) = house.reception.received
+    assert message.recipients == ["bob@example.test"] and message.client.helo == "good.example.org"
+
+
+def test_mail_without_signing_in_is_a_failed_command() -> None:
+    answers = talk(House(), b"EHLO c\r\n" + b"MAIL FROM:<a@example.org>\r\n" * 25, service="submission")
+    assert answers.count("530 5.7.0 Authentication required") == 20
+    assert answers[-1] == "421 4.7.0 Too many errors"
+
+
+@pytest.mark.parametrize("command", [b"NOOP", b"RSET", b"EHLO c", b"VRFY a", b"HELP"])
+def test_commands_without_end_and_without_mail_end_the_session(command: bytes) -> None:
+    answers = talk(House(), b"EHLO c\r\n" + MESSAGE + (command + b"\r\n") * 200)
+    assert answers[-1] == "421 4.7.0 Too many errors"
+
+
+def test_a_message_now_and_then_keeps_a_session_alive() -> None:
+    house = House()
+    answers = talk(house, b"EHLO c\r\n" + ((b"RSET\r\n" * 90) + MESSAGE) * 3 + b"QUIT\r\n")
+    assert answers[-1] == "221 2.0.0 Bye" and len(house.reception.received) == 3
+
+
+def test_whoever_tries_names_out_is_sent_away() -> None:
+    begun = b"EHLO c\r\nMAIL FROM:<a@example.org>\r\n"
+    answers = talk(House(), begun + b"RCPT TO:<nobody@example.test>\r\n" * 300)
+    assert answers[-1] == "421 4.7.0 Too many errors"
+    assert answers.count("550 5.1.1 No such user here") < 150
+
+
+def test_a_users_list_may_be_full_of_wrong_addresses() -> None:
+    begun = b"EHLO c\r\n" + AUTH + b"MAIL FROM:<alice@example.test>\r\n"
+    answers = talk(House(CLEAR), begun + b"RCPT TO:<nobody@example.test>\r\n" * 300 + b"QUIT\r\n")
+    assert answers[-1] == "221 2.0.0 Bye"
+
+
+def test_an_lmtp_client_that_signed_in_still_has_an_answer_for_each_recipient() -> None:
+    """One refusal for all would have it send again to those who have the message already. RFC 2033 4.2"""
+    house = House(CLEAR)
+    talk(house, b"LHLO c\r\n" + AUTH + LMTP_TO_TWO.partition(b"\r\n")[2], service="lmtp")
+    (message,) = house.reception.received
+    assert message.user and message.options.prdr

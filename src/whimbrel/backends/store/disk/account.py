@@ -17,7 +17,7 @@ import apsw
 from whimbrel.backends.disk.barrier import Touched, sync_directory
 from whimbrel.backends.disk.committer import Job
 from whimbrel.backends.store.disk.backup import backup_modseq, write_backup
-from whimbrel.backends.store.disk.database import DAMAGE, Damaged
+from whimbrel.backends.store.disk.database import DAMAGE, Damaged, passing, unavailable
 from whimbrel.backends.store.disk.index import FolderIndex, recount
 from whimbrel.backends.store.disk.rebuild import (
     Difference,
@@ -125,6 +125,9 @@ class AccountShard:
         self.tree = Tree(root)
         self.log = log
         self.published: Callable[[set[MailboxId], bool], None] = lambda changed, folders: None
+        """Told by `apply`: whoever waits for the jobs passes it on."""
+        self.healed: Callable[[set[MailboxId], bool], None] = lambda changed, folders: None
+        """Told when nobody waits for it."""
         self._shelf, self._generation = shelf, generation
         self._ready = -1
         self._lock = threading.RLock()
@@ -190,6 +193,8 @@ class AccountShard:
         generation = self._generation()
         if not self.tree.load(self.sequence.folders_version):
             self._rescan()
+        elif self.sequence.header().generation != generation and self.tree.strayed():
+            self._rescan()  # The power went between a directory and its entry.
         header = self.sequence.header()
         if self.sequence.recreated or header.generation != generation or header.last != header.committed:
             # The last: whoever held the lock before us died between a folder's commit and the counters.
@@ -257,10 +262,12 @@ class AccountShard:
                     index = FolderIndex(folder)
                     if index.generation() < 0:
                         raise Damaged("no folder row")
-                except (Damaged, *DAMAGE):
+                except (Damaged, *DAMAGE) as error:
                     if index is not None:
                         with contextlib.suppress(apsw.Error):
                             index.close()
+                    if passing(error, folder / "index.fld"):
+                        raise unavailable(error) from None
                     self._rebuild(entry)
                     index = FolderIndex(folder)
                 self._shelf.put(entry.mailbox, index)
@@ -272,7 +279,9 @@ class AccountShard:
                         given = slot.uid_next if slot is not None else 0
                         reconcile(index, generation, modseq, self.log, crashed=True, given=given)
                         self.sequence.store(entry.key, index.status())
-                except DAMAGE:
+                except DAMAGE as error:
+                    if passing(error, folder / "index.fld"):
+                        raise unavailable(error) from None
                     self._rebuild(entry)
                     index = FolderIndex(folder)
                     self._shelf.put(entry.mailbox, index)
@@ -307,6 +316,14 @@ class AccountShard:
 
     def read(self, mailbox: MailboxId, work: Callable[[FolderIndex], T]) -> T:
         """`work` on a healthy index, under its lock. In a pool thread."""
+        try:
+            return self._read(mailbox, work)
+        except (OSError, apsw.Error) as error:
+            if passing(error, self.root):
+                raise unavailable(error) from None
+            raise
+
+    def _read(self, mailbox: MailboxId, work: Callable[[FolderIndex], T]) -> T:
         trouble: Exception | None = None
         for _ in range(_ATTEMPTS):
             self.prepare()
@@ -344,10 +361,12 @@ class AccountShard:
                     for (verdict,) in index.connection.execute("PRAGMA quick_check(1)"):
                         if verdict != "ok":
                             raise Damaged(str(verdict))
-            except (Damaged, *DAMAGE):
+            except (Damaged, *DAMAGE) as error:
+                if passing(error, self.root / entry.path / "index.fld"):
+                    raise unavailable(error) from None
                 self._rebuild(entry)
             self.sequence.settle()
-        self.published({mailbox}, False)
+        self.healed({mailbox}, False)
 
     def self_check(self, mailbox: MailboxId, *, now: bool = False) -> Difference | None:
         """Compares files and index, and heals; at most once a minute unless `now`. In a pool thread."""
@@ -362,7 +381,7 @@ class AccountShard:
             found = self.take_in(self.entry(mailbox))
             self.sequence.settle()
         if found:
-            self.published({mailbox}, False)
+            self.healed({mailbox}, False)
         return found
 
     def take_in(self, entry: Entry) -> Difference:
@@ -386,6 +405,19 @@ class AccountShard:
         if not self.read(mailbox, care):
             self.log.warning("store.counters-wrong", account=self.account, folder=self.entry(mailbox).name)
             self.reindex(mailbox, lambda done, total: None)
+
+    def check_tree(self) -> bool:
+        """Folders that were put in or taken away by hand become known. True if there were any. In a pool thread."""
+        if not self.tree.strayed():
+            return False
+        with self.sequence.locked():
+            self._prepare()
+            if not self.tree.strayed():
+                return False  # Somebody was just making one.
+            self._rescan()
+            self._recount(self._generation())
+        self.healed(set(), True)
+        return True
 
     def changed_since(self, modseq: int) -> list[MailboxId]:
         """Folders whose counters were raised above `modseq`; opens nothing."""
@@ -414,7 +446,7 @@ class AccountShard:
             self._prepare()
             found = self._rebuild(self.entry(mailbox), progress)
             self.sequence.settle()
-        self.published({mailbox}, False)
+        self.healed({mailbox}, False)
         return found
 
     def remove(self) -> None:

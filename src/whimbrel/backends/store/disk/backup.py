@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from whimbrel.backends.store.disk.database import reading, rows
+from whimbrel.backends.store.disk.database import passing, reading, rows
 from whimbrel.backends.store.disk.index import FolderIndex
 
 
@@ -44,5 +44,8 @@ def read_backup(path: Path) -> Iterator[tuple[int, int, int, list[tuple[int, int
             uid, flags, date, *words = line.split(" ", 3)
             messages.append((int(uid), int(flags), int(date), words[0] if words else ""))
         yield int(validity), int(uid_next), int(modseq), messages
-    except (OSError, ValueError, IndexError):
+    except OSError as error:
+        if passing(error, path):
+            raise
+    except (ValueError, IndexError):
         return

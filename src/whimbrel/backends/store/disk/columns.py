@@ -54,6 +54,8 @@ EXPUNGE = (
     "coalesce(sender, ''), coalesce(subject, '') FROM msg LEFT JOIN meta ON meta.uid = msg.uid WHERE "
 )
 """modseq, at, kept; then the condition on `msg`."""
+KEPT, MOVED = 1, 2
+"""`kept`, besides 0 for no file: the message can be restored; or it lives on elsewhere, and nothing is missing."""
 BLOCK_BITS = 8
 FILL_BLOCKS = f"""
 DELETE FROM block;

@@ -2,17 +2,27 @@
 
 import contextlib
 import ctypes
+import errno
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from whimbrel.core.errors import Condition, MailboxError
+
 MINIMUM = (3, 51, 3)
 """Older ones can lose commits when a writer and a checkpointer of different connections race (3.7.0 to 3.51.2)."""
 
 Identity = tuple[tuple[int, int], ...]
+
+
+_PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
+_DAMAGED_IO = frozenset(
+    {apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS, apsw.SQLITE_IOERR_DATA}
+)
 
 
 class Damaged(Exception):
@@ -39,20 +49,43 @@ def _identity(*paths: str) -> Identity:
     found = []
     for path in paths:
         try:
-            stat = os.stat(path)
-            found.append((stat.st_dev, stat.st_ino))
+            status = os.stat(path)
+            found.append((status.st_dev, status.st_ino))
         except FileNotFoundError:
             found.append((0, 0))
     return tuple(found)
 
 
+def passing(error: Exception, path: Path) -> bool:
+    """The machine has too little of something now (descriptors, memory, disk), or somebody holds the file: that says
+    nothing about the file, and to make it anew would cost the flags in it."""
+    if isinstance(error, OSError):
+        return error.errno in _PASSING
+    if isinstance(error, apsw.CantOpenError):
+        try:
+            found = os.stat(path)
+        except OSError as missing:
+            return missing.errno in _PASSING
+        # An empty file is one that could not be made a database: it has nothing to lose.
+        return stat.S_ISREG(found.st_mode) and found.st_size > 0 and os.access(path, os.R_OK | os.W_OK)
+    if isinstance(error, apsw.IOError):
+        return getattr(error, "extendedresult", 0) not in _DAMAGED_IO
+    return isinstance(error, apsw.FullError | apsw.NoMemError | apsw.BusyError | apsw.LockedError)
+
+
+def unavailable(error: Exception) -> MailboxError:
+    return MailboxError(Condition.UNAVAILABLE, "Mailbox trouble, try again later", detail=repr(error))
+
+
 def open_database(path: Path, schema: str, version: int, *, create: bool, oldest: int = 0) -> apsw.Connection:
     """Opens or creates. Damaged if it is no database, is damaged, has another major version than `version`, or is
-    older than `oldest`."""
+    older than `oldest`. MailboxError UNAVAILABLE if only the moment is bad."""
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
     try:
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=32)
     except apsw.Error as error:
+        if passing(error, path) or (create and isinstance(error, apsw.CantOpenError)):
+            raise unavailable(error) from None
         raise Damaged(f"{path}: {error}") from None
     try:
         connection.set_busy_timeout(10_000)
@@ -70,6 +103,8 @@ def open_database(path: Path, schema: str, version: int, *, create: bool, oldest
             raise Damaged(f"{path}: format {found} is not {version}")
     except apsw.Error as error:
         connection.close()
+        if passing(error, path) or (create and isinstance(error, apsw.CantOpenError)):
+            raise unavailable(error) from None
         raise Damaged(f"{path}: {error}") from None
     except Damaged:
         connection.close()

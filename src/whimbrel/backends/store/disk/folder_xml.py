@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from whimbrel.backends.store.disk.database import passing
 from whimbrel.core.mailbox import MailboxId, SpecialUse
 
 _MAILBOX = re.compile(r"F[0-9a-f]{32}")
@@ -123,9 +124,15 @@ def _annotations(root: etree._Element | None) -> dict[str, bytes]:
 
 
 def _parse(path: Path) -> etree._Element | None:
+    """None: there is none, or it cannot be read. OSError if only the moment is bad: what stands there is not to be
+    overwritten as if it were nothing."""
     try:
-        return etree.parse(str(path), etree.XMLParser(resolve_entities=False, no_network=True)).getroot()
-    except (OSError, etree.XMLSyntaxError):
+        return etree.fromstring(path.read_bytes(), etree.XMLParser(resolve_entities=False, no_network=True))
+    except OSError as error:
+        if passing(error, path):
+            raise
+        return None
+    except etree.XMLSyntaxError:
         return None
 
 

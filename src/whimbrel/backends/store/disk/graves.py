@@ -7,6 +7,7 @@ their own `#folder.xml` and indexes, so a folder comes back as it was.
 import contextlib
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,16 +33,26 @@ class Grave:
 
 
 def bury(root: Path, folder: Path, mailbox: MailboxId) -> None:
-    """What the folder holds moves to the account's #deleted; the folders below it stay."""
+    """What the folder holds moves to the account's #deleted; the folders below it stay.
+
+    In one step where nothing is below. Otherwise the power may go in between: #folder.xml is there first, so that what
+    came over can be restored, and the messages go last, so that until then the folder is whole without its index."""
     grave = root / "#deleted" / f"{int(time.time())}-{mailbox}"
     count = 1
     while grave.exists():
         count += 1
         grave = grave.with_name(f"{int(time.time())}-{mailbox}-{count}")
-    grave.mkdir(mode=0o700, parents=True)
-    for item in list(os.scandir(folder)):
-        if not item.is_dir(follow_symlinks=False) or item.name.startswith("#"):
-            os.replace(item.path, grave / item.name)
+    grave.parent.mkdir(mode=0o700, exist_ok=True)
+    items = list(os.scandir(folder))
+    if all(item.name.startswith("#") for item in items if item.is_dir(follow_symlinks=False)):
+        os.rename(folder, grave)
+        return
+    grave.mkdir(mode=0o700)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copyfile(folder / "#folder.xml", grave / "#folder.xml")
+    own = [item.name for item in items if not item.is_dir(follow_symlinks=False) or item.name.startswith("#")]
+    for name in sorted(own, key=lambda name: (name == "#folder.xml", name == "#msgs")):
+        os.replace(folder / name, grave / name)
 
 
 def unbury(grave: Path, folder: Path) -> None:

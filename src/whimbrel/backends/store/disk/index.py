@@ -5,7 +5,9 @@ database, -wal and -shm) is compared before each use, so a file that was renamed
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 
 import apsw
@@ -16,9 +18,12 @@ from whimbrel.backends.store.disk.uidcache import UidCache, changed_rows, keywor
 from whimbrel.core.mailbox import (
     DELETED,
     SEEN,
+    SIGN,
+    CellRow,
     Delta,
     FlagRow,
     FolderStatus,
+    Holding,
     MetaRow,
     PartsRow,
     SearchRow,
@@ -32,10 +37,28 @@ _META = (
     "SELECT msg.uid, flags, keywords, modseq, internal_date, size, email_id, thread_id, envelope, bodystructure "
     "FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
 )
+_CELLS: Mapping[str, str] = {
+    "uid": "meta.uid",
+    "size": "size",
+    "envelope": "envelope",
+    "bodystructure": "bodystructure",
+}
+_LARGE = frozenset({"envelope", "bodystructure"})
+_SOME = 32
+MAX_CELLS = 4 << 20
+"""Octets after which `cells` stops: whoever writes the mail decides how large they are."""
+_SIGNS = (
+    f"SELECT group_concat(char({SIGN} + flags), ''), max(keywords) FROM "
+    "(SELECT flags, keywords FROM msg WHERE uid BETWEEN ? AND ? ORDER BY uid)"
+)
 _SEARCH = (
     "SELECT msg.uid, flags, keywords, modseq, internal_date, size, sent, sender, addressee, cc, bcc, subject, "
-    "message_id, email_id, thread_id, save_date FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
+    "message_id, email_id, thread_id, save_date FROM "
 )
+# What is looked for decides in which table SQLite begins: a CROSS JOIN keeps the order.
+_SEARCH_ALL = _SEARCH + "msg JOIN meta ON meta.uid = msg.uid WHERE "
+_SEARCH_HELD = _SEARCH + "meta CROSS JOIN msg ON msg.uid = meta.uid WHERE "
+_HELD: Mapping[str, str] = {"from": "sender", "to": "addressee", "cc": "cc", "bcc": "bcc", "subject": "subject"}
 _SORT = (
     "SELECT msg.uid, internal_date, size, coalesce(sent_utc, internal_date), sort_from, sort_to, sort_cc, shown_from, "
     "shown_to, base, reply, message_id, in_reply_to, refs, thread_id FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
@@ -114,8 +137,36 @@ class FolderIndex:
     def meta(self, uids: UidSet) -> list[MetaRow]:
         return self._rows(_META, "msg.uid", uids)
 
-    def search_rows(self, uids: UidSet) -> list[SearchRow]:
-        return self._rows(_SEARCH, "msg.uid", uids)
+    def signs(self, first: int, last: int) -> str | None:
+        found, words = row(self.connection, _SIGNS, (first, last))
+        return None if words else found or ""
+
+    def cells(self, uids: UidSet, names: Sequence[str]) -> list[CellRow]:
+        table = "meta JOIN msg ON msg.uid = meta.uid" if "size" in names else "meta"
+        columns = ", ".join(["meta.uid", *(_CELLS[name] for name in names)])
+        sized = [itemgetter(at) for at, name in enumerate(names, 1) if name in _LARGE]
+        found: list[CellRow] = []
+        size = 0
+        with reading(self.connection):
+            for clause, values in where("meta.uid", uids):
+                cursor = self.connection.execute(
+                    f"SELECT {columns} FROM {table} WHERE {clause} ORDER BY meta.uid", values
+                )
+                while some := list(islice(cursor, _SOME)):
+                    found += some
+                    size += sum([sum(map(len, map(cell, some))) for cell in sized])
+                    if size > MAX_CELLS:
+                        cursor.close()
+                        return found
+        return found
+
+    def search_rows(self, uids: UidSet, holding: Sequence[Holding] = ()) -> list[SearchRow]:
+        if not holding:
+            return self._rows(_SEARCH_ALL, "msg.uid", uids)
+        if any("\0" in text or not _is_text(text) for _, text in holding):
+            return []  # No value that is kept has such characters.
+        conditions = [f"instr({_HELD[name]}, ?)" for name, _ in holding]
+        return self._rows(_SEARCH_HELD, "meta.uid", uids, conditions, [text for _, text in holding])
 
     def sort_rows(self, uids: UidSet) -> list[SortRow]:
         return self._rows(_SORT, "msg.uid", uids)
@@ -142,12 +193,24 @@ class FolderIndex:
     def deleted_file(self, uid: int) -> str:
         return f"{self.folder}/#deleted/{uid:08x}.eml"
 
-    def _rows(self, query: str, column: str, uids: UidSet) -> list[Row]:
+    def _rows(
+        self, query: str, column: str, uids: UidSet, conditions: Sequence[str] = (), compared: Sequence[str] = ()
+    ) -> list[Row]:
         with reading(self.connection):
             found: list[Row] = []
             for clause, values in where(column, uids):
-                found += rows(self.connection, f"{query}{clause} ORDER BY {column}", values)
+                text = f"{query}{' AND '.join((clause, *conditions))} ORDER BY {column}"
+                found += rows(self.connection, text, (*values, *compared))
             return found
+
+
+def _is_text(value: str) -> bool:
+    """Not with half of a surrogate pair."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def where(column: str, uids: UidSet) -> Iterator[tuple[str, list[int]]]:

@@ -15,7 +15,7 @@ from whimbrel.backends.store.disk.graves import bury
 from whimbrel.backends.store.disk.index import FolderIndex, where
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.backends.store.disk.write import Copy
-from whimbrel.backends.store.names import canonical, check_annotations, parent
+from whimbrel.backends.store.names import MAX_SUBSCRIPTIONS, canonical, check_annotations, parent
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import (
@@ -92,15 +92,15 @@ class FlagsJob(AccountJob):
 
 
 class ExpungeJob(AccountJob):
-    __slots__ = ("mailbox", "marked_only", "uids")
+    __slots__ = ("mailbox", "marked_only", "moved", "uids")
 
-    def __init__(self, mailbox: MailboxId, uids: UidSet, *, marked_only: bool = True) -> None:
+    def __init__(self, mailbox: MailboxId, uids: UidSet, *, marked_only: bool = True, moved: bool = False) -> None:
         super().__init__()
-        self.mailbox, self.uids, self.marked_only = mailbox, uids, marked_only
+        self.mailbox, self.uids, self.marked_only, self.moved = mailbox, uids, marked_only, moved
 
     def run(self, batch: Batch) -> Expunged:
         change = batch.change(self.mailbox)
-        uids = change.expunge(self.uids, batch.modseq(), marked_only=self.marked_only)
+        uids = change.expunge(self.uids, batch.modseq(), marked_only=self.marked_only, moved=self.moved)
         return Expunged(uids, change.status.highest_modseq)
 
 
@@ -186,7 +186,7 @@ class CreateJob(AccountJob):
         batch.folders_changed = True
         if found is not None:
             (batch.account.root / found.path / "#msgs").mkdir(mode=0o700, exist_ok=True)
-            return tree.change(found, selectable=True)
+            return tree.change(found, selectable=True, special_use=self.special_use)
         levels, name = self.name.split("/"), ""
         for level in levels[:-1]:
             name = f"{name}/{level}" if name else level
@@ -216,16 +216,19 @@ class DeleteJob(AccountJob):
             raise MailboxError(Condition.CANNOT, "There are folders below it")
         batch.folders_changed = True
         account.forget(entry.mailbox)
-        bury(account.root, account.root / entry.path, entry.mailbox)
-        batch.touched.directories.update((str(account.root / entry.path), str(account.root / "#deleted")))
+        folder = account.root / entry.path
+        bury(account.root, folder, entry.mailbox)
+        batch.touched.directories.update((str(folder.parent), str(account.root / "#deleted")))
         account.sequence.remove(entry.key)
         tree.remove(entry)
         if children:
             tree.keep_level(entry)
         else:
             with contextlib.suppress(OSError):
-                os.rmdir(account.root / entry.path)
-                batch.touched.directories.discard(str(account.root / entry.path))
+                os.rmdir(folder)  # Directories that are no folders of ours may have been in it.
+            batch.touched.directories.discard(str(folder))
+        if folder.is_dir():
+            batch.touched.directories.add(str(folder))
         return entry
 
 
@@ -268,7 +271,11 @@ class SubscribeJob(AccountJob):
 
     def run(self, batch: Batch) -> None:
         batch.settle()
-        if batch.account.tree.subscribe(self.name, subscribed=self.subscribed):
+        tree = batch.account.tree
+        if self.subscribed and len(tree.subscribed) >= MAX_SUBSCRIPTIONS and self.name not in tree.subscribed:
+            # They are names alone, of folders or not, so nothing else bounds them.
+            raise MailboxError(Condition.LIMIT, f"An account has {MAX_SUBSCRIPTIONS} subscriptions at most")
+        if tree.subscribe(self.name, subscribed=self.subscribed):
             batch.folders_changed = True
 
 

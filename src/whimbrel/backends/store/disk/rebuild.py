@@ -25,7 +25,7 @@ from whimbrel.backends.store.disk.columns import (
     Described,
     email_id,
 )
-from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Row, open_database, row, rows
+from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Row, open_database, passing, row, rows
 from whimbrel.backends.store.disk.index import FolderIndex, recount
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import MailboxId
@@ -201,9 +201,10 @@ def _insert(
 ) -> bool:
     """One bad file costs one message and one warning. `wanted`: the EMAILID it must have, if that is known."""
     try:
-        content = file.read_bytes()
-        modified = int(file.stat().st_mtime)
+        content, found = file.read_bytes(), file.stat()
     except OSError as error:
+        if passing(error, file):
+            raise  # It says nothing about this file; the index is made anew when there is enough of what is missing.
         log.warning("store.unreadable", file=str(file), error=error.strerror or str(error))
         return False
     if not content.strip(b"\0") or (wanted and email_id(content) != wanted):
@@ -212,7 +213,10 @@ def _insert(
         log.warning("store.file-lost", folder=str(file.parent.parent), uid=uid)
         return False
     described = Described(content)
-    flags, keywords, date, saved, recipient = old or (0, "", modified, modified, "")
+    flags, keywords, date, saved, recipient = old or (0, "", int(found.st_mtime), 0, "")
+    # Unknown: linked into this folder no later than the file last changed. Its date would be far too early, and what
+    # counts days since then, such as a clean-out rule, would take old mail that came here yesterday.
+    saved = saved or int(found.st_ctime)
     connection.execute(
         INSERT_MSG,
         (
@@ -281,7 +285,7 @@ def _merge_backup(path: Path, known: Known) -> None:
         known.uid_next = max(known.uid_next, uid_next)
         known.highest_modseq = max(known.highest_modseq, modseq)
         for uid, flags, date, words in messages:
-            known.messages.setdefault(uid, (flags, words, date, date, ""))
+            known.messages.setdefault(uid, (flags, words, date, 0, ""))
 
 
 def _adopt_deleted(connection: apsw.Connection, folder: Path, modseq: int) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from weakref import WeakValueDictionary
 from whimbrel.backends.disk.committer import Committer, Job, Shard
 from whimbrel.backends.disk.spool import FileContent, HeldContent
 from whimbrel.backends.store.disk.account import AccountJob, AccountShard
+from whimbrel.backends.store.disk.contents import read_file, read_files
 from whimbrel.backends.store.disk.database import check_version
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.jobs import (
@@ -37,6 +37,7 @@ from whimbrel.core.log import Log
 from whimbrel.core.mailbox import (
     INBOX,
     AccountId,
+    CellRow,
     Copied,
     Delta,
     Expunged,
@@ -46,6 +47,7 @@ from whimbrel.core.mailbox import (
     Folder,
     FolderRef,
     FolderStatus,
+    Holding,
     MailboxId,
     MetaRow,
     PartsRow,
@@ -62,6 +64,7 @@ from whimbrel.core.uids import UidSet
 T = TypeVar("T")
 FlagRows = list[FlagRow]
 MetaRows = list[MetaRow]
+CellRows = list[CellRow]
 SearchRows = list[SearchRow]
 SortRows = list[SortRow]
 PartsRows = list[PartsRow]
@@ -137,6 +140,7 @@ class DiskStore:
                 account, account_path(self.mail, account), self._shelf, lambda: self.generation, self._log
             )
             found.published = lambda changed, folders: self._published(account, changed, folders)
+            found.healed = lambda changed, folders: self._healed(account, changed, folders)
             self._accounts[account] = found
         return found
 
@@ -271,8 +275,7 @@ class DiskStore:
 
     async def snapshot(self, ref: FolderRef, *, take_recent: bool = False) -> Snapshot:
         shard = self.shard(ref.account)
-        await self._pool.run(shard.self_check, ref.mailbox)
-        found = await self._read(ref, FolderIndex.snapshot)
+        found = await self._pool.run(_checked_snapshot, shard, ref.mailbox)
         if take_recent and found.status.first_recent != found.status.uid_next:
             taken = await self.run(ref.account, RecentJob(ref.mailbox))
             assert isinstance(taken, Snapshot)
@@ -285,11 +288,17 @@ class DiskStore:
     async def flags(self, ref: FolderRef, uids: UidSet) -> FlagRows:
         return await self._read(ref, lambda index: index.flags(uids))
 
+    async def signs(self, ref: FolderRef, first: int, last: int) -> str | None:
+        return await self._read(ref, lambda index: index.signs(first, last))
+
     async def meta(self, ref: FolderRef, uids: UidSet) -> MetaRows:
         return await self._read(ref, lambda index: index.meta(uids))
 
-    async def search_rows(self, ref: FolderRef, uids: UidSet) -> SearchRows:
-        return await self._read(ref, lambda index: index.search_rows(uids))
+    async def cells(self, ref: FolderRef, uids: UidSet, names: Sequence[str]) -> CellRows:
+        return await self._read(ref, lambda index: index.cells(uids, names))
+
+    async def search_rows(self, ref: FolderRef, uids: UidSet, holding: Sequence[Holding] = ()) -> SearchRows:
+        return await self._read(ref, lambda index: index.search_rows(uids, holding))
 
     async def sort_rows(self, ref: FolderRef, uids: UidSet) -> SortRows:
         return await self._read(ref, lambda index: index.sort_rows(uids))
@@ -307,13 +316,13 @@ class DiskStore:
         return await self._read(ref, lambda index: index.parts(uids))
 
     async def content(self, ref: FolderRef, uid: int, start: int = 0, length: int | None = None) -> bytes | None:
-        found = await self._read(ref, lambda index: _read_file(index, uid, start, length))
+        found = await self._read(ref, lambda index: read_file(index, uid, start, length))
         if found is None:
             await self._missing(ref, [uid])
         return found
 
     async def contents(self, ref: FolderRef, uids: Sequence[int]) -> Contents:
-        found = await self._read(ref, lambda index: [_read_file(index, uid, 0, None) for uid in uids])
+        found = await self._read(ref, lambda index: read_files(index, uids))
         gone = [uid for uid, content in zip(uids, found, strict=True) if content is None]
         if gone:
             await self._missing(ref, gone)
@@ -352,7 +361,7 @@ class DiskStore:
             if not copied.source:
                 return copied
             # Only now that the copies are durable: never lost, at worst twice after a crash.
-            job = ExpungeJob(source.mailbox, UidSet.of(copied.source), marked_only=False)
+            job = ExpungeJob(source.mailbox, UidSet.of(copied.source), marked_only=False, moved=True)
             gone = await self.run(source.account, job)
             assert isinstance(gone, Expunged)
         kept = [(old, new) for old, new in zip(copied.source, copied.target, strict=True) if old in gone.uids]
@@ -360,7 +369,7 @@ class DiskStore:
             # Another process moved some of them at the same moment and was first: these copies are too many.
             wanted = {new for _, new in kept}
             surplus = UidSet.of(new for new in copied.target if new not in wanted)
-            await self.run(target.account, ExpungeJob(target.mailbox, surplus, marked_only=False))
+            await self.run(target.account, ExpungeJob(target.mailbox, surplus, marked_only=False, moved=True))
         return Copied(copied.uid_validity, tuple(old for old, _ in kept), tuple(new for _, new in kept))
 
     # Changes
@@ -403,9 +412,13 @@ class DiskStore:
             self._poll = asyncio.get_running_loop().call_later(POLL, self._look)
 
     def _published(self, account: AccountId, changed: set[MailboxId], folders: bool) -> None:
-        # From the committer's thread or a pool thread: told once the barrier is through.
+        # From the committer's thread: `_finish` tells it once the barrier is through. No need to wake the loop before.
         with self._changed_lock:
             self._changed.append((account, changed, folders))
+
+    def _healed(self, account: AccountId, changed: set[MailboxId], folders: bool) -> None:
+        # From a pool thread.
+        self._published(account, changed, folders)
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._tell_healed)
@@ -434,26 +447,10 @@ def _folder(account: AccountId, entry: Entry, subscribed: frozenset[str]) -> Fol
     return Folder(ref, entry.name, entry.special_use, entry.name in subscribed, entry.selectable)
 
 
-def _read_file(index: FolderIndex, uid: int, start: int, length: int | None) -> bytes | None:
-    for path in (index.file(uid), index.deleted_file(uid)):
-        try:
-            with open(path, "rb", buffering=0) as file:
-                if start:
-                    file.seek(start)
-                return file.read() if length is None else _read_exactly(file.fileno(), length)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise MailboxError(Condition.UNAVAILABLE, "The message cannot be read", detail=str(error)) from None
-    return None
-
-
-def _read_exactly(descriptor: int, length: int) -> bytes:
-    blocks = []
-    while length > 0 and (block := os.read(descriptor, length)):
-        blocks.append(block)
-        length -= len(block)
-    return b"".join(blocks)
+def _checked_snapshot(shard: AccountShard, mailbox: MailboxId) -> Snapshot:
+    """One way to the thread for both."""
+    shard.self_check(mailbox)
+    return shard.read(mailbox, FolderIndex.snapshot)
 
 
 def _release(content: object) -> None:

@@ -26,7 +26,7 @@ from whimbrel.backends.store.disk.folder_xml import (
     write_folder_xml,
 )
 from whimbrel.backends.store.disk.names import on_disk
-from whimbrel.backends.store.names import leaf, parent
+from whimbrel.backends.store.names import by_hand, canonical, leaf, parent
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import DELIMITER, INBOX, MailboxId, SpecialUse
 
@@ -40,6 +40,8 @@ CREATE TABLE account(id INTEGER PRIMARY KEY CHECK(id = 1), last_validity INTEGER
 """
 _MAX_PATH = 4000
 """Bytes; Linux takes 4,096."""
+_TEXT = re.compile("[^\ud800-\udfff]*\\Z")
+"""What is no UTF-8 has surrogates here: no database takes it, and we never made it."""
 _ESCAPED = re.compile(r"((?:%[0-9A-F]{2})+)")
 
 
@@ -125,6 +127,12 @@ class Tree:
     def identified(self, mailbox: MailboxId) -> Entry | None:
         return self._by_id.get(mailbox)
 
+    def strayed(self) -> bool:
+        """The directories are not those of the folders: a crash came between a directory and its entry, or a person
+        was at work. Walks over them all."""
+        # Some file systems give back other spellings than they were given.
+        return {_alike(path) for path in _directories(self.root, "")} != self._paths
+
     @property
     def subscribed(self) -> frozenset[str]:
         return self._subscribed
@@ -179,9 +187,16 @@ class Tree:
             connection.execute("INSERT OR REPLACE INTO account VALUES(1, ?)", (value,))
             return value
 
-    def change(self, entry: Entry, *, name: str | None = None, selectable: bool | None = None) -> Entry:
-        """Renames (the directory moves) or marks as not selectable."""
-        changed = entry
+    def change(
+        self,
+        entry: Entry,
+        *,
+        name: str | None = None,
+        selectable: bool | None = None,
+        special_use: SpecialUse | None = None,
+    ) -> Entry:
+        """Renames (the directory moves), marks as selectable or not, gives a use."""
+        changed = entry if special_use is None else replace(entry, special_use=special_use)
         if selectable is not None:
             changed = replace(changed, selectable=selectable)
         moved: list[Entry] = []
@@ -326,12 +341,13 @@ class Tree:
     def _read(self, path: str, found: list[Entry]) -> Entry:
         base, _, level = path.rpartition("/")
         above = next((entry.name + DELIMITER for entry in found if entry.path == base), "") if base else ""
-        own = _ESCAPED.sub(lambda match: _unescape(match[1]), level)
+        own = by_hand(_ESCAPED.sub(lambda match: _unescape(match[1]), level))
+        own = INBOX if not above and own.upper() == INBOX else own
         found_xml = read_folder_xml(self.root / path)
         if found_xml is None:
             return Entry(MailboxId(""), above + own, path, None, True, 0)
         wanted = leaf(found_xml.name)
-        known = bool(wanted) and level.partition("%~")[0] == on_disk(wanted).partition("%~")[0]
+        known = _possible(wanted) and level.partition("%~")[0] == on_disk(wanted).partition("%~")[0]
         return Entry(
             found_xml.mailbox,
             above + (wanted if known else own),  # A directory that was renamed by hand has the name it has now.
@@ -370,10 +386,18 @@ def _directories(root: Path, base: str) -> Iterator[str]:
     except FileNotFoundError:
         return
     for name in names:
-        if not name.startswith("#"):
+        if not name.startswith("#") and _TEXT.match(name):
             path = f"{base}/{name}" if base else name
             yield path
             yield from _directories(root, path)
+
+
+def _possible(level: str) -> bool:
+    """A file that somebody edited may say anything."""
+    try:
+        return canonical(level) == level
+    except MailboxError:
+        return False
 
 
 def _unescape(text: str) -> str:

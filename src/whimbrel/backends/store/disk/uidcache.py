@@ -39,12 +39,19 @@ class UidCache:
         self._modseq = -1
 
     def _follow(self, connection: apsw.Connection, status: FolderStatus) -> None:
-        before = self._modseq
+        before, count, last = self._modseq, len(self._uids), self._uids[-1] if self._uids else 0
         if before < status.resync_floor or not self._extend(connection, status):
             self._uids = array("I", [uid for (uid,) in rows(connection, "SELECT uid FROM msg ORDER BY uid")])
             before = -1
-        self._unseen = self._first_unseen(connection, status, before)
-        self._keywords = keywords(connection)
+        shrunk = count and (len(self._uids) < count or self._uids[count - 1] != last)
+        changed: list[Row] = changed_rows(connection, "uid, flags, keywords", before) if before >= 0 else []
+        self._unseen = self._first_unseen(connection, status, changed if before >= 0 else None)
+        if before < 0 or (self._keywords and (shrunk or any(uid <= last for uid, _, _ in changed))):
+            self._keywords = keywords(connection)
+        else:  # Messages were only added: no keyword can have lost its last one, and no other row need be looked at.
+            new = {word for _, _, words in changed for word in words.split()}
+            if not new <= set(self._keywords):
+                self._keywords = tuple(sorted(new.union(self._keywords)))
         self._modseq = status.highest_modseq
 
     def _extend(self, connection: apsw.Connection, status: FolderStatus) -> bool:
@@ -63,15 +70,15 @@ class UidCache:
         self._uids = uids
         return len(uids) == status.messages
 
-    def _first_unseen(self, connection: apsw.Connection, status: FolderStatus, before: int) -> int:
+    def _first_unseen(self, connection: apsw.Connection, status: FolderStatus, changed: "list[Row] | None") -> int:
         if not status.unseen:
             return 0
         start = 0
-        if before >= 0:
+        if changed is not None:
             # Below the one known only messages that changed since can have lost their \Seen.
             below = self._unseen or (1 << 32)
             start = below
-            for uid, flags in changed_rows(connection, "uid, flags", before):
+            for uid, flags, _ in changed:
                 if uid < below and not flags & SEEN:
                     start = min(start, uid)
         query = f"SELECT uid FROM msg WHERE uid >= ? AND flags & {SEEN} = 0 ORDER BY uid LIMIT 1"

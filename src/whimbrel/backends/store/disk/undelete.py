@@ -282,10 +282,10 @@ def _select(
 
 
 def kept_before(shard: AccountShard, entry: Entry, before: float) -> list[tuple[int, int]]:
-    """uid and size of the messages deleted before a moment, at most a step of them."""
+    """uid and size of the messages deleted, or moved away, before a moment, at most a step of them."""
 
     def read(index: FolderIndex) -> list[tuple[int, int]]:
-        query = "SELECT uid, size FROM expunged WHERE kept = 1 AND at < ? LIMIT ?"
+        query = "SELECT uid, size FROM expunged WHERE kept > 0 AND at < ? LIMIT ?"
         return rows(index.connection, query, (int(before), STEP))
 
     return shard.read(entry.mailbox, read)
@@ -331,8 +331,8 @@ def _kept(index: FolderIndex, uids: Sequence[int]) -> list[Copy]:
                 try:
                     with open(index.deleted_file(number), "rb") as file:
                         described = Described(file.read())
-                except OSError:
-                    continue
+                except FileNotFoundError:
+                    continue  # Any other trouble ends the step, before the files of what was not restored are removed.
                 copies.append(Copy(number, flags & ~DELETED, keywords, date, described))
     return copies
 

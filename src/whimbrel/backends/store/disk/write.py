@@ -22,6 +22,8 @@ from whimbrel.backends.store.disk.columns import (
     EXPUNGE,
     INSERT_META,
     INSERT_MSG,
+    KEPT,
+    MOVED,
     Described,
 )
 from whimbrel.backends.store.disk.database import row as one
@@ -303,34 +305,34 @@ class Change:
     def _set_bits(self, uids: UidSet, change: FlagChange, modseq: int) -> FlagsStored:
         """Adds or removes system flags alone: one statement for all messages."""
         bits, adding = change.flags & SYSTEM_FLAGS, change.op is FlagOp.ADD
-        compared: tuple[int, ...]
-        before = self._modseq
-        rows = self.index.flags(uids)
-        if adding:
-            different = [row for row in rows if row[1] & bits != bits]
-            value, condition, compared = "flags | ?", "flags & ? <> ?", (bits, bits)
-        else:
-            different = [row for row in rows if row[1] & bits]
-            value, condition, compared = "flags & ~?", "flags & ? <> 0", (bits,)
-        if not different:
-            return FlagsStored(rows, UidSet(), UidSet(), before, before)
-        changed = UidSet.of([row[0] for row in different])
+        value, condition, compared = (
+            ("flags | ?", "flags & ? <> ?", (bits, bits)) if adding else ("flags & ~?", "flags & ? <> 0", (bits,))
+        )
+        before, step, changed = self._modseq, 1 if adding else -1, 0
         for clause, values in where("uid", uids):
+            for bit in (SEEN, DELETED):
+                if bits & bit:
+                    found = f"SELECT count(*) FROM msg WHERE {clause} AND flags & ? {'= 0' if adding else '<> 0'}"
+                    (count,) = one(self._connection, found, (*values, bit))
+                    if bit is SEEN:
+                        self._unseen -= step * count
+                    else:
+                        self._deleted += step * count
             self._connection.execute(
                 f"UPDATE msg SET flags = {value}, modseq = ? WHERE {clause} AND {condition}",
                 (bits, modseq, *values, *compared),
             )
-        step = 1 if adding else -1
-        if bits & SEEN:
-            self._unseen -= step * sum(1 for row in different if bool(row[1] & SEEN) is not adding)
-        if bits & DELETED:
-            self._deleted += step * sum(1 for row in different if bool(row[1] & DELETED) is not adding)
-        self._flagged(changed, modseq)
-        if adding:
-            rows = [row if row[1] & bits == bits else (row[0], row[1] | bits, row[2], modseq) for row in rows]
+            changed += self._connection.changes()
+        rows = self.index.flags(uids)
+        if not changed:
+            return FlagsStored(rows, UidSet(), UidSet(), before, before)
+        # The modseq is this change's alone. Mostly all are changed, and neighbours.
+        if changed == len(rows) == rows[-1][0] - rows[0][0] + 1:
+            different = UidSet([(rows[0][0], rows[-1][0])])
         else:
-            rows = [(row[0], row[1] & ~bits, row[2], modseq) if row[1] & bits else row for row in rows]
-        return FlagsStored(rows, changed, UidSet(), self._modseq, before)
+            different = UidSet.of([row[0] for row in rows if row[3] == modseq])
+        self._flagged(different, modseq)
+        return FlagsStored(rows, different, UidSet(), self._modseq, before)
 
     def _flagged(self, uids: UidSet, modseq: int) -> None:
         for first, last in uids.ranges:
@@ -338,8 +340,9 @@ class Change:
         self._modseq = max(self._modseq, modseq)
         self._dirty = True
 
-    def expunge(self, uids: UidSet, modseq: int, *, marked_only: bool = True) -> UidSet:
-        """Removes rows; their files go to #deleted after COMMIT, to be restored while they are there."""
+    def expunge(self, uids: UidSet, modseq: int, *, marked_only: bool = True, moved: bool = False) -> UidSet:
+        """Removes rows; their files go to #deleted after COMMIT, to be restored while they are there. `moved`: they are
+        in another folder now, and kept here only for sessions that still show them."""
         now, connection = int(time.time()), self._connection
         condition = f" AND flags & {DELETED} <> 0" if marked_only else ""
         gone: list[tuple[int, int, int]] = []
@@ -349,7 +352,7 @@ class Change:
             if not found:
                 continue
             gone += found
-            connection.execute(EXPUNGE + chosen, (modseq, now, 1, *values))
+            connection.execute(EXPUNGE + chosen, (modseq, now, MOVED if moved else KEPT, *values))
             connection.execute(f"DELETE FROM meta WHERE uid IN (SELECT uid FROM msg WHERE {chosen})", values)
             connection.execute(f"DELETE FROM msg WHERE {chosen}", values)
         if not gone:

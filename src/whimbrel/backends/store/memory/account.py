@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 
 from whimbrel.backends.store.memory.folder import MemoryFolder
-from whimbrel.backends.store.names import MAX_DEPTH, canonical
+from whimbrel.backends.store.names import MAX_DEPTH, MAX_SUBSCRIPTIONS, canonical
 from whimbrel.core.clock import Clock
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import DELIMITER, INBOX, AccountId, Folder, FolderRef, MailboxId, SpecialUse
@@ -144,6 +144,8 @@ class MemoryAccount:
         if (name in self._subscribed) == subscribed:
             return False
         if subscribed:
+            if len(self._subscribed) >= MAX_SUBSCRIPTIONS:
+                raise MailboxError(Condition.LIMIT, f"An account has {MAX_SUBSCRIPTIONS} subscriptions at most")
             self._subscribed.add(name)
         else:
             self._subscribed.remove(name)
@@ -155,7 +157,7 @@ class MemoryAccount:
         target = self._add(new, None)
         modseq, now = self.modseq(), int(self._clock.now())
         target.add_copies(list(inbox.messages.values()), modseq, now)
-        inbox.expunge(ALL, modseq, now, marked_only=False)
+        inbox.expunge(ALL, modseq, now, marked_only=False, moved=True)
         return [inbox.mailbox, target.mailbox]
 
     def _add_above(self, name: str, *, adding: int) -> None:

@@ -69,12 +69,14 @@ class Message:
 
 @dataclass(slots=True)
 class Gone:
-    """An expunged message. `kept`: it can be restored, and read by a session that still shows it."""
+    """An expunged message. `kept`: it can be read by a session that still shows it, and restored, unless it was `moved`
+    and lives on elsewhere."""
 
     modseq: int
     at: int
     message: Message
     kept: bool = True
+    moved: bool = False
 
 
 class MemoryFolder:
@@ -206,11 +208,11 @@ class MemoryFolder:
             self.highest_modseq = max(before, modseq)
         return FlagsStored(rows, UidSet.of(changed), UidSet.of(modified), self.highest_modseq, before)
 
-    def expunge(self, uids: UidSet, modseq: int, at: int, *, marked_only: bool = True) -> UidSet:
+    def expunge(self, uids: UidSet, modseq: int, at: int, *, marked_only: bool = True, moved: bool = False) -> UidSet:
         gone = [message for message in self.pick(uids) if message.flags & DELETED or not marked_only]
         for message in gone:
             del self.messages[message.uid]
-            self.gone[message.uid] = Gone(modseq, at, message)
+            self.gone[message.uid] = Gone(modseq, at, message, moved=moved)
         if gone:
             self.highest_modseq = max(self.highest_modseq, modseq)
         return UidSet.of(message.uid for message in gone)

@@ -5,7 +5,7 @@ It answers exactly as the store on disk does (one contract suite runs on both) a
 
 import builtins
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from whimbrel.backends.store.memory.account import MemoryAccount
 from whimbrel.backends.store.memory.folder import (
@@ -22,7 +22,10 @@ from whimbrel.core.clock import Clock
 from whimbrel.core.commit import Append, Appended, Enqueue
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import (
+    HELD,
+    SIGN,
     AccountId,
+    CellRow,
     Copied,
     Delta,
     Expunged,
@@ -32,6 +35,7 @@ from whimbrel.core.mailbox import (
     Folder,
     FolderRef,
     FolderStatus,
+    Holding,
     MailboxId,
     MetaRow,
     PartsRow,
@@ -44,6 +48,7 @@ from whimbrel.core.mailbox import (
 from whimbrel.core.queue import QueueItem
 from whimbrel.core.uids import UidSet
 
+_CELLS: Mapping[str, int] = {"uid": 0, "size": 5, "envelope": 8, "bodystructure": 9}
 Wake = Callable[[MailboxId | None], None]
 
 
@@ -134,8 +139,21 @@ class MemoryStore:
     async def meta(self, ref: FolderRef, uids: UidSet) -> builtins.list[MetaRow]:
         return [meta_row(message) for message in self._open(ref).pick(uids)]
 
-    async def search_rows(self, ref: FolderRef, uids: UidSet) -> builtins.list[SearchRow]:
-        return [search_row(message) for message in self._open(ref).pick(uids)]
+    async def signs(self, ref: FolderRef, first: int, last: int) -> str | None:
+        rows = await self.flags(ref, UidSet([(first, last)]))
+        return None if any(row[2] for row in rows) else "".join([chr(SIGN + row[1]) for row in rows])
+
+    async def cells(self, ref: FolderRef, uids: UidSet, names: Sequence[str]) -> builtins.list[CellRow]:
+        places = [_CELLS[name] for name in names]
+        rows = await self.meta(ref, uids)
+        return [(row[0], *(cast(int | bytes, row[place]) for place in places)) for row in rows]
+
+    async def search_rows(
+        self, ref: FolderRef, uids: UidSet, holding: Sequence[Holding] = ()
+    ) -> builtins.list[SearchRow]:
+        rows = [search_row(message) for message in self._open(ref).pick(uids)]
+        cells = [(HELD[name], text) for name, text in holding]
+        return [row for row in rows if all(text in cast(str, row[cell]) for cell, text in cells)]
 
     async def parts(self, ref: FolderRef, uids: UidSet) -> builtins.list[PartsRow]:
         return [parts_row(message) for message in self._open(ref).pick(uids)]
@@ -192,7 +210,7 @@ class MemoryStore:
             self.hint(target.account, target.mailbox)
         if taken and move:
             modseq = self.account(source.account).modseq()
-            origin.expunge(UidSet.of(taken), modseq, self.now(), marked_only=False)
+            origin.expunge(UidSet.of(taken), modseq, self.now(), marked_only=False, moved=True)
             self.hint(source.account, source.mailbox)
         return Copied(into.uid_validity, taken, tuple(given))
 

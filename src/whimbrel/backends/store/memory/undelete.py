@@ -105,6 +105,7 @@ class MemoryUndelete:
                 found, text = gone.message.stored.scanned, chosen.text.casefold()
                 if (
                     gone.kept
+                    and not gone.moved
                     and folder.selectable
                     and (not chosen.ids or _id(folder, gone) in chosen.ids)
                     and (not chosen.folder or folder.name == canonical(chosen.folder))

@@ -24,7 +24,7 @@ def _ret(mail: Mail, value: str | None, _terms: Terms) -> None:
     kind = (value or "").upper()
     if kind not in ("FULL", "HDRS"):
         raise Refusal(501, "5.5.4", "RET is FULL or HDRS")
-    mail.ret_full = kind == "FULL"
+    mail.ret_full, mail.ret_hdrs = kind == "FULL", kind == "HDRS"
 
 
 def _envid(mail: Mail, value: str | None, _terms: Terms) -> None:

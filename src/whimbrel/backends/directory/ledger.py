@@ -1,0 +1,420 @@
+"""`users.cfg`, `users.idx` and `users.cfg.changes` as one thing. Calls block; they come from any thread.
+
+A small file is written anew for each change. Order: index (uncommitted), file, index committed: after a crash in
+between, the file counts and the index is built anew. A large file is written by `fold`, a moment later, and until then
+the journal has what it lacks. Order: index (uncommitted), journal, index committed, acknowledged; then new file, its
+name, journal cleared. After a crash the index is built anew from the file and the journal (decision 0006).
+
+Two locks: who puts a new file in place holds `_folding` and then `_guard`; who only appends to the journal holds
+`_guard`, and so does not wait while 15 MB are written.
+"""
+
+import contextlib
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from whimbrel.backends.config.files import ConfigFile, Identity
+from whimbrel.backends.directory import aside, build, index, listing
+from whimbrel.backends.directory.changes import Changer
+from whimbrel.backends.directory.journal import Changes, Journal, Journaled, as_text, summary
+from whimbrel.backends.directory.pending import Pending
+from whimbrel.backends.directory.scan import MAX_BYTES
+from whimbrel.backends.directory.splices import Splice, moved, pieces, plan
+from whimbrel.core.config import ConfigConflict, ConfigError, Fault
+from whimbrel.core.log import Log
+
+EMPTY = b'<?xml version="1.0" encoding="UTF-8"?>\n<users version="1.0">\n</users>\n'
+JOURNAL_FROM: Final = 1 << 20
+"""A file below this size is written in a few milliseconds, which needs no journal."""
+_AT_ONCE: Final = 1000
+"""A change of more records, such as an import, goes to the file: it takes longer than writing that."""
+_MAX_JOURNAL: Final = 4 << 20
+"""A journal that never ran empty is emptied then: the next change waits for the file."""
+_SHOWN: Final = 20
+
+
+class Ledger:
+    """`open` first. `file` is the one that people edit."""
+
+    def __init__(
+        self, path: Path, index_path: Path, *, history: Path | None, log: Log | None, journal_from: int = JOURNAL_FROM
+    ) -> None:
+        self.file = ConfigFile(path, history=history)
+        self.warnings: list[Fault] = []
+        self._index_path, self._log, self._journal_from = index_path, log, journal_from
+        self._journal = Journal(path.with_name(f"{path.name}.changes"), self.file.path)
+        self._pending = Pending()
+        self._db: apsw.Connection | None = None
+        self._recovered = False
+        self._round = 0  # Grows when all is read anew, which makes a write that is under way worthless.
+        self._written = ""  # SHA-256 of the last file that we put in place, or were about to.
+        self._folding, self._guard = threading.RLock(), threading.RLock()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._folding, self._guard:
+            yield
+
+    @property
+    def unwritten(self) -> bool:
+        """There are changes in force that the file lacks."""
+        return bool(self._pending)
+
+    # The index is that of the file and the journal
+
+    def open(self) -> bool:
+        """True if the index had to be built. ConfigError tells what is wrong in the file."""
+        with self._alone():
+            db = self.connect()
+            built = False
+            found = None
+            if not self._recovered:
+                self.file.sweep()
+                found = self._journal.read()
+            current = self.current(db)
+            if current and found and not found.damaged and found.left(index.meta(db, "digest")) == ():
+                self._journal.clear()  # All of it had reached the file.
+            elif found or not current:
+                self._recover(db)
+                built = True
+            self._recovered = True
+            if self._pending:
+                self.tell_unwritten(self.fold_if_possible())
+            return built
+
+    def close(self) -> None:
+        """Writes what the file lacks. If that fails, it stays in the journal for the next `open`."""
+        with self._alone():
+            self.tell_unwritten(self.fold_if_possible())
+            self._journal.close()
+            self._disconnect()
+            self._pending.clear()
+            self._recovered = False
+
+    def fold_if_possible(self) -> str:
+        """Why the file could not be written; what it lacks stays in the journal then."""
+        try:
+            self.fold()
+        except (OSError, ConfigConflict, ConfigError, apsw.Error) as error:
+            return str(error) or type(error).__name__
+        return ""
+
+    def connect(self) -> apsw.Connection:
+        with self._guard:
+            if self._db is None or Identity.of(self._index_path) is None:
+                self._disconnect()
+                self._db = index.create(self._index_path)
+            return self._db
+
+    def _disconnect(self) -> None:
+        if self._db:
+            self._db.close()
+        self._db = None
+
+    def current(self, db: apsw.Connection) -> bool:
+        """The index is that of the file as it is now, but for what is pending."""
+        identity = self.file.identity()
+        known = index.meta(db, "identity")
+        if not known or str(identity) == known:
+            return bool(known)
+        content, identity = self.read()
+        digest = digest_of(content)
+        if identity is None:
+            return False
+        if digest == index.meta(db, "digest"):
+            # Touched, copied or restored, not edited.
+            index.set_meta(db, "identity", str(identity))
+            return True
+        if digest == self._written:
+            # We put it in place, and then the index could not be brought up to it.
+            self._recover(db)
+            return True
+        return False
+
+    def read(self) -> tuple[bytes, Identity | None]:
+        """The file as it is now. Not mapped: truncated by an editor meanwhile, a mapped file would kill the process."""
+        content, identity = self.file.read(MAX_BYTES)
+        return (EMPTY if not content or content.isspace() else content), identity
+
+    def _recover(self, db: apsw.Connection) -> None:
+        """The index anew from the file, and on it the changes of the journal that were made for this file."""
+        content, identity = self.read()
+        digest, known = digest_of(content), index.meta(db, "digest")
+        found = self._journal.read() or Journaled(digest, ())
+        left = found.left(digest)
+        pending = Pending()
+        refused: list[Changes] = []
+        with db:  # One transaction: no reader sees the file without the changes.
+            warnings = build.rebuild(db, content, self.file.name)
+            _mark(db, digest, identity)
+            if left:
+                changer = Changer(db, lambda start, length: content[start : start + length], pending)
+                refused = [changes for changes in left if _tried(changer, changes)]
+        # So much was written at once that the log should not keep its size.
+        with contextlib.suppress(apsw.BusyError):
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._pending, self.warnings = pending, warnings
+        self._round += 1
+        if left is None:
+            since = found.left(known)
+            refused = list(found.calls if since is None else since)
+        if refused or found.damaged:
+            self._set_aside(refused, found.damaged)
+        if not pending:
+            self._journal.clear()
+
+    def _set_aside(self, calls: Sequence[Changes], damaged: bool) -> None:
+        """Changes that were acknowledged and cannot be applied to this file: kept where a person finds them."""
+        data = self._journal.path.read_bytes() if damaged else as_text(calls)
+        path = aside.put_aside(self.file.history, self._journal.path.name, data, self.file.path)
+        changes = [change for part in calls for change in part]
+        what = "; ".join(map(summary, changes[:_SHOWN])) + ("; and more" if len(changes) > _SHOWN else "")
+        why = "the journal is damaged" if damaged else "the file was changed outside before they were written to it"
+        sentence = (
+            f"{len(changes)} changes are not in force, because {why}: {what or 'see the copy'}. They stand in {path}; "
+            "make those again that are still wanted"
+        )
+        self.warnings.append(Fault(self.file.name, 0, "", sentence))
+        if self._log:
+            self._log.error("config.changes-aside", count=len(changes), path=str(path), names=what, reason=why)
+
+    # Changing
+
+    def write(self, requests: Sequence[Changes], for_good: bool = True) -> list[Exception | None]:
+        """One write for all; what became of each. Not `for_good`: nothing is written. ConfigConflict."""
+        if not self._recovered:
+            self.open()
+        identity = self.file.identity()
+        at_once = for_good and (
+            identity is None
+            or identity.size < self._journal_from
+            or sum(map(len, requests)) > _AT_ONCE
+            or self._journal.position.size > _MAX_JOURNAL
+        )
+        with self._alone() if at_once else self._guard:
+            db = self.connect()
+            if not self.current(db):
+                raise self.conflict(db)
+            return self._write_file(db, requests) if at_once else self._write_journal(db, requests, for_good)
+
+    def _write_journal(
+        self, db: apsw.Connection, requests: Sequence[Changes], for_good: bool
+    ) -> list[Exception | None]:
+        before, end = self._pending.copy(), self._journal.position
+        with _opened(self.file.path) as (source, identity):
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                if str(identity) != index.meta(db, "identity"):
+                    raise self.conflict(db)
+                changer = Changer(db, source, self._pending)
+                results = [_tried(changer, changes) for changes in requests]
+                made = [changes for changes, error in zip(requests, results, strict=True) if error is None]
+                if not for_good:
+                    self._pending.restore(before)
+                elif made and self._pending.copy() != before:
+                    self._journal.append(index.meta(db, "digest"), made)
+                db.execute("COMMIT" if for_good else "ROLLBACK")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                self._pending.restore(before)
+                self._journal.cut(end)  # Nobody was told that it is done.
+                raise
+        return results
+
+    def _write_file(self, db: apsw.Connection, requests: Sequence[Changes]) -> list[Exception | None]:
+        """What is pending goes with it. The caller is alone."""
+        before = self._pending.copy()
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            content, identity = self.read()
+            if str(identity) != index.meta(db, "identity"):
+                raise self.conflict(db)
+            changer = Changer(db, lambda start, length: content[start : start + length], self._pending)
+            results = [_tried(changer, changes) for changes in requests]
+            edits = self._pending.edits
+            splices = plan(db, content, edits)
+            if splices:
+                prepared = self._prepare(pieces(content, splices))
+                moved(db, splices, [edit.node for edit in edits if edit.text is None])
+                self._put(db, prepared, self._journal.position.calls)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            self._pending.restore(before)
+            raise
+        self._pending.clear()
+        self._journal.clear()
+        return results
+
+    def fold(self) -> None:
+        """Writes the file with all that is pending. ConfigConflict, OSError: it stays pending."""
+        with self._folding:
+            if not self._pending:
+                return
+            content, identity = self.read()
+            with self._guard:
+                db = self.connect()
+                if not self.current(db) or str(identity) != index.meta(db, "identity"):
+                    raise self.conflict(db)
+                covers, now = self._journal.position.calls, self._round
+                # Planned before anyone else can change what the index says of places.
+                splices = plan(db, content, self._pending.edits)
+                gone = [edit.node for edit in self._pending.freeze() if edit.text is None]
+            try:
+                prepared = self._prepare(pieces(content, splices)) if splices else None
+                del content
+                with self._guard:
+                    if self._round != now:  # All was read anew meanwhile, from file and journal.
+                        if prepared:
+                            self.file.discard(prepared)
+                        return
+                    if prepared:
+                        self._settle(prepared, covers, splices, gone)
+                    self._pending.settled()
+                    if not self._pending:
+                        self._journal.clear()
+            except BaseException:
+                with self._guard:
+                    if self._round == now:
+                        self._pending.thaw()
+                raise
+
+    def _settle(self, prepared: Path, covers: int, splices: Sequence[Splice], gone: Sequence[int]) -> None:
+        """The file that was written takes its name, and the index has the places of that."""
+        db, now = self.connect(), self._round
+        if not self.current(db):
+            self.file.discard(prepared)
+            raise self.conflict(db)
+        if self._round != now:  # Read anew just now, for a file that is there already.
+            self.file.discard(prepared)
+            return
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            moved(db, splices, gone)
+            for mark in (mark for splice in splices for mark in splice.marks):
+                # Gone with its domain while the file was written: the domain's own place covers it.
+                edit = self._pending.fresh(mark.node)
+                domain = self._pending.fresh(edit.domain) if edit and edit.text is None else None
+                if domain and domain.text is None:
+                    db.execute("DELETE FROM place WHERE id = ?", (mark.node,))
+            self._put(db, prepared, covers)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            self.file.discard(prepared)
+            raise
+
+    def _prepare(self, parts: Iterator[bytes | memoryview]) -> Path:
+        digest = hashlib.sha256()
+        prepared = self.file.prepare(_hashed(parts, digest))
+        self._written = digest.hexdigest()
+        return prepared
+
+    def _put(self, db: apsw.Connection, prepared: Path, covers: int) -> None:
+        """Inside a transaction: from here on the file has the first `covers` calls of the journal."""
+        _mark(db, self._written, self._named(prepared, covers))
+
+    def _named(self, prepared: Path, covers: int) -> Identity:
+        try:
+            self._journal.about_to_write(self._written, covers)
+        except BaseException:
+            self.file.discard(prepared)
+            raise
+        return self.file.put(prepared)
+
+    def keep(self) -> None:
+        """The records as they are in use over an edit made outside, which is then among the former versions."""
+        with self._alone():
+            db = self.connect()
+            if not self._recovered and (found := self._journal.read()):
+                left = found.left(index.meta(db, "digest"))
+                self._set_aside(found.calls if left is None else left, found.damaged)
+            prepared = self._prepare(listing.whole(db))
+            self._named(prepared, self._journal.position.calls)
+            self._recover(db)
+            self._recovered = True
+
+    def restore(self, number: int) -> None:
+        """A former version as a new change. LookupError, ConfigError, ConfigConflict."""
+        with self._alone():
+            db = self.connect()
+            if not self.current(db):
+                raise self.conflict(db)
+            content = self.file.version(number, MAX_BYTES)
+            self.fold()
+            with db:
+                warnings = build.rebuild(db, content, self.file.name)
+                prepared = self._prepare(iter([content]))
+                self._put(db, prepared, self._journal.position.calls)
+            self.warnings = warnings
+
+    def verify(self) -> None:
+        """Reads the file on disk as a start would. ConfigError tells every fault."""
+        # A database of its own, which SQLite keeps in a temporary file.
+        db = apsw.Connection("")
+        try:
+            db.execute(index.SCHEMA)
+            with db:
+                build.rebuild(db, self.read()[0], self.file.name)
+        finally:
+            db.close()
+
+    def aside(self) -> str:
+        return aside.shown(self.file.history, self._journal.path.name)
+
+    def conflict(self, db: apsw.Connection) -> ConfigConflict:
+        return ConfigConflict(self.file.name, listing.difference(db, self.read()[0], self.file.name))
+
+    def tell_unwritten(self, reason: str) -> None:
+        if self._log and reason:
+            self._log.error("config.not-written", path=str(self.file.path), error=reason)
+
+
+def digest_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _mark(db: apsw.Connection, digest: str, identity: Identity | None) -> None:
+    index.set_meta(db, "identity", str(identity))
+    index.set_meta(db, "digest", digest)
+
+
+def _tried(changer: Changer, changes: Changes) -> Exception | None:
+    changer.begin()
+    try:
+        changer.apply(changes)
+    except ConfigError as error:
+        changer.undo()
+        return error
+    except BaseException:
+        changer.undo()
+        raise
+    changer.done()
+    return None
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[Callable[[int, int], bytes], Identity | None]]:
+    """Reads single records; and which state of the file they are of."""
+    with open(path, "rb", buffering=0) as file:
+
+        def source(start: int, length: int) -> bytes:
+            file.seek(start)
+            return file.read(length)
+
+        yield source, Identity.from_stat(os.fstat(file.fileno()))
+
+
+def _hashed(parts: Iterator[bytes | memoryview], digest: "hashlib._Hash") -> Iterator[bytes | memoryview]:
+    for part in parts:
+        digest.update(part)
+        yield part
