@@ -26,12 +26,12 @@ BACKLOG = 1024
 STOP_DEADLINE = 25.0
 _BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY = 60.0
+"""Seconds a zygote must have run for its end to count as the first failure again."""
 _EX_CONFIG = 78
 """sysexits.h: something is configured wrongly."""
-"""Seconds a zygote must have run for its end to count as the first failure again."""
 _MAPPED_FROM = "196608"
-"""Octets from which glibc maps memory for itself. It would learn to take it from the heap, where each TLS connection's
-buffer of 256 KiB (uvloop) lies over pages that others have used: 45 KB for each that waits instead of 34."""
+"""Octets from which glibc maps memory for itself, so that large buffers (of uploads, and of uvloop's outgoing TLS) go back
+to the system. It would learn to take them from the heap, over pages that others have used."""
 
 
 class Refused(Exception):

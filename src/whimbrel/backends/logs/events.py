@@ -144,7 +144,7 @@ _TABLE: Final = (
     ("dns.failed", "debug", "Look-up failed", "name type reason", "A name server did not answer as it should."),
     ("imap.client", "debug", "IMAP client", "name version", "What a client calls itself."),
     ("smtp.tls_failed", "debug", "TLS failed", "service sender_host error", "A client's TLS handshake failed."),
-    ("tls.failed", "debug", "TLS failed", "service sender_host reason", "A client's TLS handshake failed."),
+    ("tls.failed", "debug", "TLS failed", "service sender_host reason", "A client's TLS failed, at once or later."),
 )  # fmt: skip
 
 EVENTS: Final = tuple(

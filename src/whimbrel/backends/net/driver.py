@@ -287,7 +287,7 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
 
     def abort(self) -> None:
         """Closes at once, for a peer that does not read."""
-        if self._transport is not None:
+        if self._transport is not None and not self._lost:
             self._transport.abort()
 
     # What the transport calls

@@ -158,17 +158,13 @@ async def _fetch_cells(session: Session, wanted: Sequence[int], columns: Sequenc
     view, missing = session.view, 0
     names = [column.cell or "" for column in columns]
     form = b"* %%d %b (%b)\r\n" % (view.verb.encode(), b" ".join([column.form for column in columns]))
-    two = len(names) == 2
     for piece, left in batches(view, wanted, CELL_BATCH):
         missing += len(piece)
         while left:
             rows = await session.ports.messages.cells(view.ref, left, names)
             missing -= len(rows)
             numbers = view.numbered([row[0] for row in rows])
-            if two and isinstance(numbers, range):
-                lines = [form % (n, one, other) for n, (_, one, other) in zip(numbers, rows, strict=True)]
-            else:
-                lines = [form % (number, *row[1:]) for number, row in zip(numbers, rows, strict=True) if number]
+            lines = [form % (number, *row[1:]) for number, row in zip(numbers, rows, strict=True) if number]
             await session.write(b"".join(lines))
             # Large ones come in several goes.
             left = left & UidSet([(rows[-1][0] + 1, piece[-1])]) if rows else UidSet()

@@ -17,7 +17,7 @@ from tests.unit.backends.net.test_secure import Client
 from tests.unit.backends.net.toy import LineEngine, Toy, connected, read, settle
 from whimbrel.backends.net import driver
 from whimbrel.backends.net.driver import READ_AHEAD, SECURE_CHUNK, Closed, Connection, TimedOut
-from whimbrel.backends.net.secure import STEP
+from whimbrel.backends.net.secure import STEP, Secure
 
 
 async def told(theirs: socket.socket, data: bytes) -> None:
@@ -28,10 +28,11 @@ async def told(theirs: socket.socket, data: bytes) -> None:
 async def secured(
     *, buffer: int = 0, early: bytes = b"", size: int = 0
 ) -> AsyncIterator[tuple[Toy, socket.socket, Client]]:
-    """A connection after STARTTLS, its peer's socket, and that peer's TLS. Its first octets come in pieces of `size`."""
+    """A connection after STARTTLS, its peer's socket, and that peer's TLS. Its handshake comes in pieces of `size`."""
     async with connected(buffer=buffer) as (connection, theirs):
         client = Client()
         starting = asyncio.create_task(connection.start_tls(FILES.server()))
+        await asyncio.sleep(0)  # As behind a 220: it speaks when it was told to.
         hello = client.shake()
         for at in range(0, len(hello), size or len(hello)):
             await told(theirs, hello[at : at + (size or len(hello))])
@@ -311,11 +312,11 @@ def test_one_that_asks_and_never_reads_gets_no_more_answers_than_are_held(run: R
                     await connection.send(b"y" * 30_000)
 
             task = asyncio.create_task(session())
-            with contextlib.suppress(BlockingIOError, BrokenPipeError):
-                while not task.done():
-                    theirs.send(b"a\n")
-                    await asyncio.sleep(0.001)
             async with asyncio.timeout(5):
+                with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                    while not task.done():
+                        theirs.send(b"a\n")
+                        await asyncio.sleep(0.001)
                 with pytest.raises(TimedOut):
                     await task
             assert connection.sent < 500_000
@@ -360,3 +361,21 @@ def test_closing_a_listener_ends_handshakes_too(run: Run, tmp_path: Path) -> Non
         theirs.close()
 
     use(run, tmp_path, what)
+
+
+@both_loops
+def test_a_peer_that_makes_tls_answer_and_never_reads_is_cut_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with secured(buffer=8192) as (connection, theirs, client):
+            monkeypatch.setattr(Secure, "told", lambda _: b"x" * 1000)
+            async with asyncio.timeout(5):
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    while not connection._lost:
+                        await told(theirs, client.says(b"y"))
+                        await asyncio.sleep(0)
+                        transport = connection._transport
+                        assert transport is not None and transport.get_write_buffer_size() <= READ_AHEAD + 1000
+                while not connection._lost:
+                    await asyncio.sleep(0)
+
+    run(main())

@@ -180,7 +180,7 @@ def test_a_client_that_waits_for_long_is_told_how_far_its_command_has_come(monke
                 return await real(ref, uids)
 
             monkeypatch.setattr(house.store, "meta", slow)
-            said = await client.say(b"a1 FETCH 1:* (RFC822.SIZE)")
+            said = await client.say(b"a1 FETCH 1:* (RFC822.SIZE INTERNALDATE)")
             assert said.splitlines()[2] == b'* OK [INPROGRESS ("a1" 2 3)] Still at it' and b"a1 OK" in said
             assert said.count(b"INPROGRESS") == 1
 

@@ -69,7 +69,8 @@ def passing(error: Exception, path: Path) -> bool:
         # An empty file is one that could not be made a database: it has nothing to lose.
         return stat.S_ISREG(found.st_mode) and found.st_size > 0 and os.access(path, os.R_OK | os.W_OK)
     if isinstance(error, apsw.IOError):
-        return getattr(error, "extendedresult", 0) not in _DAMAGED_IO
+        # A file that was taken away while it was being opened is to be made anew.
+        return getattr(error, "extendedresult", 0) not in _DAMAGED_IO and os.path.exists(path)
     return isinstance(error, apsw.FullError | apsw.NoMemError | apsw.BusyError | apsw.LockedError)
 
 
