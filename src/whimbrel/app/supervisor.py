@@ -30,8 +30,8 @@ _STEADY = 60.0
 _EX_CONFIG = 78
 """sysexits.h: something is configured wrongly."""
 _MAPPED_FROM = "196608"
-"""Octets from which glibc maps memory for itself, so that large buffers (of uploads, and of uvloop's outgoing TLS) go back
-to the system. It would learn to take them from the heap, over pages that others have used."""
+"""Octets from which glibc maps memory for itself, so that large buffers (of uploads, and of uvloop's outgoing TLS) go
+back to the system. It would learn to take them from the heap, over pages that others have used."""
 
 
 class Refused(Exception):
