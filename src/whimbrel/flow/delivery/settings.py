@@ -115,7 +115,11 @@ class DeliverySettings(Section, tag="delivery"):
     )
     max_deliveries: int = setting(32, minimum=1, maximum=1000, help="Deliveries at once, in all.", row="S48")
     per_destination: int = setting(
-        5, minimum=1, maximum=1000, help="Deliveries at once to one domain or relay host.", row="S48"
+        20,
+        minimum=1,
+        maximum=1000,
+        help="Deliveries at once to one domain or relay host; fewer while it fails.",
+        row="S48",
     )
     max_recipients: int = setting(
         100, minimum=1, maximum=1000, help="Recipients in one transaction; more are sent in several.", row="S48"
