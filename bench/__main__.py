@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 
-from bench import directory, idle, imap, logs, pop3, shapes, slow_clients, smtp_in, smtp_out, soak
+from bench import directory, idle, imap, logs, pop3, queue_big, shapes, slow_clients, smtp_in, smtp_out, soak
 from bench.report import Line, show
 
 BENCHMARKS = {
@@ -21,6 +21,7 @@ BENCHMARKS = {
     "soak": soak.measure,
     "slow_clients": slow_clients.measure,
     "logs": logs.measure,
+    "queue_big": queue_big.measure,
     "directory": directory.measure,
 }
 

@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whimbrel.backends.disk.sockets import short_name
 from whimbrel.backends.notices.local import LocalNotices
 
 _MAX = 8192
@@ -128,20 +129,6 @@ class DatagramNotices(LocalNotices):
             for hint in data.decode(errors="replace").split("\0"):
                 topic, _, key = hint.partition("\n")
                 self.dispatch(topic, key)
-
-
-@contextlib.contextmanager
-def short_name(path: Path) -> Iterator[str]:
-    """A name for the socket `path` that the system takes (about 100 bytes): by way of its folder where it is longer."""
-    name = os.fspath(path)
-    if len(os.fsencode(name)) <= 100 or not os.path.isdir("/proc/self/fd"):
-        yield name
-        return
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 if TYPE_CHECKING:

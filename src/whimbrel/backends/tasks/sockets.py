@@ -10,11 +10,12 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from whimbrel.backends.disk.sockets import short_name
 from whimbrel.core.tasks import DeliveryTask, Tasks
 
 MAX_REQUEST: Final = 128
@@ -60,7 +61,7 @@ def _listen(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)  # Left by a process of this name that was killed.
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with _short(path) as short:
+        with short_name(path) as short:
             listening.bind(short)
         listening.listen(MAX_CLIENTS)
         listening.setblocking(False)
@@ -104,7 +105,7 @@ async def _ask(path: Path, request: str) -> object:
     """None if it does not answer."""
     try:
         async with asyncio.timeout(PATIENCE):
-            with _short(path) as short:
+            with short_name(path) as short:
                 reader, writer = await asyncio.open_unix_connection(short)
             try:
                 writer.write(f"{request}\n".encode())
@@ -134,20 +135,6 @@ def _task(values: object) -> DeliveryTask | None:
         sent=int(values["sent"]),
         since=float(values["since"]),
     )
-
-
-@contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
-    """A name for the socket that the system takes (about 100 bytes), by way of its folder where it is longer."""
-    name = os.fspath(path)
-    if len(os.fsencode(name)) <= 100 or not os.path.isdir("/proc/self/fd"):
-        yield name
-        return
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 if TYPE_CHECKING:

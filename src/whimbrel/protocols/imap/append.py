@@ -28,9 +28,10 @@ class Message:
         return b")" if self.utf8 else b""
 
 
-@dataclass(frozen=True, slots=True)
-class Append(Bulk):
-    mailbox: str
+class Carrier(Bulk):
+    """A command that ends with a message: how much of it is to come, and what stands behind it."""
+
+    __slots__ = ()
     message: Message
 
     @property
@@ -43,36 +44,26 @@ class Append(Bulk):
 
 
 @dataclass(frozen=True, slots=True)
-class AppendMore(Bulk):
+class Append(Carrier):
+    mailbox: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class AppendMore(Carrier):
     """Another message of the same command. RFC 3502"""
 
     message: Message
 
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        return self.message.size
-
-    @property
-    def tail(self) -> bytes:
-        return self.message.tail
-
 
 @dataclass(frozen=True, slots=True)
-class Replace(Bulk):
+class Replace(Carrier):
     """The message that `sequence` names goes, this one comes, in one step."""
 
     sequence: SequenceSet
     uid: bool
     mailbox: str
     message: Message
-
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        return self.message.size
-
-    @property
-    def tail(self) -> bytes:
-        return self.message.tail
 
     @property
     def numbered(self) -> bool:
