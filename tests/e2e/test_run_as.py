@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,11 @@ def may_run(program: str) -> bool:
 
 
 @pytest.fixture
-def directory() -> Path:
+def directory() -> Iterator[Path]:
     """Where another user may enter: pytest's own folder is root's."""
-    folder = Path(tempfile.mkdtemp(prefix="whimbrel-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    return folder / "whimbrel"
+    with tempfile.TemporaryDirectory(prefix="whimbrel-", dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "whimbrel"
 
 
 def owners(pid: int) -> dict[str, int]:
