@@ -1,6 +1,8 @@
 """IMAP: Whimbrel against Debian's Dovecot, the same commands over the same messages, alternating.
 
-Both sides are filled with the same messages of 1 to 10 KiB, a third of them multipart. Cold is after a restart:
+Both sides are filled with the same messages of 1 to 10 KiB, a third of them multipart. Dovecot keeps them in a maildir,
+as here a plain file for each message that other programs may read; `WHIMBREL_BENCH_DOVECOT=sdbox` compares with its own
+format, which does not write flags into the mail store at all until something forces it. Cold is after a restart:
 Dovecot's index caches are removed, ours has none; the page cache stays. Warm lines are the median of three, after one
 that is not counted. `WHIMBREL_BENCH_MESSAGES` changes the size of the mailbox (20,000); its tenth and its tenfold
 give the growth exponents (`WHIMBREL_BENCH_GROWTH=0` leaves them out).
@@ -29,6 +31,7 @@ MESSAGES = int(os.environ.get("WHIMBREL_BENCH_MESSAGES", "20000"))
 GROWTH = os.environ.get("WHIMBREL_BENCH_GROWTH", "1") != "0"
 AT_ONCE = 50
 SIGN_INS = 500
+STORAGE = os.environ.get("WHIMBREL_BENCH_DOVECOT", "maildir")
 IDLE = int(os.environ.get("WHIMBREL_BENCH_IDLE", "5000"))
 PUSHED = min(1000, IDLE)
 FEW = min(1000, MESSAGES // 2)
@@ -90,7 +93,7 @@ class DovecotSide(Side):
     name, password, tls_port = "Dovecot", PEER_PASSWORD, 0
 
     def __init__(self) -> None:
-        self._peer = Dovecot(parent=str(fresh()))
+        self._peer = Dovecot(storage=STORAGE, parent=str(fresh()))
 
     def user(self, number: int) -> str:
         return f"user{number}"

@@ -1,11 +1,14 @@
-"""POP3: RETR of a mailbox of small messages, all commands at once, against Dovecot.
+"""POP3: RETR of a mailbox of small messages, against Dovecot over a maildir.
 
-One client, one connection. The commands go out in one write and the answer is read to its end, so what is measured is
-the server. The figure is messages per second, the best of three fetches in a session each.
+One client, one connection. One at a time, as most programs fetch: the next command goes when the answer has ended.
+Pipelined: all commands go out in one write and the answers are read to their end, so that only the server is measured.
+The figure is messages per second, the best of three fetches in a session each.
 """
 
 import socket
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from bench.report import Line, ratio, spread
 from bench.roots import fresh
@@ -18,14 +21,22 @@ SIZE = 1_024
 FETCHES = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Messages per second."""
+
+    one_at_a_time: float
+    pipelined: float
+
+
 def content(number: int) -> bytes:
     head = b"From: a@else.test\r\nTo: user1@example.test\r\nSubject: %d\r\n\r\n" % number
     line = b"The quick brown fox jumps over the lazy dog, again and again.\r\n"
     return (head + line * (SIZE // len(line) + 1))[: SIZE - 2] + b"\r\n"
 
 
-def fetch(port: int, user: str, password: str) -> float:
-    """Messages per second."""
+def fetch(port: int, user: str, password: str) -> Rates:
+    """Both ways in one session."""
     with socket.create_connection(("127.0.0.1", port), timeout=120) as client:
         stream = client.makefile("rb")
         stream.readline()
@@ -37,36 +48,60 @@ def fetch(port: int, user: str, password: str) -> float:
         count = int(answer.split()[1])
         if count != MESSAGES:
             raise RuntimeError(f"{count} messages instead of {MESSAGES}")
-        start = time.monotonic()
-        client.sendall(b"".join(b"RETR %d\r\n" % number for number in range(1, count + 1)))
-        ends, tail = 0, b""
-        while ends < count:
-            piece = client.recv(1 << 20)
-            if not piece:
-                raise RuntimeError(f"the server closed the connection after {ends} messages")
-            data = tail + piece
-            ends += data.count(b"\r\n.\r\n")
-            # An end that is cut in two pieces is counted with the next one.
-            cut = data.rfind(b"\r\n.\r\n")
-            tail = data[max(cut + 5, len(data) - 4) :] if cut >= 0 else data[-4:]
-        seconds = time.monotonic() - start
+        rates = Rates(_timed(client, count, _one_at_a_time), _timed(client, count, _pipelined))
         client.sendall(b"QUIT\r\n")
         stream.readline()
-        return count / seconds
+        return rates
 
 
-def whimbrel() -> float:
+def _timed(client: socket.socket, count: int, way: Callable[[socket.socket, int], None]) -> float:
+    start = time.monotonic()
+    way(client, count)
+    return count / (time.monotonic() - start)
+
+
+def _one_at_a_time(client: socket.socket, count: int) -> None:
+    for number in range(1, count + 1):
+        client.sendall(b"RETR %d\r\n" % number)
+        data = client.recv(1 << 16)
+        while not data.endswith(b"\r\n.\r\n"):
+            piece = client.recv(1 << 16)
+            if not piece:
+                raise RuntimeError(f"the server closed the connection after {number - 1} messages")
+            data += piece
+
+
+def _pipelined(client: socket.socket, count: int) -> None:
+    client.sendall(b"".join(b"RETR %d\r\n" % number for number in range(1, count + 1)))
+    ends, tail = 0, b""
+    while ends < count:
+        piece = client.recv(1 << 20)
+        if not piece:
+            raise RuntimeError(f"the server closed the connection after {ends} messages")
+        data = tail + piece
+        ends += data.count(b"\r\n.\r\n")
+        # An end that is cut in two pieces is counted with the next one.
+        cut = data.rfind(b"\r\n.\r\n")
+        tail = data[max(cut + 5, len(data) - 4) :] if cut >= 0 else data[-4:]
+
+
+def whimbrel() -> Rates:
     directory = fresh() / "whimbrel"
     set_up(directory, 1, free_ports(["pop3", "imap"]))
     with serving(directory) as server:
         _append(server.ports["imap"], "user1@example.test", PASSWORD)
-        return max(fetch(server.ports["pop3"], "user1@example.test", PASSWORD) for _ in range(FETCHES))
+        return _best(fetch(server.ports["pop3"], "user1@example.test", PASSWORD) for _ in range(FETCHES))
 
 
-def dovecot() -> float:
+def dovecot() -> Rates:
     with Dovecot(storage="maildir", parent=str(fresh())) as peer:
         _append(peer.imap, "user1", DOVECOT_PASSWORD)
-        return max(fetch(peer.pop3, "user1", DOVECOT_PASSWORD) for _ in range(FETCHES))
+        return _best(fetch(peer.pop3, "user1", DOVECOT_PASSWORD) for _ in range(FETCHES))
+
+
+def _best(fetches: Iterable[Rates]) -> Rates:
+    runs = list(fetches)
+    return Rates(max(run.one_at_a_time for run in runs), max(run.pipelined for run in runs))
 
 
 def _append(port: int, user: str, password: str) -> None:
@@ -96,5 +131,9 @@ def measure(pairs: int) -> list[Line]:
     for _ in range(pairs):
         ours.append(whimbrel())
         peer.append(dovecot())
-    name = f"POP3: RETR of {MESSAGES:,} messages of {SIZE} octets, pipelined"
-    return [Line(name, spread(ours, ",.0f"), spread(peer, ",.0f"), ratio(ours, peer), 1.0)]
+    lines = []
+    for name in ("one_at_a_time", "pipelined"):
+        mine, theirs = ([getattr(run, name) for run in runs] for runs in (ours, peer))
+        title = f"POP3: RETR of {MESSAGES:,} messages of {SIZE} octets, {name.replace('_', ' ')}"
+        lines.append(Line(title, spread(mine, ",.0f"), spread(theirs, ",.0f"), ratio(mine, theirs), 1.0))
+    return lines
