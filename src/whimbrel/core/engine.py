@@ -4,7 +4,7 @@ An engine holds no socket, clock, log or setting. One driver (`backends/net/driv
 """
 
 from enum import Enum
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 EventT_co = TypeVar("EventT_co", covariant=True)
 ReplyT_contra = TypeVar("ReplyT_contra", contravariant=True)
@@ -19,8 +19,8 @@ class Pause(Enum):
     """The last event waits for its reply: call `send` first."""
 
 
-NEED_DATA = Pause.NEED_DATA
-PAUSED = Pause.PAUSED
+NEED_DATA: Final = Pause.NEED_DATA
+PAUSED: Final = Pause.PAUSED
 
 
 class Engine(Protocol, Generic[EventT_co, ReplyT_contra]):

@@ -14,12 +14,12 @@ Standards: RFC 3207 4.2, RFC 4978 3
 import asyncio
 import ssl
 import threading
-from collections.abc import Callable
-from typing import Generic, TypeVar, cast
+from collections.abc import Awaitable, Callable
+from typing import Generic, Literal, TypeVar, cast, overload
 
 from whimbrel.backends.net.deflate import Deflate
 from whimbrel.backends.net.secure import Secure
-from whimbrel.core.engine import NEED_DATA, PAUSED, Engine, Pause
+from whimbrel.core.engine import NEED_DATA, PAUSED, Engine
 from whimbrel.core.net import TlsInfo
 
 EventT = TypeVar("EventT")
@@ -66,9 +66,9 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
     """One connection and its engine; owned by one task. Thousands of them wait at a time, so each is kept small."""
 
     __slots__ = (
-        "_closing", "_deadline", "_ended", "_inbox", "_inbox_size", "_loop", "_lost", "_out", "_out_size", "_packing",
-        "_peer", "_read_paused", "_ready", "_secure", "_timer", "_transport", "_turn", "_waiter", "_woken",
-        "_write_paused", "broken", "engine", "received", "sent", "tls",
+        "_closing", "_deadline", "_ended", "_inbox", "_inbox_size", "_local", "_loop", "_lost", "_out", "_out_size",
+        "_packing", "_peer", "_read_paused", "_ready", "_secure", "_timer", "_transport", "_turn", "_waiter", "_woken",
+        "_write_paused", "broken", "busy", "engine", "received", "sent", "stopping", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +81,8 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
         self.broken: Callable[[str, str], None] | None = None
         """Is told the peer's address and the reason when TLS fails after its handshake."""
         self.tls: TlsInfo | None = None
+        self.busy = self.stopping = False
+        """`busy`: the session is at what it must finish and answer, so `stop` only tells it by `stopping`."""
         self.received = self.sent = 0
         self._ready = ready
         self._transport: asyncio.Transport | None = None
@@ -98,6 +100,7 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._peer: tuple[str, int] = NOWHERE
+        self._local: tuple[str, int] | None = None
 
     # What the session uses
 
@@ -108,63 +111,74 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
 
     @property
     def local(self) -> tuple[str, int]:
-        """Our end of it, while the connection is open."""
-        return NOWHERE if self._transport is None else host_and_port(self._transport.get_extra_info("sockname"))
+        """Our end of it, once the connection is there."""
+        if self._local is None and self._transport is not None:
+            self._local = host_and_port(self._transport.get_extra_info("sockname"))
+        return self._local or NOWHERE
 
     @property
     def ended(self) -> bool:
         """The peer has closed, its own side at least: it will send no more, and perhaps does not read either."""
         return self._ended
 
-    async def next_event(self, timeout: float) -> EventT:
+    def next_event(self, timeout: float) -> Awaitable[EventT]:
         """The next event. Raises TimedOut after `timeout` seconds in all, Closed when the peer has gone."""
-        deadline = None
-        while True:
-            event = await self.event_or_wake(timeout, deadline)
-            if event is not None:
-                return event
-            deadline = deadline or self._loop.time() + timeout
+        return self._event(timeout, 0.0, False)
 
-    async def event_or_wake(self, timeout: float, deadline: float | None = None) -> EventT | None:
+    def event_or_wake(self, timeout: float, deadline: float | None = None) -> Awaitable[EventT | None]:
         """Like `next_event`; None when `wake` was called meanwhile. `deadline` (loop time) may stand for `timeout`."""
+        return self._event(timeout, deadline or 0.0, True)
+
+    @overload
+    async def _event(self, timeout: float, deadline: float, wakeable: Literal[False], /) -> EventT: ...
+
+    @overload
+    async def _event(self, timeout: float, deadline: float, wakeable: Literal[True], /) -> EventT | None: ...
+
+    async def _event(self, timeout: float, deadline: float, wakeable: bool, /) -> EventT | None:
+        # Nearly every command of every protocol comes through here: one frame for all that a wait needs, which also is
+        # what each of thousands of idle connections holds.
         self._turn += 1
         if self._turn >= TURN:
             self._turn = 0
             await asyncio.sleep(0)
-        event = self._next()
-        while isinstance(event, Pause):
-            if self._woken:
+        next_event = self.engine.next_event
+        while (event := next_event()) is NEED_DATA:
+            if wakeable and self._woken:
                 self._woken = False
                 return None
-            if event is PAUSED:
-                raise RuntimeError("the last event has not been answered")
-            self.flush()
+            if self._out:
+                self.flush()
             if self._write_paused:
                 await self.drain(timeout)  # Else one that asks and never reads would fill our memory with answers.
             if self._packing is not None and self._packing.more:
                 self._deliver()
                 await asyncio.sleep(0)  # What unfolds to a thousand times its size takes no more than its turns.
-            elif not self._inbox and not self._ended:
+            elif self._inbox:
+                self._deliver()
+            elif self._ended:
+                raise Closed
+            else:
                 # One deadline for the whole event: a peer that sends an octet now and then gains nothing by it.
                 deadline = deadline or self._loop.time() + timeout
-                # Not by a coroutine of its own: the frame would be held by each of thousands that wait here.
                 self._arm(deadline)
                 try:
-                    await cast(asyncio.Future[None], self._waiter)
+                    await cast("asyncio.Future[None]", self._waiter)
                 finally:
                     self._waiter = None
                 if self._deadline == 0.0:
                     raise TimedOut
-            elif self._inbox:
-                self._deliver()
-            else:
-                raise Closed
-            event = self._next()
+        if event is PAUSED:
+            raise RuntimeError("the last event has not been answered")
         return event
 
     async def send(self, reply: ReplyT) -> None:
         """Encodes and holds `reply`; a large amount is written out, waiting for a slow reader."""
-        await self.send_bytes(self.engine.send(reply))
+        data = self.engine.send(reply)
+        self._out.append(data)
+        self._out_size += len(data)
+        if self._out_size >= WRITE_AHEAD:
+            await self.drain()
 
     async def send_bytes(self, data: bytes, timeout: float = 300.0) -> None:
         """Bytes that the engine has made already (bulk content)."""
@@ -285,6 +299,13 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
             if left:
                 self._timer = self._loop.call_later(LINGER, self._transport.abort)
 
+    def stop(self, session: "asyncio.Task[None]") -> None:
+        """Ends the session: at once by cancelling it, or by itself as soon as it is no longer `busy`."""
+        if self.busy:
+            self.stopping = True
+        else:
+            session.cancel()
+
     def abort(self) -> None:
         """Closes at once, for a peer that does not read."""
         if self._transport is not None and not self._lost:
@@ -316,7 +337,8 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
         if self._inbox_size > READ_AHEAD and not self._read_paused and self._transport is not None:
             self._read_paused = True
             self._transport.pause_reading()
-        self._wake_waiter()
+        if (waiter := self._waiter) is not None and not waiter.done():
+            waiter.set_result(None)
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -407,9 +429,6 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
 
     def _unsent(self, transport: asyncio.Transport) -> int:
         return transport.get_write_buffer_size() + (0 if self._secure is None else self._secure.held)
-
-    def _next(self) -> EventT | Pause:
-        return self.engine.next_event()
 
     def _deliver(self) -> None:
         if self._packing is not None and self._packing.more:

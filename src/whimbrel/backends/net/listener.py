@@ -40,7 +40,7 @@ class Listener:
         self.accepted = 0
         self._limits, self._log = limits, log
         self._sockets: list[socket.socket] = []
-        self._tasks: dict[asyncio.Task[None], str] = {}
+        self._tasks: dict[asyncio.Task[None], tuple[str, Connection[Any, Any] | None]] = {}
         self._hosts: Counter[str] = Counter()
         self._accepting = False
         self._factory: Callable[[], Connection[Any, Any]] | None = None
@@ -87,16 +87,19 @@ class Listener:
                 loop.remove_reader(sock.fileno())
 
     async def close(self, grace: float) -> None:
-        """Stops accepting, lets sessions finish what they are at for `grace` seconds, then cancels them."""
+        """Stops accepting and stops all sessions; waits `grace` seconds for what they must finish."""
         self.pause()
         self._sockets = []
-        for task in list(self._tasks):
-            task.cancel()
+        for task, (_, connection) in list(self._tasks.items()):
+            if connection is None:
+                task.cancel()
+            else:
+                connection.stop(task)
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=grace)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        host = self._tasks.pop(task, None)
+        host, _ = self._tasks.pop(task, (None, None))
         if host is not None:
             self._hosts[host] -= 1
             if not self._hosts[host]:
@@ -128,14 +131,15 @@ class Listener:
             return
         self.accepted += 1
         self._hosts[host] += 1
-        self._own(self._begin(asyncio.get_running_loop(), connection, host), host)
+        loop = asyncio.get_running_loop()
+        self._own(self._begin(loop, connection, host), host, None)
 
     def _tell_broken(self, host: str, reason: str) -> None:
         self._log.debug("tls.failed", service=self.name, sender_host=host, reason=reason)
 
-    def _own(self, work: Coroutine[Any, Any, None], host: str) -> None:
+    def _own(self, work: Coroutine[Any, Any, None], host: str, connection: Connection[Any, Any] | None) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks[task] = host
+        self._tasks[task] = host, connection
         task.add_done_callback(self._done)
 
     async def _begin(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, host: str) -> None:
@@ -166,7 +170,8 @@ class Listener:
             raise
         # A task of its own, since this one's frame and socket would stay with each connection that waits. It takes the
         # place of this one in the counts.
-        self._own(self._session(protocol), self._tasks.pop(cast("asyncio.Task[None]", asyncio.current_task())))
+        del self._tasks[cast("asyncio.Task[None]", asyncio.current_task())]
+        self._own(self._session(protocol), host, protocol)
 
 
 async def watch_lag(listeners: list[Listener]) -> None:

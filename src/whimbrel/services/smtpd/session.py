@@ -74,7 +74,7 @@ class SmtpSession:
         self._tx: Transaction | None = None
         self._writer: SpoolWriter | None = None
         self._failures = self.failed_sign_ins = self._messages = self._idle = 0
-        self._over = self._stopping = False
+        self._over = False
 
     @property
     def peer(self) -> SessionPeer:
@@ -293,34 +293,26 @@ class SmtpSession:
 
     async def _complete(self, tx: Transaction) -> None:
         assert self._writer is not None
+        connection = self._connection
         content: Spooled | None = None
+        connection.busy = True  # What is accepted must be answered, or it comes twice: a shutdown waits.
         try:
             content = await self._writer.finish()
             self._writer = None
-            result = await self._uncancelled(self.ports.reception.complete(tx, content))
+            result = await self.ports.reception.complete(tx, content)
         except MailError as error:
             await self._reject(replies.refusal(error))
         else:
             self._idle = 0
-            if self._connection.ended:  # Perhaps nobody hears the answer.
+            if connection.ended:  # Perhaps nobody hears the answer.
                 await self.ports.reception.unanswered(tx)
             await self._answer(tx, result)
         finally:
+            connection.busy = False
             if content is not None:
                 content.close()
-        if self._stopping:
+        if connection.stopping:
             raise asyncio.CancelledError
-
-    async def _uncancelled(self, work: Awaitable[Result]) -> Result:
-        """A shutdown waits: what is accepted must be answered, or it comes twice."""
-        task = asyncio.ensure_future(work)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise
-            self._stopping = True
-            return await task
 
     async def _answer(self, tx: Transaction, result: Result) -> None:
         self._drop()

@@ -255,6 +255,23 @@ def test_a_late_loop_stops_accepting_until_it_has_caught_up(tmp_path: Path, monk
     use(asyncio.run, tmp_path, what)
 
 
+@both_loops
+def test_closing_leaves_a_busy_session_to_end_itself(run: Run, tmp_path: Path) -> None:
+    async def what(bench: Bench) -> None:
+        bench.open()
+        bench.connect(2)
+        await bench.until(lambda: len(bench.sessions) == 2)
+        bench.sessions[0].busy = True
+        closing = asyncio.create_task(bench.listener.close(grace=5))
+        await bench.until(lambda: bench.ended == ["cancelled"])
+        assert bench.sessions[0].stopping and not bench.sessions[1].stopping and not closing.done()
+        bench.release.set()
+        await closing
+        assert bench.ended == ["cancelled", "done"]
+
+    use(run, tmp_path, what)
+
+
 def test_a_loop_that_is_late_for_ever_still_lets_somebody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a few connections that keep it busy would shut out all others."""
     monkeypatch.setattr(listener_module, "_TICK", 0.001)

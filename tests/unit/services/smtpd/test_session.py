@@ -208,7 +208,7 @@ def test_a_shutdown_while_idle_is_told() -> None:
         house = House()
         reader, writer = await house.dial()
         await reader.readline()
-        house.sessions[0].cancel()
+        house.connections[0].stop(house.sessions[0])
         rest = await reader.read()
         writer.close()
         with pytest.raises(asyncio.CancelledError):
@@ -234,7 +234,7 @@ def test_a_shutdown_waits_for_what_is_being_accepted_and_sends_its_answer(outcom
         reader, writer = await house.dial()
         writer.write(b"HELO c\r\n" + MESSAGE)
         await entered.wait()
-        house.sessions[0].cancel()
+        house.connections[0].stop(house.sessions[0])
         await asyncio.sleep(0)
         assert not house.sessions[0].done()
         go.set()
