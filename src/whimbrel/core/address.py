@@ -65,6 +65,7 @@ class Address:
     domain: str
     key: str = field(init=False, compare=False, repr=False)
     """The address folded for look-ups: our mailboxes ignore case (RFC 5321 2.4 leaves that to the receiving host)."""
+    _text: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.local or len(self.local.encode()) > _MAX_LOCAL:
@@ -74,6 +75,7 @@ class Address:
         if not self.domain.startswith("["):
             object.__setattr__(self, "domain", Domain(self.domain))
         object.__setattr__(self, "key", f"{self.local.casefold()}@{self.domain}")
+        object.__setattr__(self, "_text", f"{_quoted(self.local)}@{self.domain}")
 
     @classmethod
     def parse(cls, text: str) -> "Address":
@@ -82,15 +84,19 @@ class Address:
 
     def __str__(self) -> str:
         """In SMTP form, quoted where it must be."""
-        if _DOT_STRING.match(self.local):
-            return f"{self.local}@{self.domain}"
-        escaped = self.local.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"@{self.domain}'
+        return self._text
 
     @property
     def ascii(self) -> bool:
         """Can be sent to a server without SMTPUTF8. RFC 6531"""
         return self.local.isascii()
+
+
+def _quoted(local: str) -> str:
+    if _DOT_STRING.match(local):
+        return local
+    escaped = local.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 @lru_cache(8192)

@@ -14,6 +14,8 @@ from whimbrel.core.queue import Recipient
 class Origin(Enum):
     """Where a transaction comes from."""
 
+    __hash__ = object.__hash__  # Looked up for each message: that of Enum is a Python function.
+
     INBOUND = "inbound"
     """From a stranger, by SMTP on port 25."""
     SUBMISSION = "submission"

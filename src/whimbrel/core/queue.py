@@ -14,6 +14,8 @@ from whimbrel.core.address import Address, ReversePath
 class Notify(Enum):
     """RFC 3461 4.1. Without NOTIFY a failure and, at our choice, a delay is reported."""
 
+    __hash__ = object.__hash__  # As Origin: it stands in sets that are looked into for each recipient.
+
     NEVER = "NEVER"
     SUCCESS = "SUCCESS"
     FAILURE = "FAILURE"
@@ -31,6 +33,8 @@ class Recipient:
 
 
 class RecipientState(Enum):
+    __hash__ = object.__hash__  # Enum's own is a function in Python; this is asked for several times a message.
+
     WAITING = "waiting"
     DELIVERED = "delivered"
     RELAYED = "relayed"
@@ -100,6 +104,9 @@ class QueueItem:
     @property
     def lane(self) -> str:
         """The line it stands in: the domain of all who wait; `MIXED` for several, `LOCAL` for mailboxes here."""
+        if len(self.recipients) == 1:  # Nearly always.
+            one = self.recipients[0]
+            return LOCAL if one.local or one.state is not RecipientState.WAITING else one.recipient.address.domain
         lanes = {LOCAL if r.local else r.recipient.address.domain for r in self.waiting}
         return lanes.pop() if len(lanes) == 1 else MIXED if lanes else LOCAL
 

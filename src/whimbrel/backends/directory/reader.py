@@ -92,12 +92,15 @@ class IndexDirectory:
         self._checked = float("-inf")
 
     def close(self) -> None:
+        self.refresh()
         if self._db:
             self._db.close()
             self._db = None
 
     async def domain(self, name: str) -> LocalDomain | None:
-        found = self._ask(lambda: self._domain(name))
+        found = self._domains.get(name, _UNASKED) if self._current else _UNASKED
+        if isinstance(found, _Unasked):
+            found = self._ask(lambda: self._domain(name))
         return found.local if found else None
 
     async def primary(self) -> LocalDomain:
@@ -111,7 +114,8 @@ class IndexDirectory:
         return self._ask(read)
 
     async def resolve(self, address: Address) -> Target | None:
-        return self._ask(lambda: self._resolve(address))
+        found = self._targets.get(address.key, _UNASKED) if self._current else _UNASKED
+        return self._ask(lambda: self._resolve(address)) if isinstance(found, _Unasked) else found
 
     async def account(self, account: AccountId) -> Account | None:
         local, _, domain = account.rpartition("@")
@@ -142,6 +146,11 @@ class IndexDirectory:
 
     # The index
 
+    @property
+    def _current(self) -> bool:
+        """The index was looked at a moment ago: what is known of it counts. Each mail needs several answers."""
+        return self._monotonic() - self._checked < _CHECK_EVERY
+
     def _ask(self, read: Callable[[], T]) -> T:
         """One answer. An index that was replaced under us is opened anew, once."""
         try:
@@ -149,7 +158,6 @@ class IndexDirectory:
             return read()
         except apsw.Error:
             self.close()
-            self.refresh()
         try:
             self._fresh()
             return read()

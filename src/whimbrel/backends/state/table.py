@@ -16,6 +16,7 @@ import os
 import struct
 import threading
 import time
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -26,6 +27,8 @@ SLOTS = 16
 STRIPES = 64
 PROCESSES = 256
 LOCK_TIMEOUT = 0.02
+PLACES = 256
+"""Names whose place in the table is remembered."""
 
 _SLOT = struct.Struct("<16sddqII")
 _BUCKET = _SLOT.size * SLOTS
@@ -67,7 +70,7 @@ class CounterTable:
 
     def add(self, name: str, amount: int, window: float, now: float) -> int | None:
         """The count after adding; None where the table is full of what must stay."""
-        key, bucket = self._place(name, window)
+        key, bucket = _place(self._secret, name, window)
         with self._thread_lock:
             locked = self._lock(bucket)
             try:
@@ -80,7 +83,7 @@ class CounterTable:
     def get(self, name: str, window: float, now: float) -> int:
         # Without the lock: a count that changes at this moment is as good before as after, and most are looked up far
         # more often than they change.
-        key, bucket = self._place(name, window)
+        key, bucket = _place(self._secret, name, window)
         total = 0
         for at in self._find(key, bucket):
             _, start, length, count, index, generation = _SLOT.unpack_from(self._map, at)
@@ -140,12 +143,6 @@ class CounterTable:
         return total + count
 
     # Slots
-
-    def _place(self, name: str, window: float) -> tuple[bytes, int]:
-        # Keyed: whoever chooses names (addresses, users) cannot fill one bucket on purpose.
-        text = f"{window:g}\0{name}".encode("utf-8", "surrogatepass")
-        key = blake2b(text, digest_size=16, key=self._secret).digest()
-        return key, int.from_bytes(key[:4], "little") % BUCKETS
 
     def _find(self, key: bytes, bucket: int) -> list[int]:
         """Where the key stands: several times, once for each process, if it is a running total."""
@@ -243,6 +240,14 @@ class CounterTable:
             os.pwrite(self._descriptor, MAGIC, 0)
         finally:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _INIT_LOCK)
+
+
+@lru_cache(PLACES)
+def _place(secret: bytes, name: str, window: float) -> tuple[bytes, int]:
+    """The key and its bucket. Keyed: whoever chooses names (addresses, users) cannot fill one bucket on purpose."""
+    text = f"{window:g}\0{name}".encode("utf-8", "surrogatepass")
+    key = blake2b(text, digest_size=16, key=secret).digest()
+    return key, int.from_bytes(key[:4], "little") % BUCKETS
 
 
 def _allocate(descriptor: int) -> None:

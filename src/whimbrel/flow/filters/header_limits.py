@@ -6,7 +6,7 @@ Standards: RFC 5321 4.5.3.1 (a server may set limits), RFC 5322 2.2
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.settings import Section, setting
 from whimbrel.core.values import Size
-from whimbrel.flow.filters.base import NOTHING, Filter, Finding, Stage, refuse
+from whimbrel.flow.filters.base import NOTHING, Finding, QuickFilter, Stage, refuse
 from whimbrel.flow.transaction import HEAD, Transaction
 
 
@@ -19,13 +19,13 @@ class HeaderLimitsSettings(Section, tag="header-limits"):
     max_fields: int = setting(1000, minimum=100, maximum=10_000, help="Most header fields.", advanced=True)
 
 
-class HeaderLimits(Filter):
-    name, stage, quick = "header-limits", Stage.DATA, True
+class HeaderLimits(QuickFilter):
+    name, stage = "header-limits", Stage.DATA
 
     def __init__(self, config: ConfigStore) -> None:
         self._config = config
 
-    async def check(self, tx: Transaction) -> Finding:
+    def look(self, tx: Transaction) -> Finding:
         header, limits = tx.header, self._config.section(HeaderLimitsSettings)
         if len(header.raw) > limits.max_size or (not header.complete and tx.size > HEAD):
             return refuse(552, "5.3.4", f"The header is larger than {int(limits.max_size)} octets")

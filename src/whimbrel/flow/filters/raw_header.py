@@ -7,7 +7,7 @@ Standards: RFC 5321 2.4 (headers are ASCII), RFC 6531 3.4 (SMTPUTF8), RFC 3463 3
 
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.settings import Section, setting
-from whimbrel.flow.filters.base import NOTHING, Filter, Finding, Stage, refuse
+from whimbrel.flow.filters.base import NOTHING, Finding, QuickFilter, Stage, refuse
 from whimbrel.flow.transaction import Transaction
 
 
@@ -21,13 +21,13 @@ class RawHeaderSettings(Section, tag="raw-header"):
     )
 
 
-class RawHeader(Filter):
-    name, stage, quick = "raw-header", Stage.DATA, True
+class RawHeader(QuickFilter):
+    name, stage = "raw-header", Stage.DATA
 
     def __init__(self, config: ConfigStore) -> None:
         self._config = config
 
-    async def check(self, tx: Transaction) -> Finding:
+    def look(self, tx: Transaction) -> Finding:
         if tx.options.utf8 or tx.header.raw.isascii() or not self._config.section(RawHeaderSettings).refuse:
             return NOTHING
         return refuse(550, "5.6.9", "The header has characters that need SMTPUTF8")

@@ -6,7 +6,7 @@ Standards: RFC 5321 6.3 (loop detection; the limit should be at least 100 hops b
 
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.settings import Section, setting
-from whimbrel.flow.filters.base import NOTHING, Filter, Finding, Stage, refuse
+from whimbrel.flow.filters.base import NOTHING, Finding, QuickFilter, Stage, refuse
 from whimbrel.flow.transaction import Transaction
 
 
@@ -18,13 +18,13 @@ class ReceivedLoopSettings(Section, tag="received-loop"):
     )
 
 
-class ReceivedLoop(Filter):
-    name, stage, quick = "received-loop", Stage.DATA, True
+class ReceivedLoop(QuickFilter):
+    name, stage = "received-loop", Stage.DATA
 
     def __init__(self, config: ConfigStore) -> None:
         self._config = config
 
-    async def check(self, tx: Transaction) -> Finding:
+    def look(self, tx: Transaction) -> Finding:
         hops = tx.header.count(b"received")
         if hops <= self._config.section(ReceivedLoopSettings).limit:
             return NOTHING

@@ -5,18 +5,18 @@ Standards: RFC 1870 6.1 (SIZE at MAIL), 6.3 (the message itself), RFC 3463 3.3 (
 
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.intake import Origin
-from whimbrel.flow.filters.base import NOTHING, Filter, Finding, Stage, refuse
+from whimbrel.flow.filters.base import NOTHING, Finding, QuickFilter, Stage, refuse
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Transaction
 
 
-class DeclaredSize(Filter):
-    name, stage, quick = "declared-size", Stage.MAIL, True
+class DeclaredSize(QuickFilter):
+    name, stage = "declared-size", Stage.MAIL
 
     def __init__(self, config: ConfigStore) -> None:
         self._config = config
 
-    async def check(self, tx: Transaction) -> Finding:
+    def look(self, tx: Transaction) -> Finding:
         if tx.origin is Origin.INTERNAL and tx.sender is None:
             # A report that returns a message of just the limit is larger, and nobody else tells its sender.
             return NOTHING

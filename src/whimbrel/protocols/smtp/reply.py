@@ -4,13 +4,15 @@ Standards: RFC 5321 4.2 (replies, multi-line), 4.5.3.1.5 (length), RFC 2034 3 an
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
 MAX_LINE: Final = 4096
 """Octets in a line of a reply that is read; RFC 5321 allows 512, and some servers write novels."""
 MAX_LINES: Final = 256
+_SHORT: Final = 80
+"""Octets of a line that is worth remembering."""
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:[ \t]+|\Z)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -23,6 +25,8 @@ class Reply:
     code: int
     enhanced: str
     lines: tuple[str, ...]
+    _wire: bytes = field(default=b"", init=False, compare=False, repr=False)
+    """What `encode` made of it: most replies are said again and again."""
 
     @property
     def ok(self) -> bool:
@@ -70,18 +74,32 @@ class ReplyReader:
                 raise BadReply("a line of the reply is too long")
             if end < 0:
                 return None
-            line, self._at = self._buffer[start:end].rstrip(b"\r"), end + 1
-            code = line[:3]
-            if not (
-                len(code) == 3 and code.isdigit() and b"200" <= code < b"600" and line[3:4] in (b"", b" ", b"-", b"\t")
-            ):
-                raise BadReply("the answer is not an SMTP reply")
-            self._lines.append(_CONTROL.sub("?", line[4:].decode("utf-8", "replace")))
-            if line[3:4] != b"-":
+            line, self._at = self._buffer[start:end], end + 1
+            if len(line) <= _SHORT and not self._lines and line[3:4] == b" ":
+                return _single(line)
+            code, more, text = _parts(line)
+            self._lines.append(text)
+            if not more:
                 lines, self._lines = self._lines, []
-                return _joined(int(code), lines)
+                return _joined(code, lines)
             if len(self._lines) >= MAX_LINES:
                 raise BadReply("the reply has too many lines")
+
+
+def _parts(line: bytes) -> tuple[int, bool, str]:
+    """The code, whether more lines follow, and the text. BadReply."""
+    line = line.rstrip(b"\r")
+    code, sign = line[:3], line[3:4]
+    if not (len(code) == 3 and code.isdigit() and b"200" <= code < b"600" and sign in (b"", b" ", b"-", b"\t")):
+        raise BadReply("the answer is not an SMTP reply")
+    return int(code), sign == b"-", _CONTROL.sub("?", line[4:].decode("utf-8", "replace"))
+
+
+@lru_cache(256)
+def _single(line: bytes) -> Reply:
+    """A reply of one line. Kept: three of the four that a message takes are always the same."""
+    code, _, text = _parts(line)
+    return _joined(code, [text])
 
 
 def _joined(code: int, lines: list[str]) -> Reply:
@@ -97,13 +115,19 @@ def _joined(code: int, lines: list[str]) -> Reply:
 
 def encode(answer: Reply) -> bytes:
     """The wire form. ValueError if it would not be legal: a bug of the caller, never sent."""
+    wire = answer._wire
+    if wire:
+        return wire
     code, enhanced, lines = answer.code, answer.enhanced, answer.lines
     if len(lines) == 1:  # Nearly all: 0.6 us against 1.8 us of the general form.
         line = f"{code} {enhanced} {lines[0]}" if enhanced else f"{code} {lines[0]}"
         wire = line.encode() + b"\r\n"
-        if 199 < code < 600 and len(wire) <= 512 and line.isprintable():
-            return wire
-    return _encode_general(answer)
+        if not (199 < code < 600 and len(wire) <= 512 and line.isprintable()):
+            wire = _encode_general(answer)
+    else:
+        wire = _encode_general(answer)
+    object.__setattr__(answer, "_wire", wire)
+    return wire
 
 
 @lru_cache(256)

@@ -188,6 +188,8 @@ class SmtpEngine:
     def _line(self) -> ServerEvent | Pause:
         """The next command line as an event."""
         buffer, start = self._buffer, self._at
+        if start >= len(buffer):
+            return NEED_DATA
         end = buffer.find(b"\n", start)
         if self._skipping:
             if end < 0:
