@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whimbrel.backends.tls.shown import serves
 from whimbrel.core.address import Domain
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def ensure_demo(folder: Path, names: Sequence[str] = DEMO_NAMES, renew_within: i
     it can vouch for these names alone.
     """
     files = DemoFiles(folder / "demo-ca.pem", folder / "demo-cert.pem", folder / "demo-key.pem")
-    if files.authority.is_file() and files.key.is_file() and serves(files.certificate, names, renew_within):
+    until = (datetime.now(UTC) + timedelta(days=renew_within)).timestamp()
+    if files.authority.is_file() and serves(files.certificate, files.key, names, until):
         return files
     authority = make_authority("Whimbrel demonstration authority", names)
     pair = sign(authority, names)
@@ -102,28 +104,6 @@ def ensure_demo(folder: Path, names: Sequence[str] = DEMO_NAMES, renew_within: i
     write_file(files.certificate, pair.certificate + authority.certificate, 0o644)
     write_file(files.authority, authority.certificate, 0o644)
     return files
-
-
-def serves(path: Path, names: Sequence[str], renew_within: int) -> bool:
-    """Is the first certificate in `path` for all of `names`, and good for more than `renew_within` days?"""
-    from cryptography import x509
-
-    try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-        alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (OSError, ValueError, x509.ExtensionNotFound):
-        return False
-    if certificate.not_valid_after_utc - datetime.now(UTC) < timedelta(days=renew_within):
-        return False
-    present = {str(entry.value) for entry in alternative}
-    return {str(_general_name(name).value) for name in names} <= present
-
-
-def expiry(certificate: bytes) -> float:
-    """When the first certificate of a PEM file ends, in seconds. ValueError if there is none."""
-    from cryptography import x509
-
-    return x509.load_pem_x509_certificate(certificate).not_valid_after_utc.timestamp()
 
 
 def write_file(path: Path, content: bytes, mode: int) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from whimbrel.backends.tls import authority
 from whimbrel.backends.tls.settings import TlsSettings
+from whimbrel.backends.tls.shown import serves
 from whimbrel.backends.tls.trust import Trust, peer_chain
 from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
@@ -21,7 +22,8 @@ from whimbrel.core.net import TlsMode, TlsPolicy
 
 SELF_SIGNED = "self-signed.pem"
 """Key and certificate in one file, so that they are replaced together."""
-RENEW_WITHIN = 30
+RENEW_WITHIN = 30 * 86_400.0
+"""Seconds before its end."""
 _OPPORTUNISTIC_CIPHERS = "DEFAULT:@SECLEVEL=1"
 """RFC 7435 3: a weak key is better than none at all."""
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -61,7 +63,7 @@ class TlsContexts:
         if self._config.section(TlsSettings).certificate:
             return False
         names = list(self._names())
-        if authority.serves(self.self_signed, names, RENEW_WITHIN):
+        if serves(self.self_signed, self.self_signed, names, self._clock.now() + RENEW_WITHIN):
             return False
         pair = authority.self_signed(names)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -13,10 +13,8 @@ from whimbrel.backends.tls.authority import (
     DAYS,  # fmt: skip
     DEMO_NAMES,
     ensure_demo,
-    expiry,
     make_authority,
     self_signed,
-    serves,
     sign,
     write_file,
 )
@@ -107,15 +105,6 @@ def test_keys_are_for_their_owner_alone_whatever_the_umask(tmp_path: Path) -> No
     assert files.key.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "k").stat().st_mode & 0o777 == 0o600
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
-
-
-def test_what_is_no_certificate_serves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "x.pem"
-    assert not serves(path, ["a.test"], 30)
-    path.write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    assert not serves(path, ["a.test"], 30)
-    with pytest.raises(ValueError):
-        expiry(b"")
 
 
 def test_cryptography_is_not_imported_before_it_is_needed() -> None:

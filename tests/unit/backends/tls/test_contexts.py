@@ -2,6 +2,7 @@
 
 import os
 import ssl
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.unit.backends.tls.test_authority import shake
 from whimbrel.backends.tls import authority
 from whimbrel.backends.tls.contexts import TlsContexts, check
 from whimbrel.backends.tls.settings import TlsSettings
+from whimbrel.backends.tls.shown import serves
 from whimbrel.core.net import TlsMode, TlsPolicy
 
 OPPORTUNISTIC, VERIFIED = TlsPolicy(TlsMode.OPPORTUNISTIC), TlsPolicy(TlsMode.VERIFIED)
@@ -19,7 +21,7 @@ OPPORTUNISTIC, VERIFIED = TlsPolicy(TlsMode.OPPORTUNISTIC), TlsPolicy(TlsMode.VE
 
 class Bench:
     def __init__(self, folder: Path, settings: TlsSettings | None = None) -> None:
-        self.config, self.clock, self.log = FakeConfig(settings or TlsSettings()), FakeClock(), MemoryLog()
+        self.config, self.clock, self.log = FakeConfig(settings or TlsSettings()), FakeClock(time.time()), MemoryLog()
         self.names = ["mail.example.test"]
         self.tls = TlsContexts(self.config, folder / "tls", lambda: self.names, self.log, self.clock)
 
@@ -56,7 +58,7 @@ def test_it_is_renewed_near_its_end_and_for_other_names(bench: Bench) -> None:
     short = authority.self_signed(bench.names, days=29)
     authority.write_file(bench.tls.self_signed, short.key + short.certificate, 0o600)
     assert bench.tls.ensure_certificate()
-    assert authority.serves(bench.tls.self_signed, bench.names, 800)
+    assert serves(bench.tls.self_signed, bench.tls.self_signed, bench.names, bench.clock.now() + 800 * 86_400)
     bench.names.append("imap.example.test")
     assert bench.tls.ensure_certificate()
     assert len(bench.log.named("tls.certificate-made")) == 3
