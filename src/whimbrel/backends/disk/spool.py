@@ -11,7 +11,12 @@ from whimbrel.core.commit import Rendition, Spooled
 from whimbrel.core.errors import MailError
 from whimbrel.core.pool import Pool
 
-IN_MEMORY = 256 * 1024
+SMALL = 256 * 1024
+"""Octets of a message that are held in memory however many there are."""
+IN_MEMORY = 4 << 20
+"""Octets of a message that are held in memory while there is room: a file for it in between would be written twice."""
+ROOM = 16 << 20
+"""Octets for messages above `SMALL`, all of a process together."""
 MOST_BLOCKS = 256
 """Pieces held apart: of two octets each, they would take twenty times their size."""
 HEAD = 64 * 1024
@@ -29,23 +34,32 @@ class DiskSpool:
     """Unnamed files live on the store's file system, so that they can be linked into it."""
 
     def __init__(self, folder: Path, pool: Pool) -> None:
-        self.folder, self._pool = folder, pool
+        self.folder, self._pool, self._room = folder, pool, Room(ROOM)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def start(self) -> "DiskSpoolWriter":
-        return DiskSpoolWriter(self.folder, self._pool)
+        return DiskSpoolWriter(self.folder, self._pool, self._room)
 
     def hold(self, content: bytes) -> "HeldContent":
         return HeldContent(content)
 
 
+class Room:
+    """How much memory is left for large messages. Used in the loop's thread."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
 class HeldContent:
-    """Content in memory."""
+    """Content in memory; `taken` of `room` is given back at the end."""
 
-    __slots__ = ("content", "materialised")
+    __slots__ = ("_room", "_taken", "content", "materialised")
 
-    def __init__(self, content: bytes) -> None:
-        self.content = content
+    def __init__(self, content: bytes, room: Room | None = None, taken: int = 0) -> None:
+        self.content, self._room, self._taken = content, room, taken
         self.materialised: dict[bytes, UnnamedFile] = {}
 
     @property
@@ -63,6 +77,9 @@ class HeldContent:
         for file in self.materialised.values():
             file.close()
         self.materialised = {}
+        if self._room is not None:
+            self._room.left += self._taken
+            self._room = None
 
 
 class FileContent:
@@ -91,10 +108,10 @@ class FileContent:
 
 
 class DiskSpoolWriter:
-    def __init__(self, folder: Path, pool: Pool) -> None:
-        self._folder, self._pool = folder, pool
+    def __init__(self, folder: Path, pool: Pool, room: Room) -> None:
+        self._folder, self._pool, self._room = folder, pool, room
         self._blocks: list[bytes] = []
-        self._held = self._size = 0
+        self._held = self._size = self._taken = 0
         self._head = b""
         self._descriptor = -1
 
@@ -104,14 +121,15 @@ class DiskSpoolWriter:
         self._size += len(data)
         if len(self._blocks) >= MOST_BLOCKS:
             self._blocks = [b"".join(self._blocks)]
-        if self._held > IN_MEMORY:
+        if self._held > SMALL and not self._fits():
+            self._give_back()
             await self._pool.run(self._flush)
 
     async def finish(self) -> Spooled:
         if self._descriptor < 0:
             content = b"".join(self._blocks)
-            self._blocks = []
-            return HeldContent(content)
+            self._blocks, taken, self._taken = [], self._taken, 0
+            return HeldContent(content, self._room, taken)
         if self._blocks:
             await self._pool.run(self._flush)
         done = FileContent(self._descriptor, self._size, self._head, self._pool)
@@ -120,9 +138,23 @@ class DiskSpoolWriter:
 
     def discard(self) -> None:
         self._blocks = []
+        self._give_back()
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _fits(self) -> bool:
+        """Takes the room for what is held, while there is enough; a message that is in a file already stays there."""
+        more = self._held - self._taken
+        if self._descriptor >= 0 or self._held > IN_MEMORY or more > self._room.left:
+            return False
+        self._room.left -= more
+        self._taken = self._held
+        return True
+
+    def _give_back(self) -> None:
+        self._room.left += self._taken
+        self._taken = 0
 
     def _flush(self) -> None:
         data = b"".join(self._blocks)
