@@ -42,9 +42,14 @@ def free_ports(names: Sequence[str]) -> dict[str, int]:
 
 
 def set_up(
-    directory: Path, users: int, ports: Mapping[str, int], settings: Mapping[str, str | Sequence[str]] | None = None
+    directory: Path,
+    users: int,
+    ports: Mapping[str, int],
+    settings: Mapping[str, str | Sequence[str]] | None = None,
+    *,
+    more: Sequence[str] = (),
 ) -> None:
-    """Writes the two configuration files: domain example.test, user1 to userN and admin, all with PASSWORD."""
+    """Writes the two configuration files: domain example.test, user1 to userN, `more` and admin, all with PASSWORD."""
     answers = directory.parent / f"{directory.name}.toml"
     services = "".join(
         f'[services.{name}]\nlisten = ["127.0.0.1:{port}"]\nenabled = true\n' for name, port in ports.items()
@@ -65,7 +70,8 @@ def set_up(
     verifier = hash_password(Secret(PASSWORD)).reveal()
     table = directory.parent / f"{directory.name}.csv"
     rows = ["address,password,name,rights,quota"]
-    rows += [f'user{n}@example.test,"{verifier}",User {n},none,' for n in range(1, users + 1)]
+    names = [*(f"user{n}" for n in range(1, users + 1)), *more]
+    rows += [f'{name}@example.test,"{verifier}",{name},none,' for name in names]
     table.write_text("\n".join(rows) + "\n")
     command(directory, "user", "import", str(table), "--yes")
 
