@@ -87,7 +87,7 @@ class QueueItem:
     require_tls: bool = False
     """RFC 8689: only over verified TLS to servers that promise the same."""
     tls_optional: bool = False
-    """RFC 8689 4.1.1, TLS-Required: No: its sender would rather have it arrive than have TLS policies of the
+    """RFC 8689 3, TLS-Required: No: its sender would rather have it arrive than have TLS policies of the
     recipient's domain (DANE, MTA-STS) obeyed."""
     unchecked: bool = False
     """Taken in before the filters had ended: its recipients are those of the envelope, looked at again by the worker
@@ -113,6 +113,8 @@ class QueueItem:
 
 LOCAL: Final = ""
 MIXED: Final = "*"
+CONTENT_LOST: Final = "5.3.0 The content of the message is lost"
+"""Status of an entry whose file is gone or damaged: seen in the queue, then told to its sender. RFC 3463 3.4"""
 
 
 @dataclass(frozen=True, slots=True)

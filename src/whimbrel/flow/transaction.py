@@ -112,10 +112,8 @@ class Transaction:
 
     @property
     def tls_optional(self) -> bool:
-        """RFC 8689 4.1.1 and 5: a user's wish, which gives way to REQUIRETLS."""
-        if self.origin is not Origin.SUBMISSION or self.options.require_tls:
-            return False
-        return self.header.value(b"tls-required").lower() == "no"
+        """The sender's wish in the header, of whatever message: it gives way to REQUIRETLS. RFC 8689 4.1"""
+        return not self.options.require_tls and self.header.value(b"tls-required").lower() == "no"
 
     @property
     def per_recipient(self) -> bool:

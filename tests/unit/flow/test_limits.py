@@ -158,7 +158,7 @@ def test_wishes_of_the_client_go_with_the_message_into_the_queue() -> None:
     queued(there, wish, options=options, content=b"TLS-Required: No\r\n" + MAIL)
     (item, content) = there.store.queued[0]
     assert (item.utf8, item.envid, item.ret_full, item.require_tls) == (True, "e+1", True, True)
-    assert not item.tls_optional  # RFC 8689 5: REQUIRETLS wins.
+    assert not item.tls_optional  # RFC 8689 4.1: REQUIRETLS wins.
     assert item.recipients[0].recipient == wish
     assert b"with UTF8SMTP" in content or b"UTF8" not in content
 
@@ -176,6 +176,14 @@ def test_a_user_may_prefer_arrival_to_tls(field: bytes, optional: bool) -> None:
     there = house()
     queued(there, "x@remote.test", content=field + b"\r\n" + MAIL)
     assert there.store.queued[0][0].tls_optional is optional
+
+
+def test_the_wish_counts_for_a_message_of_a_stranger_that_an_alias_sends_on() -> None:
+    """RFC 8689 4.1: whichever server receives the header field marks the message."""
+    there = house()
+    there.directory.alias("list@example.test", "x@remote.test")
+    asyncio.run(there.send("list@example.test", content=b"TLS-Required: No\r\n" + MAIL))
+    assert there.store.queued[0][0].tls_optional
 
 
 def test_a_recipient_in_utf8_marks_the_entry_whatever_the_client_said() -> None:

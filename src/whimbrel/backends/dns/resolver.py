@@ -90,10 +90,8 @@ class DnsResolver:
 
     async def addresses(self, host: str) -> list[str]:
         """IPv6 before IPv4 where IPv6 goes out at all; an address literal is its own answer."""
-        try:
-            return [str(ipaddress.ip_address(host))]
-        except ValueError:
-            pass
+        if (literal := _literal(host)) is not None:
+            return [literal]
         six, four = await self._both(host)
         if not six.records and not four.records:
             # One family's failure hides addresses that may be there.
@@ -277,6 +275,15 @@ def _attempt(error: object) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return str(error) if isinstance(error, str) else type(error).__name__
+
+
+@lru_cache(maxsize=1024)
+def _literal(host: str) -> str | None:
+    """In its usual form; None if it is a name. Kept: finding out takes longer than the look-up in the cache."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None
 
 
 def _failed(name: str, reason: str) -> MailError:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import apsw
 
 from whimbrel.backends.queue.lanes import rebuild
 from whimbrel.backends.queue.rows import FORMAT, LANES, RETURNS, SCHEMA
+from whimbrel.core.errors import MailError
 
 _BUSY = 10_000
 
@@ -63,3 +65,10 @@ def immediate(connection: apsw.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def failure(error: apsw.Error | OSError) -> MailError:
+    """What a sender is told of it."""
+    if isinstance(error, apsw.FullError) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return MailError(452, "4.3.1", "Insufficient system storage", detail=str(error))
+    return MailError(451, "4.3.0", "Queue failure, try again later", detail=f"{type(error).__name__}: {error}")

@@ -15,13 +15,17 @@ from whimbrel.core.queue import Deferral, LaneCounts, QueueItem
 _FREE = "held = 0 AND done = 0"
 
 
-def arrived(connection: apsw.Connection, item: QueueItem) -> None:
-    """A new entry."""
-    if not item.held:
+def arrived(connection: apsw.Connection, items: Iterable[QueueItem]) -> None:
+    """New entries. A lane that is due by then is left as it is: nothing need be written."""
+    due: dict[str, float] = {}
+    for item in items:
+        if not item.held:
+            due[item.lane] = min(item.next_attempt, due.get(item.lane, item.next_attempt))
+    for lane, at in due.items():
         connection.execute(
-            "INSERT INTO lane(name, due) VALUES(?1, ?2) "
-            "ON CONFLICT(name) DO UPDATE SET due = min(due, max(excluded.due, served))",
-            (item.lane, item.next_attempt),
+            "INSERT INTO lane(name, due) VALUES(?1, ?2) ON CONFLICT(name) "
+            "DO UPDATE SET due = max(excluded.due, served) WHERE due > max(excluded.due, served)",
+            (lane, at),
         )
 
 
@@ -66,30 +70,27 @@ def lease(
     each: int,
     room: Mapping[str, int],
     proven: bool,
-) -> list[str]:
-    """Ids, leased. In a transaction."""
+) -> list[rows.Row]:
+    """For `rows.items`, leased. In a transaction."""
     full = {name for name, left in room.items() if left <= 0}
-    ids: list[str] = []
-    while len(ids) < limit:
-        names = due(connection, now, limit - len(ids), full, proven=proven)
+    leased: list[rows.Row] = []
+    while len(leased) < limit:
+        names = due(connection, now, limit - len(leased), full, proven=proven)
         if not names:
             break
         for name in names:
-            wanted = min(room.get(name, each), limit - len(ids))
+            wanted = min(room.get(name, each), limit - len(leased))
+            chosen = f"SELECT id FROM entry WHERE lane = ? AND {_FREE} AND ready <= ? ORDER BY ready LIMIT ?"
             found = connection.execute(
-                f"SELECT id FROM entry WHERE lane = ? AND {_FREE} AND ready <= ? ORDER BY ready LIMIT ?",
-                (name, now, wanted),
+                f"UPDATE entry SET lease_until = ? WHERE id IN ({chosen}) RETURNING {rows.COLUMNS}",
+                (until, name, now, wanted),
             ).fetchall()
-            chosen = [str(row[0]) for row in found]
-            ids += chosen
-            connection.execute(
-                f"UPDATE entry SET lease_until = ? WHERE id IN {rows.NAMED}", (until, rows.names(chosen))
-            )
+            leased += sorted(found, key=rows.planned)
             refresh(connection, [name], now)
             full.add(name)  # Once in a round: it has had its turn.
-            if len(ids) >= limit:
+            if len(leased) >= limit:
                 break
-    return ids
+    return leased
 
 
 def defer(connection: apsw.Connection, deferral: Deferral) -> int:

@@ -17,29 +17,42 @@ from whimbrel.backends.queue import rows
 from whimbrel.backends.queue.database import immediate
 from whimbrel.backends.queue.lanes import rebuild
 from whimbrel.core.log import Log
+from whimbrel.core.queue import CONTENT_LOST
 
 CLOCKS: Final = 300.0
 """Seconds by which a clock may be set back without anything being made of it."""
 
 
+LAST_MOMENT: Final = 60.0
+"""Seconds before the latest entry in which one may have been added that nobody was told of."""
+
+_BLOCK: Final = 4096
+_PIECE: Final = 256 * _BLOCK
+
+
 def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
-    """A settled entry loses file and row; a row without a whole file goes, with an error in the log; a file without a
-    row goes to `lost/`. Returns how many were odd."""
+    """A settled entry loses file and row; a file without a row goes to `lost/`; a row without a whole file is returned
+    to its sender, or goes (`_without_content`). Returns how many were odd."""
     odd = 0
+    torn: list[str] = []
     strays: list[tuple[str, int, int]] = []
     with immediate(connection):
         done = [str(row[0]) for row in connection.execute("SELECT id FROM entry WHERE done = 1").fetchall()]
         _unlink(folder, done)
         rows.remove(connection, done)
         whole = 0
+        latest = connection.execute("SELECT max(created) FROM entry").fetchall()[0][0]
+        doubtful = rows.real(latest or 0.0) - LAST_MOMENT
         with os.scandir(folder) as files:
             # One by one: a long queue must not fill the memory.
             for file in files:
                 if not file.name.endswith(".eml") or not file.is_file(follow_symlinks=False):
                     continue
                 name, size = file.name.removesuffix(".eml"), file.stat(follow_symlinks=False).st_size
-                row = connection.execute("SELECT size FROM entry WHERE id = ?", (name,)).fetchone()
-                if row is not None and rows.integer(row[0]) == size:
+                row = connection.execute(
+                    "SELECT size, attempts < 2 AND created >= ? FROM entry WHERE id = ?", (doubtful, name)
+                ).fetchone()
+                if row is not None and rows.integer(row[0]) == size and not (row[1] and _unwritten(file.path)):
                     whole += 1
                 else:
                     strays.append((name, size, -1 if row is None else rows.integer(row[0])))
@@ -54,9 +67,10 @@ def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
                 log.warning("queue.lost", queue_id=name, size=size)
             else:
                 log.error("queue.content-missing", queue_id=name, size=expected, found=size)
-                rows.remove(connection, [name])
+                torn.append(name)
+        _without_content(connection, torn)
         if whole != rows.integer(connection.execute("SELECT count(*) FROM entry").fetchall()[0][0]):
-            odd += _without_file(connection, folder, log)
+            odd += _without_file(connection, folder, set(torn), log)
         # The clock was set back since: what was to wait an hour must not wait for years.
         connection.execute(
             "UPDATE entry SET next_attempt = ?1 + max(0, next_attempt - created), created = ?1 WHERE created > ?1 + ?2",
@@ -68,17 +82,47 @@ def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
     return odd
 
 
-def _without_file(connection: apsw.Connection, folder: Path, log: Log) -> int:
-    """Takes out the rows whose content is not there."""
+def _without_file(connection: apsw.Connection, folder: Path, known: set[str], log: Log) -> int:
+    """The rows whose content is not there, but for those that are `known`."""
     gone = [
         (str(name), rows.integer(size))
         for name, size in connection.execute("SELECT id, size FROM entry")
-        if not (folder / f"{name}.eml").exists()
+        if name not in known and not (folder / f"{name}.eml").exists()
     ]
     for name, size in gone:
         log.error("queue.content-missing", queue_id=name, size=size, found=-1)
-    rows.remove(connection, [name for name, _ in gone])
+    _without_content(connection, [name for name, _ in gone])
     return len(gone)
+
+
+def _without_content(connection: apsw.Connection, names: Sequence[str]) -> None:
+    """What was taken in for certain is returned to its sender, who must hear of it (RFC 5321 6.1), and stands in the
+    queue until then with the reason as its status; what is held stays held. A row of the last moment before the power
+    went, tried once at most (that can come before the barrier), was not acknowledged: its sender tries again, so it
+    goes."""
+    if not names:
+        return
+    keys = rows.names(names)
+    certain = f"id IN {rows.NAMED} AND (attempts > 1 OR created < (SELECT max(created) FROM entry) - {LAST_MOMENT!r})"
+    found = connection.execute(
+        f"UPDATE entry SET give_up = ?, next_attempt = created WHERE {certain} RETURNING id", (CONTENT_LOST, keys)
+    ).fetchall()
+    told = {str(row[0]) for row in found}
+    connection.execute(
+        f"UPDATE recipient SET status = ?, remote = '' WHERE state = 'waiting' AND entry IN {rows.NAMED}",
+        (CONTENT_LOST, rows.names(told)),
+    )
+    rows.remove(connection, [name for name in names if name not in told])
+
+
+def _unwritten(path: str) -> bool:
+    """It has its length and lacks data: a file system may note the one before it has written the other, and what is
+    not written reads as NUL, a block at a time. No barrier was completed then, so nobody was told of it."""
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE):
+            if b"\0" in piece and any(not piece[at : at + _BLOCK].strip(b"\0") for at in range(0, len(piece), _BLOCK)):
+                return True
+    return False
 
 
 def rescue(connection: apsw.Connection, folder: Path, unproven: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ once that is durable, and the row last, so that a crash never leaves a file that
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 import apsw
@@ -66,19 +67,40 @@ CREATE INDEX lane_proven ON lane(due) WHERE proven = 1;
 RETURNS: Final = "ALTER TABLE entry ADD COLUMN ret_hdrs INTEGER NOT NULL DEFAULT 0"
 """What 1.2 adds."""
 
-_ENTRY: Final = (
+COLUMNS: Final = (
     "id, sender, created, next_attempt, size, attempts, held, message_id, user, client, envid, ret_full, utf8, "
     "body_8bit, origin, require_tls, tls_optional, unchecked, give_up, urgent, lane, "
     "ret_hdrs"
 )
 _RECIPIENT: Final = "address, notify, orcpt, state, status, remote, reported_delay, local, account"
+_INTO_ENTRY: Final = f"INSERT INTO entry({COLUMNS})"
+_INTO_RECIPIENT: Final = f"INSERT INTO recipient(entry, place, {_RECIPIENT})"
+_ENTRY_COLUMNS: Final = COLUMNS.count(",") + 1
+_RECIPIENT_COLUMNS: Final = _RECIPIENT.count(",") + 3
+_TOGETHER: Final = 16
+"""Rows by one statement; there are as many statements, and they are to stay prepared."""
 
+Row = Sequence[object]
 Value = int | float | str | bytes | None
 Values = tuple[Value, ...]
 
 
-def insert(connection: apsw.Connection, item: QueueItem) -> None:
-    values: Values = (
+def insert(connection: apsw.Connection, items: Sequence[QueueItem]) -> None:
+    """New entries. Many rows by one statement: each that a thread runs costs it a wait for the others."""
+    _insert(connection, _INTO_ENTRY, _ENTRY_COLUMNS, [_entry_values(item) for item in items])
+    recipients = [_recipient_values(item.id, at, one) for item in items for at, one in enumerate(item.recipients)]
+    _insert(connection, _INTO_RECIPIENT, _RECIPIENT_COLUMNS, recipients)
+
+
+def _insert(connection: apsw.Connection, into: str, columns: int, values: Sequence[Values]) -> None:
+    row = f"({','.join('?' * columns)})"
+    for start in range(0, len(values), _TOGETHER):
+        some = values[start : start + _TOGETHER]
+        connection.execute(f"{into} VALUES{','.join([row] * len(some))}", tuple(chain.from_iterable(some)))
+
+
+def _entry_values(item: QueueItem) -> Values:
+    return (
         item.id,
         str(item.sender) if item.sender else "",
         item.created,
@@ -101,11 +123,6 @@ def insert(connection: apsw.Connection, item: QueueItem) -> None:
         item.urgent,
         item.lane,
         item.ret_hdrs,
-    )
-    connection.execute(f"INSERT INTO entry({_ENTRY}) VALUES({','.join('?' * len(values))})", values)
-    connection.executemany(
-        f"INSERT INTO recipient(entry, place, {_RECIPIENT}) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-        [_recipient_values(item.id, place, recipient) for place, recipient in enumerate(item.recipients)],
     )
 
 
@@ -151,7 +168,13 @@ def remove(connection: apsw.Connection, ids: Iterable[str]) -> None:
 
 def read(connection: apsw.Connection, condition: str, values: Values = ()) -> list[QueueItem]:
     """Entries that meet `condition` (what stands after WHERE, ORDER BY and LIMIT included)."""
-    rows = connection.execute(f"SELECT {_ENTRY} FROM entry WHERE done = 0 AND {condition}", values).fetchall()
+    return items(
+        connection, connection.execute(f"SELECT {COLUMNS} FROM entry WHERE done = 0 AND {condition}", values).fetchall()
+    )
+
+
+def items(connection: apsw.Connection, rows: Sequence[Row]) -> list[QueueItem]:
+    """Entries with their recipients, of rows that have `COLUMNS`."""
     if not rows:
         return []
     # All recipients by one statement: one for each entry costs more than reading them.
@@ -164,10 +187,9 @@ def read(connection: apsw.Connection, condition: str, values: Values = ()) -> li
     return [_item(row, recipients.get(str(row[0]), ())) for row in rows]
 
 
-def named(connection: apsw.Connection, ids: Sequence[str]) -> list[QueueItem]:
-    """Entries in the order of `ids`; those that have gone are left out."""
-    found = {item.id: item for item in read(connection, f"id IN {NAMED}", (names(ids),))} if ids else {}
-    return [found[name] for name in ids if name in found]
+def planned(row: Row) -> float:
+    """When its attempt was planned."""
+    return real(row[3])
 
 
 NAMED: Final = "(SELECT value FROM json_each(?))"
@@ -226,7 +248,7 @@ def _recipient_values(entry: str, place: int, r: QueueRecipient) -> Values:
     )
 
 
-def _item(row: Sequence[object], recipients: Sequence[QueueRecipient]) -> QueueItem:
+def _item(row: Row, recipients: Sequence[QueueRecipient]) -> QueueItem:
     sender = str(row[1])
     return QueueItem(
         id=str(row[0]),
@@ -254,7 +276,7 @@ def _item(row: Sequence[object], recipients: Sequence[QueueRecipient]) -> QueueI
     )
 
 
-def _recipient(row: Sequence[object]) -> QueueRecipient:
+def _recipient(row: Row) -> QueueRecipient:
     return QueueRecipient(
         recipient=Recipient(
             Address.parse(str(row[0])),

@@ -22,10 +22,10 @@ import apsw
 
 from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.committer import Committer, Job
-from whimbrel.backends.disk.spool import materialise
 from whimbrel.backends.queue import lanes, rows
 from whimbrel.backends.queue.cached import read_cached
-from whimbrel.backends.queue.database import immediate, open_database
+from whimbrel.backends.queue.content import write
+from whimbrel.backends.queue.database import failure, immediate, open_database
 from whimbrel.backends.queue.recovery import lose, recover, rescue
 from whimbrel.core.commit import Enqueue
 from whimbrel.core.errors import MailError
@@ -107,11 +107,7 @@ class QueueStore:
         connection = self._writer
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for job in jobs:
-                try:
-                    job.result = self._apply_one(connection, job, linked)
-                except MailError as error:
-                    job.result = error
+            self._apply_all(connection, jobs, linked)
             finished = self._sweep(connection)
             connection.execute("COMMIT")
         except BaseException as error:
@@ -124,7 +120,7 @@ class QueueStore:
                 with contextlib.suppress(OSError):
                     os.unlink(path)
             if isinstance(error, apsw.FullError):
-                raise MailError(452, "4.3.1", "Insufficient system storage", detail=str(error)) from None
+                raise failure(error) from None
             raise
         touched.databases.add(str(self._database))
         touched.files.update(linked)
@@ -135,32 +131,52 @@ class QueueStore:
         rescue(self._writer, self.folder, self._unproven)
         self._unproven = []
 
-    def _apply_one(self, connection: apsw.Connection, job: Job, linked: list[str]) -> object:
-        if isinstance(job, ChangeJob):
-            return job.change(connection)
-        assert isinstance(job, EnqueueJob)
-        item, rendition = job.enqueue.item, job.enqueue.rendition
+    def _apply_all(self, connection: apsw.Connection, jobs: Sequence[Job], linked: list[str]) -> None:
+        added: list[QueueItem] = []
+        for job in jobs:
+            try:
+                if isinstance(job, EnqueueJob):
+                    added.append(self._link(connection, job.enqueue, linked, added))
+                else:
+                    assert isinstance(job, ChangeJob)
+                    self._add(connection, added)
+                    job.result = job.change(connection)
+            except MailError as error:
+                job.result = error
+        self._add(connection, added)
+
+    def _link(
+        self, connection: apsw.Connection, enqueue: Enqueue, linked: list[str], added: list[QueueItem]
+    ) -> QueueItem:
+        """Gives the content its name; the entry that `added` gets."""
+        item, rendition = enqueue.item, enqueue.rendition
         path = self._path(item.id)
-        file = materialise(rendition, self._spool_folder, int(item.created))
         try:
-            file.link(path)
+            write(rendition, path, self._spool_folder)
         except FileExistsError:
+            self._add(connection, added)
             if connection.execute("SELECT 1 FROM entry WHERE id = ?", (item.id,)).fetchone():
                 raise MailError(451, "4.3.0", "Queue failure, try again later", detail="id used twice") from None
             lose(self.folder, f"{item.id}.eml")  # Left by a crash; nothing is ever overwritten.
             self._log.warning("queue.lost", queue_id=item.id)
-            file.link(path)
+            write(rendition, path, self._spool_folder)
         linked.append(path)
-        rows.insert(connection, _sized(item, rendition.size))
-        lanes.arrived(connection, item)
         self._unproven.append(item.id)
-        return None
+        return _sized(item, rendition.size)
+
+    def _add(self, connection: apsw.Connection, added: list[QueueItem]) -> None:
+        """The rows of all that was linked, and `added` is empty."""
+        if added:
+            rows.insert(connection, added)
+            lanes.arrived(connection, added)
+            added.clear()
 
     def _sweep(self, connection: apsw.Connection) -> list[str]:
         """Takes out rows whose file has gone already."""
         with self._finished_lock:
             finished, self._finished = self._finished, []
-        rows.remove(connection, finished)
+        if finished:
+            rows.remove(connection, finished)
         return finished
 
     # The port
@@ -182,7 +198,7 @@ class QueueStore:
             if not lanes.due(connection, now, 1, full, proven=proven):
                 return []  # Without taking the write lock.
             with immediate(connection):
-                ids = lanes.lease(
+                leased = lanes.lease(
                     connection,
                     now,
                     limit,
@@ -191,7 +207,7 @@ class QueueStore:
                     room=left,
                     proven=proven,
                 )
-            return rows.named(connection, ids)
+            return rows.items(connection, leased)
 
         return await self._read(work)
 
@@ -374,7 +390,7 @@ class QueueStore:
         try:
             return await self._pool.run(self._locked, work)
         except apsw.Error as error:
-            raise _failure(error) from None
+            raise failure(error) from None
 
     def _locked(self, work: Callable[[apsw.Connection], T]) -> T:
         with self._lock:
@@ -386,7 +402,7 @@ class QueueStore:
         if isinstance(job.result, MailError):
             raise job.result
         if isinstance(job.result, apsw.Error | OSError):  # The committer has logged it; it may pass.
-            raise _failure(job.result)
+            raise failure(job.result)
         if isinstance(job.result, Exception):
             raise job.result
         return job.result  # type: ignore[return-value]  # What `change` returned.
@@ -401,12 +417,6 @@ class QueueStore:
 
 def _sized(item: QueueItem, size: int) -> QueueItem:
     return item if item.size == size else replace(item, size=size)
-
-
-def _failure(error: apsw.Error | OSError) -> MailError:
-    if isinstance(error, apsw.FullError):
-        return MailError(452, "4.3.1", "Insufficient system storage", detail=str(error))
-    return MailError(451, "4.3.0", "Queue failure, try again later", detail=f"{type(error).__name__}: {error}")
 
 
 def _read_file(path: str, start: int, length: int | None) -> bytes | None:

@@ -229,7 +229,7 @@ class Conversation:
                     await self.link.write(out)
                 client.receive(await self.link.read())
                 event = client.next_event()
-                if client.answers != answers:
+                if client.answers != answers and isinstance(event, Pause):
                     # RFC 5321 4.5.3.2: the time is that of one reply, not of a thousand recipients.
                     answers = client.answers
                     limit.set(seconds)

@@ -182,7 +182,7 @@ class Finder:
             except MailError as error:
                 unknown = error
                 continue
-            found += [Server(name, address, port) for address in alternating(addresses)]
+            found += _at(name, port, tuple(addresses))
         if not found:
             raise unknown or MailError(451, "4.3.5", "The relay host that is set is no host", detail=relay.host)
         return found[:MAX_SERVERS]
@@ -219,7 +219,7 @@ class Finder:
                 if not found:
                     raise _loop(domain)
                 break
-            found += [(mx.preference, Server(name, address, port)) for address in alternating(addresses)]
+            found += [(mx.preference, server) for server in _at(name, port, tuple(addresses))]
             if len(found) >= MAX_SERVERS:
                 break
         if found:
@@ -229,6 +229,12 @@ class Finder:
         if implicit:
             raise MailError(550, "5.1.2", f"The domain {domain} has no mail server")
         raise MailError(550, "5.4.4", f"The mail servers of {domain} have no address")
+
+
+@lru_cache(maxsize=1024)
+def _at(name: str, port: int, addresses: tuple[str, ...]) -> Sequence[Server]:
+    """Kept, since message after message goes to the same."""
+    return [Server(name, address, port) for address in alternating(list(addresses))]
 
 
 def alternating(addresses: list[str]) -> list[str]:

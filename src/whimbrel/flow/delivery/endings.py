@@ -19,6 +19,9 @@ PAUSES: Final = (1.0, 5.0, 30.0, 60.0)
 """Seconds between attempts to store an outcome; the last is repeated."""
 GATHER: Final = 0.01
 """Seconds for which ends are gathered: a barrier costs as much as sending several messages."""
+QUIET: Final = 0.2
+"""Seconds without an end after which the next is stored at once: gathering would save nothing, and what a crash
+meanwhile would send again is this message."""
 
 
 async def stored(store: Callable[[], Awaitable[None]], log: Log, queue_id: str) -> None:
@@ -41,6 +44,7 @@ class Endings:
         self._ids: list[str] = []
         self._storing: asyncio.Task[None] | None = None
         self._hurried = False
+        self._stored = 0.0
 
     def add(self, queue_id: str) -> None:
         """Without waiting: nobody needs to know when it is done."""
@@ -56,11 +60,14 @@ class Endings:
         self._hurried = False
 
     async def _store(self) -> None:
+        loop = asyncio.get_running_loop()
+        quiet = loop.time() - self._stored >= QUIET
         try:
             while self._ids:
-                if not self._hurried:
+                if not (quiet or self._hurried):
                     await asyncio.sleep(self._gather)
                 ids, self._ids = self._ids, []
+                quiet = False
                 try:
                     await stored(lambda ids=ids: self._queue.finish(ids), self._log, ids[0])  # type: ignore[misc]
                 except Exception as error:  # noqa: BLE001 - their leases end by themselves.
@@ -68,4 +75,4 @@ class Endings:
                 finally:
                     self._over(ids)
         finally:
-            self._storing = None
+            self._storing, self._stored = None, loop.time()

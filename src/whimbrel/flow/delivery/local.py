@@ -10,7 +10,7 @@ from whimbrel.core.directory import Directory
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, Recipient, RecipientState
-from whimbrel.flow.delivery.outcome import Outcome, of_error
+from whimbrel.flow.delivery.outcome import Outcome, of_error, without_content
 from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.flow.delivery.smtp import PIECE
 from whimbrel.flow.placement import Placement
@@ -43,9 +43,11 @@ class LocalAgent:
         if progress is not None:
             progress.phase = Phase.STORING
         try:
-            content = await self._load(item.id)
+            content = await self._load(item)
         except MailError as error:
             return [of_error(error)] * len(recipients)
+        if content is None:
+            return without_content(recipients)
         try:
             if item.unchecked:
                 return await self._checked(item, recipients, content)
@@ -107,15 +109,17 @@ class LocalAgent:
             recipient=str(recipient.recipient.address),
         )
 
-    async def _load(self, queue_id: str) -> Spooled:
+    async def _load(self, item: QueueItem) -> Spooled | None:
+        """None: it is gone, or cut short."""
         writer = self._spool.start()
         start = 0
         try:
-            while piece := await self._queue.content(queue_id, start, PIECE):
+            while piece := await self._queue.content(item.id, start, PIECE):
                 await writer.write(piece)
                 start += len(piece)
-            if not start:
-                raise MailError(451, "4.3.0", "The content of the message cannot be read")
+            if not start or start < item.size:
+                writer.discard()
+                return None
             return await writer.finish()
         except BaseException:
             writer.discard()

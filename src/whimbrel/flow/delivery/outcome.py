@@ -4,11 +4,14 @@ Standards: RFC 3463 (enhanced status codes), RFC 3464 2.3 (per-recipient fields)
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from whimbrel.core.errors import MailError
-from whimbrel.core.queue import RecipientState
+from whimbrel.core.queue import CONTENT_LOST, QueueRecipient, RecipientState
 
+UNREADABLE: Final = "4.3.0 The content of the message cannot be read"
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\Z")
 
 
@@ -39,6 +42,14 @@ def of_error(error: MailError, remote: str = "") -> Outcome:
     # Of the network the queue tells which name it was, and why; of our disks nobody outside needs to know.
     why = f" ({error.detail})" if error.detail and error.enhanced[1:4] == ".4." else ""
     return Outcome(state, f"{error.enhanced} {error.text}{why}"[:512], remote)
+
+
+def without_content(recipients: Sequence[QueueRecipient]) -> list[Outcome]:
+    """For an entry whose content is not there. The first time it may have been deleted at this moment; if it is still
+    in the queue the next time, its sender must hear that nobody will get it."""
+    again = any(one.status == UNREADABLE for one in recipients)
+    lost, waits = Outcome(RecipientState.FAILED, CONTENT_LOST), Outcome(RecipientState.WAITING, UNREADABLE)
+    return [lost if again else waits] * len(recipients)
 
 
 def status_of(code: int, enhanced: str, text: str) -> str:

@@ -16,9 +16,10 @@ _NEVER: Final = float("inf")
 class Patience:
     """`with patience: patience.set(seconds); await ...` raises TimeoutError. Used by one task at a time, not nested."""
 
-    __slots__ = ("_cancelling", "_expired", "_task", "_timer", "_until")
+    __slots__ = ("_cancelling", "_expired", "_loop", "_task", "_timer", "_until")
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._until = _NEVER
@@ -26,7 +27,9 @@ class Patience:
         self._cancelling = 0
 
     def __enter__(self) -> "Patience":
-        task = asyncio.current_task()
+        # Once for each wait: asking for the running loop asks the system for the process each time.
+        self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task(self._loop)
         assert task is not None and self._task is None
         self._task, self._expired, self._cancelling = task, False, task.cancelling()
         return self
@@ -39,8 +42,9 @@ class Patience:
             raise TimeoutError("timed out")
 
     def set(self, seconds: float) -> None:
-        """From now."""
-        loop = asyncio.get_running_loop()
+        """From now, inside the block."""
+        loop = self._loop
+        assert loop is not None
         self._until = loop.time() + seconds
         if self._timer is None or self._timer.when() > self._until:
             if self._timer is not None:

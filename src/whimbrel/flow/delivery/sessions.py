@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
@@ -24,9 +24,8 @@ FRESH: Final = 1.0
 CLOSE_WITHIN: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What must be the same for a session to serve another message."""
+class Key(NamedTuple):
+    """What must be the same for a session to serve another message. A tuple: made and hashed for each of them."""
 
     name: str
     address: str

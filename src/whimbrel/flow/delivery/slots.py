@@ -15,8 +15,9 @@ from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.delivery.standing import Standings
 
-MOMENT: Final = 0.2
-"""Seconds after which a delivery without an answer counts as waiting: a server that lives mostly needs less."""
+MOMENT: Final = 0.05
+"""Seconds after which a delivery without an answer counts as waiting. A dead server holds a place for so long, and
+thousands of them each do; a living one that needs longer costs nothing meanwhile."""
 SILENT: Final = frozenset({Phase.WAITING, Phase.RESOLVING, Phase.CONNECTING, Phase.GREETING})
 
 

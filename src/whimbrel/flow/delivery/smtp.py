@@ -28,7 +28,7 @@ from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, Recipient, Rec
 from whimbrel.flow.delivery.conversation import Conversation, Declined, HandshakeFailed, Letter, words
 from whimbrel.flow.delivery.destination import Destination, Finder, Server
 from whimbrel.flow.delivery.dial import Dialer
-from whimbrel.flow.delivery.outcome import Outcome, of_error, status_of
+from whimbrel.flow.delivery.outcome import UNREADABLE, Outcome, of_error, status_of, without_content
 from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.flow.delivery.sessions import Key, Sessions
 from whimbrel.flow.delivery.settings import DeliverySettings
@@ -53,9 +53,9 @@ class Parcel:
     recipients: tuple[QueueRecipient, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
-    """A parcel with all that its attempt needs to know."""
+    """A parcel with all that its attempt needs to know; set once, as `frozen` would cost more than the rest of it."""
 
     parcel: Parcel
     letter: Letter
@@ -117,8 +117,8 @@ class SmtpAgent:
             head = await self._queue.content(item.id, 0, HEAD)
         except MailError as error:
             return [of_error(error)] * count
-        if head is None:
-            return [Outcome(RecipientState.WAITING, "4.3.0 The content of the message cannot be read")] * count
+        if head is None or len(head) < min(item.size, HEAD):
+            return without_content(parcel.recipients)
         job = self._job(parcel, head, progress)
         last: list[Outcome] = []
         while servers:
@@ -233,7 +233,7 @@ class SmtpAgent:
             kept = reused
             return self._answer(job, server, conversation, [declined.reply] * len(job.recipients)), False
         except _ContentGone:
-            return self._all(job, server, "4.3.0 The content of the message cannot be read"), True
+            return self._all(job, server, UNREADABLE), True
         except OSError as error:
             return self._all(job, server, f"4.4.2 Connection lost: {words(error)}"), False
         finally:
@@ -257,7 +257,7 @@ class SmtpAgent:
             offered = conversation.client.extensions.has("STARTTLS")
             started = offered and await conversation.start_tls(hostname)
             if not started and job.parcel.item.require_tls:
-                raise Declined(Reply(550, "5.7.30", ("REQUIRETLS: the server does not offer TLS",)))
+                raise Declined(Reply(550, "5.7.10", ("REQUIRETLS: the server does not offer TLS",)))
             if not started and not job.plaintext_will_do:
                 raise Declined(Reply(451, "4.7.4", ("TLS is required and the server does not offer it",)))
         offered = conversation.client.extensions.has("REQUIRETLS")
@@ -285,6 +285,13 @@ class SmtpAgent:
     ) -> tuple[Sequence[Reply], bool]:
         """One, or several where the server takes fewer recipients at once."""
         client, recipients = conversation.client, job.recipients
+        if len(recipients) == 1:  # Nearly always.
+            (reply,), unknown = await conversation.send(
+                job.letter, recipients, self._content(job.parcel.item.id), job.progress
+            )
+            if reused and not (client.begun or client.reusable):
+                raise _Stale
+            return [_meant(reply)], unknown
         most = client.extensions.max_recipients or len(recipients)
         replies: dict[int, Reply] = {}
         waiting, unknown = list(range(len(recipients))), False
@@ -361,7 +368,7 @@ _BROKEN_OFF: Final = Reply(451, "4.4.2", ("The session ended after other recipie
 
 def _no_require_tls(server: Server, why: str) -> Outcome:
     """RFC 8689 4.2.1: that it may have been an accident does not help who asked for it."""
-    return Outcome(RecipientState.FAILED, f"5.7.30 REQUIRETLS: {why}"[:512], str(server))
+    return Outcome(RecipientState.FAILED, f"5.7.10 REQUIRETLS: {why}"[:512], str(server))
 
 
 def _meant(reply: Reply) -> Reply:

@@ -65,12 +65,15 @@ class Standings:
         known = self._known.get(key)
         return known.pause if known and known.pause and _lasts(known.pause, now) else None
 
-    def answered(self, key: str, most: int) -> None:
-        """Something was said that only a living destination says, be it a refusal."""
+    def answered(self, key: str, most: int) -> bool:
+        """Something was said that only a living destination says, be it a refusal. Whether it takes more at once than
+        before, or is no longer a stranger."""
         known = self._get(key)
-        known.limit = min(known.limit + 1, most)
+        limit, silences = known.limit, known.silences
+        known.limit = min(limit + 1, most)
         known.silences = known.pauses = 0
         known.pause = None
+        return known.limit > limit or silences > 0
 
     def silent(self, key: str, outcome: Outcome, now: float, settings: DeliverySettings) -> Pause | None:
         """A pause if one begins."""

@@ -190,15 +190,21 @@ class QueueWorker:
         strangers = bound // 2 - len(self._strangers) + self._slots.patient
         wanted = min(left - len(leased), strangers)
         if wanted > 0:
-            found = await self._queue.lease(self._clock.now(), wanted, LEASE, each=START, room=room)
-            leased += found
+            # One of each first: while many are unknown, a second message would only find out the same.
+            found = await self._queue.lease(self._clock.now(), wanted, LEASE, each=1, room=room)
             self._crowded = len(found) == wanted
+            leased += found
+            if not self._crowded and any(item.lane not in room for item in found):
+                for item in found:
+                    room[item.lane] = room.get(item.lane, START) - 1
+                leased += await self._queue.lease(self._clock.now(), wanted - len(found), LEASE, each=1, room=room)
         self._crowded = self._crowded or wanted <= 0
         fresh = [item for item in leased if item.id not in self._active]  # Else its lease ran out while it was sent.
         for item in fresh:
             self._active[item.id] = item
-            self._lanes[item.lane] += 1
-            if item.lane not in (LOCAL, MIXED) and not self._standings.answering(self._key(item.lane, settings)):
+            lane = item.lane
+            self._lanes[lane] += 1
+            if lane not in (LOCAL, MIXED) and not self._standings.answering(self._key(lane, settings)):
                 self._strangers.add(item.id)
         return fresh
 
@@ -278,11 +284,11 @@ class QueueWorker:
         self._stirred.set()
 
     def _over(self, queue_id: str) -> None:
-        item = self._active.pop(queue_id)
+        lane = self._active.pop(queue_id).lane
         self._strangers.discard(queue_id)
-        self._lanes[item.lane] -= 1
-        if not self._lanes[item.lane]:
-            del self._lanes[item.lane]
+        self._lanes[lane] -= 1
+        if not self._lanes[lane]:
+            del self._lanes[lane]
 
     # One entry
 
@@ -361,8 +367,8 @@ class QueueWorker:
         settings = self._config.section(DeliverySettings)
         silent = is_silence(found[0]) and all(is_silence(one) for one in found)
         if not silent:
-            self._standings.answered(key, settings.per_destination)
-            self._slots.offer()
+            if self._standings.answered(key, settings.per_destination):
+                self._slots.offer()
         elif pause := self._standings.silent(key, found[0], self._clock.now(), settings):
             self._slots.pause(key)
             self._log.info(
@@ -372,7 +378,7 @@ class QueueWorker:
                 status=pause.status,
                 remote=pause.remote,
             )
-        if item.lane not in (LOCAL, MIXED) and (self._crowded or self._proofs) and len(self._proofs) < 1000:
+        if (self._crowded or self._proofs) and item.lane not in (LOCAL, MIXED) and len(self._proofs) < 1000:
             self._proofs[item.lane] = not silent
 
     async def _ended(self, attempt: _Attempt, places: list[int], found: Sequence[Outcome]) -> None:

@@ -16,6 +16,8 @@ ODD = Reply(451, "4.5.0", ("The server answered what the protocol does not allow
 class Step(Enum):
     """What the next reply answers."""
 
+    __hash__ = object.__hash__  # Enum's own is a function in Python; each reply is looked up by its step.
+
     CONNECT = "connect"
     EHLO = "EHLO"
     HELO = "HELO"

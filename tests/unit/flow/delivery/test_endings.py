@@ -78,3 +78,23 @@ def test_what_cannot_be_stored_for_a_bug_is_let_go_and_told_and_stops_nothing(mo
     queue, log = filled(Slow(error, error)), MemoryLog()
     assert sorted(play(queue, log)) == [f"q{n}" for n in range(5)]
     assert log.named("delivery.crashed")
+
+
+def test_where_little_is_sent_what_was_is_stored_at_once() -> None:
+    """What a crash meanwhile would send again is as little as can be."""
+    queue = filled(Slow())
+
+    async def main() -> None:
+        endings = Endings(queue, MemoryLog(), lambda _ids: None, gather=3600.0)
+        endings.add("q0")
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert queue.together == [["q0"]]
+        endings.add("q1")  # Soon after it: gathered, for an hour here.
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert queue.together == [["q0"]]
+        assert endings._storing is not None
+        endings._storing.cancel()
+
+    asyncio.run(main())

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
+import pytest
+
 from tests.support.flow_fakes import FakeConnector, FakeResolver, MemoryQueue, ScriptedServer, address
 from tests.support.queue_house import NOW, entry
 from tests.support.reception_house import House, house
@@ -333,18 +335,20 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-def test_deliveries_are_bounded_in_all_and_by_destination() -> None:
+@pytest.mark.parametrize(("most", "to_remote", "in_all"), [(3, 1, 3), (9, 2, 5)])
+def test_deliveries_are_bounded_in_all_and_by_destination(most: int, to_remote: int, in_all: int) -> None:
+    settings = DeliverySettings(max_deliveries=most, per_destination=2)
+
     async def check(_task: asyncio.Task[None]) -> None:
         await settled()
         domains = [parcel.way.domain for parcel in watched.running]
-        assert domains.count("remote.test") == 2 and len(domains) == 3
-        post.there.config.use(DeliverySettings(max_deliveries=3, per_destination=2))
+        # Each has one before any has two.
+        assert (domains.count("remote.test"), len(domains)) == (to_remote, in_all)
         watched.go.set()
         await settled()
-        assert watched.most <= 3
+        assert watched.most <= most
 
-    post = Post(DeliverySettings(max_deliveries=3, per_destination=2))
-
+    post = Post(settings)
     watched = Watched()
     post.worker._smtp = watched
     for n in range(6):
