@@ -11,11 +11,13 @@ from tests.support.servers import own_server, server, users
 ROOT = Path(__file__).resolve().parent.parent
 DEMAND = os.environ.get("WHIMBREL_DEMAND") == "1"
 SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin")
+UNPACKED = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "whimbrel", "peers", "bin")
+"""Programs that cannot be installed beside others (tests/peers/install.sh)."""
 
 
 def program(name: str) -> str | None:
-    """The path of a program, also from the folders that only root has in its PATH."""
-    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(SBIN))
+    """The path of a program, also from the folders that only root has in its PATH, and of one that is only unpacked."""
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join((*SBIN, str(UNPACKED))))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

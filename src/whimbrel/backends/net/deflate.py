@@ -3,7 +3,7 @@
 What a few octets may unfold to is taken in pieces of `STEP`: the reader asks for the next one when it has done with
 the last, so a bomb costs time (which is the peer's share of the loop), never memory.
 
-Standards: RFC 4978 3, RFC 1951
+Standards: RFC 4978 3, RFC 1951, RFC 8437 4.1 (its end)
 """
 
 import zlib
@@ -36,12 +36,21 @@ class Deflate:
         return self._pack.compress(data) + self._pack.flush(zlib.Z_SYNC_FLUSH)
 
     def unpack(self, data: bytes) -> bytes:
-        """At most `STEP` octets of what was given so far. ValueError: it is not deflate, or it has ended."""
+        """At most `STEP` octets of what was given so far. ValueError: it is not deflate, or it has ended before."""
+        if self._unpack.eof:
+            raise ValueError("the compressed stream has ended")
         try:
             out = self._unpack.decompress(self._unpack.unconsumed_tail + data, STEP)
         except zlib.error:
             raise ValueError("not deflate") from None
-        self._more = len(out) == STEP or bool(self._unpack.unconsumed_tail)
-        if self._unpack.eof:
-            raise ValueError("the compressed stream has ended")
+        self._more = not self._unpack.eof and (len(out) == STEP or bool(self._unpack.unconsumed_tail))
         return out
+
+    def finish(self) -> bytes:
+        """The end of what we send."""
+        return self._pack.flush(zlib.Z_FINISH)
+
+    @property
+    def rest(self) -> bytes:
+        """What the peer sent behind the end of its compressed stream: it is not packed."""
+        return self._unpack.unused_data

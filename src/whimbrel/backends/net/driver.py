@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, Literal, TypeVar, cast, overload
 
 from whimbrel.backends.net.deflate import Deflate
+from whimbrel.backends.net.names import NOWHERE, host_and_port
 from whimbrel.backends.net.secure import Secure
 from whimbrel.core.engine import NEED_DATA, PAUSED, Engine
 from whimbrel.core.net import TlsInfo
@@ -40,7 +41,6 @@ LINGER = 60.0
 """Seconds that a peer has to take what is held when its session ended."""
 
 
-NOWHERE = ("", 0)
 """The address of an end that has none."""
 
 
@@ -286,6 +286,14 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
         self.flush()
         self._packing = Deflate()
 
+    def uncompress(self) -> None:
+        """What is held goes out with the end of our stream; the peer's ended with what was read last. RFC 8437 4.1"""
+        self.flush()
+        packing, self._packing = self._packing, None
+        if packing is not None and self._transport is not None and not self._lost:
+            self._write(packing.finish())
+            self._inbox[:0] = [packing.rest] if packing.rest else []
+
     def end(self) -> None:
         """Flushes and closes; what is held is still sent, if the peer takes it within LINGER seconds."""
         self.flush()
@@ -486,12 +494,4 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
             self._waiter.set_result(None)
 
 
-def host_and_port(name: object) -> tuple[str, int]:
-    """A socket's address; ("", 0) for a Unix socket."""
-    if isinstance(name, tuple) and len(name) >= 2:
-        host = str(name[0])
-        return host.removeprefix("::ffff:") if "." in host else host, int(name[1])
-    return NOWHERE
-
-
-__all__ = ["NEED_DATA", "Closed", "Connection", "TimedOut", "host_and_port"]
+__all__ = ["NEED_DATA", "Closed", "Connection", "TimedOut"]

@@ -14,7 +14,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, cast
 
-from whimbrel.backends.net.driver import Closed, Connection, host_and_port
+from whimbrel.backends.net.driver import Closed, Connection
+from whimbrel.backends.net.names import host_and_port
 from whimbrel.core.log import Log
 
 LAG = 0.05

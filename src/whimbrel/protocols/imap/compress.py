@@ -1,6 +1,6 @@
 """COMPRESS and UNAUTHENTICATE: what changes the connection as a whole after sign-in.
 
-Standards: RFC 4978 3, RFC 8437 2
+Standards: RFC 4978 3, RFC 8437 3
 """
 
 from dataclasses import dataclass

@@ -45,6 +45,12 @@ class Arguments:
         """Names messages by sequence number, or is answered by them: not to be had under UIDONLY. RFC 9586 3.1"""
         return self.holds_numbers
 
+    @property
+    def removes(self) -> bool:
+        """Its answer is what is gone from the selected mailbox: told also to a client that does not want to hear of
+        it by itself. RFC 5465 3.1"""
+        return False
+
 
 class FetchItem:
     """Something FETCH can be asked for."""

@@ -1,18 +1,18 @@
 """ESEARCH: a search of many mailboxes at once.
 
-Standards: RFC 7377 2; RFC 5465 6 (filter-mailboxes)
+Standards: RFC 7377 2, 4; RFC 5465 6 (filter-mailboxes)
 """
 
 from dataclasses import dataclass
 
-from whimbrel.protocols.imap.cursor import BadSyntax, Cursor
+from whimbrel.protocols.imap.cursor import BadSyntax, Cursor, Refused
 from whimbrel.protocols.imap.grammar import SIGNED_IN, Arguments, Part, Rule, SearchKey
 from whimbrel.protocols.imap.returns import ALL, Returns, optional_returns
-from whimbrel.protocols.imap.search import Numbers, Recent, program, uses
+from whimbrel.protocols.imap.search import Recent, by_number, program, uses, uses_saved
 
 MAX_SOURCES = 64
 MAX_NAMES = 256
-_PLAIN = frozenset({b"SELECTED", b"SELECTED-DELAYED", b"INBOXES", b"PERSONAL", b"SUBSCRIBED"})
+_PLAIN = frozenset({b"SELECTED", b"INBOXES", b"PERSONAL", b"SUBSCRIBED"})
 _NAMED = frozenset({b"SUBTREE", b"SUBTREE-ONE", b"MAILBOXES"})
 
 
@@ -31,8 +31,17 @@ class MultiSearch(Arguments):
     key: SearchKey
 
     @property
+    def selected(self) -> bool:
+        """The selected mailbox is among them, so there must be one. RFC 7377 2.2"""
+        return any(source.kind == b"SELECTED" for source in self.sources)
+
+    @property
     def only_selected(self) -> bool:
-        return all(source.kind in (b"SELECTED", b"SELECTED-DELAYED") for source in self.sources)
+        return all(source.kind == b"SELECTED" for source in self.sources)
+
+    @property
+    def holds_numbers(self) -> bool:
+        return by_number(self.key)
 
 
 def _names(cursor: Cursor) -> tuple[str, ...]:
@@ -80,10 +89,10 @@ def _esearch(cursor: Cursor) -> MultiSearch:
     if not command.only_selected:
         if b"SAVE" in returns.options:
             raise BadSyntax("SAVE is for the selected mailbox alone")  # RFC 7377 2.2
+        if uses_saved(command.key):
+            raise BadSyntax("$ is of the selected mailbox alone")  # RFC 5182 2.1
         if uses(command.key, Recent):
-            raise BadSyntax("Only the selected mailbox knows what is recent")
-        if uses(command.key, Numbers):
-            raise BadSyntax("Numbers and UIDs mean nothing in several mailboxes")  # RFC 7377 2.1
+            raise Refused(b"CANNOT", "Only the selected mailbox knows what is recent")
     return command
 
 

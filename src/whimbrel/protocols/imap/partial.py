@@ -1,6 +1,6 @@
 """PARTIAL: a page of what was asked for.
 
-Standards: RFC 9394 3 (SEARCH), 3.3 (FETCH), 5 (formal syntax)
+Standards: RFC 9394 3 (SEARCH), 3.3 (FETCH), 4 (formal syntax)
 """
 
 from collections.abc import Sequence

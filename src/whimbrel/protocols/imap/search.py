@@ -4,7 +4,7 @@ Standards: RFC 3501 6.4.4, 9 (search-key); RFC 5032 (WITHIN), RFC 5182 (`$`), RF
 RFC 8514 4 (SAVEDBEFORE ...), RFC 7162 3.1.5 (MODSEQ)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -150,7 +150,7 @@ class Search(Arguments):
 
     @property
     def holds_numbers(self) -> bool:
-        return not self.uid
+        return not self.uid or by_number(self.key)
 
 
 class _Reader:
@@ -228,20 +228,33 @@ def program(cursor: Cursor) -> SearchKey:
     return criteria(cursor)
 
 
-def uses(key: SearchKey, kind: type[SearchKey]) -> bool:
-    """A condition of `kind` is somewhere in `key`."""
+def conditions(key: SearchKey) -> Iterator[SearchKey]:
+    """Every condition in `key`, and what joins them."""
     pending = [key]
     while pending:
         one = pending.pop()
-        if isinstance(one, kind):
-            return True
+        yield one
         if isinstance(one, And):
             pending += one.keys
         elif isinstance(one, Or):
             pending += (one.first, one.second)
         elif isinstance(one, Not):
             pending.append(one.key)
-    return False
+
+
+def uses(key: SearchKey, kind: type[SearchKey]) -> bool:
+    """A condition of `kind` is somewhere in `key`."""
+    return any(isinstance(one, kind) for one in conditions(key))
+
+
+def uses_saved(key: SearchKey) -> bool:
+    """`$` is somewhere in `key`. RFC 5182 2.1"""
+    return any(isinstance(one, Numbers) and one.sequence.saved for one in conditions(key))
+
+
+def by_number(key: SearchKey) -> bool:
+    """Messages are named by sequence number: none may change meanwhile, not even for UID SEARCH. RFC 7162 3.2.10.2"""
+    return any(isinstance(one, Numbers) and not (one.uid or one.sequence.saved) for one in conditions(key))
 
 
 def _folded(cursor: Cursor) -> str:

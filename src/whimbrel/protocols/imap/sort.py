@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from whimbrel.protocols.imap.cursor import BadSyntax, Cursor, Refused
 from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, Part, Rule, SearchKey
 from whimbrel.protocols.imap.returns import Returns, optional_returns
-from whimbrel.protocols.imap.search import charset, criteria
+from whimbrel.protocols.imap.search import by_number, charset, criteria
 
 KEYS = frozenset({b"ARRIVAL", b"CC", b"DATE", b"FROM", b"SIZE", b"SUBJECT", b"TO", b"DISPLAYFROM", b"DISPLAYTO"})
 MAX_KEYS = 32
@@ -30,7 +30,7 @@ class Sort(Arguments):
 
     @property
     def holds_numbers(self) -> bool:
-        return not self.uid
+        return not self.uid or by_number(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Thread(Arguments):
 
     @property
     def holds_numbers(self) -> bool:
-        return not self.uid
+        return not self.uid or by_number(self.key)
 
 
 def _sort(cursor: Cursor, *, uid: bool) -> Sort:

@@ -30,6 +30,10 @@ class Expunge(Arguments):
 
     uids: SequenceSet | None = None
 
+    @property
+    def removes(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Copy(Arguments):
@@ -41,6 +45,10 @@ class Copy(Arguments):
     @property
     def numbered(self) -> bool:
         return not self.uid
+
+    @property
+    def removes(self) -> bool:
+        return self.move
 
 
 _OPS = {b"+FLAGS": FlagOp.ADD, b"-FLAGS": FlagOp.REMOVE, b"FLAGS": FlagOp.REPLACE}

@@ -17,6 +17,8 @@ RFC 6856 3 (replies in UTF-8)
 import base64
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import lru_cache
+from typing import Final
 
 from whimbrel.core.engine import NEED_DATA, PAUSED, Pause
 from whimbrel.protocols.pop3.commands import Auth, BadCommand, Command, Quit, Retr, State, Stls, Top, parse, response
@@ -86,12 +88,13 @@ class Listing:
     lines: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen: that doubles what it costs to make one, and they come by the thousand.
 class Message:
-    """A whole message as it is stored."""
+    """A whole message as it is stored. `lines`: it is known to consist of lines that end in CRLF."""
 
     text: str
     data: bytes = field(repr=False)
+    lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ class Challenge:
     data: bytes = field(repr=False)
 
 
+_RETRIEVING: Final = (Retr, Top)
 Reply = Ok | Err | Listing | Message | Start | Part | End | Challenge
 
 
@@ -167,10 +171,10 @@ class Pop3Engine:
     def send(self, reply: Reply) -> bytes:
         if isinstance(reply, Message):
             self._require(_Phase.BUSY)
-            if not isinstance(self._event, Retr | Top):
+            if not isinstance(self._event, _RETRIEVING):
                 raise ValueError("only RETR and TOP are answered with a message")
-            self._done()
-            return self._line(b"+OK", reply.text) + sent_whole(reply.data)
+            self._event, self._phase = None, _Phase.READY
+            return sent_whole(reply.data, after=self._line(b"+OK", reply.text), lines=reply.lines)
         if isinstance(reply, Part):
             self._require(_Phase.STREAM)
             return self._sender.feed(reply.data)
@@ -185,7 +189,7 @@ class Pop3Engine:
             return b"+ " + base64.b64encode(reply.data) + b"\r\n"
         if isinstance(reply, Start):
             self._require(_Phase.BUSY)
-            if not isinstance(self._event, Retr | Top):
+            if not isinstance(self._event, _RETRIEVING):
                 raise ValueError("only RETR and TOP are answered in parts")
             self._phase, self._sender = _Phase.STREAM, Sender()
             return self._line(b"+OK", reply.text)
@@ -283,7 +287,13 @@ class Pop3Engine:
         return event
 
     def _line(self, status: bytes, text: str) -> bytes:
-        if text.isascii() and text.isprintable():
-            return b"%b %b\r\n" % (status, text.encode("ascii"))
-        safe = "".join(char if char.isprintable() and (self._unicode or char.isascii()) else "?" for char in text)
-        return b"%b %b\r\n" % (status, safe.encode("utf-8", "replace"))
+        return _line(status, text, self._unicode)
+
+
+@lru_cache(64)
+def _line(status: bytes, text: str, unicode: bool, /) -> bytes:
+    """Nearly all are the same few."""
+    if text.isascii() and text.isprintable():
+        return b"%b %b\r\n" % (status, text.encode("ascii"))
+    safe = "".join(char if char.isprintable() and (unicode or char.isascii()) else "?" for char in text)
+    return b"%b %b\r\n" % (status, safe.encode("utf-8", "replace"))

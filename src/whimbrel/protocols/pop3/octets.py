@@ -36,12 +36,14 @@ class Sender:
         return held + END if self._line_start and not held else held + b"\r\n" + END
 
 
-def sent_whole(message: bytes) -> bytes:
-    """A message that is at hand, as `Sender` would send it."""
-    wire = with_crlf(message).replace(b"\r\n.", b"\r\n..")
-    if wire.startswith(b"."):
-        wire = b"." + wire
-    return wire + END if wire.endswith(b"\r\n") or not wire else wire + b"\r\n" + END
+def sent_whole(message: bytes, *, after: bytes = b"", lines: bool = False) -> bytes:
+    """A message that is at hand, as `Sender` would send it, `after` something else. `lines`: it is known to consist of
+    lines that end in CRLF."""
+    wire = message if lines else with_crlf(message)
+    wire = wire.replace(b"\r\n.", b"\r\n..")
+    dot = b"." if wire.startswith(b".") else b""
+    end = END if lines or wire.endswith(b"\r\n") or not wire else b"\r\n" + END
+    return b"%b%b%b%b" % (after, dot, wire, end)
 
 
 class Added:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from whimbrel.core.commit import Append, Appended, Rendition, Spooled
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import Folder
+from whimbrel.core.quota import limit_of
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import append as grammar
 from whimbrel.protocols.imap.cursor import BadSyntax
@@ -106,6 +107,7 @@ class _Arrivals:
     def work(self) -> list[Append]:
         session, ref = self._session, self.folder.ref
         view = session.selected if session.selected is not None and session.selected.ref == ref else None
+        limit = None if session.account is None else limit_of(session.account) or None
         return [
             Append(
                 ref,
@@ -113,6 +115,7 @@ class _Arrivals:
                 message.flags,
                 view.spelled(message.keywords) if view is not None else message.keywords,
                 message.date,
+                limit=limit,
             )
             for message, content in zip(self.messages, self.contents, strict=True)
         ]
@@ -194,7 +197,8 @@ async def _conclude(session: Session, waiting: Sequence[_Arrivals], refused: Ref
     outcomes = await _outcomes(session, waiting)
     last = outcomes.pop()[1] if refused is None else refused
     if outcomes:
-        await session.sync(expunge=True)
+        if session.hears:
+            await session.sync(expunge=True)
         for tag, outcome in outcomes:
             await session.connection.send(Late(tag, _worded(session, outcome)))
     if isinstance(last, Bad):

@@ -16,7 +16,8 @@ async def capability(session: Session, command: basic.Capability) -> Done:
 
 
 async def noop(session: Session, command: basic.Noop | basic.Check) -> Done:
-    await session.sync(expunge=True, always=True)
+    if session.hears:
+        await session.sync(expunge=True, always=True)
     return done(command)
 
 

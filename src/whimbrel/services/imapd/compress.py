@@ -1,6 +1,6 @@
 """Handlers of COMPRESS and UNAUTHENTICATE.
 
-Standards: RFC 4978 3, RFC 8437 2
+Standards: RFC 4978 3, RFC 8437 3, 4
 """
 
 from collections.abc import Iterable
@@ -19,27 +19,33 @@ async def compress(session: Session, command: grammar.Compress) -> Done | None:
         return Done(Status.BAD, "Compression algorithm not supported")
     if connection.compressed:
         return refusal(b"COMPRESSIONACTIVE", "Compression is active already")
-    await session.sync(expunge=True)
+    if session.hears:
+        await session.sync(expunge=True)
     await connection.send(Done(Status.OK, "Compression begins"))
     connection.compress()
     return None
 
 
 async def unauthenticate(session: Session, _command: grammar.Unauthenticate) -> Done | None:
-    if session.connection.compressed:
-        # RFC 8437 2: it would have to end with this very answer.
-        return refusal(b"CANNOT", "Not while the connection is compressed")
+    if not session.settings.unauthenticate:
+        return Done(Status.BAD, "Unknown command")  # RFC 8437 3: NO is not permitted.
     session.forget()
     session.log = session.log.bind(user="")
-    await session.connection.send(Speak(PLAIN))
-    await session.connection.send(Done(Status.OK, "Signed out", state=State.NOT_AUTHENTICATED))
+    connection = session.connection
+    await connection.send(Speak(PLAIN))
+    await connection.send(Done(Status.OK, "Signed out", state=State.NOT_AUTHENTICATED))
+    if connection.compressed:
+        connection.uncompress()  # RFC 8437 4.1: it ends with this very answer.
     return None
 
 
 def advertise(session: Session) -> Iterable[bytes]:
     """A stranger gets no memory for it."""
-    if session.account is not None and not session.connection.compressed:
+    if session.account is None:
+        return
+    if session.settings.unauthenticate:
         yield b"UNAUTHENTICATE"
+    if not session.connection.compressed:
         yield b"COMPRESS=DEFLATE"
 
 

@@ -6,7 +6,6 @@ is ever in memory as a whole.
 Standards: RFC 3501 6.4.5 (BODY[section]<partial>); RFC 3516 4.2 (BINARY[section]<partial>)
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,8 +23,9 @@ SMALL = 64 * 1024
 """A message up to this size is read whole."""
 READ_AT_ONCE = 1 << 20
 """Bytes read in one hop: of many small messages together, or of one large one."""
-READ_AHEAD = 128 * 1024
-"""Bytes read in one hop while as many are being sent."""
+BODIES_AT_ONCE = 512 * 1024
+"""Bytes of whole messages read in one hop and sent with one write. To read the next ones meanwhile gains nothing: both
+threads would only take turns, at a higher price."""
 MAX_HEADER = 4 << 20
 """Fields are looked for in no more of a header: a message can be nothing else."""
 _NUL_SIGN = b"\x80"
@@ -67,14 +67,14 @@ class ContentReader:
             uids = UidSet.of(row[0] for row in rows)
             structures = {row[0]: row[2] for row in await messages.parts(view.ref, uids)}
         # Each section may be all of a message: what is joined at once stays as small however many there are.
-        for small, group in _groups(rows, heads, READ_AT_ONCE // max(1, len(self._sections))):
-            if not small:
-                row, head = group[0]
-                await self._large(row, head, self._wanted(row, structures.get(row[0])))
+        for group in _groups(rows, READ_AT_ONCE // max(1, len(self._sections))):
+            some = rows[group]
+            if some[0][5] > SMALL:
+                await self._large(some[0], heads[group.start], self._wanted(some[0], structures.get(some[0][0])))
                 continue
-            contents = await messages.contents(view.ref, [row[0] for row, _ in group])
+            contents = await messages.contents(view.ref, [row[0] for row in some])
             out: list[bytes] = []
-            for (row, head), content in zip(group, contents, strict=True):
+            for row, head, content in zip(some, heads[group], contents, strict=True):
                 out.append(head)
                 for wanted in self._wanted(row, structures.get(row[0])):
                     out += self._binary(wanted, content) if wanted.binary else _section(wanted, content)
@@ -82,30 +82,21 @@ class ContentReader:
             await self._session.write(b"".join(out))
 
     async def _bodies(self, rows: Sequence[MetaRow], heads: Sequence[bytes], label: bytes) -> None:
-        """Whole messages: what clients fetch most of. The next ones are read while these are on their way."""
+        """Whole messages: what clients fetch most of."""
         view, messages = self._session.view, self._session.ports.messages
-        groups = list(_groups(rows, heads, READ_AHEAD))
-        reading: asyncio.Future[list[bytes | None]] | None = None
-        try:
-            for at, (small, group) in enumerate(groups):
-                if not small:
-                    await self._large(*group[0], self._wanted(group[0][0], None))
-                    continue
-                reading = reading or asyncio.ensure_future(messages.contents(view.ref, [row[0] for row, _ in group]))
-                contents, reading = await reading, None
-                if at + 1 < len(groups) and groups[at + 1][0]:
-                    uids = [row[0] for row, _ in groups[at + 1][1]]
-                    reading = asyncio.ensure_future(messages.contents(view.ref, uids))
-                out: list[bytes] = []
-                for (_, head), content in zip(group, contents, strict=True):
-                    if content is None:
-                        out.append(b"%b%b NIL)\r\n" % (head, label))
-                    else:
-                        out += (b"%b%b {%d}\r\n" % (head, label, len(content)), _printable(content), b")\r\n")
-                await self._session.write(b"".join(out))
-        finally:
-            if reading is not None:
-                reading.cancel()
+        for group in _groups(rows, BODIES_AT_ONCE):
+            some = rows[group]
+            if some[0][5] > SMALL:
+                await self._large(some[0], heads[group.start], self._wanted(some[0], None))
+                continue
+            contents = await messages.contents(view.ref, [row[0] for row in some])
+            out: list[bytes] = []
+            for head, content in zip(heads[group], contents, strict=True):
+                if content is None:
+                    out.append(b"%b%b NIL)\r\n" % (head, label))
+                else:
+                    out += (b"%b%b {%d}\r\n" % (head, label, len(content)), content, b")\r\n")
+            await self._session.write(_printable(b"".join(out)))
 
     def _wanted(self, row: MetaRow, parts: bytes | None) -> list[_Wanted]:
         structure = Structure.unpack(parts) if parts is not None else None
@@ -218,24 +209,16 @@ async def _within(pieces: AsyncIterator[bytes], span: Span) -> AsyncIterator[byt
             return
 
 
-def _groups(
-    rows: Sequence[MetaRow], heads: Sequence[bytes], most: int
-) -> Iterator[tuple[bool, list[tuple[MetaRow, bytes]]]]:
-    """Runs of small messages that have `most` octets together, or of one, and each large message alone."""
-    group: list[tuple[MetaRow, bytes]] = []
-    size = 0
-    for row, head in zip(rows, heads, strict=True):
-        large = row[5] > SMALL
-        if group and (large or size + row[5] > most):
-            yield True, group
-            group, size = [], 0
-        if large:
-            yield False, [(row, head)]
-        else:
-            group.append((row, head))
-            size += row[5]
-    if group:
-        yield True, group
+def _groups(rows: Sequence[MetaRow], most: int) -> Iterator[slice]:
+    """Runs of small messages that have `most` octets together, or of one; and each large message alone."""
+    start = size = 0
+    for at, row in enumerate(rows):
+        size += row[5]
+        if at > start and (size > most or row[5] > SMALL or rows[start][5] > SMALL):
+            yield slice(start, at)
+            start, size = at, row[5]
+    if rows:
+        yield slice(start, len(rows))
 
 
 def _cut(span: Span, partial: tuple[int, int] | None) -> Span:

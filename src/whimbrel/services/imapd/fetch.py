@@ -34,7 +34,9 @@ from whimbrel.services.imapd.store import EXPUNGE_ISSUED
 FLAG_BATCH = 20_000
 META_BATCH = 500
 CELL_BATCH = 1_000
-CONTENT_BATCH = 250
+CONTENT_BATCH = 1_000
+SEEN_BATCH = 250
+"""Messages that are marked as read together, before the first of them is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Column:
     get: "Callable[[MetaRow, Selected], object]"
     cell: str | None = None
     """How `Messages.cells` calls it, if it is written as it is."""
+    structure: bool = False
+    """Only rows that were asked for with `structure` have it."""
 
 
 COLUMNS: Mapping[FetchItem, Column] = {
@@ -53,9 +57,9 @@ COLUMNS: Mapping[FetchItem, Column] = {
     grammar.INTERNALDATE: Column(b'INTERNALDATE "%b"', lambda row, _: date_time(row[4])),
     MODSEQ: Column(b"MODSEQ (%d)", lambda row, _: row[3]),
     grammar.SIZE: Column(b"RFC822.SIZE %d", lambda row, _: row[5], "size"),
-    grammar.ENVELOPE: Column(b"ENVELOPE %b", lambda row, _: row[8], "envelope"),
-    grammar.BODYSTRUCTURE: Column(b"BODYSTRUCTURE %b", lambda row, _: row[9], "bodystructure"),
-    grammar.BODY: Column(b"BODY %b", lambda row, _: plain_body(row[9])),
+    grammar.ENVELOPE: Column(b"ENVELOPE %b", lambda row, _: row[8], "envelope", structure=True),
+    grammar.BODYSTRUCTURE: Column(b"BODYSTRUCTURE %b", lambda row, _: row[9], "bodystructure", structure=True),
+    grammar.BODY: Column(b"BODY %b", lambda row, _: plain_body(row[9]), structure=True),
     EMAILID: Column(b"EMAILID (%b)", lambda row, _: row[6].encode()),
     THREADID: Column(b"THREADID %b", lambda row, _: b"(%b)" % row[7].encode() if row[7] else b"NIL"),
 }
@@ -103,7 +107,7 @@ def batches(view: Selected, wanted: Sequence[int], size: int) -> Iterator[tuple[
 async def _fetch_flags(session: Session, wanted: Sequence[int], items: Sequence[FetchItem]) -> int:
     """FLAGS alone, the answer clients ask for most and for all messages at once. Returns how many are gone."""
     view, missing = session.view, 0
-    for piece, uids in batches(view, wanted, FLAG_BATCH):
+    for piece, uids in batches(view, wanted, view.at_once(FLAG_BATCH)):
         if set(items) == {grammar.UID}:
             numbers = zip(view.numbered(piece), piece, strict=True)
             await session.write("".join([f"* {pair[0]} {view.verb} (UID {pair[1]})\r\n" for pair in numbers]).encode())
@@ -179,35 +183,44 @@ async def _fetch_rows(session: Session, wanted: Sequence[int], items: Sequence[F
     looked_up = [item for item in items if item in LOOKUPS]
     sections = [item for item in items if isinstance(item, grammar.BodySection | BinarySection)]
     template = b" ".join([column.form for column in columns] + [b"%b"] * len(looked_up))
+    form = b"* %%d %b (%b" % (verb, template) + (b" " if sections and template else b"" if sections else b")\r\n")
     sees = not view.read_only and any(not section.peek for section in sections)
-    flags_column = COLUMNS[grammar.FLAGS]
+    structure = any(column.structure for column in columns)
     shown = grammar.FLAGS in items
     reader = ContentReader(session, sections)
-    for piece, uids in batches(view, wanted, CONTENT_BATCH if sections else META_BATCH):
-        rows = await session.ports.messages.meta(view.ref, uids)
-        missing += len(piece) - len(rows)
-        await session.write(view.new_keywords({row[2] for row in rows}))
-        seen: frozenset[int] = frozenset()
-        if sees:
-            rows, seen = await _mark_seen(session, view, rows)
-        numbers = view.numbered([row[0] for row in rows])
-        found = [(item, await LOOKUPS[item](session.ports.messages, view.ref, uids)) for item in looked_up]
-        heads: list[bytes] = []
-        for number, row in zip(numbers, rows, strict=True):
-            values = [column.get(row, view) for column in columns]
-            values += [texts.get(row[0]) or MISSING[item] for item, texts in found]
-            head = b"* %d %b (" % (number, verb) + template % tuple(values)
-            if row[0] in seen and not shown:
-                # The flags changed with this very answer. RFC 3501 6.4.5
-                head += (b" " if template else b"") + flags_column.form % flags_column.get(row, view)
-            if row[0] in seen and not told:
-                head += b" MODSEQ (%d)" % row[3]  # RFC 7162 3.1.4.2
-            heads.append(head + b" " if sections and not head.endswith(b"(") else head)
-        present = [at for at, number in enumerate(numbers) if number]
-        if sections:
-            await reader.answer([rows[at] for at in present], [heads[at] for at in present])
-        else:
-            await session.write(b"".join([heads[at] + b")\r\n" for at in present]))
+    size = SEEN_BATCH if sees else CONTENT_BATCH if sections else META_BATCH
+    for piece, left in batches(view, wanted, view.at_once(size)):
+        missing += len(piece)
+        while left:
+            rows = await session.ports.messages.meta(view.ref, left, structure=structure)
+            if not rows:
+                break
+            # Large ones come in several goes.
+            missing -= len(rows)
+            here, left = left & UidSet([(1, rows[-1][0])]), left & UidSet([(rows[-1][0] + 1, piece[-1])])
+            await session.write(view.new_keywords({row[2] for row in rows}))
+            seen: frozenset[int] = frozenset()
+            if sees:
+                rows, seen = await _mark_seen(session, view, rows)
+            numbers = view.numbered([row[0] for row in rows])
+            if 0 in numbers:
+                known = [(number, row) for number, row in zip(numbers, rows, strict=True) if number]
+                numbers, rows = [number for number, _ in known], [row for _, row in known]
+            values = [[column.get(row, view) for row in rows] for column in columns]
+            for item in looked_up:
+                texts = await LOOKUPS[item](session.ports.messages, view.ref, here)
+                values.append([texts.get(row[0]) or MISSING[item] for row in rows])
+            heads = [form % each for each in zip(numbers, *values, strict=True)]
+            if seen:
+                # The flags changed with this very answer. RFC 3501 6.4.5, RFC 7162 3.1.4.2
+                words = [_now_seen(row, view, flags=not shown, modseq=not told) for row in rows]
+                heads = [
+                    head + word if row[0] in seen else head for head, word, row in zip(heads, words, rows, strict=True)
+                ]
+            if sections:
+                await reader.answer(rows, heads)
+            else:
+                await session.write(b"".join(heads))
         await session.progress(bisect_left(wanted, piece[-1]) + 1, len(wanted))
     if reader.unknown_encoding:
         raise Refused(b"UNKNOWN-CTE", "A part has an encoding that is not known")  # RFC 3516 4.3
@@ -224,6 +237,13 @@ async def _mark_seen(session: Session, view: Selected, rows: list[MetaRow]) -> t
     view.stored(stored)
     now = {row[0]: row for row in stored.rows}
     return [(*now[row[0]], *row[4:]) if row[0] in now else row for row in rows], frozenset(now)
+
+
+def _now_seen(row: MetaRow, view: Selected, *, flags: bool, modseq: bool) -> bytes:
+    column = COLUMNS[grammar.FLAGS]
+    return (column.form % column.get(row, view) + b" " if flags else b"") + (
+        b"MODSEQ (%d) " % row[3] if modseq else b""
+    )
 
 
 OFFER = Offer(handlers=dict((serves(grammar.Fetch, fetch),)))

@@ -1,6 +1,6 @@
 """Handler of IDLE: news are pushed as they come.
 
-Standards: RFC 2177
+Standards: RFC 2177, RFC 5465 4
 """
 
 from whimbrel.backends.net.driver import TimedOut
@@ -13,10 +13,11 @@ from whimbrel.services.imapd.session import Session, done
 async def idle(session: Session, command: grammar.Idle) -> Done:
     connection, clock, settings = session.connection, session.ports.clock, session.settings
     view = session.selected
-    if view is not None:
+    if view is not None and session.hears:
         view.hints.wake = connection.wake  # Before the query, so that no hint falls between.
     try:
-        await session.sync(expunge=True, always=True)
+        if session.hears:  # RFC 5465 4: neither more nor less than NOTIFY asked for.
+            await session.sync(expunge=True, always=True)
         if session.leaving:
             return Done(Status.NO, "Selected mailbox was deleted")
         await connection.send(Continue(b"idling"))
@@ -36,7 +37,8 @@ async def idle(session: Session, command: grammar.Idle) -> Done:
                 if view is not None:
                     view.hints.listener = None
             if event is None:
-                await session.sync(expunge=True)
+                if session.hears:
+                    await session.sync(expunge=True)
                 if session.observer is not None:
                     await session.observer.tell()
                 if session.leaving:

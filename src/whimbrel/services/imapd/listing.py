@@ -139,8 +139,9 @@ async def lsub(session: Session, command: grammar.Lsub) -> Done:
     pattern = MailboxPattern(command.reference + command.pattern)
     names = await session.ports.folders.subscriptions(session.owner)
     known = {folder.name: folder for folder in await session.ports.folders.list(session.owner)}
-    levels = parents(names).difference(names)
-    shown = await matching((*names, *levels), (pattern,))
+    shown = await matching(names, (pattern,))
+    levels = parents(set(names) - shown).difference(names)
+    shown |= await matching(levels, (pattern,))
     lines: dict[str, bytes] = {}
     for name in names:
         if name in shown:

@@ -1,6 +1,6 @@
-"""What the modifiers of FETCH choose: what has changed, a page of it, and the UIDs that vanished.
+"""What the modifiers of FETCH choose: a page, what has changed in it, and the UIDs that vanished.
 
-Standards: RFC 7162 3.1.4.1 (CHANGEDSINCE), 3.2.6 (VANISHED); RFC 9394 3.3 (PARTIAL)
+Standards: RFC 7162 3.1.4.1 (CHANGEDSINCE), 3.2.6 (VANISHED); RFC 9394 3.3, 3.4 (PARTIAL)
 """
 
 from collections.abc import Sequence
@@ -30,6 +30,11 @@ async def modified(
     gone = any(isinstance(one, Vanished) for one in modifiers)
     if gone and (since is None or not command.uid or not session.mode.qresync):
         raise BadSyntax("VANISHED needs UID FETCH, CHANGEDSINCE and ENABLE QRESYNC")  # RFC 7162 3.2.6
+    page = next((one for one in modifiers if isinstance(one, Partial)), None)
+    if page is not None:
+        if not command.uid:
+            raise BadSyntax("PARTIAL needs UID FETCH")  # RFC 9394 3.3
+        wanted = page.of(wanted)  # Of all messages, of which those that changed are told then. RFC 9394 3.4
     if since is not None:
         await session.enable((CONDSTORE,))
         items = items if MODSEQ in items else (*items, MODSEQ)
@@ -38,9 +43,4 @@ async def modified(
             asked = command.sequence.resolve(view.last) & UidSet([(1, view.last)])
             await session.write(earlier(vanished(view, delta, asked)))
         wanted = changed_of(delta, wanted)
-    page = next((one for one in modifiers if isinstance(one, Partial)), None)
-    if page is not None:
-        if not command.uid:
-            raise BadSyntax("PARTIAL needs UID FETCH")  # RFC 9394 3.3
-        wanted = page.of(wanted)
     return wanted, items

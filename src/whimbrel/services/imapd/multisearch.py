@@ -1,29 +1,31 @@
 """Handler of ESEARCH: one search over many mailboxes, an answer for each that has something.
 
-Standards: RFC 7377 2, 2.1; RFC 5465 6 (which mailboxes)
+Standards: RFC 7377 2, 2.1, 2.2
 """
 
 from collections.abc import Iterable
 
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import DELIMITER, INBOX, Folder
+from whimbrel.core.mailbox import Folder
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import multisearch as grammar
+from whimbrel.protocols.imap.cursor import BadSyntax
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.returns import esearch
 from whimbrel.services.imapd.circle import Hints
+from whimbrel.services.imapd.named import below, delivered_to, spelled
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.search import highest_modseq, matching
 from whimbrel.services.imapd.selected import Selected
-from whimbrel.services.imapd.session import Session, done, refusal
+from whimbrel.services.imapd.session import Session, done
 
 MAX_FOLDERS = 1000
 """Searched by one command."""
 
 
 async def esearch_(session: Session, command: grammar.MultiSearch) -> Done:
-    if session.selected is None and command.only_selected:
-        return refusal(b"CLIENTBUG", "No mailbox is selected")
+    if session.selected is None and command.selected:
+        raise BadSyntax("No mailbox is selected")  # RFC 7377 2.2
     chosen = await _chosen(session, command.sources)
     if len(chosen) > MAX_FOLDERS:
         raise MailboxError(Condition.LIMIT, f"At most {MAX_FOLDERS} mailboxes are searched at once")
@@ -42,7 +44,7 @@ async def _view(session: Session, folder: Folder) -> Selected:
     if session.selected is not None and session.selected.ref == folder.ref:
         return session.selected
     snapshot = await session.ports.messages.snapshot(folder.ref)
-    return Selected(folder.ref, snapshot, Hints(), read_only=True)
+    return Selected(folder.ref, snapshot, Hints(), read_only=True, mode=session.mode)
 
 
 async def _search(session: Session, command: grammar.MultiSearch, folder: Folder, view: Selected) -> None:
@@ -60,37 +62,22 @@ async def _search(session: Session, command: grammar.MultiSearch, folder: Folder
 async def _chosen(session: Session, sources: Iterable[grammar.Source]) -> list[Folder]:
     """Each folder once, in the order of LIST; those that cannot be opened are passed over."""
     folders = await session.ports.folders.list(session.owner)
-    wanted: set[str] = set()
-    for source in sources:
-        if source.kind in (b"SELECTED", b"SELECTED-DELAYED"):
-            here = session.selected
-            wanted.update(folder.name for folder in folders if here is not None and folder.ref == here.ref)
-        elif source.kind == b"INBOXES":
-            wanted.add(INBOX)  # Where delivery places mail that no rule moves.
-        elif source.kind == b"PERSONAL":
-            wanted.update(folder.name for folder in folders)
-        elif source.kind == b"SUBSCRIBED":
-            wanted.update(folder.name for folder in folders if folder.subscribed)
-        else:
-            wanted.update(_named(folders, source))
-    return [folder for folder in folders if folder.selectable and folder.name in wanted]
+    return [
+        folder for folder in folders if folder.selectable and any(_names(session, source, folder) for source in sources)
+    ]
 
 
-def _named(folders: Iterable[Folder], source: grammar.Source) -> set[str]:
-    names = {INBOX if name.upper() == INBOX else name for name in source.names}
-    if source.kind == b"MAILBOXES":
-        return names
-    deep = source.kind == b"SUBTREE"
-    return {
-        folder.name
-        for folder in folders
-        if folder.name in names or any(_under(folder.name, name, deep=deep) for name in names)
-    }
-
-
-def _under(name: str, top: str, *, deep: bool) -> bool:
-    below = name.removeprefix(top + DELIMITER)
-    return below != name and (deep or DELIMITER not in below)
+def _names(session: Session, source: grammar.Source, folder: Folder) -> bool:
+    kind = source.kind
+    if kind == b"SELECTED":
+        return session.selected is not None and folder.ref == session.selected.ref
+    if kind == b"INBOXES":
+        return delivered_to(folder)
+    if kind == b"SUBSCRIBED":
+        return folder.subscribed
+    if kind == b"MAILBOXES":
+        return folder.name in map(spelled, source.names)
+    return kind == b"PERSONAL" or below(folder.name, source.names, deep=kind == b"SUBTREE")
 
 
 OFFER = Offer(handlers=dict((serves(grammar.MultiSearch, esearch_),)), capabilities=(b"MULTISEARCH",))

@@ -1,31 +1,33 @@
 r"""Handler of NOTIFY, and what it watches: the selected mailbox, other mailboxes, the list of them.
 
 Hints say which mailbox may have changed; what has, its counters tell. What nobody waits for is not kept: for each
-watched mailbox three numbers and its name, and one for each of its annotations if those are watched.
+watched mailbox five numbers and its name, and one for each of its annotations if those are watched.
 
-Standards: RFC 5465 3 (NOTIFY), 4 (interaction), 5 (events), 6 (mailboxes), 7 (BADEVENT, NOTIFICATIONOVERFLOW)
+Standards: RFC 5465 3 (NOTIFY), 4 (IDLE), 5 (events, NOTIFICATIONOVERFLOW), 6 (mailboxes)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from whimbrel.core.errors import MailboxError
-from whimbrel.core.mailbox import DELIMITER, INBOX, Folder, FolderStatus, MailboxId, SpecialUse
+from whimbrel.core.mailbox import DELIMITER, Folder, FolderStatus, MailboxId
 from whimbrel.protocols.imap import notify as grammar
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.fetch import BodySection
-from whimbrel.protocols.imap.notify import OF_MESSAGES, SELECTED_ONES, SERVED, Event, Group, Where
+from whimbrel.protocols.imap.notify import OF_MESSAGES, SELECTED_ONES, Event, Group, Where
 from whimbrel.services.imapd.fetch import answer
+from whimbrel.services.imapd.listing import attributes, parents
+from whimbrel.services.imapd.named import below, delivered_to, spelled
 from whimbrel.services.imapd.noted import Noted
 from whimbrel.services.imapd.noted import response as metadata
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.session import Session, done, refusal
 
 MAX_WATCHED = 2_000
-"""Mailboxes of one session; with more, notifications end with NOTIFICATIONOVERFLOW. RFC 5465 7"""
+"""Mailboxes of one session; with more, notifications end with NOTIFICATIONOVERFLOW. RFC 5465 5.8"""
 
-Counts = tuple[int, int, int, int]
-"""Messages, UIDNEXT, unseen, highest modseq."""
+Counts = tuple[int, int, int, int, int]
+"""UIDVALIDITY (RFC 5465 5.1), messages, UIDNEXT, unseen, highest modseq."""
 
 
 class Watch:
@@ -47,9 +49,13 @@ class Watch:
     # What the session asks of it
 
     @property
+    def silent(self) -> bool:
+        """RFC 5465 3.1: not to name the selected mailbox is to name it with NONE; NOTIFY NONE is the same."""
+        return self._selected is None or not self._selected.events
+
+    @property
     def flags(self) -> bool:
-        group = self._selected
-        return group is None or Event.FLAG_CHANGE in group.events
+        return self._selected is not None and Event.FLAG_CHANGE in self._selected.events
 
     def close(self) -> None:
         if self._end is not None:
@@ -70,6 +76,7 @@ class Watch:
             items = [replace(item, peek=True) if isinstance(item, BodySection) else item for item in group.items]
             await answer(self._session, list(uids), items)
 
+    # RFC 5465 5: not done, what a client did itself to other mailboxes and to the list of them is told to it, too.
     async def tell(self) -> None:
         if self._relisted:
             self._relisted = False
@@ -100,6 +107,8 @@ class Watch:
 
     async def begin(self, *, status: bool) -> bool:
         """Learns how things are; `status`: says it, too. False: there are too many mailboxes."""
+        if not self._groups:
+            return True
         folders = await self._session.ports.folders.list(self._session.owner)
         self._listed = {folder.ref.mailbox: folder for folder in folders}
         if len(folders) > MAX_WATCHED:
@@ -123,11 +132,8 @@ class Watch:
         return view is not None and view.ref == folder.ref
 
     def _events(self, folder: Folder) -> frozenset[Event]:
-        """Of the first group that names the folder. RFC 5465 3.1"""
-        for group in self._groups:
-            if _names(group, folder):
-                return group.events
-        return frozenset()
+        """Of all groups that name the folder. RFC 5465 6"""
+        return frozenset[Event]().union(*(group.events for group in self._groups if _names(group, folder)))
 
     async def _tell_counts(self, folder: Folder) -> None:
         events, mailbox = self._events(folder) & OF_MESSAGES, folder.ref.mailbox
@@ -141,8 +147,8 @@ class Watch:
         self._counts[mailbox] = after
         if before == after or self._is_selected(folder):
             return
-        # New or gone messages always count; of changed flags only those hear who asked.
-        if before is None or before[:2] != after[:2] or Event.FLAG_CHANGE in events:
+        # New or gone messages always count, and so do new UIDs; of changed flags only those hear who asked.
+        if before is None or before[:3] != after[:3] or Event.FLAG_CHANGE in events:
             await self._status(folder, now, events)
 
     async def _tell_annotations(self, folder: Folder) -> None:
@@ -158,11 +164,11 @@ class Watch:
             await self._session.untagged(metadata(self._session.mailbox(folder.name), names))
 
     async def _status(self, folder: Folder, now: FolderStatus, events: frozenset[Event]) -> None:
-        """RFC 5465 5.1-5.3: counters for new and gone messages, UNSEEN and the modseq for flags."""
+        """RFC 5465 3.1, 5.1-5.3: counters for new and gone messages, UNSEEN and the modseq for flags."""
         items = [b"MESSAGES %d UIDNEXT %d UIDVALIDITY %d" % (now.messages, now.uid_next, now.uid_validity)]
         if Event.FLAG_CHANGE in events:
             items.append(b"UNSEEN %d" % now.unseen)
-        if self._session.mode.condstore:
+        if self._session.mode.condstore or Event.FLAG_CHANGE in events:
             items.append(b"HIGHESTMODSEQ %d" % now.highest_modseq)
         await self._session.untagged(b"STATUS %b (%b)" % (self._session.mailbox(folder.name), b" ".join(items)))
 
@@ -173,109 +179,97 @@ class Watch:
             await self._overflow()
             return
         before, self._listed = self._listed, {folder.ref.mailbox: folder for folder in folders}
+        gone = [old for mailbox, old in before.items() if mailbox not in self._listed]
+        made = [folder for folder in folders if folder.ref.mailbox not in before]
+        above = parents(folder.name for folder in folders)
+        # A mailbox has one more below it, or one less: its attributes may be others.
+        affected = {folder.name.rpartition(DELIMITER)[0] for folder in (*gone, *made)}
+        moved = {old.name: folder.name for folder in folders if (old := before.get(folder.ref.mailbox))}
         for folder in folders:
             old, events = before.get(folder.ref.mailbox), self._events(folder)
+            extra = b""
             if old is None:
                 self._changed.add(folder.ref.mailbox)
-                if Event.MAILBOX_NAME in events:
-                    await self._list(folder)
-            elif old.name != folder.name:
-                if Event.MAILBOX_NAME in events | self._events(old):
-                    await self._list(folder, b' ("OLDNAME" (%b))' % self._session.mailbox(old.name))
-            elif old.subscribed != folder.subscribed and Event.SUBSCRIPTION_CHANGE in events | self._events(old):
-                await self._list(folder)
-        for mailbox, old in before.items():
-            if mailbox not in self._listed:
-                self._counts.pop(mailbox, None)
-                self._noted.forget(mailbox)
-                if Event.MAILBOX_NAME in self._events(old):
-                    await self._list(old, gone=True)
+                told = Event.MAILBOX_NAME in events
+            else:
+                events |= self._events(old)
+                subscription = old.subscribed != folder.subscribed and Event.SUBSCRIPTION_CHANGE in events
+                if old.name != folder.name:
+                    extra = b' ("OLDNAME" (%b))' % self._session.mailbox(old.name)
+                    named = not _follows(old.name, folder.name, moved)
+                else:
+                    named = folder.name in affected or old.selectable != folder.selectable
+                told = subscription or (named and Event.MAILBOX_NAME in events)
+            if told:
+                await self._list(folder.name, _attributes(folder, children=folder.name in above), extra)
+        for old in gone:
+            self._counts.pop(old.ref.mailbox, None)
+            self._noted.forget(old.ref.mailbox)
+            if Event.MAILBOX_NAME in self._events(old):
+                await self._list(old.name, ("\\NonExistent",))
 
-    async def _list(self, folder: Folder, extra: bytes = b"", *, gone: bool = False) -> None:
-        attributes = list(_attributes(folder, gone=gone))
+    async def _list(self, name: str, attributes: Iterable[str], extra: bytes = b"") -> None:
         await self._session.untagged(
             b'LIST (%b) "%b" %b%b'
-            % (" ".join(attributes).encode(), DELIMITER.encode(), self._session.mailbox(folder.name), extra)
+            % (" ".join(attributes).encode(), DELIMITER.encode(), self._session.mailbox(name), extra)
         )
 
     async def _overflow(self) -> None:
-        """RFC 5465 7: as if NOTIFY NONE had been said."""
+        """RFC 5465 5.8: as if NOTIFY NONE had been said."""
         self.close()
-        self._session.observer = None
+        self._session.observer = Watch(self._session, ())
         await self._session.untagged(b"OK [NOTIFICATIONOVERFLOW] Too many mailboxes to watch")
 
 
 def _counts(status: FolderStatus) -> Counts:
-    return status.messages, status.uid_next, status.unseen, status.highest_modseq
+    return status.uid_validity, status.messages, status.uid_next, status.unseen, status.highest_modseq
 
 
-def _attributes(folder: Folder, *, gone: bool) -> Iterable[str]:
-    if gone:
-        yield "\\NonExistent"
-        return
-    if not folder.selectable:
-        yield "\\Noselect"
-    if folder.subscribed:
-        yield "\\Subscribed"
-    if folder.special_use is not None:
-        yield f"\\{folder.special_use.value}"
+def _attributes(folder: Folder, *, children: bool) -> list[str]:
+    found = attributes(folder, children=children)
+    return [*found, "\\Subscribed"] if folder.subscribed else found
+
+
+def _follows(old: str, new: str, moved: Mapping[str, str]) -> bool:
+    """It only came along when the mailbox above it was renamed: nothing is told of it. RFC 5465 5.4"""
+    before, _, last = old.rpartition(DELIMITER)
+    now, _, same = new.rpartition(DELIMITER)
+    return last == same and before != now and moved.get(before) == now
 
 
 def _names(group: Group, folder: Folder) -> bool:
-    where, name = group.where, folder.name
-    if where is Where.PERSONAL:
-        return True
+    where = group.where
     if where is Where.INBOXES:
-        return name == INBOX or folder.special_use is SpecialUse.JUNK  # Where deliveries go.
+        return delivered_to(folder)
     if where is Where.SUBSCRIBED:
         return folder.subscribed
-    for one in group.mailboxes:
-        if name == _spelled(one) or (where is Where.SUBTREE and name.startswith(_spelled(one) + DELIMITER)):
-            return True
-    return False
-
-
-def _spelled(name: str) -> str:
-    return INBOX if name.upper() == INBOX else name
+    if where is Where.MAILBOXES:
+        return folder.name in map(spelled, group.mailboxes)
+    return where is Where.PERSONAL or below(folder.name, group.mailboxes)
 
 
 async def notify(session: Session, command: grammar.Notify) -> Done:
-    asked = frozenset[Event]().union(*(group.events for group in command.groups or ()))
-    if not asked <= SERVED:
-        known = b" ".join(_WORDS[event] for event in Event if event in SERVED)
-        return refusal(b"BADEVENT (%b)" % known, "Some of these events are not told here")
-    if session.observer is not None:
-        session.observer.close()
-        session.observer = None
-    view = session.selected
-    if command.groups is None:
-        if view is not None:
-            view.hints.wake = None
-        return done(command)
-    # Not counted as told before: what changed until now is told by the old rules.
-    await session.sync(expunge=True, always=True)
-    watch = Watch(session, command.groups)
+    before, view = session.observer, session.selected
+    watch = Watch(session, command.groups or ())
     try:
+        if command.groups is not None:
+            # RFC 5465 3.1: whatever was asked for before, all that has changed until now is told.
+            session.observer = None
+            await session.sync(expunge=True, always=True)
         if not await watch.begin(status=command.status):
             watch.close()
             return refusal(b"NOTIFICATIONOVERFLOW", "Too many mailboxes to watch")
     except BaseException:
         watch.close()
         raise
+    finally:
+        session.observer = before
+    if before is not None:
+        before.close()
     session.observer = watch
     if view is not None:
-        view.hints.wake = session.connection.wake
+        view.hints.wake = None if watch.silent else session.connection.wake
     return done(command)
 
-
-_WORDS = {
-    Event.MESSAGE_NEW: b"MessageNew",
-    Event.MESSAGE_EXPUNGE: b"MessageExpunge",
-    Event.FLAG_CHANGE: b"FlagChange",
-    Event.MAILBOX_NAME: b"MailboxName",
-    Event.SUBSCRIPTION_CHANGE: b"SubscriptionChange",
-    Event.MAILBOX_METADATA_CHANGE: b"MailboxMetadataChange",
-    Event.SERVER_METADATA_CHANGE: b"ServerMetadataChange",
-}
 
 OFFER = Offer(handlers=dict((serves(grammar.Notify, notify),)), capabilities=(b"NOTIFY",))

@@ -36,9 +36,9 @@ async def get_quota(session: Session, command: grammar.GetQuota) -> Done:
 
 
 async def get_quota_root(session: Session, command: grammar.GetQuotaRoot) -> Done:
-    folder = await session.folder(command.mailbox)
+    # Also for a mailbox that is still to be made: all have the same roots. RFC 9208 4.1.2
     roots = await session.quotas()
-    await session.untagged(b" ".join((b"QUOTAROOT", session.mailbox(folder.name), *roots)))
+    await session.untagged(b" ".join((b"QUOTAROOT", session.mailbox(command.mailbox), *roots)))
     for root, (limit, usage) in roots.items():
         await session.untagged(_line(root, limit, usage))
     return done(command)

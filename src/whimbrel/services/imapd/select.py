@@ -39,7 +39,7 @@ async def select(session: Session, command: grammar.Select) -> Done:
         hints.end()
         raise
     view = session.selected = Selected(folder.ref, snapshot, hints, read_only=command.read_only, mode=session.mode)
-    if session.observer is not None:
+    if session.observer is not None and session.hears:
         hints.wake = session.connection.wake
     await session.write(b"".join(b"* %b\r\n" % line for line in _opened(session, folder, view, snapshot)))
     if known is not None and known.uid_validity == snapshot.status.uid_validity:

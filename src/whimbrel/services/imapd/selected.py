@@ -33,6 +33,8 @@ NOTHING = UidSet()
 NO_WORDS: Mapping[str, str] = {}
 MAX_SHARED = 1_000
 """Rows of news that are made into responses in one go."""
+MAX_KEYWORD_TEXT = 4 << 20
+"""Octets of keywords that are written in one go."""
 _NOT_RECENT = MAX_UID + 1
 SYSTEM_FLAG_NAMES = r"\Answered \Flagged \Deleted \Seen \Draft"
 
@@ -131,6 +133,10 @@ class Selected:
             found.append(at)
         return found
 
+    def at_once(self, most: int) -> int:
+        """How many messages are answered together, `most` at best: each may have all keywords of the mailbox."""
+        return min(most, max(1, MAX_KEYWORD_TEXT // (1 + sum(map(len, self._spelling)))))
+
     # Flags
 
     def spelled(self, keywords: Iterable[str]) -> frozenset[str]:
@@ -178,10 +184,11 @@ class Selected:
     # What changed
 
     async def news(
-        self, messages: Messages, folders: Folders, *, expunge: bool, flags: bool = True
+        self, messages: Messages, folders: Folders, *, expunge: bool, flags: bool = True, uid: bool = False
     ) -> tuple[bytes, Sequence[int]]:
         """Responses for what changed, and the UIDs of new messages. Without `expunge`, messages that are gone keep
-        their numbers until later; without `flags`, the client does not want to hear of changed flags (NOTIFY)."""
+        their numbers until later; without `flags`, the client does not want to hear of changed flags (NOTIFY); `uid`:
+        where it does, by their UIDs, too (RFC 5465 5.1)."""
         self.hints.stale = False  # A hint that comes during the query counts for the next one.
         delta = await messages.changes(self.ref, self.modseq)
         newest = max((row[0] for row in delta.rows), default=0)
@@ -191,7 +198,7 @@ class Selected:
             first_recent = (await folders.status(self.ref)).first_recent
             if first_recent <= newest and not self.read_only:
                 first_recent = (await messages.snapshot(self.ref, take_recent=True)).status.first_recent
-        return self._apply(delta, first_recent, expunge=expunge, flags=flags)
+        return self._apply(delta, first_recent, expunge=expunge, flags=flags, uid=uid)
 
     def told(self, delta: Delta, *, claimed: bool) -> bytes | None:
         r"""Responses for `delta`, which was asked for several sessions at once and begins at `modseq`. None if it has
@@ -207,7 +214,9 @@ class Selected:
     def _has_new(self, delta: Delta) -> bool:
         return any(row[0] > self._last for row in delta.rows)
 
-    def _apply(self, delta: Delta, first_recent: int, *, expunge: bool, flags: bool) -> tuple[bytes, Sequence[int]]:
+    def _apply(
+        self, delta: Delta, first_recent: int, *, expunge: bool, flags: bool, uid: bool = False
+    ) -> tuple[bytes, Sequence[int]]:
         rows = sorted(delta.rows)
         if delta.complete:
             missing = delta.expunged.within(self.uids) if delta.expunged else []
@@ -231,7 +240,7 @@ class Selected:
             if not self.mode.rev2:
                 out.append(b"* %d RECENT\r\n" % len(self.recent))
         if known and flags:
-            out.append(self.flag_lines(rows[:known]))
+            out.append(self.flag_lines(rows[:known], uid=uid))
         self.modseq = max(self.modseq, delta.highest_modseq)
         return b"".join(out), new
 

@@ -81,7 +81,7 @@ class ImapServer:
                     timeout, by = float(session.settings.autologout), None
                 else:
                     now = ports.clock.monotonic()
-                    if by is None:  # At the start, and again after UNAUTHENTICATE. RFC 8437 2
+                    if by is None:  # At the start, and again after UNAUTHENTICATE. RFC 8437 3
                         by = now + session.settings.sign_in_time
                     timeout = by - now
                     if timeout <= 0:
@@ -140,7 +140,8 @@ class ImapServer:
             session.log.exception("session.crashed", error, command=type(arguments).__name__)
             answer = Done(Answer.NO, "Internal error", b"SERVERBUG")
         try:
-            await session.sync(expunge=not arguments.holds_numbers)
+            if session.hears or arguments.removes:
+                await session.sync(expunge=not arguments.holds_numbers)
             if session.observer is not None:
                 await session.observer.tell()
         except MailError as error:

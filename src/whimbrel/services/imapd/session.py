@@ -61,6 +61,11 @@ class Observer(Protocol):
     """What the client asked to be told of without asking again (NOTIFY)."""
 
     @property
+    def silent(self) -> bool:
+        """Of messages in the selected mailbox nothing is told. RFC 5465 3.1"""
+        ...
+
+    @property
     def flags(self) -> bool:
         """Changed flags in the selected mailbox are told."""
         ...
@@ -171,7 +176,7 @@ class Session:
                 await self.untagged(b"OK [HIGHESTMODSEQ %d] Modseqs are told from now on" % view.modseq)
 
     def forget(self) -> None:
-        """Nobody is signed in any more. RFC 8437 2"""
+        """Nobody is signed in any more. RFC 8437 3"""
         self.leave()
         if self.observer is not None:
             self.observer.close()
@@ -208,6 +213,11 @@ class Session:
 
     # The selected mailbox
 
+    @property
+    def hears(self) -> bool:
+        """What others do in the selected mailbox is told: unless the client said by NOTIFY that it is not."""
+        return self.observer is None or not self.observer.silent
+
     def leave(self) -> None:
         """No mailbox is selected any more."""
         if self.selected is not None:
@@ -222,7 +232,9 @@ class Session:
         try:
             observer = self.observer
             flags = observer is None or observer.flags
-            news, new = await view.news(self.ports.messages, self.ports.folders, expunge=expunge, flags=flags)
+            news, new = await view.news(
+                self.ports.messages, self.ports.folders, expunge=expunge, flags=flags, uid=observer is not None
+            )
             await self.write(news)
             if view.pending and self.mode.qresync:
                 # RFC 7162 6: else the client takes the MODSEQs it saw for the state of the mailbox, comes back with the

@@ -26,3 +26,9 @@ class ImapSettings(Section, tag="imap"):
         help="How often a waiting client (IDLE) is sent a word, so that no router forgets the connection.",
         advanced=True,
     )
+    unauthenticate: bool = setting(
+        True,
+        help="A client may sign out and in again over the same connection (UNAUTHENTICATE, RFC 8437). Switch it off "
+        "where a proxy before this server looks only at the first sign-in of a connection.",
+        advanced=True,
+    )

@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator
 
 from whimbrel.core.mailbox import DELETED, INBOX, SEEN, AccountId, FlagChange, FlagOp, FolderRef, Folders, Messages
 from whimbrel.core.uids import UidSet
+from whimbrel.protocols.pop3.engine import Message
 from whimbrel.protocols.pop3.octets import Added, Top, top
 
-READ_AHEAD = 32
-"""Messages read in one hop when a client fetches one after the other."""
-READ_AHEAD_BYTES = 1 << 20
+READ_AHEAD = 128
+"""Messages read in one hop when a client fetches one after the other, if they are small."""
+READ_AHEAD_BYTES = 512 * 1024
 PIECE = 256 * 1024
 """A larger message is read and sent in pieces of this."""
 TOP_FIRST = 32 * 1024
@@ -84,7 +85,15 @@ class Maildrop:
 
     # Reading
 
-    async def small(self, number: int) -> bytes | None:
+    def at_hand(self, number: int) -> Message | None:
+        """The message, if it was read ahead and is still there."""
+        content = self._ahead.pop(number, None)
+        if content is None or number in self._deleted:
+            return None
+        self._read(number)
+        return self._message(number, content)
+
+    async def small(self, number: int) -> Message | None:
         """The message, as it is stored; None if it is better sent in pieces. NoSuchMessage."""
         self._check(number)
         if self._rows[number - 1][1] > READ_AHEAD_BYTES:
@@ -93,7 +102,11 @@ class Maildrop:
         if content is None:
             raise NoSuchMessage
         self._read(number)
-        return content
+        return self._message(number, content)
+
+    def _message(self, number: int, content: bytes) -> Message:
+        # Its size as it is sent is that as it is stored: nothing is to be added, so no line end is missing or bare.
+        return Message("Message follows", content, lines=len(content) == self._rows[number - 1][1])
 
     async def pieces(self, number: int) -> AsyncIterator[bytes]:
         """The message, as it is stored. NoSuchMessage before the first piece; EOFError if it goes amid them."""

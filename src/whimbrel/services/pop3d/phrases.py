@@ -6,7 +6,7 @@ Standards: RFC 6856 3 (LANG)
 from dataclasses import replace
 from typing import Final
 
-from whimbrel.protocols.pop3.engine import Err, Listing, Ok, Reply, Start
+from whimbrel.protocols.pop3.engine import Err, Listing, Message, Ok, Reply, Start
 
 DEFAULT: Final = "en"
 I_DEFAULT: Final = "i-default"
@@ -81,7 +81,7 @@ def known(tag: str) -> str | None:
 def said(reply: Reply, language: str) -> Reply:
     """The reply with its words in `language`."""
     column = _COLUMNS.get(language)
-    if column is None or not isinstance(reply, Ok | Err | Listing | Start):
+    if column is None or not isinstance(reply, Ok | Err | Listing | Message | Start):
         return reply
     words = _TABLE.get(reply.text)
     return reply if words is None else replace(reply, text=words[column])

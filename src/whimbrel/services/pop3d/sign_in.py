@@ -111,6 +111,10 @@ class Authorization:
         """Sends it, in the client's language."""
         await self._connection.send(said(reply, self._language))
 
+    def worded(self, reply: Reply) -> Reply:
+        """In the client's language."""
+        return said(reply, self._language)
+
     def language(self, tag: str) -> Reply:
         """RFC 6856 3.2"""
         if not tag:

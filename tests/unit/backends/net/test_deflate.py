@@ -46,5 +46,18 @@ def test_what_is_not_deflate_or_has_ended_is_refused() -> None:
     with pytest.raises(ValueError):
         Deflate().unpack(b"\xff\xff\xff\xff")
     pack, _ = _peer()
+    ours = Deflate()
+    assert ours.unpack(pack.compress(b"a NOOP\r\n") + pack.flush(zlib.Z_FINISH)) == b"a NOOP\r\n"
+    assert not ours.more and ours.rest == b""
     with pytest.raises(ValueError):
-        Deflate().unpack(pack.compress(b"a NOOP\r\n") + pack.flush(zlib.Z_FINISH))
+        ours.unpack(b"b NOOP\r\n")
+
+
+def test_both_streams_can_end_and_what_comes_behind_is_kept_as_it_is() -> None:
+    """RFC 8437 4.1"""
+    ours, (pack, unpack) = Deflate(), _peer()
+    line = b"x" * (STEP - 2) + b"\r\n"  # As much as one step gives, and nothing more.
+    assert ours.unpack(pack.compress(line) + pack.flush(zlib.Z_FINISH) + b"b NOOP\r\n") == line
+    assert not ours.more and ours.rest == b"b NOOP\r\n"
+    assert unpack.decompress(ours.pack(b"a OK\r\n") + ours.finish() + b"* plain") == b"a OK\r\n"
+    assert unpack.eof and unpack.unused_data == b"* plain"

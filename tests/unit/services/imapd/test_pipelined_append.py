@@ -180,3 +180,16 @@ def test_a_literal_that_must_be_asked_for_is_asked_for_after_the_answers_before_
             assert b"b OK" in await send(client, b"a: b\r\n\r\n")
 
     asyncio.run(run())
+
+
+def test_two_clients_at_once_do_not_fill_an_account_beyond_its_limit() -> None:
+    """Each is looked at before its content comes, when there still is room for either."""
+
+    async def scene() -> None:
+        async with House(accounts=(account(quota_messages=1),)) as house:
+            one, two = await house.signed_in(), await house.signed_in()
+            assert await one.say(b"a APPEND INBOX {12+}", b"Subject: ") == b""
+            assert (await two.say(b"b APPEND INBOX {12+}", b"Subject: b\r\n")).startswith(b"b OK [APPENDUID ")
+            assert (await one.say(b"a")) == b"a NO [OVERQUOTA] Mailbox is full\r\n"
+
+    asyncio.run(scene())

@@ -19,6 +19,7 @@ from whimbrel.services.imapd import fetch, notify
 from whimbrel.services.imapd.circle import Hints
 from whimbrel.services.imapd.resync import agreed, vanished
 from whimbrel.services.imapd.selected import Selected
+from whimbrel.services.imapd.settings import ImapSettings
 
 GRAMMAR = Grammar.of(PARTS)
 
@@ -47,7 +48,45 @@ def test_after_compress_both_sides_speak_deflate() -> None:
             assert await say(b"b NOOP") == b"b OK Noop completed\r\n"
             assert b"COMPRESS" not in await say(b"c CAPABILITY")
             assert await say(b"d COMPRESS DEFLATE") == b"d NO [COMPRESSIONACTIVE] Compression is active already\r\n"
-            assert (await say(b"e UNAUTHENTICATE")).startswith(b"e NO [CANNOT]")
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("pipelined", [False, True])
+def test_unauthenticate_ends_the_compression_with_its_answer(pipelined: bool) -> None:
+    """RFC 8437 4.1: each side ends its stream, then speaks plain; 3: the next sign-in may follow at once."""
+
+    async def scene() -> None:
+        async with House() as house:
+            client = await house.signed_in()
+            await client.say(b"a COMPRESS DEFLATE")
+            pack, unpack = zlib.compressobj(9, zlib.DEFLATED, -15), zlib.decompressobj(-15)
+            wire = pack.compress(b"b CAPABILITY\r\nc UNAUTHENTICATE\r\n") + pack.flush(zlib.Z_FINISH)
+            next_line = b"d LOGIN alice secret\r\n"
+            client.connection.data_received(wire + next_line if pipelined else wire)
+            said = await client.read()
+            packed = unpack.decompress(said)
+            assert b" UNAUTHENTICATE" in packed and packed.endswith(b"c OK Signed out\r\n") and unpack.eof
+            plain = unpack.unused_data
+            if not pipelined:
+                assert plain == b""
+                client.connection.data_received(next_line)
+                plain = await client.read()
+            assert plain.startswith(b"d OK [CAPABILITY ") and b"COMPRESS=DEFLATE" in plain
+            assert await client.say(b"e COMPRESS DEFLATE") == b"e OK Compression begins\r\n"
+
+    asyncio.run(scene())
+
+
+def test_unauthenticate_can_be_switched_off() -> None:
+    """RFC 8437 8"""
+
+    async def scene() -> None:
+        async with House(ImapSettings(unauthenticate=False)) as house:
+            client = await house.signed_in()
+            assert b"UNAUTHENTICATE" not in await client.ask(b"CAPABILITY")
+            assert await client.say(b"a UNAUTHENTICATE") == b"a BAD Unknown command\r\n"
+            assert await client.ask(b"SELECT INBOX")
 
     asyncio.run(scene())
 
@@ -158,7 +197,7 @@ def test_hints_before_any_command_do_not_lengthen_a_silent_clients_time() -> Non
             deadline = client.connection._deadline
             await asyncio.sleep(0)
             await house.store.create(AccountId("alice@example.test"), "one")
-            assert await client.read() == b'* LIST () "/" one\r\n'
+            assert await client.read() == b'* LIST (\\HasNoChildren) "/" one\r\n'
             assert client.connection._deadline == deadline
 
     asyncio.run(scene())
@@ -175,9 +214,9 @@ def test_a_client_that_waits_for_long_is_told_how_far_its_command_has_come(monke
             monkeypatch.setattr(fetch, "META_BATCH", 1)
             real = house.store.meta
 
-            async def slow(ref: FolderRef, uids: UidSet) -> list[MetaRow]:
+            async def slow(ref: FolderRef, uids: UidSet, *, structure: bool) -> list[MetaRow]:
                 house.clock.forward(6)
-                return await real(ref, uids)
+                return await real(ref, uids, structure=structure)
 
             monkeypatch.setattr(house.store, "meta", slow)
             said = await client.say(b"a1 FETCH 1:* (RFC822.SIZE INTERNALDATE)")

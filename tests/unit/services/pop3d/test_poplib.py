@@ -427,3 +427,21 @@ def test_accounts_see_their_own_mail_only() -> None:
         assert (await house.store.find(ALICE, INBOX)) is not None
 
     run(test)
+
+
+def test_what_is_read_ahead_is_told_in_the_clients_language() -> None:
+    async def test(house: House) -> None:
+        await house.deliver(mail(1), mail(2), b"no end", b"bare\nends\n.\n")
+
+        def work(client: Client) -> None:
+            client.sign_in()
+            client._shortcmd("LANG de")
+            for number, lines in ((1, None), (2, None), (3, [b"no end"]), (4, [b"bare", b"ends", b"."])):
+                said, found, _ = client.retr(number)
+                assert said == b"+OK Es folgt die Nachricht"
+                assert lines is None or found == lines
+            client.quit()
+
+        await house.poplib(work)
+
+    run(test)
