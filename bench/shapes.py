@@ -34,7 +34,7 @@ def large(port: int) -> int:
 
 
 def fan_out(port: int) -> int:
-    """One RCPT for each; Postfix takes them in one transaction as we do. smtp-source calls them many, 2many, 3many ..."""
+    """One RCPT for each; Postfix takes them in one transaction as we do. smtp-source says many, 2many, 3many ..."""
     command = ["smtp-source", "-s", str(CLIENTS), "-m", str(FAN_OUTS), "-l", "4096", "-r", str(USERS)]
     command += ["-f", "sender@else.test", "-t", "many@example.test", f"127.0.0.1:{port}"]
     subprocess.run(command, check=True, capture_output=True)

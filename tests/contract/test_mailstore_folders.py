@@ -22,8 +22,10 @@ from tests.contract.calls import (
     status,
     texts,
 )
+from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import DELETED, FLAGGED, INBOX, SEEN, AccountId, Folder, SpecialUse, Usage
+from whimbrel.core.quota import Limit
 from whimbrel.core.uids import ALL
 
 NONEXISTENT, ALREADYEXISTS, CANNOT, LIMIT = (
@@ -465,6 +467,27 @@ async def test_usage_is_the_sum_of_all_folders(backend: Backend) -> None:
     assert await backend.folders.usage(ANN) == Usage(25, 3)
     await backend.folders.delete(ANN, "a/b")
     assert await backend.folders.usage(ANN) == Usage(15, 2)
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_however_many_come_at_once_no_more_is_taken_than_the_limit(backend: Backend, together: bool) -> None:
+    """In one commit, or in many that run at the same time; in two folders by turns; octets and messages."""
+    refs = [await inbox(backend), await folder(backend, "Work")]
+    await append(backend, refs[1], b"12345")
+    for limit in (Limit(35, 0), Limit(0, 6)):
+        work = [
+            Append(refs[number % 2], Rendition(b"", backend.spool.hold(b"x" * 10)), limit=limit) for number in range(8)
+        ]
+        if together:
+            answers = list(await backend.commit.commit(work))
+        else:
+            answers = [one[0] for one in await asyncio.gather(*(backend.commit.commit([item]) for item in work))]
+        stored = [one for one in answers if isinstance(one, Appended)]
+        assert [one.condition for one in answers if isinstance(one, MailboxError)] == [Condition.OVERQUOTA] * (
+            8 - len(stored)
+        )
+    assert await backend.folders.usage(ANN) == Usage(5 + 50, 6)
+    await assert_counts_are_true(backend)
 
 
 async def test_a_removed_account_is_empty_and_another_if_it_comes_back(backend: Backend) -> None:

@@ -14,7 +14,16 @@ import pytest
 from tests.crash.test_crash import ENV, ROOT
 from tests.crash.writer import ACCOUNTS, message, open_store
 from tests.support.fakes import MemoryLog
+from whimbrel.backends.disk.barrier import Barrier
+from whimbrel.backends.disk.committer import Committer
+from whimbrel.backends.disk.pool import ThreadPool
+from whimbrel.backends.notices.local import LocalNotices
+from whimbrel.backends.store.disk.sequence import Sequence
+from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.core.uids import ALL
+
+GENERATION = 1
+"""Of the processes that work on the store until the last look at it, which is one after an unclean stop."""
 
 
 class Appender:
@@ -39,7 +48,7 @@ class Appender:
                 "tests.crash.appender",
                 str(self._store),
                 f"{self._name}{self._lives}",
-                "1",
+                str(GENERATION),
             ]
             self._process = subprocess.Popen(command, cwd=ROOT, env=ENV, stdout=subprocess.PIPE, text=True)
             assert self._process.stdout is not None
@@ -100,6 +109,40 @@ def test_damage_under_load_from_two_processes_loses_nothing(tmp_path: Path, file
     acknowledged = appenders[0].acknowledged | appenders[1].acknowledged
     assert len(acknowledged) > 20
     assert asyncio.run(_wrong(store, acknowledged)) == []
+
+
+def test_an_index_that_lost_its_last_rows_is_noticed_before_the_counters_are_made_anew_from_it(tmp_path: Path) -> None:
+    """All processes die, the last one in the middle of a batch, and the -wal is cut short: what SQLite then shows is an
+    older index, whole and valid. Were it believed, every message would be one of unclear story after the next crash."""
+    store = tmp_path / "store"
+    asyncio.run(_create(store))
+    appender = Appender(store, "a")
+    try:
+        assert appender.started.wait(30)
+        wait_for_more([appender], 6)
+    finally:
+        appender.stop()
+    account = store / "mail" / "example.test" / "user0"
+    damage(account / "INBOX" / "index.fld-wal", "truncate")
+    counters = Sequence(account / "account.seq")
+    with counters.locked():
+        counters.allocate()  # And is never settled.
+    counters.close()
+    asyncio.run(_look(store))
+    assert asyncio.run(_wrong(store, appender.acknowledged)) == []
+
+
+async def _look(folder: Path) -> None:
+    """A worker that is started again, without an unclean stop of the server, and only reads."""
+    committer, pool = Committer(Barrier(folder), MemoryLog()), ThreadPool(4)
+    store = DiskStore(
+        folder, committer=committer, pool=pool, notices=LocalNotices(), log=MemoryLog(), generation=GENERATION
+    )
+    inbox = await store.find(ACCOUNTS[0], "INBOX")
+    assert inbox is not None
+    await store.flags(inbox.ref, ALL)
+    committer.close()
+    store.close()
 
 
 async def _create(folder: Path) -> None:

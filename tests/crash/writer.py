@@ -4,7 +4,8 @@
 line `begin TAG STATE` is written before each step and `done TAG STATE UID` after it was acknowledged.
 
 Mutants are builds of Whimbrel with a fault that the crash tests must find: `no-barrier` completes no barrier,
-`early` acknowledges before the work is applied.
+`early` acknowledges before the work is applied. `listed` is no fault: every expunged file is moved later, by the list
+of its folder; `unlisted` is the same without the list.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from whimbrel.backends.disk.committer import Committer
 from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.backends.disk.spool import DiskSpool
 from whimbrel.backends.notices.local import LocalNotices
-from whimbrel.backends.store.disk import generation
+from whimbrel.backends.store.disk import generation, retire, retirer
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.mailbox import SEEN, AccountId, FlagChange, FlagOp, FolderRef
@@ -103,7 +104,9 @@ async def main(folder: Path, tasks: int) -> None:
 
 
 def use_mutant(name: str) -> None:
-    if name == "no-barrier":
+    if name in ("listed", "unlisted"):
+        move_later(listed=name == "listed")
+    elif name == "no-barrier":
         Barrier.complete = lambda self, touched: None  # type: ignore[method-assign]
     elif name == "early":
         original = DiskStore.run
@@ -118,6 +121,12 @@ def use_mutant(name: str) -> None:
 
         DiskStore.run = early  # type: ignore[method-assign, assignment]
         DiskStore.set_flags = early_flags  # type: ignore[method-assign]
+
+
+def move_later(*, listed: bool) -> None:
+    retire.AT_ONCE, retirer.DELAY, retirer.PAUSE = 0, 0.1, 0.05
+    if not listed:
+        retire._note = lambda folder, uids: str(folder)
 
 
 async def early_flags(

@@ -108,6 +108,9 @@ def test_a_client_gets_the_message_back_and_the_size_it_was_told(message: bytes)
     assert got == (want if not want or want.endswith(b"\r\n") else want + b"\r\n")
     assert len(got) == len(message) + added(message)
     assert sent_whole(message) == wire
+    assert sent_whole(message, after=b"+OK\r\n") == b"+OK\r\n" + wire
+    if want.endswith(b"\r\n"):
+        assert sent_whole(want, lines=True) == wire
 
 
 @given(mails, st.integers(0, 5), st.integers(0, 50))

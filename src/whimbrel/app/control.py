@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 CERTIFICATE_CHECK = 86_400.0
 PURGE_CHECK = 3600.0
+SPACE_CHECK = 60.0
 PAUSE = 0.05
 """Seconds between two folders of a round of self-checks."""
 
@@ -126,6 +127,7 @@ async def control(house: "House") -> AsyncIterator[None]:
         loop.create_task(watch_space(jobs, lambda: _space(house))),
         loop.create_task(_look_after(keeper, house)),
         loop.create_task(_purge(keeper, house)),
+        loop.create_task(_relieve(keeper, house)),
     ]
     try:
         async with serving(
@@ -181,15 +183,18 @@ async def _look_after(keeper: DiskKeeper, house: "House") -> None:
             house.log.info("store.looked-after", folders=folders)
 
 
-async def _purge(keeper: DiskKeeper, house: "House") -> None:
-    """What was deleted goes when it was kept long enough."""
-
+def _purger(house: "House") -> Purger:
     async def keep(account: AccountId) -> float:
         domain = await house.directory.domain(account.rpartition("@")[2])
         own = domain.keep_deleted if domain is not None else None
         return float(house.config.section(StoreSettings).keep_deleted) if own is None else own
 
-    purger = Purger(house.store, house.pool, keep, pause=PAUSE)
+    return Purger(house.store, house.pool, keep, pause=PAUSE)
+
+
+async def _purge(keeper: DiskKeeper, house: "House") -> None:
+    """What was deleted goes when it was kept long enough."""
+    purger = _purger(house)
     while True:
         await asyncio.sleep(PURGE_CHECK)
         try:
@@ -200,6 +205,28 @@ async def _purge(keeper: DiskKeeper, house: "House") -> None:
         else:
             if found.messages:
                 house.log.info("store.purged", messages=found.messages, bytes=found.bytes)
+
+
+async def _relieve(keeper: DiskKeeper, house: "House") -> None:
+    """Before a full disk stops new mail, deleted mail makes room for it."""
+    purger = _purger(house)
+    # Of its own: deleted mail makes no room on another file system.
+    space = DiskSpace((house.store.mail,), lambda: house.config.section(SpaceSettings))
+
+    async def short() -> bool:
+        return (await house.pool.run(space.look)).level > Level.ENOUGH
+
+    while True:
+        await asyncio.sleep(SPACE_CHECK)
+        try:
+            if not await short():
+                continue
+            found = await purger.relieve(await keeper.accounts(), short)
+        except Exception as error:  # A chore that meets a bug is still done the next time.
+            house.log.exception("server.chore-failed", error)
+        else:
+            if found.messages:
+                house.log.warning("store.made-room", messages=found.messages, bytes=found.bytes)
 
 
 class ServerState:

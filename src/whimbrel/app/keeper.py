@@ -12,6 +12,7 @@ from whimbrel.backends.store.disk.index import FolderIndex, recount
 from whimbrel.backends.store.disk.names import account_path
 from whimbrel.backends.store.disk.purge import forget_marks
 from whimbrel.backends.store.disk.rebuild import compare
+from whimbrel.backends.store.disk.retirer import retire_files
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.core.errors import Condition, MailboxError
@@ -94,6 +95,8 @@ class DiskKeeper:
             for entry in self._chosen(shard, ""):
                 with contextlib.suppress(MailboxError):  # Deleted meanwhile, or busy: the next round comes.
                     await self._pool.run(shard.look_after, entry.mailbox)
+                    if entry.mailbox in shard.leaving:
+                        await retire_files(self._pool, shard, entry.mailbox)
                     await forget_marks(self._store, self._pool, shard, entry.mailbox)
                 count += 1
                 await asyncio.sleep(pause)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from whimbrel.core.mailbox import FolderRef
 from whimbrel.core.queue import QueueItem
+from whimbrel.core.quota import Limit
 
 
 class Spooled(Protocol):
@@ -75,6 +76,8 @@ class Append:
     queue_id: str = ""
     recipient: str = ""
     """Envelope recipient, kept in the index."""
+    limit: Limit | None = None
+    """What the account may hold: looked at where nobody else can add anything in between. OVERQUOTA."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,11 +261,13 @@ class Messages(Protocol):
         `chr(SIGN + flags)`. None if one of them has keywords."""
         ...
 
-    async def meta(self, ref: FolderRef, uids: UidSet) -> list[MetaRow]: ...
+    async def meta(self, ref: FolderRef, uids: UidSet, *, structure: bool = True) -> list[MetaRow]:
+        """Without `structure` ENVELOPE and BODYSTRUCTURE are empty, which costs less. Where they are large it stops
+        before the end, after one at least: ask again for those behind the last."""
+        ...
 
     async def cells(self, ref: FolderRef, uids: UidSet, names: Sequence[str]) -> list[CellRow]:
-        """A part of `meta` at less cost. Where they are large it stops before the end, after one at least: ask again
-        for those behind the last."""
+        """A part of `meta` at less cost; stops as it does."""
         ...
 
     async def search_rows(self, ref: FolderRef, uids: UidSet, holding: Sequence[Holding] = ()) -> list[SearchRow]:

@@ -71,7 +71,7 @@ def _fold(text: str) -> str:
         text = text.replace("\0", "")
     else:
         text = text.translate(_UNSEEN)
-    if "\n>" in text or text.startswith(">"):
+    if ">" in text and ("\n>" in text or text.startswith(">")):
         own = "\n".join(line for line in text.split("\n") if not line.startswith(">"))
         text = own if own.strip() else text
     # Most texts show 200 characters within their first few hundred.

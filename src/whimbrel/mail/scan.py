@@ -3,7 +3,7 @@
 Standards: RFC 9051 7.5.2 (ENVELOPE, BODYSTRUCTURE), RFC 8970 (PREVIEW), RFC 5256 (what SORT and THREAD need)
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from whimbrel.mail import date
 from whimbrel.mail.bodystructure import Lines, bodystructure
@@ -20,8 +20,7 @@ MAX_SEARCHED = 1 << 16
 """Bytes of a field that SEARCH looks at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(NamedTuple):
     """Wire forms, offsets, and the values for SEARCH, SORT and THREAD."""
 
     envelope: bytes
@@ -52,7 +51,7 @@ def scan(message: bytes) -> Scan:
     fields = root.fields
     sent = date.read(fields[DATE] or b"")
     replied = fields[IN_REPLY_TO]
-    subject = fields[SUBJECT]
+    subject = words((fields[SUBJECT] or b"")[:MAX_SEARCHED])
     return Scan(
         envelope(fields),
         bodystructure(root, Lines(message)),
@@ -65,7 +64,7 @@ def scan(message: bytes) -> Scan:
         _folded(fields[TO]),
         _folded(fields[CC]),
         _folded(fields[BCC]),
-        _fold(subject) if subject else "",
+        subject.casefold(),
         preview(message, root),
         sent.utc if sent else None,
         sort_keys(fields[FROM], fields[TO], fields[CC], subject),

@@ -16,15 +16,16 @@ MAX_SUBJECT = 1000
 
 def base_subject(subject: str) -> str:
     """`subject` is decoded text; the answer is for comparing, without regard to case."""
-    return _strip(subject)[0]
+    return undecorated(subject)[0]
 
 
 def is_reply(subject: str) -> bool:
     """It was decorated as a reply or forward. RFC 5256 2.1"""
-    return _strip(subject)[1]
+    return undecorated(subject)[1]
 
 
-def _strip(subject: str) -> tuple[str, bool]:
+def undecorated(subject: str) -> tuple[str, bool]:
+    """Both of them."""
     text = _SPACE.sub(" ", subject[:MAX_SUBJECT]).strip()  # (1)
     reply = False
     while True:

@@ -9,6 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
+from queue import SimpleQueue
 from typing import Protocol
 
 from whimbrel.backends.disk.barrier import Barrier, BarrierError, Touched
@@ -26,6 +27,10 @@ class Job:
 
     def __init__(self) -> None:
         self.result: object = None
+
+    def prepare(self) -> None:
+        """In the committer's thread, before a shard is locked: what takes long and needs no lock. What it raises is the
+        result, and the shard never sees the job."""
 
 
 class Shard(Protocol):
@@ -67,10 +72,11 @@ class Committer:
 
     def __init__(self, barrier: Barrier, log: Log) -> None:
         self._barrier, self._log = barrier, log
-        self._waiting: list[_Wait] = []
-        self._applied: list[_Applied] = []
-        self._condition = threading.Condition()
-        self._closing = self._applying_ended = self._syncing = False
+        self._waiting: SimpleQueue[_Wait | None] = SimpleQueue()
+        self._applied: SimpleQueue[_Applied | threading.Event | None] = SimpleQueue()
+        """None, in either, is the last that comes; an event is set once all before it was resolved."""
+        self._lock = threading.Lock()
+        self._closing = self._syncing = False
         self._poisoned = False
         self._doubtful: dict[str, Shard] = {}
         self.batches = self.jobs = 0
@@ -91,15 +97,14 @@ class Committer:
         MailError 451 4.3.0 if durability failed. Cancelling it does not undo the work. From the loop's thread.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        with self._condition:
+        with self._lock:
             if self._closing:
                 raise MailError(451, "4.3.2", "Shutting down")
             if not self._started:
                 self._started = True
                 for thread in self._threads:
                     thread.start()
-            self._waiting.append(_Wait(work, future))
-            self._condition.notify_all()
+            self._waiting.put(_Wait(work, future))
         return future
 
     async def commit(self, work: Sequence[tuple[Shard, Job]]) -> None:
@@ -108,9 +113,10 @@ class Committer:
 
     def close(self) -> None:
         """Finishes what waits, then ends the threads."""
-        with self._condition:
-            self._closing = True
-            self._condition.notify_all()
+        with self._lock:
+            if not self._closing:
+                self._closing = True
+                self._waiting.put(None)
         if self._started:
             for thread in self._threads:
                 thread.join()
@@ -118,26 +124,33 @@ class Committer:
     # The thread that applies
 
     def _apply(self) -> None:
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._waiting or self._closing)
-                if not self._waiting:
-                    self._applying_ended = True
-                    self._condition.notify_all()
-                    return
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+        waiting = True
+        while waiting:
+            batch: list[_Wait] = []
+            while not batch or (len(batch) < MAX_BATCH and not self._waiting.empty()):
+                wait = self._waiting.get()
+                if wait is None:
+                    waiting = False
+                    break
+                batch.append(wait)
+            if not batch:
+                break
             if self._poisoned and not self._try_restore():
                 self._resolve(batch, _refused("a barrier failed before"))
-                continue
-            applied = self._work(batch)
-            with self._condition:
-                self._applied.append(applied)
-                self._condition.notify_all()
+            else:
+                self._applied.put(self._work(batch))
+        self._applied.put(None)
 
     def _work(self, batch: list[_Wait]) -> _Applied:
         shards: dict[str, tuple[Shard, list[Job]]] = {}
         for wait in batch:
             for shard, job in wait.work:
+                # All messages of a batch one after the other: that costs a quarter less than each by itself.
+                try:
+                    job.prepare()
+                except Exception as error:  # noqa: BLE001 - it befalls this job alone.
+                    self._failed(shard, [job], error)
+                    continue
                 entry = shards.get(shard.key)
                 if entry is None:
                     entry = shards[shard.key] = (shard, [])
@@ -149,16 +162,20 @@ class Committer:
             try:
                 shard.apply(jobs, touched)
             except Exception as error:  # noqa: BLE001 - the other shards of the batch must not suffer.
-                for job in jobs:
-                    job.result = error
-                if not isinstance(error, MailError):
-                    self._log.exception("store.failed", error, shard=key)
+                self._failed(shard, jobs, error)
         return _Applied(batch, {key: shard for key, (shard, _) in shards.items()}, touched)
+
+    def _failed(self, shard: Shard, jobs: Sequence[Job], error: Exception) -> None:
+        for job in jobs:
+            job.result = error
+        if not isinstance(error, MailError):
+            self._log.exception("store.failed", error, shard=shard.key)
 
     def _try_restore(self) -> bool:
         """What was written since the last good barrier is checked and rewritten; then one barrier must succeed."""
-        with self._condition:  # The other thread first refuses all that was applied meanwhile.
-            self._condition.wait_for(lambda: not self._applied and not self._syncing)
+        refused = threading.Event()  # The other thread first refuses all that was applied meanwhile.
+        self._applied.put(refused)
+        refused.wait()
         for shard in self._doubtful.values():
             try:
                 shard.restore()
@@ -184,17 +201,22 @@ class Committer:
 
     def _sync(self) -> None:
         while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._applied or self._applying_ended)
-                if not self._applied:
-                    return
-                applied, self._applied = self._applied, []
+            applied: list[_Applied] = []
+            one = self._applied.get()
+            while isinstance(one, _Applied):
+                applied.append(one)
+                if self._applied.empty():
+                    break
+                one = self._applied.get()
+            if applied:
                 self._syncing = True
-            error = self._complete(applied)
-            self._resolve([wait for one in applied for wait in one.batch], error)
-            with self._condition:
+                error = self._complete(applied)
+                self._resolve([wait for one in applied for wait in one.batch], error)
                 self._syncing = False
-                self._condition.notify_all()
+            if one is None:
+                return
+            if isinstance(one, threading.Event):
+                one.set()
 
     def _complete(self, applied: list[_Applied]) -> MailError | None:
         """One barrier for all of them; the error if there is none to be had."""

@@ -1,7 +1,7 @@
 """The Space port: whether the store's file systems have room, looked at every few seconds.
 
-Below the soft limit people are told; below the hard one no more mail is taken in, until there is a quarter more than
-that limit. Each process looks for itself (a look takes microseconds); one of them tells.
+Below the soft limit people are told and deleted mail makes room; below the hard one no more mail is taken in, until
+there is a quarter more than that limit. Each process looks for itself (a look takes microseconds); one of them tells.
 
 Standards: RFC 3463 3.4 (X.3.1, mail system full)
 """
@@ -33,7 +33,8 @@ class SpaceSettings(Section, tag="space"):
     soft_limit: str = setting(
         "1G",
         pattern=_LIMIT,
-        help="Free space below which a warning is given: a size, or a part of the disk such as 5%; 0: none.",
+        help="Free space below which a warning is given and deleted mail is no longer kept, the oldest first: a size, "
+        "or a part of the disk such as 5%; 0: none.",
         row="S24",
     )
     hard_limit: str = setting(

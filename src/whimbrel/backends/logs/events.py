@@ -83,6 +83,8 @@ _TABLE: Final = (
     ("log.index-damaged", "warning", "Log index damaged", "file", "It was removed; a new one is made."),
     ("space.notice-failed", "warning", "Notice not sent", "recipient status", "Nobody was told that space is low."),
     ("space.low", "warning", "Disk space low", "folder free limit", "Below the soft limit: make room soon."),
+    ("store.made-room", "warning", "Deleted mail made room", "messages bytes",
+     "Disk space is below the soft limit: deleted mail went before its time, the oldest first."),
     ("filter.down", "warning", "Filter down", "filter queue_id status", "A filter gave no answer; mail went past it."),
     ("filter.late", "warning", "Filters late", "queue_id stage seconds", "The filters did not end in time."),
     ("delivery.tls-failed", "warning", "TLS failed", "queue_id remote status", "TLS to another server failed."),

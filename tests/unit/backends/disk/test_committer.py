@@ -111,6 +111,67 @@ def test_a_shard_that_fails_does_not_harm_the_others() -> None:
     asyncio.run(scenario())
 
 
+class Prepared(Job):
+    """A job that notes when it is prepared, or fails at it."""
+
+    def __init__(self, events: list[str], failing: Exception | None = None) -> None:
+        super().__init__()
+        self._events, self._failing = events, failing
+
+    def prepare(self) -> None:
+        self._events.append("prepare")
+        if self._failing is not None:
+            raise self._failing
+
+
+def test_all_jobs_of_a_batch_are_prepared_before_a_shard_is_locked() -> None:
+    async def scenario() -> None:
+        events: list[str] = []
+        committer = Committer(FakeBarrier(events), MemoryLog())
+        await committer.commit([(Recorder(key, events), Prepared(events)) for key in "ab"])
+        assert events == ["prepare", "prepare", "apply a 1", "apply b 1", "barrier"]
+        committer.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("trouble", [MailError(452, "4.3.1", "full"), ZeroDivisionError()])
+def test_a_job_that_cannot_be_prepared_fails_alone(trouble: Exception) -> None:
+    async def scenario() -> None:
+        events: list[str] = []
+        log = MemoryLog()
+        committer = Committer(FakeBarrier(events), log)
+        good, bad = Prepared(events), Prepared(events, trouble)
+        shard = Recorder("a", events)
+        await committer.commit([(shard, bad), (shard, good)])
+        assert (bad.result, good.result) == (trouble, "a")
+        assert "apply a 1" in events
+        assert bool(log.named("store.failed")) == (not isinstance(trouble, MailError))
+        await committer.commit([(shard, Prepared(events))])  # The thread lives.
+        committer.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_waits_at_the_end_is_still_done() -> None:
+    async def scenario() -> None:
+        events: list[str] = []
+        barrier = FakeBarrier(events)
+        barrier.gate.clear()
+        committer = Committer(barrier, MemoryLog())
+        jobs = [Job() for _ in range(5)]
+        waits = [committer.submit([(Recorder("a", events), job)]) for job in jobs]
+        barrier.gate.set()
+        await asyncio.to_thread(committer.close)
+        await asyncio.gather(*waits)
+        assert [job.result for job in jobs] == ["a"] * 5
+        with pytest.raises(MailError):
+            committer.submit([(Recorder("a", events), Job())])
+        committer.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_failed_barrier_poisons_until_what_it_covered_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(committer_module, "_RECOVERY_PAUSE", 0.0)
 

@@ -12,7 +12,7 @@ import pytest
 from tests.support.queue_house import NOW, QueueHouse, entry, open_queue
 from whimbrel.backends.disk.barrier import BarrierError, Touched
 from whimbrel.core.errors import MailError
-from whimbrel.core.queue import QueueFilter, RecipientState
+from whimbrel.core.queue import CONTENT_LOST, QueueFilter, RecipientState
 
 
 def run(root: Path, test: Callable[[QueueHouse], Coroutine[object, object, None]]) -> None:
@@ -31,6 +31,46 @@ def test_a_row_without_its_file_is_removed_and_told(tmp_path: Path) -> None:
         assert house.queue.recover() == 1
         assert [one.id for one in await house.queue.select(QueueFilter())] == ["a-2"]
         assert [record["queue_id"] for record in house.log.named("queue.content-missing")] == ["a-1"]
+
+    run(tmp_path, check)
+
+
+def test_what_was_taken_in_for_certain_and_lost_its_content_is_seen_and_given_up(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1", created=NOW - 3600))  # Long before the latest.
+        await house.add(entry("a-2", "b@else.test"))
+        await house.add(replace(entry("a-3", created=NOW - 3600), held=True))
+        await house.add(entry("a-4", "b@whole.test"), b"whole")
+        await house.add(entry("a-5", "b@last.test"))
+        (tried,) = await house.queue.lease(NOW, 1, 60, room={"remote.test": 0, "whole.test": 0, "last.test": 0})
+        await house.queue.update(replace(tried, attempts=2, next_attempt=NOW + 9000))
+        for name in ("a-1", "a-3", "a-5"):
+            (tmp_path / "queue" / f"{name}.eml").unlink()
+        (tmp_path / "queue" / "a-2.eml").write_bytes(b"torn")
+        for _ in range(2):  # Whoever starts before they are returned finds them again.
+            assert house.queue.recover() >= 3
+            found = {one.id: one for one in await house.queue.select(QueueFilter())}
+            assert found.keys() == {"a-1", "a-2", "a-3", "a-4"}  # "a-5" may never have been acknowledged.
+            for name in ("a-1", "a-2", "a-3"):
+                assert (found[name].give_up, found[name].recipients[0].status) == (CONTENT_LOST, CONTENT_LOST)
+            assert found["a-3"].held and not found["a-4"].give_up
+        assert {one.id for one in await house.queue.select(QueueFilter(status="5.3.0"))} == {"a-1", "a-2", "a-3"}
+        assert {one.id for one in await house.queue.lease(NOW, 9, 60)} == {"a-1", "a-2", "a-4"}
+
+    run(tmp_path, check)
+
+
+def test_a_file_whose_length_alone_reached_the_disk_is_never_sent(tmp_path: Path) -> None:
+    async def check(house: QueueHouse) -> None:
+        text = b"Subject: x\r\n\r\n" + b"text with a \0 in it\r\n" * 1000
+        await house.add(entry("a-1"), text)
+        await house.add(entry("a-2"), text)
+        await house.add(entry("a-3", created=NOW - 3600), text)  # It was acknowledged long ago: as it is.
+        for name in ("a-1", "a-3"):
+            (tmp_path / "queue" / f"{name}.eml").write_bytes(text[:8192] + bytes(len(text) - 8192))
+        assert house.queue.recover() == 1
+        assert {one.id for one in await house.queue.select(QueueFilter())} == {"a-2", "a-3"}
+        assert (tmp_path / "queue" / "lost" / "a-1.eml").exists()
 
     run(tmp_path, check)
 

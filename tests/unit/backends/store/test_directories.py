@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.backends.store.house import ANN, Store, run
 from whimbrel.backends.disk.barrier import Touched
-from whimbrel.backends.store.disk import graves, jobs, undelete
+from whimbrel.backends.store.disk import contents, graves, jobs
 from whimbrel.backends.store.disk.graves import bury
 from whimbrel.backends.store.disk.purge import Purger
 from whimbrel.backends.store.names import by_hand, canonical
@@ -190,13 +190,13 @@ def test_what_could_not_be_read_is_not_removed_by_restoring_the_rest(
         await store.ports.expunge(ref, ALL, marked=False)
         broken = store.account / "INBOX" / "#deleted" / "00000002.eml"
 
-        def shaky(path: str, mode: str) -> object:
+        def shaky(path: str, mode: str, buffering: int = -1) -> object:
             if path == str(broken):
                 raise OSError(24, "Too many open files")
-            return open(path, mode)
+            return open(path, mode, buffering)
 
         with monkeypatch.context() as few:
-            few.setattr(undelete, "open", shaky, raising=False)
+            few.setattr(contents, "open", shaky, raising=False)
             with pytest.raises(MailError):
                 await store.undelete.restore(ANN, Chosen())
         assert broken.exists()

@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.unit.backends.store.house import ANN, Store, run
 from whimbrel.backends.store.disk import purge
 from whimbrel.backends.store.disk.graves import remove_some
+from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.purge import ForgetJob, Purger
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.mailbox import AccountId
@@ -42,6 +43,82 @@ def test_messages_folders_and_accounts_go_after_their_time_and_not_before(tmp_pa
         assert not list((store.account / "INBOX" / "#deleted").iterdir())
         assert [row[0] for row in await store.ports.flags(ref, ALL)] == [450]
         assert (await purger(store, 11 * DAY).round([ANN], 10 * DAY)).messages == 0
+
+    run(tmp_path, test)
+
+
+async def kept_for(store: Store, account: AccountId, ages: dict[int, float]) -> None:
+    """Expunged messages of INBOX, by UID, that were deleted so many days ago."""
+    found = await store.ports.find(account, "INBOX")
+    assert found is not None
+    for uid in ages:
+        item = Append(found.ref, Rendition(b"", store.spool.hold(b"Subject: %d\r\n\r\n" % uid)))
+        await store.ports.commit([item])
+    await store.ports.expunge(found.ref, ALL, marked=False)
+
+    def older(index: FolderIndex) -> None:
+        for uid, days in ages.items():
+            index.connection.execute("UPDATE expunged SET at = at - ? WHERE uid = ?", (int(days * DAY) + 60, uid))
+
+    store.ports.shard(account).read(found.ref.mailbox, older)
+
+
+def left(store: Store) -> list[str]:
+    mail = store.root / "mail" / "example.test"
+    return sorted(f"{path.parts[-4]} {int(path.stem, 16)}" for path in mail.glob("*/INBOX/#deleted/*.eml"))
+
+
+def test_where_the_disk_is_nearly_full_deleted_mail_goes_the_oldest_first_until_there_is_room(tmp_path: Path) -> None:
+    async def test(store: Store) -> None:
+        bob = AccountId("bob@example.test")
+        await kept_for(store, ANN, {1: 9.0, 2: 5.0, 3: 0.1})
+        await kept_for(store, bob, {1: 0.2, 2: 6.0})
+
+        async def short() -> bool:
+            return len(left(store)) > 2
+
+        found = await purger(store, 0).relieve([ANN, bob], short)
+        assert left(store) == ["ann 3", "bob 1"] and found.messages == 3 and found.bytes > 0
+        assert (await purger(store, 0).relieve([ANN, bob], short)).messages == 0
+        shown = (await store.undelete.messages(ANN)).messages
+        assert [each.subject for each in shown] == ["3"]
+
+    run(tmp_path, test)
+
+
+def test_a_disk_that_stays_full_takes_all_deleted_mail_and_nothing_else(tmp_path: Path) -> None:
+    async def test(store: Store) -> None:
+        bob = AccountId("bob@example.test")
+        await kept_for(store, ANN, {1: 9.0, 2: 5.0, 3: 0.0})
+        ref, work = await store.folder(), await store.folder("Work")
+        await store.fill(ref, 2)
+        await store.fill(work, 4)
+        await store.ports.delete(ANN, "Work")
+        assert await store.ports.find(bob, "INBOX")
+        await store.ports.remove_account(bob)
+
+        async def short() -> bool:
+            return True
+
+        found = await purger(store, 10).relieve([ANN], short)
+        assert found.messages == 7
+        assert not left(store) and not await store.undelete.folders(ANN)
+        assert len(await store.ports.flags(ref, ALL)) == 2
+        assert any(path.name.startswith("#removed") for path in (tmp_path / "mail" / "example.test").iterdir())
+        assert (await purger(store, 10).relieve([ANN], short)).messages == 0
+
+    run(tmp_path, test)
+
+
+def test_while_there_is_room_nothing_goes_before_its_time(tmp_path: Path) -> None:
+    async def test(store: Store) -> None:
+        await kept_for(store, ANN, {1: 9.0, 2: 5.0})
+
+        async def short() -> bool:
+            return False
+
+        assert (await purger(store, 0).relieve([ANN], short)).messages == 0
+        assert len(left(store)) == 2
 
     run(tmp_path, test)
 

@@ -27,6 +27,7 @@ from whimbrel.backends.store.disk.rebuild import (
     rebuild,
     reconcile,
 )
+from whimbrel.backends.store.disk.retire import Retiring
 from whimbrel.backends.store.disk.sequence import Sequence as AccountSequence
 from whimbrel.backends.store.disk.shelf import Shelf
 from whimbrel.backends.store.disk.tree import Entry, Tree
@@ -95,6 +96,8 @@ class Batch:
             job.result = result
         self.account.sequence.store(entry.key, change.status)
         self.changed.add(entry.mailbox)
+        if change.leaving:
+            self.account.leaving.add(entry.mailbox)
         if change.strays:
             self.account.take_in(entry)
 
@@ -118,8 +121,9 @@ class AccountShard:
     """One for each account and process."""
 
     def __init__(self, account: AccountId, root: Path, shelf: Shelf, generation: Callable[[], int], log: Log) -> None:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Touches no file: that is for the committer's thread, or the pool's."""
         self.account, self.root = account, root
+        self._base = f"{root}/"
         self.key = "mail/" + account
         self.sequence = AccountSequence(root / "account.seq")
         self.tree = Tree(root)
@@ -128,6 +132,8 @@ class AccountShard:
         """Told by `apply`: whoever waits for the jobs passes it on."""
         self.healed: Callable[[set[MailboxId], bool], None] = lambda changed, folders: None
         """Told when nobody waits for it."""
+        self.leaving: set[MailboxId] = set()
+        """Folders where files of expunged messages are still to be moved; who has the time makes a `retiring`."""
         self._shelf, self._generation = shelf, generation
         self._ready = -1
         self._lock = threading.RLock()
@@ -156,7 +162,7 @@ class AccountShard:
                 touched.databases.add(str(self.root / "account.fld"))
             for path in self.tree.take_written():
                 (touched.files if path.endswith(".xml") else touched.directories).add(path)
-            touched.files.add(str(self.root / "account.seq"))
+            touched.files.add(self.sequence.path)
         changed = batch.changed | {mailbox for mailbox in batch.annotated if mailbox is not None}
         if changed or batch.folders_changed or batch.annotated:
             self.published(changed, batch.folders_changed or None in batch.annotated)
@@ -183,6 +189,11 @@ class AccountShard:
 
     # Getting hold of things
 
+    @property
+    def ready(self) -> bool:
+        """It was opened: looking at tree and counters reads no file."""
+        return self._ready >= 0
+
     def prepare(self) -> None:
         """For readers: the tree is loaded and the counters are of this generation."""
         if self._ready != self._generation() or not self.tree.load(self.sequence.folders_version):
@@ -191,11 +202,12 @@ class AccountShard:
 
     def _prepare(self) -> None:
         generation = self._generation()
-        if not self.tree.load(self.sequence.folders_version):
+        header = self.sequence.own
+        if not self.tree.load(header.folders, self.sequence.seen):
             self._rescan()
-        elif self.sequence.header().generation != generation and self.tree.strayed():
+        elif header.generation != generation and self.tree.strayed():
             self._rescan()  # The power went between a directory and its entry.
-        header = self.sequence.header()
+        header = self.sequence.own
         if self.sequence.recreated or header.generation != generation or header.last != header.committed:
             # The last: whoever held the lock before us died between a folder's commit and the counters.
             self._recount(generation)
@@ -243,6 +255,22 @@ class AccountShard:
 
     def _open(self, entry: Entry) -> FolderIndex:
         """Under the account's lock: opened, replaced, rebuilt or reconciled as it needs."""
+        found = self._shelved(entry)
+        return self._reopen(entry) if found is None else found
+
+    def _shelved(self, entry: Entry) -> FolderIndex | None:
+        """The folder's open index, if nothing need be done before it is used."""
+        index = self._shelf.get(entry.mailbox)
+        if (
+            index is None
+            or index.checked_generation != self._generation()
+            or index.directory != self._base + entry.path
+            or not index.current
+        ):
+            return None
+        return index
+
+    def _reopen(self, entry: Entry) -> FolderIndex:
         with self._lock:
             folder = self.root / entry.path
             index = self._shelf.get(entry.mailbox)
@@ -273,11 +301,11 @@ class AccountShard:
                 self._shelf.put(entry.mailbox, index)
             if index.checked_generation != generation:
                 try:
-                    if index.generation() != generation:
+                    slot, crashed = self.sequence.status(entry.key), index.generation() != generation
+                    given = slot.uid_next if slot is not None else 0
+                    if crashed or index.status().uid_next < given:
                         modseq = self.sequence.allocate()
-                        slot = self.sequence.status(entry.key)
-                        given = slot.uid_next if slot is not None else 0
-                        reconcile(index, generation, modseq, self.log, crashed=True, given=given)
+                        reconcile(index, generation, modseq, self.log, crashed=crashed, given=given)
                         self.sequence.store(entry.key, index.status())
                 except DAMAGE as error:
                     if passing(error, folder / "index.fld"):
@@ -328,13 +356,8 @@ class AccountShard:
         for _ in range(_ATTEMPTS):
             self.prepare()
             entry = self.entry(mailbox)
-            index = self._shelf.get(mailbox)
-            if (
-                index is None
-                or index.folder != self.root / entry.path
-                or index.checked_generation != self._generation()
-                or not index.current
-            ):
+            index = self._shelved(entry)
+            if index is None:
                 with self.sequence.locked():
                     self._prepare()
                     index = self._open(self.entry(mailbox))
@@ -374,7 +397,10 @@ class AccountShard:
         if not now and at - self._checked.get(mailbox, -SELF_CHECK) < SELF_CHECK:
             return None
         self._checked[mailbox] = at
-        if not self.read(mailbox, compare):
+        indication = self.read(mailbox, compare)
+        if indication.leaving:
+            self.leaving.add(mailbox)
+        if not indication:
             return None
         with self.sequence.locked():
             self._prepare()
@@ -391,6 +417,17 @@ class AccountShard:
         with index.lock:
             self.sequence.store(entry.key, index.status())
         return found
+
+    def retiring(self, mailbox: MailboxId) -> Retiring | None:
+        """For a folder of `leaving`, which it leaves; None if there is nothing to do any more. In a pool thread."""
+        self.leaving.discard(mailbox)
+        with self.sequence.locked():
+            self._prepare()
+            index = self._open(self.entry(mailbox))
+            self.sequence.settle()
+            with contextlib.suppress(FileNotFoundError):
+                return Retiring(index)
+        return None
 
     def look_after(self, mailbox: MailboxId) -> None:
         """The background's care for a folder: compares files, rows and counters, heals, refreshes flags.bak."""

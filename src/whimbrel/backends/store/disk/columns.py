@@ -57,6 +57,9 @@ EXPUNGE = (
 KEPT, MOVED = 1, 2
 """`kept`, besides 0 for no file: the message can be restored; or it lives on elsewhere, and nothing is missing."""
 BLOCK_BITS = 8
+AHEAD = 60_000_000
+"""Modseqs (microseconds) by which the newest run is raised further than needed: who asks within that time looks at one
+run too many, and a folder where mail comes in writes a page less for each message."""
 FILL_BLOCKS = f"""
 DELETE FROM block;
 INSERT INTO block SELECT uid >> {BLOCK_BITS}, max(modseq) FROM msg GROUP BY uid >> {BLOCK_BITS};
@@ -79,16 +82,6 @@ class Described:
         self.email_id = email_id(content)
         self.thread_id = thread_id(found, self.email_id)
         self.meta = meta_values(found)
-
-
-class Copied(Described):
-    """What another folder's index says already."""
-
-    __slots__ = ()
-
-    def __init__(self, size: int, octets: int, email_id: str, thread_id: str, meta: tuple[object, ...]) -> None:
-        self.size, self.octets = size, octets
-        self.email_id, self.thread_id, self.meta = email_id, thread_id, meta
 
 
 def email_id(content: bytes) -> str:

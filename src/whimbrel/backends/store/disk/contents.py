@@ -42,15 +42,16 @@ def read_files(index: FolderIndex, uids: Sequence[int]) -> "list[bytes | None]":
 
 def _by_descriptor(index: FolderIndex, uids: Sequence[int], at: int) -> "list[bytes | None]":
     found: list[bytes | None] = []
+    open_, read, close, flags = os.open, os.read, os.close, os.O_RDONLY | os.O_CLOEXEC
     for uid in uids:
         try:
-            descriptor = os.open(f"{uid:08x}.eml", os.O_RDONLY | os.O_CLOEXEC, dir_fd=at)
+            descriptor = open_(b"%08x.eml" % uid, flags, dir_fd=at)
             try:
-                data = os.read(descriptor, _AT_ONCE)
+                data = read(descriptor, _AT_ONCE)
                 if len(data) == _AT_ONCE:
                     data += _read_exactly(descriptor, 1 << 62)
             finally:
-                os.close(descriptor)
+                close(descriptor)
             found.append(data)
         except OSError:
             found.append(read_file(index, uid, 0, None))

@@ -11,13 +11,11 @@ from typing import Any
 
 import apsw
 
+from whimbrel.backends.store.disk.standing import Standing
 from whimbrel.core.errors import Condition, MailboxError
 
 MINIMUM = (3, 51, 3)
 """Older ones can lose commits when a writer and a checkpointer of different connections race (3.7.0 to 3.51.2)."""
-
-Identity = tuple[tuple[int, int], ...]
-
 
 _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
 _DAMAGED_IO = frozenset(
@@ -39,21 +37,9 @@ def check_version() -> None:
         )
 
 
-def identity(path: Path) -> Identity:
-    """(device, inode) of the database, its -wal and -shm; (0, 0) for one that is missing."""
-    text = str(path)
-    return _identity(text, text + "-wal", text + "-shm")
-
-
-def _identity(*paths: str) -> Identity:
-    found = []
-    for path in paths:
-        try:
-            status = os.stat(path)
-            found.append((status.st_dev, status.st_ino))
-        except FileNotFoundError:
-            found.append((0, 0))
-    return tuple(found)
+def standing(path: Path) -> Standing:
+    """The database, its -wal and -shm as they are now."""
+    return Standing(str(path.parent), (path.name, path.name + "-wal", path.name + "-shm"))
 
 
 def passing(error: Exception, path: Path) -> bool:
@@ -90,7 +76,7 @@ def open_database(path: Path, schema: str, version: int, *, create: bool, oldest
         raise Damaged(f"{path}: {error}") from None
     try:
         connection.set_busy_timeout(10_000)
-        _keep_wal(connection)
+        keep_wal(connection)
         # To the end: a cursor stops at the first row, and with it all statements behind it. NORMAL, since the barrier
         # makes the WAL durable.
         connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-200").fetchall()
@@ -140,11 +126,11 @@ def reading(connection: apsw.Connection) -> Iterator[None]:
         connection.execute("COMMIT")
 
 
-def _keep_wal(connection: apsw.Connection) -> None:
+def keep_wal(connection: apsw.Connection, name: str = "main") -> None:
     # Else the last connection to close deletes -wal and -shm by name: also those of a new database that meanwhile took
     # the place of the renamed one it had open.
     on = ctypes.c_int(1)
-    connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(on))
+    connection.file_control(name, apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(on))
 
 
 DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.CantOpenError, apsw.SQLError)

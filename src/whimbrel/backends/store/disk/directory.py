@@ -3,7 +3,8 @@ spares walking the whole path for each."""
 
 import os
 
-_DESCRIPTORS = os.link in os.supports_dir_fd and os.rename in os.supports_dir_fd
+DESCRIPTORS = os.link in os.supports_dir_fd and os.rename in os.supports_dir_fd
+"""Directories are used by descriptor: it means the same one, whatever its path becomes."""
 
 
 class Directory:
@@ -16,7 +17,7 @@ class Directory:
         self.descriptor: int | None = None
 
     def __enter__(self) -> "Directory":
-        if _DESCRIPTORS:
+        if DESCRIPTORS:
             self.descriptor = os.open(self.path, os.O_RDONLY)
         return self
 

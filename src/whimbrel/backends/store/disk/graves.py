@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whimbrel.backends.store.disk.folder_xml import read_folder_xml
+from whimbrel.backends.store.disk.retire import listed
 from whimbrel.core.mailbox import MailboxId, SpecialUse
 
 _GRAVE = re.compile(r"(\d{1,12})-(F[0-9a-f]{32})(?:-\d+)?\Z")
@@ -105,8 +106,11 @@ def removed_accounts(mail: Path, before: float) -> list[Path]:
 def content(grave: Path) -> tuple[int, int]:
     """Messages and bytes."""
     count = size = 0
+    expunged = {f"{uid:08x}.eml" for uid in listed(grave)}
     with contextlib.suppress(FileNotFoundError):
         for item in os.scandir(grave / "#msgs"):
+            if item.name in expunged:
+                continue
             with contextlib.suppress(FileNotFoundError):
                 size += item.stat(follow_symlinks=False).st_size
                 count += 1

@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 
 from whimbrel.backends.store.disk.columns import SCHEMA, VERSION
-from whimbrel.backends.store.disk.database import Identity, Row, identity, open_database, reading, row, rows
+from whimbrel.backends.store.disk.database import Row, open_database, reading, row, rows, standing
 from whimbrel.backends.store.disk.uidcache import UidCache, changed_rows, keywords
 from whimbrel.core.mailbox import (
     DELETED,
@@ -33,10 +33,15 @@ from whimbrel.core.mailbox import (
 from whimbrel.core.uids import UidSet
 
 _FLAGS = "SELECT uid, flags, keywords, modseq FROM msg WHERE "
+_ROWS = (
+    "SELECT uid, flags, keywords, modseq, internal_date, size, email_id, thread_id, x'' AS envelope, "
+    "x'' AS bodystructure FROM msg WHERE "
+)
 _META = (
     "SELECT msg.uid, flags, keywords, modseq, internal_date, size, email_id, thread_id, envelope, bodystructure "
     "FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
 )
+_META_SIZED = 8, 9
 _CELLS: Mapping[str, str] = {
     "uid": "meta.uid",
     "size": "size",
@@ -44,9 +49,9 @@ _CELLS: Mapping[str, str] = {
     "bodystructure": "bodystructure",
 }
 _LARGE = frozenset({"envelope", "bodystructure"})
-_SOME = 32
-MAX_CELLS = 4 << 20
-"""Octets after which `cells` stops: whoever writes the mail decides how large they are."""
+_SOME = 16
+MAX_CELLS = 1 << 20
+"""Octets after which `cells` and `meta` stop: whoever writes the mail decides how large they are."""
 _SIGNS = (
     f"SELECT group_concat(char({SIGN} + flags), ''), max(keywords) FROM "
     "(SELECT flags, keywords FROM msg WHERE uid BETWEEN ? AND ? ORDER BY uid)"
@@ -68,6 +73,13 @@ _STATUS = (
     "SELECT uid_validity, uid_next, highest_modseq, messages, unseen, deleted, bytes, first_recent, resync_floor "
     "FROM folder"
 )
+_COUNTERS = (
+    "SELECT uid_validity, uid_next, highest_modseq, messages, unseen, deleted, bytes, first_recent, resync_floor, "
+    "coalesce(block.id, -1), coalesce(block.modseq, 0) "
+    "FROM folder LEFT JOIN block ON block.id = (SELECT max(id) FROM block)"
+)
+Counters = tuple[int, int, int, int, int, int, int, int, int, int, int]
+"""The fields of FolderStatus in its order, then the newest run of UIDs and the modseq that `block` has for it."""
 _RANGES = 40
 """Ranges of a UID set in one statement."""
 
@@ -79,19 +91,24 @@ class FolderIndex:
         """Raises Damaged."""
         self.folder = folder
         self.path = folder / "index.fld"
-        self.messages = str(folder / "#msgs") + "/"
+        self.directory = str(folder)
+        self.messages = f"{folder}/#msgs/"
         self.lock = threading.RLock()
         self.connection = open_database(self.path, SCHEMA, VERSION, create=create, oldest=VERSION)
         # A read makes SQLite create the -wal and -shm, whose identity counts.
         self.connection.execute("SELECT count(*) FROM folder").fetchall()
-        self._identity: Identity = identity(self.path)
+        self.cursor = self.connection.cursor()
+        """For statements without rows: spares making one for each."""
+        self._standing = standing(self.path)
+        self._counters: Counters = (0,) * 11
+        self._counted = -1
         self.checked_generation = -1
         self.uids = UidCache()
 
     @property
     def current(self) -> bool:
         """Still the files that are in the folder."""
-        return identity(self.path) == self._identity
+        return self._standing.unchanged()
 
     def close(self) -> None:
         with self.lock:
@@ -101,6 +118,17 @@ class FolderIndex:
 
     def status(self) -> FolderStatus:
         return FolderStatus(*row(self.connection, _STATUS))
+
+    def counters(self) -> Counters:
+        """Inside a write transaction: the folder's row; read anew only if another connection has written since."""
+        version = self.connection.data_version()
+        if version != self._counted:
+            self._counters, self._counted = row(self.connection, _COUNTERS), version
+        return self._counters
+
+    def keep(self, counters: Counters) -> None:
+        """After its COMMIT: what the transaction has written."""
+        self._counters, self._counted = counters, self.connection.data_version()
 
     def generation(self) -> int:
         found = row(self.connection, "SELECT generation FROM folder")
@@ -134,8 +162,10 @@ class FolderIndex:
     def flags(self, uids: UidSet) -> list[FlagRow]:
         return self._rows(_FLAGS, "uid", uids)
 
-    def meta(self, uids: UidSet) -> list[MetaRow]:
-        return self._rows(_META, "msg.uid", uids)
+    def meta(self, uids: UidSet, *, structure: bool = True) -> list[MetaRow]:
+        if not structure:
+            return self._rows(_ROWS, "uid", uids)
+        return self._some_rows(_META, "msg.uid", uids, _META_SIZED)
 
     def signs(self, first: int, last: int) -> str | None:
         found, words = row(self.connection, _SIGNS, (first, last))
@@ -144,21 +174,8 @@ class FolderIndex:
     def cells(self, uids: UidSet, names: Sequence[str]) -> list[CellRow]:
         table = "meta JOIN msg ON msg.uid = meta.uid" if "size" in names else "meta"
         columns = ", ".join(["meta.uid", *(_CELLS[name] for name in names)])
-        sized = [itemgetter(at) for at, name in enumerate(names, 1) if name in _LARGE]
-        found: list[CellRow] = []
-        size = 0
-        with reading(self.connection):
-            for clause, values in where("meta.uid", uids):
-                cursor = self.connection.execute(
-                    f"SELECT {columns} FROM {table} WHERE {clause} ORDER BY meta.uid", values
-                )
-                while some := list(islice(cursor, _SOME)):
-                    found += some
-                    size += sum([sum(map(len, map(cell, some))) for cell in sized])
-                    if size > MAX_CELLS:
-                        cursor.close()
-                        return found
-        return found
+        sized = [at for at, name in enumerate(names, 1) if name in _LARGE]
+        return self._some_rows(f"SELECT {columns} FROM {table} WHERE ", "meta.uid", uids, sized)
 
     def search_rows(self, uids: UidSet, holding: Sequence[Holding] = ()) -> list[SearchRow]:
         if not holding:
@@ -202,6 +219,22 @@ class FolderIndex:
                 text = f"{query}{' AND '.join((clause, *conditions))} ORDER BY {column}"
                 found += rows(self.connection, text, (*values, *compared))
             return found
+
+    def _some_rows(self, query: str, column: str, uids: UidSet, sized: Sequence[int]) -> list[Row]:
+        """As many as there are before their columns `sized` have MAX_CELLS octets together."""
+        cells = [itemgetter(at) for at in sized]
+        found: list[Row] = []
+        size = 0
+        with reading(self.connection):
+            for clause, values in where(column, uids):
+                cursor = self.connection.execute(f"{query}{clause} ORDER BY {column}", values)
+                while some := list(islice(cursor, _SOME)):
+                    found += some
+                    size += sum([sum(map(len, map(cell, some))) for cell in cells])
+                    if size > MAX_CELLS:
+                        cursor.close()
+                        return found
+        return found
 
 
 def _is_text(value: str) -> bool:

@@ -3,18 +3,16 @@
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from whimbrel.backends.disk.spool import UnnamedFile, content_bytes, materialise
 from whimbrel.backends.store.disk.account import AccountJob, AccountShard, Batch
-from whimbrel.backends.store.disk.columns import META, Described
-from whimbrel.backends.store.disk.columns import Copied as CopiedRows
-from whimbrel.backends.store.disk.database import rows as fetch
+from whimbrel.backends.store.disk.columns import Described
+from whimbrel.backends.store.disk.database import DAMAGE
 from whimbrel.backends.store.disk.graves import bury
-from whimbrel.backends.store.disk.index import FolderIndex, where
+from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.tree import Entry
-from whimbrel.backends.store.disk.write import Copy
 from whimbrel.backends.store.names import MAX_SUBSCRIPTIONS, canonical, check_annotations, parent
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import Condition, MailboxError
@@ -23,11 +21,15 @@ from whimbrel.core.mailbox import (
     Copied,
     Expunged,
     FlagChange,
+    FlagOp,
+    FlagRow,
     FlagsStored,
     MailboxId,
     Snapshot,
     SpecialUse,
+    Usage,
 )
+from whimbrel.core.quota import Limit
 from whimbrel.core.uids import UidSet
 
 MAX_FOLDERS = 10_000
@@ -36,20 +38,18 @@ MAX_FOLDERS = 10_000
 class Writing:
     """A rendition that several jobs of one commit share: written and described once, in the committer's thread."""
 
-    __slots__ = ("_described", "_folder", "rendition")
+    __slots__ = ("_done", "_folder", "_rendition")
 
     def __init__(self, rendition: Rendition, folder: Path) -> None:
-        self.rendition, self._folder = rendition, folder
-        self._described: Described | None = None
+        self._rendition, self._folder = rendition, folder
+        self._done: tuple[UnnamedFile, Described] | None = None
 
-    def file(self, modified: int | None) -> UnnamedFile:
-        return materialise(self.rendition, self._folder, modified)
-
-    @property
-    def described(self) -> Described:
-        if self._described is None:
-            self._described = Described(content_bytes(self.rendition))
-        return self._described
+    def done(self, modified: int | None) -> tuple[UnnamedFile, Described]:
+        """`modified`: the file's time in seconds, of whoever asks first; None: now. MailError if the disk is full."""
+        if self._done is None:
+            described = Described(content_bytes(self._rendition))
+            self._done = materialise(self._rendition, self._folder, modified), described
+        return self._done
 
 
 class AppendJob(AccountJob):
@@ -59,15 +59,21 @@ class AppendJob(AccountJob):
         super().__init__()
         self.append, self.writing = append, writing
 
+    def prepare(self) -> None:
+        self.writing.done(self.append.internal_date)
+
     def run(self, batch: Batch) -> Appended:
         append = self.append
         change = batch.change(append.folder.mailbox)
         if append.queue_id and change.was_delivered(append.queue_id, append.recipient):
             return Appended(change.uid_validity, 0)
         date = int(time.time()) if append.internal_date is None else append.internal_date
+        file, described = self.writing.done(append.internal_date)
+        if append.limit is not None:
+            _check_room(batch, append.folder.mailbox, append.limit, described.size)
         uid = change.add(
-            self.writing.file(append.internal_date),
-            self.writing.described,
+            file,
+            described,
             batch.modseq(),
             flags=append.flags,
             keywords=append.keywords,
@@ -77,6 +83,16 @@ class AppendJob(AccountJob):
         if append.queue_id:
             change.mark_delivered(append.queue_id, append.recipient)
         return Appended(change.uid_validity, uid)
+
+
+def _check_room(batch: Batch, mailbox: MailboxId, limit: Limit, size: int) -> None:
+    """OVERQUOTA if one message of `size` does not fit. Exact: under the account's lock, with what this batch has added
+    to the folder and account.seq does not know yet."""
+    sequence, now = batch.account.sequence, batch.change(mailbox).status
+    known, sums = sequence.status(batch.account.entry(mailbox).key), sequence.own
+    bytes_, messages = (known.size, known.messages) if known is not None else (0, 0)
+    if limit.exceeded(Usage(sums.bytes + now.size - bytes_, sums.messages + now.messages - messages), size, 1):
+        raise MailboxError(Condition.OVERQUOTA, "Mailbox is full")
 
 
 class FlagsJob(AccountJob):
@@ -121,45 +137,82 @@ class RecentJob(AccountJob):
 
 
 class CopyJob(AccountJob):
-    """All or none: whatever can fail is done before the first row is written, or rolls back the transaction."""
+    """All or none: whatever fails rolls back the transaction."""
 
-    __slots__ = ("source", "target", "uids")
+    __slots__ = ("begun", "source", "target", "uids")
 
     def __init__(self, source: tuple[AccountShard, MailboxId], uids: UidSet, target: MailboxId) -> None:
         super().__init__()
         self.source, self.uids, self.target = source, uids, target
+        self.begun: list[FlagRow] = []
+        """The originals' flags as the copies have them."""
 
     def run(self, batch: Batch) -> Copied:
         account, mailbox = self.source
-        if account is batch.account:
-            batch.settle()
-            _, index = account.writable(mailbox)
-            rows = _copy_rows(index, self.uids)
-        else:
-            rows, index = account.read(mailbox, lambda found: (_copy_rows(found, self.uids), found))
         batch.settle()  # A copy that fails in the middle rolls back alone.
+        index = account.read(mailbox, self._begin)
         change = batch.change(self.target)
-        if not rows:
+        if not self.begun:
             return Copied(change.uid_validity, (), ())
         try:
-            target = change.add_all(index.messages, rows, batch.modseq())
+            given = change.copy_all(index, self.begun, batch.modseq())
         except MailboxError as error:
             batch.abandon(error)
             raise
-        return Copied(change.uid_validity, tuple(row.uid for row in rows), tuple(target))
+        except DAMAGE as error:
+            batch.abandon(error)
+            account.heal(mailbox)
+            raise MailboxError(Condition.INUSE, "The folder is being rebuilt, try again", detail=repr(error)) from None
+        return Copied(change.uid_validity, tuple(row[0] for row in self.begun), tuple(given))
+
+    def _begin(self, index: FolderIndex) -> FolderIndex:
+        self.begun = index.flags(self.uids)
+        return index
 
 
-def _copy_rows(index: FolderIndex, uids: UidSet) -> list[Copy]:
-    copies: list[Copy] = []
-    with index.lock:
-        for clause, values in where("msg.uid", uids):
-            query = (
-                "SELECT msg.uid, flags, keywords, internal_date, size, octets, email_id, thread_id, "
-                f"{META} FROM msg JOIN meta ON meta.uid = msg.uid WHERE {clause} ORDER BY msg.uid"
-            )
-            for uid, flags, words, date, size, octets, email, thread, *meta in fetch(index.connection, query, values):
-                copies.append(Copy(uid, flags, words, date, CopiedRows(size, octets, email, thread, tuple(meta))))
-    return copies
+class LeaveJob(AccountJob):
+    """The second half of a MOVE, when the copies are durable: their originals go. What others did to the flags of an
+    original in between is done to its copy, under the same lock."""
+
+    __slots__ = ("begun", "copies", "mailbox", "target")
+
+    def __init__(self, mailbox: MailboxId, begun: Sequence[FlagRow], target: MailboxId, copies: Sequence[int]) -> None:
+        """`begun`: the originals as they were copied."""
+        super().__init__()
+        self.mailbox, self.begun, self.target, self.copies = mailbox, begun, target, copies
+
+    def run(self, batch: Batch) -> Expunged:
+        batch.settle()
+        batch.account.entry(self.target)  # Deleted meanwhile: then the originals stay.
+        changes = self._changes(batch)
+        if changes:
+            change = batch.change(self.target)
+            try:
+                for uids, wanted in changes:
+                    change.set_flags(uids, wanted, None, batch.modseq())
+            except MailboxError as error:
+                batch.abandon(error)
+                raise
+        uids = UidSet.of(row[0] for row in self.begun)
+        return ExpungeJob(self.mailbox, uids, marked_only=False, moved=True).run(batch)
+
+    def _changes(self, batch: Batch) -> list[tuple[UidSet, FlagChange]]:
+        """To the copies. Mostly none: the originals are as they were."""
+        uids = UidSet.of(row[0] for row in self.begun)
+        now = {row[0]: row for row in batch.account.read(self.mailbox, lambda index: index.flags(uids))}
+        found: dict[FlagChange, list[int]] = {}
+        for (uid, flags, words, modseq), copy in zip(self.begun, self.copies, strict=True):
+            row = now.get(uid)
+            if row is None or row[3] == modseq:
+                continue
+            new, old = frozenset(row[2].split()), frozenset(words.split())
+            for change in (
+                FlagChange(FlagOp.ADD, row[1] & ~flags, new - old),
+                FlagChange(FlagOp.REMOVE, flags & ~row[1], old - new),
+            ):
+                if change.flags or change.keywords:
+                    found.setdefault(change, []).append(copy)
+        return [(UidSet.of(copies), change) for change, copies in found.items()]
 
 
 # The folder tree

@@ -1,10 +1,13 @@
 """What was kept long enough goes: expunged messages, deleted folders, removed accounts, marks nobody asks for again.
+Where the disk is nearly full, deleted mail goes earlier.
 
 In small steps, each under the account's lock for some milliseconds, with a pause between: mail goes on meanwhile.
 """
 
 import asyncio
 import contextlib
+import math
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -13,6 +16,7 @@ from whimbrel.backends.store.disk.account import AccountJob, AccountShard, Batch
 from whimbrel.backends.store.disk.database import row
 from whimbrel.backends.store.disk.graves import content, old_graves, remove_some, removed_accounts
 from whimbrel.backends.store.disk.index import FolderIndex
+from whimbrel.backends.store.disk.retire import listed
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.undelete import STEP, DropJob, kept_before
 from whimbrel.core.errors import MailError
@@ -26,6 +30,16 @@ TOMBSTONES = 50_000
 
 Keep = Callable[[AccountId], Awaitable[float]]
 """Seconds for which deleted mail of an account can be restored."""
+
+
+Short = Callable[[], Awaitable[bool]]
+"""Whether there is too little room on the disk at this moment."""
+_PARTS = 8
+"""In so many steps the time for which deleted mail is kept goes to nothing while room is short."""
+
+
+async def _always() -> bool:
+    return True
 
 
 class ForgetJob(AccountJob):
@@ -61,20 +75,44 @@ class Purger:
             await self._drain(grave)
         return Tally(messages, size)
 
-    async def _account(self, account: AccountId) -> Tally:
+    async def relieve(self, accounts: Sequence[AccountId], short: Short) -> Tally:
+        """While room is `short`: deleted messages and folders go before their time, those that were kept longest
+        first, in the end all. Removed accounts stay: nobody could ask for what is in them before it is gone."""
+        messages = size = 0
+        holding = []
+        for account in accounts:
+            with contextlib.suppress(MailError):
+                if await self._pool.run(_holds_deleted, await self._prepared(account)):
+                    holding.append(account)
+        for part in reversed(range(_PARTS)):
+            for account in holding:
+                if not await short():
+                    return Tally(messages, size)
+                with contextlib.suppress(MailError):
+                    found = await self._account(account, part / _PARTS, short)
+                    messages, size = messages + found.messages, size + found.bytes
+        return Tally(messages, size)
+
+    async def _prepared(self, account: AccountId) -> AccountShard:
         shard = self._store.shard(account)
         await self._pool.run(shard.prepare)
-        before, messages, size = self._now() - await self._keep(account), 0, 0
+        return shard
+
+    async def _account(self, account: AccountId, share: float = 1.0, wanted: Short = _always) -> Tally:
+        """What was kept for this share of its time, as long as that is `wanted`."""
+        shard = await self._prepared(account)
+        before, messages, size = self._now() - await self._keep(account) * share, 0, 0
         for entry in shard.tree.entries():
             if entry.selectable and await self._pool.run((shard.root / entry.path / "#deleted").is_dir):
-                while found := await self._pool.run(kept_before, shard, entry, before):
+                while await wanted() and (found := await self._pool.run(kept_before, shard, entry, before)):
                     await self._store.run(account, DropJob(entry.mailbox, [uid for uid, _ in found]))
                     messages, size = messages + len(found), size + sum(each for _, each in found)
                     await asyncio.sleep(self._pause)
         for grave in await self._pool.run(old_graves, shard.root, before):
-            count, held = await self._pool.run(content, grave)
-            await self._drain(grave)
-            messages, size = messages + count, size + held
+            if await wanted():
+                count, held = await self._pool.run(content, grave)
+                await self._drain(grave)
+                messages, size = messages + count, size + held
         return Tally(messages, size)
 
     async def _drain(self, grave: Path) -> None:
@@ -82,6 +120,18 @@ class Purger:
             if await self._pool.run(remove_some, grave, STEP) < STEP:
                 return
             await asyncio.sleep(self._pause)
+
+
+def _holds_deleted(shard: AccountShard) -> bool:
+    """A message or folder is kept that was deleted. Opens no index."""
+    if old_graves(shard.root, math.inf):
+        return True
+    for entry in shard.tree.entries():
+        folder = shard.root / entry.path
+        with contextlib.suppress(FileNotFoundError):
+            if listed(folder) or next(os.scandir(folder / "#deleted"), None) is not None:
+                return True
+    return False
 
 
 async def forget_marks(store: DiskStore, pool: Pool, shard: AccountShard, mailbox: MailboxId) -> None:

@@ -27,9 +27,10 @@ from whimbrel.backends.store.disk.columns import (
 )
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Row, open_database, passing, row, rows
 from whimbrel.backends.store.disk.index import FolderIndex, recount
+from whimbrel.backends.store.disk.retire import drop_list, listed, retire, still_listed
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import MailboxId
-from whimbrel.core.uids import MAX_UID
+from whimbrel.core.uids import MAX_UID, UidSet
 
 _NAME = re.compile(r"([0-9a-f]{8})\.eml\Z")
 GAP = 1000
@@ -91,9 +92,13 @@ def rebuild(
     messages = folder / "#msgs"
     messages.mkdir(mode=0o700, parents=True, exist_ok=True)
     numbered, foreign = list_messages(messages, locked=True)
+    # Even where the old index has a row of it: the list was written after the row had gone.
+    leaving = listed(folder)
     gone = {int(row[0]) for row in known.expunged}
-    uid_next = max([known.uid_next, *(uid + 1 for uid in numbered), *(uid + 1 for uid in gone)])
-    if not known.whole and (numbered or known.messages):
+    restorable = _restorable(folder)
+    used = (numbered, gone, restorable, (last for _, last in leaving.ranges))
+    uid_next = max(known.uid_next, *(uid + 1 for uids in used for uid in uids), 1)
+    if not known.whole and (numbered or known.messages or restorable or leaving):
         uid_next += GAP
     for name in foreign:
         # Put in by hand: takes the next UID. Its own name is not kept, its bytes and time are.
@@ -106,10 +111,10 @@ def rebuild(
     try:
         connection.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF").fetchall()
         connection.execute(f"{SCHEMA} PRAGMA user_version={VERSION}; BEGIN")
-        done = 0
+        done, retired = 0, list[int]()
         for uid in sorted(numbered):
-            if uid in gone and uid not in known.messages:
-                _finish_expunge(folder, uid)
+            if uid in leaving or (uid in gone and uid not in known.messages):
+                retired.append(uid)
                 continue
             file = messages / f"{uid:08x}.eml"
             old = known.messages.get(uid)
@@ -119,8 +124,9 @@ def rebuild(
             done += 1
             if done % _PROGRESS == 0:
                 progress(done, len(numbered))
+        retire(folder, retired)
         connection.executemany("INSERT OR REPLACE INTO expunged VALUES(?,?,?,?,?,?,?,?,?,?,?)", known.expunged)
-        if not known.whole:
+        if retired or not known.whole:
             _adopt_deleted(connection, folder, modseq)
         connection.execute(FILL_BLOCKS)
         connection.executemany("INSERT OR REPLACE INTO delivered VALUES(?,?,?)", known.delivered)
@@ -147,6 +153,7 @@ def rebuild(
     _sync(new)
     _set_aside(path, again=True)
     os.rename(new, path)
+    drop_list(folder)
     missing = len(set(known.messages) - set(numbered))
     progress(len(numbered), len(numbered))
     return Rebuilt(count, added, missing, kept)
@@ -288,6 +295,16 @@ def _merge_backup(path: Path, known: Known) -> None:
             known.messages.setdefault(uid, (flags, words, date, 0, ""))
 
 
+def _restorable(folder: Path) -> list[int]:
+    """The UIDs of files in #deleted: given once, so not given again."""
+    try:
+        names = os.listdir(folder / "#deleted")
+    except FileNotFoundError:
+        return []
+    found = (int(match[1], 16) for name in names if (match := _NAME.match(name)))
+    return [uid for uid in found if uid < MAX_UID]
+
+
 def _adopt_deleted(connection: apsw.Connection, folder: Path, modseq: int) -> None:
     """Expunged files of which nothing is known any more can still be restored, and must go some day: they get a row.
     Their time of change is when they were moved here."""
@@ -314,13 +331,6 @@ def _adopt_deleted(connection: apsw.Connection, folder: Path, modseq: int) -> No
         )  # fmt: skip
 
 
-def _finish_expunge(folder: Path, uid: int) -> None:
-    deleted = folder / "#deleted"
-    deleted.mkdir(mode=0o700, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        os.replace(folder / "#msgs" / f"{uid:08x}.eml", deleted / f"{uid:08x}.eml")
-
-
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDWR)
     try:
@@ -338,6 +348,8 @@ class Difference:
     unknown: tuple[int, ...]
     """Numbered files without a row."""
     foreign: tuple[str, ...]
+    leaving: tuple[int, ...] = ()
+    """Files of expunged messages that are still to be moved: nothing is wrong with them."""
 
     def __bool__(self) -> bool:
         return bool(self.missing or self.unknown or self.foreign)
@@ -348,10 +360,13 @@ def compare(index: FolderIndex, *, locked: bool = False) -> Difference:
     with index.lock:
         known: dict[int, int] = dict(rows(index.connection, "SELECT uid, size FROM msg"))
     numbered, foreign = list_messages(Path(index.messages), locked=locked)
+    unknown = sorted(uid for uid in numbered if uid not in known)
+    leaving = still_listed(index) if unknown else UidSet()
     return Difference(
         tuple(sorted(uid for uid, size in known.items() if numbered.get(uid, -1) < size)),
-        tuple(sorted(uid for uid in numbered if uid not in known)),
+        tuple(uid for uid in unknown if uid not in leaving),
         tuple(foreign),
+        tuple(uid for uid in unknown if uid in leaving),
     )
 
 
@@ -360,9 +375,11 @@ def reconcile(
 ) -> Difference:
     """Section 3 of the store's design, under the account's lock: `crashed` after an unclean stop of the server.
 
-    A row without a complete file is removed; an expunge is finished; after a crash a file at or above the durable
-    `uid_next` goes to #lost, since its story is unclear; any other file is a message. Nothing given is given again.
+    A row without a complete file is removed; what was expunged goes to #deleted; after a crash a file at or above the
+    durable `uid_next` goes to #lost, since its story is unclear; any other file is a message. Nothing given is given
+    again.
     `given` is the `uid_next` that account.seq remembers: an index below it has lost rows, their files are messages.
+    That must be seen at once: when a worker dies, the counters are made anew from the index, and nothing tells it then.
     """
     found = compare(index, locked=True)
     connection, folder = index.connection, index.folder
@@ -370,10 +387,13 @@ def reconcile(
         if crashed:
             found = replace(found, missing=tuple(sorted({*found.missing, *_torn(index)})))
         status = index.status()
-        if not found and not crashed:
+        behind = status.uid_next < given
+        if not (found or crashed or behind):
             return found
         expunged = {row[0] for row in connection.execute("SELECT uid FROM expunged")}
-        uid_next = status.uid_next
+        retire(folder, [*found.leaving, *(uid for uid in found.unknown if uid in expunged)])
+        drop_list(folder)
+        uid_next = max(status.uid_next, given)
         connection.execute("BEGIN IMMEDIATE")
         try:
             for uid in found.missing:
@@ -382,8 +402,8 @@ def reconcile(
             for uid in found.unknown:
                 file = Path(index.file(uid))
                 if uid in expunged:
-                    _finish_expunge(folder, uid)
-                elif crashed and (uid >= max(status.uid_next, given) or _has_hole(file)):
+                    continue
+                if crashed and (uid >= max(status.uid_next, given) or _has_hole(file)):
                     _set_lost(file)
                     log.warning("store.file-lost", folder=str(folder), uid=uid)
                     uid_next = max(uid_next, uid + 1)
@@ -407,7 +427,8 @@ def reconcile(
                 (
                     min(uid_next, MAX_UID),
                     modseq,
-                    modseq if crashed else status.resync_floor,
+                    # With its last rows an index has lost what was expunged: nobody may trust a delta from before.
+                    modseq if crashed or behind else status.resync_floor,
                     count,
                     unseen,
                     deleted,

@@ -13,11 +13,11 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from whimbrel.backends.store.disk.standing import Stamp, Standing, stamp
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import FolderStatus
 
@@ -42,43 +42,56 @@ class Header:
 
 
 class Sequence:
-    """One for each account and process. The lock is held by one thread at a time."""
+    """One for each account and process. The lock is held by one thread at a time.
+
+    The file is opened at its first use, which is never in a loop's thread: it may have to be made.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = str(path)
+        self._path, self._directory = path, str(path.parent)
+        self.seen: Stamp | None = None
+        """The directory's stamp when the lock was taken."""
         self._thread_lock = threading.RLock()
         self._depth = 0
         self._descriptor = -1
         self._map: mmap.mmap | None = None
         self._slots: dict[bytes, int] = {}
         self._own: Header | None = None
-        """The header while the lock is held: written when the first modseq is taken, when all is settled, and at the
-        end, instead of with each message."""
+        """The header while the lock is held: written when the first modseq is taken, and at the end, instead of with
+        each message."""
+        self._unwritten = self._closed = False
+        self._standing: Standing | None = None
         self.recreated = False
-        self._open()
 
-    @contextmanager
-    def locked(self, deadline: float = LOCK_DEADLINE) -> Iterator[None]:
+    def locked(self, deadline: float = LOCK_DEADLINE) -> AbstractContextManager[None]:
         """The account's lock, in this process and between processes. MailboxError INUSE after `deadline` seconds."""
+        return _Held(self, deadline)
+
+    def _enter(self, deadline: float) -> None:
         if not self._thread_lock.acquire(timeout=deadline):
             raise MailboxError(Condition.INUSE, "The mailbox is busy, try again later")
         try:
             if self._depth == 0:
                 self._acquire(deadline)
             self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-                if self._depth == 0:
-                    own, self._own = self._own, None
-                    if own is not None:
-                        self._write_header(own)
-                    fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        except BaseException:
+            self._thread_lock.release()
+            raise
+
+    def _leave(self) -> None:
+        try:
+            self._depth -= 1
+            if self._depth == 0:
+                own, self._own = self._own, None
+                if self._unwritten and own is not None:
+                    self._write_header(own)
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         finally:
             self._thread_lock.release()
 
     def _acquire(self, deadline: float) -> None:
+        self._mapped()
         end = time.monotonic() + deadline
         pause = 0.0001
         while True:
@@ -96,12 +109,20 @@ class Sequence:
             self._open()  # The file was removed or replaced while we waited.
 
     def _current(self) -> bool:
-        try:
-            found = os.stat(self._path)
-        except FileNotFoundError:
-            return False
-        ours = os.fstat(self._descriptor)
-        return (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
+        self.seen = stamp(self._directory)
+        return self._standing is not None and self._standing.unchanged(self.seen)
+
+    def _mapped(self) -> mmap.mmap:
+        """The file's counters, opened if this is the first use."""
+        held = self._map
+        if held is not None:
+            return held
+        with self._thread_lock:
+            if self._map is None:
+                assert not self._closed, "a closed account is not opened again"
+                self._open()
+            assert self._map is not None
+            return self._map
 
     def _open(self) -> None:
         """Anew, if the file was replaced. Other threads may be reading: they have the old map or the new one."""
@@ -114,8 +135,10 @@ class Sequence:
         before, self._descriptor = self._descriptor, descriptor
         if before >= 0:
             os.close(before)
-        size = os.fstat(self._descriptor).st_size
-        if size < _SIZE:
+        ours = os.fstat(descriptor)
+        names, found = (self._path.name,), ((ours.st_dev, ours.st_ino),)
+        self._standing = Standing(self._directory, names, found)
+        if ours.st_size < _SIZE:
             os.ftruncate(self._descriptor, _SIZE * (1 + _GROW))
             self.recreated = True
         self._remap()
@@ -132,6 +155,7 @@ class Sequence:
         self._slots = {}
 
     def close(self) -> None:
+        self._closed = True
         if self._map is not None:
             self._map.close()
             self._map = None
@@ -146,14 +170,14 @@ class Sequence:
     # The header
 
     def header(self) -> Header:
-        held = self._map
-        assert held is not None
+        held = self._mapped()
         while True:
             raw = held[:_SIZE]
             if raw == held[:_SIZE]:  # Not torn by a writer in another process.
                 return Header(*_HEADER.unpack(raw)[1:])
 
     def _write_header(self, header: Header) -> None:
+        self._unwritten = False
         assert self._map is not None
         self._map[:_SIZE] = _HEADER.pack(
             _MAGIC,
@@ -174,37 +198,41 @@ class Sequence:
     def folders_version(self) -> int:
         return self.header().folders
 
-    def _mine(self) -> Header:
+    @property
+    def own(self) -> Header:
         """Under the lock: the header as it will be."""
-        if self._own is None:
-            self._own = self.header()
-        return self._own
+        found = self._own
+        if found is None:
+            found = self._own = self.header()
+        return found
 
     def allocate(self) -> int:
         """The next modseq. Under the lock; `settle` makes it visible."""
-        header = self._mine()
+        header = self.own
         first = header.last == header.committed
         header.last = max(header.last + 1, time.time_ns() // 1000)
+        self._unwritten = True
         if first:
             # Before any folder commits: who finds `last` above `committed` knows that somebody died between.
             self._write_header(header)
         return header.last
 
     def settle(self) -> None:
-        """All folder commits of what was allocated are done."""
-        header = self._mine()
-        header.committed = header.last
-        self._write_header(header)
+        """All folder commits of what was allocated are done: so everybody reads once the lock is free."""
+        header = self.own
+        if header.committed != header.last:
+            header.committed = header.last
+            self._unwritten = True
 
     def folders_changed(self) -> None:
-        header = self._mine()
+        header = self.own
         header.folders = (header.folders + 1) & 0xFFFFFFFF
         self._write_header(header)
 
     def restart(self, generation: int, last: int) -> None:
         """Begins a recount: no slot, no sums, a modseq above everything seen."""
         assert self._map is not None
-        before = self._mine()
+        before = self.own
         folders, last = before.folders, max(last, before.last)
         self._map[_SIZE:] = bytes(len(self._map) - _SIZE)
         self._slots = {}
@@ -219,8 +247,7 @@ class Sequence:
         at = self._find(mailbox)
         if at < 0:
             return None
-        held = self._map
-        assert held is not None
+        held = self._mapped()
         while True:
             raw = held[at : at + _SIZE]
             if raw == held[at : at + _SIZE]:
@@ -240,9 +267,7 @@ class Sequence:
             at = self._add()
             self._slots[mailbox] = at
         else:
-            old = self.status(mailbox)
-            if old is not None:
-                before_bytes, before_messages = old.size, old.messages
+            _, _, _, before_messages, _, _, _, _, before_bytes, _ = _SLOT.unpack_from(self._mapped(), at)
         assert self._map is not None
         self._map[at : at + _SIZE] = _SLOT.pack(
             mailbox,
@@ -256,9 +281,10 @@ class Sequence:
             status.size,
             status.resync_floor,
         )
-        header = self._mine()
+        header = self.own
         header.bytes += status.size - before_bytes
         header.messages += status.messages - before_messages
+        self._unwritten = True
 
     def remove(self, mailbox: bytes) -> None:
         """Under the lock: a folder is gone."""
@@ -269,13 +295,14 @@ class Sequence:
         assert self._map is not None
         self._map[at : at + _SIZE] = bytes(_SIZE)
         self._slots.pop(mailbox, None)
-        header = self._mine()
+        header = self.own
         header.bytes -= old.size
         header.messages -= old.messages
+        self._unwritten = True
 
     def _find(self, mailbox: bytes) -> int:
         at = self._slots.get(mailbox, -1)
-        if at >= 0 and self._map is not None and self._map[at : at + 16] == mailbox:
+        if at >= 0 and self._mapped()[at : at + 16] == mailbox:
             return at
         own = self._own
         slots = own.slots if own is not None else self.header().slots
@@ -290,7 +317,7 @@ class Sequence:
         return self._slots.get(mailbox, -1)
 
     def _add(self) -> int:
-        header = self._mine()
+        header = self.own
         assert self._map is not None
         for slot in range(header.slots):
             start = _SIZE * (1 + slot)
@@ -303,3 +330,18 @@ class Sequence:
         header.slots += 1
         self._write_header(header)
         return start
+
+
+class _Held(AbstractContextManager[None]):
+    """The lock, while it is held."""
+
+    __slots__ = ("_deadline", "_sequence")
+
+    def __init__(self, sequence: Sequence, deadline: float) -> None:
+        self._sequence, self._deadline = sequence, deadline
+
+    def __enter__(self) -> None:
+        self._sequence._enter(self._deadline)
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._sequence._leave()

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+import apsw
+
 from whimbrel.backends.disk.committer import Committer, Job, Shard
 from whimbrel.backends.disk.spool import FileContent, HeldContent
 from whimbrel.backends.store.disk.account import AccountJob, AccountShard
@@ -22,17 +24,19 @@ from whimbrel.backends.store.disk.jobs import (
     DeleteJob,
     ExpungeJob,
     FlagsJob,
+    LeaveJob,
     RecentJob,
     RenameJob,
     SubscribeJob,
     Writing,
 )
 from whimbrel.backends.store.disk.names import account_path
+from whimbrel.backends.store.disk.retirer import Retirer
 from whimbrel.backends.store.disk.shelf import Shelf
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.backends.store.names import canonical
 from whimbrel.core.commit import Append, Appended, Enqueue
-from whimbrel.core.errors import Condition, MailboxError
+from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import (
     INBOX,
@@ -109,6 +113,7 @@ class DiskStore:
         self.generation = generation
         self._committer, self._pool, self._notices, self._log = committer, pool, notices, log
         self._queue = queue
+        self._retirer = Retirer(pool)
         self._shelf = Shelf()
         self._accounts: dict[AccountId, AccountShard] = {}
         self._changed: list[tuple[AccountId, set[MailboxId], bool]] = []
@@ -117,12 +122,14 @@ class DiskStore:
         self._unsubscribe = notices.subscribe(FOLDER, self._heard)
         self._moving: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._seen: dict[AccountId, tuple[int, int]] = {}
+        self._seen: dict[AccountId, tuple[int, int] | None] = {}
+        self._opening: set[asyncio.Task[None]] = set()
         self._poll: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
         """After the committer was closed."""
         self._unsubscribe()
+        self._retirer.close()
         if self._poll is not None:
             self._poll.cancel()
         self._shelf.close()
@@ -185,6 +192,7 @@ class DiskStore:
         """A job of the store's own on one account; its result, once that is durable."""
         shard = self.shard(account)
         await self._finish([(shard, job)])
+        self._retirer.soon(shard)
         if isinstance(job.result, Exception):
             raise job.result
         return job.result
@@ -276,6 +284,7 @@ class DiskStore:
     async def snapshot(self, ref: FolderRef, *, take_recent: bool = False) -> Snapshot:
         shard = self.shard(ref.account)
         found = await self._pool.run(_checked_snapshot, shard, ref.mailbox)
+        self._retirer.soon(shard)  # The comparison may have come upon what a crash left.
         if take_recent and found.status.first_recent != found.status.uid_next:
             taken = await self.run(ref.account, RecentJob(ref.mailbox))
             assert isinstance(taken, Snapshot)
@@ -291,8 +300,8 @@ class DiskStore:
     async def signs(self, ref: FolderRef, first: int, last: int) -> str | None:
         return await self._read(ref, lambda index: index.signs(first, last))
 
-    async def meta(self, ref: FolderRef, uids: UidSet) -> MetaRows:
-        return await self._read(ref, lambda index: index.meta(uids))
+    async def meta(self, ref: FolderRef, uids: UidSet, *, structure: bool = True) -> MetaRows:
+        return await self._read(ref, lambda index: index.meta(uids, structure=structure))
 
     async def cells(self, ref: FolderRef, uids: UidSet, names: Sequence[str]) -> CellRows:
         return await self._read(ref, lambda index: index.cells(uids, names))
@@ -357,12 +366,16 @@ class DiskStore:
         if lock is None:
             lock = self._moving[source.account] = asyncio.Lock()
         async with lock:
-            copied = await self.copy(source, uids, target)
+            job = CopyJob((self.shard(source.account), source.mailbox), uids, target.mailbox)
+            copied = await self.run(target.account, job)
+            assert isinstance(copied, Copied)
             if not copied.source:
                 return copied
             # Only now that the copies are durable: never lost, at worst twice after a crash.
-            job = ExpungeJob(source.mailbox, UidSet.of(copied.source), marked_only=False, moved=True)
-            gone = await self.run(source.account, job)
+            leave: AccountJob = LeaveJob(source.mailbox, job.begun, target.mailbox, copied.target)
+            if source.account != target.account:
+                leave = ExpungeJob(source.mailbox, UidSet.of(copied.source), marked_only=False, moved=True)
+            gone = await self.run(source.account, leave)
             assert isinstance(gone, Expunged)
         kept = [(old, new) for old, new in zip(copied.source, copied.target, strict=True) if old in gone.uids]
         if len(kept) < len(copied.source):
@@ -391,16 +404,29 @@ class DiskStore:
 
         return end
 
-    def _counters(self, account: AccountId) -> tuple[int, int]:
-        header = self.shard(account).sequence.header()
+    def _counters(self, account: AccountId) -> tuple[int, int] | None:
+        """None while nobody has opened the account in this process: it is opened for the next look."""
+        shard = self.shard(account)
+        if not shard.ready:
+            task = asyncio.get_running_loop().create_task(self._open(shard))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+            return None
+        header = shard.sequence.header()
         return header.committed, header.folders
+
+    async def _open(self, shard: AccountShard) -> None:
+        try:
+            await self._pool.run(shard.prepare)
+        except (MailError, OSError, apsw.Error) as error:
+            self._log.exception("store.failed", error, account=shard.account)
 
     def _look(self) -> None:
         """A hint may be lost while a process starts anew: the accounts' counters tell what nobody told."""
         self._poll = None
         for account, watchers in list(self._watchers.items()):
             now, before = self._counters(account), self._seen.get(account)
-            if now != before:
+            if now is not None and now != before:
                 self._seen[account] = now
                 for mailbox in self.shard(account).changed_since(before[0] if before else 0):
                     for wake in tuple(watchers):

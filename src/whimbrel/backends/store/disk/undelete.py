@@ -4,19 +4,23 @@ Every step is bounded: a page, a batch of restored messages, some hundred files 
 is free for its clients.
 """
 
+import contextlib
 import heapq
 import os
 import re
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.store.disk.account import AccountJob, AccountShard, Batch
 from whimbrel.backends.store.disk.columns import Described
+from whimbrel.backends.store.disk.contents import read_file
 from whimbrel.backends.store.disk.database import rows
 from whimbrel.backends.store.disk.graves import Grave, content, graves, remove_some, unbury
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.names import account_path
+from whimbrel.backends.store.disk.retire import PLACES, retire, still_listed
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.backends.store.disk.write import Copy
@@ -146,13 +150,14 @@ class RestoreJob(AccountJob):
         copies = _kept(index, self.uids)
         if not copies:
             return Tally(0, 0)
+        retire(index.folder, [copy.uid for copy in copies])
         change = batch.change(self.target)
         try:
             change.add_all(f"{index.folder}/#deleted/", copies, batch.modseq())
         except MailboxError as error:
             batch.abandon(error)
             raise
-        return Tally(len(copies), sum(copy.described.size for copy in copies))
+        return Tally(len(copies), sum(copy.size for copy in copies))
 
 
 class DropJob(AccountJob):
@@ -167,11 +172,13 @@ class DropJob(AccountJob):
 
     def run(self, batch: Batch) -> None:
         change = batch.change(self.mailbox)
+        leaving = still_listed(change.index)
         for uid in self.uids:
-            try:
+            with contextlib.suppress(FileNotFoundError):
+                if uid in leaving:  # It may be moved at this moment: first where it comes from.
+                    os.unlink(change.index.file(uid))
+            with contextlib.suppress(FileNotFoundError):
                 os.unlink(change.index.deleted_file(uid))
-            except FileNotFoundError:
-                continue
         change.drop_kept(self.uids)
 
 
@@ -308,17 +315,26 @@ def _shown(shard: AccountShard, found: Sequence[_Row], names: dict[MailboxId, st
         entry = shard.tree.identified(MailboxId(mailbox))
         if entry is None:
             continue
-        try:
-            with open(shard.root / entry.path / "#deleted" / f"{uid:08x}.eml", "rb") as file:
-                fields = parse(file.read(_HEAD)).fields
-        except OSError:
+        head = _head(shard.root / entry.path, uid)
+        if head is None:
             continue
+        fields = parse(head).fields
         sender, subject = words(fields[FROM] or b"")[:1000], words(fields[SUBJECT] or b"")[:1000]
         name = names.get(entry.mailbox, entry.name)
         shown.append(
             DeletedMessage(f"{mailbox}.{uid:x}", name, at, date, size, flags, keywords, email_id, sender, subject)
         )
     return shown
+
+
+def _head(folder: Path, uid: int) -> bytes | None:
+    for place in PLACES:
+        try:
+            with open(folder / place / f"{uid:08x}.eml", "rb") as file:
+                return file.read(_HEAD)
+        except OSError:
+            continue
+    return None
 
 
 def _kept(index: FolderIndex, uids: Sequence[int]) -> list[Copy]:
@@ -328,12 +344,13 @@ def _kept(index: FolderIndex, uids: Sequence[int]) -> list[Copy]:
         query = "SELECT uid, flags, keywords, internal_date FROM expunged WHERE kept = 1 AND uid = ?"
         for uid in uids:
             for number, flags, keywords, date in rows(index.connection, query, (uid,)):
-                try:
-                    with open(index.deleted_file(number), "rb") as file:
-                        described = Described(file.read())
-                except FileNotFoundError:
-                    continue  # Any other trouble ends the step, before the files of what was not restored are removed.
-                copies.append(Copy(number, flags & ~DELETED, keywords, date, described))
+                # Trouble ends the step, before the files of what was not restored are removed.
+                content = read_file(index, number, 0, None)
+                if content is None:
+                    continue
+                described = Described(content)
+                ids = (described.octets, described.email_id, described.thread_id)
+                copies.append(Copy(number, flags & ~DELETED, keywords, date, described.size, ids, described.meta))
     return copies
 
 

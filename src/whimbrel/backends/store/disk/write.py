@@ -11,13 +11,15 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import apsw
 
 from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.spool import UnnamedFile
 from whimbrel.backends.store.disk.columns import (
+    AHEAD,
     BLOCK_BITS,
     EXPUNGE,
     INSERT_META,
@@ -26,10 +28,12 @@ from whimbrel.backends.store.disk.columns import (
     MOVED,
     Described,
 )
+from whimbrel.backends.store.disk.copying import attach, copy_rows, detach
 from whimbrel.backends.store.disk.database import row as one
 from whimbrel.backends.store.disk.database import rows as fetch
-from whimbrel.backends.store.disk.directory import Directory, link, move
+from whimbrel.backends.store.disk.directory import Directory, link
 from whimbrel.backends.store.disk.index import FolderIndex, where
+from whimbrel.backends.store.disk.retire import retire_or_list
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import (
     DELETED,
@@ -46,15 +50,17 @@ from whimbrel.core.mailbox import (
 from whimbrel.core.uids import MAX_UID, UidSet
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """One message that is linked into another folder: the number in its file's name, and what the rows will hold."""
 
     uid: int
     flags: int
     keywords: str
     internal_date: int
-    described: Described
+    size: int
+    ids: tuple[object, ...]
+    """octets, email_id, thread_id."""
+    meta: tuple[object, ...]
 
 
 class Change:
@@ -63,28 +69,41 @@ class Change:
     def __init__(self, index: FolderIndex, touched: Touched) -> None:
         self.index, self._touched = index, touched
         self._connection: apsw.Connection = index.connection
+        self._cursor = index.cursor
         self._linked: list[str] = []
         self._moves: list[int] = []
         self._blocks: set[int] = set()
-        self._dirty = False
+        self._dirty = self._attached = False
         self.strays = False
         """A file was in the way: the folder is to be compared with its index."""
+        self.leaving = False
+        """Files of expunged messages are still to be moved."""
         self._uid_next = self._modseq = self._messages = self._unseen = self._deleted = self._bytes = 0
-        self._validity = self._recent = self._floor = 0
+        self._validity = self._recent = self._floor = self._ceiling = 0
+        self._newest = -1
 
     def __enter__(self) -> "Change":
         self.index.lock.acquire()
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            status = self.index.status()
+            self._cursor.execute("BEGIN IMMEDIATE")
+            (
+                self._validity,
+                self._uid_next,
+                self._modseq,
+                self._messages,
+                self._unseen,
+                self._deleted,
+                self._bytes,
+                self._recent,
+                self._floor,
+                self._newest,
+                self._ceiling,
+            ) = self.index.counters()
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             self.index.lock.release()
             raise
-        self._validity, self._uid_next, self._modseq = status.uid_validity, status.uid_next, status.highest_modseq
-        self._messages, self._unseen, self._deleted = status.messages, status.unseen, status.deleted
-        self._bytes, self._recent, self._floor = status.size, status.first_recent, status.resync_floor
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
@@ -94,6 +113,9 @@ class Change:
             else:
                 self._rollback()
         finally:
+            if self._attached:
+                with contextlib.suppress(apsw.Error):
+                    detach(self._connection)
             self.index.lock.release()
 
     def _commit(self) -> None:
@@ -101,7 +123,7 @@ class Change:
             self._connection.execute("ROLLBACK")
             return
         try:
-            self._connection.execute(
+            self._cursor.execute(
                 "UPDATE folder SET uid_next=?, highest_modseq=?, first_recent=?, messages=?, unseen=?, deleted=?, "
                 "bytes=?, resync_floor=?",
                 (
@@ -115,22 +137,48 @@ class Change:
                     self._floor,
                 ),
             )
-            if self._blocks:
+            blocks = self._raised()
+            if blocks:
                 self._connection.executemany(
-                    "INSERT INTO block VALUES(?,?) ON CONFLICT(id) DO UPDATE SET modseq=excluded.modseq",
-                    [(block, self._modseq) for block in self._blocks],
+                    "INSERT INTO block VALUES(?,?) ON CONFLICT(id) DO UPDATE SET modseq=excluded.modseq", blocks
                 )
-            self._connection.execute("COMMIT")
+            self._cursor.execute("COMMIT")
         except BaseException:
             self._rollback()
             raise
-        if self._moves:
-            _retire(self.index.messages, f"{self.index.folder}/#deleted/", self._moves)
+        self.index.keep(
+            (
+                self._validity,
+                self._uid_next,
+                self._modseq,
+                self._messages,
+                self._unseen,
+                self._deleted,
+                self._bytes,
+                self._recent,
+                self._floor,
+                self._newest,
+                self._ceiling,
+            )
+        )
         self._touched.databases.add(str(self.index.path))
         self._touched.files.update(self._linked)
         self._touched.directories.add(self.index.messages)
         if self._moves:
-            self._touched.directories.add(f"{self.index.folder}/#deleted")
+            self.leaving = retire_or_list(self.index.folder, self._moves, self._touched)
+
+    def _raised(self) -> list[tuple[int, int]]:
+        """What `block` must say now. The newest run is raised ahead of time, so that not each message that comes in
+        writes it."""
+        found: list[tuple[int, int]] = []
+        for block in self._blocks:
+            if block < self._newest:
+                found.append((block, self._modseq))
+            elif block > self._newest or self._modseq > self._ceiling:
+                found.append((block, self._modseq + AHEAD))
+        if found and max(found)[0] >= self._newest:
+            self._newest, self._ceiling = max(found)
+        return found
 
     def _rollback(self) -> None:
         if self._connection.in_transaction:
@@ -191,10 +239,10 @@ class Change:
         self._linked.append(path)
         flags &= SYSTEM_FLAGS
         saved = saved or int(time.time())
-        self._connection.execute(
+        self._cursor.execute(
             INSERT_MSG, _msg_values(uid, modseq, flags, words, internal_date, saved, described, recipient)
         )
-        self._connection.execute(INSERT_META, (uid, *described.meta))
+        self._cursor.execute(INSERT_META, (uid, *described.meta))
         self._counted(uid, flags, described.size, modseq)
         return uid
 
@@ -205,36 +253,70 @@ class Change:
         """
         self._dirty = True
         self.check_keywords({word for copy in copies if copy.keywords for word in copy.keywords.split()})
-        now, given, msg, meta = int(time.time()), [], [], []
-        with Directory(folder) as source, Directory(self.index.messages) as target:
-            for copy in copies:
-                uid = self._link(source, target, f"{copy.uid:08x}.eml")
-                given.append(uid)
-                flags, described = copy.flags & SYSTEM_FLAGS, copy.described
-                msg.append(_msg_values(uid, modseq, flags, copy.keywords, copy.internal_date, now, described, ""))
-                meta.append((uid, *described.meta))
-                self._counted(uid, flags, described.size, modseq)
-        self._connection.executemany(INSERT_MSG, msg)
-        self._connection.executemany(INSERT_META, meta)
+        given, now = self._link_all(folder, [copy.uid for copy in copies]), int(time.time())
+        self._connection.executemany(
+            INSERT_MSG,
+            [
+                (uid, modseq, flags & SYSTEM_FLAGS, words, date, now, size, *ids, "")
+                for uid, (_, flags, words, date, size, ids, _) in zip(given, copies, strict=True)
+            ],
+        )
+        self._connection.executemany(INSERT_META, [(uid, *copy.meta) for uid, copy in zip(given, copies, strict=True)])
+        for uid, copy in zip(given, copies, strict=True):
+            self._counted(uid, copy.flags, copy.size, modseq)
         return given
 
-    def _link(self, source: Directory, target: Directory, name: str) -> int:
-        while True:
-            uid = self._next_uid()
+    def copy_all(self, source: FolderIndex, originals: Sequence[FlagRow], modseq: int) -> list[int]:
+        """The same for messages of another folder, or of this one, whose index has their rows already."""
+        self._dirty = True
+        self.check_keywords({word for row in originals if row[2] for word in row[2].split()})
+        uids = [row[0] for row in originals]
+        given = self._link_all(source.messages, uids)
+        if source.path != self.index.path:
+            self._attached = True
+            attach(self._connection, source.path)
+        pairs = zip(given, uids, strict=True)
+        count, unseen, deleted, size = copy_rows(
+            self._connection, pairs, modseq, int(time.time()), attached=self._attached
+        )
+        if count != len(uids):
+            raise MailboxError(Condition.NONEXISTENT, "One of the messages has gone")
+        self._messages, self._bytes = self._messages + count, self._bytes + size
+        self._unseen, self._deleted = self._unseen + unseen, self._deleted + deleted
+        self._flagged(UidSet.of(given), modseq)
+        return given
+
+    def _link_all(self, folder: str, uids: Sequence[int]) -> list[int]:
+        given = []
+        with Directory(folder) as source, Directory(self.index.messages) as target:
+            for old in uids:
+                name, new = f"{old:08x}.eml", self._next_uid()
+                while not self._link(source, name, target, f"{new:08x}.eml"):
+                    self.strays, new = True, self._next_uid()  # As in `add`.
+                self._linked.append(f"{target.path}{new:08x}.eml")
+                given.append(new)
+        return given
+
+    @staticmethod
+    def _link(source: Directory, name: str, target: Directory, new: str) -> bool:
+        """False where a file of that name is."""
+        try:
+            link(source, name, target, new)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            raise MailboxError(Condition.NONEXISTENT, "One of the messages has gone") from None
+        except OSError as error:
+            if error.errno not in (errno.EMLINK, errno.EXDEV, errno.EPERM):
+                raise
+            # Too many links (65,000 on ext4), or a file system that has none: a copy of its own.
             try:
-                link(source, name, target, f"{uid:08x}.eml")
-            except FileExistsError:
-                self.strays = True  # As in `add`.
-                continue
-            except FileNotFoundError:
-                raise MailboxError(Condition.NONEXISTENT, "One of the messages has gone") from None
-            except OSError as error:
-                if error.errno not in (errno.EMLINK, errno.EXDEV, errno.EPERM):
-                    raise
-                # Too many links (65,000 on ext4), or a file system that has none: a copy of its own.
-                shutil.copy2(source.path + name, self.index.file(uid))
-            self._linked.append(self.index.file(uid))
-            return uid
+                shutil.copy2(source.path + name, target.path + new)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.unlink(target.path + new)
+                raise
+        return True
 
     def _next_uid(self) -> int:
         uid = self._uid_next
@@ -347,17 +429,19 @@ class Change:
         condition = f" AND flags & {DELETED} <> 0" if marked_only else ""
         gone: list[tuple[int, int, int]] = []
         for clause, values in where("msg.uid", uids):
-            chosen = f"{clause}{condition}"
-            found = fetch(connection, f"SELECT uid, flags, size FROM msg WHERE {chosen} ORDER BY uid", values)
+            found = fetch(
+                connection, f"SELECT uid, flags, size FROM msg WHERE {clause}{condition} ORDER BY uid", values
+            )
             if not found:
                 continue
             gone += found
+            # Mostly a few of many, and near each other: only what lies between is looked through again.
+            chosen, values = f"{clause} AND msg.uid BETWEEN ? AND ?{condition}", [*values, found[0][0], found[-1][0]]
             connection.execute(EXPUNGE + chosen, (modseq, now, MOVED if moved else KEPT, *values))
             connection.execute(f"DELETE FROM meta WHERE uid IN (SELECT uid FROM msg WHERE {chosen})", values)
             connection.execute(f"DELETE FROM msg WHERE {chosen}", values)
         if not gone:
             return UidSet()
-        (self.index.folder / "#deleted").mkdir(mode=0o700, exist_ok=True)
         for uid, flags, size in gone:
             self._count(-1, flags, -size)
             self._moves.append(uid)
@@ -409,12 +493,3 @@ def _msg_values(
         uid, modseq, flags, words, date, saved, described.size, described.octets, described.email_id,
         described.thread_id, recipient,
     )  # fmt: skip
-
-
-def _retire(messages: str, deleted: str, uids: Sequence[int]) -> None:
-    # The file's time stays: other folders may hold links to it. `expunged.at` says since when it is kept.
-    with Directory(messages) as source, Directory(deleted) as target:
-        for uid in uids:
-            name = f"{uid:08x}.eml"
-            with contextlib.suppress(FileNotFoundError):
-                move(source, name, target, name)

@@ -228,11 +228,11 @@ def _changed(message: Message, change: FlagChange, words: str) -> tuple[int, str
     return message.flags & ~flags, " ".join(sorted(have - change.keywords))
 
 
-def meta_row(m: Message) -> MetaRow:
+def meta_row(m: Message, *, structure: bool) -> MetaRow:
     s, found = m.stored, m.stored.scanned
     return (
         m.uid, m.flags, m.keywords, m.modseq, m.internal_date, s.size, s.email_id, s.thread_id,
-        found.envelope, found.bodystructure,
+        found.envelope if structure else b"", found.bodystructure if structure else b"",
     )  # fmt: skip
 
 

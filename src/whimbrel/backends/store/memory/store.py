@@ -20,7 +20,7 @@ from whimbrel.backends.store.memory.folder import (
 from whimbrel.backends.store.names import check_annotations
 from whimbrel.core.clock import Clock
 from whimbrel.core.commit import Append, Appended, Enqueue
-from whimbrel.core.errors import MailError
+from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import (
     HELD,
     SIGN,
@@ -118,6 +118,9 @@ class MemoryStore:
         return found.annotations if mailbox is None else found.open(mailbox).annotations
 
     async def usage(self, account: AccountId) -> Usage:
+        return self._usage(account)
+
+    def _usage(self, account: AccountId) -> Usage:
         folders = self.account(account).all()
         return Usage(sum(each.size for each in folders), sum(len(each.messages) for each in folders))
 
@@ -136,8 +139,8 @@ class MemoryStore:
     async def flags(self, ref: FolderRef, uids: UidSet) -> builtins.list[FlagRow]:
         return [message.row for message in self._open(ref).pick(uids)]
 
-    async def meta(self, ref: FolderRef, uids: UidSet) -> builtins.list[MetaRow]:
-        return [meta_row(message) for message in self._open(ref).pick(uids)]
+    async def meta(self, ref: FolderRef, uids: UidSet, *, structure: bool = True) -> builtins.list[MetaRow]:
+        return [meta_row(message, structure=structure) for message in self._open(ref).pick(uids)]
 
     async def signs(self, ref: FolderRef, first: int, last: int) -> str | None:
         rows = await self.flags(ref, UidSet([(first, last)]))
@@ -262,6 +265,8 @@ class MemoryStore:
         stored = shared.get(content)
         if stored is None:
             stored = shared[content] = Stored(content)
+        if item.limit is not None and item.limit.exceeded(self._usage(item.folder.account), stored.size, 1):
+            raise MailboxError(Condition.OVERQUOTA, "Mailbox is full")
         uid = folder.add(
             stored,
             self.account(item.folder.account).modseq(),

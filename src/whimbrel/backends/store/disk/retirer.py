@@ -1,0 +1,62 @@
+"""When expunged files are moved that a client was not made to wait for: a moment later, a little at a time."""
+
+import asyncio
+import contextlib
+
+import apsw
+
+from whimbrel.backends.store.disk.account import AccountShard
+from whimbrel.backends.store.disk.retire import Retiring
+from whimbrel.core.errors import MailError
+from whimbrel.core.mailbox import AccountId, MailboxId
+from whimbrel.core.pool import Pool
+
+DELAY = 1.0
+"""Seconds after the expunge: whoever gave it most often goes on at once, and a second expunge joins the first."""
+PAUSE = 0.01
+"""Seconds between two steps, of some 2 ms each."""
+
+
+class Retirer:
+    """One for each store. What it does not come to, another finds when it compares the folder with its index."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._tasks: dict[AccountId, asyncio.Task[None]] = {}
+
+    def soon(self, shard: AccountShard) -> None:
+        """In the loop; cheap where there is nothing to do."""
+        if shard.leaving and shard.account not in self._tasks:
+            task = self._tasks[shard.account] = asyncio.get_running_loop().create_task(self._account(shard))
+            task.add_done_callback(lambda _: self._tasks.pop(shard.account, None))
+
+    def close(self) -> None:
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    async def _account(self, shard: AccountShard) -> None:
+        await asyncio.sleep(DELAY)
+        while shard.leaving:
+            await retire_files(self._pool, shard, next(iter(shard.leaving)))
+
+
+async def retire_files(pool: Pool, shard: AccountShard, mailbox: MailboxId) -> None:
+    """Moves what is still to be moved of one folder."""
+    # Busy, deleted meanwhile, damaged, no room: the list stays, and so does what it says.
+    with contextlib.suppress(MailError, OSError, apsw.Error):
+        retiring = await pool.run(shard.retiring, mailbox)
+        if retiring is None:
+            return
+        try:
+            more = True
+            while more:
+                more = await pool.run(retiring.step)
+                await asyncio.sleep(PAUSE)
+            await pool.run(_end, shard, retiring)
+        finally:
+            retiring.close()
+
+
+def _end(shard: AccountShard, retiring: Retiring) -> None:
+    with shard.sequence.locked():
+        retiring.end()
