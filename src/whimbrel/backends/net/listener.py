@@ -119,13 +119,13 @@ class Listener:
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                 self.pause()  # The lag watch resumes: without a pause this would spin.
             return
-        connection.setblocking(False)
         host, _ = host_and_port(address)  # As the session will know it: IPv4 is not told in its IPv6 form.
         limits = self._limits()
         if (limits.connections and len(self._tasks) >= limits.connections) or (
             limits.per_host and self._hosts[host] >= limits.per_host
         ):
             self._log.warning("connection.limit", service=self.name, sender_host=host, connections=len(self._tasks))
+            connection.setblocking(False)
             with contextlib.suppress(OSError):
                 connection.send(self._refusal)
             connection.close()

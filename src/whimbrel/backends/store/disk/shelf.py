@@ -12,6 +12,8 @@ from whimbrel.core.mailbox import MailboxId
 
 SIZE = 128
 """An open index costs about 146 KiB and 3 descriptors."""
+REMEMBERED = 4096
+"""Folders of which it is known what their backup says; forgotten, it is written once more than needed."""
 
 
 class Shelf:
@@ -59,6 +61,8 @@ class Shelf:
                 modseq = index.status().highest_modseq
                 if self._backed_up.get(mailbox) != modseq:
                     write_backup(index)
+                    if len(self._backed_up) >= REMEMBERED:
+                        self._backed_up.clear()
                     self._backed_up[mailbox] = modseq
         with contextlib.suppress(apsw.Error):
             index.close()

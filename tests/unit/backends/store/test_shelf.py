@@ -1,0 +1,36 @@
+"""The shelf of open indexes stays small, whatever goes over it."""
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from whimbrel.backends.store.disk import shelf as module
+from whimbrel.backends.store.disk.index import FolderIndex
+from whimbrel.backends.store.disk.shelf import Shelf
+from whimbrel.core.mailbox import MailboxId
+
+
+def _index(modseq: int) -> FolderIndex:
+    made: Any = SimpleNamespace(
+        lock=threading.RLock(), current=True, status=lambda: SimpleNamespace(highest_modseq=modseq),
+        close=lambda: None, path=Path(),
+    )  # fmt: skip
+    return cast(FolderIndex, made)
+
+
+def test_a_backup_is_written_once_for_what_it_says_and_memory_of_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[FolderIndex] = []
+    monkeypatch.setattr(module, "write_backup", written.append)
+    monkeypatch.setattr(module, "REMEMBERED", 10)
+    shelf = Shelf(2)
+    for _ in range(2):
+        for number in range(5):
+            shelf.put(MailboxId(f"{number}"), _index(7))
+    shelf.close()
+    assert len(written) == 5
+    for number in range(100):
+        shelf.put(MailboxId(f"new{number}"), _index(7))
+    assert len(shelf._backed_up) <= 10 and len(shelf._open) == 2
