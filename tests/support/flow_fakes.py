@@ -145,7 +145,7 @@ class MemorySpoolWriter:
     async def write(self, data: bytes) -> None:
         self.blocks.append(data)
 
-    async def finish(self) -> HeldContent:
+    async def finish(self, *, crlf: bool = False) -> HeldContent:
         return HeldContent(b"".join(self.blocks))
 
     def discard(self) -> None:

@@ -111,7 +111,7 @@ class MemoryWriter:
             raise self._fail
         self.blocks.append(data)
 
-    async def finish(self) -> Spooled:
+    async def finish(self, *, crlf: bool = False) -> Spooled:
         return MemoryContent(b"".join(self.blocks))
 
     def discard(self) -> None:

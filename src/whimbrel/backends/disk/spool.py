@@ -56,10 +56,10 @@ class Room:
 class HeldContent:
     """Content in memory; `taken` of `room` is given back at the end."""
 
-    __slots__ = ("_room", "_taken", "content", "materialised")
+    __slots__ = ("_room", "_taken", "content", "crlf", "materialised")
 
-    def __init__(self, content: bytes, room: Room | None = None, taken: int = 0) -> None:
-        self.content, self._room, self._taken = content, room, taken
+    def __init__(self, content: bytes, room: Room | None = None, taken: int = 0, *, crlf: bool = False) -> None:
+        self.content, self._room, self._taken, self.crlf = content, room, taken, crlf
         self.materialised: dict[bytes, UnnamedFile] = {}
 
     @property
@@ -125,11 +125,11 @@ class DiskSpoolWriter:
             self._give_back()
             await self._pool.run(self._flush)
 
-    async def finish(self) -> Spooled:
+    async def finish(self, *, crlf: bool = False) -> Spooled:
         if self._descriptor < 0:
             content = b"".join(self._blocks)
             self._blocks, taken, self._taken = [], self._taken, 0
-            return HeldContent(content, self._room, taken)
+            return HeldContent(content, self._room, taken, crlf=crlf)
         if self._blocks:
             await self._pool.run(self._flush)
         done = FileContent(self._descriptor, self._size, self._head, self._pool)
@@ -272,6 +272,12 @@ def content_bytes(rendition: Rendition) -> bytes:
         return rendition.prefix + content.content
     assert isinstance(content, FileContent)
     return rendition.prefix + _pread(content.descriptor, 0, content.size)
+
+
+def only_crlf(rendition: Rendition) -> bool:
+    """Each line of it is known to end in CRLF; ours in front do."""
+    content = rendition.content
+    return isinstance(content, HeldContent) and content.crlf
 
 
 def _open_unnamed(folder: Path) -> int:

@@ -36,7 +36,7 @@ class DataReceiver:
     def feed(self, data: bytes) -> list[bytes | DataEnd]:
         """Blocks of content, of which the last may be followed by DataEnd; then it must not be called again."""
         data = self._held + data
-        dotted = _DOT in data  # Seldom: one look in place of two.
+        dotted = b"." in data and _DOT in data  # Large content is base64, which has no dots.
         end = data.find(END) if dotted else -1
         if end < 0:
             hold = next(n for n in range(4, -1, -1) if data.endswith(END[:n]))

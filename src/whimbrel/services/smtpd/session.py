@@ -297,7 +297,7 @@ class SmtpSession:
         content: Spooled | None = None
         connection.busy = True  # What is accepted must be answered, or it comes twice: a shutdown waits.
         try:
-            content = await self._writer.finish()
+            content = await self._writer.finish(crlf=True)  # The engine takes no other, or has mended them.
             self._writer = None
             result = await self.ports.reception.complete(tx, content)
         except MailError as error:

@@ -15,7 +15,9 @@ from whimbrel.backends.disk.spool import (
     DiskSpool,
     FileContent,
     HeldContent,
+    only_crlf,
 )
+from whimbrel.core.commit import Rendition
 
 PIECE = 1 << 16
 
@@ -63,6 +65,19 @@ def test_large_messages_go_to_files_when_the_room_is_taken_and_small_ones_stay(d
     assert isinstance(_written(disk, SMALL), HeldContent)
     held.pop().close()
     assert isinstance(_written(disk, 1 << 20), HeldContent)
+
+
+def test_line_ends_are_known_only_where_somebody_looked(disk: DiskSpool) -> None:
+    async def content(*, crlf: bool) -> HeldContent:
+        writer = disk.start()
+        await writer.write(b"a\r\n")
+        found = await writer.finish(crlf=crlf)
+        assert isinstance(found, HeldContent)
+        return found
+
+    assert only_crlf(Rendition(b"", asyncio.run(content(crlf=True))))
+    assert not only_crlf(Rendition(b"", asyncio.run(content(crlf=False))))
+    assert not only_crlf(Rendition(b"", disk.hold(b"a\n")))
 
 
 def test_what_is_discarded_gives_its_room_back(disk: DiskSpool) -> None:

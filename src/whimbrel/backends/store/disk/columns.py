@@ -73,11 +73,12 @@ class Described:
 
     __slots__ = ("email_id", "meta", "octets", "size", "thread_id")
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, *, crlf: bool = False) -> None:
+        """`crlf`: each line is known to end in CRLF. To count takes a millisecond for each MiB."""
         found = scan(content)
         self.size = len(content)
         # RFC 1939 11: a bare LF is sent as CRLF, and a last line without an end gets one.
-        bare = content.count(b"\n") - content.count(b"\r\n")
+        bare = 0 if crlf else content.count(b"\n") - content.count(b"\r\n")
         self.octets = self.size + bare + (0 if content.endswith(b"\n") else 2)
         self.email_id = email_id(content)
         self.thread_id = thread_id(found, self.email_id)

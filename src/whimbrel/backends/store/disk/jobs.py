@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from whimbrel.backends.disk.spool import UnnamedFile, content_bytes, materialise
+from whimbrel.backends.disk.spool import UnnamedFile, content_bytes, materialise, only_crlf
 from whimbrel.backends.store.disk.account import AccountJob, AccountShard, Batch
 from whimbrel.backends.store.disk.columns import Described
 from whimbrel.backends.store.disk.database import DAMAGE
@@ -47,7 +47,7 @@ class Writing:
     def done(self, modified: int | None) -> tuple[UnnamedFile, Described]:
         """`modified`: the file's time in seconds, of whoever asks first; None: now. MailError if the disk is full."""
         if self._done is None:
-            described = Described(content_bytes(self._rendition))
+            described = Described(content_bytes(self._rendition), crlf=only_crlf(self._rendition))
             self._done = materialise(self._rendition, self._folder, modified), described
         return self._done
 

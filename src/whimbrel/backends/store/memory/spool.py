@@ -41,7 +41,7 @@ class MemoryWriter:
     async def write(self, data: bytes) -> None:
         self._blocks.append(data)
 
-    async def finish(self) -> MemoryContent:
+    async def finish(self, *, crlf: bool = False) -> MemoryContent:
         content = MemoryContent(b"".join(self._blocks))
         self._blocks = []
         return content
