@@ -31,15 +31,19 @@ class Network(str):
 
 def contains(networks: tuple[str, ...], ip: str) -> bool:
     """Whether the address `ip` is in one of `networks`. What is no address is in none."""
-    if not networks:
-        return False
+    return bool(networks) and _contains(tuple(networks), ip)
+
+
+@lru_cache(4096)
+def _contains(networks: tuple[str, ...], ip: str) -> bool:
+    # Kept: it is asked at each connection and recipient, and most come from few hosts.
     try:
         address = ipaddress.ip_address(ip.partition("%")[0])
     except ValueError:
         return False
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
-    return any(address in network for network in _networks(tuple(networks)))
+    return any(address in network for network in _networks(networks))
 
 
 @lru_cache(16)
