@@ -57,6 +57,22 @@ def test_a_run_of_uids_is_raised_ahead_and_not_with_each_message(tmp_path: Path)
     run(tmp_path, test)
 
 
+def test_only_the_newest_run_says_more_than_is_true(tmp_path: Path) -> None:
+    """Else a folder just filled would be looked through as a whole by whoever asks what is new."""
+
+    async def test(store: Store) -> None:
+        ref = await store.folder()
+        for size in (250, 10, 600):
+            await store.fill(ref, size)
+        highest, found = (await store.ports.status(ref)).highest_modseq, dict(blocks(store, ref))
+        assert sorted(found) == [0, 1, 2, 3] and found.pop(3) > highest
+        assert all(modseq <= highest for modseq in found.values())
+        rows = await store.ports.flags(ref, UidSet([(1, 1000)]))
+        assert all(found.get(uid >> 8, highest) >= modseq for uid, _, _, modseq in rows)
+
+    run(tmp_path, test)
+
+
 def test_changes_are_found_when_the_modseq_has_passed_what_was_raised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,15 +169,14 @@ class Change:
 
     def _raised(self) -> list[tuple[int, int]]:
         """What `block` must say now. The newest run is raised ahead of time, so that not each message that comes in
-        writes it."""
-        found: list[tuple[int, int]] = []
-        for block in self._blocks:
-            if block < self._newest:
-                found.append((block, self._modseq))
-            elif block > self._newest or self._modseq > self._ceiling:
-                found.append((block, self._modseq + AHEAD))
-        if found and max(found)[0] >= self._newest:
-            self._newest, self._ceiling = max(found)
+        writes it; when another one takes its place, it says again what is true."""
+        before, newest = self._newest, max(self._newest, *self._blocks, -1)
+        found = [(block, self._modseq) for block in self._blocks if block != newest]
+        if newest in self._blocks and (newest > before or self._modseq > self._ceiling):
+            if 0 <= before < newest and before not in self._blocks:
+                found.append((before, self._modseq))
+            self._newest, self._ceiling = newest, self._modseq + AHEAD
+            found.append((newest, self._ceiling))
         return found
 
     def _rollback(self) -> None:
