@@ -76,7 +76,7 @@ class Committer:
         self._applied: SimpleQueue[_Applied | threading.Event | None] = SimpleQueue()
         """None, in either, is the last that comes; an event is set once all before it was resolved."""
         self._lock = threading.Lock()
-        self._closing = self._syncing = False
+        self._closing = False
         self._poisoned = False
         self._doubtful: dict[str, Shard] = {}
         self.batches = self.jobs = 0
@@ -209,10 +209,8 @@ class Committer:
                     break
                 one = self._applied.get()
             if applied:
-                self._syncing = True
                 error = self._complete(applied)
                 self._resolve([wait for one in applied for wait in one.batch], error)
-                self._syncing = False
             if one is None:
                 return
             if isinstance(one, threading.Event):

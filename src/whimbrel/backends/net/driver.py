@@ -41,9 +41,6 @@ LINGER = 60.0
 """Seconds that a peer has to take what is held when its session ended."""
 
 
-"""The address of an end that has none."""
-
-
 class Closed(Exception):
     """The connection is gone. Ends the session."""
 

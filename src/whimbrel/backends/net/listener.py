@@ -19,9 +19,9 @@ from whimbrel.backends.net.names import host_and_port
 from whimbrel.core.log import Log
 
 LAG = 0.05
+"""Seconds by which the loop may be late before accepting stops."""
 MOST_LATE = 10
 """Looks in a row at which nothing is accepted: whoever keeps the loop busy must not shut out all others for ever."""
-"""Seconds by which the loop may be late before accepting stops."""
 _TICK = 0.1
 
 

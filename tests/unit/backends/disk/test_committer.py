@@ -38,8 +38,10 @@ class FakeBarrier(Barrier):
         self.failing = 0
         self.gate = threading.Event()
         self.gate.set()
+        self.begun = False
 
     def complete(self, touched: Touched) -> None:
+        self.begun = True
         self.gate.wait(5)
         self._events.append("barrier")
         if self.failing:
@@ -54,7 +56,7 @@ def test_work_is_applied_while_a_barrier_runs_and_shares_the_next_one() -> None:
         barrier.gate.clear()
         committer = Committer(barrier, MemoryLog())
         first = asyncio.create_task(committer.commit([(Recorder("m", events), Job())]))
-        while not committer._syncing:
+        while not barrier.begun:
             await asyncio.sleep(0)
         more = [asyncio.create_task(committer.commit([(Recorder(key, events), Job())])) for key in "zab"]
         while len(events) < 4:
