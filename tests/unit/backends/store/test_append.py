@@ -76,7 +76,7 @@ def test_only_the_newest_run_says_more_than_is_true(tmp_path: Path) -> None:
 def test_changes_are_found_when_the_modseq_has_passed_what_was_raised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whimbrel.backends.store.disk.write.AHEAD", 0)
+    monkeypatch.setattr("whimbrel.backends.store.disk.counts.AHEAD", 0)
 
     async def test(store: Store) -> None:
         ref = await store.folder()

@@ -13,6 +13,7 @@ from pathlib import Path
 import apsw
 
 from whimbrel.backends.store.disk.columns import SCHEMA, VERSION
+from whimbrel.backends.store.disk.counts import Counts
 from whimbrel.backends.store.disk.database import Row, open_database, reading, row, rows, standing
 from whimbrel.backends.store.disk.uidcache import UidCache, changed_rows, keywords
 from whimbrel.core.mailbox import (
@@ -73,13 +74,6 @@ _STATUS = (
     "SELECT uid_validity, uid_next, highest_modseq, messages, unseen, deleted, bytes, first_recent, resync_floor "
     "FROM folder"
 )
-_COUNTERS = (
-    "SELECT uid_validity, uid_next, highest_modseq, messages, unseen, deleted, bytes, first_recent, resync_floor, "
-    "coalesce(block.id, -1), coalesce(block.modseq, 0) "
-    "FROM folder LEFT JOIN block ON block.id = (SELECT max(id) FROM block)"
-)
-Counters = tuple[int, int, int, int, int, int, int, int, int, int, int]
-"""The fields of FolderStatus in its order, then the newest run of UIDs and the modseq that `block` has for it."""
 _RANGES = 40
 """Ranges of a UID set in one statement."""
 
@@ -100,7 +94,7 @@ class FolderIndex:
         self.cursor = self.connection.cursor()
         """For statements without rows: spares making one for each."""
         self._standing = standing(self.path)
-        self._counters: Counters = (0,) * 11
+        self._counts: Counts | None = None
         self._counted = -1
         self.checked_generation = -1
         self.uids = UidCache()
@@ -119,16 +113,16 @@ class FolderIndex:
     def status(self) -> FolderStatus:
         return FolderStatus(*row(self.connection, _STATUS))
 
-    def counters(self) -> Counters:
-        """Inside a write transaction: the folder's row; read anew only if another connection has written since."""
+    def counts(self) -> Counts:
+        """Inside a write transaction: of the folder's row; read anew only if another connection has written since."""
         version = self.connection.data_version()
-        if version != self._counted:
-            self._counters, self._counted = row(self.connection, _COUNTERS), version
-        return self._counters
+        if self._counts is None or version != self._counted:
+            self._counts, self._counted = Counts.read(self.connection), version
+        return self._counts
 
-    def keep(self, counters: Counters) -> None:
+    def keep(self, counts: Counts) -> None:
         """After its COMMIT: what the transaction has written."""
-        self._counters, self._counted = counters, self.connection.data_version()
+        self._counts, self._counted = counts, self.connection.data_version()
 
     def generation(self) -> int:
         found = row(self.connection, "SELECT generation FROM folder")

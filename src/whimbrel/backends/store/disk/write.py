@@ -19,7 +19,6 @@ import apsw
 from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.spool import UnnamedFile
 from whimbrel.backends.store.disk.columns import (
-    AHEAD,
     BLOCK_BITS,
     EXPUNGE,
     INSERT_META,
@@ -29,6 +28,7 @@ from whimbrel.backends.store.disk.columns import (
     Described,
 )
 from whimbrel.backends.store.disk.copying import attach, copy_rows, detach
+from whimbrel.backends.store.disk.counts import Counts
 from whimbrel.backends.store.disk.database import row as one
 from whimbrel.backends.store.disk.database import rows as fetch
 from whimbrel.backends.store.disk.directory import Directory, link
@@ -78,27 +78,14 @@ class Change:
         """A file was in the way: the folder is to be compared with its index."""
         self.leaving = False
         """Files of expunged messages are still to be moved."""
-        self._uid_next = self._modseq = self._messages = self._unseen = self._deleted = self._bytes = 0
-        self._validity = self._recent = self._floor = self._ceiling = 0
-        self._newest = -1
+        self._now: Counts
+        """Of this transaction; the index keeps its own until it is committed."""
 
     def __enter__(self) -> "Change":
         self.index.lock.acquire()
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
-            (
-                self._validity,
-                self._uid_next,
-                self._modseq,
-                self._messages,
-                self._unseen,
-                self._deleted,
-                self._bytes,
-                self._recent,
-                self._floor,
-                self._newest,
-                self._ceiling,
-            ) = self.index.counters()
+            self._now = self.index.counts().copy()
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -123,21 +110,8 @@ class Change:
             self._connection.execute("ROLLBACK")
             return
         try:
-            self._cursor.execute(
-                "UPDATE folder SET uid_next=?, highest_modseq=?, first_recent=?, messages=?, unseen=?, deleted=?, "
-                "bytes=?, resync_floor=?",
-                (
-                    self._uid_next,
-                    self._modseq,
-                    self._recent,
-                    self._messages,
-                    self._unseen,
-                    self._deleted,
-                    self._bytes,
-                    self._floor,
-                ),
-            )
-            blocks = self._raised()
+            self._now.write(self._cursor)
+            blocks = self._now.raised(self._blocks)
             if blocks:
                 self._connection.executemany(
                     "INSERT INTO block VALUES(?,?) ON CONFLICT(id) DO UPDATE SET modseq=excluded.modseq", blocks
@@ -146,38 +120,12 @@ class Change:
         except BaseException:
             self._rollback()
             raise
-        self.index.keep(
-            (
-                self._validity,
-                self._uid_next,
-                self._modseq,
-                self._messages,
-                self._unseen,
-                self._deleted,
-                self._bytes,
-                self._recent,
-                self._floor,
-                self._newest,
-                self._ceiling,
-            )
-        )
+        self.index.keep(self._now)
         self._touched.databases.add(str(self.index.path))
         self._touched.files.update(self._linked)
         self._touched.directories.add(self.index.messages)
         if self._moves:
             self.leaving = retire_or_list(self.index.folder, self._moves, self._touched)
-
-    def _raised(self) -> list[tuple[int, int]]:
-        """What `block` must say now. The newest run is raised ahead of time, so that not each message that comes in
-        writes it; when another one takes its place, it says again what is true."""
-        before, newest = self._newest, max(self._newest, *self._blocks, -1)
-        found = [(block, self._modseq) for block in self._blocks if block != newest]
-        if newest in self._blocks and (newest > before or self._modseq > self._ceiling):
-            if 0 <= before < newest and before not in self._blocks:
-                found.append((before, self._modseq))
-            self._newest, self._ceiling = newest, self._modseq + AHEAD
-            found.append((newest, self._ceiling))
-        return found
 
     def _rollback(self) -> None:
         if self._connection.in_transaction:
@@ -189,21 +137,11 @@ class Change:
     @property
     def status(self) -> FolderStatus:
         """As it will be once committed."""
-        return FolderStatus(
-            self._validity,
-            self._uid_next,
-            self._modseq,
-            self._messages,
-            self._unseen,
-            self._deleted,
-            self._bytes,
-            self._recent,
-            self._floor,
-        )
+        return self._now.status
 
     @property
     def uid_validity(self) -> int:
-        return self._validity
+        return self._now.validity
 
     def add(
         self,
@@ -280,8 +218,8 @@ class Change:
         )
         if count != len(uids):
             raise MailboxError(Condition.NONEXISTENT, "One of the messages has gone")
-        self._messages, self._bytes = self._messages + count, self._bytes + size
-        self._unseen, self._deleted = self._unseen + unseen, self._deleted + deleted
+        self._now.messages, self._now.bytes = self._now.messages + count, self._now.bytes + size
+        self._now.unseen, self._now.deleted = self._now.unseen + unseen, self._now.deleted + deleted
         self._flagged(UidSet.of(given), modseq)
         return given
 
@@ -318,17 +256,17 @@ class Change:
         return True
 
     def _next_uid(self) -> int:
-        uid = self._uid_next
+        uid = self._now.uid_next
         if uid >= MAX_UID:
             raise MailboxError(Condition.LIMIT, "This folder has used all its UIDs")
-        self._uid_next = uid + 1
+        self._now.uid_next = uid + 1
         return uid
 
     def _counted(self, uid: int, flags: int, size: int, modseq: int) -> None:
-        self._count(1, flags, size)
+        self._now.count(1, flags, size)
         self._blocks.add(uid >> BLOCK_BITS)
-        if modseq > self._modseq:
-            self._modseq = modseq
+        if modseq > self._now.modseq:
+            self._now.modseq = modseq
 
     def check_keywords(self, keywords: Iterable[str]) -> str:
         """As stored. MailboxError LIMIT when the folder would have too many different ones."""
@@ -352,7 +290,7 @@ class Change:
         words = self.check_keywords(change.keywords) if change.op is not FlagOp.REMOVE else ""
         if not change.keywords and change.op is not FlagOp.REPLACE and unchanged_since is None:
             return self._set_bits(uids, change, modseq)
-        before = self._modseq
+        before = self._now.modseq
         rows: list[FlagRow] = []
         modified: list[int] = []
         updates: list[tuple[int, str, int, int]] = []
@@ -375,13 +313,13 @@ class Change:
                 continue
             updates.append((new, new_words, modseq, uid))
             rows.append((uid, new, new_words, modseq))
-            self._unseen += (old & SEEN and 1) - (new & SEEN and 1)
-            self._deleted += (new & DELETED and 1) - (old & DELETED and 1)
+            self._now.unseen += (old & SEEN and 1) - (new & SEEN and 1)
+            self._now.deleted += (new & DELETED and 1) - (old & DELETED and 1)
         changed = UidSet.of(update[3] for update in updates)
         if updates:
             self._connection.executemany("UPDATE msg SET flags=?, keywords=?, modseq=? WHERE uid=?", updates)
             self._flagged(changed, modseq)
-        return FlagsStored(rows, changed, UidSet.of(modified), self._modseq, before)
+        return FlagsStored(rows, changed, UidSet.of(modified), self._now.modseq, before)
 
     def _set_bits(self, uids: UidSet, change: FlagChange, modseq: int) -> FlagsStored:
         """Adds or removes system flags alone: one statement for all messages."""
@@ -389,16 +327,16 @@ class Change:
         value, condition, compared = (
             ("flags | ?", "flags & ? <> ?", (bits, bits)) if adding else ("flags & ~?", "flags & ? <> 0", (bits,))
         )
-        before, step, changed = self._modseq, 1 if adding else -1, 0
+        before, step, changed = self._now.modseq, 1 if adding else -1, 0
         for clause, values in where("uid", uids):
             for bit in (SEEN, DELETED):
                 if bits & bit:
                     found = f"SELECT count(*) FROM msg WHERE {clause} AND flags & ? {'= 0' if adding else '<> 0'}"
                     (count,) = one(self._connection, found, (*values, bit))
                     if bit is SEEN:
-                        self._unseen -= step * count
+                        self._now.unseen -= step * count
                     else:
-                        self._deleted += step * count
+                        self._now.deleted += step * count
             self._connection.execute(
                 f"UPDATE msg SET flags = {value}, modseq = ? WHERE {clause} AND {condition}",
                 (bits, modseq, *values, *compared),
@@ -413,12 +351,12 @@ class Change:
         else:
             different = UidSet.of([row[0] for row in rows if row[3] == modseq])
         self._flagged(different, modseq)
-        return FlagsStored(rows, different, UidSet(), self._modseq, before)
+        return FlagsStored(rows, different, UidSet(), self._now.modseq, before)
 
     def _flagged(self, uids: UidSet, modseq: int) -> None:
         for first, last in uids.ranges:
             self._blocks.update(range(first >> BLOCK_BITS, (last >> BLOCK_BITS) + 1))
-        self._modseq = max(self._modseq, modseq)
+        self._now.modseq = max(self._now.modseq, modseq)
         self._dirty = True
 
     def expunge(self, uids: UidSet, modseq: int, *, marked_only: bool = True, moved: bool = False) -> UidSet:
@@ -442,9 +380,9 @@ class Change:
         if not gone:
             return UidSet()
         for uid, flags, size in gone:
-            self._count(-1, flags, -size)
+            self._now.count(-1, flags, -size)
             self._moves.append(uid)
-        self._modseq = max(self._modseq, modseq)
+        self._now.modseq = max(self._now.modseq, modseq)
         self._dirty = True
         return UidSet.of(row[0] for row in gone)
 
@@ -465,24 +403,16 @@ class Change:
         )
         if bound is not None:
             self._connection.execute("DELETE FROM expunged WHERE kept = 0 AND modseq <= ?", bound)
-            self._floor = max(self._floor, bound[0])
+            self._now.floor = max(self._now.floor, bound[0])
 
     def snapshot(self) -> Snapshot:
         """The folder as this transaction sees it."""
         return replace(self.index.snapshot(dirty=self._dirty), status=self.status)
 
     def take_recent(self) -> None:
-        if self._recent != self._uid_next:
-            self._recent = self._uid_next
+        if self._now.recent != self._now.uid_next:
+            self._now.recent = self._now.uid_next
             self._dirty = True
-
-    def _count(self, sign: int, flags: int, size: int) -> None:
-        self._messages += sign
-        self._bytes += size
-        if not flags & SEEN:
-            self._unseen += sign
-        if flags & DELETED:
-            self._deleted += sign
 
 
 def _msg_values(
