@@ -1,4 +1,4 @@
-"""What a folder's row counts while it is being changed: read from the index, kept between transactions, written back."""
+"""What a folder's row counts while it is changed: read from the index, kept between transactions, written back."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
