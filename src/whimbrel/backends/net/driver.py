@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, Literal, TypeVar, cast, overload
 
 from whimbrel.backends.net.deflate import Deflate
+from whimbrel.backends.net.farewell import Farewell
 from whimbrel.backends.net.names import NOWHERE, host_and_port
 from whimbrel.backends.net.secure import Secure
 from whimbrel.core.engine import NEED_DATA, PAUSED, Engine
@@ -37,8 +38,6 @@ WRITE_AHEAD = 64 * 1024
 TURN = 64
 """Events after which the other connections have their turn: a peer may have sent 40,000 commands in one go."""
 HANDSHAKE_TIMEOUT = 30.0
-LINGER = 60.0
-"""Seconds that a peer has to take what is held when its session ended."""
 
 
 class Closed(Exception):
@@ -63,9 +62,9 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
     """One connection and its engine; owned by one task. Thousands of them wait at a time, so each is kept small."""
 
     __slots__ = (
-        "_closing", "_deadline", "_ended", "_inbox", "_inbox_size", "_local", "_loop", "_lost", "_out", "_out_size",
-        "_packing", "_peer", "_read_paused", "_ready", "_secure", "_timer", "_transport", "_turn", "_waiter", "_woken",
-        "_write_paused", "broken", "busy", "engine", "received", "sent", "stopping", "tls",
+        "_deadline", "_ended", "_inbox", "_inbox_size", "_local", "_loop", "_lost", "_out", "_out_size", "_packing",
+        "_peer", "_read_paused", "_ready", "_secure", "_timer", "_transport", "_turn", "_waiter", "_woken",
+        "_write_paused", "asked", "broken", "busy", "engine", "farewell", "received", "sent", "stopping", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -78,8 +77,11 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
         self.broken: Callable[[str, str], None] | None = None
         """Is told the peer's address and the reason when TLS fails after its handshake."""
         self.tls: TlsInfo | None = None
-        self.busy = self.stopping = False
-        """`busy`: the session is at what it must finish and answer, so `stop` only tells it by `stopping`."""
+        self.busy = self.stopping = self.asked = False
+        """`busy`: the session is at what it must finish and answer, so `stop` only tells it by `stopping`. `asked`: the
+        peer wants the end (QUIT, LOGOUT), so it sends no more and nothing is waited for."""
+        self.farewell: Farewell | None = None
+        """Has taken over from this one: the session is over, the connection is not."""
         self.received = self.sent = 0
         self._ready = ready
         self._transport: asyncio.Transport | None = None
@@ -90,7 +92,6 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
         self._out_size = 0
         self._waiter: asyncio.Future[None] | None = None
         self._ended = self._lost = self._woken = self._read_paused = self._write_paused = False
-        self._closing = False
         self._packing: Deflate | None = None
         self._secure: Secure | None = None
         self._turn = 0
@@ -216,13 +217,13 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
         A peer that reads at least WRITE_AHEAD bytes in each `timeout` seconds may take as long as it needs.
         """
         self.flush()
-        if self._write_paused and self._transport is not None:
-            left, deadline = self._unsent(self._transport), self._loop.time() + timeout
+        if self._write_paused and (transport := self._transport) is not None:
+            left, deadline = self._unsent(transport), self._loop.time() + timeout
             while self._write_paused and not self._lost:
                 try:
                     await self._wait(deadline)
                 except TimedOut:
-                    size = self._unsent(self._transport)
+                    size = self._unsent(transport)
                     if size > left - WRITE_AHEAD:
                         raise
                     left, deadline = size, self._loop.time() + timeout
@@ -247,7 +248,7 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
                 self.abort()
                 raise Closed("TLS handshake failed: the peer took too long") from None
         if secure is None:
-            raise Closed
+            raise Closed("TLS handshake failed: the peer has closed")
         self.tls = secure.info
         self.engine.tls_started()
 
@@ -292,17 +293,14 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
             self._inbox[:0] = [packing.rest] if packing.rest else []
 
     def end(self) -> None:
-        """Flushes and closes; what is held is still sent, if the peer takes it within LINGER seconds."""
+        """Flushes and closes. What is held is still sent, and a peer that sends on can read it: see `farewell`."""
         self.flush()
+        self._inbox, asked = [], self.asked and not self._inbox
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._transport is not None and not self._lost:
-            left = self._unsent(self._transport)
-            self._closing = True
-            self._close(self._transport)
-            if left:
-                self._timer = self._loop.call_later(LINGER, self._transport.abort)
+        if self._transport is not None and not self._lost and not self._transport.is_closing():
+            self._part(self._transport, wait=not asked)
 
     def stop(self, session: "asyncio.Task[None]") -> None:
         """Ends the session: at once by cancelling it, or by itself as soon as it is no longer `busy`."""
@@ -313,7 +311,9 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
 
     def abort(self) -> None:
         """Closes at once, for a peer that does not read."""
-        if self._transport is not None and not self._lost:
+        if self.farewell is not None:
+            self.farewell.abort()
+        elif self._transport is not None and not self._lost:
             self._transport.abort()
 
     # What the transport calls
@@ -372,14 +372,13 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
     # Inside
 
     def _write(self, data: bytes) -> None:
-        assert self._transport is not None
         if self._packing is not None:
             data = self._packing.pack(data)
-        if self._secure is None:
-            self._transport.write(data)
-        else:
+        if self._secure is not None:
             self._secure.hold(data)
             self._pump(self._secure)
+        elif self._transport is not None:
+            self._transport.write(data)
 
     def _pump(self, secure: Secure) -> None:
         """Encrypts what the transport takes now. What it does not is held as it is, not a second time as ciphertext."""
@@ -390,13 +389,11 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
             transport.write(secure.sealed())
         if secure.failure:
             self._break(secure, transport)
-        elif self._closing:
-            self._close(transport)
 
     def _opened(self, secure: Secure, data: memoryview) -> bytes:
         """The plaintext of `data`; what TLS itself answers to it is sent."""
         transport, known = self._transport, secure.established
-        if transport is None or self._closing:
+        if transport is None:
             return b""
         plain = secure.feed(data)
         if told := secure.told():
@@ -418,19 +415,20 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
         if not transport.is_closing():
             if secure.established and self.broken is not None:
                 self.broken(self._peer[0], secure.failure)
-            transport.write(secure.told())
-            transport.close()
+            self._part(transport)
         self._ended = True
         self._wake_waiter()
 
-    def _close(self, transport: asyncio.Transport) -> None:
-        """Once nothing is held, with a close_notify."""
-        secure = self._secure
-        if secure is not None and not transport.is_closing():
-            if secure.held:
-                return  # Comes again when the peer has taken it.
-            transport.write(secure.close())
-        transport.close()
+    def _part(self, transport: asyncio.Transport, *, wait: bool = True) -> None:
+        """Closes, by a farewell if something is not sent yet or, with `wait`, the peer may be sending."""
+        if (self._ended or not wait) and not self._unsent(transport):
+            if self._secure is not None:
+                transport.write(self._secure.close())
+            transport.close()
+        else:
+            self.farewell = Farewell(self._secure, ended=self._ended)
+            self._transport, self._lost, self._write_paused = None, True, False
+            self.farewell.take(transport)
 
     def _unsent(self, transport: asyncio.Transport) -> int:
         return transport.get_write_buffer_size() + (0 if self._secure is None else self._secure.held)

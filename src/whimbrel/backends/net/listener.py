@@ -1,7 +1,8 @@
 """Accepts connections on sockets that every worker inherits, within limits, while the loop keeps up.
 
 One listening socket per address is shared by all workers (no SO_REUSEPORT): whoever is free takes the next
-connection. A worker whose loop lags stops accepting until it has caught up.
+connection. A worker whose loop lags stops accepting until it has caught up. A connection counts until it is gone, its
+session over or not.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from whimbrel.backends.net.driver import Closed, Connection
+from whimbrel.backends.net.farewell import Farewell
 from whimbrel.backends.net.names import host_and_port
 from whimbrel.core.log import Log
 
@@ -23,6 +25,19 @@ LAG = 0.05
 MOST_LATE = 10
 """Looks in a row at which nothing is accepted: whoever keeps the loop busy must not shut out all others for ever."""
 _TICK = 0.1
+EXHAUSTED = 1.0
+"""Seconds without accepting after an error that trying again at once would only repeat."""
+REFUSED = 64
+"""Connections over the limit that are heard out at a time, beside those that count; others may lose their refusal."""
+PARTING = 1.0
+"""Seconds of a shutdown for peers to read why, once the sessions are over."""
+_THEIRS = frozenset(
+    {
+        errno.EPROTO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN,
+        errno.EHOSTUNREACH, errno.ENONET, errno.EPERM,
+    }
+)  # fmt: skip
+"""Of the connection that was to be accepted, not of ours: the next one may be well. accept(2)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +58,9 @@ class Listener:
         self._sockets: list[socket.socket] = []
         self._tasks: dict[asyncio.Task[None], tuple[str, Connection[Any, Any] | None]] = {}
         self._hosts: Counter[str] = Counter()
-        self._accepting = False
+        self._refused: set[asyncio.Task[None]] = set()
+        self._accepting = self._closed = False
+        self._not_before = 0.0
         self._factory: Callable[[], Connection[Any, Any]] | None = None
         self._session: Callable[[Any], Coroutine[Any, Any, None]] | None = None
         self._refusal = b""
@@ -52,7 +69,7 @@ class Listener:
 
     @property
     def connections(self) -> int:
-        """Those whose handshake is not done yet included."""
+        """Those included whose handshake is not done yet, or whose session is over."""
         return len(self._tasks)
 
     def open(
@@ -74,9 +91,9 @@ class Listener:
         self.resume()
 
     def resume(self) -> None:
-        if not self._accepting:
+        loop = asyncio.get_running_loop()
+        if not self._accepting and loop.time() >= self._not_before:
             self._accepting = True
-            loop = asyncio.get_running_loop()
             for sock in self._sockets:
                 loop.add_reader(sock.fileno(), self._accept, sock)
 
@@ -88,25 +105,42 @@ class Listener:
                 loop.remove_reader(sock.fileno())
 
     async def close(self, grace: float) -> None:
-        """Stops accepting and stops all sessions; waits `grace` seconds for what they must finish."""
+        """Stops accepting and stops all sessions; waits `grace` seconds, for what they must finish and for peers to
+        read why they end."""
         self.pause()
         self._sockets = []
-        for task, (_, connection) in list(self._tasks.items()):
-            if connection is None:
-                task.cancel()
-            else:
-                connection.stop(task)
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=grace)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace
+        await asyncio.sleep(0)  # What was accepted a moment ago begins: it could not close what it never had.
+        sessions = [(task, connection) for task, (_, connection) in self._tasks.items() if connection is not None]
+        for task, connection in sessions:
+            connection.stop(task)
+        if sessions:
+            await asyncio.wait([task for task, _ in sessions], timeout=grace)
+        leaving = [task for task, (_, connection) in self._tasks.items() if connection is None] + list(self._refused)
+        if leaving:
+            await asyncio.wait(leaving, timeout=max(0.0, min(PARTING, deadline - loop.time())))
+        self._closed = True
+        for task in leaving:
+            task.cancel()
+        if leaving:
+            await asyncio.wait(leaving)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        host, _ = self._tasks.pop(task, (None, None))
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.exception("session.crashed", error, service=self.name)
+        host, connection = self._tasks.pop(task, (None, None))
+        if connection is not None:
+            connection.end()  # Of a session that was cancelled before it began; any other has done so.
+            if self._closed:
+                connection.abort()
+            elif connection.farewell is not None:
+                self._own(connection.farewell.over(), host or "", None)  # In its place, as in `_begin`.
+                return
         if host is not None:
             self._hosts[host] -= 1
             if not self._hosts[host]:
                 del self._hosts[host]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.exception("session.crashed", error, service=self.name)
 
     def _accept(self, sock: socket.socket) -> None:
         # One for each readiness: the other workers are awake too, and the loop comes back if more are waiting.
@@ -116,24 +150,52 @@ class Listener:
             return
         except OSError as error:
             self._log.error("accept.failed", service=self.name, error=error.strerror or str(error))
-            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                self.pause()  # The lag watch resumes: without a pause this would spin.
+            if error.errno not in _THEIRS:  # No descriptors, no memory: without a pause this would spin.
+                self.pause()
+                self._not_before = asyncio.get_running_loop().time() + EXHAUSTED  # Then the lag watch resumes.
             return
-        host, _ = host_and_port(address)  # As the session will know it: IPv4 is not told in its IPv6 form.
+        try:
+            # As the session will know it: IPv4 is not told in its IPv6 form.
+            self._admit(connection, host_and_port(address)[0])
+        except Exception:
+            connection.close()  # A bug must not keep it, as its traceback would.
+            raise
+
+    def _admit(self, connection: socket.socket, host: str) -> None:
         limits = self._limits()
         if (limits.connections and len(self._tasks) >= limits.connections) or (
             limits.per_host and self._hosts[host] >= limits.per_host
         ):
             self._log.warning("connection.limit", service=self.name, sender_host=host, connections=len(self._tasks))
-            connection.setblocking(False)
-            with contextlib.suppress(OSError):
-                connection.send(self._refusal)
-            connection.close()
+            self._refuse(connection)
             return
+        assert self._factory is not None
+        protocol = self._factory()
+        protocol.broken = self._broken
         self.accepted += 1
         self._hosts[host] += 1
-        loop = asyncio.get_running_loop()
-        self._own(self._begin(loop, connection, host), host, None)
+        self._own(self._begin(connection, protocol, host), host, protocol)
+
+    def _refuse(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        with contextlib.suppress(OSError):
+            connection.send(self._refusal)
+        if self._refusal and len(self._refused) < REFUSED:
+            task = asyncio.get_running_loop().create_task(self._hear_out(connection))
+            self._refused.add(task)
+            task.add_done_callback(self._refused.discard)
+        else:
+            connection.close()
+
+    async def _hear_out(self, connection: socket.socket) -> None:
+        """One that speaks before it is greeted can read the refusal all the same."""
+        farewell = Farewell()
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: farewell, connection)
+        except OSError:
+            connection.close()
+        else:
+            await farewell.over()
 
     def _tell_broken(self, host: str, reason: str) -> None:
         self._log.debug("tls.failed", service=self.name, sender_host=host, reason=reason)
@@ -143,19 +205,17 @@ class Listener:
         self._tasks[task] = host, connection
         task.add_done_callback(self._done)
 
-    async def _begin(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, host: str) -> None:
-        assert self._factory is not None and self._session is not None
+    async def _begin(self, connection: socket.socket, protocol: Connection[Any, Any], host: str) -> None:
+        assert self._session is not None
         context = None
         if self._tls is not None and (context := self._tls()) is None:
             self._log.error("server.no_certificate", service=self.name)
             connection.close()
             return
-        protocol = self._factory()
-        protocol.broken = self._broken
         try:
             if context is not None:
                 protocol.expect_tls(context)
-            await loop.connect_accepted_socket(lambda: protocol, connection)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, connection)
             if context is not None:
                 await protocol.handshake()
         except OSError as error:
@@ -164,10 +224,10 @@ class Listener:
             return
         except Closed as error:
             self._log.debug("tls.failed", service=self.name, sender_host=host, reason=str(error))
-            protocol.end()
             return
         except asyncio.CancelledError:
             protocol.abort()
+            protocol.connection_lost(None)  # A transport that was closed before it began does not always say so.
             raise
         # A task of its own, since this one's frame and socket would stay with each connection that waits. It takes the
         # place of this one in the counts.

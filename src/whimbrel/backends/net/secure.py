@@ -129,9 +129,9 @@ class Secure:
         return records[0] if len(records) == 1 else b"".join(records)
 
     def close(self) -> bytes:
-        """Our close_notify, so that the peer knows it got everything. RFC 8446 6.1"""
+        """Our close_notify, so that the peer knows it got everything, or the alert about what failed. RFC 8446 6.1"""
         if not self.established or self.failure:
-            return b""
+            return self.told()
         try:
             self._tls.unwrap()
         except ssl.SSLWantReadError:

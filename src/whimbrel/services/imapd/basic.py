@@ -22,6 +22,7 @@ async def noop(session: Session, command: basic.Noop | basic.Check) -> Done:
 
 
 async def logout(session: Session, command: basic.Logout) -> Done:
+    session.connection.asked = True
     await session.bye("Signing out")
     return done(command)
 

@@ -142,6 +142,7 @@ class _Transaction:
                 await send(worded(message))  # By far the most, thousands in a row.
                 continue
             if isinstance(event, commands.Quit):
+                self._connection.asked = True
                 await self._door.say(await self._quit(mark_seen=settings.mark_seen))
                 return
             try:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.certs import certificates
 from tests.unit.backends.net.loops import Run, both_loops
 from tests.unit.backends.net.toy import LineEngine, Toy, connected, read, settle
-from whimbrel.backends.net import driver
+from whimbrel.backends.net import driver, farewell
 from whimbrel.backends.net.driver import READ_AHEAD, WRITE_AHEAD, Closed, Connection, TimedOut
 
 
@@ -519,7 +519,7 @@ def test_the_end_sends_what_is_held_and_leaves_no_timer(run: Run) -> None:
 
 @both_loops
 def test_an_ended_connection_whose_peer_never_reads_is_cut_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "LINGER", 0.05)
+    monkeypatch.setattr(farewell, "UNSENT", 0.05)
 
     async def main() -> None:
         async with connected(buffer=8192) as (connection, _):
@@ -528,9 +528,9 @@ def test_an_ended_connection_whose_peer_never_reads_is_cut_off(run: Run, monkeyp
             await connection.send_bytes(b"x" * 1000)
             transport.write(b"x" * 2_000_000)
             connection.end()
+            assert connection.farewell is not None
             async with asyncio.timeout(2):
-                while not connection._lost:
-                    await asyncio.sleep(0.01)
+                await connection.farewell.over()
 
     run(main())
 

@@ -15,7 +15,7 @@ from tests.unit.backends.net.test_driver import FILES, echo
 from tests.unit.backends.net.test_listener import Bench, FakeListening, use
 from tests.unit.backends.net.test_secure import Client
 from tests.unit.backends.net.toy import LineEngine, Toy, connected, read, settle
-from whimbrel.backends.net import driver
+from whimbrel.backends.net import driver, farewell
 from whimbrel.backends.net.driver import READ_AHEAD, SECURE_CHUNK, Closed, Connection, TimedOut
 from whimbrel.backends.net.secure import STEP, Secure
 
@@ -157,7 +157,7 @@ def test_the_end_says_close_notify_after_all_that_is_held(run: Run) -> None:
             await settle()
             sending.cancel()
             connection.end()
-            assert not connection._lost
+            assert connection.farewell is not None
             assert await heard(theirs, client, len(body)) == body
             while data := await read(theirs):
                 client.input.write(data)
@@ -170,7 +170,7 @@ def test_the_end_says_close_notify_after_all_that_is_held(run: Run) -> None:
 
 @both_loops
 def test_an_end_whose_peer_never_reads_is_cut_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "LINGER", 0.05)
+    monkeypatch.setattr(farewell, "UNSENT", 0.05)
 
     async def main() -> None:
         async with secured(buffer=8192) as (connection, _, _client):
@@ -178,9 +178,9 @@ def test_an_end_whose_peer_never_reads_is_cut_off(run: Run, monkeypatch: pytest.
             await settle()
             sending.cancel()
             connection.end()
+            assert connection.farewell is not None
             async with asyncio.timeout(2):
-                while not connection._lost:
-                    await asyncio.sleep(0.01)
+                await connection.farewell.over()
 
     run(main())
 

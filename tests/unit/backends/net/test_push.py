@@ -110,10 +110,10 @@ def test_a_session_takes_the_place_of_its_beginning_in_the_counts(run: Run, tmp_
         (refused,) = bench.connect(1)
         assert await read(refused) == b"421 too many\r\n"
         bench.release.set()
-        await bench.until(lambda: bench.listener.connections == 0)
-        assert not bench.listener._hosts
         for client in (*clients, refused):
             client.close()
+        await bench.until(lambda: bench.listener.connections == 0)
+        assert not bench.listener._hosts
         await bench.listener.close(1)
         bench.socket.close()
 

@@ -208,3 +208,11 @@ def test_a_full_record_behind_a_partial_one_fits() -> None:
     wire = client.says(said)
     first = secure.feed(wire[:16000])
     assert first == b"" and first + fed(secure, wire[16000:]) == said
+
+
+def test_the_end_of_what_failed_is_the_alert_about_it() -> None:
+    secure = Secure(FILES.server())
+    secure.feed(b"\x16\x03\x01\x00\x05hello")
+    assert secure.failure
+    assert secure.close()[:1] == b"\x15"  # RFC 8446 5.1
+    assert secure.close() == b""

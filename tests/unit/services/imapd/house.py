@@ -87,6 +87,15 @@ class Wire(asyncio.Transport):
     def abort(self) -> None:
         self.closed = True
 
+    def write_eof(self) -> None:
+        self.closed = True
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        pass
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
     def is_closing(self) -> bool:
         return self.closed
 
