@@ -6,7 +6,7 @@ import pytest
 from tests.contract.backends import Backend
 from tests.contract.calls import ANN, fill, folder, inbox, mail, names, refused
 from whimbrel.backends.store import names as rules
-from whimbrel.backends.store.disk import jobs
+from whimbrel.backends.store.disk import tree_jobs
 from whimbrel.backends.store.memory import account as memory
 from whimbrel.core.errors import Condition
 from whimbrel.core.mailbox import SpecialUse
@@ -47,7 +47,7 @@ async def test_a_name_that_xml_cannot_keep_is_refused_and_leaves_nothing(backend
 async def test_subscriptions_are_bounded_and_those_there_are_can_be_ended(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (rules, jobs, memory):
+    for module in (rules, tree_jobs, memory):
         monkeypatch.setattr(module, "MAX_SUBSCRIPTIONS", 3)
     for name in "abc":
         await backend.folders.subscribe(ANN, name, subscribed=True)

@@ -22,7 +22,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from tests.contract.backends import BACKENDS, Backend, Opener
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import DELETED, INBOX, SEEN, AccountId, FlagChange, FlagOp, FolderRef, MailboxId
+from whimbrel.core.mailbox import DELETED, INBOX, SEEN, AccountId, FlagChange, FlagOp, FolderRef, MailboxId, Usage
+from whimbrel.core.quota import Limit
 from whimbrel.core.uids import ALL, UidSet
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ dates = st.integers(0, 2**33)
 queue_ids = st.sampled_from(["", "q1", "q2"])
 sinces = st.sampled_from([None, True, False])
 operations = st.sampled_from(FlagOp)
+limits = st.none() | st.builds(Limit, st.integers(0, 90), st.integers(0, 8))
 contents = st.sampled_from([b"Subject: %d\r\n\r\n%b" % (n, b"x" * n) for n in range(4)] + [b"\n", b"\0\xff"])
 
 
@@ -105,6 +107,10 @@ class Machine(RuleBasedStateMachine):
     def ref(self, name: str) -> FolderRef | None:
         box = self.boxes.get(real(name))
         return FolderRef(ANN, box.mailbox) if box is not None and box.selectable else None
+
+    def usage(self) -> Usage:
+        contents = [message.content for box in self.boxes.values() for message in box.messages.values()]
+        return Usage(sum(map(len, contents)), len(contents))
 
     def children(self, name: str) -> list[str]:
         return [each for each in self.boxes if each.startswith(name + "/")]
@@ -196,24 +202,27 @@ class Machine(RuleBasedStateMachine):
 
     # Messages
 
-    @rule(items=st.lists(st.tuples(names, contents, bits, words, dates, queue_ids), max_size=5))
-    def append(self, items: list[tuple[str, bytes, int, frozenset[str], int, str]]) -> None:
+    @rule(items=st.lists(st.tuples(names, contents, bits, words, dates, queue_ids), max_size=5), limit=limits)
+    def append(self, items: list[tuple[str, bytes, int, frozenset[str], int, str]], limit: Limit | None) -> None:
         work = []
         for name, content, flag, keywords, date, queue_id in items:
             ref = self.ref(name) or FolderRef(ANN, MailboxId("F" + "0" * 32))
             rendition = Rendition(b"P: 1\r\n" if flag & 1 else b"", self.store.spool.hold(content))
-            work.append(Append(ref, rendition, flag, keywords, date, queue_id, "ann@example.test"))
+            work.append(Append(ref, rendition, flag, keywords, date, queue_id, "ann@example.test", limit))
         done = self.run(self.store.commit.commit(work))
         for (name, content, flag, keywords, date, queue_id), answer in zip(items, done, strict=True):
             if self.ref(name) is None:
                 assert isinstance(answer, MailboxError) and answer.condition is Condition.NONEXISTENT
                 continue
-            assert isinstance(answer, Appended)
             box = self.boxes[real(name)]
             if queue_id and queue_id in {queue for queue, _ in box.delivered}:
-                assert answer.uid == 0
+                assert isinstance(answer, Appended) and answer.uid == 0
                 continue
             prefix = b"P: 1\r\n" if flag & 1 else b""
+            if limit is not None and limit.exceeded(self.usage(), len(prefix + content), 1):
+                assert isinstance(answer, MailboxError) and answer.condition is Condition.OVERQUOTA
+                continue
+            assert isinstance(answer, Appended)
             assert answer.uid == box.add(Message(prefix + content, flag, keywords, date))
             if queue_id:
                 box.delivered.add((queue_id, ""))
@@ -264,17 +273,24 @@ class Machine(RuleBasedStateMachine):
         for uid in want:
             box.remove(uid)
 
-    @rule(source=names, which=uids, to=names, move=st.booleans())
-    def copy(self, source: str, which: UidSet, to: str, move: bool) -> None:
+    @rule(source=names, which=uids, to=names, move=st.booleans(), limit=limits)
+    def copy(self, source: str, which: UidSet, to: str, move: bool, limit: Limit | None) -> None:
         origin, into = self.ref(source), self.ref(to)
         never = FolderRef(ANN, MailboxId("F" + "1" * 32))
-        call = (self.store.messages.move if move else self.store.messages.copy)(origin or never, which, into or never)
+        if move:
+            call = self.store.messages.move(origin or never, which, into or never)
+        else:
+            call = self.store.messages.copy(origin or never, which, into or never, limit)
         if origin is None or into is None:
             self.fails(call, Condition.NONEXISTENT)
             return
-        copied = self.run(call)
         here, there = self.boxes[real(source)], self.boxes[real(to)]
         present = which.within(sorted(here.messages))
+        size = sum(len(here.messages[uid].content) for uid in present)
+        if limit is not None and not move and present and limit.exceeded(self.usage(), size, len(present)):
+            self.fails(call, Condition.OVERQUOTA)
+            return
+        copied = self.run(call)
         assert copied.source == tuple(present)
         want = []
         for uid in present:

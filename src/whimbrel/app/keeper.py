@@ -6,13 +6,14 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from whimbrel.backends.store.disk.account import AccountShard
+from whimbrel.backends.store.disk.care import check_tree, look_after, reindex, self_check
 from whimbrel.backends.store.disk.database import row
 from whimbrel.backends.store.disk.index import FolderIndex, recount
 from whimbrel.backends.store.disk.names import account_path
 from whimbrel.backends.store.disk.purge import forget_marks
-from whimbrel.backends.store.disk.rebuild import compare
+from whimbrel.backends.store.disk.reconcile import compare
 from whimbrel.backends.store.disk.retirer import retire_files
+from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.core.errors import Condition, MailboxError
@@ -49,7 +50,7 @@ class DiskKeeper:
     async def reindex(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
         shard = await self._prepared(account)
         for entry in self._chosen(shard, folder):
-            found = await asyncio.shield(self._pool.run(shard.reindex, entry.mailbox, lambda done, total: None))
+            found = await asyncio.shield(self._pool.run(reindex, shard, entry.mailbox, lambda done, total: None))
             repaired = []
             if found.added:
                 repaired.append(f"{found.added} messages were not in the index")
@@ -59,15 +60,15 @@ class DiskKeeper:
 
     async def repair(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
         shard = await self._prepared(account)
-        await asyncio.shield(self._pool.run(shard.check_tree))
+        await asyncio.shield(self._pool.run(check_tree, shard))
         for entry in self._chosen(shard, folder):
             messages, problems = await self._pool.run(_examine, shard, entry)
             left = problems
             if problems:
-                await asyncio.shield(self._pool.run(shard.self_check, entry.mailbox, now=True))
+                await asyncio.shield(self._pool.run(self_check, shard, entry.mailbox, now=True))
                 messages, left = await self._pool.run(_examine, shard, entry)
             if left:
-                found = await asyncio.shield(self._pool.run(shard.reindex, entry.mailbox, lambda done, total: None))
+                found = await asyncio.shield(self._pool.run(reindex, shard, entry.mailbox, lambda done, total: None))
                 _, left = await self._pool.run(_examine, shard, entry)
                 messages = found.messages
             yield Checked(account, entry.name, messages, left, tuple(each for each in problems if each not in left))
@@ -91,10 +92,10 @@ class DiskKeeper:
         for account in await self.accounts():
             shard = await self._prepared(account)
             with contextlib.suppress(MailboxError):  # Busy.
-                await self._pool.run(shard.check_tree)
+                await self._pool.run(check_tree, shard)
             for entry in self._chosen(shard, ""):
                 with contextlib.suppress(MailboxError):  # Deleted meanwhile, or busy: the next round comes.
-                    await self._pool.run(shard.look_after, entry.mailbox)
+                    await self._pool.run(look_after, shard, entry.mailbox)
                     if entry.mailbox in shard.leaving:
                         await retire_files(self._pool, shard, entry.mailbox)
                     await forget_marks(self._store, self._pool, shard, entry.mailbox)

@@ -10,9 +10,12 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Final, NewType, Protocol
+from typing import TYPE_CHECKING, Final, NewType, Protocol
 
 from whimbrel.core.uids import UidSet
+
+if TYPE_CHECKING:
+    from whimbrel.core.quota import Limit
 
 AccountId = NewType("AccountId", str)
 """Names the account whose folders are meant: the lower-case address `user@domain` of its directory entry."""
@@ -306,12 +309,14 @@ class Messages(Protocol):
         """Removes those of `uids` that carry \\Deleted; with `marked=False` all of them."""
         ...
 
-    async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
-        """All or none, with flags and internal date (RFC 9051 6.4.7)."""
+    async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef, limit: "Limit | None" = None) -> Copied:
+        """All or none, with flags and internal date (RFC 9051 6.4.7). OVERQUOTA if the target's account would then hold
+        more than `limit`: looked at where nobody else can add anything in between."""
         ...
 
     async def move(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
-        """Never lost, at worst twice after a crash (RFC 6851)."""
+        """Never lost, at worst twice after a crash (RFC 6851). An account that moves within itself holds no more than
+        before, so no limit stands in the way of who empties a full mailbox."""
         ...
 
 

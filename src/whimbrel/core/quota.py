@@ -1,7 +1,9 @@
 """Quota: how much an account, and a whole domain, may hold.
 
-What an account holds is exact (`Folders.usage`). What a domain holds is the sum over its accounts, which `control`
-keeps up in the background: it lags by seconds, and is unknown for the first moments after a domain got a quota.
+What an account holds is exact (`Folders.usage`), and so is its limit: the store looks at it where it adds a message
+(`Append.limit`, `Messages.copy`), under the account's lock. `Quotas.check` comes before, so that a sender hears of a
+full mailbox before it sends the content. What a domain holds is the sum over its accounts, which `control` keeps up in
+the background: it lags by seconds, and is unknown for the first moments after a domain got a quota.
 
 Standards: RFC 9208 3 (resources STORAGE and MESSAGE), RFC 3463 3.3 (X.2.2)
 """
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from whimbrel.core.directory import Account
+from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import Usage
 
 DOMAIN_USAGE: Final = "domain-usage"
@@ -58,6 +61,10 @@ class Quotas(Protocol):
     async def check(self, account: Account, size: int, messages: int = 1) -> None:
         """MailError if so much more does not fit into the account or its domain: 452 4.2.2, or 552 5.2.2 where the
         setting says so and for what would not even fit into an empty mailbox."""
+        ...
+
+    def refusal(self, limit: Limit, size: int, *, detail: str = "") -> MailError:
+        """What `check` would have raised, for a message of `size` that did not fit when it was stored."""
         ...
 
     async def domain(self, name: str) -> DomainQuota | None:

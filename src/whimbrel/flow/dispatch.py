@@ -23,11 +23,10 @@ from whimbrel.core.queue import Notify, QueueItem, QueueRecipient, Recipient
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.filters.base import Verdict
 from whimbrel.flow.placement import Placement
+from whimbrel.flow.quota import FULL, bound
 from whimbrel.flow.transaction import Transaction
 from whimbrel.mail.trace import delivered_to
 
-FULL: Final = "4.2.2"
-"""RFC 3463 3.3: a mailbox over its quota."""
 SECOND: Final = ".2"
 """Ends the queue id of the entry for mailboxes that were busy, where remote recipients have the first."""
 MAX_COPIES: Final = 50
@@ -97,16 +96,17 @@ class Dispatch:
     ) -> None:
         """Returns after the barrier; errors are left in `plan`. `remote` has no Return-Path, `local` has."""
         await self._full(tx, plan)
-        work: list[Append | Enqueue] = []
+        appends: list[Append] = []
         placed: list[Mailbox] = []
         for mailbox in plan.mailboxes.values():
             if mailbox.error is not None:
                 continue
             try:
-                work.append(await self._append(tx, mailbox, local, verdict))
+                appends.append(await self._append(tx, mailbox, local, verdict))
                 placed.append(mailbox)
             except MailError as error:
                 mailbox.error = error
+        work: list[Append | Enqueue] = [*appends]
         held = tx.hold_remote or self._config.section(DeliverySettings).hold_remote
         for number, (fields, recipients) in enumerate(plan.onward):
             rendition = Rendition(fields + remote.prefix, remote.content) if fields else remote
@@ -115,9 +115,9 @@ class Dispatch:
             work.append(Enqueue(item, rendition))
         answers = await self._do(work) if work else ()
         failed = False
-        for mailbox, answer in zip(placed, answers, strict=False):
+        for mailbox, append, answer in zip(placed, appends, answers, strict=False):
             if isinstance(answer, MailError):
-                mailbox.error, failed = answer, True
+                mailbox.error, failed = self._placement.refusal(append, answer), True
         plan.remote_error = next((one for one in answers[len(placed) :] if isinstance(one, MailError)), None)
         if failed or len(placed) < len(plan.mailboxes):
             await self._again(tx, plan, local, remote, verdict)
@@ -125,8 +125,8 @@ class Dispatch:
     async def _full(self, tx: Transaction, plan: Plan) -> None:
         """A message that turned out larger than MAIL had said, for mailboxes it does not fit into.
 
-        Each had room at RCPT, and takes one message of grace, unless nobody could take this one: then it is refused.
-        LMTP has an answer for each mailbox (RFC 2033 4.2), so grace is not needed there.
+        If nobody could take this one it is refused before anything is stored. LMTP has an answer for each mailbox (RFC
+        2033 4.2). Where one answer stands for several, the store tells whom it does not fit, and those are tried again.
         """
         if tx.origin is Origin.INTERNAL or tx.content is None or tx.content.size <= tx.options.size:
             return
@@ -152,17 +152,17 @@ class Dispatch:
             if isinstance(mailbox.error, MailboxError) and mailbox.error.condition is Condition.NONEXISTENT:
                 self._placement.forget(mailbox.account.id)
                 try:
-                    (answer,) = await self._do([await self._append(tx, mailbox, local, verdict)])
-                    mailbox.error = answer if isinstance(answer, MailError) else None
+                    append = await self._append(tx, mailbox, local, verdict)
+                    (answer,) = await self._do([append])
+                    mailbox.error = self._placement.refusal(append, answer) if isinstance(answer, MailError) else None
                 except MailError as error:
                     mailbox.error = error
                 if isinstance(mailbox.error, MailboxError) and mailbox.error.condition is Condition.NONEXISTENT:
                     mailbox.error = MailError(451, "4.2.0", "Mailbox is not available now", detail=mailbox.error.text)
-        answered = FULL if tx.per_recipient else ""  # Its client is told of full mailboxes, and keeps the mail.
         waiting = [
             one
             for one in plan.mailboxes.values()
-            if one.error is not None and one.error.temporary and one.error.enhanced != answered
+            if one.error is not None and one.error.temporary and not _answered(tx, plan, one)
         ]
         if not waiting:
             return
@@ -194,6 +194,7 @@ class Dispatch:
             # Against double delivery: only what comes from the queue is tried again under its id.
             queue_id=tx.mark,
             recipient=str(mailbox.recipient.address),
+            limit=bound(mailbox.account, report=tx.origin is Origin.INTERNAL and tx.sender is None),
         )
 
     async def put_off(self, tx: Transaction, rendition: Rendition) -> None:
@@ -246,6 +247,20 @@ class Dispatch:
             require_tls=tx.options.require_tls,
             tls_optional=tx.tls_optional,
         )
+
+
+def _answered(tx: Transaction, plan: Plan, mailbox: Mailbox) -> bool:
+    """The client is told that this mailbox is full, and keeps the mail: as at RCPT. So it must stand for no other that
+    has the message, or they would have it twice."""
+    if mailbox.error is None or mailbox.error.enhanced != FULL or tx.origin is Origin.INTERNAL:
+        return False
+    if tx.per_recipient:
+        leading = (one for one in tx.expansions if any(to.account.id == mailbox.account.id for to in one.local))
+        return all(len(one.local) + len(one.remote) == 1 for one in leading)
+    return not plan.onward and all(
+        one.error is not None and (one.error.enhanced == FULL or not one.error.temporary)
+        for one in plan.mailboxes.values()
+    )
 
 
 def _status(error: MailError | None) -> str:

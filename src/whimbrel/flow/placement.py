@@ -6,8 +6,9 @@ Standards: RFC 3463 3.3 (X.2.1), RFC 1870 6.1 (SIZE at MAIL)
 from dataclasses import dataclass
 from typing import Final
 
+from whimbrel.core.commit import Append
 from whimbrel.core.directory import Account
-from whimbrel.core.errors import Condition, MailboxError
+from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import INBOX, AccountId, FolderRef, Folders, SpecialUse
 from whimbrel.core.quota import Quotas
 from whimbrel.flow.filters.base import Verdict
@@ -47,6 +48,12 @@ class Placement:
                     return Place(folder.ref)
         found = self._inboxes.get(account)
         return found if found is not None else await self._inbox(account)
+
+    def refusal(self, append: Append, error: MailError) -> MailError:
+        """Why the store has not taken `append`: of a full mailbox in the words that RCPT has for it."""
+        if append.limit is None or not isinstance(error, MailboxError) or error.condition is not Condition.OVERQUOTA:
+            return error
+        return self._quotas.refusal(append.limit, append.rendition.size, detail=f"{append.folder.account} is full")
 
     def forget(self, account: AccountId) -> None:
         """Its INBOX turned out not to be there any more."""

@@ -1,7 +1,8 @@
-"""Whether an account and its domain have room: the answer at RCPT, after DATA, and for what clients store.
+"""Whether an account and its domain have room: the answer at RCPT and after DATA, in the words of SMTP.
 
-An account's usage is exact. A domain's is what `control` counted a moment ago, plus what this process let in since;
-several processes at once can go over a domain's limit by what arrives within a few seconds.
+An account's limit is kept to the octet by the store (`bound`); what is said here is said earlier. A domain's usage is
+what `control` counted a moment ago, plus what this process let in since; several processes at once can go over a
+domain's limit by what arrives within a few seconds.
 
 Standards: RFC 3463 3.3 (X.2.2), RFC 1870 6.1 (a size that MAIL declared), RFC 5321 4.2.2 (452, 552)
 """
@@ -18,6 +19,8 @@ from whimbrel.core.settings import Section, setting
 from whimbrel.core.state import State
 from whimbrel.core.values import Duration
 
+FULL: Final = "4.2.2"
+"""RFC 3463 3.3: a mailbox over its quota; there may be room later."""
 FRESH: Final = 2.0
 """Seconds for which a domain's sum is used before State is asked again."""
 OWN: Final = 15.0
@@ -94,11 +97,14 @@ class QuotaCheck:
         if not limit.exceeded(usage, size, messages):
             return
         detail = f"{what} holds {usage.bytes} of {limit.bytes} octets, {usage.messages} of {limit.messages} messages"
+        raise self.refusal(limit, size, messages, detail=detail)
+
+    def refusal(self, limit: Limit, size: int, messages: int = 1, *, detail: str = "") -> MailError:
         if limit.exceeded(Usage(0, 0), size, messages):
-            raise MailError(552, "5.2.2", "Message is larger than the mailbox may be", detail=detail)
+            return MailError(552, "5.2.2", "Message is larger than the mailbox may be", detail=detail)
         if self._config.section(QuotaSettings).full == "refuse":
-            raise MailError(552, "5.2.2", "Mailbox is full", detail=detail)
-        raise MailError(452, "4.2.2", "Mailbox is full", detail=detail)
+            return MailError(552, "5.2.2", "Mailbox is full", detail=detail)
+        return MailError(452, FULL, "Mailbox is full", detail=detail)
 
     async def _usage(self, name: str) -> Usage | None:
         known = self._sums.get(name)
@@ -117,6 +123,12 @@ class QuotaCheck:
         if known.usage is None:
             return None
         return Usage(known.usage.bytes + known.own_bytes, known.usage.messages + known.own_messages)
+
+
+def bound(account: Account, *, report: bool) -> Limit | None:
+    """What the store is to keep to when it adds a message to `account`. None: it has no limit, or this is a `report`
+    of ours: those, and the warning that a mailbox is nearly full, reach it although it is full."""
+    return None if report else limit_of(account) or None
 
 
 def usage_of(text: str) -> Usage | None:

@@ -3,20 +3,23 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from tests.support.fakes import FakeClock, FakeConfig, MemoryState
-from tests.support.flow_fakes import FakeDirectory, FakeStore
+from tests.support.flow_fakes import FakeDirectory, FakeStore, MemoryQueue
+from tests.support.queue_house import entry
 from tests.support.reception_house import MAIL, House, house
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Envelope, Internal, Origin
 from whimbrel.core.mailbox import Usage
-from whimbrel.core.queue import Recipient
+from whimbrel.core.queue import QueueRecipient, Recipient, RecipientState
 from whimbrel.core.quota import DOMAIN_USAGE, Limit
+from whimbrel.flow.delivery.local import LocalAgent
+from whimbrel.flow.delivery.outcome import Outcome
 from whimbrel.flow.quota import FRESH, OWN, QuotaCheck, QuotaSettings, usage_of
-from whimbrel.flow.transaction import MailOptions
+from whimbrel.flow.transaction import MailOptions, Result
 
 
 class Stage:
@@ -150,10 +153,126 @@ def test_a_message_larger_than_declared_is_refused_if_nobody_can_take_it() -> No
     assert there.store.filed == [] and there.store.queued == []
 
 
-def test_a_message_larger_than_declared_is_taken_by_grace_if_another_can_take_it() -> None:
+def waiting(there: House) -> list[str]:
+    """Who has a message in the queue for local delivery."""
+    return [one.account for item, _ in there.store.queued for one in item.recipients if one.local]
+
+
+def test_whom_a_message_does_not_fit_is_tried_again_and_the_others_have_it_once() -> None:
     there = full_house()
-    run(there.send("full@example.test", "bob@example.test", content=MAIL + b"x" * 2000))
-    assert sorted(one.account for one in there.store.filed) == ["bob@example.test", "full@example.test"]
+    result = run(there.send("full@example.test", "bob@example.test", content=MAIL + b"x" * 2000))
+    assert result.outcomes == (None, None)
+    assert [one.account for one in there.store.filed] == ["bob@example.test"]
+    assert waiting(there) == ["full@example.test"]
+    assert there.store.queued[0][0].recipients[0].status == "4.2.2 Mailbox is full"
+
+
+def test_where_full_mailboxes_refuse_the_sender_has_a_report_of_those_alone() -> None:
+    there = full_house()
+    there.config.use(QuotaSettings(full="refuse"))
+    run(there.send("full@example.test", "bob@example.test", content=MAIL + b"x" * 2000, sender="alice@example.test"))
+    assert [one.account for one in there.store.filed] == ["bob@example.test", "alice@example.test"]
+    report = there.store.filed[1].content
+    assert b"full@example.test" in report and b"Status: 5.2.2" in report
+    assert b"bob@example.test" not in report.partition(b"Final-Recipient")[2].partition(b"\r\n\r\n")[0]
+    assert there.store.queued == []
+
+
+@pytest.mark.parametrize(("full", "code", "enhanced"), [("later", 452, "4.2.2"), ("refuse", 552, "5.2.2")])
+@pytest.mark.parametrize("origin", [Origin.INBOUND, Origin.LMTP, Origin.SUBMISSION])
+def test_a_mailbox_that_filled_up_since_rcpt_is_answered_as_at_rcpt(
+    full: Literal["later", "refuse"], code: int, enhanced: str, origin: Origin
+) -> None:
+    there = full_house()
+    there.config.use(QuotaSettings(full=full))
+
+    async def send() -> Result:
+        tx = await there.begin("full@example.test", origin=origin, options=MailOptions(size=100))
+        there.store.usages["full@example.test"] = Usage(10_000, 4)
+        return await there.finish(tx, MAIL[:100])
+
+    if origin is Origin.LMTP:
+        (error,) = run(send()).outcomes
+    else:
+        with pytest.raises(MailError) as caught:
+            run(send())
+        error = caught.value
+    assert error is not None and (error.code, error.enhanced, error.text) == (code, enhanced, "Mailbox is full")
+    assert there.store.filed == [] and there.store.queued == []
+
+
+@pytest.mark.parametrize("origin", [Origin.INBOUND, Origin.LMTP])
+def test_a_full_member_of_a_group_waits_and_the_other_members_have_it_once(origin: Origin) -> None:
+    there = full_house()
+    there.directory.alias("all@example.test", "full@example.test", "bob@example.test")
+    result = run(there.send("all@example.test", content=MAIL + b"x" * 2000, origin=origin))
+    assert result.outcomes == (None,)
+    assert [one.account for one in there.store.filed] == ["bob@example.test"]
+    assert waiting(there) == ["full@example.test"]
+
+
+def test_lmtp_repeats_nothing_where_a_full_mailbox_shares_its_address_with_others() -> None:
+    there = full_house()
+    there.directory.alias("all@example.test", "full@example.test", "bob@example.test")
+    there.directory.user("twice@example.test", quota_bytes=10, forward_to=("far@else.test",), keep_copy=True)
+    to = ("full@example.test", "all@example.test", "twice@example.test")
+    options = MailOptions(size=5)  # Less than it is.
+    result = run(there.send(*to, content=MAIL + b"x" * 2000, origin=Origin.LMTP, options=options))
+    assert result.outcomes[:2] == (None, None) and waiting(there) == ["full@example.test"]
+    assert [one.account for one in there.store.filed] == ["bob@example.test"]
+    # Larger than that mailbox may ever be: the copy is on its way, and the sender has a report.
+    assert result.outcomes[2] is None
+    onward = [str(one.recipient.address) for item, _ in there.store.queued for one in item.recipients if not one.local]
+    assert sorted(onward) == ["a@b.test", "far@else.test"]
+
+
+def test_what_goes_to_other_servers_too_is_taken_and_not_sent_there_twice() -> None:
+    there = full_house()
+    alice = there.directory.accounts["alice@example.test"]
+    to = ("full@example.test", "far@else.test")
+    run(there.send(*to, content=MAIL + b"x" * 2000, origin=Origin.SUBMISSION, account=alice))
+    assert there.store.filed == [] and waiting(there) == ["full@example.test"]
+    assert sorted(str(one.recipient.address) for item, _ in there.store.queued for one in item.recipients) == sorted(
+        ["far@else.test", "full@example.test"]
+    )
+
+
+def from_the_queue(there: House, *, sender: bool = True, origin: str = "") -> Outcome:
+    """How an attempt at the full mailbox goes."""
+    queue, full = MemoryQueue(), there.directory.accounts["full@example.test"]
+    item = replace(entry("q1", "full@example.test", sender="a@b.test" if sender else ""), origin=origin)
+    item = replace(item, recipients=(QueueRecipient(Recipient(full.address), local=True, account=full.id),))
+    queue.add(item, MAIL)
+    agent = LocalAgent(
+        queue=queue,
+        directory=there.directory,
+        placement=there.reception.placement,
+        spool=there.spool,
+        commit=there.store,
+    )
+    (outcome,) = run(agent.deliver(queue.items["q1"], item.recipients))
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
+def test_the_queue_waits_for_room_and_gives_up_where_full_mailboxes_refuse() -> None:
+    there = full_house()
+    there.store.usages["full@example.test"] = Usage(10_000, 4)
+    outcome = from_the_queue(there)
+    assert (outcome.state, outcome.status) == (RecipientState.WAITING, "4.2.2 Mailbox is full")
+    there.config.use(QuotaSettings(full="refuse"))
+    outcome = from_the_queue(there)
+    assert (outcome.state, outcome.status) == (RecipientState.FAILED, "5.2.2 Mailbox is full")
+    assert there.store.filed == []
+    there.store.usages["full@example.test"] = Usage(0, 0)
+    assert from_the_queue(there).state is RecipientState.DELIVERED
+
+
+def test_a_report_of_ours_that_waited_reaches_a_full_mailbox_and_a_strangers_does_not() -> None:
+    there = full_house()
+    there.store.usages["full@example.test"] = Usage(10_000, 4)
+    assert from_the_queue(there, sender=False, origin="inbound").state is RecipientState.WAITING
+    assert from_the_queue(there, sender=False, origin="internal").state is RecipientState.DELIVERED
 
 
 def test_lmtp_hears_of_each_mailbox_and_nothing_is_queued() -> None:

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from whimbrel.core.commit import Append, Commit, Rendition, Spool, Spooled
 from whimbrel.core.directory import Directory
 from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.intake import Origin
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, Recipient, RecipientState
 from whimbrel.flow.delivery.outcome import Outcome, of_error, without_content
 from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.flow.delivery.smtp import PIECE
 from whimbrel.flow.placement import Placement
+from whimbrel.flow.quota import bound
 from whimbrel.mail.trace import return_path
 
 Resume = Callable[[QueueItem, Sequence[Recipient], Spooled], Awaitable[list[MailError | None]]]
@@ -80,14 +82,14 @@ class LocalAgent:
             answers = await self._commit.commit(work) if work else ()
         except MailError as error:
             answers = [error] * len(work)
-        for at, answer in zip(places, answers, strict=True):
+        for at, append, answer in zip(places, work, answers, strict=True):
             if isinstance(answer, MailboxError) and answer.condition is Condition.NONEXISTENT:
                 self._placement.forget(AccountId(recipients[at].account))
                 answer = MailError(451, "4.2.0", "Mailbox is not available now", detail=answer.text)
             elif isinstance(answer, Exception) and not isinstance(answer, MailError):
                 answer = MailError(451, "4.3.0", "Storage failure, try again later", detail=repr(answer))
             if isinstance(answer, MailError):
-                outcomes[at] = of_error(answer)
+                outcomes[at] = of_error(self._placement.refusal(append, answer))
             else:
                 outcomes[at] = Outcome(RecipientState.DELIVERED, "2.0.0 Delivered")
         return [outcome for outcome in outcomes if outcome is not None]
@@ -107,6 +109,7 @@ class LocalAgent:
             internal_date=int(item.created),
             queue_id=item.id,
             recipient=str(recipient.recipient.address),
+            limit=bound(account, report=item.origin == Origin.INTERNAL.value and item.sender is None),
         )
 
     async def _load(self, item: QueueItem) -> Spooled | None:

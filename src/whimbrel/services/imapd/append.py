@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from whimbrel.core.commit import Append, Appended, Rendition, Spooled
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import Folder
-from whimbrel.core.quota import limit_of
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import append as grammar
 from whimbrel.protocols.imap.cursor import BadSyntax
@@ -107,7 +106,6 @@ class _Arrivals:
     def work(self) -> list[Append]:
         session, ref = self._session, self.folder.ref
         view = session.selected if session.selected is not None and session.selected.ref == ref else None
-        limit = None if session.account is None else limit_of(session.account) or None
         return [
             Append(
                 ref,
@@ -115,7 +113,7 @@ class _Arrivals:
                 message.flags,
                 view.spelled(message.keywords) if view is not None else message.keywords,
                 message.date,
-                limit=limit,
+                limit=session.limit,
             )
             for message, content in zip(self.messages, self.contents, strict=True)
         ]

@@ -284,6 +284,11 @@ class Session:
         if space is not None and not space.accepting():
             raise MailboxError(Condition.UNAVAILABLE, "The server has no room on its disk, try again later")
 
+    @property
+    def limit(self) -> Limit | None:
+        """What the account may hold, for the store to keep to. None: it has no limit."""
+        return None if self.account is None else limit_of(self.account) or None
+
     async def check_quota(self, size: int, messages: int = 1) -> None:
         """OVERQUOTA if so much more does not fit into the account; UNAVAILABLE if it does not fit on the disk."""
         self.check_room()

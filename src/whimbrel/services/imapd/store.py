@@ -15,7 +15,7 @@ from whimbrel.protocols.imap.mode import CONDSTORE
 from whimbrel.protocols.imap.sequence import uid_set
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.selected import Selected
-from whimbrel.services.imapd.session import Session, done, refusal
+from whimbrel.services.imapd.session import DOMAIN_ROOT, Session, done, refusal
 
 EXPUNGE_ISSUED = (b"EXPUNGEISSUED", "Some of the messages no longer exist")
 
@@ -87,8 +87,8 @@ async def copy(session: Session, command: grammar.Copy) -> Done:
         view.hints.stale = True
     else:
         session.check_room()
-        await _check_quota(session, view, uids)
-        made = await session.ports.messages.copy(view.ref, uids, target.ref)
+        await _check_domain(session, view, uids)
+        made = await session.ports.messages.copy(view.ref, uids, target.ref, session.limit)
     session.changed(target)
     if not made.source:
         return done(command, text=text) if command.uid else refusal(*EXPUNGE_ISSUED)
@@ -100,10 +100,11 @@ async def copy(session: Session, command: grammar.Copy) -> Done:
     return done(command, code, text)
 
 
-async def _check_quota(session: Session, view: Selected, uids: UidSet) -> None:
-    if await session.quotas():
-        sizes = [row[1] for row in await session.ports.messages.parts(view.ref, uids)]
-        await session.check_quota(sum(sizes), len(sizes))
+async def _check_domain(session: Session, view: Selected, uids: UidSet) -> None:
+    """OVERQUOTA. What the account may hold, the store sees to."""
+    if DOMAIN_ROOT in await session.quotas():
+        rows = await session.ports.messages.cells(view.ref, uids, ("size",))
+        await session.check_quota(sum(int(size) for _, *found in rows for size in found), len(rows))
 
 
 OFFER = Offer(

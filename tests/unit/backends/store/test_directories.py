@@ -10,7 +10,8 @@ import pytest
 
 from tests.unit.backends.store.house import ANN, Store, run
 from whimbrel.backends.disk.barrier import Touched
-from whimbrel.backends.store.disk import contents, graves, jobs
+from whimbrel.backends.store.disk import contents, graves, tree_jobs
+from whimbrel.backends.store.disk.care import check_tree, look_after
 from whimbrel.backends.store.disk.graves import bury
 from whimbrel.backends.store.disk.purge import Purger
 from whimbrel.backends.store.names import by_hand, canonical
@@ -61,15 +62,15 @@ def test_a_folder_put_in_by_hand_is_found_by_the_next_round(tmp_path: Path) -> N
     async def test(store: Store) -> None:
         await store.fill(await store.folder("Work"), 2)
         shard = store.ports.shard(ANN)
-        assert not await store.pool.run(shard.check_tree)
+        assert not await store.pool.run(check_tree, shard)
         new = store.account / "Work" / "New" / "#msgs"
         new.mkdir(parents=True)
         (new / "00000001.eml").write_bytes(b"Subject: by hand\r\n\r\nx\r\n")
-        assert await store.pool.run(shard.check_tree)
+        assert await store.pool.run(check_tree, shard)
         assert await names(store) == ["INBOX", "Work", "Work/New"]
         assert len(await store.ports.flags(await store.folder("Work/New"), ALL)) == 1
         assert len(await store.ports.flags(await store.folder("Work"), ALL)) == 2
-        assert not await store.pool.run(shard.check_tree)
+        assert not await store.pool.run(check_tree, shard)
 
     run(tmp_path, test)
 
@@ -172,7 +173,7 @@ def test_a_deleted_folder_within_another_is_durable_whichever_barrier_is_used(tm
     async def test(store: Store) -> None:
         await store.folder("A/B/C")
         for name in ("A/B/C", "A", "A/B"):
-            job, touched = jobs.DeleteJob(name), Touched()
+            job, touched = tree_jobs.DeleteJob(name), Touched()
             store.ports.shard(ANN).apply([job], touched)
             assert not isinstance(job.result, Exception)
             assert all(os.path.isdir(path) for path in touched.directories), (name, touched.directories)
@@ -233,7 +234,7 @@ def test_old_mail_in_a_folder_made_anew_does_not_count_as_long_in_it(tmp_path: P
         work = [Append(ref, Rendition(b"", store.spool.hold(b"a: b\r\n\r\n")), internal_date=1_000_000_000)]
         await store.ports.commit(work)
         shard = store.ports.shard(ANN)
-        await store.pool.run(shard.look_after, ref.mailbox)
+        await store.pool.run(look_after, shard, ref.mailbox)
         folder = store.account / "Deleted Items"
         assert (folder / "flags.bak").exists()
         shard.forget(ref.mailbox)

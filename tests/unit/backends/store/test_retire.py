@@ -8,10 +8,11 @@ import pytest
 
 from tests.unit.backends.store.house import ANN, Store, run
 from whimbrel.backends.store.disk import retire, retirer
+from whimbrel.backends.store.disk.care import look_after, self_check
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.purge import Purger
-from whimbrel.backends.store.disk.rebuild import compare
-from whimbrel.backends.store.disk.retirer import retire_files
+from whimbrel.backends.store.disk.reconcile import compare
+from whimbrel.backends.store.disk.retirer import begin_retiring, retire_files
 from whimbrel.core.mailbox import AccountId, FolderRef
 from whimbrel.core.uids import ALL, UidSet
 from whimbrel.core.undelete import Chosen
@@ -104,14 +105,14 @@ def test_a_lost_index_does_not_bring_them_back(
         ref = await store.folder()
         folder = store.account / "INBOX"
         await store.fill(ref, MANY + 10)
-        await store.pool.run(store.ports.shard(ANN).look_after, ref.mailbox)  # flags.bak has all of them.
+        await store.pool.run(look_after, store.ports.shard(ANN), ref.mailbox)  # flags.bak has all of them.
         old = tmp_path / "old"
         old.mkdir()
         for name in INDEX[:2]:
             shutil.copyfile(folder / name, old / name)
         await store.ports.expunge(ref, UidSet([(1, MANY)]), marked=False)
         if step:  # Some were moved already.
-            retiring = store.ports.shard(ANN).retiring(ref.mailbox)
+            retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
             assert retiring is not None and retiring.step()
             retiring.close()
         if lost == "index.bad":
@@ -159,7 +160,7 @@ def test_an_expunge_that_a_crash_interrupts_before_the_list_is_finished(
             now.setattr(retire, "retire", killed)
             ref = await pending(store)
         assert not lists(store)
-        await store.pool.run(store.ports.shard(ANN).self_check, ref.mailbox, now=True)
+        await store.pool.run(self_check, store.ports.shard(ANN), ref.mailbox, now=True)
         await settled(store, ref)
 
     run(tmp_path, test)
@@ -218,7 +219,7 @@ def test_sessions_that_still_show_them_can_read_them(tmp_path: Path, monkeypatch
 
     async def test(store: Store) -> None:
         ref = await pending(store)
-        retiring = store.ports.shard(ANN).retiring(ref.mailbox)
+        retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
         assert retiring is not None
         more = True
         while more:
@@ -241,7 +242,7 @@ def test_they_can_be_restored_before_they_are_moved(
 
     async def test(store: Store) -> None:
         ref = await pending(store)
-        retiring = store.ports.shard(ANN).retiring(ref.mailbox)
+        retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
         assert retiring is not None
         for _ in range(steps):
             retiring.step()
@@ -264,7 +265,7 @@ def test_a_purge_takes_them_wherever_they_are(tmp_path: Path, monkeypatch: pytes
 
     async def test(store: Store) -> None:
         ref = await pending(store)
-        retiring = store.ports.shard(ANN).retiring(ref.mailbox)
+        retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
         assert retiring is not None
         for _ in range(steps):
             retiring.step()
@@ -288,7 +289,7 @@ def test_what_was_put_in_by_hand_meanwhile_is_taken_in_and_they_are_not(tmp_path
     async def test(store: Store) -> None:
         ref = await pending(store)
         (store.account / "INBOX" / "#msgs" / "mine.eml").write_bytes(b"Subject: mine\r\n\r\nx\r\n")
-        await store.pool.run(store.ports.shard(ANN).self_check, ref.mailbox, now=True)
+        await store.pool.run(self_check, store.ports.shard(ANN), ref.mailbox, now=True)
         found = [row[0] for row in await store.ports.flags(ref, ALL)]
         assert found[:-1] == LIVE and await store.ports.content(ref, found[-1]) == b"Subject: mine\r\n\r\nx\r\n"
         assert len(names(store)) == 11 and len(names(store, place="#deleted")) == MANY
@@ -302,7 +303,7 @@ def test_a_check_of_the_folder_has_nothing_to_say_of_them(tmp_path: Path) -> Non
         before = (await store.ports.status(ref)).highest_modseq
         found = store.ports.shard(ANN).read(ref.mailbox, compare)
         assert not found and len(found.leaving) == MANY
-        assert not await store.pool.run(store.ports.shard(ANN).self_check, ref.mailbox, now=True)
+        assert not await store.pool.run(self_check, store.ports.shard(ANN), ref.mailbox, now=True)
         assert (await store.ports.status(ref)).highest_modseq == before
         assert not store.log.named("store.file-found")
 
@@ -316,7 +317,7 @@ def test_another_folder_that_takes_its_place_meanwhile_loses_nothing(
 
     async def test(store: Store) -> None:
         ref = await pending(store, "Work")
-        retiring = store.ports.shard(ANN).retiring(ref.mailbox)
+        retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
         assert retiring is not None
         retiring.step()
         await store.ports.rename(ANN, "Work", "Old")
@@ -350,7 +351,7 @@ def test_a_list_that_was_written_to_meanwhile_stays(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         ref = await pending(store)
         await store.fill(ref, MANY)
-        retiring = store.ports.shard(ANN).retiring(ref.mailbox)
+        retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
         assert retiring is not None
         while retiring.step():
             pass
@@ -367,7 +368,7 @@ def test_a_list_that_was_written_to_meanwhile_stays(tmp_path: Path) -> None:
 def test_a_retiring_that_was_closed_moves_nothing(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         ref = await pending(store)
-        retiring = store.ports.shard(ANN).retiring(ref.mailbox)
+        retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
         assert retiring is not None
         retiring.close()
         assert not retiring.step() and not retiring.end()

@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.services.imapd.house import House, account
 from whimbrel.core.directory import Account
+from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import FolderRef, Usage
 from whimbrel.core.quota import DomainQuota, Limit
 from whimbrel.protocols.imap.search import MAX_CONTENTS
@@ -31,6 +32,9 @@ class DomainLimit:
         self._quota = DomainQuota(limit, usage)
 
     async def check(self, account: Account, size: int, messages: int = 1) -> None:
+        raise AssertionError("what is told to senders of mail")
+
+    def refusal(self, limit: Limit, size: int, *, detail: str = "") -> MailError:
         raise AssertionError("what is told to senders of mail")
 
     async def domain(self, name: str) -> DomainQuota | None:

@@ -165,6 +165,10 @@ class FolderIndex:
         found, words = row(self.connection, _SIGNS, (first, last))
         return None if words else found or ""
 
+    def total_size(self, uids: UidSet) -> int:
+        query = "SELECT coalesce(sum(size), 0) FROM msg WHERE "
+        return sum(row(self.connection, query + clause, values)[0] for clause, values in where("uid", uids))
+
     def cells(self, uids: UidSet, names: Sequence[str]) -> list[CellRow]:
         table = "meta JOIN msg ON msg.uid = meta.uid" if "size" in names else "meta"
         columns = ", ".join(["meta.uid", *(_CELLS[name] for name in names)])

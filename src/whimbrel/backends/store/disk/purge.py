@@ -12,11 +12,12 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from whimbrel.backends.store.disk.account import AccountJob, AccountShard, Batch
+from whimbrel.backends.store.disk.batch import AccountJob, Batch
 from whimbrel.backends.store.disk.database import row
 from whimbrel.backends.store.disk.graves import content, old_graves, remove_some, removed_accounts
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.retire import listed
+from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.undelete import STEP, DropJob, kept_before
 from whimbrel.core.errors import MailError

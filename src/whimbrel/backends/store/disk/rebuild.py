@@ -1,44 +1,28 @@
-"""Makes a folder's index anew from its `.eml` files, and puts one right that a crash or a person left behind.
+"""Makes a folder's index anew from its `.eml` files, under the account's lock.
 
-Both run under the account's lock. What files cannot tell (flags, keywords, dates of arrival in this folder) is taken
-from whatever is left of the old index: `index.fld` or `index.bad` as far as it can be read, else `flags.bak`.
+What files cannot tell (flags, keywords, dates of arrival in this folder) is taken from whatever is left of the old
+index: `index.fld` or `index.bad` as far as it can be read, else `flags.bak`.
 """
 
 import contextlib
 import os
-import re
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import apsw
 
 from whimbrel.backends.store.disk.backup import read_backup
-from whimbrel.backends.store.disk.columns import (
-    EXPUNGE,
-    FILL_BLOCKS,
-    INSERT_META,
-    INSERT_MSG,
-    SCHEMA,
-    VERSION,
-    Described,
-    email_id,
-)
-from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Row, open_database, passing, row, rows
-from whimbrel.backends.store.disk.index import FolderIndex, recount
-from whimbrel.backends.store.disk.retire import drop_list, listed, retire, still_listed
+from whimbrel.backends.store.disk.columns import FILL_BLOCKS, SCHEMA, VERSION, Described
+from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Row, open_database, row, rows
+from whimbrel.backends.store.disk.files import GAP, NAME, RECENT, insert_file, list_messages
+from whimbrel.backends.store.disk.index import recount
+from whimbrel.backends.store.disk.retire import drop_list, listed, retire
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import MailboxId
-from whimbrel.core.uids import MAX_UID, UidSet
+from whimbrel.core.uids import MAX_UID
 
-_NAME = re.compile(r"([0-9a-f]{8})\.eml\Z")
-GAP = 1000
-"""How far `uid_next` jumps where the last given UIDs are not known for certain."""
 _PROGRESS = 500
-_RECENT = 120
-"""Seconds before a crash in which data may not have reached the disk."""
-
 Progress = Callable[[int, int], None]
 """Messages done, messages in all."""
 
@@ -118,7 +102,7 @@ def rebuild(
                 continue
             file = messages / f"{uid:08x}.eml"
             old = known.messages.get(uid)
-            if not _insert(connection, file, uid, old, modseq, log, known.email_ids.get(uid, "")):
+            if not insert_file(connection, file, uid, old, modseq, log, known.email_ids.get(uid, "")):
                 continue
             added += old is None
             done += 1
@@ -176,74 +160,6 @@ def _set_aside(path: Path, *, again: bool = False) -> None:
         shm.unlink(missing_ok=True)
 
 
-def list_messages(messages: Path, *, locked: bool) -> tuple[dict[int, int], list[str]]:
-    """uid -> size of each message file, and the names of foreign files. Empty files are no messages (a power cut
-    leaves unacknowledged links with 0 bytes): under the account's lock they are removed."""
-    numbered: dict[int, int] = {}
-    foreign: list[str] = []
-    with os.scandir(messages) as items:
-        for item in items:
-            if not item.is_file(follow_symlinks=False):
-                continue
-            size = item.stat(follow_symlinks=False).st_size
-            match = _NAME.match(item.name)
-            if match and 0 < int(match[1], 16) < MAX_UID:
-                if size:
-                    numbered[int(match[1], 16)] = size
-                elif locked:
-                    os.unlink(item.path)
-            elif size and item.name.lower().endswith(".eml") and not item.name.startswith("."):
-                foreign.append(item.name)
-    return numbered, sorted(foreign)
-
-
-def _insert(
-    connection: apsw.Connection,
-    file: Path,
-    uid: int,
-    old: tuple[int, str, int, int, str] | None,
-    modseq: int,
-    log: Log,
-    wanted: str = "",
-) -> bool:
-    """One bad file costs one message and one warning. `wanted`: the EMAILID it must have, if that is known."""
-    try:
-        content, found = file.read_bytes(), file.stat()
-    except OSError as error:
-        if passing(error, file):
-            raise  # It says nothing about this file; the index is made anew when there is enough of what is missing.
-        log.warning("store.unreadable", file=str(file), error=error.strerror or str(error))
-        return False
-    if not content.strip(b"\0") or (wanted and email_id(content) != wanted):
-        # It has its length, but its data never reached the disk: never acknowledged.
-        _set_lost(file)
-        log.warning("store.file-lost", folder=str(file.parent.parent), uid=uid)
-        return False
-    described = Described(content)
-    flags, keywords, date, saved, recipient = old or (0, "", int(found.st_mtime), 0, "")
-    # Unknown: linked into this folder no later than the file last changed. Its date would be far too early, and what
-    # counts days since then, such as a clean-out rule, would take old mail that came here yesterday.
-    saved = saved or int(found.st_ctime)
-    connection.execute(
-        INSERT_MSG,
-        (
-            uid,
-            modseq,
-            flags,
-            keywords,
-            date,
-            saved,
-            described.size,
-            described.octets,
-            described.email_id,
-            described.thread_id,
-            recipient,
-        ),
-    )
-    connection.execute(INSERT_META, (uid, *described.meta))
-    return True
-
-
 def _read_old(path: Path) -> Known:
     """As far as it can be read; a damaged table ends where the damage begins."""
     known = Known()
@@ -264,7 +180,7 @@ def _read_old(path: Path) -> Known:
             known.email_ids[uid] = email
         last = max((values[3] for values in known.messages.values()), default=0)
         for uid, values in known.messages.items():
-            if values[3] < last - _RECENT:
+            if values[3] < last - RECENT:
                 del known.email_ids[uid]
         if row(connection, "PRAGMA user_version")[0] == VERSION:
             known.expunged = rows(connection, "SELECT * FROM expunged")
@@ -301,7 +217,7 @@ def _restorable(folder: Path) -> list[int]:
         names = os.listdir(folder / "#deleted")
     except FileNotFoundError:
         return []
-    found = (int(match[1], 16) for name in names if (match := _NAME.match(name)))
+    found = (int(match[1], 16) for name in names if (match := NAME.match(name)))
     return [uid for uid in found if uid < MAX_UID]
 
 
@@ -314,7 +230,7 @@ def _adopt_deleted(connection: apsw.Connection, folder: Path, modseq: int) -> No
         return
     known = {uid for (uid,) in connection.execute("SELECT uid FROM expunged UNION SELECT uid FROM msg")}
     for item in items:
-        match = _NAME.match(item.name)
+        match = NAME.match(item.name)
         if match is None or int(match[1], 16) in known or not item.is_file(follow_symlinks=False):
             continue
         try:
@@ -337,145 +253,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What stands in the folder and not in its index, and the other way round."""
-
-    missing: tuple[int, ...]
-    """Rows without a complete file."""
-    unknown: tuple[int, ...]
-    """Numbered files without a row."""
-    foreign: tuple[str, ...]
-    leaving: tuple[int, ...] = ()
-    """Files of expunged messages that are still to be moved: nothing is wrong with them."""
-
-    def __bool__(self) -> bool:
-        return bool(self.missing or self.unknown or self.foreign)
-
-
-def compare(index: FolderIndex, *, locked: bool = False) -> Difference:
-    """Without the account's lock only an indication: a writer may be at work."""
-    with index.lock:
-        known: dict[int, int] = dict(rows(index.connection, "SELECT uid, size FROM msg"))
-    numbered, foreign = list_messages(Path(index.messages), locked=locked)
-    unknown = sorted(uid for uid in numbered if uid not in known)
-    leaving = still_listed(index) if unknown else UidSet()
-    return Difference(
-        tuple(sorted(uid for uid, size in known.items() if numbered.get(uid, -1) < size)),
-        tuple(uid for uid in unknown if uid not in leaving),
-        tuple(foreign),
-        tuple(uid for uid in unknown if uid in leaving),
-    )
-
-
-def reconcile(
-    index: FolderIndex, generation: int, modseq: int, log: Log, *, crashed: bool, given: int = 0
-) -> Difference:
-    """Section 3 of the store's design, under the account's lock: `crashed` after an unclean stop of the server.
-
-    A row without a complete file is removed; what was expunged goes to #deleted; after a crash a file at or above the
-    durable `uid_next` goes to #lost, since its story is unclear; any other file is a message. Nothing given is given
-    again.
-    `given` is the `uid_next` that account.seq remembers: an index below it has lost rows, their files are messages.
-    That must be seen at once: when a worker dies, the counters are made anew from the index, and nothing tells it then.
-    """
-    found = compare(index, locked=True)
-    connection, folder = index.connection, index.folder
-    with index.lock:
-        if crashed:
-            found = replace(found, missing=tuple(sorted({*found.missing, *_torn(index)})))
-        status = index.status()
-        behind = status.uid_next < given
-        if not (found or crashed or behind):
-            return found
-        expunged = {row[0] for row in connection.execute("SELECT uid FROM expunged")}
-        retire(folder, [*found.leaving, *(uid for uid in found.unknown if uid in expunged)])
-        drop_list(folder)
-        uid_next = max(status.uid_next, given)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            for uid in found.missing:
-                log.warning("store.message-gone", folder=str(folder), uid=uid)
-                _forget(connection, index, uid, modseq)
-            for uid in found.unknown:
-                file = Path(index.file(uid))
-                if uid in expunged:
-                    continue
-                if crashed and (uid >= max(status.uid_next, given) or _has_hole(file)):
-                    _set_lost(file)
-                    log.warning("store.file-lost", folder=str(folder), uid=uid)
-                    uid_next = max(uid_next, uid + 1)
-                elif _insert(connection, file, uid, None, modseq, log):
-                    # Without a crash also one above `uid_next`: the index may have lost its last rows (decision 0005).
-                    uid_next = max(uid_next, uid + 1)
-                    log.warning("store.file-found", folder=str(folder), uid=uid)
-            for name in found.foreign:
-                target = Path(index.file(uid_next))
-                os.rename(Path(index.messages) / name, target)
-                if _insert(connection, target, uid_next, None, modseq, log):
-                    log.info("store.file-added", folder=str(folder), uid=uid_next)
-                uid_next += 1
-            if crashed:
-                uid_next += GAP
-            connection.execute(FILL_BLOCKS)
-            count, unseen, deleted, size = recount(connection)
-            connection.execute(
-                "UPDATE folder SET uid_next=?, highest_modseq=?, resync_floor=?, messages=?, unseen=?, deleted=?, "
-                "bytes=?, generation=?",
-                (
-                    min(uid_next, MAX_UID),
-                    modseq,
-                    # With its last rows an index has lost what was expunged: nobody may trust a delta from before.
-                    modseq if crashed or behind else status.resync_floor,
-                    count,
-                    unseen,
-                    deleted,
-                    size,
-                    generation,
-                ),
-            )
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-    return found
-
-
-def _torn(index: FolderIndex) -> list[int]:
-    """Messages of the last minutes before a crash whose bytes are not those of their row: they have their length, but
-    the data never reached the disk. None of them was acknowledged, since a barrier takes far less time."""
-    query = "SELECT uid, email_id FROM msg WHERE save_date >= (SELECT max(save_date) FROM msg) - ?"
-    torn = []
-    for uid, wanted in rows(index.connection, query, (_RECENT,)):
-        try:
-            if email_id(Path(index.file(uid)).read_bytes()) != wanted:
-                torn.append(uid)
-        except OSError:
-            continue  # Missing: `compare` has it.
-    return torn
-
-
-def _has_hole(file: Path) -> bool:
-    """After a crash, in a file without a row: a block of NULs is data that never reached the disk."""
-    try:
-        return bytes(512) in file.read_bytes()
-    except OSError:
-        return False
-
-
-def _forget(connection: apsw.Connection, index: FolderIndex, uid: int, modseq: int) -> None:
-    connection.execute(EXPUNGE + "msg.uid = ?", (modseq, int(time.time()), 0, uid))  # No file: nothing to restore.
-    connection.execute("DELETE FROM msg WHERE uid = ?", (uid,))
-    connection.execute("DELETE FROM meta WHERE uid = ?", (uid,))
-    file = Path(index.file(uid))
-    if file.exists():  # Cut short: kept, but no message.
-        _set_lost(file)
-
-
-def _set_lost(file: Path) -> None:
-    lost = file.parent.parent / "#lost"
-    lost.mkdir(mode=0o700, exist_ok=True)
-    os.replace(file, lost / f"{file.stem}-{time.time_ns():x}.eml")

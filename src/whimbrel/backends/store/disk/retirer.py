@@ -5,8 +5,8 @@ import contextlib
 
 import apsw
 
-from whimbrel.backends.store.disk.account import AccountShard
 from whimbrel.backends.store.disk.retire import Retiring
+from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId, MailboxId
 from whimbrel.core.pool import Pool
@@ -40,11 +40,23 @@ class Retirer:
             await retire_files(self._pool, shard, next(iter(shard.leaving)))
 
 
+def begin_retiring(shard: AccountShard, mailbox: MailboxId) -> Retiring | None:
+    """For a folder of `leaving`, which it leaves. None if there is nothing to do any more. In a pool thread."""
+    shard.leaving.discard(mailbox)
+    with shard.sequence.locked():
+        shard.prepare_locked()
+        _, index = shard.writable(mailbox)
+        shard.sequence.settle()
+        with contextlib.suppress(FileNotFoundError):
+            return Retiring(index)
+    return None
+
+
 async def retire_files(pool: Pool, shard: AccountShard, mailbox: MailboxId) -> None:
     """Moves what is still to be moved of one folder."""
     # Busy, deleted meanwhile, damaged, no room: the list stays, and so does what it says.
     with contextlib.suppress(MailError, OSError, apsw.Error):
-        retiring = await pool.run(shard.retiring, mailbox)
+        retiring = await pool.run(begin_retiring, shard, mailbox)
         if retiring is None:
             return
         try:

@@ -1,42 +1,30 @@
 """The mail store on a disk: the ports Folders, Messages, Changes and Commit over accounts, committer and pool."""
 
 import asyncio
-import contextlib
-import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
-from weakref import WeakValueDictionary
-
-import apsw
 
 from whimbrel.backends.disk.committer import Committer, Job, Shard
 from whimbrel.backends.disk.spool import FileContent, HeldContent
-from whimbrel.backends.store.disk.account import AccountJob, AccountShard
+from whimbrel.backends.store.disk.batch import AccountJob
+from whimbrel.backends.store.disk.care import self_check
 from whimbrel.backends.store.disk.contents import read_file, read_files
 from whimbrel.backends.store.disk.database import check_version
 from whimbrel.backends.store.disk.index import FolderIndex
-from whimbrel.backends.store.disk.jobs import (
-    AnnotateJob,
-    AppendJob,
-    CopyJob,
-    CreateJob,
-    DeleteJob,
-    ExpungeJob,
-    FlagsJob,
-    LeaveJob,
-    RecentJob,
-    RenameJob,
-    SubscribeJob,
-    Writing,
-)
+from whimbrel.backends.store.disk.jobs import AppendJob, ExpungeJob, FlagsJob, RecentJob, Writing
+from whimbrel.backends.store.disk.moving import CopyJob, Moving
 from whimbrel.backends.store.disk.names import account_path
+from whimbrel.backends.store.disk.news import News, Wake
 from whimbrel.backends.store.disk.retirer import Retirer
+from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.shelf import Shelf
 from whimbrel.backends.store.disk.tree import Entry
+from whimbrel.backends.store.disk.tree_jobs import AnnotateJob, CreateJob, DeleteJob, RenameJob, SubscribeJob
 from whimbrel.backends.store.names import canonical
 from whimbrel.core.commit import Append, Appended, Enqueue
-from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import (
     INBOX,
@@ -61,8 +49,9 @@ from whimbrel.core.mailbox import (
     SpecialUse,
     Usage,
 )
-from whimbrel.core.notices import FOLDER, Notices
+from whimbrel.core.notices import Notices
 from whimbrel.core.pool import Pool
+from whimbrel.core.quota import Limit
 from whimbrel.core.uids import UidSet
 
 T = TypeVar("T")
@@ -75,8 +64,6 @@ PartsRows = list[PartsRow]
 Texts = list[tuple[int, str]]
 Numbers = list[tuple[int, int]]
 Contents = list[bytes | None]
-POLL = 1.0
-"""Seconds between two looks at the counters of watched accounts; a hint is far faster, but may be lost."""
 MAX_ACCOUNTS = 4096
 """Accounts a process keeps in hand; each costs a descriptor and about a kilobyte."""
 
@@ -111,27 +98,18 @@ class DiskStore:
         for path in (self.mail, self.spool):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.generation = generation
-        self._committer, self._pool, self._notices, self._log = committer, pool, notices, log
+        self._committer, self._pool, self._log = committer, pool, log
         self._queue = queue
         self._retirer = Retirer(pool)
         self._shelf = Shelf()
         self._accounts: dict[AccountId, AccountShard] = {}
-        self._changed: list[tuple[AccountId, set[MailboxId], bool]] = []
-        self._changed_lock = threading.Lock()
-        self._watchers: dict[AccountId, set[Callable[[MailboxId | None], None]]] = {}
-        self._unsubscribe = notices.subscribe(FOLDER, self._heard)
-        self._moving: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._seen: dict[AccountId, tuple[int, int] | None] = {}
-        self._opening: set[asyncio.Task[None]] = set()
-        self._poll: asyncio.TimerHandle | None = None
+        self._news = News(self.shard, pool, notices, log)
+        self._moving = Moving()
 
     def close(self) -> None:
         """After the committer was closed."""
-        self._unsubscribe()
+        self._news.close()
         self._retirer.close()
-        if self._poll is not None:
-            self._poll.cancel()
         self._shelf.close()
         for account in self._accounts.values():
             account.close()
@@ -146,8 +124,8 @@ class DiskStore:
             found = AccountShard(
                 account, account_path(self.mail, account), self._shelf, lambda: self.generation, self._log
             )
-            found.published = lambda changed, folders: self._published(account, changed, folders)
-            found.healed = lambda changed, folders: self._healed(account, changed, folders)
+            found.published = partial(self._news.collect, account)
+            found.healed = partial(self._news.healed, account)
             self._accounts[account] = found
         return found
 
@@ -179,14 +157,14 @@ class DiskStore:
     async def _finish(self, jobs: Sequence[tuple[Shard, Job]]) -> None:
         """Waits for the barrier even when cancelled: what was begun must not be told wrongly, nor freed too early."""
         commit = self._committer.submit(jobs)
-        self._loop = commit.get_loop()
+        self._news.loop = commit.get_loop()
         try:
             await asyncio.shield(commit)
         except asyncio.CancelledError:
             await asyncio.wait([commit])
             raise
         finally:
-            self._tell()
+            self._news.tell()
 
     async def run(self, account: AccountId, job: AccountJob) -> object:
         """A job of the store's own on one account; its result, once that is durable."""
@@ -274,7 +252,7 @@ class DiskStore:
         shard = await self._ready(account)
         self._accounts.pop(account, None)
         await self._pool.run(shard.remove)
-        self._notices.publish(FOLDER, f"{account}\t")
+        self._news.tell_folders(account)
 
     # Messages
 
@@ -341,7 +319,7 @@ class DiskStore:
         """A file is not there: if its row is, a person or a virus scanner took it, and the folder heals itself."""
         rows = await self._read(ref, lambda index: index.flags(UidSet.of(sorted(uids))))
         if rows:
-            await self._pool.run(self.shard(ref.account).self_check, ref.mailbox, now=True)
+            await self._pool.run(self_check, self.shard(ref.account), ref.mailbox, now=True)
 
     async def set_flags(
         self, ref: FolderRef, uids: UidSet, change: FlagChange, unchanged_since: int | None = None
@@ -355,117 +333,19 @@ class DiskStore:
         assert isinstance(found, Expunged)
         return found
 
-    async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
-        job = CopyJob((self.shard(source.account), source.mailbox), uids, target.mailbox)
+    async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef, limit: Limit | None = None) -> Copied:
+        job = CopyJob((self.shard(source.account), source.mailbox), uids, target.mailbox, limit)
         found = await self.run(target.account, job)
         assert isinstance(found, Copied)
         return found
 
     async def move(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
-        lock = self._moving.get(source.account)
-        if lock is None:
-            lock = self._moving[source.account] = asyncio.Lock()
-        async with lock:
-            job = CopyJob((self.shard(source.account), source.mailbox), uids, target.mailbox)
-            copied = await self.run(target.account, job)
-            assert isinstance(copied, Copied)
-            if not copied.source:
-                return copied
-            # Only now that the copies are durable: never lost, at worst twice after a crash.
-            leave: AccountJob = LeaveJob(source.mailbox, job.begun, target.mailbox, copied.target)
-            if source.account != target.account:
-                leave = ExpungeJob(source.mailbox, UidSet.of(copied.source), marked_only=False, moved=True)
-            gone = await self.run(source.account, leave)
-            assert isinstance(gone, Expunged)
-        kept = [(old, new) for old, new in zip(copied.source, copied.target, strict=True) if old in gone.uids]
-        if len(kept) < len(copied.source):
-            # Another process moved some of them at the same moment and was first: these copies are too many.
-            wanted = {new for _, new in kept}
-            surplus = UidSet.of(new for new in copied.target if new not in wanted)
-            await self.run(target.account, ExpungeJob(target.mailbox, surplus, marked_only=False, moved=True))
-        return Copied(copied.uid_validity, tuple(old for old, _ in kept), tuple(new for _, new in kept))
+        return await self._moving.move(self.run, (self.shard(source.account), source.mailbox), uids, target)
 
     # Changes
 
-    def watch(self, account: AccountId, wake: Callable[[MailboxId | None], None]) -> Callable[[], None]:
-        watchers = self._watchers.get(account)
-        if watchers is None:
-            watchers = self._watchers[account] = set()
-            self._seen[account] = self._counters(account)
-        watchers.add(wake)
-        if self._poll is None:
-            self._poll = asyncio.get_running_loop().call_later(POLL, self._look)
-
-        def end() -> None:
-            watchers.discard(wake)
-            if not watchers and self._watchers.get(account) is watchers:
-                del self._watchers[account]
-                self._seen.pop(account, None)
-
-        return end
-
-    def _counters(self, account: AccountId) -> tuple[int, int] | None:
-        """None while nobody has opened the account in this process: it is opened for the next look."""
-        shard = self.shard(account)
-        if not shard.ready:
-            task = asyncio.get_running_loop().create_task(self._open(shard))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
-            return None
-        header = shard.sequence.header()
-        return header.committed, header.folders
-
-    async def _open(self, shard: AccountShard) -> None:
-        try:
-            await self._pool.run(shard.prepare)
-        except (MailError, OSError, apsw.Error) as error:
-            self._log.exception("store.failed", error, account=shard.account)
-
-    def _look(self) -> None:
-        """A hint may be lost while a process starts anew: the accounts' counters tell what nobody told."""
-        self._poll = None
-        for account, watchers in list(self._watchers.items()):
-            now, before = self._counters(account), self._seen.get(account)
-            if now is not None and now != before:
-                self._seen[account] = now
-                for mailbox in self.shard(account).changed_since(before[0] if before else 0):
-                    for wake in tuple(watchers):
-                        wake(mailbox)
-                if before is None or before[1] != now[1]:
-                    for wake in tuple(watchers):
-                        wake(None)
-        if self._watchers:
-            self._poll = asyncio.get_running_loop().call_later(POLL, self._look)
-
-    def _published(self, account: AccountId, changed: set[MailboxId], folders: bool) -> None:
-        # From the committer's thread: `_finish` tells it once the barrier is through. No need to wake the loop before.
-        with self._changed_lock:
-            self._changed.append((account, changed, folders))
-
-    def _healed(self, account: AccountId, changed: set[MailboxId], folders: bool) -> None:
-        # From a pool thread.
-        self._published(account, changed, folders)
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._tell_healed)
-
-    def _tell_healed(self) -> None:
-        if self._loop is not None:
-            self._loop.call_later(0.05, self._tell)
-
-    def _tell(self) -> None:
-        with self._changed_lock:
-            changed, self._changed = self._changed, []
-        for account, mailboxes, folders in changed:
-            for mailbox in mailboxes:
-                self._notices.publish(FOLDER, f"{account}\t{mailbox}")
-            if folders:
-                self._notices.publish(FOLDER, f"{account}\t")
-
-    def _heard(self, key: str) -> None:
-        account, _, mailbox = key.partition("\t")
-        for wake in tuple(self._watchers.get(AccountId(account), ())):
-            wake(MailboxId(mailbox) if mailbox else None)
+    def watch(self, account: AccountId, wake: Wake) -> Callable[[], None]:
+        return self._news.watch(account, wake)
 
 
 def _folder(account: AccountId, entry: Entry, subscribed: frozenset[str]) -> Folder:
@@ -475,7 +355,7 @@ def _folder(account: AccountId, entry: Entry, subscribed: frozenset[str]) -> Fol
 
 def _checked_snapshot(shard: AccountShard, mailbox: MailboxId) -> Snapshot:
     """One way to the thread for both."""
-    shard.self_check(mailbox)
+    self_check(shard, mailbox)
     return shard.read(mailbox, FolderIndex.snapshot)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whimbrel.backends.disk.barrier import Touched
-from whimbrel.backends.store.disk.account import AccountJob, AccountShard, Batch
+from whimbrel.backends.store.disk.batch import AccountJob, Batch
 from whimbrel.backends.store.disk.columns import Described
 from whimbrel.backends.store.disk.contents import read_file
 from whimbrel.backends.store.disk.database import rows
@@ -21,6 +21,7 @@ from whimbrel.backends.store.disk.graves import Grave, content, graves, remove_s
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.names import account_path
 from whimbrel.backends.store.disk.retire import PLACES, retire, still_listed
+from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.backends.store.disk.write import Copy

@@ -1,14 +1,11 @@
 """Changes to one folder inside one transaction: append, flags, expunge.
 
 A `Change` is used in the committer's thread, under the account's lock. It keeps the folder's counters in memory and
-writes them once; after COMMIT `after` does what must follow (moving expunged files), after ROLLBACK `undo` takes back
-links that were made.
+writes them once. After COMMIT the expunged files are moved; a rollback takes back the links that were made.
 """
 
 import contextlib
-import errno
 import os
-import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -18,27 +15,19 @@ import apsw
 
 from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.spool import UnnamedFile
-from whimbrel.backends.store.disk.columns import (
-    BLOCK_BITS,
-    EXPUNGE,
-    INSERT_META,
-    INSERT_MSG,
-    KEPT,
-    MOVED,
-    Described,
-)
+from whimbrel.backends.store.disk.columns import BLOCK_BITS, EXPUNGE, INSERT_META, INSERT_MSG, KEPT, MOVED, Described
 from whimbrel.backends.store.disk.copying import attach, copy_rows, detach
 from whimbrel.backends.store.disk.counts import Counts
 from whimbrel.backends.store.disk.database import row as one
 from whimbrel.backends.store.disk.database import rows as fetch
-from whimbrel.backends.store.disk.directory import Directory, link
+from whimbrel.backends.store.disk.directory import Directory, link_or_copy
+from whimbrel.backends.store.disk.flagging import set_flags
 from whimbrel.backends.store.disk.index import FolderIndex, where
 from whimbrel.backends.store.disk.retire import retire_or_list
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import (
     DELETED,
     MAX_KEYWORDS,
-    SEEN,
     SYSTEM_FLAGS,
     FlagChange,
     FlagOp,
@@ -140,6 +129,11 @@ class Change:
         return self._now.status
 
     @property
+    def held(self) -> tuple[int, int]:
+        """Octets and messages, as `status` has them."""
+        return self._now.bytes, self._now.messages
+
+    @property
     def uid_validity(self) -> int:
         return self._now.validity
 
@@ -228,32 +222,11 @@ class Change:
         with Directory(folder) as source, Directory(self.index.messages) as target:
             for old in uids:
                 name, new = f"{old:08x}.eml", self._next_uid()
-                while not self._link(source, name, target, f"{new:08x}.eml"):
+                while not _link(source, name, target, f"{new:08x}.eml"):
                     self.strays, new = True, self._next_uid()  # As in `add`.
                 self._linked.append(f"{target.path}{new:08x}.eml")
                 given.append(new)
         return given
-
-    @staticmethod
-    def _link(source: Directory, name: str, target: Directory, new: str) -> bool:
-        """False where a file of that name is."""
-        try:
-            link(source, name, target, new)
-        except FileExistsError:
-            return False
-        except FileNotFoundError:
-            raise MailboxError(Condition.NONEXISTENT, "One of the messages has gone") from None
-        except OSError as error:
-            if error.errno not in (errno.EMLINK, errno.EXDEV, errno.EPERM):
-                raise
-            # Too many links (65,000 on ext4), or a file system that has none: a copy of its own.
-            try:
-                shutil.copy2(source.path + name, target.path + new)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    os.unlink(target.path + new)
-                raise
-        return True
 
     def _next_uid(self) -> int:
         uid = self._now.uid_next
@@ -288,70 +261,10 @@ class Change:
 
     def set_flags(self, uids: UidSet, change: FlagChange, unchanged_since: int | None, modseq: int) -> FlagsStored:
         words = self.check_keywords(change.keywords) if change.op is not FlagOp.REMOVE else ""
-        if not change.keywords and change.op is not FlagOp.REPLACE and unchanged_since is None:
-            return self._set_bits(uids, change, modseq)
-        before = self._now.modseq
-        rows: list[FlagRow] = []
-        modified: list[int] = []
-        updates: list[tuple[int, str, int, int]] = []
-        wanted, flags = change.keywords, change.flags & SYSTEM_FLAGS
-        for row in self.index.flags(uids):
-            uid, old, old_words, old_modseq = row
-            if unchanged_since is not None and old_modseq > unchanged_since:
-                modified.append(uid)
-                continue
-            if change.op is FlagOp.ADD:
-                new = old | flags
-                new_words = " ".join(sorted({*old_words.split(), *wanted})) if wanted else old_words
-            elif change.op is FlagOp.REMOVE:
-                new = old & ~flags
-                new_words = " ".join(w for w in old_words.split() if w not in wanted) if wanted else old_words
-            else:
-                new, new_words = flags, words
-            if new == old and new_words == old_words:
-                rows.append(row)
-                continue
-            updates.append((new, new_words, modseq, uid))
-            rows.append((uid, new, new_words, modseq))
-            self._now.unseen += (old & SEEN and 1) - (new & SEEN and 1)
-            self._now.deleted += (new & DELETED and 1) - (old & DELETED and 1)
-        changed = UidSet.of(update[3] for update in updates)
-        if updates:
-            self._connection.executemany("UPDATE msg SET flags=?, keywords=?, modseq=? WHERE uid=?", updates)
-            self._flagged(changed, modseq)
-        return FlagsStored(rows, changed, UidSet.of(modified), self._now.modseq, before)
-
-    def _set_bits(self, uids: UidSet, change: FlagChange, modseq: int) -> FlagsStored:
-        """Adds or removes system flags alone: one statement for all messages."""
-        bits, adding = change.flags & SYSTEM_FLAGS, change.op is FlagOp.ADD
-        value, condition, compared = (
-            ("flags | ?", "flags & ? <> ?", (bits, bits)) if adding else ("flags & ~?", "flags & ? <> 0", (bits,))
-        )
-        before, step, changed = self._now.modseq, 1 if adding else -1, 0
-        for clause, values in where("uid", uids):
-            for bit in (SEEN, DELETED):
-                if bits & bit:
-                    found = f"SELECT count(*) FROM msg WHERE {clause} AND flags & ? {'= 0' if adding else '<> 0'}"
-                    (count,) = one(self._connection, found, (*values, bit))
-                    if bit is SEEN:
-                        self._now.unseen -= step * count
-                    else:
-                        self._now.deleted += step * count
-            self._connection.execute(
-                f"UPDATE msg SET flags = {value}, modseq = ? WHERE {clause} AND {condition}",
-                (bits, modseq, *values, *compared),
-            )
-            changed += self._connection.changes()
-        rows = self.index.flags(uids)
-        if not changed:
-            return FlagsStored(rows, UidSet(), UidSet(), before, before)
-        # The modseq is this change's alone. Mostly all are changed, and neighbours.
-        if changed == len(rows) == rows[-1][0] - rows[0][0] + 1:
-            different = UidSet([(rows[0][0], rows[-1][0])])
-        else:
-            different = UidSet.of([row[0] for row in rows if row[3] == modseq])
-        self._flagged(different, modseq)
-        return FlagsStored(rows, different, UidSet(), self._now.modseq, before)
+        stored = set_flags(self.index, self._now, uids, change, words, unchanged_since, modseq)
+        if stored.changed:
+            self._flagged(stored.changed, modseq)
+        return stored
 
     def _flagged(self, uids: UidSet, modseq: int) -> None:
         for first, last in uids.ranges:
@@ -413,6 +326,17 @@ class Change:
         if self._now.recent != self._now.uid_next:
             self._now.recent = self._now.uid_next
             self._dirty = True
+
+
+def _link(source: Directory, name: str, target: Directory, new: str) -> bool:
+    """False where a file of that name is."""
+    try:
+        link_or_copy(source, name, target, new)
+    except FileExistsError:
+        return False
+    except FileNotFoundError:
+        raise MailboxError(Condition.NONEXISTENT, "One of the messages has gone") from None
+    return True
 
 
 def _msg_values(

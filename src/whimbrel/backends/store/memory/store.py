@@ -46,6 +46,7 @@ from whimbrel.core.mailbox import (
     Usage,
 )
 from whimbrel.core.queue import QueueItem
+from whimbrel.core.quota import Limit
 from whimbrel.core.uids import UidSet
 
 _CELLS: Mapping[str, int] = {"uid": 0, "size": 5, "envelope": 8, "bodystructure": 9}
@@ -198,15 +199,16 @@ class MemoryStore:
             self.hint(ref.account, ref.mailbox)
         return Expunged(gone, folder.highest_modseq)
 
-    async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
-        return self._copy(source, uids, target, move=False)
+    async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef, limit: Limit | None = None) -> Copied:
+        return self._copy(source, uids, target, limit, move=False)
 
     async def move(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
-        return self._copy(source, uids, target, move=True)
+        return self._copy(source, uids, target, None, move=True)
 
-    def _copy(self, source: FolderRef, uids: UidSet, target: FolderRef, *, move: bool) -> Copied:
+    def _copy(self, source: FolderRef, uids: UidSet, target: FolderRef, limit: Limit | None, *, move: bool) -> Copied:
         origin, into = self._open(source), self._open(target)
         messages = origin.pick(uids)
+        self._check_room(target.account, limit, sum(message.stored.size for message in messages), len(messages))
         taken = tuple(message.uid for message in messages)
         given = into.add_copies(messages, self.account(target.account).modseq(), self.now())
         if taken:
@@ -265,8 +267,7 @@ class MemoryStore:
         stored = shared.get(content)
         if stored is None:
             stored = shared[content] = Stored(content)
-        if item.limit is not None and item.limit.exceeded(self._usage(item.folder.account), stored.size, 1):
-            raise MailboxError(Condition.OVERQUOTA, "Mailbox is full")
+        self._check_room(item.folder.account, item.limit, stored.size, 1)
         uid = folder.add(
             stored,
             self.account(item.folder.account).modseq(),
@@ -280,6 +281,10 @@ class MemoryStore:
         return Appended(folder.uid_validity, uid)
 
     # Inside
+
+    def _check_room(self, account: AccountId, limit: Limit | None, size: int, messages: int) -> None:
+        if limit is not None and messages and limit.exceeded(self._usage(account), size, messages):
+            raise MailboxError(Condition.OVERQUOTA, "Mailbox is full")
 
     def now(self) -> int:
         return int(self._clock.now())

@@ -1,0 +1,84 @@
+"""An account as the committer locks and writes it: a batch of jobs applied under its lock, or, after a barrier that
+failed, all that may have been written made anew."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import apsw
+
+from whimbrel.backends.disk.barrier import Touched, sync_directory
+from whimbrel.backends.disk.committer import Job
+from whimbrel.backends.store.disk.account import Account
+from whimbrel.backends.store.disk.batch import AccountJob, Batch
+from whimbrel.backends.store.disk.shelf import Shelf
+from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.log import Log
+from whimbrel.core.mailbox import AccountId, MailboxId
+
+
+class AccountShard(Account):
+    """One for each account and process."""
+
+    def __init__(self, account: AccountId, root: Path, shelf: Shelf, generation: Callable[[], int], log: Log) -> None:
+        super().__init__(account, root, shelf, generation, log)
+        self.key = "mail/" + account
+        self.published: Callable[[set[MailboxId], bool], None] = lambda changed, folders: None
+        """Told by `apply`: whoever waits for the jobs passes it on."""
+
+    def apply(self, jobs: Sequence[Job], touched: Touched) -> None:
+        with self.sequence.locked():
+            self.prepare_locked()
+            batch = Batch(self, touched)
+            for job in jobs:
+                assert isinstance(job, AccountJob)
+                try:
+                    batch.done(job, job.run(batch))
+                except MailError as error:
+                    job.result = error
+                except Exception as error:  # noqa: BLE001 - told to the jobs it befell.
+                    batch.abandon(error)
+                    job.result = self.translate(None, error)
+            batch.settle()
+            self.sequence.settle()
+            if batch.folders_changed:
+                self.sequence.folders_changed()
+                touched.directories.add(str(self.root))
+                touched.databases.add(str(self.root / "account.fld"))
+            for path in self.tree.take_written():
+                (touched.files if path.endswith(".xml") else touched.directories).add(path)
+            touched.files.add(self.sequence.path)
+        changed = batch.changed | {mailbox for mailbox in batch.annotated if mailbox is not None}
+        if changed or batch.folders_changed or batch.annotated:
+            self.published(changed, batch.folders_changed or None in batch.annotated)
+
+    def restore(self, refused: Sequence[Job]) -> None:
+        """After a failed barrier: every index that may have been written is made anew from the files."""
+        with self.sequence.locked():
+            self.prepare_locked()
+            for entry in self.tree.entries():
+                if (self.root / entry.path / "index.fld").exists():
+                    self.rebuild(entry)
+            self.sequence.settle()
+
+    def translate(self, mailbox: MailboxId | None, error: Exception) -> MailError:
+        """What the peer may hear; damage is healed at the next access."""
+        if isinstance(error, MailError):
+            return error
+        if isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno == 28):
+            return MailError(452, "4.3.1", "Insufficient system storage", detail=str(error))
+        if mailbox is not None:
+            self.forget(mailbox)
+        self.log.exception("store.failed", error, account=self.account)
+        return MailboxError(Condition.UNAVAILABLE, "Mailbox trouble, try again later", detail=repr(error))
+
+    def remove(self) -> None:
+        """The account goes out of reach, durably. In a pool thread; nobody else uses this object any more."""
+        grave = self.root.with_name(f"#removed-{time.time_ns():x}-{self.root.name}")
+        with self.sequence.locked():
+            for entry in self.tree.entries():
+                self.forget(entry.mailbox)
+            os.rename(self.root, grave)
+            sync_directory(str(self.root.parent))
+        self.close()
