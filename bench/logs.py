@@ -1,15 +1,23 @@
-"""A mail log of 5 GB: jumping to a time, finding an id and an address by its index; and 1,000 lines a second written.
+"""A mail log of 5 GB: jumping to a time, finding an id and an address by its index; and 1,000 lines a second written,
+alone and while the server that owns the log takes in mail as fast as it can.
 
 The log is made of one block of real lines whose times and ids are renumbered: that takes seconds, not an hour.
 """
 
+import contextlib
 import os
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from bench.report import Line, spread
+from bench import smtp_in
+from bench.log_lines import RATE, message
+from bench.report import Line, ratio, spread
+from tests.support.server import ENV, ROOT
 from whimbrel.backends.logs.files import index_of
 from whimbrel.backends.logs.index import Indexer
 from whimbrel.backends.logs.journal import FileLog, Journal
@@ -40,6 +48,7 @@ def measure(runs: int) -> list[Line]:
             ident.append(_timed(folder, LogQuery(("mail",), words=(f"{at - 5:08x}-{block:05x}007",)), 1000, 2))
             address.append(_timed(folder, LogQuery(("mail",), words=(f"s{block:05x}007@a.test",)), 1000, 1))
         wall, cpu = _writing(folder / "written")
+    more, mail = _beside_mail(runs)
     return [
         Line("5 GB log: jump to a time", spread(jump, ".3f"), "", median(jump), 1.0, False, " s"),
         Line("5 GB log: find a queue id", spread(ident, ".3f"), "", median(ident), 1.0, False, " s"),
@@ -48,6 +57,7 @@ def measure(runs: int) -> list[Line]:
         Line("index, part of the log", f"{share:.1f} %", "", share, 3, False, " %"),
         Line("log call, in the caller", f"{wall * 1e6:.1f} us", "", wall * 1e6, 20, False, " us"),
         Line("CPU of 1,000 lines a second", f"{cpu * 1e5:.1f} %", "", cpu * 1e5, 5, False, " %"),
+        Line("SMTP in, 1,000 lines/s more", spread(more, ".0f"), spread(mail, ".0f"), ratio(more, mail), 0.9),
     ]
 
 
@@ -98,10 +108,38 @@ def _writing(folder: Path) -> tuple[float, float]:
         while (left := due - time.monotonic()) > 0:
             time.sleep(left)
         before = time.perf_counter()
-        log.info("message.received", queue_id=f"438dd9ea-{number:08x}", service="smtp", from_="a@x.test",
-                 to="b@y.test", size=1229, user="", sender_host="192.0.2.2", tls="TLSv1.3")  # fmt: skip
+        message(log, number)
         calls += time.perf_counter() - before
     journal.close()
     used = time.process_time() - cpu
     assert os.path.getsize(folder / "mail.log") > 1_000_000
     return calls / 10_000, used / 10_000
+
+
+def _beside_mail(pairs: int) -> tuple[list[float], list[float]]:
+    """Messages per second with and without another process that logs 1,000 lines a second into the same mail.log."""
+    more, mail = list[float](), list[float]()
+    for number in range(pairs):
+        # Each second pair the other way round: what the machine warms up to favours neither.
+        for beside in (True, False) if number % 2 else (False, True):
+            (more if beside else mail).append(smtp_in.whimbrel(_lines if beside else contextlib.nullcontext).rate)
+        print(f"  pair {number + 1}: {more[-1]:.0f}/s beside {RATE} lines/s more, {mail[-1]:.0f}/s without", flush=True)
+    return more, mail
+
+
+@contextlib.contextmanager
+def _lines(directory: Path) -> Iterator[None]:
+    """They are logged meanwhile. RuntimeError if they were fewer, or did not all reach the file."""
+    logs = directory / "store" / "logs"
+    writer = subprocess.Popen(
+        [sys.executable, "-m", "bench.log_lines", str(logs)], stdout=subprocess.PIPE, text=True, env=ENV, cwd=ROOT
+    )
+    try:
+        yield
+    finally:
+        writer.terminate()
+        told, _ = writer.communicate()
+    number, seconds = int(told.split()[0]), float(told.split()[1])
+    found = sum(path.read_bytes().count(b"Queue-ID: 438dd9ea-") for path in logs.glob("mail.log*"))
+    if number < 0.95 * RATE * seconds or found != number:
+        raise RuntimeError(f"{number} lines were logged in {seconds:.1f} s, {found} are in the log: no figure")

@@ -6,6 +6,7 @@ mailbox. CPU is that of all server processes.
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +29,11 @@ class Figures:
     """CPU seconds per 1,000 messages."""
 
 
-def whimbrel() -> Figures:
-    """One run on a fresh store."""
+def whimbrel(beside: Callable[[Path], AbstractContextManager[object]] = nullcontext) -> Figures:
+    """One run on a fresh store. `beside`: what else goes on in the installation meanwhile."""
     directory = fresh() / "whimbrel"
     set_up(directory, USERS, free_ports(["smtp"]))
-    with serving(directory) as server:
+    with serving(directory) as server, beside(directory):
         mail = directory / "store" / "mail"
         return _run(server.ports["smtp"], server.pid, lambda: _count(mail, "*/*/INBOX/#msgs/*.eml"), "example.test")
 

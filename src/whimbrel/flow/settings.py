@@ -17,3 +17,6 @@ class SmtpSettings(Section, tag="smtp"):
     max_recipients: int = setting(
         1000, minimum=100, maximum=100_000, help="Recipients in one transaction (RFC 5321 4.5.3.1.8).", row="S60"
     )
+    log_subject: bool = setting(
+        False, help="Write the subject of each message into the mail log; `whimbrel trace --subject` finds it then."
+    )

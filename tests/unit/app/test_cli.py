@@ -3,9 +3,9 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -225,15 +225,53 @@ def test_the_client_of_a_running_server_loads_none_of_its_machinery() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_reader_that_has_enough_is_no_error(made: Path) -> None:
+def _elsewhere(directory: Path, output: int, *words: str) -> tuple[int, str]:
+    """Runs a command as a program that writes to a descriptor; its exit status and what it says of errors."""
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3] / "src")}
+    done = subprocess.run(
+        [sys.executable, "-m", "whimbrel.app.cli", "--dir", str(directory), *words],
+        env=env, stdout=output, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("words", [("log", "tail"), ("log", "search", "--json"), ("config", "list")])
+def test_a_reader_that_has_enough_is_no_failure(made: Path, words: tuple[str, ...]) -> None:
+    logs = made / "store" / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    (logs / "mail.log").write_text("[24/Nov/2026 17:57:14] Recv: Size: 1\n" * 3)
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        assert _elsewhere(made, writing, *words) == (0, "")
+    finally:
+        os.close(writing)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("words", [("domain", "list"), ("domain", "list", "--json")])
+def test_output_that_cannot_be_written_is_told_in_a_sentence(made: Path, words: tuple[str, ...]) -> None:
+    with open("/dev/full", "wb") as full:
+        status, said = _elsewhere(made, full.fileno(), *words)
+    assert (status, said) == (1, "whimbrel: writing the output: No space left on device\n")
+
+
+def test_what_is_followed_ends_quietly_by_an_interrupt(made: Path) -> None:
+    logs = made / "store" / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    (logs / "mail.log").write_text("[24/Nov/2026 17:57:14] Recv: Size: 1\n")
     process = subprocess.Popen(
-        [sys.executable, "-m", "whimbrel.app.cli", "--dir", str(made), "config", "list"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": "src"},
+        [sys.executable, "-m", "whimbrel.app.cli", "--dir", str(made), "log", "tail", "--follow"],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3] / "src")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    assert b"Traceback" not in process.stderr.read()
-    process.wait()
-    process.stderr.close()
-    assert time.monotonic()
+    assert process.stdout.readline().endswith("Recv: Size: 1\n")  # It is at work.
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (130, "")
+
+
+def test_an_argument_that_may_be_left_out_stands_in_brackets(shell: Shell) -> None:
+    assert "trace [OPTIONS] [ID]\n" in shell.run("trace", "--help")
+    assert "show [OPTIONS] ID\n" in shell.run("queue", "show", "--help")

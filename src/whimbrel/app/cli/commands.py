@@ -41,12 +41,13 @@ def _parameter(parameter: Parameter) -> click.Parameter:
     kind, suffix = _type(parameter)
     name = parameter.option + suffix
     if parameter.positional and not suffix:
+        metavar = parameter.option.upper() + ("..." if parameter.many else "")
         return click.Argument(
             [parameter.name],
             type=kind,
             nargs=-1 if parameter.many else 1,
             required=parameter.required,
-            metavar=parameter.option.upper() + ("..." if parameter.many else ""),
+            metavar=metavar if parameter.required else f"[{metavar}]",
             shell_complete=_completion(parameter),
         )
     if parameter.kind is bool:

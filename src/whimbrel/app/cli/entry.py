@@ -64,8 +64,26 @@ class Noun(_Nearest):
         return command(found, cmd_name) if found else None
 
 
+class _EnoughRead(Exception):
+    """Whoever read the output has enough, as `head` has."""
+
+
+class _Interrupted(Exception):
+    """By Ctrl-C, which is how what follows a log is ended."""
+
+
 class Program(_Nearest):
     """All nouns, and the commands that stand alone."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Click would end with 1, and make a pipeline fail in which nothing did.
+            raise _EnoughRead from None
+        except KeyboardInterrupt:
+            # Click would say that it was aborted; what a server was told to do may well be done.
+            raise _Interrupted from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return ["setup", "serve", *NOUNS, "version", "completion"]
@@ -146,6 +164,11 @@ def completion(shell: str) -> None:
     click.echo(script(program, shell))
 
 
+def _drop_output() -> None:
+    """What is still held would fail once more at the end of the program."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command. The exit status."""
     try:
@@ -162,13 +185,17 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         print_error(error.format_message())
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read the output has enough, as `head` has.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except _EnoughRead:
+        _drop_output()
         return 0
     except PermissionError as error:
         print_error(f"{error.filename}: {error.strerror}; be root, or the user that the server runs as")
         return 1
-    except KeyboardInterrupt:
+    except OSError as error:
+        # Writing the output is all that a command does without saying what failed: its disk may be full.
+        _drop_output()
+        print_error(f"{error.filename or 'writing the output'}: {error.strerror or error}")
+        return 1
+    except (_Interrupted, KeyboardInterrupt):
         return 130
     return status if isinstance(status, int) else 0

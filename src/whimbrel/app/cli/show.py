@@ -22,7 +22,7 @@ _NO_BREAK = _NO_CONTROL | {9: " ", 10: " "}
 
 
 def print_json(value: object) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=not _unicode()))
+    print(json.dumps(value, indent=2, ensure_ascii=not _unicode()), flush=True)
 
 
 def print_json_line(value: object) -> None:

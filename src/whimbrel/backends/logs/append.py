@@ -2,6 +2,7 @@
 
 O_APPEND makes each batch one whole; the file's identity is compared before each, so that nothing is written into a
 file that was put aside. A failure loses the batch, counts it, and is told in the file once that can be written again.
+Half a line that a power failure or a full disk left at the end of a file is ended before anything follows it.
 """
 
 import os
@@ -23,7 +24,7 @@ class _Open:
     descriptor: int
     identity: tuple[int, int]
     torn: bool = False
-    """The last line was cut off by an error: the next batch begins on a new one."""
+    """Its last line has no end: the next batch begins on a new one."""
 
 
 class LogAppender:
@@ -85,8 +86,20 @@ class LogAppender:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = _append_to(path)
         stat = os.fstat(descriptor)
-        file = self._files[log] = _Open(descriptor, (stat.st_dev, stat.st_ino))
+        file = self._files[log] = _Open(descriptor, (stat.st_dev, stat.st_ino), _torn(path, stat.st_size))
         return file
+
+
+def _torn(path: Path, size: int) -> bool:
+    """The file ends within a line. What cannot be told is taken for whole: a file need not be readable."""
+    if not size:
+        return False
+    try:
+        with path.open("rb") as file:
+            file.seek(size - 1)
+            return file.read(1) != b"\n"
+    except OSError:
+        return False
 
 
 def _append_to(path: Path) -> int:

@@ -20,7 +20,8 @@ _TABLE: Final = (
     # (event, log, title, fields, what it means)
     ("message.received", "mail", "Recv", _RECEIVED, "A message was accepted; from here on it is ours."),
     ("delivery.sent", "mail", "Sent", _SENT, "How a delivery to one recipient ended, or that it will be tried again."),
-    ("message.named", "mail", "Message", "queue_id message_id", "The Message-ID of a message that was accepted."),
+    ("message.named", "mail", "Message", "queue_id message_id subject",
+     "The Message-ID of a message that was accepted, and its subject if smtp/log-subject is on."),
     ("message.refused", "mail", "Refused", _REFUSED, "A message, or a whole transaction, was not accepted."),
     ("rcpt.refused", "mail", "Refused recipient", _REFUSED, "A recipient was not accepted."),
     ("message.repeated", "mail", "Repeated", "queue_id before sender_host",

@@ -6,6 +6,7 @@ their next batch, and what they still write goes to the end of the file put asid
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,8 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 MAX_FILES = 1000
+AHEAD = 2 * 86_400
+"""Seconds by which a file's first line may be in the future: more than any change of the clocks or of the zone."""
 
 
 def current(folder: Path, log: str) -> Path:
@@ -52,9 +55,12 @@ def rotate(
         for log in logs:
             rules = settings.of(log)
             try:
-                size = os.stat(current(folder, log)).st_size
+                found = os.stat(current(folder, log))
             except FileNotFoundError:
                 continue
+            if not stat.S_ISREG(found.st_mode):  # Whatever it is, it is no log, and was not put there by us.
+                continue
+            size = found.st_size
             if size > rules.max_size or (size and (always or (now and _over(current(folder, log), rules.rotate, now)))):
                 _shift(folder, log, rules.keep)
                 rotated.append(log)
@@ -65,12 +71,15 @@ def rotate(
 
 
 def _over(path: Path, period: str, now: float) -> bool:
-    """The period in which the file was begun has ended. A clock that was set back begins no new one."""
+    """The period in which the file was begun has ended. A clock that was set back a little begins no new one; a file
+    begun days in the future, while the clock was wrong, would otherwise not end before they come."""
     if period == "never":
         return False
     with path.open("rb") as file:
         began = moment(file.read(LENGTH))
-    return bool(began) and began <= now and not same_period(period, began, now)
+    if began > now:
+        return began > now + AHEAD
+    return bool(began) and not same_period(period, began, now)
 
 
 def _shift(folder: Path, log: str, keep: int) -> None:

@@ -149,11 +149,15 @@ class Journal:
         dropped, self._dropped = self._dropped, 0
         if dropped:
             batches.setdefault("warning", []).append(self._dropped_line(None, dropped, "too many at once"))
+        told: list[str] = []
         for log, lines in batches.items():
             lost = self._files.lost(log)
             if lost.count:
                 lines.insert(0, self._dropped_line(log, lost.count, lost.reason))
-            self._files.append(log, lines)
+            if self._files.append(log, lines) and lost.count and log != "warning":
+                told.append(lines[0])
+        if told:  # Where the gap is, and where somebody looks for what is wrong.
+            self._files.append("warning", told)
 
     def _asked(self) -> LogSettings:
         return self._settings()

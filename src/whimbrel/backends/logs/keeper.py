@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from whimbrel.backends.logs.events import LOGS
@@ -41,6 +42,8 @@ class LogKeeper:
         for path, final in self._files():
             try:
                 stat = path.stat()
+                if not S_ISREG(stat.st_mode):
+                    continue
                 seen.add(stat.st_ino)
                 if final and self._done.get(stat.st_ino) == (stat.st_size, _inode(index_of(path))):
                     continue
@@ -53,7 +56,8 @@ class LogKeeper:
                     return True
                 if final:
                     self._done[stat.st_ino] = (stat.st_size, _inode(index_of(path)))
-            except FileNotFoundError:
+            except (FileNotFoundError, PermissionError):
+                # A search tells of a file that cannot be read; the others have their indexes all the same.
                 continue
         self._verified &= seen
         self._done = {inode: known for inode, known in self._done.items() if inode in seen}

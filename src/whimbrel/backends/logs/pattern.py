@@ -50,7 +50,7 @@ class Pattern:
             self._send(_piece(text.encode("utf-8", "replace")))
             if self._receive(1) != b"+":
                 (length,) = struct.unpack("<I", self._receive(4))
-                raise BadPattern(f"no regular expression: {self._receive(length).decode('utf-8', 'replace')}")
+                raise BadPattern(f"this is no regular expression: {self._receive(length).decode('utf-8', 'replace')}")
         except BaseException:
             self.close()
             raise

@@ -142,10 +142,9 @@ def _service(name: str) -> str:
     return clean(name).upper()
 
 
-_FIELD: Final = re.compile(
-    rf"\b({'|'.join(sorted({label_of(field) for event in EVENTS for field in event.fields} | {'SSL'}))})"
-    r":(?= )"
-)
+_OURS: Final = sorted({label_of(field) for event in EVENTS for field in event.fields} | {"SSL"})
+_FIELD: Final = re.compile(rf"\b((?i:sender-host)|{'|'.join(_OURS)}):(?= )")
+"""The host in any case: tools that ban hosts need not tell the cases apart."""
 
 
 def parts(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -61,13 +61,17 @@ class LogFile:
     """An open log file with its index, if that can be used."""
 
     def __init__(self, path: Path) -> None:
-        """OSError if it cannot be opened."""
+        """OSError if it cannot be read."""
         self._path = path
         self._file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         stat = os.fstat(self._file)
         self.inode, self._index = stat.st_ino, read_index(path, self._file)
-        self.end = self._whole(stat.st_size)
-        """Behind the last whole line: one that is being written is left out."""
+        try:
+            self.end = self._whole(stat.st_size)
+            """Behind the last whole line: one that is being written is left out."""
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         os.close(self._file)
@@ -211,7 +215,11 @@ class LogFile:
         return block[: block.rfind(b"\n") + 1] or block
 
     def _read_raw(self, start: int, end: int) -> bytes:
-        return os.pread(self._file, end - start, start)
+        try:
+            return os.pread(self._file, end - start, start)
+        except OSError as error:
+            error.filename = self._path  # Whoever reads the message knows which disk to look at.
+            raise
 
     def _whole(self, size: int) -> int:
         start = max(0, size - BLOCK)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from whimbrel.backends.logs.events import LOGS
@@ -28,6 +29,7 @@ SECONDS: Final = 5.0
 _CURSOR: Final = re.compile(r"([a-z]+):(?:([0-9a-f]{1,16}):([0-9a-f]{1,16}))?\Z")
 GONE: Final = "A file was deleted meanwhile: what was in it is not shown."
 LATE: Final = "It took too long: what is shown is a part; go on from here, or narrow the time."
+UNREAD: Final = "{} cannot be read ({}): what is in it is not shown."
 SLOW: Final = "The regular expression takes too long; use a simpler one, or narrow the time."
 
 
@@ -81,7 +83,11 @@ def lines_from(folder: Path, log: str, file: int, first: int, count: int) -> lis
     try:
         opened = LogFile(path)
     except FileNotFoundError:
+        if not file:  # Nothing was logged yet.
+            return []
         raise BadQuery(f"{path} is not there") from None
+    except IsADirectoryError:
+        raise BadQuery(f"{path} is no file") from None
     try:
         found = opened.from_line(max(0, first - 1), max(0, min(count, MOST)))
     finally:
@@ -111,6 +117,7 @@ def _page(streams: list["_Stream"], query: LogQuery, limit: int) -> LogPage:
         octets += len(stream.head.line)
         late = not stream.step()
     notes = [LATE] * late + [GONE] * any(stream.gone for stream in streams)
+    notes += [note for stream in streams for note in stream.unread]
     more = late or any(stream.head is not None for stream in streams)
     cursor = ",".join(stream.cursor() for stream in streams) if more else ""
     return LogPage(tuple(lines), cursor, " ".join(notes))
@@ -142,6 +149,8 @@ class _Stream:
         self.log, self._folder, self._wanted = log, folder, wanted
         self.head: Hit | None = None
         self.gone = False
+        self.unread: dict[str, None] = {}
+        """What is to be said of files that cannot be read, once each."""
         self._place: Place | None = begin
         self._file: LogFile | None = None
         self._over = False
@@ -210,6 +219,9 @@ class _Stream:
         for path in (current(self._folder, self.log), *aside(self._folder, self.log)):
             try:
                 stat = path.stat()
+                if not S_ISREG(stat.st_mode):
+                    self._pass_over(path, "it is no file")
+                    continue
                 # Nothing was appended since: what it holds is older, even if the clock was set back.
                 if query.since and stat.st_mtime < query.since - CLOCK:
                     continue
@@ -219,8 +231,14 @@ class _Stream:
                             continue
             except FileNotFoundError:
                 continue
+            except PermissionError as error:
+                self._pass_over(path, error.strerror or type(error).__name__)
+                continue
             found.append((path, stat.st_ino))
         return found if query.newest_first else found[::-1]
+
+    def _pass_over(self, path: Path, reason: str) -> None:
+        self.unread[UNREAD.format(path, reason)] = None
 
     def _open(self, path: Path, inode: int) -> LogFile | None:
         for _ in range(3):
@@ -228,6 +246,9 @@ class _Stream:
                 file = LogFile(path)
             except FileNotFoundError:
                 pass
+            except PermissionError as error:
+                self._pass_over(path, error.strerror or type(error).__name__)
+                return None
             else:
                 if file.inode == inode:
                     return file

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from whimbrel.backends.logs.events import LOGS
@@ -71,10 +72,15 @@ class Follower:
 
     def _open(self) -> bool:
         try:
-            self._descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            # Without O_NONBLOCK a named pipe would hold us until somebody writes to it.
+            flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+            self._descriptor = os.open(self._path, flags)
         except FileNotFoundError:
             return False
         stat = os.fstat(self._descriptor)
+        if not S_ISREG(stat.st_mode):  # A folder or a pipe in the log's place: the log may come back.
+            self.close()
+            return False
         self._identity = (stat.st_dev, stat.st_ino)
         return True
 

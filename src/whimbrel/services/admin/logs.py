@@ -1,12 +1,13 @@
 """Calls about the logs (mission S29 to S33)."""
 
-import re
 import time
+from calendar import timegm
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from whimbrel.core.log import LogLine, LogPage, LogQuery
+from whimbrel.services.admin import moments
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.views import Done, Moment, done
@@ -23,7 +24,7 @@ _NEEDED: Final = "Reading logs"
 
 Logs = Annotated[tuple[LogName, ...], "Which logs; mail unless said.", ARGUMENT]
 Grep = Annotated[str, "Only lines that contain this text, in any case."]
-Since = Annotated[str, "From then on: 1h ago is 1h; or a local time such as 2026-11-24 17:00."]
+Since = Annotated[str, "From then on: 1h ago is 1h; or yesterday, 17:00, 2026-11-24 17:00."]
 Until = Annotated[str, "Up to then; 1h or a local time."]
 
 
@@ -56,6 +57,10 @@ async def log_tail(
     page = await pages(ctx, query, max(0, min(lines, MOST)))
     for line in reversed(page.lines):
         yield _shown(line, log)
+    if page.note and len(page.lines) < lines:
+        if not follow:
+            raise CallError(Failure.FAILED, page.note)
+        yield f"({page.note})"
     if follow:
         needle = grep.casefold()
         async for line in logs.follow(query.logs):
@@ -84,7 +89,7 @@ async def log_search(
         moment(ctx, "until", until),
         text,
         regex,
-        tuple(word for word in (id, address, host) if word),
+        tuple(word for word in (id, address.removeprefix("@"), host) if word),
         newest,
     )
     return _view(await pages(ctx, query, max(1, min(limit, MOST)), after))
@@ -94,7 +99,7 @@ async def log_search(
 async def log_show(
     ctx: AdminContext,
     log: Annotated[LogName, "Which log.", ARGUMENT] = "mail",
-    at: Annotated[str, "From this time on: 1h ago is 1h; or a local time such as 2026-11-24 17:00."] = "",
+    at: Annotated[str, "From this time on: 1h ago is 1h; or yesterday, 17:00, 2026-11-24 17:00."] = "",
     line: Annotated[int, "From this line on; the first is 1."] = 1,
     file: Annotated[int, "With --line: 0 is the current file, 1 the youngest put aside."] = 0,
     lines: Annotated[int, "How many."] = 50,
@@ -107,7 +112,8 @@ async def log_show(
         found = await need(ctx.logs, _NEEDED).lines(log, file, line, count)
     except ValueError as error:
         raise CallError(Failure.NOT_FOUND, str(error)) from None
-    return PageView(tuple(map(_line, found)), "", "")
+    note = "" if found or line <= 1 else f"There is no line {line}: the file ends before it."
+    return PageView(tuple(map(_line, found)), "", note)
 
 
 @call("log", "rotate", help="Puts the files of logs aside now and begins new ones.")
@@ -133,7 +139,7 @@ async def log_level(
         raise CallError(Failure.USAGE, "say either categories or --off", FieldFault("off", "with categories"))
     if not category and not off:
         return Done(_level(ctx))
-    ends, seconds = "", _span("lasting", lasting) if lasting.strip() != "0" else 0.0
+    ends, seconds = "", _lasting(lasting)
     if category and seconds:
         ends = time.strftime(_UTC, time.gmtime(ctx.clock.now() + seconds))
     values: dict[str, object] = {
@@ -154,8 +160,12 @@ def _level(ctx: AdminContext) -> str:
     names = categories if isinstance(categories, str) else ", ".join(categories)
     if not ends:
         return f"The debug log tells about {names}, until it is switched off"
-    now = time.strftime(_UTC, time.gmtime(ctx.clock.now()))
-    return f"The debug log {'told' if ends <= now else 'tells'} about {names} until {ends}"
+    try:
+        until = float(timegm(time.strptime(ends, _UTC)))
+    except ValueError:  # The thirtieth of February, written by hand: it has passed.
+        return f"The debug log told about {names} until {ends}"
+    verb = "told" if until <= ctx.clock.now() else "tells"
+    return f"The debug log {verb} about {names} until {moments.shown(until)}"
 
 
 async def pages(ctx: AdminContext, query: LogQuery, limit: int, cursor: str = "") -> LogPage:
@@ -174,34 +184,34 @@ async def pages(ctx: AdminContext, query: LogQuery, limit: int, cursor: str = ""
 
 
 _UTC: Final = "%Y-%m-%dT%H:%M:%SZ"
-_SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([smhdw])")
-_SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-_FORMS: Final = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%d/%b/%Y %H:%M:%S")
+_LONGEST: Final = 366 * 86_400.0
 
 
 def moment(ctx: AdminContext, name: str, text: str) -> float:
     """A time as people write it; 0 for none. CallError."""
-    text = text.strip()
-    if not text:
+    if not text.strip():
         return 0.0
-    if _SPAN.fullmatch(text):
-        return max(1.0, ctx.clock.now() - _span(name, text))
-    for form in _FORMS:
-        try:
-            return max(1.0, time.mktime(time.strptime(text.replace("T", " "), form)))
-        except (ValueError, OverflowError):
-            continue
-    wrong = f"'{text}' is no time: give 1h for an hour ago, or a local time such as 2026-11-24 17:00"
-    raise CallError(Failure.USAGE, f"{name}: {wrong}", FieldFault(name, wrong))
+    try:
+        return moments.moment(text, ctx.clock.now())
+    except ValueError as error:
+        raise _wrong(name, str(error)) from None
 
 
-def _span(name: str, text: str) -> float:
-    # Not core's Duration: a command of a running server loads none of what that stands on.
-    match = _SPAN.fullmatch(text.strip())
-    if match is None:
-        wrong = f"'{text}' is not a duration, such as 4h"
-        raise CallError(Failure.USAGE, f"{name}: {wrong}", FieldFault(name, wrong))
-    return float(match[1]) * _SECONDS[match[2]]
+def _lasting(text: str) -> float:
+    """Seconds, 0 for ever. CallError."""
+    if text.strip() == "0":
+        return 0.0
+    try:
+        seconds = moments.span(text)
+    except ValueError as error:
+        raise _wrong("lasting", str(error)) from None
+    if not 1.0 <= seconds <= _LONGEST:
+        raise _wrong("lasting", f"'{text}' is not between a second and a year; 0 is for ever")
+    return seconds
+
+
+def _wrong(name: str, text: str) -> CallError:
+    return CallError(Failure.USAGE, f"{name}: {text}", FieldFault(name, text))
 
 
 def _view(page: LogPage) -> PageView:

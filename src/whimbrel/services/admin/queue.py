@@ -298,6 +298,8 @@ async def _touch(
 def _touched(ctx: AdminContext, ids: tuple[str, ...], number: int, verb: str) -> Touched:
     if ids and not number:
         raise CallError(Failure.NOT_FOUND, f"The queue holds no message {', '.join(ids)}")
+    missing = len(set(ids)) - number
+    rest = f"; there was none for {missing} of the ids"
     messages = "1 message" if number == 1 else f"{number} messages"
     would = "would be" if ctx.dry_run else "was" if number == 1 else "were"
-    return Touched(number, f"{messages} {would} {verb}")
+    return Touched(number, f"{messages} {would} {verb}{rest if missing > 0 else ''}")

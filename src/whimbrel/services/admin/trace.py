@@ -5,9 +5,9 @@ queue still has of it comes last.
 """
 
 import re
-import time
-from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import astuple, dataclass, replace
+from functools import partial
 from typing import Annotated, Final
 
 from whimbrel.core.log import LogLine, LogQuery
@@ -15,6 +15,7 @@ from whimbrel.core.queue import QueueItem, RecipientState
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.logs import MOST, Since, moment, pages
+from whimbrel.services.admin.moments import shown as _when
 from whimbrel.services.admin.views import Moment
 
 LOGS: Final = ("mail", "spam", "warning", "error", "debug")
@@ -48,15 +49,23 @@ async def trace(
     sender: Annotated[str, "Messages from this address or domain."] = "",
     to: Annotated[str, "Messages to this address or domain."] = "",
     message_id: Annotated[str, "The message with this Message-ID."] = "",
+    subject: Annotated[
+        str, "Messages with this text in the subject; the log has subjects if smtp/log-subject is on."
+    ] = "",
     since: Since = "",
     follow: Annotated[bool, "Go on with what happens to it until interrupted."] = False,
 ) -> AsyncIterator[TraceStep]:
     id = id.strip()
     if "@" in id:
         id, message_id = "", id
-    if not (id or sender or to or message_id):
-        raise CallError(Failure.USAGE, "say which message: by its queue id, or by --from, --to, --message-id")
-    ids = [id] if id else await _find(ctx, sender, to, message_id, since)
+    elif _ID.match(id.lower()):
+        id = id.lower()
+    sought = Sought(sender.removeprefix("@"), to.removeprefix("@"), message_id, subject.strip())
+    if not (id or any(astuple(sought))):
+        raise CallError(
+            Failure.USAGE, "say which message: by its queue id, or by --from, --to, --message-id, --subject"
+        )
+    ids = [id] if id else await _find(ctx, sought, since)
     known: dict[str, None] = {}
     steps: list[TraceStep] = []
     seen: set[str] = set()
@@ -72,7 +81,7 @@ async def trace(
         waiting += [step.causes for step in told if step.causes and step.causes not in (*known, *waiting)]
     queued = [step for one in known if (step := await _queued(ctx, one)) is not None]
     if not steps and not queued and not follow:
-        raise await _nothing(ctx, id or message_id or sender or to)
+        raise await _nothing(ctx, id, sought)
     for step in sorted(steps, key=lambda step: step.at):
         yield step
     for step in queued:
@@ -92,23 +101,45 @@ async def _follow(ctx: AdminContext, known: dict[str, None]) -> AsyncIterator[Tr
             yield step
 
 
-async def _find(ctx: AdminContext, sender: str, to: str, message_id: str, since: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is said of a message whose id nobody knows; all of it must hold."""
+
+    sender: str
+    to: str
+    message_id: str
+    subject: str
+
+    def queries(self, since: float) -> Iterator[tuple[LogQuery, Callable[[LogLine], bool]]]:
+        """For each thing said: lines that may tell of it, and whether one does."""
+        query = LogQuery(("mail",), since=since, newest_first=True)
+        words = ((self.sender, ("From",)), (self.to, ("To", "Recipient")), (self.message_id, ("Message-ID",)))
+        for word, labels in words:
+            if word:
+                yield replace(query, words=(word,)), partial(_tells, word=word, labels=labels)
+        if self.subject:
+            yield replace(query, text=self.subject), partial(_has_subject, text=self.subject.casefold())
+
+
+async def _find(ctx: AdminContext, sought: Sought, since: str) -> list[str]:
     """The ids of the newest messages that fit all that is said, oldest first."""
     begin = moment(ctx, "since", since) or ctx.clock.now() - _AGO
     chosen: dict[str, None] | None = None
-    for word, labels in ((sender, ("From",)), (to, ("To", "Recipient")), (message_id, ("Message-ID",))):
-        if not word:
-            continue
-        query = LogQuery(("mail",), since=begin, words=(word,), newest_first=True)
+    for query, tells in sought.queries(begin):
         lines = (await pages(ctx, query, MOST)).lines
-        found = {
-            fields["Queue-ID"]: None
-            for line in lines
-            if (fields := _fields(line)).get("Queue-ID")
-            and any(_names(fields.get(label, ""), word) for label in labels)
-        }
+        found = {one: None for line in lines if tells(line) and (one := _fields(line).get("Queue-ID"))}
         chosen = found if chosen is None else {one: None for one in chosen if one in found}
     return list(chosen or {})[:MESSAGES][::-1]
+
+
+def _tells(line: LogLine, word: str, labels: tuple[str, ...]) -> bool:
+    fields = _fields(line)
+    return any(_names(fields.get(label, ""), word) for label in labels)
+
+
+def _has_subject(line: LogLine, text: str) -> bool:
+    """It is the last of its line, and may hold what looks like fields."""
+    return line.title == "Message" and text in line.text.partition(", Subject: ")[2].casefold()
 
 
 def _names(value: str, word: str) -> bool:
@@ -161,10 +192,16 @@ def _waits(item: QueueItem) -> Iterator[tuple[str, str]]:
             yield f"Recipient-{number}", f"<{recipient.recipient.address}>{last}"
 
 
-async def _nothing(ctx: AdminContext, what: str) -> CallError:
-    oldest = (await pages(ctx, LogQuery(("mail",)), 1)).lines
-    reach = f"the mail log reaches back to {_when(oldest[0].at)}" if oldest else "the mail log is empty"
-    return CallError(Failure.NOT_FOUND, f"Nothing is known of a message '{what}'; {reach}")
+async def _nothing(ctx: AdminContext, id: str, sought: Sought) -> CallError:
+    oldest = await pages(ctx, LogQuery(("mail",)), 1)
+    reach = f"the mail log reaches back to {_when(oldest.lines[0].at)}" if oldest.lines else "the mail log is empty"
+    what = id or sought.message_id or sought.sender or sought.to or sought.subject
+    text = f"Nothing is known of a message '{what}'; {reach}"
+    if sought.subject and ctx.config.get("smtp/log-subject") == "no":
+        text += "; it has no subjects while smtp/log-subject is off"
+    if oldest.note:
+        text += f". {oldest.note}"
+    return CallError(Failure.NOT_FOUND, text)
 
 
 def _fields(line: LogLine) -> dict[str, str]:
@@ -178,7 +215,3 @@ def _fields(line: LogLine) -> dict[str, str]:
 def _ids(line: LogLine) -> Iterable[str]:
     fields = _fields(line)
     return (fields.get("Queue-ID", ""), fields.get("Cause", ""), fields.get("Report", ""))
-
-
-def _when(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))

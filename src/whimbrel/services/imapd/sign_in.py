@@ -79,6 +79,7 @@ async def authenticate(session: Session, command: basic.Authenticate) -> Done:
                 return Done(Status.BAD, "Authentication given up")
             now = exchange.step(event.data)
     except SaslError:
+        session.ports.sign_in.unreadable(session.peer, method=command.mechanism)
         return await failed(session)
     return Done(Status.BAD, "Too many steps")
 

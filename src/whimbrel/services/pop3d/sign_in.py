@@ -140,6 +140,7 @@ class Authorization:
             case commands.Capa():
                 return self.capabilities()
             case commands.Quit():
+                self._connection.asked = True
                 return Ok("Goodbye")
             case commands.Utf8():
                 return Ok("UTF-8 it is")  # Nothing changes: messages always are as they are stored.
@@ -197,6 +198,7 @@ class Authorization:
                     return Err("Authentication given up")
                 now = exchange.step(event.data)
         except SaslError:
+            self._sign_in.unreadable(self._peer, method=mechanism)
             return self._failed()
         return Err("Too many steps")
 

@@ -77,6 +77,9 @@ class SignIn:
         if self._locked(pair, settings.lock_out_after, window) or self._locked(
             f"signin:{host}", settings.lock_out_host_after, window
         ):
+            # Told each time: who cannot sign in asks why, and fail2ban counts on. The pause bounds how often.
+            self._log.warning("signin.locked", **_fields(peer, user, method))
+            await self._pause(settings.failure_delay)
             raise MailError(454, "4.7.0", "Too many failed attempts, try again later", detail=f"{user} is locked")
         if account is not None and await self._right(account, password, settings):
             if failures := self._counters.get(pair, window=window):
@@ -92,6 +95,13 @@ class SignIn:
         self._count(f"signin:{host}", settings.lock_out_host_after, window, peer, user, method)
         await self._pause(settings.failure_delay)
         raise MailError(535, "5.7.8", "Authentication credentials invalid")
+
+    def unreadable(self, peer: SessionPeer, *, method: str) -> None:
+        """The client sent what holds no name and password: logged and counted as the failed sign-in that it is."""
+        settings = self._config.section(SecuritySettings)
+        self._log.warning("signin.failed", **_fields(peer, "", method))
+        window = float(settings.lock_out_window)
+        self._count(f"signin:{_host(peer.ip)}", settings.lock_out_host_after, window, peer, "", method)
 
     async def furnish(self, account: Account) -> None:
         """The first folders of the account, where a client is about to look at folders. MailError: not now."""

@@ -16,6 +16,8 @@ HOSTILE = (
 BANNED: list[tuple[str, str, dict[str, Value]]] = [
     ("signin.failed", "warning", {"service": "imap", "user": "x", "sender_host": "192.0.2.2", "method": "PLAIN"}),
     ("signin.failed", "warning", {"service": "pop3", "user": HOSTILE, "sender_host": "192.0.2.2", "method": "LOGIN"}),
+    ("signin.failed", "warning", {"service": "pop3", "user": HOSTILE.casefold(), "sender_host": "192.0.2.2",
+                                  "method": "LOGIN"}),
     ("signin.failed", "warning", {"service": "smtp", "user": "", "sender_host": "192.0.2.2", "method": HOSTILE}),
     ("signin.locked", "warning", {"service": "imaps", "user": "x", "sender_host": "192.0.2.2", "method": "PLAIN"}),
     ("relay.denied", "info", {"queue_id": "438dd9ea-00000000", "service": "smtp", "from_": HOSTILE,

@@ -63,8 +63,11 @@ def test_a_missing_folder_has_nothing_to_rotate(tmp_path: Path) -> None:
         ("month", "30/Nov/2026 23:59:59", "2026-12-01 00:00:00", True),
         ("month", "24/Nov/2025 12:00:00", "2026-11-24 12:00:00", True),
         ("never", "24/Nov/2020 12:00:00", "2026-11-24 12:00:00", False),
-        # The clock was set back: no file is begun for that.
+        # The clock was set back: no file is begun for that, unless the file was begun in a future that is far.
         ("hour", "24/Nov/2026 17:57:14", "2026-11-24 15:00:00", False),
+        ("day", "25/Nov/2026 17:57:14", "2026-11-24 15:00:00", False),
+        ("month", "24/Nov/2036 17:57:14", "2026-11-24 15:00:00", True),
+        ("never", "24/Nov/2036 17:57:14", "2026-11-24 15:00:00", False),
         # Central Europe goes back to winter time on 25 October 2026 at 03:00, forth on 29 March at 02:00.
         ("day", "25/Oct/2026 00:30:00", "2026-10-25 23:30:00", False),
         ("day", "29/Mar/2026 23:30:00", "2026-03-30 00:10:00", True),
@@ -94,6 +97,23 @@ def test_what_is_set_for_one_log_goes_before_what_is_set_for_all(tmp_path: Path)
     # Fewer are to be kept than there are: that is done without waiting for a rotation.
     assert [path.name for path in aside(tmp_path, "spam")] == ["spam.log.1"]
     assert len(aside(tmp_path, "mail")) == 5
+
+
+def test_what_is_no_file_is_not_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "mail.log").mkdir()
+    write(tmp_path, "spam.log", "[24/Nov/2020 12:00:00] x")
+    assert rotate(tmp_path, LogSettings(), always=True) == ["spam"]
+    assert (tmp_path / "mail.log").is_dir()
+
+
+def test_a_folder_in_the_place_of_a_log_stops_nobody_who_follows_it(tmp_path: Path) -> None:
+    (tmp_path / "mail.log").mkdir()
+    follower = Follower(tmp_path, "mail")
+    assert follower.news() == []
+    (tmp_path / "mail.log").rmdir()
+    write(tmp_path, "mail.log", "one")
+    assert [line for _ in range(3) for line in follower.news()] == ["one"]
+    follower.close()
 
 
 def test_an_index_goes_with_its_file(tmp_path: Path) -> None:

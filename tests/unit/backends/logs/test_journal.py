@@ -139,6 +139,7 @@ def test_a_full_disk_is_told_once_it_has_room_again(
     told = lines(folder, "operations")
     assert told[-1].endswith("Server started: Process: mail")
     assert told[-2].endswith("Log records dropped: Log: operations, Count: 3, Reason: No space left on device")
+    assert lines(tmp_path / "logs", "warning") == [told[-2]]
 
 
 def _failing_after_a_piece(write: Callable[[int, bytes], int]) -> Callable[[int, bytes], int]:
@@ -151,6 +152,16 @@ def _failing_after_a_piece(write: Callable[[int, bytes], int]) -> Callable[[int,
         raise OSError(28, "No space left on device")
 
     return fail
+
+
+def test_half_a_line_of_before_is_ended_before_a_new_one(journal: Journal, tmp_path: Path) -> None:
+    half = "[24/Nov/2026 17:57:14] Recv: Queue"  # Then the power went.
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "mail.log").write_text(half)
+    FileLog(journal).info("message.received", queue_id="438dd9ea-00000000")
+    journal.close()
+    first, second = lines(tmp_path / "logs", "mail")
+    assert first == half and second[23:].startswith("Recv: Queue-ID: 438dd9ea-00000000")
 
 
 def test_a_folder_that_cannot_be_made_harms_nobody(tmp_path: Path) -> None:

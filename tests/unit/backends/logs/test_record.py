@@ -107,7 +107,9 @@ def test_the_time_follows_the_second() -> None:
         ("C:\\mail, really", "C:\\mail, really"),
         ("x, Sender-Host: 198.51.100.1", "x, Sender-Host\\x3a 198.51.100.1"),
         ("Sender-Host: 198.51.100.1", "Sender-Host\\x3a 198.51.100.1"),
+        ("x, sender-HOST: 198.51.100.1", "x, sender-HOST\\x3a 198.51.100.1"),
         ("550 no: such user", "550 no: such user"),
+        ("421 error: too many", "421 error: too many"),
     ],
 )
 def test_a_value_can_neither_end_the_line_nor_pass_for_a_field(value: str, told: str) -> None:

@@ -212,6 +212,17 @@ def test_an_expression_without_end_is_stopped(tmp_path: Path, monkeypatch: pytes
     assert time.monotonic() - begun < 30
 
 
+def test_a_file_that_cannot_be_read_is_named_and_hides_no_other(tmp_path: Path) -> None:
+    mails.write(tmp_path / "mail.log", 0, 10)
+    (tmp_path / "mail.log.1").mkdir()
+    for query in (LogQuery(("mail",)), LogQuery(("mail",), newest_first=True)):
+        page = search.search(tmp_path, query, 100)
+        assert len(page.lines) == 20
+        assert page.note == search.UNREAD.format(tmp_path / "mail.log.1", "it is no file")
+    with pytest.raises(BadQuery, match=r"mail\.log\.1 is no file"):
+        lines_from(tmp_path, "mail", 1, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("regex", "reason"),
     [
@@ -240,6 +251,7 @@ def test_there_are_only_the_logs_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(BadQuery, match=r"mail\.log\.7 is not there"):
         lines_from(tmp_path, "mail", 7, 1, 1)
     assert search.search(tmp_path, LogQuery(("mail",)), 10) == LogPage(())
+    assert lines_from(tmp_path, "mail", 0, 1, 1) == []
 
 
 @pytest.mark.parametrize("first", [1, 2, 1000, 2300, 2999, 3000, 3001])

@@ -67,6 +67,11 @@ def test_the_statistics_name_the_longest_lines(office: Office) -> None:
     ]
 
 
+def test_an_id_that_names_nothing_beside_one_that_does_is_told(office: Office) -> None:
+    assert office.do("queue hold", ids=["q1", "q9"]).text == "1 message was held; there was none for 1 of the ids"
+    assert office.do("queue hold", ids=["q1", "q1"]).text == "1 message was held"
+
+
 def test_the_source_is_told_line_by_line(office: Office) -> None:
     office.queue.contents["q1"] = b"Subject: gr\xc3\xbcn\r\nX: \xff\r\n\r\nbody\r\nlast"
     assert office.stream("queue source", id="q1") == ["Subject: gr\u00fcn", "X: \ufffd", "", "body", "last"]

@@ -40,6 +40,7 @@ def desk(tmp_path: Path) -> Desk:
     log.info("delivery.sent", queue_id=REPORT, recipient="ann@a.test", result="relayed", status="2.0.0")
     log.info("report.sent", queue_id=ONE, report=REPORT, to="ann@a.test", result="failed", recipients=1)
     log.info("message.received", queue_id=TWO, service="smtp", from_="ann@a.test", to=f"x {ONE}@b.test", size=9)
+    log.info("message.named", queue_id=TWO, message_id="", subject="Your invoice, Urgent: pay, Réf: 4711")
     log.info("delivery.sent", queue_id=TWO, recipient="bob@b.test", result="delivered", status="2.0.0")
     journal.close()
     return desk
@@ -75,6 +76,10 @@ def test_a_story_is_all_that_happened_to_a_message_and_to_what_came_of_it(desk: 
         ({"sender": "a.test", "to": "bob@b.test"}, {ONE, TWO, REPORT}),
         ({"sender": "ann@a.test", "to": "cy@c.test"}, {ONE, REPORT}),
         ({"to": "bob@b.test", "since": "1h"}, {ONE, TWO, REPORT}),
+        ({"to": "@c.test"}, {ONE, REPORT}),
+        ({"id": ONE.upper()}, {ONE, REPORT}),
+        ({"subject": "INVOICE, urgent"}, {TWO}),
+        ({"subject": "réf: 4711", "sender": "a.test"}, {TWO}),
     ],
 )
 def test_a_message_is_found_by_its_addresses_and_its_message_id(
@@ -100,6 +105,20 @@ def test_nothing_found_is_told_with_how_far_the_logs_reach(desk: Desk, arguments
     with pytest.raises(CallError, match="the mail log reaches back to 20") as caught:
         desk.stream("trace", **arguments)
     assert caught.value.kind is Failure.NOT_FOUND and caught.value.kind.exit_status == 3
+
+
+def test_a_subject_is_not_taken_from_another_field_and_its_setting_is_named(desk: Desk) -> None:
+    with pytest.raises(CallError, match="it has no subjects while smtp/log-subject is off"):
+        desk.stream("trace", subject="first@a.test")
+
+
+def test_a_file_that_cannot_be_read_is_named_where_nothing_is_known(desk: Desk) -> None:
+    (desk.folder / "logs" / "mail.log.1").mkdir()
+    with pytest.raises(CallError, match=r"reaches back to 20.*mail\.log\.1 cannot be read"):
+        desk.stream("trace", id="438dd9ea-0000ffff")
+    with pytest.raises(CallError, match=r"mail\.log\.1 cannot be read"):
+        desk.stream("log tail", lines=100)
+    assert len(desk.stream("log tail", lines=5)) == 5
 
 
 def test_a_trace_of_nothing_is_a_mistake(desk: Desk) -> None:
@@ -141,7 +160,9 @@ def test_logs_are_searched_shown_and_put_aside(desk: Desk) -> None:
     assert desk.do("log rotate", log=["mail"]).text == "Put aside: mail"
     assert (desk.folder / "logs" / "mail.log.1").exists()
     assert len(desk.do("log search", address="ann@a.test").lines) == 5
-    for arguments in ({"since": "yesterday"}, {"regex": "("}, {"after": "x"}, {"since": "1y"}):
+    assert len(desk.do("log search", address="@A.test", since="yesterday").lines) == 6
+    assert desk.do("log show", line=99, lines=1).note == "There is no line 99: the file ends before it."
+    for arguments in ({"since": "tomorrow"}, {"regex": "("}, {"after": "x"}, {"since": "1y"}):
         with pytest.raises(CallError) as caught:
             desk.do("log search", **arguments)
         assert caught.value.kind is Failure.USAGE
@@ -150,11 +171,15 @@ def test_logs_are_searched_shown_and_put_aside(desk: Desk) -> None:
 def test_debug_categories_fall_silent_by_themselves(desk: Desk) -> None:
     assert desk.do("log level").text == "The debug log is off"
     text = desk.do("log level", category=["smtp", "dns"], lasting="30m").text
-    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(desk.clock.time + 1800))
-    assert text == f"The debug log tells about smtp, dns until {ends}" and ends in desk.settings
+    until = desk.clock.time + 1800
+    ends = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(until))
+    assert text == f"The debug log tells about smtp, dns until {ends}"
+    assert time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until)) in desk.settings
     desk.clock.forward(1801)
     assert desk.do("log level").text == f"The debug log told about smtp, dns until {ends}"
     assert desk.do("log level", category=["all"], lasting="0").text.endswith("until it is switched off")
     assert desk.do("log level", off=True).text == "The debug log is off"
-    with pytest.raises(CallError):
-        desk.do("log level", category=["smtp"], off=True)
+    for wrong in ({"off": True}, {"lasting": "999999999w"}, {"lasting": "0.1s"}, {"lasting": "-1h"}, {"lasting": ""}):
+        with pytest.raises(CallError) as caught:
+            desk.do("log level", category=["smtp"], **wrong)
+        assert caught.value.kind is Failure.USAGE

@@ -64,6 +64,17 @@ def test_neither_passwords_nor_mail_reach_the_logs() -> None:
     run(test)
 
 
+def test_a_sign_in_whose_name_cannot_be_read_is_logged_as_failed() -> None:
+    async def test(house: House) -> None:
+        client = house.connect()
+        await client.read()
+        assert b"[AUTHENTICATIONFAILED]" in await client.say(b"a AUTHENTICATE PLAIN AHgbAHNlY3JldA==")  # x, escape
+        (record,) = house.log.named("signin.failed")
+        assert (record["user"], record["sender_host"], record["method"]) == ("", "127.0.0.1", "PLAIN")
+
+    run(test)
+
+
 def test_a_bug_of_ours_costs_one_command_and_is_logged_once() -> None:
     async def test(house: House) -> None:
         client = await house.signed_in(b"SELECT INBOX")

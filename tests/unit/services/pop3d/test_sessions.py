@@ -69,6 +69,8 @@ def test_guessing_passwords_ends_the_connection_with_the_same_words_for_all() ->
             assert lines[-2] == refused[0]  # Then it was closed.
             records = str(house.log.records)
             assert PASSWORD not in records and "wrong" not in records
+            # A name that cannot be read is a failure as well: who looks for guessers sees all of them.
+            assert len(house.log.named("signin.failed")) == 5
 
     asyncio.run(test())
 

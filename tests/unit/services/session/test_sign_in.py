@@ -174,7 +174,8 @@ def test_lock_out_holds_for_account_and_address_together() -> None:
     runs = len(stage.pool.runs)
     assert run(stage.check("alice", RIGHT)).startswith("454 4.7.0")
     assert len(stage.pool.runs) == runs
-    assert len(stage.log.named("signin.locked")) == 1
+    # Once when the lock begins, and once for who comes while it lasts.
+    assert len(stage.log.named("signin.locked")) == 2 and stage.pauses == [1.0] * 4
     assert run(stage.check("bob", RIGHT)) == "bob@example.test"
     assert run(stage.check("alice", RIGHT, replace(PEER, ip="192.0.2.2"))) == "alice@example.test"
 
@@ -191,6 +192,14 @@ def test_who_tries_many_accounts_is_locked_too() -> None:
     stage = Stage(settings=SecuritySettings(lock_out_after=3, lock_out_host_after=4))
     for at in range(4):
         assert run(stage.check(f"user{at}", WRONG)).startswith("535")
+    assert run(stage.check("alice", RIGHT)).startswith("454")
+
+
+def test_a_sign_in_without_a_name_that_can_be_read_is_a_failed_one_and_is_counted() -> None:
+    stage = Stage(settings=SecuritySettings(lock_out_host_after=3))
+    for _ in range(3):
+        stage.sign_in.unreadable(PEER, method="PLAIN")
+    assert [record["sender_host"] for record in stage.log.named("signin.failed")] == ["192.0.2.1"] * 3
     assert run(stage.check("alice", RIGHT)).startswith("454")
 
 
