@@ -2,7 +2,8 @@
 
 Words for the stage: a service (smtp, submission, submissions, lmtp), `tls` (a certificate is there), `plaintext`
 (passwords are taken from the client's address without TLS), `failures=N`, `recipients=N`, `transactions=N`,
-`limits` (100 recipients are told), `full=NAME` (a mailbox that turns out to be full once the content is there).
+`limits` (100 recipients are told), `full=NAME` (a mailbox that turns out to be full once the content is there),
+`unwelcome` (the client is refused when it connects).
 """
 
 import asyncio
@@ -46,6 +47,8 @@ def test_dialogue(dialogue: Dialogue) -> None:
     async def run() -> None:
         house = House(*sections, tls=tls.server() if "tls" in words else None)
         house.reception.max_recipients = int(values.get("recipients", 1000))
+        if "unwelcome" in words:
+            house.reception.refuse["connect"] = MailError(550, "5.7.1", "Not you")
         if "full" in values:
             full = MailError(452, "4.2.2", "Mailbox full")
             house.reception.refuse = {f"{values['full']}@example.test": full}

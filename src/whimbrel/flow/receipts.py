@@ -2,7 +2,8 @@
 
 When our answer was late, or the client was gone before it, the client may not know that its message was taken and
 sends it again (RFC 1047). A receipt for such a message is kept for a day. A message without a Message-ID gets none: a
-script that sends the same alarm twice, and closes its side before it reads the answer, means two.
+script that sends the same alarm twice, and closes its side before it reads the answer, means two. Nor does one that was
+not taken for all its recipients (PRDR): whom it was refused for, the repeated one must be refused for again.
 
 Standards: RFC 1047, RFC 5321 4.5.3.2.6
 """

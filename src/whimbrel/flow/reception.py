@@ -36,7 +36,8 @@ from whimbrel.flow.routing.router import Router
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.size_limits import SizeLimits
 from whimbrel.flow.transaction import HEAD, PLAIN, Header, MailOptions, Result, Transaction
-from whimbrel.mail.trace import received, return_path
+from whimbrel.mail.encoded import words
+from whimbrel.mail.trace import joint, received, return_path
 
 if TYPE_CHECKING:
     from whimbrel.core.address import ReversePath
@@ -133,7 +134,7 @@ class Reception:
         except MailError as error:
             self._log_refused(tx, error, "")
             raise
-        if self._clock.monotonic() - arrived > LATE:
+        if self._clock.monotonic() - arrived > LATE and not any(result.outcomes):
             await self._receipts.keep(tx)
         return result
 
@@ -315,9 +316,8 @@ class Reception:
                 parts.append(b"Date: %s\r\n" % self._clock.date().encode())
             if not tx.header.has(b"message-id"):  # RFC 6409 8.3
                 parts.append(b"Message-ID: %s\r\n" % self._ids.message_id(hostname).encode())
-        if tx.content is not None and tx.content.head[:1] in (b" ", b"\t"):
-            # It begins with no field: as a continuation line it would go on with what we say. RFC 5322 2.2.3
-            parts.append(b"\r\n")
+        if tx.content is not None:
+            parts.append(joint(tx.content.head))
         return b"".join(parts)
 
     def _outcomes(self, tx: Transaction, plan: Plan) -> tuple[MailError | None, ...]:
@@ -425,8 +425,11 @@ class Reception:
             sender_host=client.ip,
             tls=client.tls.version if client.tls else "",
         )
-        if message_id := tx.header.value(b"message-id")[:250]:
-            self._log.info("message.named", queue_id=tx.queue_id, message_id=message_id)
+        message_id, subject = tx.header.value(b"message-id")[:250], ""
+        if self._config.section(SmtpSettings).log_subject:
+            subject = words(tx.header.value(b"subject")[:998].encode())[:250]
+        if message_id or subject:
+            self._log.info("message.named", queue_id=tx.queue_id, message_id=message_id, subject=subject)
 
     def _log_sent(self, tx: Transaction, recipient: Recipient, result: str, status: str) -> None:
         self._log.info(
@@ -455,7 +458,10 @@ def _taken(mailbox: Mailbox) -> bool:
 
 def _failure(final: Recipient, envelope: Recipient, error: MailError) -> Told:
     """About the address that failed, under the wishes given for the recipient of the envelope."""
-    about = Recipient(final.address, envelope.notify, envelope.orcpt or f"rfc822;{envelope.address}")
+    orcpt = envelope.orcpt
+    if not orcpt and final.address != envelope.address:  # Else its sender would not know what it has to do with him.
+        orcpt = f"{'rfc822' if envelope.address.ascii else 'utf-8'};{envelope.address}"
+    about = Recipient(final.address, envelope.notify, orcpt)
     wanted = not about.notify or Notify.FAILURE in about.notify
     if not wanted:
         about = Recipient(about.address, frozenset({Notify.NEVER}), about.orcpt)

@@ -87,6 +87,9 @@ _ACTIONS: Final = {
     RecipientState.RELAYED: Action.RELAYED,
 }
 
+_TROUBLE: Final = frozenset({RecipientState.FAILED, RecipientState.WAITING})
+"""What needs a reason; of all else the action and its status say everything, and in the reader's language."""
+
 
 class Reports:
     """Makes reports and lets them in."""
@@ -194,7 +197,7 @@ class Reports:
                         recipient=one.recipient.address,
                         action=Action.EXPANDED if one.expanded else _ACTIONS[one.state],
                         status=one.status.partition(" ")[0],
-                        diagnostic=one.reply or one.status.partition(" ")[2],
+                        diagnostic=one.reply or (one.status.partition(" ")[2] if one.state in _TROUBLE else ""),
                         # Without its words it is we who speak: nobody was reached.
                         remote=_host(one.remote) if one.reply else "",
                         orcpt=one.recipient.orcpt,

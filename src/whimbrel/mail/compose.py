@@ -110,10 +110,19 @@ def text_part(text: str, *, language: str = "") -> bytes:
     head = b"Content-Type: text/plain; charset=utf-8\r\n"
     if language:
         head += b"Content-Language: %b\r\n" % clean(language).encode("ascii", "replace")
-    if body.isascii() and max(map(len, body.split(b"\r\n"))) <= LINE and b"\0" not in body:
+    if seven_bit(body, LINE):
         return head + b"Content-Transfer-Encoding: 7bit\r\n\r\n" + body
-    coded = binascii.b2a_qp(body.replace(b"\r\n", b"\n"), istext=True).replace(b"\n", b"\r\n")
-    return head + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + coded
+    return head + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + quoted_printable(body)
+
+
+def seven_bit(body: bytes, line: int = _HARD) -> bool:
+    """ASCII without NUL, in lines of at most `line` octets. RFC 2045 2.7"""
+    return body.isascii() and b"\0" not in body and max(map(len, body.split(b"\r\n"))) <= line
+
+
+def quoted_printable(body: bytes) -> bytes:
+    """Text whose lines end in CRLF, in ASCII. RFC 2045 6.7"""
+    return binascii.b2a_qp(body.replace(b"\r\n", b"\n"), istext=True).replace(b"\n", b"\r\n")
 
 
 def multipart(subtype: str, parts: Sequence[bytes], *, seed: str, parameters: str = "") -> bytes:

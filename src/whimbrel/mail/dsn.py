@@ -3,7 +3,7 @@
 The caller decides who gets one and sends it with the null reverse-path (RFC 3461 6.1).
 
 Standards: RFC 3464 (delivery-status), RFC 6522 (multipart/report), RFC 3461 4.3, 6 (RET; what is returned),
-RFC 6533 (internationalised reports), RFC 3834 5 (Auto-Submitted)
+RFC 6533 3 and 4 (addresses beyond ASCII), RFC 3834 5 (Auto-Submitted), RFC 2045 6 (encodings)
 """
 
 import re
@@ -13,10 +13,22 @@ from enum import Enum
 
 from whimbrel.core.address import Address
 from whimbrel.mail import header
-from whimbrel.mail.compose import clean, crlf, field, fold, mailbox, multipart, text_part, token_field
+from whimbrel.mail.compose import (
+    clean,
+    crlf,
+    field,
+    fold,
+    mailbox,
+    multipart,
+    quoted_printable,
+    seven_bit,
+    text_part,
+    token_field,
+)
 from whimbrel.mail.dsn_language import LANGUAGES, Phrases, language
 from whimbrel.mail.thread import identifiers
 
+_NOT_QCHAR = re.compile(r"[^!-~]|[+=\\]")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\Z")
 _SMTP_REPLY = re.compile(r"[2-5]\d\d(?:[ -]|\Z)")
 MAX_RETURNED = 1 << 20
@@ -50,7 +62,7 @@ class RecipientReport:
     remote: str = ""
     """Name (or address) of the server that said it; empty if it was us."""
     orcpt: str = ""
-    """`rfc822;a@b` as the sender gave it, xtext undone."""
+    """`rfc822;a@b` or `utf-8;...` as the sender gave it, xtext undone."""
     last_attempt: str = ""
     """RFC 5322 date."""
     retry_until: str = ""
@@ -97,11 +109,13 @@ def compose(report: Report) -> Composed:
     tongue = language(report.language)
     phrases = LANGUAGES[tongue]
     international = report.utf8 or not report.to.ascii or not all(r.recipient.ascii for r in report.recipients)
+    eight_bit = not report.to.ascii  # Else in 7 bits where that can be: every server takes it.
     worst = _worst(report)
     subject = {
         Action.FAILED: phrases.failed_subject,
         Action.DELAYED: phrases.delayed_subject,
-    }.get(worst, phrases.delivered_subject)
+        Action.DELIVERED: phrases.delivered_subject,
+    }.get(worst, phrases.passed_on_subject)
     head = [
         token_field("Date", report.date),
         fold(f"From: {mailbox(phrases.sender, str(report.postmaster))}"),
@@ -114,14 +128,14 @@ def compose(report: Report) -> Composed:
     ]
     parts = (
         text_part(_words(report, phrases), language=tongue),
-        _status_part(report, international=international),
-        _returned(report, worst, international=international),
+        _status_part(report, international=international, eight_bit=eight_bit),
+        _returned(report, worst, international=international, eight_bit=eight_bit),
     )
     body = multipart("report", parts, seed=report.message_id, parameters="report-type=delivery-status")
     if not body.isascii():  # RFC 2045 6.4: a multipart has the greatest encoding of its parts.
         head.append(b"Content-Transfer-Encoding: 8bit\r\n")
-    content = b"".join(head) + body
-    return Composed(content, international, not content.isascii())
+    # RFC 6531 3.6, RFC 6532 3.7: only what is UTF-8 in its envelope or its own header needs a server with SMTPUTF8.
+    return Composed(b"".join(head) + body, not report.to.ascii, not body.isascii())
 
 
 def _worst(report: Report) -> Action:
@@ -148,7 +162,8 @@ def _words(report: Report, phrases: Phrases) -> str:
     groups = (
         ((Action.FAILED,), phrases.failed),
         ((Action.DELAYED,), phrases.delayed),
-        ((Action.DELIVERED, Action.RELAYED, Action.EXPANDED), phrases.delivered),
+        ((Action.DELIVERED,), phrases.delivered),
+        ((Action.RELAYED, Action.EXPANDED), phrases.passed_on),
     )
     for actions, opening in groups:
         some = [one for one in report.recipients if one.action in actions]
@@ -166,8 +181,7 @@ def _words(report: Report, phrases: Phrases) -> str:
 def _one(one: RecipientReport, phrases: Phrases) -> list[str]:
     lines = [f"  <{clean(str(one.recipient))}>"]
     meaning = phrases.statuses.get(_status(one).partition(".")[2]) if one.action in _DEFAULT_STATUS else None
-    if one.action is Action.RELAYED:
-        meaning = phrases.relayed
+    meaning = {Action.RELAYED: phrases.relayed, Action.EXPANDED: phrases.expanded}.get(one.action, meaning)
     if meaning:
         lines.append(textwrap.fill(meaning, 72, initial_indent="    ", subsequent_indent="    "))
     if one.diagnostic:
@@ -181,8 +195,8 @@ def _status(one: RecipientReport) -> str:
     return one.status if _STATUS.match(one.status) else _DEFAULT_STATUS.get(one.action, "2.0.0")
 
 
-def _status_part(report: Report, *, international: bool) -> bytes:
-    """RFC 3464 2; RFC 6533 3, 5: with addresses beyond ASCII it is message/global-delivery-status in UTF-8."""
+def _status_part(report: Report, *, international: bool, eight_bit: bool) -> bytes:
+    """RFC 3464 2; RFC 6533 3, 4: with addresses beyond ASCII it is message/global-delivery-status in UTF-8."""
     out = []
     if report.envid:
         out.append(token_field("Original-Envelope-Id", report.envid))
@@ -192,9 +206,7 @@ def _status_part(report: Report, *, international: bool) -> bytes:
     for one in report.recipients:
         out.append(b"\r\n")
         if one.orcpt:
-            kind, semicolon, address = one.orcpt.partition(";")
-            if semicolon and kind.isascii() and (international or address.isascii()):
-                out.append(token_field("Original-Recipient", f"{clean(kind)}; {clean(address)}"))
+            out.append(token_field("Original-Recipient", _original_recipient(one.orcpt, international=international)))
         kind = "rfc822" if one.recipient.ascii else "utf-8"
         out.append(token_field("Final-Recipient", f"{kind}; {one.recipient}"))
         out.append(token_field("Action", one.action.value))
@@ -213,7 +225,15 @@ def _status_part(report: Report, *, international: bool) -> bytes:
             out.append(token_field("Will-Retry-Until", one.retry_until))
     body = b"".join(out)
     kind = "message/global-delivery-status" if international else "message/delivery-status"
-    return _entity(kind, body)
+    return _entity(kind, body, eight_bit=eight_bit)
+
+
+def _original_recipient(orcpt: str, *, international: bool) -> str:
+    """RFC 3461 6.3 (d): it is there if the sender gave it. RFC 6533 3: utf-8-addr-xtext where all is ASCII."""
+    kind, _, address = (clean(part) for part in orcpt.partition(";"))
+    if kind == "utf-8" and not international:
+        address = _NOT_QCHAR.sub(lambda found: f"\\x{{{ord(found[0]):02X}}}", address)
+    return _ascii(f"{kind}; {address}", keep=international)
 
 
 def _ascii(text: str, *, keep: bool) -> str:
@@ -221,16 +241,19 @@ def _ascii(text: str, *, keep: bool) -> str:
     return text if keep else text.encode("ascii", "replace").decode("ascii")
 
 
-def _returned(report: Report, worst: Action, *, international: bool) -> bytes:
+def _returned(report: Report, worst: Action, *, international: bool, eight_bit: bool) -> bytes:
     """The message, or its header. RFC 3461 4.3: RET=FULL is for failures; other reports return the header."""
     whole = report.complete and report.ret_full and worst is Action.FAILED and len(report.original) <= MAX_RETURNED
-    if whole:
-        return _entity("message/global" if international else "message/rfc822", crlf(report.original))
+    if whole:  # RFC 2046 5.2.1: no encoding but 8bit. RFC 6532 3.7: nor is any other wished for.
+        return _entity("message/global" if international else "message/rfc822", crlf(report.original), eight_bit=True)
     stop = header.end(report.original, 0, min(len(report.original), _MAX_HEADER))
     head = crlf(report.original[:stop]).rstrip(b"\r\n") + b"\r\n"
-    return _entity("message/global-headers" if international else "text/rfc822-headers", head)
+    return _entity("message/global-headers" if international else "text/rfc822-headers", head, eight_bit=eight_bit)
 
 
-def _entity(kind: str, body: bytes) -> bytes:
-    coding = b"7bit" if body.isascii() else b"8bit"
-    return b"Content-Type: %b\r\nContent-Transfer-Encoding: %b\r\n\r\n%b" % (kind.encode("ascii"), coding, body)
+def _entity(kind: str, body: bytes, *, eight_bit: bool) -> bytes:
+    """Without `eight_bit` what is not lines of ASCII becomes quoted-printable. RFC 6522 4, RFC 6533 6.3 and 6.4"""
+    coding = "7bit" if body.isascii() else "8bit"
+    if not (eight_bit or seven_bit(body)):
+        coding, body = "quoted-printable", quoted_printable(body)
+    return f"Content-Type: {kind}\r\nContent-Transfer-Encoding: {coding}\r\n\r\n".encode() + body

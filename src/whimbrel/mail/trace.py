@@ -15,6 +15,8 @@ from whimbrel.mail.compose import LINE, clean, token_field
 _NOT_HOST = re.compile(r"[^A-Za-z0-9._:\[\]-]")
 _NOT_ID = re.compile(r"[^A-Za-z0-9._-]")
 _MAX_HOST = 255
+_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+_MBOX = re.compile(rb">*From ")
 
 
 def with_keyword(*, lmtp: bool = False, extended: bool = True, tls: bool = False, signed_in: bool = False,
@@ -79,6 +81,15 @@ def _literal(ip: str) -> str:
     if not ip:
         return ""
     return f"[IPv6:{ip}]" if ":" in ip else f"[{ip}]"
+
+
+def joint(head: bytes) -> bytes:
+    """What stands between fields we put before a message and its first bytes, `head`. RFC 5322 2.2, 3.5: a line that is
+    no field begins the body, and would without an empty line be hidden in the header, or go on with what we say."""
+    if not head or head.startswith(b"\r\n") or _FIELD.match(head):
+        return b""
+    # Quirk (scripts that send an mbox as it is): the separator of that format becomes a field, as Postfix names it.
+    return b"Mailbox-Line: " if _MBOX.match(head) else b"\r\n"
 
 
 def return_path(path: ReversePath) -> bytes:

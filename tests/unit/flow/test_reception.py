@@ -131,19 +131,19 @@ def test_a_disabled_or_unknown_recipient_is_refused_at_rcpt() -> None:
     assert there.store.commits == 0
 
 
-def test_a_full_mailbox_is_refused_at_rcpt_and_takes_one_message_of_grace() -> None:
+def test_a_full_mailbox_is_refused_at_rcpt_and_never_takes_a_message_it_has_no_room_for() -> None:
     there = house()
-    there.directory.user("full@example.test", quota_bytes=1000)
-    there.store.usages["full@example.test"] = Usage(850, 3)
-    error = refused(there, "full@example.test", options=MailOptions(size=151))
+    there.directory.user("full@example.test", quota_bytes=10_000)
+    there.store.usages["full@example.test"] = Usage(8500, 3)
+    error = refused(there, "full@example.test", options=MailOptions(size=1501))
     assert (error.code, error.enhanced) == (452, "4.2.2")
-    asyncio.run(there.send("full@example.test", options=MailOptions(size=150)))
-    # Without SIZE nobody can tell before it is here: refused if nobody can take it, else there is grace.
-    with pytest.raises(MailError, match=r"452 4\.2\.2"):
-        asyncio.run(there.send("full@example.test", content=MAIL + b"x" * 500))
-    asyncio.run(there.send("full@example.test", "alice@example.test", content=MAIL + b"x" * 500))
-    assert len(there.store.filed) == 3
-    there.store.usages["full@example.test"] = Usage(1000, 5)
+    asyncio.run(there.send("full@example.test", options=MailOptions(size=1500)))
+    # Without SIZE nobody can tell before it is here, and what we add counts too.
+    for content, options in ((MAIL + b"x" * 1500, MailOptions()), (MAIL.ljust(1500, b"x"), MailOptions(size=1500))):
+        with pytest.raises(MailError, match=r"452 4\.2\.2"):
+            asyncio.run(there.send("full@example.test", content=content, options=options))
+    assert len(there.store.filed) == 1 and there.store.queued == []
+    there.store.usages["full@example.test"] = Usage(10_000, 5)
     assert refused(there, "full@example.test").enhanced == "4.2.2"
 
 
@@ -357,6 +357,14 @@ def test_no_text_of_a_message_is_logged() -> None:
     asyncio.run(there.send("alice@example.test", content=b"Subject: s3cret-words\r\n\r\ns3cret-words\r\n"))
     assert "s3cret-words" not in repr(there.log.records)
     assert there.log.records
+
+
+def test_the_subject_is_logged_decoded_and_bounded_where_that_is_set() -> None:
+    there = house(SmtpSettings(log_subject=True))
+    for subject in (b"=?utf-8?q?R=C3=A9f=3A_4711?=", b"x" * 5000):
+        asyncio.run(there.send("alice@example.test", content=b"Subject: " + subject + b"\r\n\r\ns3cret-words\r\n"))
+    assert [record["subject"] for record in there.log.named("message.named")] == ["Réf: 4711", "x" * 250]
+    assert "s3cret-words" not in repr(there.log.records)
 
 
 def test_steps_before_mail_pass_when_no_filter_looks_at_them() -> None:

@@ -1,6 +1,7 @@
 import dataclasses
 import email
 import email.message
+import quopri
 from email import policy
 
 import pytest
@@ -125,15 +126,69 @@ def test_our_own_words_are_not_called_smtp() -> None:
     assert b"Diagnostic-Code: x-whimbrel; the disk is full\r\n" in content and b"Remote-MTA" not in content
 
 
+UTF8 = dataclasses.replace(FAILED, recipient=Address("böb", "example.net"), orcpt="utf-8;böb@example.net")
+
+
 def test_addresses_beyond_ascii_make_an_international_report() -> None:
     # RFC 6533
-    one = dataclasses.replace(FAILED, recipient=Address("böb", "example.net"), orcpt="utf-8;böb@example.net")
-    built = compose(dataclasses.replace(REPORT, recipients=(one,), ret_full=True))
+    sender = Address("jürgen", "example.org")
+    built = compose(dataclasses.replace(REPORT, to=sender, recipients=(UTF8,), ret_full=True))
     assert built.utf8 and built.body_8bit
     assert b"Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit" in built.content
+    assert "Original-Recipient: utf-8; böb@example.net\r\n".encode() in built.content
     assert "Final-Recipient: utf-8; böb@example.net\r\n".encode() in built.content
     assert b"Content-Type: message/global\r\n" in built.content
     assert b"message/global-headers" in compose(dataclasses.replace(REPORT, utf8=True)).content
+
+
+def test_an_international_report_reaches_an_ascii_sender_through_any_server() -> None:
+    """RFC 6532 3.7, RFC 6533 6.4: its parts bear an encoding, so neither SMTPUTF8 nor 8BITMIME is needed."""
+    header = "Subject: Grüße\r\n\r\nx\r\n".encode()
+    report = dataclasses.replace(REPORT, recipients=(UTF8,), original=header, utf8=True)
+    built = compose(report)
+    assert built.content.isascii() and not built.utf8 and not built.body_8bit
+    words, status, returned = parts(report)
+    assert "<böb@example.net>" in words.get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert status["Content-Transfer-Encoding"] == returned["Content-Transfer-Encoding"] == "quoted-printable"
+    assert quopri.decodestring(status.as_bytes()).decode().count("utf-8; böb@example.net") == 2
+    assert "Subject: Grüße" in quopri.decodestring(returned.as_bytes()).decode()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("utf-8;böb@example.net", rb"utf-8; b\x{F6}b@example.net"),
+        (r"utf-8;a+b=c\d@example.net", rb"utf-8; a\x{2B}b\x{3D}c\x{5C}d@example.net"),
+        ("rfc822;a+b@example.net", b"rfc822; a+b@example.net"),
+    ],
+)
+def test_whom_the_sender_meant_is_told_in_ascii_too(given: str, told: bytes) -> None:
+    """RFC 3461 6.3 (d): Original-Recipient must be there. RFC 6533 3: where the report is ASCII, so is the address."""
+    built = compose(dataclasses.replace(REPORT, recipients=(dataclasses.replace(FAILED, orcpt=given),)))
+    assert b"Original-Recipient: %b\r\n" % told in built.content
+    assert b"message/delivery-status\r\nContent-Transfer-Encoding: 7bit" in built.content
+
+
+@pytest.mark.parametrize("value", [b"gr\xfc\xdfe", b"a\0b", b"x" * 1200])
+def test_a_returned_header_that_is_not_7bit_is_encoded(value: bytes) -> None:
+    """RFC 6522 4: quoted-printable where the header is broken; RFC 2045 2.7: no NUL, no line above 998 octets."""
+    header = b"Subject: " + value + b"\r\nMessage-ID: <1@x>\r\n"
+    report = dataclasses.replace(REPORT, original=header)
+    built = compose(report)
+    assert built.content.isascii() and b"\0" not in built.content and not built.body_8bit
+    assert max(map(len, built.content.split(b"\r\n"))) <= 998
+    returned = parts(report)[2]
+    assert returned["Content-Transfer-Encoding"] == "quoted-printable"
+    assert value in quopri.decodestring(built.content.partition(b"text/rfc822-headers")[2])
+
+
+def test_what_was_passed_on_is_not_called_delivered() -> None:
+    """RFC 3464 2.3.3: relayed and expanded say nothing of the delivery."""
+    for action, meaning in ((Action.RELAYED, "sends no confirmations"), (Action.EXPANDED, "several recipients")):
+        one = dataclasses.replace(FAILED, action=action, status="2.0.0", diagnostic="")
+        built = compose(dataclasses.replace(REPORT, recipients=(one,)))
+        assert b"Subject: Your message was passed on\r\n" in built.content and b"delivered your" not in built.content
+        assert meaning in built.content.decode()
 
 
 def test_an_8bit_original_needs_8bit() -> None:
@@ -169,7 +224,7 @@ def test_other_languages() -> None:
 def test_every_language_says_everything(tag: str) -> None:
     phrases, english = LANGUAGES[tag], LANGUAGES["en"]
     assert set(phrases.statuses) == set(english.statuses)
-    for name in ("failed", "delayed", "delivered", "answered"):
+    for name in ("failed", "delayed", "delivered", "passed_on", "answered"):
         assert "{host}" in getattr(phrases, name)
     assert "{when}" in phrases.retry_until
     for action in Action:

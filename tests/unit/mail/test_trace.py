@@ -1,7 +1,9 @@
+import pytest
+
 from whimbrel.core.address import Address
 from whimbrel.core.intake import Client
 from whimbrel.core.net import TlsInfo
-from whimbrel.mail.trace import delivered_to, received, return_path, with_keyword
+from whimbrel.mail.trace import delivered_to, joint, received, return_path, with_keyword
 
 DATE = "Tue, 24 Nov 2026 17:57:14 +0100"
 CLIENT = Client("192.0.2.1", 4711, "192.0.2.2", 25, helo="mail.example.org", protocol="ESMTP", host="mail.example.org")
@@ -45,6 +47,28 @@ def test_names_for_the_protocol() -> None:
     assert with_keyword(tls=True, utf8=True) == "UTF8SMTPS"
     assert with_keyword(lmtp=True, signed_in=True, utf8=True) == "UTF8LMTPA"
     assert b"with UTF8SMTP id" in received(CLIENT, by="mx", queue_id="1", date=DATE, utf8=True)
+
+
+@pytest.mark.parametrize(
+    ("head", "between"),
+    [
+        (b"Subject: x\r\n\r\n", b""),
+        (b"X-Old :x\r\n\r\n", b""),  # RFC 5322 4.5
+        (b"\r\nno header\r\n", b""),
+        (b"", b""),
+        (b"hello\r\nworld\r\n", b"\r\n"),
+        (b"see http://example.org\r\n", b"\r\n"),
+        (b" folded: what?\r\n", b"\r\n"),
+        (b"\tfolded: what?\r\n", b"\r\n"),
+        (b": no name\r\n", b"\r\n"),
+        ("Größe: 1\r\n".encode(), b"\r\n"),
+        (b"From a@b.example Tue Nov 24 10:00:00 2026\r\nSubject: x\r\n", b"Mailbox-Line: "),
+        (b">From a@b.example Tue Nov 24 10:00:00 2026\r\n", b"Mailbox-Line: "),
+    ],
+)
+def test_what_is_no_field_does_not_get_into_the_header(head: bytes, between: bytes) -> None:
+    """RFC 5322 2.1: the body is separated from the header by an empty line."""
+    assert joint(head) == between
 
 
 def test_return_path_and_delivered_to() -> None:

@@ -39,7 +39,7 @@ class Reception(Protocol):
     async def unanswered(self, tx: Transaction) -> None:
         """The client was gone before it got the answer of `complete`: it will send the message again. RFC 1047
 
-        The content must be open still."""
+        Only where all recipients were taken. The content must be open still."""
         ...
 
 

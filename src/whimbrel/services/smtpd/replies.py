@@ -14,6 +14,7 @@ RECIPIENT_OK: Final = Reply(250, "2.1.5", ("Recipient ok",))
 GO_AHEAD: Final = Reply(354, "", ("End data with <CR><LF>.<CR><LF>",))
 DONE: Final = Reply(250, "2.0.0", ("Ok",))
 BYE: Final = Reply(221, "2.0.0", ("Bye",))
+TURNED_AWAY: Final = Reply(503, "5.5.1", ("No mail is taken from you: send QUIT",))
 CANNOT_VERIFY: Final = Reply(252, "2.5.2", ("Cannot verify, but will take a message and try to deliver it",))
 NO_EXPANSION: Final = Reply(502, "5.5.1", ("Lists are not shown here",))
 _COMMANDS: Final = "MAIL RCPT DATA BDAT RSET NOOP VRFY HELP STARTTLS AUTH QUIT"

@@ -172,11 +172,23 @@ class SmtpSession:
         try:
             await self.ports.reception.connect(self._origin, self._client)
         except MailError as error:
-            self._over = True
-            await self._connection.send(replies.refusal(error))
+            await self._turn_away(replies.refusal(error))
             return
         text = f"{name} {kind} {self._settings.greeting}".rstrip()
         await self._connection.send(Reply(220, "", (text,)))
+
+    async def _turn_away(self, reply: Reply) -> None:
+        """RFC 5321 3.1, 3.8: 421 closes at once; after 554 the client says QUIT, and hears 503 until then."""
+        if reply.code < 500:
+            await self._close(replace(reply, code=421))
+            return
+        await self._connection.send(replace(reply, code=554))
+        while not self._over:
+            event = await self._connection.next_event(self._timeout)
+            if isinstance(event, Quit):
+                await self._close(replies.BYE)
+            else:
+                await self._fail(replies.TURNED_AWAY)
 
     async def _on_helo(self, event: Helo) -> None:
         before = self._helo, self._extended
@@ -304,7 +316,7 @@ class SmtpSession:
             await self._reject(replies.refusal(error))
         else:
             self._idle = 0
-            if connection.ended:  # Perhaps nobody hears the answer.
+            if connection.ended and not any(result.outcomes):  # Perhaps nobody hears the answer.
                 await self.ports.reception.unanswered(tx)
             await self._answer(tx, result)
         finally:
@@ -373,6 +385,7 @@ class SmtpSession:
         await self._chat(replies.HELP_LMTP if self._role is Role.LMTP else replies.HELP)
 
     async def _on_quit(self, _event: Quit) -> None:
+        self._connection.asked = True
         await self._close(replies.BYE)
 
     async def _on_fault(self, event: Fault) -> None:

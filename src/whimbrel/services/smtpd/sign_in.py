@@ -53,6 +53,7 @@ async def authenticate(session: "SmtpSession", event: Auth) -> Account | Reply:
                 return CANCELLED
             state = exchange.step(response.data)
     except SaslError:
+        ports.sign_in.unreadable(session.peer, method=event.mechanism)
         return BAD_RESPONSE
     except MailError as error:
         session.failed_sign_ins += not error.temporary

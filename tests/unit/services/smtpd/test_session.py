@@ -60,6 +60,14 @@ def test_a_message_reaches_the_reception_as_it_was_sent() -> None:
     assert house.reception.contents[0].closed  # type: ignore[attr-defined]
 
 
+def test_a_sign_in_whose_name_cannot_be_read_is_logged_as_failed() -> None:
+    house = House(CLEAR)
+    answers = talk(house, b"EHLO c\r\nAUTH PLAIN AHgbAHNlY3JldA==\r\nQUIT\r\n")  # x, escape
+    assert answers[-2].startswith("501 5.5.2")
+    (record,) = house.log.named("signin.failed")
+    assert (record["user"], record["sender_host"], record["method"]) == ("", "192.0.2.9", "PLAIN")
+
+
 def test_the_steps_come_in_order() -> None:
     house = House()
     talk(house, b"HELO c\r\n" + MESSAGE)
@@ -97,7 +105,8 @@ def test_a_refusal_of_any_step_is_the_answer(step: str) -> None:
     house = House()
     house.reception.refuse[step] = MailError(451, "4.7.1", "Not now\r\n250 \u00fcber", detail="secret reason")
     answers = talk(house, *([b"EHLO c\r\n" + MESSAGE] if step != "connect" else []))
-    assert "451 4.7.1 Not now??250 ?ber" in answers
+    code = 421 if step == "connect" else 451  # RFC 5321 3.8: who closes says 421.
+    assert f"{code} 4.7.1 Not now??250 ?ber" in answers
     assert not any("secret" in answer for answer in answers)
     assert house.reception.received == []
     assert not house.log.named("session.crashed")
@@ -175,11 +184,13 @@ def test_a_message_cut_off_is_discarded() -> None:
     assert house.reception.writers[0].discarded
 
 
-def test_a_client_that_left_before_the_answer_is_remembered() -> None:
-    """RFC 1047: it will send the message again."""
+@pytest.mark.parametrize(("full", "remembered"), [({}, ["q1"]), ({"bob@example.test": FULL}, [])])
+def test_a_client_that_left_before_the_answer_is_remembered(full: dict[str, MailError], remembered: list[str]) -> None:
+    """RFC 1047: it will send the message again. Where it was refused for some, they must not hear 250 then (PRDR)."""
 
     async def scene() -> House:
         house = House()
+        house.reception.refuse = full
         entered, go = asyncio.Event(), asyncio.Event()
 
         async def wait() -> None:
@@ -188,7 +199,8 @@ def test_a_client_that_left_before_the_answer_is_remembered() -> None:
 
         house.reception.before_complete = wait
         _, writer = await house.dial()
-        writer.write(b"HELO c\r\n" + MESSAGE)
+        both = b"<a@example.org> PRDR\r\nRCPT TO:<alice@example.test>"
+        writer.write(b"EHLO c\r\n" + MESSAGE.replace(b"<a@example.org>", both))
         await entered.wait()
         writer.transport.abort()
         while not house.connections[0].ended:
@@ -199,7 +211,7 @@ def test_a_client_that_left_before_the_answer_is_remembered() -> None:
 
     house = run(scene())
     assert len(house.reception.received) == 1
-    assert house.reception.forgotten == ["q1"]
+    assert house.reception.forgotten == remembered
     assert not house.log.named("session.crashed")
 
 

@@ -5,8 +5,10 @@ Standards: RFC 4954 3 (keyword), 4 (AUTH), 5 (parameter of MAIL).
 
 from whimbrel.protocols.sasl.exchange import SaslError, from_base64
 from whimbrel.protocols.smtp.offers.extension import Extension
+from whimbrel.protocols.smtp.paths import read_mailbox
 from whimbrel.protocols.smtp.server_events import Auth, Mail, ServerEvent
 from whimbrel.protocols.smtp.state import Refusal, Role, State, Terms
+from whimbrel.protocols.smtp.xtext import from_xtext
 
 
 def _auth(state: State, argument: str) -> ServerEvent:
@@ -32,8 +34,11 @@ def _auth(state: State, argument: str) -> ServerEvent:
 
 def _submitter(_mail: Mail, value: str | None, _terms: Terms) -> None:
     """RFC 4954 5: who is said to have submitted the message. We trust no client with that: read and passed over."""
-    if not value:
-        raise Refusal(501, "5.5.4", "AUTH is a mailbox or <>")
+    try:
+        if value != "<>":
+            read_mailbox(from_xtext(value or ""))
+    except ValueError:
+        raise Refusal(501, "5.5.4", "AUTH is a mailbox in xtext, or <>") from None
 
 
 AUTH = Extension(
