@@ -33,12 +33,17 @@ def step_of(name: str) -> str:
     return STEPS[hash_of(name) % len(STEPS)]
 
 
+def content_of(name: str) -> bytes:
+    """Each third one holds what a file reads as that was given a length and no data."""
+    return message(name) + bytes(8192 if hash_of(name) % 3 == 0 else 0)
+
+
 async def add(house: QueueHouse, numbers: "itertools.count[int]") -> None:
     for number in numbers:
         name = f"m{os.getpid()}-{number}"
         say("begin", "add", name)
         now = time.time()
-        failed = await house.add(entry(name, f"b@d{number % 7}.test", created=now, due=now), message(name))
+        failed = await house.add(entry(name, f"b@d{number % 7}.test", created=now, due=now), content_of(name))
         if failed is not None:
             raise SystemExit(f"not added: {failed!r}")
         say("done", "add", name)
@@ -120,7 +125,7 @@ async def verify(store: Path, log: str) -> list[str]:
 
 async def _check_found(house: QueueHouse, item: QueueItem, begun: str, done: str) -> list[str]:
     name, wrong = item.id, list[str]()
-    if await house.queue.content(name) != message(name):
+    if await house.queue.content(name) != content_of(name):
         wrong.append(f"{name} ({done or 'not acknowledged'}) is not as it was added")
     if item.give_up:
         wrong.append(f"{name}: {item.give_up}")

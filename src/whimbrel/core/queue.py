@@ -69,6 +69,8 @@ class QueueItem:
     created: float
     next_attempt: float
     size: int = 0
+    checksum: int | None = None
+    """CRC-32 of the content; set by the queue. None: it is not known."""
     attempts: int = 0
     held: bool = False
     message_id: str = ""
@@ -187,17 +189,19 @@ class Queue(Protocol):
         *,
         each: int | None = None,
         room: Mapping[str, int] | None = None,
-        proven: bool = False,
+        strangers: int | None = None,
     ) -> Sequence[QueueItem]:
         """Entries due; nobody else gets them for `seconds` (a killed worker loses nothing).
 
         Lanes take turns, the one served longest ago first, and get at most `each` entries (None: no bound), or what
-        `room` says of them; within a lane the earliest comes first. `proven`: only lanes that `prove` named.
+        `room` says of them; within a lane the earliest comes first. With `strangers` only lanes that are proven to
+        answer share `limit`; of all others come one each, and that many at most.
         """
         ...
 
-    async def prove(self, lanes: Mapping[str, bool]) -> None:
-        """Lanes whose destination answers (True) or does not (False). A hint that need not survive anything."""
+    async def prove(self, names: Mapping[str, bool]) -> None:
+        """Lanes whose destination answers (True) or does not (False). It is remembered while nothing stands in them;
+        a hint that need not survive anything. Mailboxes here, and lanes of several destinations, always are."""
         ...
 
     async def defer(self, deferrals: Sequence[Deferral]) -> int:

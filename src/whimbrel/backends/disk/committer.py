@@ -45,8 +45,9 @@ class Shard(Protocol):
         """In the committer's thread: does the jobs, in order, and says what it touched. No lock is kept after it."""
         ...
 
-    def restore(self) -> None:
-        """After a failed barrier: closes what is open, checks it against the files and rewrites it."""
+    def restore(self, refused: Sequence[Job]) -> None:
+        """After a failed barrier: closes what is open, checks it against the files and rewrites it. `refused` is what
+        was applied since the last good one, in order, and not acknowledged."""
         ...
 
 
@@ -63,7 +64,7 @@ class _Applied:
 
     __slots__ = ("batch", "shards", "touched")
 
-    def __init__(self, batch: list[_Wait], shards: dict[str, Shard], touched: Touched) -> None:
+    def __init__(self, batch: list[_Wait], shards: dict[str, tuple[Shard, list[Job]]], touched: Touched) -> None:
         self.batch, self.shards, self.touched = batch, shards, touched
 
 
@@ -78,7 +79,7 @@ class Committer:
         self._lock = threading.Lock()
         self._closing = False
         self._poisoned = False
-        self._doubtful: dict[str, Shard] = {}
+        self._doubtful: dict[str, tuple[Shard, list[Job]]] = {}
         self.batches = self.jobs = 0
         self._threads = [
             threading.Thread(target=self._apply, name="committer", daemon=True),
@@ -163,7 +164,7 @@ class Committer:
                 shard.apply(jobs, touched)
             except Exception as error:  # noqa: BLE001 - the other shards of the batch must not suffer.
                 self._failed(shard, jobs, error)
-        return _Applied(batch, {key: shard for key, (shard, _) in shards.items()}, touched)
+        return _Applied(batch, shards, touched)
 
     def _failed(self, shard: Shard, jobs: Sequence[Job], error: Exception) -> None:
         for job in jobs:
@@ -173,12 +174,12 @@ class Committer:
 
     def _try_restore(self) -> bool:
         """What was written since the last good barrier is checked and rewritten; then one barrier must succeed."""
-        refused = threading.Event()  # The other thread first refuses all that was applied meanwhile.
-        self._applied.put(refused)
-        refused.wait()
-        for shard in self._doubtful.values():
+        told = threading.Event()  # The other thread first refuses all that was applied meanwhile.
+        self._applied.put(told)
+        told.wait()
+        for shard, refused in self._doubtful.values():
             try:
-                shard.restore()
+                shard.restore(refused)
             except Exception as error:  # noqa: BLE001
                 self._log.exception("store.restore-failed", error, shard=shard.key)
                 return self._pause()
@@ -228,7 +229,9 @@ class Committer:
                 error = str(failure)
                 self._log.error("store.poisoned", error=error)
         for one in applied:
-            self._doubtful.update(one.shards)
+            for shard, jobs in one.shards.values():
+                _, before = self._doubtful.get(shard.key, (shard, []))
+                self._doubtful[shard.key] = shard, before + jobs
         self._poisoned = True
         return _refused(error)
 

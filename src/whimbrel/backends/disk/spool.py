@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import tempfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,12 +84,12 @@ class HeldContent:
 
 
 class FileContent:
-    """Content in an unnamed file."""
+    """Content in an unnamed file; `checksum` is its CRC-32."""
 
-    __slots__ = ("_head", "_pool", "descriptor", "materialised", "size")
+    __slots__ = ("_head", "_pool", "checksum", "descriptor", "materialised", "size")
 
-    def __init__(self, descriptor: int, size: int, head: bytes, pool: Pool) -> None:
-        self.descriptor, self.size, self._head, self._pool = descriptor, size, head, pool
+    def __init__(self, descriptor: int, size: int, checksum: int, head: bytes, pool: Pool) -> None:
+        self.descriptor, self.size, self.checksum, self._head, self._pool = descriptor, size, checksum, head, pool
         self.materialised: dict[bytes, UnnamedFile] = {}
 
     @property
@@ -111,7 +112,7 @@ class DiskSpoolWriter:
     def __init__(self, folder: Path, pool: Pool, room: Room) -> None:
         self._folder, self._pool, self._room = folder, pool, room
         self._blocks: list[bytes] = []
-        self._held = self._size = self._taken = 0
+        self._held = self._size = self._taken = self._checksum = 0
         self._head = b""
         self._descriptor = -1
 
@@ -132,7 +133,7 @@ class DiskSpoolWriter:
             return HeldContent(content, self._room, taken, crlf=crlf)
         if self._blocks:
             await self._pool.run(self._flush)
-        done = FileContent(self._descriptor, self._size, self._head, self._pool)
+        done = FileContent(self._descriptor, self._size, self._checksum, self._head, self._pool)
         self._descriptor = -1
         return done
 
@@ -166,6 +167,7 @@ class DiskSpoolWriter:
             _write_all(self._descriptor, data)
         except OSError as error:
             raise _full(error) from None
+        self._checksum = zlib.crc32(data, self._checksum)
 
 
 class UnnamedFile:

@@ -3,7 +3,7 @@
 Content in memory is written under its name at once: a file without a name first, which then is linked, costs half as
 much again, and protects from nothing here. The name is given inside the transaction that inserts the row, so that
 whoever looks sees both or neither, and what a crash leaves half-written has no row (`recovery.py`). Large content has a
-file already, and what a mailbox has written too is shared with it.
+file already, which is copied before the queue is locked, and what a mailbox has written too is shared with it.
 """
 
 import contextlib
@@ -12,10 +12,19 @@ from pathlib import Path
 from typing import Final
 
 from whimbrel.backends.disk.spool import HeldContent, materialise
+from whimbrel.backends.queue.checksum import checksum
 from whimbrel.backends.queue.database import failure
 from whimbrel.core.commit import Rendition
 
 _CREATE: Final[int] = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def prepare(rendition: Rendition, spool_folder: Path) -> int:
+    """The checksum of what will be written; large content is copied now, while nobody waits for the queue. In the
+    committer's thread. MailError if the disk is full."""
+    if not isinstance(rendition.content, HeldContent):
+        materialise(rendition, spool_folder, None)
+    return checksum(rendition)
 
 
 def write(rendition: Rendition, path: str, spool_folder: Path) -> None:

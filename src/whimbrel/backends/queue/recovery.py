@@ -1,7 +1,8 @@
 """After a crash or a failed barrier: rows and files of the queue are made to agree.
 
 A file is linked inside the transaction that inserts its row, so whoever holds the write lock sees no half-made entry
-of another process.
+of another process, and a row that can be seen has its whole file: but for what a power cut took. What may be such is
+read before the lock is taken, so that mail goes on being added meanwhile.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ from typing import Final
 import apsw
 
 from whimbrel.backends.queue import rows
+from whimbrel.backends.queue.checksum import damaged
 from whimbrel.backends.queue.database import immediate
 from whimbrel.backends.queue.lanes import rebuild
 from whimbrel.core.log import Log
@@ -21,13 +23,8 @@ from whimbrel.core.queue import CONTENT_LOST
 
 CLOCKS: Final = 300.0
 """Seconds by which a clock may be set back without anything being made of it."""
-
-
 LAST_MOMENT: Final = 60.0
 """Seconds before the latest entry in which one may have been added that nobody was told of."""
-
-_BLOCK: Final = 4096
-_PIECE: Final = 256 * _BLOCK
 
 
 def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
@@ -36,23 +33,25 @@ def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
     odd = 0
     torn: list[str] = []
     strays: list[tuple[str, int, int]] = []
+    moment = _last_moment(connection)
+    spoilt = _spoilt(connection, folder, moment)
     with immediate(connection):
         done = [str(row[0]) for row in connection.execute("SELECT id FROM entry WHERE done = 1").fetchall()]
         _unlink(folder, done)
         rows.remove(connection, done)
         whole = 0
-        latest = connection.execute("SELECT max(created) FROM entry").fetchall()[0][0]
-        doubtful = rows.real(latest or 0.0) - LAST_MOMENT
         with os.scandir(folder) as files:
             # One by one: a long queue must not fill the memory.
             for file in files:
                 if not file.name.endswith(".eml") or not file.is_file(follow_symlinks=False):
                     continue
-                name, size = file.name.removesuffix(".eml"), file.stat(follow_symlinks=False).st_size
-                row = connection.execute(
-                    "SELECT size, attempts < 2 AND created >= ? FROM entry WHERE id = ?", (doubtful, name)
-                ).fetchone()
-                if row is not None and rows.integer(row[0]) == size and not (row[1] and _unwritten(file.path)):
+                name = file.name.removesuffix(".eml")
+                try:
+                    size = file.stat(follow_symlinks=False).st_size
+                except FileNotFoundError:  # Of an entry that another process has settled: that needs no lock.
+                    continue
+                row = connection.execute("SELECT size FROM entry WHERE id = ?", (name,)).fetchone()
+                if row is not None and rows.integer(row[0]) == size and name not in spoilt:
                     whole += 1
                 else:
                     strays.append((name, size, -1 if row is None else rows.integer(row[0])))
@@ -68,9 +67,9 @@ def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
             else:
                 log.error("queue.content-missing", queue_id=name, size=expected, found=size)
                 torn.append(name)
-        _without_content(connection, torn)
+        _without_content(connection, torn, moment)
         if whole != rows.integer(connection.execute("SELECT count(*) FROM entry").fetchall()[0][0]):
-            odd += _without_file(connection, folder, set(torn), log)
+            odd += _without_file(connection, folder, set(torn), moment, log)
         # The clock was set back since: what was to wait an hour must not wait for years.
         connection.execute(
             "UPDATE entry SET next_attempt = ?1 + max(0, next_attempt - created), created = ?1 WHERE created > ?1 + ?2",
@@ -82,7 +81,30 @@ def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
     return odd
 
 
-def _without_file(connection: apsw.Connection, folder: Path, known: set[str], log: Log) -> int:
+def _last_moment(connection: apsw.Connection) -> float:
+    """When it began. An entry that is ahead of the clock tells nothing: the clock was set back since."""
+    query = "SELECT ifnull(max(created), 0) FROM entry WHERE created <= ?"
+    return rows.real(connection.execute(query, (time.time() + CLOCKS,)).fetchall()[0][0]) - LAST_MOMENT
+
+
+def _spoilt(connection: apsw.Connection, folder: Path, moment: float) -> set[str]:
+    """Entries whose file has its length and not their content: a file system may note the one before it has written
+    the other. All are read that a barrier may not have covered; some more, should the clock have been set back a
+    little, but only where a checksum says for certain what is wrong."""
+    found = connection.execute(
+        "SELECT id, checksum FROM entry WHERE done = 0 AND attempts < 2 "
+        "AND created >= iif(checksum IS NULL, ?1, ?1 - ?2)",
+        (moment, CLOCKS),
+    )
+    # One by one: a long queue must not fill the memory.
+    return {
+        str(name)
+        for name, checksum in found
+        if damaged(f"{folder}/{name}.eml", None if checksum is None else rows.integer(checksum))
+    }
+
+
+def _without_file(connection: apsw.Connection, folder: Path, known: set[str], moment: float, log: Log) -> int:
     """The rows whose content is not there, but for those that are `known`."""
     gone = [
         (str(name), rows.integer(size))
@@ -91,11 +113,11 @@ def _without_file(connection: apsw.Connection, folder: Path, known: set[str], lo
     ]
     for name, size in gone:
         log.error("queue.content-missing", queue_id=name, size=size, found=-1)
-    _without_content(connection, [name for name, _ in gone])
+    _without_content(connection, [name for name, _ in gone], moment)
     return len(gone)
 
 
-def _without_content(connection: apsw.Connection, names: Sequence[str]) -> None:
+def _without_content(connection: apsw.Connection, names: Sequence[str], moment: float) -> None:
     """What was taken in for certain is returned to its sender, who must hear of it (RFC 5321 6.1), and stands in the
     queue until then with the reason as its status; what is held stays held. A row of the last moment before the power
     went, tried once at most (that can come before the barrier), was not acknowledged: its sender tries again, so it
@@ -103,9 +125,10 @@ def _without_content(connection: apsw.Connection, names: Sequence[str]) -> None:
     if not names:
         return
     keys = rows.names(names)
-    certain = f"id IN {rows.NAMED} AND (attempts > 1 OR created < (SELECT max(created) FROM entry) - {LAST_MOMENT!r})"
+    certain = f"id IN {rows.NAMED} AND (attempts > 1 OR created < ?)"
     found = connection.execute(
-        f"UPDATE entry SET give_up = ?, next_attempt = created WHERE {certain} RETURNING id", (CONTENT_LOST, keys)
+        f"UPDATE entry SET give_up = ?, next_attempt = created WHERE {certain} RETURNING id",
+        (CONTENT_LOST, keys, moment),
     ).fetchall()
     told = {str(row[0]) for row in found}
     connection.execute(
@@ -113,16 +136,6 @@ def _without_content(connection: apsw.Connection, names: Sequence[str]) -> None:
         (CONTENT_LOST, rows.names(told)),
     )
     rows.remove(connection, [name for name in names if name not in told])
-
-
-def _unwritten(path: str) -> bool:
-    """It has its length and lacks data: a file system may note the one before it has written the other, and what is
-    not written reads as NUL, a block at a time. No barrier was completed then, so nobody was told of it."""
-    with open(path, "rb") as file:
-        while piece := file.read(_PIECE):
-            if b"\0" in piece and any(not piece[at : at + _BLOCK].strip(b"\0") for at in range(0, len(piece), _BLOCK)):
-                return True
-    return False
 
 
 def rescue(connection: apsw.Connection, folder: Path, unproven: Sequence[str]) -> None:
@@ -138,13 +151,15 @@ def rescue(connection: apsw.Connection, folder: Path, unproven: Sequence[str]) -
 
 
 def lose(folder: Path, name: str) -> None:
-    """Moves a file whose story is unclear to `lost/`; nothing there is ever deleted by us."""
+    """Moves a file whose story is unclear to `lost/`; nothing there is ever deleted by us. It may have gone meanwhile:
+    then whoever had put it there has taken it back."""
     lost = folder / "lost"
     lost.mkdir(mode=0o700, exist_ok=True)
     target = lost / name
     if target.exists():
         target = lost / f"{name.removesuffix('.eml')}-{time.time_ns():x}.eml"
-    os.replace(folder / name, target)
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(folder / name, target)
 
 
 def _unlink(folder: Path, names: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from whimbrel.core.queue import (
     RecipientState,
 )
 
-FORMAT: Final = (1, 2)
+FORMAT: Final = (1, 4)
 """Major and minor version of the queue on disk (architecture, section 9)."""
 
 SCHEMA: Final = """
@@ -67,10 +67,16 @@ CREATE INDEX lane_proven ON lane(due) WHERE proven = 1;
 RETURNS: Final = "ALTER TABLE entry ADD COLUMN ret_hdrs INTEGER NOT NULL DEFAULT 0"
 """What 1.2 adds."""
 
+CHECKSUM: Final = "ALTER TABLE entry ADD COLUMN checksum INTEGER"
+"""What 1.3 adds. NULL: a release before has added the entry, now or then."""
+
+TURNS: Final = "CREATE INDEX lane_stranger ON lane(served) WHERE proven = 0"
+"""What 1.4 adds."""
+
 COLUMNS: Final = (
     "id, sender, created, next_attempt, size, attempts, held, message_id, user, client, envid, ret_full, utf8, "
     "body_8bit, origin, require_tls, tls_optional, unchecked, give_up, urgent, lane, "
-    "ret_hdrs"
+    "ret_hdrs, checksum"
 )
 _RECIPIENT: Final = "address, notify, orcpt, state, status, remote, reported_delay, local, account"
 _INTO_ENTRY: Final = f"INSERT INTO entry({COLUMNS})"
@@ -85,9 +91,11 @@ Value = int | float | str | bytes | None
 Values = tuple[Value, ...]
 
 
-def insert(connection: apsw.Connection, items: Sequence[QueueItem]) -> None:
-    """New entries. Many rows by one statement: each that a thread runs costs it a wait for the others."""
-    _insert(connection, _INTO_ENTRY, _ENTRY_COLUMNS, [_entry_values(item) for item in items])
+def insert(connection: apsw.Connection, items: Sequence[QueueItem], checksums: Sequence[int]) -> None:
+    """New entries with the checksum of each. Many rows by one statement: each that a thread runs costs it a wait for
+    the others."""
+    entries = [_entry_values(item, checksum) for item, checksum in zip(items, checksums, strict=True)]
+    _insert(connection, _INTO_ENTRY, _ENTRY_COLUMNS, entries)
     recipients = [_recipient_values(item.id, at, one) for item in items for at, one in enumerate(item.recipients)]
     _insert(connection, _INTO_RECIPIENT, _RECIPIENT_COLUMNS, recipients)
 
@@ -99,7 +107,7 @@ def _insert(connection: apsw.Connection, into: str, columns: int, values: Sequen
         connection.execute(f"{into} VALUES{','.join([row] * len(some))}", tuple(chain.from_iterable(some)))
 
 
-def _entry_values(item: QueueItem) -> Values:
+def _entry_values(item: QueueItem, checksum: int) -> Values:
     return (
         item.id,
         str(item.sender) if item.sender else "",
@@ -123,6 +131,7 @@ def _entry_values(item: QueueItem) -> Values:
         item.urgent,
         item.lane,
         item.ret_hdrs,
+        checksum,
     )
 
 
@@ -273,6 +282,7 @@ def _item(row: Row, recipients: Sequence[QueueRecipient]) -> QueueItem:
         give_up=str(row[18]),
         urgent=bool(row[19]),
         ret_hdrs=bool(row[21]),
+        checksum=None if row[22] is None else integer(row[22]),
     )
 
 

@@ -4,6 +4,7 @@ Standards: RFC 5321 4.4 (Return-Path at final delivery), RFC 3463 3.3 (X.2.1)
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from zlib import crc32
 
 from whimbrel.core.commit import Append, Commit, Rendition, Spool, Spooled
 from whimbrel.core.directory import Directory
@@ -115,12 +116,13 @@ class LocalAgent:
     async def _load(self, item: QueueItem) -> Spooled | None:
         """None: it is gone, or cut short."""
         writer = self._spool.start()
-        start = 0
+        start = checksum = 0
         try:
             while piece := await self._queue.content(item.id, start, PIECE):
                 await writer.write(piece)
                 start += len(piece)
-            if not start or start < item.size:
+                checksum = crc32(piece, checksum)
+            if not start or start < item.size or item.checksum not in (None, checksum):
                 writer.discard()
                 return None
             return await writer.finish()

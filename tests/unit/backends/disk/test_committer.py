@@ -28,7 +28,7 @@ class Recorder:
         for job in jobs:
             job.result = self.key
 
-    def restore(self) -> None:
+    def restore(self, refused: Sequence[Job]) -> None:
         self._events.append(f"restore {self.key}")
 
 

@@ -1,6 +1,7 @@
 """The queue on disk after crashes, failed barriers, and with two processes."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -56,21 +57,6 @@ def test_what_was_taken_in_for_certain_and_lost_its_content_is_seen_and_given_up
             assert found["a-3"].held and not found["a-4"].give_up
         assert {one.id for one in await house.queue.select(QueueFilter(status="5.3.0"))} == {"a-1", "a-2", "a-3"}
         assert {one.id for one in await house.queue.lease(NOW, 9, 60)} == {"a-1", "a-2", "a-4"}
-
-    run(tmp_path, check)
-
-
-def test_a_file_whose_length_alone_reached_the_disk_is_never_sent(tmp_path: Path) -> None:
-    async def check(house: QueueHouse) -> None:
-        text = b"Subject: x\r\n\r\n" + b"text with a \0 in it\r\n" * 1000
-        await house.add(entry("a-1"), text)
-        await house.add(entry("a-2"), text)
-        await house.add(entry("a-3", created=NOW - 3600), text)  # It was acknowledged long ago: as it is.
-        for name in ("a-1", "a-3"):
-            (tmp_path / "queue" / f"{name}.eml").write_bytes(text[:8192] + bytes(len(text) - 8192))
-        assert house.queue.recover() == 1
-        assert {one.id for one in await house.queue.select(QueueFilter())} == {"a-2", "a-3"}
-        assert (tmp_path / "queue" / "lost" / "a-1.eml").exists()
 
     run(tmp_path, check)
 
@@ -202,6 +188,42 @@ def test_what_a_failed_barrier_covered_is_not_sent(tmp_path: Path, monkeypatch: 
     run(tmp_path, check)
 
 
+def test_all_that_was_added_since_the_last_good_barrier_goes_when_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several batches can be applied while one barrier runs. What was refused is sent once more by whoever sent it."""
+
+    async def check(house: QueueHouse) -> None:
+        assert await house.add(entry("good")) is None
+        barrier = house.committer._barrier
+        complete, begun, gate = barrier.complete, threading.Event(), threading.Event()
+
+        def fail(touched: Touched) -> None:
+            begun.set()
+            assert gate.wait(30)
+            monkeypatch.setattr(barrier, "complete", complete)
+            raise BarrierError("disk on fire")
+
+        monkeypatch.setattr(barrier, "complete", fail)
+        adding = [asyncio.create_task(house.add(entry("first")))]
+        assert await asyncio.to_thread(begun.wait, 30)
+        for name in ("second", "third"):
+            adding.append(asyncio.create_task(house.add(entry(name))))
+            while await house.queue.get(name) is None:
+                await asyncio.sleep(0)
+        adding.append(asyncio.create_task(house.add(entry("good"))))  # Refused for its id: that is another's.
+        while house.committer.jobs < 5:
+            await asyncio.sleep(0)
+        gate.set()
+        for refused in await asyncio.gather(*adding, return_exceptions=True):
+            assert isinstance(refused, MailError) and refused.temporary
+        assert await house.add(entry("after")) is None
+        assert sorted(one.id for one in await house.queue.select(QueueFilter())) == ["after", "good"]
+        assert sorted(path.name for path in (tmp_path / "queue").glob("*.eml")) == ["after.eml", "good.eml"]
+
+    run(tmp_path, check)
+
+
 def test_one_bad_entry_does_not_spoil_the_batch(tmp_path: Path) -> None:
     async def check(house: QueueHouse) -> None:
         await house.add(entry("a-1"))
@@ -257,7 +279,8 @@ def test_a_queue_of_the_first_format_is_taken_over_on_opening(tmp_path: Path) ->
     run(tmp_path, put)
     connection = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
     connection.execute("DROP INDEX entry_lane; DROP TABLE lane")
-    for column in ("ready", "lane", "ret_hdrs", "require_tls", "tls_optional", "unchecked", "give_up", "urgent"):
+    later = ("ready", "lane", "require_tls", "tls_optional", "unchecked", "give_up", "urgent", "ret_hdrs", "checksum")
+    for column in later:
         connection.execute(f"ALTER TABLE entry DROP COLUMN {column}")
     connection.execute("UPDATE meta SET value = '1.0'; CREATE INDEX entry_due ON entry(next_attempt)")
     connection.close()

@@ -2,6 +2,9 @@
 
 import asyncio
 from dataclasses import replace
+from zlib import crc32
+
+import pytest
 
 from tests.support.queue_house import NOW, entry
 from tests.unit.flow.delivery.test_worker import MAIL, Post, item
@@ -59,3 +62,15 @@ def test_what_was_found_lost_at_the_start_is_returned_without_an_attempt() -> No
     del post.queue.contents["q1"]
     assert asyncio.run(post.worker.run_due()) == 1
     assert "Status: 5.3.0" in post.report and not post.queue.items and not post.remote.messages
+
+
+@pytest.mark.parametrize("size", [100, 700_000])
+def test_a_message_that_is_not_what_was_taken_in_is_not_sent(size: int) -> None:
+    post = Post()
+    text = MAIL + b"x" * size
+    post.queue.add(replace(item("b@remote.test"), checksum=crc32(text)), text)
+    post.queue.contents["q1"] = text[:-1] + b"y"
+    assert asyncio.run(post.worker.run_due()) == 1
+    again(post)
+    assert not post.remote.messages and not post.queue.items
+    assert "Status: 5.3.0" in post.report
