@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -83,8 +84,9 @@ def test_an_entry_comes_out_as_it_went_in(within: Within) -> None:
         content = b"Subject: \xe4\r\n\r\n" + b"x" * 300_000
         assert await house.add(rich("6ab3f000-00000001"), content, b"Received: by us\r\n") is None
         found = await house.queue.get("6ab3f000-00000001")
-        assert found == replace(rich("6ab3f000-00000001"), size=len(content) + 17)
-        assert await house.queue.content(found.id) == b"Received: by us\r\n" + content
+        whole = b"Received: by us\r\n" + content
+        assert found == replace(rich("6ab3f000-00000001"), size=len(whole), checksum=crc32(whole))
+        assert await house.queue.content(found.id) == whole
         assert await house.queue.content(found.id, 10, 12) == b"by us\r\nSubje"
         assert await house.queue.content("6ab3f000-00000009") is None
         assert await house.queue.content("../queue.db") is None
@@ -354,15 +356,54 @@ def test_a_lane_of_many_domains_is_one_of_its_own_until_one_domain_is_left(withi
     within(check)
 
 
-def test_only_lanes_that_were_proven_are_leased_where_that_is_asked(within: Within) -> None:
+def test_lanes_that_were_not_proven_can_be_left_out(within: Within) -> None:
     async def check(house: QueueHouse) -> None:
         queue = house.queue
         for name in ("living", "dead", "unknown"):
             await house.add(entry(name, f"b@{name}.test"))
         await queue.prove({"living.test": True, "dead.test": True, "nobody.test": True})
         await queue.prove({"dead.test": False})
-        assert [one.id for one in await queue.lease(NOW, 9, 60, proven=True)] == ["living"]
+        assert [one.id for one in await queue.lease(NOW, 9, 60, strangers=0)] == ["living"]
         assert {one.id for one in await queue.lease(NOW, 9, 60)} == {"dead", "unknown"}
+
+    within(check)
+
+
+def test_of_strangers_comes_one_each_and_the_bound_of_the_others_does_not_count_them(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        queue = house.queue
+        for n in range(3):
+            await house.add(entry(f"dead{n}", "b@dead.test"))
+            await house.add(entry(f"new{n}", f"b@new{n}.test"))
+            await house.add(entry(f"known{n}", "b@known.test"))
+        await house.add(entry("mixed", "b@dead.test", "b@new0.test"))
+        await queue.prove({"known.test": True})
+        first = await queue.lease(NOW, 4, 60, each=3, strangers=3)
+        # A message to several is among the known: it must not wait until each of its destinations has answered.
+        assert sorted(one.id for one in first[:4]) == ["known0", "known1", "known2", "mixed"]
+        assert len(first) == 7 and len({one.lane for one in first[4:]}) == 3
+        assert [one.id for one in await queue.lease(NOW, 0, 60, strangers=1)] != []
+        assert await queue.lease(NOW, 9, 60, strangers=0) == []
+
+    within(check)
+
+
+def test_that_a_lane_was_proven_outlives_what_stood_in_it(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        queue = house.queue
+        await house.add(entry("first", "b@living.test"))
+        await queue.lease(NOW, 9, 60)
+        await queue.prove({"living.test": True})
+        await queue.finish(["first"])
+        assert await queue.next_due() is None
+        house.queue.recover()
+        assert await queue.next_due() is None
+        await house.add(entry("second", "b@living.test"))
+        assert [one.id for one in await queue.lease(NOW, 9, 60, strangers=0)] == ["second"]
+        await queue.prove({"living.test": False})
+        await queue.finish(["second"])
+        await house.add(entry("third", "b@living.test"))
+        assert await queue.lease(NOW, 9, 60, strangers=0) == []
 
     within(check)
 

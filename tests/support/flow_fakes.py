@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.commit import Append, Appended, Commit, Enqueue, Spool, Spooled, SpoolWriter
 from whimbrel.core.directory import Account, Directory, LocalDomain, Rights, Target, TargetKind
-from whimbrel.core.errors import MailError
+from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import INBOX, AccountId, Folder, FolderRef, FolderStatus, MailboxId, SpecialUse, Usage
 from whimbrel.core.net import Connector, Link, Mx, NoSuchName, Resolver, TlsInfo, TlsMode, TlsPolicy
+from whimbrel.core.queue import LOCAL as HERE
 from whimbrel.core.queue import (
+    MIXED,
     Deferral,
     LaneCounts,
     Queue,
@@ -206,6 +208,9 @@ class FakeStore:
         key = (item.folder.account, item.queue_id, item.recipient)
         if item.queue_id and any((one.account, one.queue_id, one.recipient) == key for one in self.filed):
             return Appended(1, 0)
+        held = self.usages.get(item.folder.account, Usage(0, 0))
+        if item.limit is not None and item.limit.exceeded(held, len(content), 1):
+            return MailboxError(Condition.OVERQUOTA, "Mailbox is full")
         name = item.folder.mailbox.partition(":")[0]
         self.filed.append(Stored(item.folder.account, name, content, item.queue_id, item.recipient))
         return Appended(1, len(self.filed))
@@ -276,22 +281,27 @@ class MemoryQueue:
         *,
         each: int | None = None,
         room: Mapping[str, int] | None = None,
-        proven: bool = False,
+        strangers: int | None = None,
     ) -> Sequence[QueueItem]:
-        left, due = dict(room or {}), list[QueueItem]()
+        left, due, met = dict(room or {}), list[QueueItem](), set[str]()
         for item in self.items.values():
-            if item.held or item.next_attempt > now or self.leases.get(item.id, 0) > now or len(due) >= limit:
+            if item.held or item.next_attempt > now or self.leases.get(item.id, 0) > now:
                 continue
-            if left.setdefault(item.lane, limit if each is None else each) > 0 and (
-                not proven or self.proven.get(item.lane)
-            ):
-                left[item.lane] -= 1
-                due.append(item)
+            lane = item.lane
+            if strangers is not None and lane not in (HERE, MIXED) and not self.proven.get(lane):
+                if lane in met or len(met) >= strangers or left.get(lane, 1) <= 0:
+                    continue
+                met.add(lane)
+            elif len(due) - len(met) >= limit or left.setdefault(lane, limit if each is None else each) <= 0:
+                continue
+            else:
+                left[lane] -= 1
+            due.append(item)
         self.leases.update((item.id, now + seconds) for item in due)
         return due
 
-    async def prove(self, lanes: Mapping[str, bool]) -> None:
-        self.proven |= lanes
+    async def prove(self, names: Mapping[str, bool]) -> None:
+        self.proven |= names
 
     async def defer(self, deferrals: Sequence[Deferral]) -> int:
         count = 0

@@ -12,6 +12,7 @@ from typing import Any
 
 from whimbrel.app.clock import SystemClock, SystemIds
 from whimbrel.app.installation import Installation
+from whimbrel.app.process import open_files
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.reader import IndexDirectory
 from whimbrel.backends.disk.barrier import Barrier
@@ -301,6 +302,7 @@ async def sending(house: House) -> AsyncIterator[None]:
         config=house.config,
         log=house.log,
         clock=house.clock,
+        connections=max(open_files() // 2, 64),
     )
     odd = await house.pool.run(house.queue.recover)
     if odd:

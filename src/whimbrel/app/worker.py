@@ -6,12 +6,12 @@ import gc
 import os
 import signal
 import socket
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whimbrel.app.process import loop_factory, prepare
 from whimbrel.app.wiring import start
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ def run_worker(
     installation: "Installation", role: Role, sockets: Sockets, generation: int, life: int, ready: int
 ) -> int:
     """In the forked child: serves until SIGTERM, or until the parent has gone. The exit status."""
-    _no_core_file()
+    prepare()
     with contextlib.suppress(OSError):  # What ps, top and `whimbrel status` show.
         Path("/proc/self/comm").write_text(str(role))
     # Sessions make many short-lived objects and few cycles: looking for them less often saves a tenth of the time.
     gc.set_threshold(20_000, 20, 50)
-    runner = asyncio.Runner(loop_factory=_loop_factory())
+    runner = asyncio.Runner(loop_factory=loop_factory())
     with runner:
         runner.run(_serve(installation, role, sockets, generation, life, ready))
     return 0
@@ -63,24 +63,3 @@ async def _serve(
         os.close(ready)
         await stop.wait()
         loop.remove_reader(life)
-
-
-def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
-    """uvloop where there is one: it takes less memory for a TLS connection and accepts faster."""
-    with contextlib.suppress(ImportError):
-        import uvloop
-
-        loop: type[asyncio.AbstractEventLoop] = uvloop.Loop
-        return loop
-    return None
-
-
-def _no_core_file() -> None:
-    """A core file would hold mail and secrets."""
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        with contextlib.suppress(ValueError, OSError):
-            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65536)), hard))

@@ -2,17 +2,36 @@
 
 `lane` has one row for each destination that has entries which are not held. Its `due` is when there is something to
 lease, but never before the lane was last `served`: so lanes take turns, and one with a long line goes to the end of
-the line of lanes each time. All of it can be computed from `entry`, and is at each start.
+the line of lanes each time. All of that can be computed from `entry`, and is at each start. Besides it is kept which
+destinations are `proven` to answer, also while nothing is there for them: they never stand in line behind strangers.
+Of strangers the one served longest ago comes first. Who never was is ordered by chance: those who wait longest would
+be the dead.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Final
 
 import apsw
 
 from whimbrel.backends.queue import rows
-from whimbrel.core.queue import Deferral, LaneCounts, QueueItem
+from whimbrel.core.queue import LOCAL, MIXED, Deferral, LaneCounts, QueueItem
 
-_FREE = "held = 0 AND done = 0"
+_FREE: Final = "held = 0 AND done = 0"
+NEVER: Final = 1e18
+"""`due` of a lane in which nothing stands."""
+REMEMBERED: Final = 10_000
+"""Lanes that are proven though nothing stands in them; those served longest ago are forgotten at a start."""
+_ALWAYS: Final = (LOCAL, MIXED)
+"""Proven by what they are."""
+_IN_TURN: Final = {
+    None: "ORDER BY due, served",
+    True: "AND proven = 1 ORDER BY due, served",
+    False: "AND proven = 0 ORDER BY served",
+}
+"""By what `due` is asked for."""
+_CHANCE: Final = "abs(random() % 1000000) / 1000001.0"
+"""`served` of a lane that never was."""
 
 
 def arrived(connection: apsw.Connection, items: Iterable[QueueItem]) -> None:
@@ -23,9 +42,9 @@ def arrived(connection: apsw.Connection, items: Iterable[QueueItem]) -> None:
             due[item.lane] = min(item.next_attempt, due.get(item.lane, item.next_attempt))
     for lane, at in due.items():
         connection.execute(
-            "INSERT INTO lane(name, due) VALUES(?1, ?2) ON CONFLICT(name) "
-            "DO UPDATE SET due = max(excluded.due, served) WHERE due > max(excluded.due, served)",
-            (lane, at),
+            f"INSERT INTO lane(name, due, served, proven) VALUES(?1, ?2, {_CHANCE}, ?3) ON CONFLICT(name) "
+            "DO UPDATE SET due = max(excluded.due, lane.served) WHERE due > max(excluded.due, lane.served)",
+            (lane, at, lane in _ALWAYS),
         )
 
 
@@ -36,29 +55,60 @@ def refresh(connection: apsw.Connection, names: Iterable[str], served: float = 0
             f"SELECT ready FROM entry WHERE lane = ? AND {_FREE} ORDER BY ready LIMIT 1", (name,)
         ).fetchone()
         if row is None:
-            connection.execute("DELETE FROM lane WHERE name = ?", (name,))
+            connection.execute("UPDATE lane SET due = ? WHERE name = ? AND proven = 1", (NEVER, name))
+            if not connection.changes():
+                connection.execute("DELETE FROM lane WHERE name = ?", (name,))
         else:
             connection.execute(
-                "INSERT INTO lane(name, due, served) VALUES(?1, max(?2, ?3), ?3) ON CONFLICT(name) "
+                f"INSERT INTO lane(name, due, served, proven) VALUES(?1, max(?2, ?3), max(?3, {_CHANCE}), ?4) "
+                "ON CONFLICT(name) "
                 "DO UPDATE SET due = max(?2, served, ?3), served = max(served, ?3)",
-                (name, rows.real(row[0]), served),
+                (name, rows.real(row[0]), served, name in _ALWAYS),
             )
+
+
+def prove(connection: apsw.Connection, names: Mapping[str, bool]) -> None:
+    """In a transaction."""
+    for name, answers in names.items():
+        if answers:
+            connection.execute(
+                "INSERT INTO lane(name, due, proven) VALUES(?, ?, 1) ON CONFLICT(name) DO UPDATE SET proven = 1",
+                (name, NEVER),
+            )
+        else:
+            connection.execute("UPDATE lane SET proven = 0 WHERE name = ? AND due < ?", (name, NEVER))
+            if not connection.changes():
+                connection.execute("DELETE FROM lane WHERE name = ?", (name,))
 
 
 def rebuild(connection: apsw.Connection) -> None:
     """All lanes anew, those of entries that another release wrote included."""
     fresh = rows.read(connection, "lane = ?", (rows.UNASSIGNED,))
     connection.executemany("UPDATE entry SET lane = ? WHERE id = ?", [(item.lane, item.id) for item in fresh])
-    connection.execute("DELETE FROM lane")
-    connection.execute(f"INSERT INTO lane(name, due) SELECT lane, min(ready) FROM entry WHERE {_FREE} GROUP BY lane")
+    connection.execute("UPDATE lane SET due = ?", (NEVER,))
+    connection.execute(
+        "DELETE FROM lane WHERE proven = 0 OR name NOT IN (SELECT name FROM lane WHERE proven = 1 "
+        "ORDER BY served DESC LIMIT ?)",
+        (REMEMBERED,),
+    )
+    connection.execute(
+        f"INSERT INTO lane(name, due, served, proven) SELECT lane, min(ready), {_CHANCE}, lane IN (?, ?) FROM entry "
+        f"WHERE {_FREE} GROUP BY lane ON CONFLICT(name) DO UPDATE SET due = excluded.due",
+        _ALWAYS,
+    )
 
 
-def due(connection: apsw.Connection, now: float, limit: int, full: set[str], *, proven: bool) -> list[str]:
-    """Up to `limit` lanes that may have something to lease, whose turn comes first first."""
-    only = " AND proven = 1" if proven else ""
-    query = f"SELECT name FROM lane WHERE due <= ?{only} ORDER BY due, served LIMIT ?"
-    found = [str(row[0]) for row in connection.execute(query, (now, limit + len(full))).fetchall()]
-    return [name for name in found if name not in full][:limit]
+def next_due(connection: apsw.Connection) -> float | None:
+    due = rows.real(connection.execute("SELECT ifnull(min(due), ?) FROM lane", (NEVER,)).fetchall()[0][0])
+    return due if due < NEVER else None
+
+
+def due(connection: apsw.Connection, now: float, limit: int, full: set[str], *, proven: bool | None) -> list[str]:
+    """Up to `limit` lanes that may have something to lease, whose turn comes first first; `proven` or not, or None:
+    all."""
+    query = f"SELECT name FROM lane WHERE due <= ? {_IN_TURN[proven]} LIMIT ?"
+    found = (str(name) for (name,) in connection.execute(query, (now, limit + len(full))))
+    return list(islice((name for name in found if name not in full), limit))
 
 
 def lease(
@@ -69,7 +119,7 @@ def lease(
     *,
     each: int,
     room: Mapping[str, int],
-    proven: bool,
+    proven: bool | None,
 ) -> list[rows.Row]:
     """For `rows.items`, leased. In a transaction."""
     full = {name for name, left in room.items() if left <= 0}

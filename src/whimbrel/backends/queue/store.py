@@ -24,7 +24,7 @@ from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.committer import Committer, Job
 from whimbrel.backends.queue import lanes, rows
 from whimbrel.backends.queue.cached import read_cached
-from whimbrel.backends.queue.content import write
+from whimbrel.backends.queue.content import prepare, write
 from whimbrel.backends.queue.database import failure, immediate, open_database
 from whimbrel.backends.queue.recovery import lose, recover, rescue
 from whimbrel.core.commit import Enqueue
@@ -35,17 +35,23 @@ from whimbrel.core.pool import Pool
 from whimbrel.core.queue import Deferral, LaneCounts, QueueCounts, QueueFilter, QueueItem, QueueRecipient
 
 T = TypeVar("T")
+Added = tuple[QueueItem, int]
+"""An entry whose file has its name, and the checksum of what the file holds."""
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,63}\Z")
 
 
 class EnqueueJob(Job):
     """Adds one entry; `result` is None, or the MailError why it was not added."""
 
-    __slots__ = ("enqueue",)
+    __slots__ = ("_spool_folder", "checksum", "enqueue")
 
-    def __init__(self, enqueue: Enqueue) -> None:
+    def __init__(self, enqueue: Enqueue, spool_folder: Path) -> None:
         super().__init__()
-        self.enqueue = enqueue
+        self.enqueue, self._spool_folder = enqueue, spool_folder
+        self.checksum = 0
+
+    def prepare(self) -> None:
+        self.checksum = prepare(self.enqueue.rendition, self._spool_folder)
 
 
 class ChangeJob(Job):
@@ -77,7 +83,6 @@ class QueueStore:
         self._lock = threading.Lock()  # Guards the reader, which pool threads share.
         self._finished: list[str] = []
         self._finished_lock = threading.Lock()
-        self._unproven: list[str] = []
         self._waiters: set[asyncio.Future[None]] = set()
         self._unsubscribe = notices.subscribe(QUEUE, self._heard)
 
@@ -98,10 +103,9 @@ class QueueStore:
     # The shard, in the committer's thread
 
     def job(self, work: Enqueue) -> EnqueueJob:
-        return EnqueueJob(work)
+        return EnqueueJob(work, self._spool_folder)
 
     def apply(self, jobs: Sequence[Job], touched: Touched) -> None:
-        self._unproven = []
         linked: list[str] = []
         finished: list[str] = []
         connection = self._writer
@@ -111,7 +115,6 @@ class QueueStore:
             finished = self._sweep(connection)
             connection.execute("COMMIT")
         except BaseException as error:
-            self._unproven = []
             with self._finished_lock:
                 self._finished += finished
             if connection.in_transaction:
@@ -126,17 +129,17 @@ class QueueStore:
         touched.files.update(linked)
         touched.directories.add(str(self.folder))
 
-    def restore(self) -> None:
-        """What was added since the last good barrier was not acknowledged: it goes. All pages are written anew."""
-        rescue(self._writer, self.folder, self._unproven)
-        self._unproven = []
+    def restore(self, refused: Sequence[Job]) -> None:
+        """What was added by `refused` was not acknowledged: it goes. All pages are written anew."""
+        added = [job.enqueue.item.id for job in refused if isinstance(job, EnqueueJob) and job.result is None]
+        rescue(self._writer, self.folder, added)
 
     def _apply_all(self, connection: apsw.Connection, jobs: Sequence[Job], linked: list[str]) -> None:
-        added: list[QueueItem] = []
+        added: list[Added] = []
         for job in jobs:
             try:
                 if isinstance(job, EnqueueJob):
-                    added.append(self._link(connection, job.enqueue, linked, added))
+                    added.append((self._link(connection, job.enqueue, linked, added), job.checksum))
                 else:
                     assert isinstance(job, ChangeJob)
                     self._add(connection, added)
@@ -145,9 +148,7 @@ class QueueStore:
                 job.result = error
         self._add(connection, added)
 
-    def _link(
-        self, connection: apsw.Connection, enqueue: Enqueue, linked: list[str], added: list[QueueItem]
-    ) -> QueueItem:
+    def _link(self, connection: apsw.Connection, enqueue: Enqueue, linked: list[str], added: list[Added]) -> QueueItem:
         """Gives the content its name; the entry that `added` gets."""
         item, rendition = enqueue.item, enqueue.rendition
         path = self._path(item.id)
@@ -161,14 +162,14 @@ class QueueStore:
             self._log.warning("queue.lost", queue_id=item.id)
             write(rendition, path, self._spool_folder)
         linked.append(path)
-        self._unproven.append(item.id)
         return _sized(item, rendition.size)
 
-    def _add(self, connection: apsw.Connection, added: list[QueueItem]) -> None:
+    def _add(self, connection: apsw.Connection, added: list[Added]) -> None:
         """The rows of all that was linked, and `added` is empty."""
         if added:
-            rows.insert(connection, added)
-            lanes.arrived(connection, added)
+            items = [item for item, _ in added]
+            rows.insert(connection, items, [checksum for _, checksum in added])
+            lanes.arrived(connection, items)
             added.clear()
 
     def _sweep(self, connection: apsw.Connection) -> list[str]:
@@ -189,35 +190,31 @@ class QueueStore:
         *,
         each: int | None = None,
         room: Mapping[str, int] | None = None,
-        proven: bool = False,
+        strangers: int | None = None,
     ) -> Sequence[QueueItem]:
         left = room or {}
         full = {name for name, some in left.items() if some <= 0}
+        of_lane = limit if each is None else each
+        wanted = [(limit, of_lane, None)] if strangers is None else [(limit, of_lane, True), (strangers, 1, False)]
 
         def work(connection: apsw.Connection) -> list[QueueItem]:
-            if not lanes.due(connection, now, 1, full, proven=proven):
-                return []  # Without taking the write lock.
-            with immediate(connection):
-                leased = lanes.lease(
-                    connection,
-                    now,
-                    limit,
-                    now + seconds,
-                    each=limit if each is None else each,
-                    room=left,
-                    proven=proven,
-                )
+            # Without taking the write lock, if there is nothing.
+            asked = [one for one in wanted if one[0] > 0 and lanes.due(connection, now, 1, full, proven=one[2])]
+            leased: list[rows.Row] = []
+            if asked:
+                with immediate(connection):
+                    for most, of_each, proven in asked:
+                        leased += lanes.lease(
+                            connection, now, most, now + seconds, each=of_each, room=left, proven=proven
+                        )
             return rows.items(connection, leased)
 
         return await self._read(work)
 
-    async def prove(self, lanes: Mapping[str, bool]) -> None:
+    async def prove(self, names: Mapping[str, bool]) -> None:
         def work(connection: apsw.Connection) -> None:
             with immediate(connection):
-                connection.executemany(
-                    "UPDATE lane SET proven = ?1 WHERE name = ?2 AND proven <> ?1",
-                    [(int(answers), name) for name, answers in lanes.items()],
-                )
+                lanes.prove(connection, names)
 
         await self._read(work)
 
@@ -272,8 +269,7 @@ class QueueStore:
 
     async def next_due(self) -> float | None:
         def work(connection: apsw.Connection) -> float | None:
-            row = connection.execute("SELECT min(due) FROM lane").fetchone()
-            return float(row[0]) if row and row[0] is not None else None
+            return lanes.next_due(connection)
 
         return await self._read(work)
 
@@ -427,6 +423,8 @@ def _read_file(path: str, start: int, length: int | None) -> bytes | None:
             return file.read() if length is None else file.read(length)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise failure(error) from None
 
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
-from whimbrel.core.address import ReversePath
+from whimbrel.core.address import ReversePath, folded
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import MailError
 from whimbrel.core.net import Mx, NoSuchName, Resolver, TlsMode
@@ -80,7 +80,7 @@ class Server:
 def destination(domain: str, settings: DeliverySettings, sender: ReversePath = None) -> Destination:
     """The way of mail from `sender` for `domain`."""
     for route in settings.routes:
-        if route.host and matches(route.domain.lower(), domain):
+        if route.host and matches(folded(route.domain), domain):
             return Destination(domain, _relay(route))
     if sender is not None and settings.sender_routes:
         found = _of_sender(settings.sender_routes, sender.key, sender.domain)
@@ -101,7 +101,7 @@ def destination(domain: str, settings: DeliverySettings, sender: ReversePath = N
 def _of_sender(routes: tuple[SenderRoute, ...], address: str, domain: str) -> SenderRoute | None:
     domains: SenderRoute | None = None
     for route in routes:
-        sender = route.sender.casefold()
+        sender = folded(route.sender)
         if not route.host:
             continue
         if sender == address:

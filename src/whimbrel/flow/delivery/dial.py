@@ -22,6 +22,8 @@ from whimbrel.flow.delivery.source import Sources
 
 HEAD_START: Final = 0.3
 """Seconds. RFC 8305 8 has 250 ms; a mail server need not hurry more than a browser."""
+HURRIED: Final = 5.0
+"""Seconds for one address while very many are tried: two repeated SYN fit in (after 1 and 3 s)."""
 MAX_REMEMBERED: Final = 10_000
 
 
@@ -35,6 +37,17 @@ class Dialled:
     """Why, in the order in which it was found out."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is the same for all addresses that are tried."""
+
+    policy: TlsPolicy
+    sources: Sources
+    seconds: float
+    """For each address."""
+    failed: dict[Server, str]
+
+
 class Dialer:
     def __init__(self, connector: Connector, config: ConfigStore, clock: Clock) -> None:
         self._connector, self._config, self._clock = connector, config, clock
@@ -42,11 +55,20 @@ class Dialer:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open(
-        self, servers: Sequence[Server], policy: TlsPolicy, sources: Sources, *, anew: bool = False
+        self,
+        servers: Sequence[Server],
+        policy: TlsPolicy,
+        sources: Sources,
+        *,
+        anew: bool = False,
+        crowded: bool = False,
     ) -> Dialled:
         """`servers` are addresses of one name, in order. `anew`: those that timed out a moment ago are tried too, and
-        what is remembered of them is forgotten. Never raises OSError."""
+        what is remembered of them is forgotten. `crowded`: others wait, so no address gets the whole time. Never
+        raises OSError."""
         dialled = Dialled()
+        seconds = float(self._config.section(DeliverySettings).connect_timeout)
+        call = _Call(policy, sources, min(seconds, HURRIED) if crowded else seconds, dialled.failed)
         living = []
         for server in servers:
             if anew:
@@ -60,9 +82,9 @@ class Dialer:
         if living and ":" not in living[0].address:
             lanes.reverse()
         if all(lanes):
-            found = await self._race(lanes, policy, sources, dialled.failed)
+            found = await self._race(lanes, call)
         else:
-            found = await self._lane(living, policy, sources, dialled.failed)
+            found = await self._lane(living, call)
         if found is not None:
             dialled.server, dialled.link = found
         return dialled
@@ -71,30 +93,26 @@ class Dialer:
         """Ends what was on its way when it was no longer wanted."""
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    async def _lane(
-        self, servers: Sequence[Server], policy: TlsPolicy, sources: Sources, failed: dict[Server, str]
-    ) -> tuple[Server, Link] | None:
+    async def _lane(self, servers: Sequence[Server], call: "_Call") -> tuple[Server, Link] | None:
         for server in servers:
             try:
-                async with asyncio.timeout(self._config.section(DeliverySettings).connect_timeout):
-                    source = sources.towards(server.address)
-                    return server, await self._connector.open(server.address, server.port, source, policy)
+                async with asyncio.timeout(call.seconds):
+                    source = call.sources.towards(server.address)
+                    return server, await self._connector.open(server.address, server.port, source, call.policy)
             except TimeoutError as error:
-                failed[server] = str(error) or "timed out"
-                self._remember(server, failed[server])
+                call.failed[server] = str(error) or "timed out"
+                self._remember(server, call.failed[server])
             except OSError as error:
-                failed[server] = str(error) or type(error).__name__
+                call.failed[server] = str(error) or type(error).__name__
         return None
 
-    async def _race(
-        self, lanes: list[list[Server]], policy: TlsPolicy, sources: Sources, failed: dict[Server, str]
-    ) -> tuple[Server, Link] | None:
-        tasks = [asyncio.ensure_future(self._lane(lanes[0], policy, sources, failed))]
+    async def _race(self, lanes: list[list[Server]], call: "_Call") -> tuple[Server, Link] | None:
+        tasks = [asyncio.ensure_future(self._lane(lanes[0], call))]
         won: asyncio.Task[tuple[Server, Link] | None] | None = None
         try:
             await asyncio.wait(tasks, timeout=HEAD_START)
             if not (tasks[0].done() and tasks[0].result()):
-                tasks.append(asyncio.ensure_future(self._lane(lanes[1], policy, sources, failed)))
+                tasks.append(asyncio.ensure_future(self._lane(lanes[1], call)))
                 running = {task for task in tasks if not task.done()}
                 while running and not any(task.done() and task.result() for task in tasks):
                     _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)

@@ -125,14 +125,18 @@ class DeliverySettings(Section, tag="delivery"):
         100, minimum=1, maximum=1000, help="Recipients in one transaction; more are sent in several.", row="S48"
     )
     max_connecting: int = setting(
-        1000,
-        minimum=0,
+        5000,
+        minimum=1,
         maximum=20_000,
-        help="Deliveries that may wait for a server to answer, besides those counted by max-deliveries.",
+        help="Deliveries that may look for a server of which nobody knows whether it answers, besides max-deliveries.",
         advanced=True,
     )
     connect_timeout: Duration = setting(
-        Duration("30s"), minimum=1, maximum=600, help="Longest wait for a connection.", advanced=True
+        Duration("30s"),
+        minimum=1,
+        maximum=600,
+        help="Longest wait for a connection; at most 5 seconds while very many are being tried.",
+        advanced=True,
     )
     command_timeout: Duration = setting(
         Duration("5m"), minimum=1, maximum=3600, help="Longest wait for a reply (RFC 5321 4.5.3.2).", advanced=True

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
+from zlib import crc32
 
 from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
@@ -32,6 +33,7 @@ from whimbrel.flow.delivery.outcome import UNREADABLE, Outcome, of_error, status
 from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.flow.delivery.sessions import Key, Sessions
 from whimbrel.flow.delivery.settings import DeliverySettings
+from whimbrel.flow.delivery.slots import Turn
 from whimbrel.flow.delivery.source import Sources, sources
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import HEAD
@@ -64,6 +66,7 @@ class _Job:
     mode: TlsMode
     sources: Sources
     progress: Progress
+    turn: Turn | None
 
     @property
     def secret(self) -> bool:
@@ -89,8 +92,16 @@ class _Job:
         )
 
 
+def _damaged(item: QueueItem, checksum: int) -> bool:
+    return item.checksum is not None and item.checksum != checksum
+
+
 class _ContentGone(Exception):
     """The entry was deleted while it was being sent."""
+
+
+class _ContentLost(_ContentGone):
+    """And it will not come back."""
 
 
 class _Stale(Exception):
@@ -106,8 +117,11 @@ class SmtpAgent:
         self._dialer = Dialer(connector, config, clock)
         self._sessions = Sessions(config, clock)
 
-    async def deliver(self, parcel: Parcel, progress: Progress | None = None) -> list[Outcome]:
-        """One for each recipient, in order. Never raises MailError or OSError."""
+    async def deliver(
+        self, parcel: Parcel, progress: Progress | None = None, turn: Turn | None = None
+    ) -> list[Outcome]:
+        """One for each recipient, in order. It waits for its `turn` to speak once a server has answered. Never raises
+        MailError or OSError."""
         item, count = parcel.item, len(parcel.recipients)
         if progress is None:
             progress = Progress(item.id, parcel.way.key, count, item.size, self._clock.now())
@@ -117,9 +131,9 @@ class SmtpAgent:
             head = await self._queue.content(item.id, 0, HEAD)
         except MailError as error:
             return [of_error(error)] * count
-        if head is None or len(head) < min(item.size, HEAD):
+        if head is None or len(head) < min(item.size, HEAD) or (len(head) == item.size and _damaged(item, crc32(head))):
             return without_content(parcel.recipients)
-        job = self._job(parcel, head, progress)
+        job = self._job(parcel, head, progress, turn)
         last: list[Outcome] = []
         while servers:
             outcomes, done, servers = await self._try(job, servers)
@@ -134,7 +148,7 @@ class SmtpAgent:
         await self._sessions.close()
         await self._dialer.close()
 
-    def _job(self, parcel: Parcel, head: bytes, progress: Progress) -> _Job:
+    def _job(self, parcel: Parcel, head: bytes, progress: Progress, turn: Turn | None) -> _Job:
         item, settings, relay = parcel.item, self._config.section(DeliverySettings), parcel.way.relay
         options = TransactionOptions(
             size=item.size,
@@ -158,6 +172,7 @@ class SmtpAgent:
             mode,
             sources(settings, item.sender),
             progress,
+            turn,
         )
 
     async def _try(self, job: _Job, servers: Sequence[Server]) -> tuple[list[Outcome], bool, list[Server]]:
@@ -173,9 +188,12 @@ class SmtpAgent:
         except _Stale:
             self._sessions.forget(job.key(server))
         job.progress.phase = Phase.CONNECTING
+        if job.turn:
+            job.turn.look()
         job.progress.server, job.progress.tls = name, None
         policy = TlsPolicy(job.mode, name)
-        dialled = await self._dialer.open(group, policy, job.sources, anew=job.parcel.item.urgent)
+        crowded = job.turn is not None and job.turn.crowded
+        dialled = await self._dialer.open(group, policy, job.sources, anew=job.parcel.item.urgent, crowded=crowded)
         left = [one for one in servers if one not in dialled.failed and one != dialled.server]
         if dialled.link is None or dialled.server is None:
             at, why = next(iter(dialled.failed.items()))
@@ -226,12 +244,16 @@ class SmtpAgent:
                 progress.phase = Phase.GREETING
                 await self._prepare(job, conversation, clear=clear)
             progress.tls = conversation.tls
+            if job.turn:
+                await job.turn.speak()
             replies, unknown = await self._transactions(job, conversation, reused=reused)
             kept = not clear
         except Declined as declined:
             # RFC 5321 5.1: the next server may be of another mind. Only if this is the last one does it count.
             kept = reused
             return self._answer(job, server, conversation, [declined.reply] * len(job.recipients)), False
+        except _ContentLost:
+            return without_content(job.parcel.recipients), True
         except _ContentGone:
             return self._all(job, server, UNREADABLE), True
         except OSError as error:
@@ -287,7 +309,7 @@ class SmtpAgent:
         client, recipients = conversation.client, job.recipients
         if len(recipients) == 1:  # Nearly always.
             (reply,), unknown = await conversation.send(
-                job.letter, recipients, self._content(job.parcel.item.id), job.progress
+                job.letter, recipients, self._content(job.parcel.item), job.progress
             )
             if reused and not (client.begun or client.reusable):
                 raise _Stale
@@ -297,7 +319,7 @@ class SmtpAgent:
         waiting, unknown = list(range(len(recipients))), False
         while waiting:
             now, later = waiting[:most], waiting[most:]
-            content = self._content(job.parcel.item.id)
+            content = self._content(job.parcel.item)
             try:
                 found, unknown = await conversation.send(
                     job.letter, [recipients[at] for at in now], content, job.progress
@@ -319,15 +341,19 @@ class SmtpAgent:
             waiting = again + later  # Fewer than before.
         return [replies[at] for at in range(len(recipients))], unknown
 
-    async def _content(self, queue_id: str) -> AsyncIterator[bytes]:
-        start = 0
+    async def _content(self, item: QueueItem) -> AsyncIterator[bytes]:
+        """_ContentGone if it is gone, or, before its end is told to the server, if it is not what was taken in."""
+        start = checksum = 0
         while True:
             try:
-                piece = await self._queue.content(queue_id, start, PIECE)
+                piece = await self._queue.content(item.id, start, PIECE)
             except MailError:
-                piece = None
+                raise _ContentGone from None
             if piece is None:
-                raise _ContentGone
+                raise _ContentLost
+            checksum = crc32(piece, checksum)
+            if len(piece) < PIECE and (start + len(piece) < item.size or _damaged(item, checksum)):
+                raise _ContentLost
             if piece:
                 yield piece
             if len(piece) < PIECE:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from whimbrel.core.address import ReversePath
+from whimbrel.core.address import ReversePath, folded
 from whimbrel.flow.delivery.destination import matches
 from whimbrel.flow.delivery.settings import DeliverySettings
 
@@ -25,6 +25,6 @@ def sources(settings: DeliverySettings, sender: ReversePath) -> Sources:
     ipv4, ipv6 = ("", second or first) if ":" in first else (first, second)
     if sender is not None:
         for source in settings.sources:
-            if matches(source.domain.casefold(), sender.domain):
+            if matches(folded(source.domain), sender.domain):
                 return Sources(source.ipv4 or ipv4, source.ipv6 or ipv6)
     return Sources(ipv4, ipv6)

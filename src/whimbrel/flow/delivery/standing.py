@@ -1,9 +1,9 @@
 """What is known of destinations: how many deliveries each takes at once, and which do not answer.
 
-A destination begins with two deliveries at once and gets one more for each that it answers; one that does not answer
-gets half. When it stays silent it is paused: nothing is tried until the pause is over, then one delivery finds out.
-So a queue full of mail for a dead domain costs two attempts, and then one for each pause. Only memory: what is put
-off meanwhile is in the queue, and after a restart the first attempts find out anew.
+A destination begins with one delivery, has two as soon as a server was met, and gets one more for each that it
+answers; one that does not answer gets half. When it stays silent it is paused: nothing is tried until the pause is
+over, then one delivery finds out. So a queue full of mail for a dead domain costs one attempt, and one for each pause.
+Only memory: what is put off meanwhile is in the queue, and after a restart the first attempts find out anew.
 
 Standards: RFC 5321 4.5.4.1 ("the client SHOULD keep a list of hosts it cannot reach")
 """
@@ -18,9 +18,10 @@ from whimbrel.flow.delivery.settings import DeliverySettings
 
 KNOWN: Final = 10_000
 """Destinations that are remembered; those heard of longest ago are forgotten first."""
-START: Final = 2
+START: Final = 1
+MET: Final = 2
 SILENCES: Final = 2
-"""Failures in a row, with nothing in between, that begin a pause."""
+"""Failures in a row, with nothing in between, that begin a pause; one is enough where nobody was ever met."""
 LONGEST: Final = 3600.0
 """Seconds of the longest pause, whatever the schedule of single messages says."""
 
@@ -36,6 +37,8 @@ class Pause:
 @dataclass(slots=True)
 class _Known:
     limit: int
+    met: bool = False
+    """A server was reached and greeted us, once."""
     silences: int = 0
     pauses: int = 0
     pause: Pause | None = None
@@ -65,11 +68,25 @@ class Standings:
         known = self._known.get(key)
         return known.pause if known and known.pause and _lasts(known.pause, now) else None
 
+    def met(self, key: str, most: int) -> bool:
+        """A server greeted us; whether the destination takes more at once than before. Whether it answers is not said:
+        it may fall silent in each session."""
+        known = self._known.get(key)
+        if known is not None and known.met:
+            return False
+        known = self._get(key)
+        known.met = True
+        limit = known.limit
+        if not known.silences:
+            known.limit = max(limit, min(MET, most))
+        return known.limit > limit
+
     def answered(self, key: str, most: int) -> bool:
         """Something was said that only a living destination says, be it a refusal. Whether it takes more at once than
         before, or is no longer a stranger."""
         known = self._get(key)
         limit, silences = known.limit, known.silences
+        known.met = True
         known.limit = min(limit + 1, most)
         known.silences = known.pauses = 0
         known.pause = None
@@ -82,7 +99,7 @@ class Standings:
             return None  # Begun before it.
         known.silences += 1
         known.limit = max(known.limit // 2, 1)
-        if known.silences < SILENCES and not known.pauses:
+        if known.met and known.silences < SILENCES and not known.pauses:
             return None
         known.pauses += 1
         waits = settings.retry_schedule or (900.0,)

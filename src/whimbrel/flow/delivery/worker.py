@@ -8,7 +8,6 @@ Standards: RFC 5321 4.5.4 (sending strategy), 4.5.3.1.10 (recipients in one tran
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,28 +20,23 @@ from whimbrel.core.log import Log
 from whimbrel.core.queue import LOCAL, MIXED, Deferral, Queue, QueueItem, QueueRecipient, RecipientState
 from whimbrel.flow.delivery.destination import Destination, Ways
 from whimbrel.flow.delivery.endings import Endings, stored
+from whimbrel.flow.delivery.leases import Leases
 from whimbrel.flow.delivery.live import ABORTED, LiveTasks
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.outcome import Outcome
 from whimbrel.flow.delivery.progress import Progress
 from whimbrel.flow.delivery.schedule import SPREAD, is_moment, moments, settle, untold, wants_report
 from whimbrel.flow.delivery.settings import DeliverySettings
-from whimbrel.flow.delivery.slots import MOMENT, Slots
+from whimbrel.flow.delivery.slots import CONNECTIONS, Slots
 from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
-from whimbrel.flow.delivery.standing import START, Pause, Standings, is_silence
+from whimbrel.flow.delivery.standing import Pause, Standings, is_silence
 from whimbrel.flow.report import Reports, Told
 
-LEASE: Final = 120.0
-"""Seconds after which the entries of a worker that died are due again."""
 RENEW: Final = 40.0
 PACE: Final = 0.02
 """Seconds between two leases while there is work: a lease for each message would cost as much as sending it."""
 IDLE: Final = 5.0
 """Longest wait between two looks at the queue: a notice that something was added may be lost."""
-WAITING: Final = 16
-"""Entries leased for each delivery that may run at once; few are in memory, however long the queue is."""
-IN_LANE: Final = 16
-"""Entries leased from a lane that answers, for each delivery that may run at once to it."""
 ENDING: Final = 5.0
 """Seconds in which what was sent is stored when the worker is cancelled."""
 STALLED: Final = 2.0
@@ -87,23 +81,19 @@ class QueueWorker:
         log: Log,
         clock: Clock,
         pace: float = PACE,
+        connections: int = CONNECTIONS,
     ) -> None:
+        """`connections`: as many as this process may open to find servers."""
         self._pace = pace
         self._queue, self._smtp, self._local, self._reports = queue, smtp, local, reports
         self._config, self._log, self._clock = config, log, clock
         self._standings = Standings()
         self._ways = Ways()
-        self._slots = Slots(self._standings, config, clock)
+        self._slots = Slots(self._standings, config, connections)
         self.tasks = LiveTasks()
         """Deliveries under way."""
-        self._active: dict[str, QueueItem] = {}
-        self._lanes: Counter[str] = Counter()
+        self._leases = Leases(queue, self._standings, self._slots, self._ways, clock)
         self._deferrals: dict[tuple[str, float], Deferral] = {}
-        self._strangers: set[str] = set()
-        """Entries of which nobody knew, when they were leased, whether their destination answers."""
-        self._proofs: dict[str, bool] = {}
-        self._crowded = False
-        """More is due than was leased."""
         self._stopping = False
         self._stirred = asyncio.Event()
         self._endings = Endings(queue, log, self._ends, pace / 2)
@@ -111,7 +101,7 @@ class QueueWorker:
     @property
     def active(self) -> tuple[QueueItem, ...]:
         """Entries being sent now, or next."""
-        return tuple(self._active.values())
+        return self._leases.items
 
     async def run(self) -> None:
         """Until `stop`, or until it is cancelled: what was under way is then tried again after its lease."""
@@ -124,7 +114,7 @@ class QueueWorker:
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            chores = [group.create_task(self._renew()), group.create_task(self._look())]
+            renewing = group.create_task(self._renew())
             deliveries: set[asyncio.Task[None]] = set()
             loop, paced = asyncio.get_running_loop(), 0.0
             while not self._stopping:
@@ -138,15 +128,14 @@ class QueueWorker:
                         task = group.create_task(self._attempt(item))
                         deliveries.add(task)
                         task.add_done_callback(deliveries.discard)
-                    if self._crowded:
-                        await self._stirred.wait()  # An attempt ends.
+                    if self._leases.full:
+                        await self._stirred.wait()
                     elif not leased:
                         await self._idle()
                 except Exception as error:  # noqa: BLE001 - a full disk must not end what is under way, nor the worker.
                     self._stalled(error)
                     paced = loop.time() + STALLED
-            for chore in chores:
-                chore.cancel()
+            renewing.cancel()
             if deliveries:
                 await asyncio.wait(deliveries)
             await self._endings.drain()
@@ -169,58 +158,8 @@ class QueueWorker:
             count += len(leased)
         return count
 
-    async def _lease(self) -> list[QueueItem]:
-        settings = self._config.section(DeliverySettings)
-        bound = WAITING * settings.max_deliveries
-        # What waits for a server that does not answer takes no room from what can be sent.
-        left = bound - len(self._active) + self._slots.patient
-        self._crowded = left <= bound // 4
-        if self._crowded or self._stopping:
-            return []
-        room = {lane: self._room(lane, number, settings) for lane, number in self._lanes.items()}
-        leased: list[QueueItem] = []
-        if self._proofs:
-            # The living first, and half of all is theirs: the others may turn out dead.
-            proofs, self._proofs = self._proofs, {}
-            await self._queue.prove(proofs)
-            each = IN_LANE * settings.per_destination
-            leased += await self._queue.lease(self._clock.now(), left // 2, LEASE, each=each, room=room, proven=True)
-            for item in leased:
-                room[item.lane] = room.get(item.lane, each) - 1
-        strangers = bound // 2 - len(self._strangers) + self._slots.patient
-        wanted = min(left - len(leased), strangers)
-        if wanted > 0:
-            # One of each first: while many are unknown, a second message would only find out the same.
-            found = await self._queue.lease(self._clock.now(), wanted, LEASE, each=1, room=room)
-            self._crowded = len(found) == wanted
-            leased += found
-            if not self._crowded and any(item.lane not in room for item in found):
-                for item in found:
-                    room[item.lane] = room.get(item.lane, START) - 1
-                leased += await self._queue.lease(self._clock.now(), wanted - len(found), LEASE, each=1, room=room)
-        self._crowded = self._crowded or wanted <= 0
-        fresh = [item for item in leased if item.id not in self._active]  # Else its lease ran out while it was sent.
-        for item in fresh:
-            self._active[item.id] = item
-            lane = item.lane
-            self._lanes[lane] += 1
-            if lane not in (LOCAL, MIXED) and not self._standings.answering(self._key(lane, settings)):
-                self._strangers.add(item.id)
-        return fresh
-
-    def _room(self, lane: str, number: int, settings: DeliverySettings) -> int:
-        """How many more may be leased from a lane of which `number` are. Not one by one: it is filled again when half
-        is done. Of a destination that nobody knows yet there are no more than are tried at once."""
-        if lane in (LOCAL, MIXED):
-            return WAITING * settings.max_deliveries
-        key = self._key(lane, settings)
-        bound = START
-        if self._standings.answering(key):
-            bound = IN_LANE * self._standings.limit(key, settings.per_destination)
-        return bound - number if number <= bound // 2 else 0
-
-    def _key(self, lane: str, settings: DeliverySettings) -> str:
-        return self._ways.of(lane, settings).key
+    async def _lease(self) -> Sequence[QueueItem]:
+        return () if self._stopping else await self._leases.more(self._config.section(DeliverySettings))
 
     async def _idle(self) -> None:
         # Listening begins before the look at the queue, so that nothing added between them is missed.
@@ -229,7 +168,7 @@ class QueueWorker:
             await asyncio.sleep(0)
             due = await self._queue.next_due()
             # Not again and again for lanes of which enough is leased: an attempt that ends stirs.
-            least = 0.25 if self._active else 0.05
+            least = 0.25 if self._leases else 0.05
             seconds = IDLE if due is None else min(max(due - self._clock.now(), least), IDLE)
             await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -239,22 +178,13 @@ class QueueWorker:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW)
-            if self._active:
-                try:
-                    await self._queue.renew(list(self._active), self._clock.now() + LEASE)
-                except Exception as error:  # noqa: BLE001 - the next time is early enough.
-                    self._stalled(error)
+            try:
+                await self._leases.renew()
+            except Exception as error:  # noqa: BLE001 - the next time is early enough.
+                self._stalled(error)
 
     def _stalled(self, error: Exception) -> None:
         self._log.exception("queue.stalled", error)
-
-    async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(MOMENT / 2)
-            patient = self._slots.patient
-            self._slots.look()
-            if self._slots.patient > patient:
-                self._stirred.set()
 
     async def _attempt(self, item: QueueItem) -> None:
         attempt, kept = _Attempt(item), False
@@ -275,20 +205,13 @@ class QueueWorker:
             self._log.exception("delivery.crashed", error, queue_id=item.id)
         finally:
             if not kept:
-                self._over(item.id)
+                self._leases.over(item.id)
                 self._stirred.set()
 
     def _ends(self, ids: Sequence[str]) -> None:
         for queue_id in ids:
-            self._over(queue_id)
+            self._leases.over(queue_id)
         self._stirred.set()
-
-    def _over(self, queue_id: str) -> None:
-        lane = self._active.pop(queue_id).lane
-        self._strangers.discard(queue_id)
-        self._lanes[lane] -= 1
-        if not self._lanes[lane]:
-            del self._lanes[lane]
 
     # One entry
 
@@ -331,7 +254,8 @@ class QueueWorker:
         item, recipients = attempt.item, tuple(attempt.item.recipients[at] for at in places)
         name = recipients[0].account or str(recipients[0].recipient.address)
         progress = Progress(item.id, name, len(places), item.size, self._clock.now())
-        async with self._slots.take(LOCAL, progress):
+        async with (turn := self._slots.take(LOCAL)):
+            await turn.speak()
             attempt.tried = True
             found = await self.tasks.run(item, progress, lambda: self._local.deliver(item, recipients, progress))
         if found[0] is not ABORTED:
@@ -344,12 +268,14 @@ class QueueWorker:
         progress = Progress(item.id, way.domain or key, len(places), item.size, self._clock.now())
         pause = None if item.urgent else self._standings.paused(key, self._clock.now())
         if pause is None:
-            async with self._slots.take(key, progress) as turn:
-                if turn:
+            met = None if self._leases.proven(item.lane) else partial(self._prove, item.lane, answers=True)
+            turn = self._slots.take(key, met)
+            async with turn as given:
+                if given:
                     attempt.tried = True
                     progress.since = self._clock.now()
                     parcel = Parcel(item, way, tuple(item.recipients[at] for at in places))
-                    found = await self.tasks.run(item, progress, lambda: self._smtp.deliver(parcel, progress))
+                    found = await self.tasks.run(item, progress, lambda: self._smtp.deliver(parcel, progress, turn))
                     if found[0] is not ABORTED:
                         self._judge(item, key, found)
                     await self._ended(attempt, places, found)
@@ -368,7 +294,7 @@ class QueueWorker:
         silent = is_silence(found[0]) and all(is_silence(one) for one in found)
         if not silent:
             if self._standings.answered(key, settings.per_destination):
-                self._slots.offer()
+                self._slots.offer(key)
         elif pause := self._standings.silent(key, found[0], self._clock.now(), settings):
             self._slots.pause(key)
             self._log.info(
@@ -378,8 +304,11 @@ class QueueWorker:
                 status=pause.status,
                 remote=pause.remote,
             )
-        if (self._crowded or self._proofs) and item.lane not in (LOCAL, MIXED) and len(self._proofs) < 1000:
-            self._proofs[item.lane] = not silent
+        self._prove(item.lane, answers=not silent)
+
+    def _prove(self, lane: str, *, answers: bool) -> None:
+        if self._leases.prove(lane, answers=answers):
+            self._stirred.set()
 
     async def _ended(self, attempt: _Attempt, places: list[int], found: Sequence[Outcome]) -> None:
         """While others of the entry are still tried, what was sent is stored, so that a crash does not repeat it."""
@@ -447,7 +376,7 @@ class QueueWorker:
             finally:
                 for deferral in deferrals:
                     for queue_id in deferral.leased:
-                        self._over(queue_id)
+                        self._leases.over(queue_id)
 
     async def _settle(self, attempt: _Attempt) -> None:
         item, settings = attempt.item, self._config.section(DeliverySettings)

@@ -165,3 +165,19 @@ def test_memory_of_the_dead_is_bounded_and_can_be_switched_off(monkeypatch: pyte
 def test_no_address_is_no_link() -> None:
     found = asyncio.run(opened(dialer(Net(six="answers", four="answers"))))
     assert found == Dialled()
+
+
+def test_in_a_crowd_no_address_gets_the_whole_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(dial_module, "HURRIED", 0.02)
+        one = dialer(Net(four="silent"), connect_timeout=Duration("10m"), unreachable_for=Duration("0s"))
+        async with asyncio.timeout(20):
+            found = await one.open([FOUR, FOUR2], TlsPolicy(), Sources("", ""), crowded=True)
+        assert found.link is None and list(found.failed) == [FOUR, FOUR2]
+        # A set time that is shorter stays.
+        monkeypatch.setattr(dial_module, "HURRIED", 600.0)
+        short = dialer(Net(four="silent"), connect_timeout=Duration("0.02s"))
+        async with asyncio.timeout(20):
+            assert (await short.open([FOUR], TlsPolicy(), Sources("", ""), crowded=True)).link is None
+
+    asyncio.run(main())

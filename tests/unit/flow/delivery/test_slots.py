@@ -1,36 +1,43 @@
-"""Turns: in all, for each destination, and for those that wait for an answer."""
+"""Turns: for each destination, and for those that talk with a server."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 
-from tests.support.fakes import FakeClock, FakeConfig
-from whimbrel.flow.delivery.progress import Phase, Progress
+from tests.support.fakes import FakeConfig
 from whimbrel.flow.delivery.settings import DeliverySettings
-from whimbrel.flow.delivery.slots import Slots
+from whimbrel.flow.delivery.slots import Slots, Turn
 from whimbrel.flow.delivery.standing import Standings
 
 
 class Yard:
     def __init__(self, **settings: int) -> None:
-        self.clock = FakeClock()
         self.standings = Standings()
         self.config = FakeConfig(DeliverySettings(**settings))
-        self.slots = Slots(self.standings, self.config, self.clock)
+        self.slots = Slots(self.standings, self.config)
         self.going: list[str] = []
+        self.talking: list[str] = []
         self.refused: list[str] = []
-        self.progress: dict[str, Progress] = {}
+        self.turns: dict[str, Turn] = {}
+        self.answered: dict[str, asyncio.Event] = {}
         self.done: dict[str, asyncio.Event] = {}
 
-    def send(self, name: str, key: str) -> "asyncio.Task[None]":
+    def send(self, name: str, key: str, *, answered: bool = True) -> "asyncio.Task[None]":
         async def deliver() -> None:
-            progress = self.progress[name] = Progress(name, key, 1, 1, 0.0)
             self.done[name] = asyncio.Event()
-            async with self.slots.take(key, progress) as turn:
-                if not turn:
+            self.answered[name] = asyncio.Event()
+            if answered:
+                self.answered[name].set()
+            turn = self.turns[name] = self.slots.take(key)
+            async with turn as given:
+                if not given:
                     self.refused.append(name)
                     return
                 self.going.append(name)
+                await self.answered[name].wait()
+                await turn.speak()
+                self.talking.append(name)
                 await self.done[name].wait()
+                self.talking.remove(name)
                 self.going.remove(name)
 
         return asyncio.ensure_future(deliver())
@@ -49,110 +56,173 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
+async def ended(yard: Yard, *tasks: "asyncio.Task[None]") -> None:
+    while yard.talking:
+        yard.done[yard.talking[0]].set()
+        await settled()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert yard.slots.talking == 0 and not yard.slots._by_key and not yard.slots._waiting
+
+
 def test_neither_bound_is_passed_and_destinations_take_turns() -> None:
     async def check() -> None:
         yard = Yard(max_deliveries=3, per_destination=2)
         tasks = [yard.send(f"{key}{n}", key) for key in ("a", "b") for n in range(4)]
         await settled()
-        assert yard.going == ["a0", "a1", "b0"]
-        order = list(yard.going)
-        while yard.going:
-            yard.done[yard.going[0]].set()
+        assert yard.going == ["a0", "a1", "b0", "b1"] and yard.talking == ["a0", "a1", "b0"]
+        order = list(yard.talking)
+        while yard.talking:
+            yard.done[yard.talking[0]].set()
             await settled()
-            assert len(yard.going) <= 3
+            assert len(yard.talking) <= 3
             assert sum(name.startswith("a") for name in yard.going) <= 2
-            order += [name for name in yard.going if name not in order]
-        assert len(order) == 8 and yard.slots.talking == 0
-        await asyncio.gather(*tasks)
+            order += [name for name in yard.talking if name not in order]
+        assert order == ["a0", "a1", "b0", "b1", "a2", "a3", "b2", "b3"]
+        await ended(yard, *tasks)
 
     play(check)
 
 
-def test_who_waits_for_an_answer_makes_room_within_a_bound() -> None:
+def test_who_looks_for_a_server_keeps_nobody_from_talking() -> None:
     async def check() -> None:
-        yard = Yard(max_deliveries=2, per_destination=2, max_connecting=1)
-        yard.standings.answered("x", 2)
-        tasks = [yard.send(f"dead{n}", f"dead{n}") for n in range(2)] + [yard.send(f"x{n}", "x") for n in range(2)]
+        yard = Yard(max_deliveries=1)
+        tasks = [yard.send(f"dead{n}", f"dead{n}", answered=False) for n in range(100)]
+        tasks += [yard.send("first", "x"), yard.send("second", "y")]
         await settled()
-        for name in ("dead0", "dead1"):
-            yard.progress[name].phase = Phase.CONNECTING
-        yard.slots.look()
+        assert len(yard.going) == 102 and yard.talking == ["first"]
+        # One of them got its answer after all: it has to wait like others.
+        yard.answered["dead7"].set()
         await settled()
-        assert yard.going == ["dead0", "dead1"]  # Not at once.
-        yard.clock.forward(2)
-        yard.slots.look()
+        assert yard.talking == ["first"]
+        yard.done["first"].set()
         await settled()
-        assert yard.going == ["dead0", "dead1", "x0"] and yard.slots.patient == 1
-        # Whoever gets an answer counts again.
-        for name in ("dead0", "dead1"):
-            yard.progress[name].phase = Phase.CONTENT
-        yard.slots.look()
-        assert (yard.slots.patient, yard.slots.talking) == (0, 3)
-        for name in list(yard.done):
-            yard.done[name].set()
-        await asyncio.gather(*tasks)
-        assert yard.slots.talking == 0
+        assert yard.talking == ["second"]
+        yard.done["second"].set()
+        await settled()
+        assert yard.talking == ["dead7"]
+        for event in yard.answered.values():
+            event.set()
+        await settled()
+        await ended(yard, *tasks)
+
+    play(check)
+
+
+def test_who_looks_for_another_server_makes_room_until_he_has_found_it() -> None:
+    async def check() -> None:
+        yard = Yard(max_deliveries=1)
+        tasks = [yard.send("first", "x"), yard.send("second", "y")]
+        await settled()
+        yard.turns["first"].look()
+        yard.turns["first"].look()
+        await settled()
+        assert yard.talking == ["first", "second"] and yard.slots.talking == 1
+        again = asyncio.ensure_future(yard.turns["first"].speak())
+        await settled()
+        assert not again.done()
+        yard.done["second"].set()
+        await settled()
+        assert again.done() and yard.slots.talking == 1
+        await ended(yard, *tasks)
+
+    play(check)
+
+
+def test_a_bound_that_rises_lets_in_who_waits() -> None:
+    async def check() -> None:
+        yard = Yard(max_deliveries=1, per_destination=5)
+        tasks = [yard.send(f"a{n}", "a") for n in range(4)] + [yard.send(f"b{n}", "b") for n in range(2)]
+        await settled()
+        assert yard.going == ["a0", "a1", "b0", "b1"]  # Servers of both were met: two may try.
+        yard.standings.answered("a", 5)
+        yard.slots.offer("a")
+        await settled()
+        assert yard.going == ["a0", "a1", "b0", "b1", "a2"]
+        yard.config.use(DeliverySettings(max_deliveries=4, per_destination=5))
+        yard.done["a0"].set()
+        await settled()
+        assert yard.talking == ["a1", "b0", "b1", "a2"]
+        yard.done["a1"].set()
+        await settled()
+        assert yard.talking == ["b0", "b1", "a2", "a3"]
+        await ended(yard, *tasks)
 
     play(check)
 
 
 def test_a_pause_sends_away_who_waits_for_that_destination_only() -> None:
     async def check() -> None:
-        yard = Yard(max_deliveries=1)
-        tasks = [yard.send("first", "z"), yard.send("a0", "a"), yard.send("b0", "b")]
+        yard = Yard(per_destination=1)
+        tasks = [yard.send(f"{key}{n}", key) for key in ("a", "b") for n in range(2)]
         await settled()
         yard.slots.pause("a")
-        yard.done["first"].set()
         await settled()
-        assert yard.refused == ["a0"] and yard.going == ["b0"]
+        assert yard.refused == ["a1"] and yard.going == ["a0", "b0"]
         yard.done["b0"].set()
-        await asyncio.gather(*tasks)
+        await settled()
+        assert yard.going == ["a0", "b1"]
+        await ended(yard, *tasks)
 
     play(check)
 
 
-def test_a_turn_of_one_who_is_cancelled_goes_to_the_next() -> None:
+def test_what_is_given_to_one_who_is_cancelled_goes_to_the_next() -> None:
     async def check() -> None:
-        yard = Yard(max_deliveries=1)
-        first, second, third = yard.send("first", "z"), yard.send("second", "a"), yard.send("third", "b")
+        yard = Yard(per_destination=1, max_deliveries=1)
+        slots, first = yard.slots, yard.slots.take("a")
+        assert await first.__aenter__()
+        second = asyncio.ensure_future(slots.take("a").__aenter__())
+        tasks = [yard.send("third", "a")]
         await settled()
-        offer = yard.slots.offer
-
-        def cancel() -> None:
-            offer()
-            yard.slots.offer = offer  # type: ignore[method-assign]
-            second.cancel()  # In the moment in which it was given its turn.
-
-        yard.slots.offer = cancel  # type: ignore[method-assign]
-        yard.done["first"].set()
-        await first
-        await asyncio.gather(second, return_exceptions=True)
+        slots.end("a")  # The second is given the turn,
+        second.cancel()  # and does not hear of it.
         await settled()
-        assert yard.going == ["third"]
-        yard.done["third"].set()
-        await third
-        assert yard.slots.talking == 0
-
-    play(check)
-
-
-def test_when_all_who_may_wait_do_strangers_leave_half_to_those_who_answer() -> None:
-    async def check() -> None:
-        yard = Yard(max_deliveries=4, max_connecting=1)
-        yard.standings.answered("living", 5)
-        tasks = [yard.send("dead", "dead")]
+        assert second.cancelled() and yard.talking == ["third"]
+        other = asyncio.ensure_future(slots.take("b").speak())
+        tasks.append(yard.send("last", "c"))
         await settled()
-        yard.clock.forward(2)
-        yard.slots.look()
-        tasks += [yard.send(f"s{n}", f"stranger{n}") for n in range(4)] + [yard.send("l", "living")]
+        slots.fall_silent()
+        other.cancel()
         await settled()
-        assert yard.going == ["dead", "s0", "s1", "l"]
-        for name in ("s0", "s1"):
-            yard.done[name].set()
-        await settled()
-        assert yard.going == ["dead", "l", "s2", "s3"]
+        assert other.cancelled() and yard.talking == ["third", "last"] and slots.talking == 1
         for event in yard.done.values():
             event.set()
         await asyncio.gather(*tasks)
+
+    play(check)
+
+
+def test_who_is_cancelled_while_he_waits_leaves_nothing_behind() -> None:
+    async def check() -> None:
+        yard = Yard(per_destination=1, max_deliveries=1)
+        tasks = [yard.send("a0", "a"), yard.send("a1", "a"), yard.send("b0", "b")]
+        await settled()
+        for task in tasks[1:]:
+            task.cancel()
+        await settled()
+        assert not yard.slots._waiting and not yard.slots._to_speak
+        tasks += [yard.send("a2", "a"), yard.send("b1", "b")]
+        await settled()
+        await ended(yard, *tasks)
+
+    play(check)
+
+
+def test_it_is_crowded_while_many_look_for_their_server() -> None:
+    async def check() -> None:
+        yard = Yard(max_connecting=40)
+        tasks = [yard.send(f"d{n}", f"d{n}", answered=False) for n in range(11)]
+        await settled()
+        turn = yard.turns["d0"]
+        assert yard.slots.looking == 11 and turn.crowded
+        yard.answered["d10"].set()
+        await settled()
+        assert yard.slots.looking == 10 and not turn.crowded
+        for event in yard.answered.values():
+            event.set()
+        await settled()
+        assert yard.slots.looking == 0
+        await ended(yard, *tasks)
+        assert yard.slots.looking == 0
 
     play(check)

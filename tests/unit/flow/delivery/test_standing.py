@@ -14,16 +14,18 @@ NOBODY = Outcome(RecipientState.WAITING, "4.4.1 Cannot connect to remote host", 
 
 def test_a_destination_gets_one_more_for_each_answer_up_to_the_bound() -> None:
     standings = Standings()
-    limits = []
+    limits = [standings.limit("a.test", 5)]
+    assert standings.met("a.test", 5) and not standings.met("a.test", 5)
     for _ in range(5):
         limits.append(standings.limit("a.test", 5))
         standings.answered("a.test", 5)
-    assert limits == [2, 3, 4, 5, 5]
+    assert limits == [1, 2, 3, 4, 5, 5]
     assert standings.limit("a.test", 1) == 1
 
 
 def test_silence_begins_a_pause_that_grows_until_there_is_an_answer() -> None:
     standings, now = Standings(), 0.0
+    standings.met("a.test", 5)
     assert standings.silent("a.test", NOBODY, now, SETTINGS) is None
     assert standings.paused("a.test", now) is None
     lengths = []
@@ -39,6 +41,22 @@ def test_silence_begins_a_pause_that_grows_until_there_is_an_answer() -> None:
     assert lengths == [300, 900, LONGEST, LONGEST]
     standings.answered("a.test", 5)
     assert standings.silent("a.test", NOBODY, now, SETTINGS) is None  # From the beginning.
+
+
+def test_where_nobody_was_ever_met_one_silence_is_enough() -> None:
+    standings = Standings()
+    assert standings.silent("a.test", NOBODY, 0.0, SETTINGS) is not None
+    # A server that greets and falls silent each time is paused all the same.
+    standings.met("b.test", 5)
+    assert standings.silent("b.test", NOBODY, 0.0, SETTINGS) is None
+    assert not standings.met("b.test", 5) and not standings.answering("b.test")
+    assert standings.silent("b.test", NOBODY, 0.0, SETTINGS) is not None
+
+
+def test_who_is_met_only_after_a_silence_gets_no_more_at_once() -> None:
+    standings = Standings()
+    standings.silent("a.test", NOBODY, 0.0, SETTINGS)
+    assert not standings.met("a.test", 5) and standings.limit("a.test", 5) == 1
 
 
 def test_an_answer_lifts_a_pause() -> None:
@@ -77,7 +95,6 @@ def test_only_what_speaks_of_the_destination_is_silence(status: str, reply: str,
 
 def test_a_clock_that_is_set_back_ends_a_pause() -> None:
     standings, now = Standings(), 1_790_000_000.0
-    standings.silent("a.test", NOBODY, now, SETTINGS)
     assert standings.silent("a.test", NOBODY, now, SETTINGS) is not None
     assert standings.paused("a.test", now + 1) is not None
     back = now - 86_400  # A pause until tomorrow is none of ours.
