@@ -8,7 +8,8 @@ Of strangers the one served longest ago comes first. Who never was is ordered by
 be the dead.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -24,6 +25,14 @@ REMEMBERED: Final = 10_000
 """Lanes that are proven though nothing stands in them; those served longest ago are forgotten at a start."""
 _ALWAYS: Final = (LOCAL, MIXED)
 """Proven by what they are."""
+_FIRST: Final = (
+    "SELECT one.value, entry.id FROM json_each(?) AS one JOIN entry ON entry.id IN "
+    f"(SELECT id FROM entry WHERE lane = one.value AND {_FREE} AND ready <= ? ORDER BY ready LIMIT ?) "
+    "ORDER BY one.key, entry.ready"
+)
+"""The earliest entries of each lane that are due."""
+TOGETHER: Final = 64
+"""Lanes that are looked into at once; not many more than can be served."""
 _IN_TURN: Final = {
     None: "ORDER BY due, served",
     True: "AND proven = 1 ORDER BY due, served",
@@ -48,37 +57,35 @@ def arrived(connection: apsw.Connection, items: Iterable[QueueItem]) -> None:
         )
 
 
-def refresh(connection: apsw.Connection, names: Iterable[str], served: float = 0.0) -> None:
+def refresh(connection: apsw.Connection, names: Collection[str], served: float = 0.0) -> None:
     """After a change to entries of these lanes; `served` is the time if something was leased."""
-    for name in names:
-        row = connection.execute(
-            f"SELECT ready FROM entry WHERE lane = ? AND {_FREE} ORDER BY ready LIMIT 1", (name,)
-        ).fetchone()
-        if row is None:
-            connection.execute("UPDATE lane SET due = ? WHERE name = ? AND proven = 1", (NEVER, name))
-            if not connection.changes():
-                connection.execute("DELETE FROM lane WHERE name = ?", (name,))
-        else:
-            connection.execute(
-                f"INSERT INTO lane(name, due, served, proven) VALUES(?1, max(?2, ?3), max(?3, {_CHANCE}), ?4) "
-                "ON CONFLICT(name) "
-                "DO UPDATE SET due = max(?2, served, ?3), served = max(served, ?3)",
-                (name, rows.real(row[0]), served, name in _ALWAYS),
-            )
+    # A few statements however many lanes they are: each that a thread runs costs it a wait for the others.
+    lanes = rows.names(names)
+    connection.execute(
+        f"INSERT INTO lane(name, due, served, proven) "
+        f"SELECT value, max(first, ?2), max(?2, {_CHANCE}), value IN (?3, ?4) FROM "
+        f"(SELECT value, (SELECT min(ready) FROM entry WHERE lane = value AND {_FREE}) AS first FROM json_each(?1)) "
+        "WHERE first IS NOT NULL ON CONFLICT(name) "
+        "DO UPDATE SET due = max(excluded.due, lane.served), served = max(lane.served, ?2)",
+        (lanes, served, *_ALWAYS),
+    )
+    if connection.changes() < len(names):
+        empty = f"name IN {rows.NAMED} AND NOT EXISTS (SELECT 1 FROM entry WHERE lane = name AND {_FREE})"
+        connection.execute(f"UPDATE lane SET due = {NEVER!r} WHERE proven = 1 AND {empty}", (lanes,))
+        if connection.changes() < len(names):
+            connection.execute(f"DELETE FROM lane WHERE proven = 0 AND {empty}", (lanes,))
 
 
 def prove(connection: apsw.Connection, names: Mapping[str, bool]) -> None:
     """In a transaction."""
-    for name, answers in names.items():
-        if answers:
-            connection.execute(
-                "INSERT INTO lane(name, due, proven) VALUES(?, ?, 1) ON CONFLICT(name) DO UPDATE SET proven = 1",
-                (name, NEVER),
-            )
-        else:
-            connection.execute("UPDATE lane SET proven = 0 WHERE name = ? AND due < ?", (name, NEVER))
-            if not connection.changes():
-                connection.execute("DELETE FROM lane WHERE name = ?", (name,))
+    connection.execute(
+        f"INSERT INTO lane(name, due, proven) SELECT value, {NEVER!r}, 1 FROM json_each(?) WHERE true "
+        "ON CONFLICT(name) DO UPDATE SET proven = 1",
+        (rows.names(name for name, answers in names.items() if answers),),
+    )
+    silent = rows.names(name for name, answers in names.items() if not answers)
+    connection.execute(f"DELETE FROM lane WHERE name IN {rows.NAMED} AND due = {NEVER!r}", (silent,))
+    connection.execute(f"UPDATE lane SET proven = 0 WHERE name IN {rows.NAMED}", (silent,))
 
 
 def rebuild(connection: apsw.Connection) -> None:
@@ -123,53 +130,66 @@ def lease(
 ) -> list[rows.Row]:
     """For `rows.items`, leased. In a transaction."""
     full = {name for name, left in room.items() if left <= 0}
-    leased: list[rows.Row] = []
-    while len(leased) < limit:
-        names = due(connection, now, limit - len(leased), full, proven=proven)
+    served: list[str] = []
+    chosen: list[str] = []
+    while len(chosen) < limit:
+        names = due(connection, now, min(limit - len(chosen), TOGETHER), full, proven=proven)
         if not names:
             break
-        for name in names:
-            wanted = min(room.get(name, each), limit - len(leased))
-            chosen = f"SELECT id FROM entry WHERE lane = ? AND {_FREE} AND ready <= ? ORDER BY ready LIMIT ?"
-            found = connection.execute(
-                f"UPDATE entry SET lease_until = ? WHERE id IN ({chosen}) RETURNING {rows.COLUMNS}",
-                (until, name, now, wanted),
-            ).fetchall()
-            leased += sorted(found, key=rows.planned)
-            refresh(connection, [name], now)
-            full.add(name)  # Once in a round: it has had its turn.
-            if len(leased) >= limit:
-                break
-    return leased
+        full.update(names)  # Once in a round: it has had its turn.
+        found: dict[str, list[str]] = {name: [] for name in names}
+        most = max(room.get(name, each) for name in names)
+        for name, entry in connection.execute(_FIRST, (rows.names(names), now, most)):
+            found[str(name)].append(str(entry))
+        for name, ids in found.items():
+            if len(chosen) < limit:
+                chosen += ids[: min(room.get(name, each), limit - len(chosen))]
+                served.append(name)
+    if not served:
+        return []
+    query = f"UPDATE entry SET lease_until = ? WHERE id IN {rows.NAMED} RETURNING {rows.COLUMNS}"
+    leased = {str(row[0]): row for row in connection.execute(query, (until, rows.names(chosen))).fetchall()}
+    refresh(connection, served, now)
+    return [leased[entry] for entry in chosen]
 
 
-def defer(connection: apsw.Connection, deferral: Deferral) -> int:
-    """One statement for the whole lane, however long. In a transaction."""
+def defer(connection: apsw.Connection, deferrals: Sequence[Deferral]) -> int:
+    """A few statements for all, however long the lanes. In a transaction."""
+    put_off = 0
+    by_moments: dict[tuple[float, ...], list[Deferral]] = {}
+    for one in deferrals:
+        by_moments.setdefault(one.ages, []).append(one)
+    for ages, some in by_moments.items():  # Of one set of settings, but for the moment in which they change.
+        put_off += _defer(connection, some, ages)
+    refresh(connection, {one.lane for one in deferrals})
+    return put_off
+
+
+def _defer(connection: apsw.Connection, deferrals: Sequence[Deferral], ages: Sequence[float]) -> int:
     # An entry whose moment has come since its attempt was planned is left for whoever leases it.
-    looked = " ".join(f"AND NOT (created + {age!r} BETWEEN next_attempt AND :now)" for age in deferral.ages)
-    moments = "".join(
-        f", CASE WHEN created + {age!r} > :now THEN created + {age!r} ELSE 1e18 END" for age in deferral.ages
+    now = "(one.value ->> 'now')"
+    looked = " ".join(f"AND NOT (created + {age!r} BETWEEN next_attempt AND {now})" for age in ages)
+    moments = "".join(f", iif(created + {age!r} > {now}, created + {age!r}, {NEVER!r})" for age in ages)
+    # By lane what is due, and by name what is leased: of a lane that is not meant as a whole only that.
+    meant = [
+        {"lane": one.lane, "id": name, "now": one.now, "until": one.until, "spread": one.spread}
+        for one in deferrals
+        for name in (*sorted(one.leased), *([None] if one.whole else []))
+    ]
+    found = connection.execute(
+        "UPDATE entry SET lease_until = 0, next_attempt = min((one.value ->> 'until') + (one.value ->> 'spread') "
+        f"* (abs(random() % 1000) / 1000.0), {NEVER!r}{moments}) FROM json_each(?) AS one "
+        f"WHERE lane = (one.value ->> 'lane') AND {_FREE} AND urgent = 0 AND give_up = '' {looked} "
+        f"AND iif((one.value ->> 'id') IS NULL, ready <= {now}, entry.id = (one.value ->> 'id')) "
+        "RETURNING entry.id, entry.lane",
+        (json.dumps(meant),),
+    ).fetchall()
+    told = {one.lane: one for one in deferrals}
+    connection.execute(
+        "UPDATE recipient SET status = one.value ->> 1, remote = one.value ->> 2 FROM json_each(?) AS one "
+        "WHERE entry = (one.value ->> 0) AND state = 'waiting' AND recipient.status = ''",
+        (json.dumps([(name, told[str(lane)].status, told[str(lane)].remote) for name, lane in found]),),
     )
-    bindings: dict[str, rows.Value] = {
-        "lane": deferral.lane,
-        "now": deferral.now,
-        "until": deferral.until,
-        "spread": deferral.spread,
-    }
-    put_off = (
-        f"UPDATE entry SET lease_until = 0, next_attempt = "
-        f"min(:until + :spread * (abs(random() % 1000) / 1000.0), 1e18{moments}) "
-        f"WHERE lane = :lane AND {_FREE} AND urgent = 0 AND give_up = '' {looked}"
-    )
-    due_now = f"{put_off} AND ready <= :now RETURNING id"
-    found = connection.execute(due_now, bindings).fetchall() if deferral.whole else []
-    for name in sorted(deferral.leased):
-        found += connection.execute(f"{put_off} AND id = :id RETURNING id", bindings | {"id": name}).fetchall()
-    connection.executemany(
-        "UPDATE recipient SET status = ?, remote = ? WHERE entry = ? AND state = 'waiting' AND status = ''",
-        [(deferral.status, deferral.remote, str(row[0])) for row in found],
-    )
-    refresh(connection, [deferral.lane])
     return len(found)
 
 

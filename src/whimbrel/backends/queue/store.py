@@ -221,7 +221,7 @@ class QueueStore:
     async def defer(self, deferrals: Sequence[Deferral]) -> int:
         def work(connection: apsw.Connection) -> int:
             with immediate(connection):
-                return sum(lanes.defer(connection, one) for one in deferrals)
+                return lanes.defer(connection, deferrals)
 
         return await self._read(work)
 

@@ -8,7 +8,7 @@ Standards: RFC 5321 4.5.4 (sending strategy), 4.5.3.1.10 (recipients in one tran
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -297,6 +297,8 @@ class QueueWorker:
                 self._slots.offer(key)
         elif pause := self._standings.silent(key, found[0], self._clock.now(), settings):
             self._slots.pause(key)
+            if item.lane not in (LOCAL, MIXED) and not settings.sender_routes:
+                self._defer(item.lane, pause, settings)  # Before more of it is leased.
             self._log.info(
                 "delivery.paused",
                 destination=key,
@@ -340,16 +342,20 @@ class QueueWorker:
             return False
         if is_moment(item, now, settings):
             return False
-        key = (item.lane, pause.until)
+        self._defer(item.lane, pause, settings, {item.id})
+        return True
+
+    def _defer(self, lane: str, pause: Pause, settings: DeliverySettings, leased: Set[str] = frozenset()) -> None:
+        """With the next lease, what is due in that lane is put off."""
+        key = (lane, pause.until)
         deferral = self._deferrals.get(key)
         if deferral is None:
             deferral = Deferral(
-                item.lane, now, pause.until, SPREAD, pause.status, pause.remote, moments(settings),
+                lane, self._clock.now(), pause.until, SPREAD, pause.status, pause.remote, moments(settings),
                 # With routes by sender, not all of a lane goes the same way.
                 whole=not settings.sender_routes,
             )  # fmt: skip
-        self._deferrals[key] = replace(deferral, leased=deferral.leased | {item.id})
-        return True
+        self._deferrals[key] = replace(deferral, leased=deferral.leased | leased)
 
     def _finished(self, attempt: _Attempt) -> bool:
         """All who waited have it, and nobody wants to hear of it: nearly always so, and cheap."""
