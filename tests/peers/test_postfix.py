@@ -1,6 +1,7 @@
 """A real Postfix on the other side: we send to it, by relay host and by MX, with TLS; it sends to us."""
 
 import contextlib
+import email
 import smtplib
 from collections.abc import Callable
 from pathlib import Path
@@ -152,4 +153,36 @@ def test_a_postfix_without_chunking_and_pipelining_is_spoken_to_step_by_step(own
         with own_server(settings) as server:
             submit(server, "user1@example.test", ["bob@peer.test"], letter("plain", body="Gr\u00fc\u00dfe\r\n.dot"))
             (content,) = arrived(maildir, peer)
-            assert "Gr\u00fc\u00dfe\n.dot\n".encode() in content.replace(b"\r", b"")
+            assert b"Gr=C3=BC=C3=9Fe\n.dot\n" in content.replace(b"\r", b"")
+
+
+def test_a_strict_postfix_without_8bitmime_takes_what_was_converted_for_it(own_server: Maker, tmp_path: Path) -> None:
+    """Postfix refuses octets above 127 (strict_8bitmime) and would cut long lines (line_length_limit); Python's
+    parser reads in its mailbox what was sent."""
+    lacks = {
+        "smtpd_discard_ehlo_keywords": "8bitmime, silent-discard",
+        "strict_8bitmime": "yes",
+        "line_length_limit": "1000",
+    }
+    blob = bytes(range(256)) * 1000
+    text = "Gr\u00fc\u00dfe " * 300 + "\r\n-- \r\nEnde\r\n"
+    inner = letter("inner", body="b\u00f6se").replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", 1)
+    parts = [
+        b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + text.encode(),
+        b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + inner,
+        b"Content-Type: application/x\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + blob.translate(None, b"\r\n"),
+    ]
+    kind = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    body = b"".join(b"--b\r\n%b\r\n" % part for part in parts) + b"--b--\r\n"
+    with postfix_with_maildir(tmp_path / "peer", lacks) as (peer, maildir):
+        settings = {"delivery/relay-host": "127.0.0.1", "delivery/relay-port": str(peer.port)}
+        with own_server(settings) as server:
+            content = letter("tree").partition(b"\r\n\r\n")[0] + b"\r\n" + kind + body
+            submit(server, "user1@example.test", ["bob@peer.test"], content)
+            (taken,) = arrived(maildir, peer)
+            assert taken.isascii() and max(map(len, taken.split(b"\n"))) <= 998
+            leaves = [part for part in email.message_from_bytes(taken).walk() if not part.is_multipart()]
+            found = [leaf.get_payload(decode=True) for leaf in leaves]
+            assert [leaf["Content-Transfer-Encoding"] for leaf in leaves] == ["quoted-printable"] * 2 + ["base64"]
+            assert found[0] == text.replace("\r", "").encode() and found[1] == "b\u00f6se\n".encode()
+            assert found[2] == blob.translate(None, b"\r\n")

@@ -89,7 +89,7 @@ def read_fields(head: bytes) -> Fields:
 
 
 @remember(1024)
-def _media(value: bytes) -> tuple[Value | None, bytes, bytes, bytes]:
+def media_of(value: bytes) -> tuple[Value | None, bytes, bytes, bytes]:
     """Content-Type understood: as it stands, type and subtype in lower case, boundary."""
     media = media_type(value)
     if media is None:
@@ -112,7 +112,7 @@ def parse(message: bytes) -> Part:
     root = Part(0, text, read_fields(message[:text]))
     value = root.fields[TYPE]
     if value is not None:
-        root.media, root.main, root.sub, boundary = _media(value)
+        root.media, root.main, root.sub, boundary = media_of(value)
         if root.main == b"multipart" or (root.main == b"message" and root.sub in (b"rfc822", b"global")):
             walk = _Walk(message)
             walk.content(root, boundary, 1)
@@ -176,7 +176,7 @@ class _Walk:
         value = part.fields[TYPE]
         boundary = b""
         if value is not None:
-            part.media, part.main, part.sub, boundary = _media(value)
+            part.media, part.main, part.sub, boundary = media_of(value)
             if boundary and text == limit and self.line < self.size:
                 if self.own(b"--" + boundary, limit, start):
                     part.text = self.line

@@ -16,6 +16,7 @@ RFC 8689 4.2.1 (REQUIRETLS)
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 from typing import Final
 from zlib import crc32
@@ -26,6 +27,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.core.net import Connector, Link, TlsInfo, TlsMode, TlsPolicy
 from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, Recipient, RecipientState
+from whimbrel.flow.delivery.content import Content
 from whimbrel.flow.delivery.conversation import Conversation, Declined, HandshakeFailed, Letter, words
 from whimbrel.flow.delivery.destination import Destination, Finder, Server
 from whimbrel.flow.delivery.dial import Dialer
@@ -60,7 +62,7 @@ class _Job:
     """A parcel with all that its attempt needs to know; set once, as `frozen` would cost more than the rest of it."""
 
     parcel: Parcel
-    letter: Letter
+    content: Content
     recipients: tuple[Recipient, ...]
     settings: DeliverySettings
     mode: TlsMode
@@ -166,7 +168,7 @@ class SmtpAgent:
         recipients = tuple(one.recipient for one in parcel.recipients)
         return _Job(
             parcel,
-            Letter(item.sender, options, whole),
+            Content(Letter(item.sender, options, whole), partial(self._content, item)),
             recipients,
             settings,
             mode,
@@ -307,10 +309,9 @@ class SmtpAgent:
     ) -> tuple[Sequence[Reply], bool]:
         """One, or several where the server takes fewer recipients at once."""
         client, recipients = conversation.client, job.recipients
+        letter, pieces = await job.content.fit(client.extensions)
         if len(recipients) == 1:  # Nearly always.
-            (reply,), unknown = await conversation.send(
-                job.letter, recipients, self._content(job.parcel.item), job.progress
-            )
+            (reply,), unknown = await conversation.send(letter, recipients, pieces(), job.progress)
             if reused and not (client.begun or client.reusable):
                 raise _Stale
             return [_meant(reply)], unknown
@@ -319,11 +320,8 @@ class SmtpAgent:
         waiting, unknown = list(range(len(recipients))), False
         while waiting:
             now, later = waiting[:most], waiting[most:]
-            content = self._content(job.parcel.item)
             try:
-                found, unknown = await conversation.send(
-                    job.letter, [recipients[at] for at in now], content, job.progress
-                )
+                found, unknown = await conversation.send(letter, [recipients[at] for at in now], pieces(), job.progress)
             except (_ContentGone, Declined):
                 if not replies:
                     raise

@@ -16,8 +16,7 @@ class TransactionOptions:
     size: int = 0
     """Octets of content, about; 0: not told. RFC 1870"""
     body_8bit: bool = False
-    """The content has octets above 127. It is sent as it is even where 8BITMIME is not offered: all servers in use
-    take it, and converting would break signatures. RFC 6152"""
+    """The content has octets above 127; whoever sends it has converted it where 8BITMIME is not offered. RFC 6152"""
     utf8: bool = False
     """Addresses or header fields need SMTPUTF8. RFC 6531"""
     require_tls: bool = False
