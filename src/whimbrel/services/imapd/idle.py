@@ -28,6 +28,7 @@ async def idle(session: Session, command: grammar.Idle) -> Done:
                 raise TimedOut
             if view is not None and session.observer is None:
                 view.hints.listener = session  # Only while this task waits: then its view is nobody else's.
+            session.resting = True
             try:
                 event = await connection.event_or_wake(min(settings.idle_keep_alive, left))
             except TimedOut:
@@ -36,6 +37,7 @@ async def idle(session: Session, command: grammar.Idle) -> Done:
             finally:
                 if view is not None:
                     view.hints.listener = None
+            session.resting = False
             if event is None:
                 if session.hears:
                     await session.sync(expunge=True)

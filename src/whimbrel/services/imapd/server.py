@@ -3,6 +3,7 @@
 Standards: RFC 3501 3, 5.4 (autologout), 7.1; RFC 5530 3 (response codes)
 """
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
@@ -88,7 +89,9 @@ class ImapServer:
                         raise TimedOut
                 if deadline is None and session.observer is not None:
                     deadline = connection.deadline_in(timeout)
+                session.resting = True
                 event = await connection.event_or_wake(timeout, deadline)
+                session.resting = False
                 if event is None:
                     # NOTIFY: something happened while the client says nothing; its time goes on. RFC 5465 3.1
                     await self._push(session)
@@ -109,6 +112,10 @@ class ImapServer:
             pass
         except TimedOut:
             await _farewell(session, "Autologout: silent for too long")
+        except asyncio.CancelledError:
+            if session.resting:  # Else it may be in the middle of a response.
+                await _farewell(session, "Server shutting down")
+            raise
         except Exception as error:
             session.log.exception("session.crashed", error)
             await _farewell(session, "Internal error")

@@ -90,7 +90,7 @@ class Session:
 
     __slots__ = (
         "account", "connection", "enabled", "failed_sign_ins", "id", "leaving", "log", "mode", "observer", "offers",
-        "ports", "selected", "service", "silent_until", "tag",
+        "ports", "resting", "selected", "service", "silent_until", "tag",
     )  # fmt: skip
 
     def __init__(
@@ -118,8 +118,9 @@ class Session:
         self.silent_until = 0.0
         """When the command in progress says how far it has come."""
         self.failed_sign_ins = 0
-        self.leaving = False
-        """LOGOUT was asked for, or BYE was said: the connection ends after this command."""
+        self.leaving = self.resting = False
+        """`leaving`: LOGOUT was asked for, or BYE was said, so the connection ends after this command. `resting`: the
+        client has had all answers, and is waited for."""
 
     @property
     def settings(self) -> ImapSettings:

@@ -146,7 +146,9 @@ class Client:
         self.connection.eof_received()
         self.connection.connection_lost(None)
         assert self.task is not None
-        await self.task
+        await asyncio.wait([self.task])
+        if not self.task.cancelled():  # By the test.
+            self.task.result()
 
 
 class House:

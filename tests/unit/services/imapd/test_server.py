@@ -288,3 +288,35 @@ def test_a_slow_client_is_served_the_same(chunk: int) -> None:
         assert b"BODY[] {6}\r\na: b\r\n)\r\nd OK" in await client.read()
 
     run(test)
+
+
+@pytest.mark.parametrize("before", [(), (b"a IDLE",), (b"a NOTIFY SET (SELECTED (MessageNew MessageExpunge))",)])
+def test_a_shutdown_is_told_to_clients_that_wait(before: tuple[bytes, ...]) -> None:
+    async def test(house: House) -> None:
+        client = await house.signed_in(b"SELECT INBOX")
+        if before:
+            await client.say(*before)
+        assert client.task is not None
+        client.task.cancel()
+        assert await client.read() == b"* BYE Server shutting down\r\n"
+        assert client.task.cancelled()
+
+    run(test)
+
+
+def test_a_shutdown_does_not_speak_into_a_response() -> None:
+    async def test(house: House) -> None:
+        client = await house.signed_in(b"SELECT INBOX")
+        stuck = asyncio.Event()
+
+        async def noop(*_: object) -> None:
+            await client.connection.send_bytes(b"* 1 FETCH (BODY[] {5}\r\nhel")
+            await stuck.wait()
+
+        house.server._ports.folders.status = noop  # type: ignore[assignment,method-assign]
+        said = await client.say(b"a STATUS INBOX (MESSAGES)")
+        assert client.task is not None
+        client.task.cancel()
+        assert said + await client.read() == b"* 1 FETCH (BODY[] {5}\r\nhel"
+
+    run(test)
