@@ -1,6 +1,6 @@
 """Mail addresses and domains as values that cannot be built wrong.
 
-Standards: RFC 5321 4.1.2 (Mailbox, Domain, address literals), 4.5.3.1 (sizes), RFC 6531 3.3 (UTF-8), RFC 5891
+Standards: RFC 5321 4.1.2 (Mailbox, Domain, address literals), 4.5.3.1 (sizes), RFC 6531 3.3 (UTF-8), 3.7.1 (names)
 """
 
 import ipaddress
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from whimbrel.core.idna_names import to_ascii
 from whimbrel.core.values import text_schema
 
 if TYPE_CHECKING:
@@ -32,14 +33,6 @@ class Domain(str):
             return text
         return str.__new__(cls, _domain(text))
 
-    @property
-    def unicode(self) -> str:
-        """For people to read: U-labels where the name has any."""
-        try:
-            return self.encode("ascii").decode("idna")
-        except UnicodeError:
-            return str(self)
-
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
         return text_schema(cls, "host")
@@ -49,8 +42,8 @@ class Domain(str):
 def _domain(text: str) -> str:
     name = text.removesuffix(".")
     try:
-        name = name.lower() if name.isascii() else name.encode("idna").decode("ascii").lower()
-    except UnicodeError as error:
+        name = name.lower() if name.isascii() else to_ascii(name).removesuffix(".")
+    except ValueError as error:
         raise ValueError(f"'{text}' is not a domain name: {error}") from None
     if not name or len(name) > _MAX_DOMAIN or not all(_LABEL.match(label) for label in name.split(".")):
         raise ValueError(f"'{text}' is not a domain name, such as example.org")
@@ -124,6 +117,28 @@ def _literal(text: str) -> str:
         return f"[{ipaddress.IPv4Address(inside)}]"
     except ValueError:
         raise ValueError(f"'{text}' is not an address literal") from None
+
+
+@lru_cache(1024)
+def folded(pattern: str) -> str:
+    """An address, a domain or `*.domain` as an administrator wrote it, to be compared with keys and with Domains."""
+    star = "*." if pattern.startswith("*.") else ""
+    try:
+        return Address.parse(pattern).key if "@" in pattern else star + Domain(pattern.removeprefix(star))
+    except ValueError:
+        return pattern.casefold()
+
+
+def as_recorded(text: str) -> str:
+    """(Part of) an address as a person looks for it, in the form that queue and logs have: its domain in A-labels.
+    What has no `@` is taken for a domain if it has a dot."""
+    local, at, domain = text.rpartition("@")
+    if domain.isascii() or not (at or "." in domain):
+        return text
+    try:
+        return f"{local}{at}{Domain(domain)}"
+    except ValueError:
+        return text
 
 
 ReversePath = Address | None

@@ -60,9 +60,10 @@ class Plan:
     def __init__(self, tx: Transaction) -> None:
         self.mailboxes: dict[AccountId, Mailbox] = {}
         self.remote: dict[str, QueueRecipient] = {}
-        self.copies: dict[Address, dict[str, QueueRecipient]] = {}
-        """What an address of ours sends on, by that address: a copy says by Delivered-To where it has been."""
+        self.copies: dict[tuple[Address, ...], dict[str, QueueRecipient]] = {}
+        """What addresses of ours send on, by those addresses: a copy says by Delivered-To where it has been."""
         self.remote_error: MailError | None = None
+        going: set[str] = set()
         for recipient, expansion in zip(tx.recipients, tx.expansions, strict=True):
             for local in expansion.local:
                 account = local.account
@@ -71,18 +72,26 @@ class Plan:
             if not expansion.remote:
                 continue
             notify = onward_notify(recipient.notify) if expansion.several else recipient.notify
-            onward = self.remote
-            if not expansion.relayed and (len(self.copies) < MAX_COPIES or recipient.address in self.copies):
-                onward = self.copies.setdefault(recipient.address, {})
             for remote in expansion.remote:
-                if remote.address.key not in onward and remote.address.key not in self.remote:
+                if remote.address.key not in going:
+                    going.add(remote.address.key)
+                    onward = self.remote if expansion.relayed else self._copy(remote.through)
                     onward[remote.address.key] = QueueRecipient(Recipient(remote.address, notify, recipient.orcpt))
+
+    def _copy(self, through: tuple[Address, ...]) -> dict[str, QueueRecipient]:
+        """Those who share a copy that came through these addresses, or at least through the recipient's."""
+        for way in (through, through[:1]):
+            if len(self.copies) < MAX_COPIES or way in self.copies:
+                return self.copies.setdefault(way, {})
+        return self.remote
 
     @property
     def onward(self) -> list[tuple[bytes, tuple[QueueRecipient, ...]]]:
         """What goes to other servers: fields to put in front, and recipients, for each entry of the queue."""
         entries = [(b"", tuple(self.remote.values()))] if self.remote else []
-        entries += [(delivered_to(one), tuple(some.values())) for one, some in self.copies.items() if some]
+        for way, some in self.copies.items():
+            if some:
+                entries.append((b"".join(map(delivered_to, reversed(way))), tuple(some.values())))
         return entries
 
 

@@ -25,6 +25,7 @@ from whimbrel.core.state import Counters, State
 from whimbrel.flow.admission import Admission
 from whimbrel.flow.dispatch import Dispatch, Mailbox, Plan
 from whimbrel.flow.filters.base import Stage, Verdict
+from whimbrel.flow.final import has_old_path, without_old_path
 from whimbrel.flow.looping import looping
 from whimbrel.flow.placement import Placement
 from whimbrel.flow.policy import Judgement, Policy
@@ -273,6 +274,15 @@ class Reception:
         return Result(tx.queue_id, (None,) * len(tx.recipients))
 
     async def _take(self, tx: Transaction, content: Spooled, judgement: Judgement) -> Result:
+        if not has_old_path(tx):
+            return await self._carry_out(tx, content, judgement)
+        tx.content = await without_old_path(tx, content, self._spool)
+        try:
+            return await self._carry_out(tx, tx.content, judgement)
+        finally:
+            tx.content.close()
+
+    async def _carry_out(self, tx: Transaction, content: Spooled, judgement: Judgement) -> Result:
         trace = b"".join(judgement.fields) if tx.mark else self._trace(tx, judgement.fields)
         local = Rendition(return_path(tx.sender) + trace, content)
         if judgement.verdict is Verdict.DISCARD:

@@ -22,6 +22,7 @@ from whimbrel.backends.directory.records import (
     full_address,
 )
 from whimbrel.backends.directory.scan import Child, Opened, scan
+from whimbrel.core.address import folded
 from whimbrel.core.config import ConfigError, Fault
 
 Record = UserRecord | AliasRecord | GroupRecord
@@ -148,7 +149,7 @@ def rebuild(db: apsw.Connection, content: bytes, file: str) -> list[Fault]:
 
     for item in records:
         if isinstance(item, Opened):
-            domain_id, host = next_id(item.line), item.attributes.get("name", "").strip().lower()
+            domain_id, host = next_id(item.line), folded(item.attributes.get("name", "").strip())
         elif isinstance(item, Child):
             node = next_id(item.line)
             add_node(db, node, FIELD, domain_id, item.tag, Values())

@@ -12,7 +12,7 @@ from whimbrel.backends.directory import index
 from whimbrel.backends.directory.build import KINDS, DomainEnd, Record, Records
 from whimbrel.backends.directory.index import DOMAIN, Values
 from whimbrel.backends.directory.records import DomainRecord
-from whimbrel.core.address import Domain
+from whimbrel.core.address import Domain, folded
 from whimbrel.core.config import ConfigError, Text
 from whimbrel.core.directory import Entry, Kind
 from whimbrel.core.settings import Section
@@ -146,7 +146,7 @@ def difference(db: apsw.Connection, content: bytes, file: str, other: str = "on 
                 if item.record:
                     lines += _compared(db, seen, "", item.record)
             elif hasattr(item, "attributes"):
-                host = item.attributes.get("name", "").strip().lower()
+                host = folded(item.attributes.get("name", "").strip())
             if len(lines) > _MAX_LINES:
                 return "\n".join([*lines[:_MAX_LINES], "... and more", ""])
     except ConfigError as error:

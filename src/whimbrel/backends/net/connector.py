@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol, cast
 
+from whimbrel.core.address import Domain
 from whimbrel.core.errors import MailError
 from whimbrel.core.net import NoSuchName, Resolver, TlsInfo, TlsMode, TlsPolicy
 
@@ -314,7 +315,7 @@ def _plain_errors() -> Iterator[None]:
 
 def _sni(name: str) -> str:
     """For SNI an A-label (RFC 6066 3); an address stays, for the check of the certificate."""
-    return name if name.isascii() else name.encode("idna").decode("ascii")
+    return name if name.isascii() else str(Domain(name))
 
 
 def _place(address: str, port: int) -> str:

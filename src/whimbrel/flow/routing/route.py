@@ -1,6 +1,6 @@
 """Where a recipient's mail goes: the values that routing makes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from whimbrel.core.address import Address
 from whimbrel.core.directory import Account
@@ -12,6 +12,8 @@ class Local:
     """Into a mailbox here."""
 
     account: Account
+    through: tuple[Address, ...] = field(default=(), compare=False)
+    """Addresses of ours that sent it on, the recipient's first; none if the recipient is the mailbox itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +21,20 @@ class Remote:
     """To a server that is responsible for the address."""
 
     address: Address
+    through: tuple[Address, ...] = field(default=(), compare=False)
+    """As in Local."""
 
 
 @dataclass(frozen=True, slots=True)
 class Onward:
-    """The address stands for others: an alias, a group, a forwarding. `kept` is the mailbox that gets a copy too."""
+    """The address stands for others: an alias, a group, a forwarding."""
 
     members: tuple[Address, ...]
     name: str
-    kept: Local | None = None
+    account: Account | None = None
+    """Whose forwarding it is."""
+    keeps: bool = False
+    """The account gets a copy too."""
 
 
 Step = Local | Remote | Onward

@@ -14,11 +14,14 @@ from whimbrel.core.directory import Directory
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.flow.routing import RULES
-from whimbrel.flow.routing.route import Expansion, Local, Remote, Step, Unreachable
+from whimbrel.flow.routing.route import Expansion, Local, Onward, Remote, Step, Unreachable
 from whimbrel.flow.routing.rules import Lookup
 
 MAX_DEPTH: Final = 20
 MAX_MEMBERS: Final = 1000
+
+Way = tuple[Address, ...]
+"""Addresses that were followed to a step, each of which sends mail on."""
 
 
 class Router:
@@ -48,21 +51,24 @@ class Router:
         unreachable: list[Unreachable] = []
         via: list[str] = []
         seen = {recipient.key}
-        waiting: list[tuple[Step, int]] = [(first, 0)]
+        waiting: list[tuple[Step, int, Way]] = [(first, 0, (recipient,))]
         while waiting:
-            step, depth = waiting.pop()
+            step, depth, way = waiting.pop()
             if isinstance(step, Local):
-                local.setdefault(step.account.id, step)
+                local.setdefault(step.account.id, Local(step.account, way))
                 continue
             if isinstance(step, Remote):
-                remote.setdefault(step.address.key, step)
+                remote.setdefault(step.address.key, Remote(step.address, way))
                 continue
             if depth >= MAX_DEPTH:
                 raise MailError(554, "5.4.6", "Aliases are nested too deep", detail=step.name)
             via.append(step.name)
-            if step.kept is not None:
-                local.setdefault(step.kept.account.id, step.kept)
-            following: list[tuple[Step, int]] = []
+            if step.account is not None:
+                if step.account.address.key != way[-1].key:  # Called by a further name, or with a tag.
+                    way = (*way, step.account.address)
+                if step.keeps:
+                    local.setdefault(step.account.id, Local(step.account, way))
+            following: list[tuple[Step, int, Way]] = []
             for member in step.members:
                 if member.key in seen:
                     continue
@@ -70,7 +76,8 @@ class Router:
                 if len(seen) > MAX_MEMBERS + 1:
                     raise MailError(554, "5.2.4", "This address stands for too many recipients", detail=step.name)
                 try:
-                    following.append((await self._step(member, local_ip), depth + 1))
+                    found = await self._step(member, local_ip)
+                    following.append((found, depth + 1, (*way, member) if isinstance(found, Onward) else way))
                 except MailError as error:
                     if error.temporary:
                         raise
@@ -85,5 +92,5 @@ class Router:
             tuple(remote.values()),
             tuple(unreachable),
             via=tuple(dict.fromkeys(via)),
-            own=not isinstance(first, Local | Remote) and first.kept is not None,
+            own=isinstance(first, Onward) and first.keeps,
         )

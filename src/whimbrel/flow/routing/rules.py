@@ -123,7 +123,7 @@ def into(account: Account) -> Step:
     # Forwarding to oneself is an old way of saying that a copy is kept.
     onward = tuple(member for member in account.forward_to if member.key != account.address.key)
     keeps = account.keep_copy or len(onward) < len(account.forward_to)
-    return Onward(onward, f"forward:{account.address}", Local(account) if keeps else None)
+    return Onward(onward, f"forward:{account.address}", account, keeps)
 
 
 async def _postmaster(at: Lookup, domain: LocalDomain | None) -> Step:

@@ -120,12 +120,18 @@ async def alias_check(
         start = Address.parse(address if "@" in address else f"{address}@{(await ctx.directory.primary()).name}")
     except ValueError as error:
         raise CallError(Failure.USAGE, f"address: {error}", FieldFault("address", str(error))) from None
-    walk = _Walk(ctx)
-    await walk.step(start, 0, ())
+    walk = await walked(ctx, start)
     return Resolution(tuple(walk.steps), tuple(walk.mailboxes), tuple(walk.remote), tuple(walk.problems))
 
 
-class _Walk:
+async def walked(ctx: AdminContext, start: Address) -> "Walk":
+    """All that an address leads to."""
+    walk = Walk(ctx)
+    await walk.step(start, 0, ())
+    return walk
+
+
+class Walk:
     """Follows an address to its mailboxes, each address once."""
 
     def __init__(self, ctx: AdminContext) -> None:
@@ -135,12 +141,14 @@ class _Walk:
         self.mailboxes: list[str] = []
         self.remote: list[str] = []
         self.problems: list[str] = []
+        self.loops: list[str] = []
 
     async def step(self, address: Address, depth: int, way: tuple[str, ...]) -> None:
         shown = str(address)
         if address.key in way:
             loop = " -> ".join((*way[way.index(address.key) :], address.key))
             self.problems.append(f"loop: {loop}")
+            self.loops.append(loop)
             return
         if address.key in self._seen:
             return
@@ -170,12 +178,14 @@ class _Walk:
             return target.members
         account = target.account
         mailbox = str(account.address)
+        # Forwarding to oneself is an old way of saying that a copy is kept.
+        keeps = account.keep_copy or any(one.key == account.address.key for one in account.forward_to)
         if account.forward_to:
-            kept = "keeps a copy" if account.keep_copy else "keeps no copy"
+            kept = "keeps a copy" if keeps else "keeps no copy"
             self.steps.append(Step(depth, shown, f"user, forwards and {kept}", tuple(map(str, account.forward_to))))
         else:
             self.steps.append(Step(depth, shown, "user", (mailbox,)))
-        if (account.keep_copy or not account.forward_to) and mailbox not in self.mailboxes:
+        if (keeps or not account.forward_to) and mailbox not in self.mailboxes:
             self.mailboxes.append(mailbox)
         return account.forward_to
 

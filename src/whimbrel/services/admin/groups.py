@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from whimbrel.core.address import folded
 from whimbrel.core.directory import Entry, Kind, Op, Rights
 from whimbrel.services.admin.calls import CallError, Failure, Known, call
 from whimbrel.services.admin.context import AdminContext
@@ -74,11 +75,11 @@ async def group_set(
 ) -> Done:
     found = await entry(ctx, Kind.GROUP, name)
     if add_member or remove_member:
-        gone = {text.casefold() for text in remove_member}
+        gone = {folded(text) for text in remove_member}
         base = several(found, "member") if member is None else member
-        kept = [text for text in base if text.casefold() not in gone]
-        have = {text.casefold() for text in kept}
-        member = (*kept, *(text for text in add_member if text.casefold() not in have))
+        kept = [text for text in base if folded(text) not in gone]
+        have = {folded(text) for text in kept}
+        member = (*kept, *(text for text in add_member if folded(text) not in have))
     step = changed(Op.SET, Kind.GROUP, found.domain, found.name, member=member, description=description)
     if not step.values:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel group set --help`")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
+from whimbrel.core.address import as_recorded
 from whimbrel.core.log import LogLine, LogPage, LogQuery
 from whimbrel.services.admin import moments
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, call
@@ -89,7 +90,7 @@ async def log_search(
         moment(ctx, "until", until),
         text,
         regex,
-        tuple(word for word in (id, address.removeprefix("@"), host) if word),
+        tuple(word for word in (id, as_recorded(address).removeprefix("@"), as_recorded(host)) if word),
         newest,
     )
     return _view(await pages(ctx, query, max(1, min(limit, MOST)), after))

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from whimbrel.core.address import path_text
+from whimbrel.core.address import as_recorded, path_text
 from whimbrel.core.directory import Rights
 from whimbrel.core.queue import LOCAL, MIXED, Queue, QueueFilter, QueueItem, RecipientState
 from whimbrel.core.values import Duration, Size
@@ -121,7 +121,8 @@ def _filter(
     held: bool | None = None,
 ) -> QueueFilter:
     older_than = None if older is None else ctx.clock.now() - float(older)
-    return QueueFilter(frozenset(ids), sender, to, status, older_than, held, None if size is None else int(size))
+    least = None if size is None else int(size)
+    return QueueFilter(frozenset(ids), as_recorded(sender), as_recorded(to), status, older_than, held, least)
 
 
 def _row(item: QueueItem) -> QueueRow:

@@ -10,6 +10,7 @@ from dataclasses import astuple, dataclass, replace
 from functools import partial
 from typing import Annotated, Final
 
+from whimbrel.core.address import as_recorded
 from whimbrel.core.log import LogLine, LogQuery
 from whimbrel.core.queue import QueueItem, RecipientState
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, call
@@ -60,7 +61,7 @@ async def trace(
         id, message_id = "", id
     elif _ID.match(id.lower()):
         id = id.lower()
-    sought = Sought(sender.removeprefix("@"), to.removeprefix("@"), message_id, subject.strip())
+    sought = Sought(_recorded(sender), _recorded(to), message_id, subject.strip())
     if not (id or any(astuple(sought))):
         raise CallError(
             Failure.USAGE, "say which message: by its queue id, or by --from, --to, --message-id, --subject"
@@ -89,6 +90,10 @@ async def trace(
     if follow:
         async for step in _follow(ctx, known):
             yield step
+
+
+def _recorded(address: str) -> str:
+    return as_recorded(address.strip()).removeprefix("@")
 
 
 async def _follow(ctx: AdminContext, known: dict[str, None]) -> AsyncIterator[TraceStep]:

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from whimbrel.core.address import Address
 from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op, Rights
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.values import Secret, Size
+from whimbrel.services.admin.aliases import walked
 from whimbrel.services.admin.calls import CallError, Failure, Known, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.people import (
@@ -163,7 +165,8 @@ async def user_add(
         forward_to=forward_to, keep_copy=keep_copy, clean_out=clean_out, enabled=enabled,
     )  # fmt: skip
     await change(ctx, await with_password(ctx, step, password))
-    return done(ctx.dry_run, f"User {local}@{domain} was added{'' if password else ', without a password'}")
+    warning = await circle(ctx, f"{local}@{domain}") if forward_to else ""
+    return done(ctx.dry_run, f"User {local}@{domain} was added{'' if password else ', without a password'}{warning}")
 
 
 @call("user", "set", rights=Rights.DOMAIN, help="Changes a user; what is not named stays as it is.")
@@ -235,7 +238,22 @@ async def _set(ctx: AdminContext, name: str, **values: object) -> Done:
     if not step.values:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel user set --help`")
     await change(ctx, step)
-    return done(ctx.dry_run, f"User {address_of(user)} was changed")
+    warning = await circle(ctx, address_of(user)) if {"forward-to", "keep-copy"} & step.values.keys() else ""
+    return done(ctx.dry_run, f"User {address_of(user)} was changed{warning}")
+
+
+async def circle(ctx: AdminContext, address: str) -> str:
+    """A warning if mail to `address` now goes round without anybody having it; it is refused then. The change stands,
+    since the next one may be what ends the circle."""
+    if ctx.dry_run:
+        return ""
+    walk = await walked(ctx, Address.parse(address))
+    if walk.mailboxes or walk.remote or not walk.loops:
+        return ""
+    return (
+        f". Attention: mail to it is refused, since its forwarding leads only back to itself ({walk.loops[0]}); "
+        "let one of them keep a copy, or forward elsewhere"
+    )
 
 
 async def default_quota(ctx: AdminContext, domain: str) -> Size | None:

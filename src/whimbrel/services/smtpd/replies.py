@@ -17,11 +17,6 @@ BYE: Final = Reply(221, "2.0.0", ("Bye",))
 TURNED_AWAY: Final = Reply(503, "5.5.1", ("No mail is taken from you: send QUIT",))
 CANNOT_VERIFY: Final = Reply(252, "2.5.2", ("Cannot verify, but will take a message and try to deliver it",))
 NO_EXPANSION: Final = Reply(502, "5.5.1", ("Lists are not shown here",))
-_COMMANDS: Final = "MAIL RCPT DATA BDAT RSET NOOP VRFY HELP STARTTLS AUTH QUIT"
-HELP: Final = Reply(
-    214, "2.0.0", (f"HELO EHLO {_COMMANDS}", "RFC 5321 describes them; EHLO tells which are offered now")
-)
-HELP_LMTP: Final = Reply(214, "2.0.0", (f"LHLO {_COMMANDS}", "RFC 5321 and RFC 2033 describe them"))
 CHUNK_OK: Final = Reply(250, "2.0.0", ("Go on",))
 EACH: Final = Reply(353, "", ("An answer for each recipient, and one for the message",))
 

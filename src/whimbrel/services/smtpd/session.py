@@ -48,6 +48,7 @@ from whimbrel.services.session.services import ServicesSettings
 from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd import replies
 from whimbrel.services.smtpd.door import Ports
+from whimbrel.services.smtpd.help import commands
 from whimbrel.services.smtpd.settings import SmtpServerSettings
 from whimbrel.services.smtpd.sign_in import authenticate
 
@@ -382,7 +383,7 @@ class SmtpSession:
         await self._fail(replies.NO_EXPANSION)
 
     async def _on_help(self, _event: Help) -> None:
-        await self._chat(replies.HELP_LMTP if self._role is Role.LMTP else replies.HELP)
+        await self._chat(commands(self._role, self._terms()))
 
     async def _on_quit(self, _event: Quit) -> None:
         self._connection.asked = True

@@ -108,6 +108,11 @@ def test_a_group_is_changed_as_a_whole_or_member_by_member(office: Office) -> No
     office.do("group add", name="team@example.org", member=["alice", "bob@other.test"])
     office.do("group set", name="team", add_member=["carol@x.test", "ALICE"], remove_member=["Bob@other.test"])
     assert office.do("group show", name="team").members == ("alice", "carol@x.test")
+    office.do("group set", name="team", add_member=["müller@straße.test"])
+    office.do("group set", name="team", add_member=["MÜLLER@xn--strae-oqa.test"], remove_member=["carol@x.test"])
+    assert office.do("group show", name="team").members == ("alice", "müller@xn--strae-oqa.test")
+    office.do("group set", name="team", remove_member=["Müller@Straße.test"])
+    assert office.do("group show", name="team").members == ("alice",)
     office.do("group set", name="team", member=[""])
     assert office.do("group show", name="team").members == ()
 

@@ -44,6 +44,12 @@ def test_messages_are_chosen_by_size_and_ids_too(office: Office) -> None:
     assert office.do("queue hold", size="1M").count == 1
 
 
+def test_an_address_beyond_ascii_is_found_as_it_is_written(office: Office) -> None:
+    office.queue.items.append(item(4, "müller@straße.test"))
+    for written in ("müller@straße.test", "@Straße.test", "straße.test", "xn--strae-oqa", "müller"):
+        assert [row.id for row in office.do("queue list", to=written).messages] == ["q4"]
+
+
 def test_deleting_tells_the_senders_only_where_that_is_wanted(office: Office) -> None:
     assert office.do("queue delete", ids=["q1"], report=True).text == "1 message was returned"
     ((queue_id, status),) = office.queue.returned

@@ -13,7 +13,7 @@ from whimbrel.backends.logs.tail import LogReader
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.invoke import stream
 
-ONE, TWO, REPORT = (f"{int(time.time()):08x}-{number:08x}" for number in (1, 2, 3))
+ONE, TWO, REPORT, THREE = (f"{int(time.time()):08x}-{number:08x}" for number in (1, 2, 3, 4))
 
 
 class Desk(Office):
@@ -42,6 +42,8 @@ def desk(tmp_path: Path) -> Desk:
     log.info("message.received", queue_id=TWO, service="smtp", from_="ann@a.test", to=f"x {ONE}@b.test", size=9)
     log.info("message.named", queue_id=TWO, message_id="", subject="Your invoice, Urgent: pay, Réf: 4711")
     log.info("delivery.sent", queue_id=TWO, recipient="bob@b.test", result="delivered", status="2.0.0")
+    log.info("message.received", queue_id=THREE, service="smtp", from_="eve@e.test",
+             to="müller@xn--strae-oqa.test", size=9)  # fmt: skip
     journal.close()
     return desk
 
@@ -78,6 +80,9 @@ def test_a_story_is_all_that_happened_to_a_message_and_to_what_came_of_it(desk: 
         ({"to": "bob@b.test", "since": "1h"}, {ONE, TWO, REPORT}),
         ({"to": "@c.test"}, {ONE, REPORT}),
         ({"id": ONE.upper()}, {ONE, REPORT}),
+        ({"to": "müller@straße.test"}, {THREE}),
+        ({"to": "@Straße.test", "sender": "e.test"}, {THREE}),
+        ({"to": "straße.test"}, {THREE}),
         ({"subject": "INVOICE, urgent"}, {TWO}),
         ({"subject": "réf: 4711", "sender": "a.test"}, {TWO}),
     ],
@@ -160,6 +165,7 @@ def test_logs_are_searched_shown_and_put_aside(desk: Desk) -> None:
     assert desk.do("log rotate", log=["mail"]).text == "Put aside: mail"
     assert (desk.folder / "logs" / "mail.log.1").exists()
     assert len(desk.do("log search", address="ann@a.test").lines) == 5
+    assert len(desk.do("log search", address="müller@straße.test").lines) == 1
     assert len(desk.do("log search", address="@A.test", since="yesterday").lines) == 6
     assert desk.do("log show", line=99, lines=1).note == "There is no line 99: the file ends before it."
     for arguments in ({"since": "tomorrow"}, {"regex": "("}, {"after": "x"}, {"since": "1y"}):

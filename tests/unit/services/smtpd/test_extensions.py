@@ -2,12 +2,18 @@
 
 import asyncio
 
+import pytest
+
 from tests.support.smtp import House
 from whimbrel.core.address import Address
 from whimbrel.core.errors import MailError
+from whimbrel.core.network import Network
 from whimbrel.core.queue import Notify, Recipient
 from whimbrel.core.values import Duration
 from whimbrel.flow.transaction import MailOptions, Transaction
+from whimbrel.protocols.smtp.state import Role, Terms
+from whimbrel.services.session.settings import SecuritySettings
+from whimbrel.services.smtpd.help import commands
 from whimbrel.services.smtpd.settings import SmtpServerSettings
 
 TO_BOB = b"EHLO c\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<bob@example.test>\r\n"
@@ -92,5 +98,24 @@ def test_a_session_ends_in_time_whatever_it_says() -> None:
 
 
 def test_help_names_what_is_there() -> None:
-    assert "BDAT" in talk(House(), b"HELP\r\n")[1] and "EHLO" in talk(House(), b"HELP\r\n")[1]
-    assert "LHLO" in talk(House(), b"HELP\r\n", service="lmtp")[1]
+    (line,) = [one for one in talk(House(), b"HELP\r\n") if one.startswith("214-")]
+    assert {"HELO", "EHLO", "MAIL", "BDAT", "QUIT"} < set(line.split()) and "LHLO" not in line
+    (line,) = [one for one in talk(House(), b"HELP\r\n", service="lmtp") if one.startswith("214-")]
+    assert {"LHLO", "MAIL", "BDAT"} < set(line.split()) and "EHLO" not in line
+
+
+@pytest.mark.parametrize("service", ["smtp", "submission", "lmtp"])
+@pytest.mark.parametrize("settings", [None, SecuritySettings(plaintext_from=(Network("192.0.2.0/24"),))])
+def test_help_names_no_extension_that_the_hello_does_not_offer(service: str, settings: SecuritySettings | None) -> None:
+    hello = b"LHLO c\r\n" if service == "lmtp" else b"EHLO c\r\n"
+    answers = talk(House(settings) if settings else House(), hello + b"HELP\r\n", service=service)
+    offered = {one[4:].split()[0] for one in answers if one.startswith("250")}
+    (line,) = [one for one in answers if one.startswith("214-")]
+    assert {verb in line.split() for verb in ("STARTTLS", "AUTH") if verb in offered} <= {True}
+    assert {verb in line.split() for verb in ("STARTTLS", "AUTH") if verb not in offered} <= {False}
+
+
+def test_help_no_longer_names_auth_to_who_has_signed_in() -> None:
+    terms = Terms(1000, starttls=True, mechanisms=("PLAIN",))
+    assert {"STARTTLS", "AUTH"} < set(commands(Role.SUBMISSION, terms).lines[0].split())
+    assert not {"STARTTLS", "AUTH"} & set(commands(Role.SUBMISSION, Terms(1000)).lines[0].split())
