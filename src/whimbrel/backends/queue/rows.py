@@ -70,8 +70,12 @@ RETURNS: Final = "ALTER TABLE entry ADD COLUMN ret_hdrs INTEGER NOT NULL DEFAULT
 CHECKSUM: Final = "ALTER TABLE entry ADD COLUMN checksum INTEGER"
 """What 1.3 adds. NULL: a release before has added the entry, now or then."""
 
-TURNS: Final = "CREATE INDEX lane_stranger ON lane(served) WHERE proven = 0"
-"""What 1.4 adds."""
+TURNS: Final = """
+DROP INDEX lane_proven;
+CREATE INDEX lane_proven ON lane(due, served) WHERE proven = 1;
+CREATE INDEX lane_stranger ON lane(served, due) WHERE proven = 0;
+"""
+"""What 1.4 adds: whose turn it is can be read off, however many lanes are due, or served and not due."""
 
 COLUMNS: Final = (
     "id, sender, created, next_attempt, size, attempts, held, message_id, user, client, envid, ret_full, utf8, "
@@ -135,21 +139,25 @@ def _entry_values(item: QueueItem, checksum: int) -> Values:
     )
 
 
-def update(connection: apsw.Connection, item: QueueItem) -> str | None:
-    """Writes how an attempt went: the lane it stood in, None if the entry has gone meanwhile. `held` stays: a person
-    sets it; so does the wish to give it up, at once, that came during the attempt."""
-    row = connection.execute("SELECT lane FROM entry WHERE id = ? AND done = 0", (item.id,)).fetchone()
-    if row is None:
-        return None
-    waiting = bool(item.waiting)
+def update(connection: apsw.Connection, items: Sequence[QueueItem]) -> dict[str, str]:
+    """Writes how attempts went, of different entries: by id the lane in which each stood, but for those that have gone
+    meanwhile. `held` stays: a person sets it; so does the wish to give it up, at once, that came during the attempt."""
+    query = f"SELECT id, lane FROM entry WHERE id IN {NAMED} AND done = 0"
+    found = {str(name): str(lane) for name, lane in connection.execute(query, (names(item.id for item in items),))}
+    there = [item for item in items if item.id in found]
+    values = [
+        (item.id, item.give_up, item.next_attempt, item.attempts, not item.waiting,
+         item.lane if item.waiting else found[item.id])
+        for item in there
+    ]  # fmt: skip
     connection.execute(
-        "UPDATE entry SET next_attempt = CASE WHEN give_up <> ? THEN created ELSE ? END, attempts = ?, "
-        "lease_until = 0, urgent = 0, done = ?, lane = ? WHERE id = ?",
-        (item.give_up, item.next_attempt, item.attempts, not waiting, item.lane if waiting else str(row[0]), item.id),
+        "UPDATE entry SET next_attempt = iif(give_up <> one.value ->> 1, created, one.value ->> 2), "
+        "attempts = one.value ->> 3, lease_until = 0, urgent = 0, done = one.value ->> 4, lane = one.value ->> 5 "
+        "FROM json_each(?) AS one WHERE entry.id = one.value ->> 0",
+        (json.dumps(values),),
     )
-    if waiting:
-        record(connection, item.id, dict(enumerate(item.recipients)))
-    return str(row[0])
+    record(connection, {item.id: dict(enumerate(item.recipients)) for item in there if item.waiting})
+    return found
 
 
 def finish(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, str]:
@@ -160,12 +168,20 @@ def finish(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, str]:
     return {str(name): str(lane) for name, lane in found}
 
 
-def record(connection: apsw.Connection, entry: str, recipients: Mapping[int, QueueRecipient]) -> None:
-    """How it went for recipients, by place."""
-    connection.executemany(
-        "UPDATE recipient SET state = ?, status = ?, remote = ?, reported_delay = ? WHERE entry = ? AND place = ?",
-        [(r.state.value, r.status, r.remote, r.reported_delay, entry, place) for place, r in recipients.items()],
-    )
+def record(connection: apsw.Connection, entries: Mapping[str, Mapping[int, QueueRecipient]]) -> None:
+    """How it went for recipients, by entry and place."""
+    values = [
+        (r.state.value, r.status, r.remote, r.reported_delay, entry, place)
+        for entry, recipients in entries.items()
+        for place, r in recipients.items()
+    ]
+    if values:
+        connection.execute(
+            "UPDATE recipient SET state = one.value ->> 0, status = one.value ->> 1, remote = one.value ->> 2, "
+            "reported_delay = one.value ->> 3 "
+            "FROM json_each(?) AS one WHERE entry = one.value ->> 4 AND place = one.value ->> 5",
+            (json.dumps(values),),
+        )
 
 
 def remove(connection: apsw.Connection, ids: Iterable[str]) -> None:

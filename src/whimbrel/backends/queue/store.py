@@ -13,7 +13,7 @@ import contextlib
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -64,6 +64,17 @@ class ChangeJob(Job):
         self.change = change
 
 
+class UpdateJob(Job):
+    """How an attempt went; `result` is whether the entry was still there. Thousands may come at once, when a server
+    that all wait for falls silent: so they are written together."""
+
+    __slots__ = ("item",)
+
+    def __init__(self, item: QueueItem) -> None:
+        super().__init__()
+        self.item = item
+
+
 class QueueStore:
     """The port Queue, and a shard of the committer."""
 
@@ -81,6 +92,7 @@ class QueueStore:
         self._writer = open_database(self._database)
         self._reader = open_database(self._database)
         self._lock = threading.Lock()  # Guards the reader, which pool threads share.
+        self._writing = threading.Lock()
         self._finished: list[str] = []
         self._finished_lock = threading.Lock()
         self._waiters: set[asyncio.Future[None]] = set()
@@ -106,6 +118,10 @@ class QueueStore:
         return EnqueueJob(work, self._spool_folder)
 
     def apply(self, jobs: Sequence[Job], touched: Touched) -> None:
+        with self._writing:
+            self._apply(jobs, touched)
+
+    def _apply(self, jobs: Sequence[Job], touched: Touched) -> None:
         linked: list[str] = []
         finished: list[str] = []
         connection = self._writer
@@ -136,17 +152,24 @@ class QueueStore:
 
     def _apply_all(self, connection: apsw.Connection, jobs: Sequence[Job], linked: list[str]) -> None:
         added: list[Added] = []
+        updates: dict[str, UpdateJob] = {}
         for job in jobs:
             try:
                 if isinstance(job, EnqueueJob):
                     added.append((self._link(connection, job.enqueue, linked, added), job.checksum))
+                elif isinstance(job, UpdateJob):
+                    if job.item.id in updates:
+                        _update(connection, updates)
+                    updates[job.item.id] = job
                 else:
                     assert isinstance(job, ChangeJob)
                     self._add(connection, added)
+                    _update(connection, updates)
                     job.result = job.change(connection)
             except MailError as error:
                 job.result = error
         self._add(connection, added)
+        _update(connection, updates)
 
     def _link(self, connection: apsw.Connection, enqueue: Enqueue, linked: list[str], added: list[Added]) -> QueueItem:
         """Gives the content its name; the entry that `added` gets."""
@@ -202,7 +225,7 @@ class QueueStore:
             asked = [one for one in wanted if one[0] > 0 and lanes.due(connection, now, 1, full, proven=one[2])]
             leased: list[rows.Row] = []
             if asked:
-                with immediate(connection):
+                with self._alone(connection):
                     for most, of_each, proven in asked:
                         leased += lanes.lease(
                             connection, now, most, now + seconds, each=of_each, room=left, proven=proven
@@ -213,21 +236,21 @@ class QueueStore:
 
     async def prove(self, names: Mapping[str, bool]) -> None:
         def work(connection: apsw.Connection) -> None:
-            with immediate(connection):
+            with self._alone(connection):
                 lanes.prove(connection, names)
 
         await self._read(work)
 
     async def defer(self, deferrals: Sequence[Deferral]) -> int:
         def work(connection: apsw.Connection) -> int:
-            with immediate(connection):
+            with self._alone(connection):
                 return lanes.defer(connection, deferrals)
 
         return await self._read(work)
 
     async def back(self, ids: Sequence[str]) -> None:
         def work(connection: apsw.Connection) -> None:
-            with immediate(connection):
+            with self._alone(connection):
                 found = connection.execute(
                     f"UPDATE entry SET lease_until = 0 WHERE id IN {rows.NAMED} AND done = 0 RETURNING lane",
                     (rows.names(ids),),
@@ -237,11 +260,11 @@ class QueueStore:
         await self._read(work)
 
     async def record(self, queue_id: str, recipients: Mapping[int, QueueRecipient]) -> None:
-        await self._change(lambda connection: rows.record(connection, queue_id, recipients))
+        await self._change(lambda connection: rows.record(connection, {queue_id: recipients}))
 
     async def renew(self, ids: Sequence[str], until: float) -> None:
         def work(connection: apsw.Connection) -> None:
-            with immediate(connection):
+            with self._alone(connection):
                 connection.execute(
                     f"UPDATE entry SET lease_until = ? WHERE id IN {rows.NAMED} AND done = 0", (until, rows.names(ids))
                 )
@@ -249,13 +272,7 @@ class QueueStore:
         await self._read(work)
 
     async def update(self, item: QueueItem) -> None:
-        def change(connection: apsw.Connection) -> bool:
-            lane = rows.update(connection, item)
-            if lane is not None:
-                lanes.refresh(connection, {lane, item.lane} if item.waiting else {lane})
-            return lane is not None
-
-        if await self._change(change) and not item.waiting:
+        if await self._done(UpdateJob(item)) and not item.waiting:
             await self._pool.run(self._unlink, [item.id])
 
     async def finish(self, ids: Sequence[str]) -> None:
@@ -382,6 +399,12 @@ class QueueStore:
             raise ValueError("not a queue id")
         return f"{self.folder}/{queue_id}.eml"
 
+    @contextlib.contextmanager
+    def _alone(self, connection: apsw.Connection) -> Iterator[None]:
+        """A transaction that writes. In this process they wait for each other here: SQLite would let them sleep."""
+        with self._writing, immediate(connection):
+            yield
+
     async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
         try:
             return await self._pool.run(self._locked, work)
@@ -393,7 +416,10 @@ class QueueStore:
             return work(self._reader)
 
     async def _change(self, change: Callable[[apsw.Connection], T]) -> T:
-        job = ChangeJob(change)
+        return await self._done(ChangeJob(change))  # type: ignore[return-value]  # What `change` returned.
+
+    async def _done(self, job: Job) -> object:
+        """Its result, durably."""
         await self._committer.commit([(self, job)])
         if isinstance(job.result, MailError):
             raise job.result
@@ -401,7 +427,7 @@ class QueueStore:
             raise failure(job.result)
         if isinstance(job.result, Exception):
             raise job.result
-        return job.result  # type: ignore[return-value]  # What `change` returned.
+        return job.result
 
     def _unlink(self, ids: Sequence[str]) -> None:
         for name in ids:
@@ -409,6 +435,20 @@ class QueueStore:
                 os.unlink(self._path(name))
         with self._finished_lock:
             self._finished += ids
+
+
+def _update(connection: apsw.Connection, updates: dict[str, UpdateJob]) -> None:
+    """All of them, and `updates` is empty."""
+    if updates:
+        found = rows.update(connection, [job.item for job in updates.values()])
+        touched = set(found.values())
+        for queue_id, job in updates.items():
+            job.result = queue_id in found
+            if job.result and job.item.waiting:
+                touched.add(job.item.lane)
+        if touched:
+            lanes.refresh(connection, touched)
+        updates.clear()
 
 
 def _sized(item: QueueItem, size: int) -> QueueItem:

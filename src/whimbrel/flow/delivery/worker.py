@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from whimbrel.core.clock import Clock
@@ -35,6 +36,8 @@ from whimbrel.flow.report import Reports, Told
 RENEW: Final = 40.0
 PACE: Final = 0.02
 """Seconds between two leases while there is work: a lease for each message would cost as much as sending it."""
+AT_ONCE: Final = 32
+"""Lanes put off between two leases: each may hold thousands of entries, and what can be sent waits meanwhile."""
 IDLE: Final = 5.0
 """Longest wait between two looks at the queue: a notice that something was added may be lost."""
 ENDING: Final = 5.0
@@ -122,7 +125,7 @@ class QueueWorker:
                 await asyncio.sleep(max(0.0, paced - loop.time()))
                 paced = loop.time() + self._pace
                 try:
-                    await self._put_off()
+                    await self._put_off(AT_ONCE)
                     leased = await self._lease()
                     for item in leased:
                         task = group.create_task(self._attempt(item))
@@ -130,7 +133,7 @@ class QueueWorker:
                         task.add_done_callback(deliveries.discard)
                     if self._leases.full:
                         await self._stirred.wait()
-                    elif not leased:
+                    elif not leased and not self._deferrals:
                         await self._idle()
                 except Exception as error:  # noqa: BLE001 - a full disk must not end what is under way, nor the worker.
                     self._stalled(error)
@@ -374,9 +377,10 @@ class QueueWorker:
         self._endings.add(item.id)
         return True
 
-    async def _put_off(self) -> None:
-        deferrals, self._deferrals = list(self._deferrals.values()), {}
-        if deferrals:
+    async def _put_off(self, most: int | None = None) -> None:
+        """`most` of the deferrals that wait, or all."""
+        keys = list(islice(self._deferrals, most))
+        if deferrals := [self._deferrals.pop(key) for key in keys]:
             try:
                 await self._queue.defer(deferrals)
             finally:
