@@ -66,7 +66,11 @@ class Leases:
             return ()
         if self._proofs:
             proofs, self._proofs = self._proofs, {}
-            await self._queue.prove(proofs)
+            try:
+                await self._queue.prove(proofs)
+            except BaseException:
+                self._proofs = proofs | self._proofs
+                raise
         room = {lane: self._room(lane, number, settings) for lane, number in self._lanes.items()}
         leased = await self._queue.lease(
             self._clock.now(), known, SECONDS, each=IN_LANE * START, room=room, strangers=strangers

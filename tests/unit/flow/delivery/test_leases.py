@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
+
+import pytest
 
 from tests.support.fakes import FakeClock, FakeConfig
 from tests.support.flow_fakes import MemoryQueue
 from tests.support.queue_house import NOW, entry
+from whimbrel.core.errors import MailError
 from whimbrel.flow.delivery import leases
 from whimbrel.flow.delivery.destination import Ways
 from whimbrel.flow.delivery.leases import IN_LANE, WAITING, Leases
@@ -102,6 +106,25 @@ def test_a_message_to_several_of_whom_one_is_unknown_is_counted_as_a_stranger() 
         desk.leases.prove("known.test", answers=True)
         desk.add("known.test", 3)
         assert await desk.more() == ["known.test"] * 3
+
+    play(check)
+
+
+def test_what_the_queue_could_not_be_told_is_told_again() -> None:
+    async def check() -> None:
+        desk, prove = Desk(), MemoryQueue.prove
+
+        async def fails(_names: object) -> None:
+            raise MailError(452, "4.3.1", "Insufficient system storage")
+
+        desk.leases.prove("a.test", answers=True)
+        desk.queue.prove = fails  # type: ignore[assignment,method-assign]
+        with pytest.raises(MailError):
+            await desk.more()
+        desk.leases.prove("b.test", answers=True)
+        desk.queue.prove = partial(prove, desk.queue)  # type: ignore[method-assign]
+        await desk.more()
+        assert desk.queue.proven == {"a.test": True, "b.test": True}
 
     play(check)
 
