@@ -11,13 +11,15 @@ from tests.support import fuzz
 from tests.support.mail import letter, send, subjects
 from tests.support.server import Running, command
 from tests.support.sinks import SmtpSink
+from whimbrel.backends.disk.spool import ROOM
 
 Maker = Callable[..., contextlib.AbstractContextManager[Running]]
 SESSIONS = int(os.environ.get("WHIMBREL_FUZZ", "1500"))
 """10000 takes about a minute."""
 SECONDS = 60.0
-GROWTH = 20 << 20
-"""Octets that a worker may grow by, once it has seen each kind of input."""
+GROWTH = 2 * ROOM + (8 << 20)
+"""Octets that a worker may grow by, once it has seen each kind of input: the content that it may hold at a time, once
+in pieces and once joined, and some for what malloc keeps."""
 BESIDE = "user3@example.test"
 
 
