@@ -45,7 +45,7 @@ from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.delivery.slots import Turn
 from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
 from whimbrel.flow.delivery.worker import QueueWorker
-from whimbrel.flow.report import Reports
+from whimbrel.flow.report.reports import Reports
 
 PORT = 2525
 PATIENCE = 300.0

@@ -12,9 +12,9 @@ import pytest
 
 from tests.support.dovecot import Dovecot
 from tests.unit.services.imapd.house import House
-from whimbrel.mail.mime import LEAF
 from whimbrel.mail.scan import scan
-from whimbrel.mail.structure import Structure
+from whimbrel.mail.structure.mime import LEAF
+from whimbrel.mail.structure.parts import Structure
 
 pytestmark = [pytest.mark.peer("dovecot"), pytest.mark.corpus, pytest.mark.root]
 

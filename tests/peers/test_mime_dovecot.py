@@ -13,7 +13,7 @@ import pytest
 from tests.support.dovecot import Dovecot
 from tests.support.imap_tree import Tree, fetched, read
 from whimbrel.mail.scan import scan, scan_body
-from whimbrel.mail.structure import Structure
+from whimbrel.mail.structure.parts import Structure
 
 pytestmark = [pytest.mark.peer("dovecot"), pytest.mark.corpus, pytest.mark.root]
 

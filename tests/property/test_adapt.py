@@ -6,10 +6,10 @@ from email.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whimbrel.mail import mime
-from whimbrel.mail.adapt import Rewriter, Unconvertible, edits, outline_of
-from whimbrel.mail.mime import Part
-from whimbrel.mail.outline import TooComplex
+from whimbrel.mail.structure import mime
+from whimbrel.mail.structure.mime import Part
+from whimbrel.mail.structure.outline import TooComplex
+from whimbrel.mail.writing.convert import Rewriter, Unconvertible, edits, outline_of
 
 from .test_mail import MAILS
 

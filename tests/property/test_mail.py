@@ -9,20 +9,20 @@ from tests.support.imap_tree import Tree, read
 from whimbrel.core.address import Address
 from whimbrel.core.intake import Client
 from whimbrel.core.net import TlsInfo
-from whimbrel.mail import address_list, date, header
-from whimbrel.mail.charset import to_text
-from whimbrel.mail.compose import clean, crlf, field, mailbox, multipart, text_part
-from whimbrel.mail.dsn import Action, RecipientReport, Report, compose
-from whimbrel.mail.encoded import content, words
-from whimbrel.mail.header import pick
-from whimbrel.mail.mime import LEAF, MESSAGE, MULTIPART
-from whimbrel.mail.parameters import disposition, media_type, tokens
-from whimbrel.mail.preview import html_text
+from whimbrel.mail.decoding.charset import to_text
+from whimbrel.mail.decoding.encoded import content, words
+from whimbrel.mail.report.dsn import Action, RecipientReport, Report, compose
 from whimbrel.mail.scan import scan, scan_body
-from whimbrel.mail.structure import Node, Structure
-from whimbrel.mail.subject import base_subject
-from whimbrel.mail.text import searchable
-from whimbrel.mail.trace import received
+from whimbrel.mail.sorting.subject import base_subject
+from whimbrel.mail.structure import address_list, date, header
+from whimbrel.mail.structure.header import pick
+from whimbrel.mail.structure.mime import LEAF, MESSAGE, MULTIPART
+from whimbrel.mail.structure.parameters import disposition, media_type, tokens
+from whimbrel.mail.structure.parts import Node, Structure
+from whimbrel.mail.text.preview import html_text
+from whimbrel.mail.text.searchable import searchable
+from whimbrel.mail.writing.compose import clean, crlf, field, mailbox, multipart, text_part
+from whimbrel.mail.writing.trace import received
 
 FRAGMENTS = [
     b"--a\r\n", b"--a--\r\n", b"--ab\r\n", b"--ab--\n", b"--c\r\n", b"--", b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"text",

@@ -9,10 +9,10 @@ from whimbrel.core.intake import Client, Origin
 from whimbrel.core.queue import Recipient
 from whimbrel.core.settings import Section
 from whimbrel.core.space import Space
-from whimbrel.flow.filters import FILTERS
-from whimbrel.flow.filters.base import Filter
-from whimbrel.flow.policy import Policy
-from whimbrel.flow.reception import Reception
+from whimbrel.flow.intake.reception import Reception
+from whimbrel.flow.judging.filter import Filter
+from whimbrel.flow.judging.filters import FILTERS
+from whimbrel.flow.judging.policy import Policy
 from whimbrel.flow.transaction import PLAIN, MailOptions, Result, Transaction
 
 STRANGER = Client("192.0.2.66", 40000, "192.0.2.25", 25, "mail.stranger.test", "ESMTP", session_id="s1", service="smtp")

@@ -11,12 +11,12 @@ from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.settings import Section, setting
 from whimbrel.flow.delivery.settings import DeliverySettings
-from whimbrel.flow.filters.header_limits import HeaderLimitsSettings
-from whimbrel.flow.filters.raw_header import RawHeaderSettings
-from whimbrel.flow.filters.received_loop import ReceivedLoopSettings
-from whimbrel.flow.policy import PolicySettings
-from whimbrel.flow.quota import QuotaSettings
-from whimbrel.flow.report import ReportSettings
+from whimbrel.flow.judging.filters.header_limits import HeaderLimitsSettings
+from whimbrel.flow.judging.filters.raw_header import RawHeaderSettings
+from whimbrel.flow.judging.filters.received_loop import ReceivedLoopSettings
+from whimbrel.flow.judging.policy import PolicySettings
+from whimbrel.flow.placement.quota import QuotaSettings
+from whimbrel.flow.report.reports import ReportSettings
 from whimbrel.flow.routing.relay import RelaySettings
 from whimbrel.flow.routing.settings import RoutingSettings
 from whimbrel.flow.settings import SmtpSettings

@@ -39,9 +39,9 @@ from whimbrel.flow.delivery.destination import Finder
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.smtp import SmtpAgent
 from whimbrel.flow.delivery.worker import QueueWorker
-from whimbrel.flow.filters import FILTERS
-from whimbrel.flow.policy import Policy
-from whimbrel.flow.reception import Reception
+from whimbrel.flow.intake.reception import Reception
+from whimbrel.flow.judging.filters import FILTERS
+from whimbrel.flow.judging.policy import Policy
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.imapd.server import ImapServer
 from whimbrel.services.pop3d.server import Pop3Server

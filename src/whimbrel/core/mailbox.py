@@ -127,7 +127,7 @@ CellRow = tuple[int, *tuple[int | bytes, ...]]
 """uid, then what was asked for: of `uid`, `size`, `envelope`, `bodystructure`, as they stand in a MetaRow."""
 
 PartsRow = tuple[int, int, bytes]
-"""uid, size, part offsets (`mail/structure.py` reads them)."""
+"""uid, size, part offsets (`mail/structure/parts.py` reads them)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from whimbrel.core.intake import Client, Origin
 from whimbrel.core.queue import Recipient
 
 if TYPE_CHECKING:
-    from whimbrel.flow.filters.base import Finding
+    from whimbrel.flow.judging.filter import Finding
     from whimbrel.flow.routing.route import Expansion
 
 HEAD: Final = 64 * 1024

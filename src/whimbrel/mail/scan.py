@@ -5,16 +5,16 @@ Standards: RFC 9051 7.5.2 (ENVELOPE, BODYSTRUCTURE), RFC 8970 (PREVIEW), RFC 525
 
 from typing import NamedTuple
 
-from whimbrel.mail import date
-from whimbrel.mail.bodystructure import Lines, bodystructure
-from whimbrel.mail.encoded import words
-from whimbrel.mail.envelope import envelope
-from whimbrel.mail.mime import BCC, CC, DATE, FROM, IN_REPLY_TO, MESSAGE_ID, REFERENCES, SUBJECT, TO, parse
-from whimbrel.mail.preview import preview
-from whimbrel.mail.remember import remember
-from whimbrel.mail.sortkeys import SortKeys, sort_keys
-from whimbrel.mail.structure import pack
-from whimbrel.mail.thread import message_id, references
+from whimbrel.mail.decoding.encoded import words
+from whimbrel.mail.decoding.remember import remember
+from whimbrel.mail.sorting.identifiers import message_id, references
+from whimbrel.mail.sorting.sortkeys import SortKeys, sort_keys
+from whimbrel.mail.structure import date
+from whimbrel.mail.structure.bodystructure import Lines, bodystructure
+from whimbrel.mail.structure.envelope import envelope
+from whimbrel.mail.structure.mime import BCC, CC, DATE, FROM, IN_REPLY_TO, MESSAGE_ID, REFERENCES, SUBJECT, TO, parse
+from whimbrel.mail.structure.parts import pack
+from whimbrel.mail.text.preview import preview
 
 MAX_SEARCHED = 1 << 16
 """Bytes of a field that SEARCH looks at."""

@@ -12,8 +12,8 @@ from whimbrel.core.intake import Origin
 from whimbrel.core.queue import QueueItem, Recipient, RecipientState
 from whimbrel.core.values import Duration
 from whimbrel.flow.delivery.local import LocalAgent
-from whimbrel.flow.filters.base import Filter, Finding, Stage, Verdict, refuse
-from whimbrel.flow.policy import PolicySettings
+from whimbrel.flow.judging.filter import Filter, Finding, Stage, Verdict, refuse
+from whimbrel.flow.judging.policy import PolicySettings
 from whimbrel.flow.transaction import Transaction
 
 ACCEPT = PolicySettings.model_construct(

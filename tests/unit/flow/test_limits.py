@@ -12,7 +12,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Envelope, Internal, Origin
 from whimbrel.core.queue import Notify, Recipient
 from whimbrel.core.values import Size
-from whimbrel.flow.filters.raw_header import RawHeaderSettings
+from whimbrel.flow.judging.filters.raw_header import RawHeaderSettings
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import MailOptions, Result
 

@@ -9,7 +9,7 @@ from tests.support.flow_fakes import address
 from tests.support.reception_house import MAIL, House, house
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.queue import Notify, Recipient
-from whimbrel.flow.dispatch import onward_notify
+from whimbrel.flow.intake.dispatch import onward_notify
 from whimbrel.flow.transaction import MailOptions
 
 SUCCESS, FAILURE, NEVER = Notify.SUCCESS, Notify.FAILURE, Notify.NEVER

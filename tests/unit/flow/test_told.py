@@ -9,8 +9,8 @@ from tests.support.reception_house import MAIL, House, house
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Envelope, Internal
 from whimbrel.core.queue import Notify, Recipient
-from whimbrel.flow.filters.base import NOTHING, Finding, QuickFilter, Stage
-from whimbrel.flow.receipts import LATE
+from whimbrel.flow.intake.receipts import LATE
+from whimbrel.flow.judging.filter import NOTHING, Finding, QuickFilter, Stage
 from whimbrel.flow.transaction import MailOptions, Transaction
 
 

@@ -5,10 +5,10 @@ import re
 import pytest
 
 from tests.support.imap_tree import Tree, read
-from whimbrel.mail import header
 from whimbrel.mail.scan import scan, scan_body
-from whimbrel.mail.structure import Node, Structure
-from whimbrel.mail.text import searchable
+from whimbrel.mail.structure import header
+from whimbrel.mail.structure.parts import Node, Structure
+from whimbrel.mail.text.searchable import searchable
 
 pytestmark = pytest.mark.corpus
 

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.support.imap_tree import read
-from whimbrel.mail.mime import MAX_DEPTH, MAX_PARTS, MULTIPART, parse
 from whimbrel.mail.scan import scan, scan_body
-from whimbrel.mail.structure import Span, Structure
+from whimbrel.mail.structure.mime import MAX_DEPTH, MAX_PARTS, MULTIPART, parse
+from whimbrel.mail.structure.parts import Span, Structure
 
 PLAIN = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" %d %d NIL NIL NIL NIL)'
 
@@ -195,7 +195,7 @@ def test_a_message_of_one_part_has_a_part_1() -> None:
 
 def test_the_bytes_searched_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """60 multiparts that never end, and much text behind them: once the budget is used up the rest is one part."""
-    monkeypatch.setattr("whimbrel.mail.mime._FREE_SEARCH", 0)
+    monkeypatch.setattr("whimbrel.mail.structure.mime._FREE_SEARCH", 0)
     mail = b"".join(b"Content-Type: multipart/mixed; boundary=b%d-\r\n\r\n--b%d-\r\n" % (n, n) for n in range(60))
     node, depth = parse(mail + b"\n" * 200_000), 1
     while node.children:

@@ -13,9 +13,9 @@ from dataclasses import replace
 from functools import partial
 
 from whimbrel.flow.delivery.conversation import Declined, Letter
-from whimbrel.mail.adapt import Edit, Rewriter, Unconvertible, edits
-from whimbrel.mail.octets import Octets, plain
-from whimbrel.mail.outline import Outline, TooComplex
+from whimbrel.mail.structure.octets import Octets, plain
+from whimbrel.mail.structure.outline import Outline, TooComplex
+from whimbrel.mail.writing.convert import Edit, Rewriter, Unconvertible, edits
 from whimbrel.protocols.smtp.extensions import Extensions
 from whimbrel.protocols.smtp.reply import Reply
 

@@ -15,9 +15,9 @@ from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, Recipient, Rec
 from whimbrel.flow.delivery.outcome import Outcome, of_error, without_content
 from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.flow.delivery.smtp import PIECE
-from whimbrel.flow.placement import Placement
-from whimbrel.flow.quota import bound
-from whimbrel.mail.trace import return_path
+from whimbrel.flow.placement.placement import Placement
+from whimbrel.flow.placement.quota import bound
+from whimbrel.mail.writing.trace import return_path
 
 Resume = Callable[[QueueItem, Sequence[Recipient], Spooled], Awaitable[list[MailError | None]]]
 """`Reception.resume`: the way of a message that was accepted before the filters had ended."""

@@ -31,7 +31,7 @@ from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.delivery.slots import CONNECTIONS, Slots
 from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
 from whimbrel.flow.delivery.standing import Pause, Standings, is_silence
-from whimbrel.flow.report import Reports, Told
+from whimbrel.flow.report.reports import Reports, Told
 
 RENEW: Final = 40.0
 PACE: Final = 0.02

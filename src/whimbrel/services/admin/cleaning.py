@@ -8,7 +8,7 @@ from whimbrel.core.address import Domain
 from whimbrel.core.directory import Account, Kind, Rights
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
-from whimbrel.flow.cleanout import clean_out
+from whimbrel.flow.retention.cleanout import clean_out
 from whimbrel.services.admin.calls import CallError, Failure, Known, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people import PAGE, address_of, domain_named, entry

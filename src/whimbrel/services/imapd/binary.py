@@ -9,10 +9,10 @@ Standards: RFC 3516 4.2, 4.3 (UNKNOWN-CTE)
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-from whimbrel.mail.encoded import Decoder, content
-from whimbrel.mail.mime import ENCODING, LEAF, read_fields
-from whimbrel.mail.parameters import encoding
-from whimbrel.mail.structure import Span, Structure
+from whimbrel.mail.decoding.encoded import Decoder, content
+from whimbrel.mail.structure.mime import ENCODING, LEAF, read_fields
+from whimbrel.mail.structure.parameters import encoding
+from whimbrel.mail.structure.parts import Span, Structure
 from whimbrel.protocols.imap.binary import BinarySection
 from whimbrel.services.imapd.offer import Offer
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from whimbrel.backends.net.driver import Closed
 from whimbrel.core.mailbox import MetaRow
 from whimbrel.core.uids import UidSet
-from whimbrel.mail.header import pick
-from whimbrel.mail.structure import Span, Structure
+from whimbrel.mail.structure.header import pick
+from whimbrel.mail.structure.parts import Span, Structure
 from whimbrel.protocols.imap.binary import BinarySection
 from whimbrel.protocols.imap.fetch import BodySection
 from whimbrel.services.imapd.binary import Decoded, Target, UnknownEncoding, decoded, target

@@ -5,9 +5,9 @@ Standards: RFC 3501 6.4.4 (BODY, TEXT, HEADER)
 
 from functools import cached_property
 
-from whimbrel.mail import header
-from whimbrel.mail.quicklook import QuickLook
-from whimbrel.mail.text import header_text, searchable
+from whimbrel.mail.structure import header
+from whimbrel.mail.text.quicklook import QuickLook
+from whimbrel.mail.text.searchable import header_text, searchable
 
 
 class MessageText:

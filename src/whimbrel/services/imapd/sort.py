@@ -9,7 +9,7 @@ from unicodedata import normalize
 
 from whimbrel.core.mailbox import SortRow
 from whimbrel.core.uids import UidSet
-from whimbrel.mail.threads import Threads, ordered_subject, references, refs
+from whimbrel.mail.sorting.threads import Threads, ordered_subject, references, refs
 from whimbrel.protocols.imap import sort as grammar
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.grammar import SearchKey

@@ -4,7 +4,7 @@ from typing import Final
 
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import MailError
-from whimbrel.flow.cleanout import clean_out
+from whimbrel.flow.retention.cleanout import clean_out
 from whimbrel.services.jobs.job import Job, JobContext, after
 from whimbrel.services.jobs.settings import JobSettings
 

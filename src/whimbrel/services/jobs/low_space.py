@@ -12,7 +12,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Envelope, Internal
 from whimbrel.core.queue import Notify, Recipient
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.mail.compose import field, mailbox, text_part, token_field
+from whimbrel.mail.writing.compose import field, mailbox, text_part, token_field
 from whimbrel.services.jobs.job import JobContext
 
 LOOK: Final = 5.0

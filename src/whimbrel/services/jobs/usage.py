@@ -10,7 +10,7 @@ from typing import Final
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId, Usage
 from whimbrel.core.quota import DOMAIN_USAGE, limit_of
-from whimbrel.flow.quota import QuotaSettings
+from whimbrel.flow.placement.quota import QuotaSettings
 from whimbrel.services.jobs.job import JobContext
 from whimbrel.services.jobs.warning import judge
 

@@ -14,10 +14,10 @@ from whimbrel.core.mailbox import Usage
 from whimbrel.core.queue import Notify, Recipient
 from whimbrel.core.quota import Limit, limit_of
 from whimbrel.core.values import Size
-from whimbrel.flow.quota import QuotaSettings
-from whimbrel.flow.report import ReportSettings
+from whimbrel.flow.placement.quota import QuotaSettings
+from whimbrel.flow.report.reports import ReportSettings
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.mail.compose import field, mailbox, text_part, token_field
+from whimbrel.mail.writing.compose import field, mailbox, text_part, token_field
 from whimbrel.services.jobs.job import JobContext
 
 WARNED: Final = "quota-warned"

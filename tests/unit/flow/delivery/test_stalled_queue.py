@@ -13,7 +13,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.values import Duration
 from whimbrel.flow.delivery import worker
 from whimbrel.flow.delivery.settings import DeliverySettings
-from whimbrel.flow.report import ReportSettings
+from whimbrel.flow.report.reports import ReportSettings
 
 FULL = MailError(452, "4.3.1", "Insufficient system storage")
 

@@ -22,7 +22,7 @@ from whimbrel.flow.delivery.settings import DeliverySettings, SenderRoute
 from whimbrel.flow.delivery.slots import Turn
 from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
 from whimbrel.flow.delivery.worker import QueueWorker
-from whimbrel.flow.report import ReportSettings
+from whimbrel.flow.report.reports import ReportSettings
 from whimbrel.flow.settings import SmtpSettings
 
 MAIL = (

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.services.imapd.house import House
-from whimbrel.mail.encoded import Decoder, content
-from whimbrel.mail.mime import LEAF
+from whimbrel.mail.decoding.encoded import Decoder, content
 from whimbrel.mail.scan import scan
-from whimbrel.mail.structure import Node, Structure
+from whimbrel.mail.structure.mime import LEAF
+from whimbrel.mail.structure.parts import Node, Structure
 from whimbrel.protocols.imap.binary import BinarySection
 from whimbrel.services.imapd.binary import UnknownEncoding, decoded, target, transfer_encoding
 

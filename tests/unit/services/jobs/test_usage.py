@@ -11,8 +11,8 @@ from tests.unit.services.jobs.house import ALICE, BOB, House
 from whimbrel.core.directory import DirectoryChange, Kind, Op
 from whimbrel.core.errors import MailError
 from whimbrel.core.quota import DOMAIN_USAGE
-from whimbrel.flow.quota import QuotaSettings
-from whimbrel.flow.report import ReportSettings
+from whimbrel.flow.placement.quota import QuotaSettings
+from whimbrel.flow.report.reports import ReportSettings
 from whimbrel.services.jobs.usage import UsageWatch
 
 

@@ -30,8 +30,8 @@ from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import DELETED, AccountId, MailboxId
 from whimbrel.core.pool import Pool
 from whimbrel.core.undelete import MAX_PAGE, Chosen, DeletedFolder, DeletedMessage, Page, Tally
-from whimbrel.mail.encoded import words
-from whimbrel.mail.mime import FROM, SUBJECT, parse
+from whimbrel.mail.decoding.encoded import words
+from whimbrel.mail.structure.mime import FROM, SUBJECT, parse
 
 STEP = 200
 """Messages restored or removed under one lock."""

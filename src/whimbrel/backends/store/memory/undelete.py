@@ -9,8 +9,8 @@ from whimbrel.backends.store.names import canonical
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import DELETED, AccountId
 from whimbrel.core.undelete import MAX_PAGE, Chosen, DeletedFolder, DeletedMessage, Page, Tally
-from whimbrel.mail.encoded import words
-from whimbrel.mail.mime import FROM, SUBJECT, parse
+from whimbrel.mail.decoding.encoded import words
+from whimbrel.mail.structure.mime import FROM, SUBJECT, parse
 
 
 class MemoryUndelete:

@@ -1,0 +1,114 @@
+"""Whether a recipient is taken, and where its mail will go: the decision at RCPT.
+
+Standards: RFC 5321 3.3, 3.6.2 (relaying), 4.5.3.1.8 (452 for too many recipients), RFC 3463 3.3, 3.8
+"""
+
+from typing import Final
+
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.errors import MailError
+from whimbrel.core.intake import Origin
+from whimbrel.core.log import Log
+from whimbrel.core.queue import Recipient
+from whimbrel.flow.judging.filter import Stage
+from whimbrel.flow.judging.policy import Policy
+from whimbrel.flow.placement.placement import Placement
+from whimbrel.flow.routing.relay import RelayDenied, RelaySettings, allowed
+from whimbrel.flow.routing.route import Expansion, Local, Unreachable
+from whimbrel.flow.routing.router import Router
+from whimbrel.flow.settings import SmtpSettings
+from whimbrel.flow.transaction import Transaction
+
+MAX_DESTINATIONS: Final = 10_000
+"""Mailboxes and addresses that all recipients of one transaction may stand for together."""
+
+
+class Admission:
+    def __init__(self, *, router: Router, placement: Placement, policy: Policy, config: ConfigStore, log: Log) -> None:
+        self._router, self._placement, self._policy = router, placement, policy
+        self._config, self._log = config, log
+
+    async def admit(self, tx: Transaction, recipient: Recipient) -> None:
+        """Adds the recipient to the transaction; MailError says why not."""
+        try:
+            expansion = await self._expansion(tx, recipient)
+        except MailError as error:
+            event = "relay.denied" if isinstance(error, RelayDenied) else "rcpt.refused"
+            self._log.info(
+                event,
+                queue_id=tx.queue_id,
+                service=tx.client.service,
+                session_id=tx.client.session_id,
+                sender_host=tx.client.ip,
+                user=str(tx.account.address) if tx.account else "",
+                from_=str(tx.sender or ""),
+                recipient=str(recipient.address),
+                status=str(error),
+            )
+            raise
+        tx.recipients.append(recipient)
+        tx.expansions.append(expansion)
+        tx.destinations += len(expansion.local) + len(expansion.remote)
+
+    async def readmit(self, tx: Transaction, recipient: Recipient) -> None:
+        """A recipient of a message from our queue, admitted once already. MailError: it leads nowhere any more."""
+        expansion = await self._router.route(recipient.address, tx.client.local_ip)
+        tx.recipients.append(recipient)
+        tx.expansions.append(expansion)
+        tx.destinations += len(expansion.local) + len(expansion.remote)
+
+    async def _expansion(self, tx: Transaction, recipient: Recipient) -> Expansion:
+        if len(tx.recipients) >= self._config.section(SmtpSettings).max_recipients:
+            raise MailError(452, "4.5.3", "Too many recipients")
+        expansion = await self._router.route(recipient.address, tx.client.local_ip)
+        if expansion.relayed and not self._may_relay(tx):
+            raise RelayDenied()
+        if tx.destinations + len(expansion.local) + len(expansion.remote) > MAX_DESTINATIONS:
+            raise MailError(452, "4.5.3", "Too many recipients")
+        if expansion.local:
+            expansion = await self._with_room(tx, expansion)
+        tx.trying = recipient
+        (await self._policy.judge(Stage.RCPT, tx)).enforce()
+        return expansion
+
+    def _may_relay(self, tx: Transaction) -> bool:
+        if tx.trusted:
+            return True
+        return tx.origin is Origin.INBOUND and allowed(self._config.section(RelaySettings), tx.client.ip)
+
+    async def _with_room(self, tx: Transaction, expansion: Expansion) -> Expansion:
+        """Without the mailboxes that cannot take the message. MailError if nobody is left."""
+        size = tx.size
+        if tx.origin is Origin.INTERNAL and tx.sender is None:
+            # Reports of ours, and the warning that a mailbox is nearly full, reach it although it is full.
+            return expansion
+        if len(expansion.local) == 1 and not expansion.remote:
+            await self._placement.check(expansion.local[0].account, size)
+            return expansion
+        kept: list[Local] = []
+        full: list[Unreachable] = []
+        for local in expansion.local:
+            try:
+                await self._placement.check(local.account, size)
+                kept.append(local)
+            except MailError as error:
+                full.append(Unreachable(local.account.address, _final(error)))
+        if not kept and not expansion.remote:
+            raise full[0].error
+        if not full:
+            return expansion
+        return Expansion(
+            tuple(kept),
+            expansion.remote,
+            (*expansion.unreachable, *full),
+            expansion.relayed,
+            expansion.via,
+            expansion.own,
+        )
+
+
+def _final(error: MailError) -> MailError:
+    """A member of a group cannot be answered 4xx on its own: the sender is told that it failed."""
+    if not error.temporary:
+        return error
+    return MailError(error.code + 100, f"5{error.enhanced[1:]}", error.text, detail=error.detail)

@@ -1,0 +1,33 @@
+"""Headers with octets above 127 in mail that did not ask for SMTPUTF8.
+
+They are against the rules and common all the same: taken, unless set otherwise.
+
+Standards: RFC 5321 2.4 (headers are ASCII), RFC 6531 3.4 (SMTPUTF8), RFC 3463 3.7 (X.6.9)
+"""
+
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.settings import Section, setting
+from whimbrel.flow.judging.filter import NOTHING, Finding, QuickFilter, Stage, refuse
+from whimbrel.flow.transaction import Transaction
+
+
+class RawHeaderSettings(Section, tag="raw-header"):
+    """Eight-bit characters in headers."""
+
+    refuse: bool = setting(
+        False,
+        help="Refuse mail whose header has eight-bit characters although its sender did not announce them (SMTPUTF8).",
+        advanced=True,
+    )
+
+
+class RawHeader(QuickFilter):
+    name, stage = "raw-header", Stage.DATA
+
+    def __init__(self, config: ConfigStore) -> None:
+        self._config = config
+
+    def look(self, tx: Transaction) -> Finding:
+        if tx.options.utf8 or tx.header.raw.isascii() or not self._config.section(RawHeaderSettings).refuse:
+            return NOTHING
+        return refuse(550, "5.6.9", "The header has characters that need SMTPUTF8")

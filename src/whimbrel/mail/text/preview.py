@@ -1,0 +1,104 @@
+"""The first words of a message, for lists of messages, and text out of HTML.
+
+Bounded: looks at a few KiB of one part.
+
+Standards: RFC 8970 3 (PREVIEW: at most 256 characters, better 200; decoded, white space folded)
+"""
+
+import html
+import re
+
+from whimbrel.mail.decoding.charset import to_text
+from whimbrel.mail.decoding.encoded import content
+from whimbrel.mail.structure.mime import DISPOSITION, LEAF, MULTIPART, TYPE, Part
+from whimbrel.mail.structure.parameters import charset_of
+
+MAX_PREVIEW = 200
+_PLAIN_BYTES = 4096
+_HTML_BYTES = 16384
+_TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>?")
+_HIDDEN = re.compile(r"<(?:!--|(style|script|head|title)\b)", re.IGNORECASE)
+_ENDS = {name: re.compile(rf"</{name}[^<>]*>?", re.IGNORECASE) for name in ("style", "script", "head", "title")}
+_ENDS[""] = re.compile("-->")
+_UNSEEN = str.maketrans("", "", "\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f\x00")
+
+
+def preview(message: bytes, root: Part) -> str:
+    """From the first plain text part, else the first HTML part; empty if there is neither."""
+    part = first_text(root)
+    if part is None:
+        return ""
+    stop = min(part.end, part.text + (_HTML_BYTES if part.sub == b"html" else _PLAIN_BYTES))
+    data = message[part.text : stop]
+    encoding = part.encoding
+    if encoding in (b"base64", b"quoted-printable"):
+        data = content(data, encoding)
+    if part.sub == b"html":
+        text = html_text(to_text(data, charset_of(part.fields[TYPE] or b"")))
+    elif data.isascii():
+        text = data.decode("ascii")
+    else:
+        text = to_text(data, charset_of(part.fields[TYPE] or b""))
+    return _fold(text)
+
+
+def first_text(root: Part) -> Part | None:
+    """The part whose text is shown first: no attachment, no part of an attached message, plain before HTML."""
+    other: Part | None = None
+    rich: Part | None = None
+    stack = [root]
+    while stack:
+        part = stack.pop()
+        if part.kind == MULTIPART:
+            stack.extend(reversed(part.children))
+        elif part.kind == LEAF and part.main == b"text" and (part is root or not _attached(part)):
+            if part.sub == b"html":
+                rich = rich or part
+            elif part.sub == b"plain" and part.end > part.text + 2:
+                return part
+            else:
+                other = other or part
+    return rich or other
+
+
+def _attached(part: Part) -> bool:
+    return (part.fields[DISPOSITION] or b"").lstrip()[:10].lower() == b"attachment"
+
+
+def _fold(text: str) -> str:
+    """White space becomes one space, quoted lines are left out if anything else is there."""
+    if text.isascii():
+        text = text.replace("\0", "")
+    else:
+        text = text.translate(_UNSEEN)
+    if ">" in text and ("\n>" in text or text.startswith(">")):
+        own = "\n".join(line for line in text.split("\n") if not line.startswith(">"))
+        text = own if own.strip() else text
+    # Most texts show 200 characters within their first few hundred.
+    short = " ".join(text[:400].split())
+    if len(short) < MAX_PREVIEW and len(text) > 400:
+        short = " ".join(text.split())
+    if len(short) > MAX_PREVIEW:
+        short = short[:MAX_PREVIEW].rstrip()
+    return short if short.isprintable() else "".join(char for char in short if char.isprintable())
+
+
+def html_text(source: str) -> str:
+    """What a reader would see, roughly: no tags, comments, styles, scripts; entities decoded."""
+    pieces: list[str] = []
+    endless: set[str] = set()
+    at = 0
+    for hidden in _HIDDEN.finditer(source):
+        if hidden.start() < at:
+            continue
+        name = (hidden[1] or "").lower()
+        if name in endless:
+            continue
+        stop = _ENDS[name].search(source, hidden.end())
+        if not stop:  # Nothing ends it: only its tag is left out.
+            endless.add(name)
+            continue
+        pieces.append(source[at : hidden.start()])
+        at = stop.end()
+    pieces.append(source[at:])
+    return html.unescape(_TAG.sub(" ", " ".join(pieces)))

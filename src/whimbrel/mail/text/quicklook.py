@@ -1,0 +1,162 @@
+"""A quick proof that a message does not hold a text, from its raw bytes.
+
+Decoding a message costs a hundred times what `bytes.find` costs, and most messages do not hold what is looked for.
+`lacks_*` answer True only where `mail.text` cannot find the text either: what might hide it (encodings, charsets,
+entities, folded lines, letters that fold into others) makes them answer False, which means: decode it.
+
+Standards: RFC 2045 6 (encodings), RFC 2047, RFC 2231
+"""
+
+import binascii
+import re
+from functools import cached_property
+
+from whimbrel.mail.structure import header
+
+_HIDES: tuple[bytes, ...] = (b"charset*", b"utf-7", b"utf7", b"utf_7", b"~{", b"\x1b", b"\0")
+_PLAIN_CHARSETS = tuple(
+    mark + name
+    for name in (b"utf-8", b"us-ascii", b"iso-8859-1", b"iso-8859-15", b"windows-1252", b"ascii", b"latin1")
+    for mark in (b"charset=", b'charset="')
+)
+_FOLDS: tuple[tuple[bytes, str], ...] = (
+    (b"\xdf", "s"),  # sharp s in Latin-1
+    (b"\xc3\x9f", "s"),
+    (b"\xc5", "sn"),  # long s, n with apostrophe
+    (b"\xe2\x84\xaa", "k"),  # Kelvin
+    (b"\xe1\xba", "htwyas"),
+    (b"\xc7\xb0", "j"),
+    (b"\xc4\xb0", "i"),
+    (b"\xef\xac", "filst"),  # ligatures
+)
+"""Bytes of letters whose case-folding holds letters of US-ASCII, in UTF-8 and the charsets above."""
+
+
+_WORDS = re.compile(r"[^\W_]+")
+_NO_TEXT = re.compile(
+    rb"\ncontent-type[ \t]*:[ \t]*(?:\r?\n[ \t]+)?"
+    rb"(?:application|image|audio|video|font)/[a-z0-9.+\-]{1,80}[ \t]*[;\r\n]"
+)
+_MAX_BASE64 = 16
+_MAX_BLOCK, _MAX_LINES = 16 * 1024, 100
+"""Longer headers are not understood here."""
+
+
+class QuickLook:
+    """Looks at one message, for any number of texts. Texts are case-folded."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def lacks_header(self, value: str) -> bool:
+        """The header of the message does not hold `value`."""
+        head, word = self._head, longest_word(value)
+        if not word or b"=?" in head or b"\0" in head:
+            return False
+        return _lacks(head, word)
+
+    def lacks_body(self, value: str) -> bool:
+        """Neither the text parts nor the header fields of inner parts hold `value`."""
+        if not value.isprintable() or not self._open:
+            return False
+        if not (value.isalnum() or self._simple):
+            # Lines may be folded, and tags stand between words, but not within them.
+            value = longest_word(value)
+            if not value:
+                return False
+        if not value.isascii():
+            return self._low.isascii() and b"&" not in self._low and not self._quoted
+        if self._html and (b"&#" in self._low or b"lig" in self._low):
+            return False  # Entities: only these can stand for letters of US-ASCII.
+        if not (self._low.isascii() or self._known_charsets):
+            return False
+        if not _lacks(self._low, value):
+            return False
+        if self._quoted:
+            return self._known_charsets and _lacks(self._unquoted, value)
+        return True
+
+    @cached_property
+    def _head(self) -> bytes:
+        return self._content[: header.end(self._content)].lower()
+
+    @cached_property
+    def _low(self) -> bytes:
+        return self._content.lower()
+
+    @cached_property
+    def _open(self) -> bool:
+        """Nothing hides text, but quoted-printable."""
+        low = self._low
+        if any(map(low.__contains__, _HIDES)) or low.find(b"=?", len(self._head)) >= 0:
+            return False
+        return b"base64" not in low or _attachments_alone(low)
+
+    @cached_property
+    def _quoted(self) -> bool:
+        return b"quoted-printable" in self._low
+
+    @cached_property
+    def _html(self) -> bool:
+        return b"html" in self._low
+
+    @cached_property
+    def _simple(self) -> bool:
+        """One plain part: no markup, no folded fields of inner parts."""
+        low = self._low
+        return not (self._html or b"multipart/" in low or b"message/" in low)
+
+    @cached_property
+    def _known_charsets(self) -> bool:
+        low = self._low
+        # `iso-8859-15` begins like `iso-8859-1`: counted for both, so the longer one is taken off again.
+        known = sum(low.count(mark) for mark in _PLAIN_CHARSETS)
+        known -= low.count(b"charset=iso-8859-15") + low.count(b'charset="iso-8859-15')
+        return low.count(b"charset") == known and not any(
+            low.count(mark + b"iso-8859-1" + digit) for mark in (b"charset=", b'charset="') for digit in (b"0", b"1",
+            b"3", b"4", b"6")
+        )  # fmt: skip
+
+    @cached_property
+    def _unquoted(self) -> bytes:
+        return binascii.a2b_qp(self._content).lower()
+
+
+def longest_word(value: str) -> str:
+    """Of letters and digits alone. What does not hold it does not hold `value` either."""
+    return max(_WORDS.findall(value), key=len, default="")
+
+
+def _attachments_alone(low: bytes) -> bool:
+    """Wherever base64 is spoken of, it is the encoding of what is not searched: pictures, documents."""
+    at = low.find(b"base64")
+    for _ in range(_MAX_BASE64):
+        if at < 0:
+            return True
+        # The header in which it stands lies between two empty lines, behind the last delimiter before it. That there
+        # is but one Content-Type between the empty lines tells that no other counts, wherever the header begins.
+        blank = max(low.rfind(b"\n\r\n", 0, at), low.rfind(b"\n\n", 0, at))
+        line = low.rfind(b"\n--", max(blank, 0), at)
+        line = low.find(b"\n", max(line, blank) + 1) if max(line, blank) >= 0 else 0
+        end = header.end(low, at, min(len(low), at + _MAX_BLOCK))
+        if (
+            not 0 <= line < at
+            or end - line > _MAX_BLOCK
+            or low.count(b"\n", line, end) > _MAX_LINES
+            or low.count(b"content-type", max(blank, 0), end) != 1
+            or not _NO_TEXT.search(low[line:end] if line else b"\n" + low[:end])
+        ):
+            return False
+        at = low.find(b"base64", end)
+    return False
+
+
+def _lacks(low: bytes, value: str) -> bool:
+    """`low` is in lower case (of US-ASCII)."""
+    if value.encode("utf-8", "surrogatepass") in low:
+        return False
+    if low.isascii():
+        return True
+    if not value.isascii():
+        return False
+    return not any(mark in low and any(letter in value for letter in letters) for mark, letters in _FOLDS)
