@@ -10,14 +10,14 @@ import pytest
 
 from tests.support.queue_house import NOW, QueueHouse, entry, open_queue
 from whimbrel.core.address import Address
+from whimbrel.core.envelope import MailOptions, Notify, Recipient, Ret
+from whimbrel.core.mailbox import AccountId
 from whimbrel.core.queue import (
     MIXED,
     Deferral,
-    Notify,
     QueueFilter,
     QueueItem,
     QueueRecipient,
-    Recipient,
     RecipientState,
 )
 
@@ -66,12 +66,17 @@ def rich(queue_id: str) -> QueueItem:
         message_id="<1@example.test>",
         user="alice@example.test",
         client="192.0.2.9",
-        envid="env+id",
-        ret_full=True,
-        utf8=True,
-        body_8bit=True,
+        options=MailOptions(
+            utf8=True,
+            body_8bit=True,
+            ret="FULL",
+            envid="env+id",
+            require_tls=True,
+            hold_until=NOW + 3600.5,
+            verp="+=",
+            account=AccountId("alice@example.test"),
+        ),
         origin="submission",
-        require_tls=True,
         tls_optional=True,
         unchecked=True,
         give_up="5.7.1 Enough",
@@ -99,10 +104,11 @@ def test_what_the_sender_wants_returned_is_kept_as_it_was_said(within: Within) -
     """RFC 3461 4.3: all, the header, or nothing said."""
 
     async def check(house: QueueHouse) -> None:
-        for name, full, hdrs in (("a-1", True, False), ("a-2", False, True), ("a-3", False, False)):
-            await house.add(replace(entry(name), ret_full=full, ret_hdrs=hdrs))
+        sayings: dict[str, Ret] = {"a-1": "FULL", "a-2": "HDRS", "a-3": ""}
+        for name, ret in sayings.items():
+            await house.add(replace(entry(name), options=MailOptions(ret=ret)))
             found = await house.queue.get(name)
-            assert found is not None and (found.ret_full, found.ret_hdrs) == (full, hdrs)
+            assert found is not None and found.options == MailOptions(ret=ret)
 
     within(check)
 

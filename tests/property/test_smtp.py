@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from whimbrel.core.address import Address
 from whimbrel.core.engine import Pause
-from whimbrel.core.queue import Recipient
+from whimbrel.core.envelope import MailOptions, Recipient
 from whimbrel.protocols.smtp.client import SmtpClient
-from whimbrel.protocols.smtp.client_events import Finished, Greeting, Lost, NeedContent, Ready, TransactionOptions
+from whimbrel.protocols.smtp.client_events import Finished, Greeting, Lost, NeedContent, Ready
 from whimbrel.protocols.smtp.data import DataReceiver
 from whimbrel.protocols.smtp.paths import read_mailbox, split_path
 from whimbrel.protocols.smtp.reply import Reply, ReplyReader, encode
@@ -22,6 +22,7 @@ from whimbrel.protocols.smtp.server_events import (
     DataEnd,
     Fault,
     Helo,
+    Mail,
     Quit,
     StartTls,
 )
@@ -187,7 +188,8 @@ MAIL_OR_RCPT = st.builds(
 
 
 def strings(event: object) -> list[str]:
-    return [value for name in ("envid", "orcpt", "text", "name") if isinstance(value := getattr(event, name, ""), str)]
+    texts = [value for name in ("orcpt", "text", "name") if isinstance(value := getattr(event, name, ""), str)]
+    return [*texts, event.options.envid] if isinstance(event, Mail) else texts
 
 
 @given(st.lists(MAIL_OR_RCPT | st.binary(max_size=60).map(lambda line: line + b"\r\n"), max_size=12))
@@ -271,7 +273,7 @@ def test_a_client_gets_a_result_for_each_recipient_whatever_the_peer_says(
     client.receive(b"250-hi\r\n250-CHUNKING\r\n250 PIPELINING\r\n" if pipelining else b"250 hi\r\n")
     assert isinstance(client.next_event(), Ready)
     recipients = [Recipient(Address(name, "example.test")) for name in "abc"]
-    taken = client.transaction(None, recipients, TransactionOptions(), whole)
+    taken = client.transaction(None, recipients, MailOptions(), whole)
     assert taken is (pipelining and not lmtp and whole is not None)
     finals = []
     for piece in [*pieces(data, cuts), b""]:

@@ -14,7 +14,8 @@ from whimbrel.backends.notices.local import LocalNotices
 from whimbrel.backends.queue.store import QueueStore
 from whimbrel.core.address import Address
 from whimbrel.core.commit import Enqueue, Rendition
-from whimbrel.core.queue import QueueItem, QueueRecipient, Recipient
+from whimbrel.core.envelope import Recipient
+from whimbrel.core.queue import QueueItem, QueueRecipient
 
 NOW = 1_790_000_000.0
 

@@ -5,20 +5,21 @@ from dataclasses import dataclass, field
 from tests.support.fakes import FakeClock, FakeConfig, FakeIds, MemoryCounters, MemoryLog, MemoryState
 from tests.support.flow_fakes import FakeDirectory, FakeStore, HeldContent, MemorySpool, address
 from whimbrel.core.directory import Account, Rights
+from whimbrel.core.envelope import PLAIN, MailOptions, Recipient
 from whimbrel.core.intake import Client, Origin
-from whimbrel.core.queue import Recipient
 from whimbrel.core.settings import Section
 from whimbrel.core.space import Space
 from whimbrel.flow.intake.reception import Reception
 from whimbrel.flow.judging.filter import Filter
 from whimbrel.flow.judging.filters import FILTERS
 from whimbrel.flow.judging.policy import Policy
-from whimbrel.flow.transaction import PLAIN, MailOptions, Result, Transaction
+from whimbrel.flow.transaction import Answers, Result, Transaction
 
 STRANGER = Client("192.0.2.66", 40000, "192.0.2.25", 25, "mail.stranger.test", "ESMTP", session_id="s1", service="smtp")
 MAIL = (
     b"From: a@b.test\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@b.test>\r\nSubject: x\r\n\r\nhello\r\n"
 )
+_ANSWERS = {Origin.LMTP: Answers.EACH, Origin.INTERNAL: Answers.NOBODY}
 
 
 @dataclass(slots=True)
@@ -60,8 +61,10 @@ class House:
         client: Client = STRANGER,
         account: Account | None = None,
         options: MailOptions = PLAIN,
+        answers: Answers | None = None,
     ) -> Transaction:
-        tx = await self.reception.mail(origin, client, account, address(sender) if sender else None, options)
+        answers = answers or _ANSWERS.get(origin, Answers.ONE)
+        tx = await self.reception.mail(origin, client, account, address(sender) if sender else None, options, answers)
         for one in recipients:
             await self.reception.rcpt(tx, one if isinstance(one, Recipient) else Recipient(address(one)))
         return tx
@@ -79,8 +82,11 @@ class House:
         sender: str = "a@b.test",
         account: Account | None = None,
         options: MailOptions = PLAIN,
+        answers: Answers | None = None,
     ) -> Result:
-        tx = await self.begin(*recipients, origin=origin, sender=sender, account=account, options=options)
+        tx = await self.begin(
+            *recipients, origin=origin, sender=sender, account=account, options=options, answers=answers
+        )
         return await self.finish(tx, content)
 
 

@@ -12,14 +12,14 @@ from whimbrel.backends.net.driver import Connection
 from whimbrel.core.address import Address, Domain, ReversePath
 from whimbrel.core.commit import Spooled, SpoolWriter
 from whimbrel.core.directory import Account, LocalDomain, Rights, Target
+from whimbrel.core.envelope import PLAIN, MailOptions, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.queue import Recipient
 from whimbrel.core.settings import Section
 from whimbrel.core.values import Secret, Size
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.flow.transaction import MailOptions, Result, Transaction
+from whimbrel.flow.transaction import Answers, Result, Transaction
 from whimbrel.protocols.smtp.reply import Reply
 from whimbrel.protocols.smtp.server_events import ServerEvent
 from whimbrel.services.session.passwords import hash_password
@@ -129,6 +129,7 @@ class Received:
     origin: Origin
     user: str
     options: MailOptions
+    answers: Answers
 
 
 @dataclass
@@ -160,11 +161,17 @@ class FakeReception:
         self._step("helo")
 
     async def mail(
-        self, origin: Origin, client: Client, account: Account | None, sender: ReversePath, options: MailOptions
+        self,
+        origin: Origin,
+        client: Client,
+        account: Account | None,
+        sender: ReversePath,
+        options: MailOptions = PLAIN,
+        answers: Answers = Answers.ONE,
     ) -> Transaction:
         self._step("mail")
         self.count += 1
-        return Transaction(f"q{self.count}", origin, client, account, sender, options, 0.0)
+        return Transaction(f"q{self.count}", origin, client, account, sender, options, 0.0, answers)
 
     async def rcpt(self, tx: Transaction, recipient: Recipient) -> None:
         self._step("rcpt")
@@ -188,7 +195,7 @@ class FakeReception:
         names = [str(recipient.address) for recipient in tx.recipients]
         user = tx.account.id if tx.account else ""
         body = await content.read()
-        self.received.append(Received(tx.sender, names, body, tx.client, tx.origin, user, tx.options))
+        self.received.append(Received(tx.sender, names, body, tx.client, tx.origin, user, tx.options, tx.answers))
         return Result(tx.queue_id, tuple(self.refuse.get(name) for name in names))
 
     async def unanswered(self, tx: Transaction) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.support.transcript import Dialogue, dialogues, pattern
 from whimbrel.core.address import Address
 from whimbrel.core.engine import Pause
-from whimbrel.core.queue import Notify, Recipient
+from whimbrel.core.envelope import MailOptions, Notify, Recipient
 from whimbrel.core.values import Secret
 from whimbrel.protocols.smtp.client import SmtpClient
 from whimbrel.protocols.smtp.client_events import (
@@ -29,7 +29,6 @@ from whimbrel.protocols.smtp.client_events import (
     Refused,
     SignedIn,
     TlsReady,
-    TransactionOptions,
 )
 
 DIALOGUES = dialogues(Path(__file__).parent / "smtp_client")
@@ -100,12 +99,11 @@ class Caller:
         recipients = [
             Recipient(Address.parse(one), notify) for one in self.values.get("to", "bob@remote.test").split(",")
         ]
-        options = TransactionOptions(
+        options = MailOptions(
             size=len(CONTENT),
             utf8="utf8" in self.words,
             require_tls="requiretls" in self.words,
-            ret_full=self.values.get("ret") == "FULL",
-            ret_hdrs=self.values.get("ret") == "HDRS",
+            ret="FULL" if self.values.get("ret") == "FULL" else "HDRS" if "ret" in self.values else "",
             envid=self.values.get("envid", ""),
         )
         whole = CONTENT if "whole" in self.words else None

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from whimbrel.core.address import ReversePath
 from whimbrel.core.commit import Spooled
 from whimbrel.core.directory import Account
+from whimbrel.core.envelope import Envelope
 from whimbrel.core.net import TlsInfo
-from whimbrel.core.queue import Recipient
 
 
 class Origin(Enum):
@@ -42,18 +41,6 @@ class Client:
     service: str = ""
     host: str = ""
     """Name from reverse DNS, verified forward, or empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    sender: ReversePath
-    recipients: tuple[Recipient, ...]
-    envid: str = ""
-    ret_full: bool = False
-    utf8: bool = False
-    body_8bit: bool = False
-    require_tls: bool = False
-    """RFC 8689 5: a report about a message that must not leave TLS must not either."""
 
 
 @dataclass(frozen=True, slots=True)

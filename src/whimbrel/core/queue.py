@@ -8,28 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Protocol
 
-from whimbrel.core.address import Address, ReversePath
-
-
-class Notify(Enum):
-    """RFC 3461 4.1. Without NOTIFY a failure and, at our choice, a delay is reported."""
-
-    __hash__ = object.__hash__  # As Origin: it stands in sets that are looked into for each recipient.
-
-    NEVER = "NEVER"
-    SUCCESS = "SUCCESS"
-    FAILURE = "FAILURE"
-    DELAY = "DELAY"
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """One recipient of an envelope with what RFC 3461 lets the client ask for."""
-
-    address: Address
-    notify: frozenset[Notify] = frozenset()
-    orcpt: str = ""
-    """`rfc822;a@b` as given, xtext decoded; empty if not given."""
+from whimbrel.core.address import ReversePath
+from whimbrel.core.envelope import PLAIN, MailOptions, Recipient
 
 
 class RecipientState(Enum):
@@ -77,17 +57,8 @@ class QueueItem:
     user: str = ""
     """Who signed in to send it; empty for mail from outside."""
     client: str = ""
-    envid: str = ""
-    ret_full: bool = False
-    """RFC 3461 4.3 RET=FULL."""
-    ret_hdrs: bool = False
-    """RET=HDRS was said; with neither the choice is the reporting server's."""
-    utf8: bool = False
-    """RFC 6531: needs a peer with SMTPUTF8."""
-    body_8bit: bool = False
+    options: MailOptions = PLAIN
     origin: str = ""
-    require_tls: bool = False
-    """RFC 8689: only over verified TLS to servers that promise the same."""
     tls_optional: bool = False
     """RFC 8689 3, TLS-Required: No: its sender would rather have it arrive than have TLS policies of the
     recipient's domain (DANE, MTA-STS) obeyed."""

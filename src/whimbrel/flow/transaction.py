@@ -1,17 +1,18 @@
 """One message on its way in: from MAIL to the answer after its content.
 
-Standards: RFC 5321 3.3 (mail transactions), RFC 3461 4.3 (RET, ENVID), RFC 8689 2 (REQUIRETLS), draft-hall-prdr-00.
+Standards: RFC 5321 3.3 (mail transactions), RFC 2033 4.2, draft-hall-prdr-00 (answers), RFC 8689 4.1.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from whimbrel.core.address import ReversePath
 from whimbrel.core.commit import Spooled
 from whimbrel.core.directory import Account
+from whimbrel.core.envelope import PLAIN, MailOptions, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
-from whimbrel.core.queue import Recipient
 
 if TYPE_CHECKING:
     from whimbrel.flow.judging.filter import Finding
@@ -21,22 +22,17 @@ HEAD: Final = 64 * 1024
 """Bytes in which a header is looked for; `Spooled.head` has at least as many."""
 
 
-@dataclass(frozen=True, slots=True)
-class MailOptions:
-    """What MAIL said beside the sender. `size` 0: it did not say."""
+class Answers(Enum):
+    """Who hears that the message is refused after its content has come."""
 
-    size: int = 0
-    utf8: bool = False
-    body_8bit: bool = False
-    envid: str = ""
-    ret_full: bool = False
-    require_tls: bool = False
-    prdr: bool = False
-    """After the content the client takes an answer for each recipient."""
-    ret_hdrs: bool = False
+    __hash__ = object.__hash__  # As Origin.
 
-
-PLAIN: Final = MailOptions()
+    EACH = "each"
+    """The client, for each recipient: LMTP (RFC 2033 4.2) and PRDR."""
+    ONE = "one"
+    """The client, once for all recipients."""
+    NOBODY = "nobody"
+    """It was taken before: what the queue resumes, what we make ourselves, fetched mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +48,7 @@ class Transaction:
 
     __slots__ = (
         "account",
+        "answers",
         "client",
         "content",
         "declined",
@@ -79,11 +76,12 @@ class Transaction:
         client: Client,
         account: Account | None,
         sender: ReversePath,
-        options: MailOptions,
-        started: float,
+        options: MailOptions = PLAIN,
+        started: float = 0.0,
+        answers: Answers = Answers.ONE,
     ) -> None:
         self.queue_id, self.origin, self.client, self.account = queue_id, origin, client, account
-        self.sender, self.options, self.started = sender, options, started
+        self.sender, self.options, self.started, self.answers = sender, options, started, answers
         self.recipients: list[Recipient] = []
         self.expansions: list[Expansion] = []
         """Where each recipient's mail goes, beside `recipients`."""
@@ -117,8 +115,8 @@ class Transaction:
 
     @property
     def per_recipient(self) -> bool:
-        """The client hears how it went for each recipient. RFC 2033 4.2"""
-        return self.origin is Origin.LMTP or self.options.prdr
+        """Whoever brought the message hears how it went for each recipient: the client, or the queue."""
+        return self.answers is Answers.EACH or bool(self.mark)
 
     @property
     def trusted(self) -> bool:

@@ -1,7 +1,8 @@
 """Values of the queue."""
 
 from whimbrel.core.address import Address
-from whimbrel.core.queue import QueueItem, QueueRecipient, Recipient, RecipientState
+from whimbrel.core.envelope import Recipient
+from whimbrel.core.queue import QueueItem, QueueRecipient, RecipientState
 
 
 def test_only_those_who_wait_are_waiting() -> None:

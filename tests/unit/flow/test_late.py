@@ -7,9 +7,10 @@ import pytest
 
 from tests.support.flow_fakes import MemoryQueue
 from tests.support.reception_house import MAIL, House, house
+from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
-from whimbrel.core.queue import QueueItem, Recipient, RecipientState
+from whimbrel.core.queue import QueueItem, RecipientState
 from whimbrel.core.values import Duration
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.judging.filter import Filter, Finding, Stage, Verdict, refuse

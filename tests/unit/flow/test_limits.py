@@ -8,13 +8,13 @@ import pytest
 from tests.support.flow_fakes import address
 from tests.support.reception_house import MAIL, House, house
 from whimbrel.core.address import Domain
+from whimbrel.core.envelope import Envelope, MailOptions, Notify, Recipient
 from whimbrel.core.errors import MailError
-from whimbrel.core.intake import Envelope, Internal, Origin
-from whimbrel.core.queue import Notify, Recipient
+from whimbrel.core.intake import Internal, Origin
 from whimbrel.core.values import Size
 from whimbrel.flow.judging.filters.raw_header import RawHeaderSettings
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.flow.transaction import MailOptions, Result
+from whimbrel.flow.transaction import Answers, Result
 
 BIG = MAIL + b"x" * 5000 + b"\r\n"
 
@@ -53,7 +53,7 @@ def test_a_message_that_is_too_large_for_one_of_two_gets_through_unless_each_is_
     both = ("small@example.test", "alice@example.test")
     asyncio.run(there.send(*both, content=BIG))
     assert len(there.store.filed) == 2
-    result = asyncio.run(there.send(*both, content=BIG, options=MailOptions(prdr=True)))
+    result = asyncio.run(there.send(*both, content=BIG, answers=Answers.EACH))
     assert [error and error.enhanced for error in result.outcomes] == ["5.2.3", None]
     assert len(there.store.filed) == 3
     assert refused(there, "small@example.test", "small2@example.test", content=BIG).enhanced == "5.2.3"
@@ -131,7 +131,7 @@ def test_a_loop_for_one_of_several_is_reported_or_answered() -> None:
     assert [one.account for one in there.store.filed] == ["alice@example.test", "bob@example.test"]
     assert b"5.4.6" in there.store.filed[1].content
     there = forwarding()
-    result = asyncio.run(there.send(*to, content=looped, options=MailOptions(prdr=True), sender="bob@example.test"))
+    result = asyncio.run(there.send(*to, content=looped, answers=Answers.EACH, sender="bob@example.test"))
     assert [error and error.enhanced for error in result.outcomes] == ["5.4.6", None]
     assert [one.account for one in there.store.filed] == ["alice@example.test"]
 
@@ -153,11 +153,11 @@ def queued(there: House, *recipients: str | Recipient, content: bytes = MAIL, **
 
 def test_wishes_of_the_client_go_with_the_message_into_the_queue() -> None:
     there = house()
-    options = MailOptions(utf8=True, envid="e+1", ret_full=True, require_tls=True)
+    options = MailOptions(utf8=True, envid="e+1", ret="FULL", require_tls=True)
     wish = Recipient(address("x@remote.test"), frozenset({Notify.DELAY}), "rfc822;X@remote.test")
     queued(there, wish, options=options, content=b"TLS-Required: No\r\n" + MAIL)
     (item, content) = there.store.queued[0]
-    assert (item.utf8, item.envid, item.ret_full, item.require_tls) == (True, "e+1", True, True)
+    assert item.options == options
     assert not item.tls_optional  # RFC 8689 4.1: REQUIRETLS wins.
     assert item.recipients[0].recipient == wish
     assert b"with UTF8SMTP" in content or b"UTF8" not in content
@@ -190,7 +190,7 @@ def test_a_recipient_in_utf8_marks_the_entry_whatever_the_client_said() -> None:
     there = house()
     there.directory.alias("ascii@example.test", "jürgen@remote.test")
     queued(there, "ascii@example.test")
-    assert there.store.queued[0][0].utf8
+    assert there.store.queued[0][0].options.utf8
 
 
 def test_a_mailbox_may_have_a_name_in_utf8() -> None:

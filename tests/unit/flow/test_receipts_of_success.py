@@ -7,10 +7,9 @@ import pytest
 
 from tests.support.flow_fakes import address
 from tests.support.reception_house import MAIL, House, house
+from whimbrel.core.envelope import MailOptions, Notify, Recipient
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.queue import Notify, Recipient
 from whimbrel.flow.intake.dispatch import onward_notify
-from whimbrel.flow.transaction import MailOptions
 
 SUCCESS, FAILURE, NEVER = Notify.SUCCESS, Notify.FAILURE, Notify.NEVER
 
@@ -75,25 +74,25 @@ def test_a_report_about_a_message_that_must_not_leave_tls_does_not_either_and_ha
     """RFC 8689 5"""
     there = house()
     there.directory.alias("half@example.test", "alice@example.test", "nobody@example.test")
-    options = MailOptions(require_tls=True, ret_full=True)
+    options = MailOptions(require_tls=True, ret="FULL")
     asyncio.run(
         there.send("half@example.test", sender="carol@remote.test", options=options, content=MAIL + b"secret body\r\n")
     )
     ((queued, _),) = there.store.queued
-    assert queued.sender is None and queued.require_tls
+    assert queued.sender is None and queued.options.require_tls
     plain = replace(options, require_tls=False)
     asyncio.run(
         there.send("half@example.test", sender="carol@remote.test", options=plain, content=MAIL + b"secret body\r\n")
     )
     texts = [content for _, content in there.store.queued]
     assert [b"secret body" in text for text in texts] == [False, True]
-    assert not there.store.queued[1][0].require_tls
+    assert not there.store.queued[1][0].options.require_tls
 
 
 def test_what_the_sender_wants_returned_goes_on_as_it_was_said() -> None:
     there = house()
     there.directory.alias("away@example.test", "carol@remote.test")
-    for options in (MailOptions(ret_hdrs=True), MailOptions(ret_full=True), MailOptions()):
+    for options in (MailOptions(ret="HDRS"), MailOptions(ret="FULL"), MailOptions()):
         asyncio.run(there.send("away@example.test", options=options))
         item = there.store.queued[-1][0]
-        assert (item.ret_full, item.ret_hdrs) == (options.ret_full, options.ret_hdrs)
+        assert item.options == options

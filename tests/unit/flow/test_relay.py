@@ -7,12 +7,11 @@ import pytest
 
 from tests.support.flow_fakes import address
 from tests.support.reception_house import STRANGER, House, house
+from whimbrel.core.envelope import PLAIN, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.network import Network
-from whimbrel.core.queue import Recipient
 from whimbrel.flow.routing.relay import RelaySettings, allowed
-from whimbrel.flow.transaction import PLAIN
 
 TRICKS = [
     "x@remote.test",

@@ -6,12 +6,12 @@ import quopri
 from tests.support.fakes import FakeClock
 from tests.support.flow_fakes import address
 from tests.support.reception_house import MAIL, House, house
+from whimbrel.core.envelope import Envelope, MailOptions, Notify, Recipient
 from whimbrel.core.errors import MailError
-from whimbrel.core.intake import Envelope, Internal
-from whimbrel.core.queue import Notify, Recipient
+from whimbrel.core.intake import Internal
 from whimbrel.flow.intake.receipts import LATE
 from whimbrel.flow.judging.filter import NOTHING, Finding, QuickFilter, Stage
-from whimbrel.flow.transaction import MailOptions, Transaction
+from whimbrel.flow.transaction import Answers, Transaction
 
 
 def test_a_message_that_was_not_taken_for_all_gets_no_receipt() -> None:
@@ -25,7 +25,7 @@ def test_a_message_that_was_not_taken_for_all_gets_no_receipt() -> None:
 
     async def check() -> None:
         for outcome in (full, None, None):
-            result = await there.send("alice@example.test", "bob@example.test", options=MailOptions(prdr=True))
+            result = await there.send("alice@example.test", "bob@example.test", answers=Answers.EACH)
             assert [error and error.enhanced for error in result.outcomes] == [None, outcome and outcome.enhanced]
 
     asyncio.run(check())

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 
 from whimbrel.backends.queue.lanes import rebuild
-from whimbrel.backends.queue.rows import CHECKSUM, FORMAT, LANES, RETURNS, SCHEMA, TURNS
+from whimbrel.backends.queue.rows import CHECKSUM, FORMAT, LANES, OPTIONS, RETURNS, SCHEMA, TURNS
 from whimbrel.core.errors import MailError
 
 _BUSY = 10_000
@@ -47,7 +47,7 @@ def _migrate(connection: apsw.Connection) -> None:
     minors = [f"{FORMAT[0]}.{minor}" for minor in range(FORMAT[1] + 1)]
     if old is None or old[0] not in minors:
         return
-    for step in (LANES, RETURNS, CHECKSUM, TURNS)[minors.index(str(old[0])) :]:
+    for step in (LANES, RETURNS, CHECKSUM, TURNS, OPTIONS)[minors.index(str(old[0])) :]:
         connection.execute(step).fetchall()
     connection.execute("UPDATE meta SET value = ? WHERE name = 'format'", (minors[-1],)).fetchall()
     if old[0] == minors[0]:

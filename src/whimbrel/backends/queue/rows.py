@@ -12,17 +12,18 @@ from typing import Final
 
 import apsw
 
+from whimbrel.backends.queue import options
+from whimbrel.backends.queue.options import Value
 from whimbrel.core.address import Address
+from whimbrel.core.envelope import Notify, Recipient
 from whimbrel.core.queue import (
-    Notify,
     QueueFilter,
     QueueItem,
     QueueRecipient,
-    Recipient,
     RecipientState,
 )
 
-FORMAT: Final = (1, 4)
+FORMAT: Final = (1, 5)
 """Major and minor version of the queue on disk (architecture, section 9)."""
 
 SCHEMA: Final = """
@@ -77,11 +78,15 @@ CREATE INDEX lane_stranger ON lane(served, due) WHERE proven = 0;
 """
 """What 1.4 adds: whose turn it is can be read off, however many lanes are due, or served and not due."""
 
+OPTIONS: Final = "ALTER TABLE entry ADD COLUMN options TEXT NOT NULL DEFAULT ''"
+"""What 1.5 adds: `options.py`."""
+
 COLUMNS: Final = (
-    "id, sender, created, next_attempt, size, attempts, held, message_id, user, client, envid, ret_full, utf8, "
-    "body_8bit, origin, require_tls, tls_optional, unchecked, give_up, urgent, lane, "
-    "ret_hdrs, checksum"
+    "id, sender, created, next_attempt, size, attempts, held, message_id, user, client, origin, tls_optional, "
+    f"unchecked, give_up, urgent, checksum, lane, {options.COLUMNS}"
 )
+_OPTIONS: Final = COLUMNS.count(",") + 1 - options.NUMBER
+"""Where they begin."""
 _RECIPIENT: Final = "address, notify, orcpt, state, status, remote, reported_delay, local, account"
 _INTO_ENTRY: Final = f"INSERT INTO entry({COLUMNS})"
 _INTO_RECIPIENT: Final = f"INSERT INTO recipient(entry, place, {_RECIPIENT})"
@@ -91,7 +96,6 @@ _TOGETHER: Final = 16
 """Rows by one statement; there are as many statements, and they are to stay prepared."""
 
 Row = Sequence[object]
-Value = int | float | str | bytes | None
 Values = tuple[Value, ...]
 
 
@@ -123,19 +127,14 @@ def _entry_values(item: QueueItem, checksum: int) -> Values:
         item.message_id,
         item.user,
         item.client,
-        item.envid,
-        item.ret_full,
-        item.utf8,
-        item.body_8bit,
         item.origin,
-        item.require_tls,
         item.tls_optional,
         item.unchecked,
         item.give_up,
         item.urgent,
-        item.lane,
-        item.ret_hdrs,
         checksum,
+        item.lane,
+        *options.values(item.options),
     )
 
 
@@ -287,18 +286,13 @@ def _item(row: Row, recipients: Sequence[QueueRecipient]) -> QueueItem:
         message_id=str(row[7]),
         user=str(row[8]),
         client=str(row[9]),
-        envid=str(row[10]),
-        ret_full=bool(row[11]),
-        utf8=bool(row[12]),
-        body_8bit=bool(row[13]),
-        origin=str(row[14]),
-        require_tls=bool(row[15]),
-        tls_optional=bool(row[16]),
-        unchecked=bool(row[17]),
-        give_up=str(row[18]),
-        urgent=bool(row[19]),
-        ret_hdrs=bool(row[21]),
-        checksum=None if row[22] is None else integer(row[22]),
+        options=options.read(row[_OPTIONS:]),
+        origin=str(row[10]),
+        tls_optional=bool(row[11]),
+        unchecked=bool(row[12]),
+        give_up=str(row[13]),
+        urgent=bool(row[14]),
+        checksum=None if row[15] is None else integer(row[15]),
     )
 
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from whimbrel.core.address import ReversePath
 from whimbrel.core.engine import Pause
+from whimbrel.core.envelope import MailOptions, Recipient
 from whimbrel.core.net import Link, TlsInfo
-from whimbrel.core.queue import Recipient
 from whimbrel.core.values import Secret
 from whimbrel.flow.delivery.patience import Patience
 from whimbrel.flow.delivery.progress import Phase, Progress
@@ -28,7 +28,6 @@ from whimbrel.protocols.smtp.client_events import (
     Refused,
     SignedIn,
     TlsReady,
-    TransactionOptions,
     WasReset,
 )
 from whimbrel.protocols.smtp.reply import Reply
@@ -61,7 +60,7 @@ class Letter:
     """What is sent in each transaction for one message."""
 
     sender: ReversePath
-    options: TransactionOptions
+    options: MailOptions
     whole: bytes | None
     """All of the content, if it is small."""
 

@@ -8,10 +8,11 @@ from zlib import crc32
 
 from whimbrel.core.commit import Append, Commit, Rendition, Spool, Spooled
 from whimbrel.core.directory import Directory
+from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.intake import Origin
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, Recipient, RecipientState
+from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, RecipientState
 from whimbrel.flow.delivery.outcome import Outcome, of_error, without_content
 from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.flow.delivery.smtp import PIECE

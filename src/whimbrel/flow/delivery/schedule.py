@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 from zlib import crc32
 
-from whimbrel.core.queue import Notify, QueueItem, QueueRecipient, RecipientState
+from whimbrel.core.envelope import Notify
+from whimbrel.core.queue import QueueItem, QueueRecipient, RecipientState
 from whimbrel.flow.delivery.outcome import Outcome
 from whimbrel.flow.delivery.settings import DeliverySettings
 

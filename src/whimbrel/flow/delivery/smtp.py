@@ -15,7 +15,7 @@ RFC 8689 4.2.1 (REQUIRETLS)
 # RFC 8689 4.2.1 (1): not done, MX names are not proved by DNSSEC or MTA-STS yet; the certificate is checked.
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 from typing import Final
@@ -23,10 +23,11 @@ from zlib import crc32
 
 from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
+from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.core.net import Connector, Link, TlsInfo, TlsMode, TlsPolicy
-from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, Recipient, RecipientState
+from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, RecipientState
 from whimbrel.flow.delivery.content import Content
 from whimbrel.flow.delivery.conversation import Conversation, Declined, HandshakeFailed, Letter, words
 from whimbrel.flow.delivery.destination import Destination, Finder, Server
@@ -39,7 +40,6 @@ from whimbrel.flow.delivery.slots import Turn
 from whimbrel.flow.delivery.source import Sources, sources
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import HEAD
-from whimbrel.protocols.smtp.client_events import TransactionOptions
 from whimbrel.protocols.smtp.reply import Reply
 
 PIECE: Final = 256 * 1024
@@ -152,17 +152,14 @@ class SmtpAgent:
 
     def _job(self, parcel: Parcel, head: bytes, progress: Progress, turn: Turn | None) -> _Job:
         item, settings, relay = parcel.item, self._config.section(DeliverySettings), parcel.way.relay
-        options = TransactionOptions(
+        options = replace(
+            item.options,
             size=item.size,
-            body_8bit=item.body_8bit or not head.isascii(),
-            utf8=item.utf8 and not _header(head).isascii(),
-            require_tls=item.require_tls,
-            ret_full=item.ret_full,
-            ret_hdrs=item.ret_hdrs,
-            envid=item.envid,
+            body_8bit=item.options.body_8bit or not head.isascii(),
+            utf8=item.options.utf8 and not _header(head).isascii(),
         )
         mode = relay.tls if relay else TlsMode(settings.tls)
-        if item.require_tls and mode is not TlsMode.IMPLICIT:
+        if options.require_tls and mode is not TlsMode.IMPLICIT:
             mode = TlsMode.VERIFIED
         whole = head if item.size <= len(head) < HEAD else None
         recipients = tuple(one.recipient for one in parcel.recipients)
@@ -215,7 +212,7 @@ class SmtpAgent:
                 status=str(error),
                 tls=job.mode.value,
             )
-            if job.parcel.item.require_tls:
+            if job.parcel.item.options.require_tls:
                 return [_no_require_tls(server, f"TLS handshake failed: {error}")] * len(job.recipients), False
             if not (job.plaintext_will_do and job.settings.tls_fallback):
                 return self._all(job, server, f"4.7.5 TLS handshake failed: {error}"), False
@@ -280,13 +277,13 @@ class SmtpAgent:
         if job.mode in _STARTED and not clear:
             offered = conversation.client.extensions.has("STARTTLS")
             started = offered and await conversation.start_tls(hostname)
-            if not started and job.parcel.item.require_tls:
+            if not started and job.parcel.item.options.require_tls:
                 raise Declined(Reply(550, "5.7.10", ("REQUIRETLS: the server does not offer TLS",)))
             if not started and not job.plaintext_will_do:
                 raise Declined(Reply(451, "4.7.4", ("TLS is required and the server does not offer it",)))
         offered = conversation.client.extensions.has("REQUIRETLS")
         # RFC 8689 5: a report is not thrown away for want of it.
-        if job.parcel.item.require_tls and job.parcel.item.sender is not None and not offered:
+        if job.parcel.item.options.require_tls and job.parcel.item.sender is not None and not offered:
             raise Declined(Reply(550, "5.7.30", ("REQUIRETLS support required",)))
         if tls := conversation.tls:
             self._log.debug(

@@ -6,10 +6,10 @@ Standards: RFC 5321 3.3, 3.6.2 (relaying), 4.5.3.1.8 (452 for too many recipient
 from typing import Final
 
 from whimbrel.core.config import ConfigStore
+from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
 from whimbrel.core.log import Log
-from whimbrel.core.queue import Recipient
 from whimbrel.flow.judging.filter import Stage
 from whimbrel.flow.judging.policy import Policy
 from whimbrel.flow.placement.placement import Placement

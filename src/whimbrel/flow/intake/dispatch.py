@@ -15,11 +15,12 @@ from whimbrel.core.clock import Clock
 from whimbrel.core.commit import Append, Commit, Enqueue, Rendition
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account
+from whimbrel.core.envelope import Notify, Recipient
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.intake import Origin
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.queue import Notify, QueueItem, QueueRecipient, Recipient
+from whimbrel.core.queue import QueueItem, QueueRecipient
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.judging.filter import Verdict
 from whimbrel.flow.placement.placement import Placement
@@ -233,7 +234,9 @@ class Dispatch:
         self, tx: Transaction, queue_id: str, recipients: tuple[QueueRecipient, ...], size: int, *, held: bool
     ) -> QueueItem:
         now = self._clock.now()
-        local = recipients[0].local
+        local, options = recipients[0].local, tx.options
+        if not (options.utf8 or all(one.recipient.address.ascii for one in recipients)):
+            options = replace(options, utf8=True)
         return QueueItem(
             id=queue_id,
             sender=tx.sender,
@@ -247,13 +250,8 @@ class Dispatch:
             message_id=tx.header.value(b"message-id")[:998],
             user=str(tx.account.address) if tx.account else "",
             client=tx.client.ip,
-            envid=tx.options.envid,
-            ret_full=tx.options.ret_full,
-            ret_hdrs=tx.options.ret_hdrs,
-            utf8=tx.options.utf8 or not all(one.recipient.address.ascii for one in recipients),
-            body_8bit=tx.options.body_8bit,
+            options=options,
             origin=tx.origin.value,
-            require_tls=tx.options.require_tls,
             tls_optional=tx.tls_optional,
         )
 

@@ -15,11 +15,12 @@ from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.commit import Commit, Rendition, Spool, Spooled, SpoolWriter
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account, Directory
+from whimbrel.core.envelope import PLAIN, MailOptions, Notify, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Internal, Origin
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import Folders
-from whimbrel.core.queue import Notify, QueueItem, Recipient, RecipientState
+from whimbrel.core.queue import QueueItem, RecipientState
 from whimbrel.core.space import Space
 from whimbrel.core.state import Counters, State
 from whimbrel.flow.intake.admission import Admission
@@ -36,7 +37,7 @@ from whimbrel.flow.routing.loops import looping
 from whimbrel.flow.routing.route import Expansion
 from whimbrel.flow.routing.router import Router
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.flow.transaction import HEAD, PLAIN, Header, MailOptions, Result, Transaction
+from whimbrel.flow.transaction import HEAD, Answers, Header, Result, Transaction
 from whimbrel.mail.decoding.encoded import words
 from whimbrel.mail.writing.trace import joint, received, return_path
 
@@ -97,12 +98,19 @@ class Reception:
         await self._early(Stage.HELO, origin, client)
 
     async def mail(
-        self, origin: Origin, client: Client, account: Account | None, sender: "ReversePath", options: MailOptions
+        self,
+        origin: Origin,
+        client: Client,
+        account: Account | None,
+        sender: "ReversePath",
+        options: MailOptions = PLAIN,
+        answers: Answers = Answers.ONE,
     ) -> Transaction:
         """Begins a transaction. MailError: the sender, or so large a message, is not taken."""
         if not self._room():
             raise MailError(452, *_FULL)
-        tx = Transaction(self._ids.queue_id(), origin, client, account, sender, options, self._clock.monotonic())
+        queue_id, started = self._ids.queue_id(), self._clock.monotonic()
+        tx = Transaction(queue_id, origin, client, account, sender, options, started, answers)
         if account is not None:
             tx.max_size = await self._sizes.of(account)
         judgement = BUSY if self._policy.busy else await self._policy.judge(Stage.MAIL, tx)
@@ -175,19 +183,12 @@ class Reception:
         return [one or next(found) for one in outcomes]
 
     def _resumed(self, item: QueueItem) -> Transaction:
-        options = MailOptions(
-            item.size,
-            item.utf8,
-            item.body_8bit,
-            item.envid,
-            item.ret_full,
-            item.require_tls,
-            prdr=True,
-            ret_hdrs=item.ret_hdrs,
-        )
         client = Client(item.client, 0, "", 0, helo="", service="queue")
-        queue_id = f"{item.id}.{item.attempts + 1}q"
-        tx = Transaction(queue_id, Origin(item.origin), client, None, item.sender, options, self._clock.monotonic())
+        options, started = replace(item.options, size=item.size), self._clock.monotonic()
+        tx = Transaction(
+            f"{item.id}.{item.attempts + 1}q", Origin(item.origin), client, None, item.sender, options, started,
+            Answers.NOBODY,
+        )  # fmt: skip
         tx.mark = item.id
         return tx
 
@@ -200,22 +201,15 @@ class Reception:
     async def submit(self, message: Internal) -> str:
         """Takes a message that we made; recipients that cannot be reached are reported to its sender."""
         envelope = message.envelope
-        options = MailOptions(
-            message.content.size,
-            envelope.utf8,
-            envelope.body_8bit,
-            envelope.envid,
-            envelope.ret_full,
-            envelope.require_tls,
-        )
         tx = Transaction(
             self._ids.queue_id(),
             Origin.INTERNAL,
             Client("", 0, "", 0, helo=self._config.section(SmtpSettings).hostname, service="internal"),
             message.account,
             envelope.sender,
-            options,
+            replace(envelope.options, size=message.content.size),
             self._clock.monotonic(),
+            Answers.NOBODY,
         )
         refused: list[tuple[Recipient, MailError]] = []
         for recipient in envelope.recipients:
@@ -238,7 +232,7 @@ class Reception:
 
     async def _early(self, stage: Stage, origin: Origin, client: Client) -> None:
         if self._policy.has(stage, origin):
-            tx = Transaction("", origin, client, None, None, PLAIN, self._clock.monotonic())
+            tx = Transaction("", origin, client, None, None, started=self._clock.monotonic())
             self._enforce(tx, await self._policy.judge(stage, tx))
 
     def _enforce(self, tx: Transaction, judgement: Judgement) -> None:
@@ -401,10 +395,7 @@ class Reception:
             self._clock.now(),
             content.size,
             content.read,
-            tx.options.envid,
-            tx.options.ret_full,
-            tx.options.utf8,
-            tx.options.require_tls,
+            tx.options,
         )
 
     def _log_refused(self, tx: Transaction, error: MailError, rule: str) -> None:

@@ -14,10 +14,11 @@ from whimbrel.core.address import Address, ReversePath
 from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.commit import Spool
 from whimbrel.core.config import ConfigStore
+from whimbrel.core.envelope import PLAIN, Envelope, MailOptions, Notify, Recipient
 from whimbrel.core.errors import MailError
-from whimbrel.core.intake import Envelope, Intake, Internal
+from whimbrel.core.intake import Intake, Internal
 from whimbrel.core.log import Log
-from whimbrel.core.queue import Notify, QueueItem, Recipient, RecipientState
+from whimbrel.core.queue import QueueItem, RecipientState
 from whimbrel.core.settings import Section, setting
 from whimbrel.core.values import Size
 from whimbrel.flow.settings import SmtpSettings
@@ -73,11 +74,8 @@ class Subject:
     arrived: float
     size: int
     read: Read
-    envid: str = ""
-    ret_full: bool = False
-    utf8: bool = False
-    require_tls: bool = False
-    """RFC 8689 5: its report must not leave TLS either, and has the header only."""
+    options: MailOptions = PLAIN
+    """Of its envelope. What must not leave TLS has a report that must not either, with the header only. RFC 8689 5"""
 
 
 _ACTIONS: Final = {
@@ -116,17 +114,7 @@ class Reports:
     async def of_queue(self, item: QueueItem, read: Read, told: Sequence[Told], *, until: float) -> None:
         """About an entry of the queue."""
         if told:
-            subject = Subject(
-                item.id,
-                item.sender,
-                item.created,
-                item.size,
-                read,
-                item.envid,
-                item.ret_full,
-                item.utf8,
-                item.require_tls,
-            )
+            subject = Subject(item.id, item.sender, item.created, item.size, read, item.options)
             await self.send(subject, told, until=until)
 
     async def _one(self, subject: Subject, told: list[Told], until: float | None) -> None:
@@ -147,9 +135,7 @@ class Reports:
         envelope = Envelope(
             None,
             (Recipient(to, SILENT),),
-            utf8=report.utf8,
-            body_8bit=report.body_8bit,
-            require_tls=subject.require_tls,
+            MailOptions(utf8=report.utf8, body_8bit=report.body_8bit, require_tls=subject.options.require_tls),
         )
         try:
             queue_id = await self._intake.submit(Internal(envelope, self._spool.hold(report.content), subject.queue_id))
@@ -179,7 +165,8 @@ class Reports:
 
     async def _build(self, subject: Subject, told: list[Told], to: Address, until: float | None) -> Composed:
         settings = self._config.section(ReportSettings)
-        full = subject.ret_full and not subject.require_tls  # RFC 8689 5: as if it were RET=HDRS.
+        options = subject.options
+        full = options.ret == "FULL" and not options.require_tls  # RFC 8689 5: as if it were RET=HDRS.
         whole = full and told[0].state is RecipientState.FAILED and subject.size <= settings.max_returned
         original = await subject.read(0, subject.size if whole else HEAD) or b""
         hostname = self._config.section(SmtpSettings).hostname
@@ -209,10 +196,10 @@ class Reports:
                 original=original,
                 complete=whole,
                 ret_full=full,
-                envid=subject.envid,
+                envid=options.envid,
                 arrival=self._clock.date(subject.arrived),
                 queue_id=subject.queue_id,
-                utf8=subject.utf8,
+                utf8=options.utf8,
                 language=settings.language,
             )
         )

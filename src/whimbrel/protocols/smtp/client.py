@@ -22,7 +22,7 @@ Sans-IO: the caller owns the connection. Commands put bytes into `outgoing()`, a
             client.tls_started()
             client.hello("mail.example.org")         # Again, and wait for Ready. RFC 3207 4.2
     client.sign_in(name, password)                   # Only for relay hosts: SignedIn | Refused | Lost
-    client.transaction(sender, recipients, TransactionOptions(size=..., body_8bit=...), content)
+    client.transaction(sender, recipients, MailOptions(size=..., body_8bit=...), content)
     found = await event()                            # NeedContent | Finished | Lost
     if isinstance(found, NeedContent):
         for piece in content:
@@ -53,7 +53,7 @@ from typing import Final
 
 from whimbrel.core.address import ReversePath
 from whimbrel.core.engine import NEED_DATA, Pause
-from whimbrel.core.queue import Recipient
+from whimbrel.core.envelope import MailOptions, Recipient
 from whimbrel.core.values import Secret
 from whimbrel.protocols.sasl.exchange import SaslError, from_base64
 from whimbrel.protocols.smtp.client_auth import MECHANISMS, Responses, choose
@@ -68,7 +68,6 @@ from whimbrel.protocols.smtp.client_events import (
     Refused,
     SignedIn,
     TlsReady,
-    TransactionOptions,
     WasReset,
 )
 from whimbrel.protocols.smtp.client_lines import mail_line, rcpt_line
@@ -183,11 +182,13 @@ class SmtpClient:
         self,
         sender: ReversePath,
         recipients: Sequence[Recipient],
-        options: TransactionOptions,
+        options: MailOptions,
         content: bytes | None = None,
     ) -> bool:
         """MAIL, a RCPT for each recipient, DATA; in one write if PIPELINING is offered. `content` is all of the
-        message, where it is small; True if it is taken along: then there is no NeedContent.
+        message, where it is small; True if it is taken along: then there is no NeedContent. Of `options` the peer is
+        told what it understands; `size` 0 is not told. With `require_tls` only a server that offers REQUIRETLS has the
+        message; a report (null sender) the others have too. RFC 8689 5
 
         NeedContent | Finished | Lost"""
         self._idle()
@@ -360,7 +361,7 @@ class SmtpClient:
         self,
         sender: ReversePath,
         recipients: Sequence[Recipient],
-        options: TransactionOptions,
+        options: MailOptions,
         content: bytes | None,
         *,
         utf8: bool,

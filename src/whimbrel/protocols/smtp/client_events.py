@@ -1,30 +1,9 @@
-"""What the sending side of SMTP is told and tells: options in, events out.
-
-Standards: RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 8689 (REQUIRETLS), RFC 3461 (DSN).
-"""
+"""What the sending side of SMTP tells of the peer."""
 
 from dataclasses import dataclass
 
 from whimbrel.protocols.smtp.extensions import Extensions
 from whimbrel.protocols.smtp.reply import Reply
-
-
-@dataclass(frozen=True, slots=True)
-class TransactionOptions:
-    """What MAIL says, as far as the peer understands it."""
-
-    size: int = 0
-    """Octets of content, about; 0: not told. RFC 1870"""
-    body_8bit: bool = False
-    """The content has octets above 127; whoever sends it has converted it where 8BITMIME is not offered. RFC 6152"""
-    utf8: bool = False
-    """Addresses or header fields need SMTPUTF8. RFC 6531"""
-    require_tls: bool = False
-    """Only servers that offer REQUIRETLS may have it; a report (null sender) goes to the others too. RFC 8689 5"""
-    ret_full: bool = False
-    envid: str = ""
-    """RFC 3461 4.3, 4.4; not xtext. Told where DSN is offered."""
-    ret_hdrs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ RFC 6533 3 (utf-8-addr-xtext), RFC 8689 3 (REQUIRETLS).
 import re
 
 from whimbrel.core.address import ReversePath, path_text
-from whimbrel.core.queue import Notify, Recipient
-from whimbrel.protocols.smtp.client_events import TransactionOptions
+from whimbrel.core.envelope import MailOptions, Notify, Recipient
 from whimbrel.protocols.smtp.extensions import Extensions
 
 _NOT_XCHAR = re.compile(r"[^\x21-\x2a\x2c-\x3c\x3e-\x7e]")
@@ -17,7 +16,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ORDER = (Notify.SUCCESS, Notify.FAILURE, Notify.DELAY)
 
 
-def mail_line(sender: ReversePath, options: TransactionOptions, known: Extensions, *, utf8: bool) -> bytes:
+def mail_line(sender: ReversePath, options: MailOptions, known: Extensions, *, utf8: bool) -> bytes:
     """`utf8`: the transaction needs SMTPUTF8."""
     line = f"MAIL FROM:{path_text(sender)}"
     words = known.keywords
@@ -30,10 +29,8 @@ def mail_line(sender: ReversePath, options: TransactionOptions, known: Extension
     if options.require_tls and "REQUIRETLS" in words:  # Where it must be, the client has looked already.
         line += " REQUIRETLS"
     if "DSN" in words:
-        if options.ret_full:
-            line += " RET=FULL"
-        elif options.ret_hdrs:
-            line += " RET=HDRS"
+        if options.ret:
+            line += f" RET={options.ret}"
         if options.envid:
             line += f" ENVID={xtext(options.envid)}"
     return f"{line}\r\n".encode()

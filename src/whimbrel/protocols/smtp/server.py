@@ -304,7 +304,7 @@ class SmtpEngine:
     def _after_mail(self, event: Mail, code: int) -> None:
         state = self.state
         state.mail, state.mail_refused = code == 250, code != 250
-        state.utf8, state.prdr = event.utf8, event.prdr
+        state.utf8, state.prdr = event.options.utf8, event.prdr
 
     def _after_rcpt(self, _event: Rcpt, code: int) -> None:
         if code < 300:

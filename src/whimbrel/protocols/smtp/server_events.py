@@ -10,7 +10,7 @@ Standards: RFC 5321 4.1.1, RFC 2033 (LHLO), RFC 3207 (STARTTLS), RFC 4954 (AUTH)
 from dataclasses import dataclass
 
 from whimbrel.core.address import Address, ReversePath
-from whimbrel.core.queue import Notify
+from whimbrel.core.envelope import PLAIN, MailOptions, Notify
 from whimbrel.protocols.smtp.reply import Reply
 
 
@@ -27,15 +27,9 @@ class Mail:
     """Made by the parser, its parameters filled in one by one; a value from then on."""
 
     sender: ReversePath
-    size: int = 0
-    """SIZE, or 0."""
-    body_8bit: bool = False
-    utf8: bool = False
-    envid: str = ""
-    ret_full: bool = False
-    require_tls: bool = False
+    options: MailOptions = PLAIN
     prdr: bool = False
-    ret_hdrs: bool = False
+    """After the content the client takes an answer for each recipient."""
 
 
 @dataclass(slots=True)

@@ -91,7 +91,7 @@ def _mail(state: State, argument: str) -> ServerEvent:
         raise Refusal(501, "5.1.7", f"Bad sender address: {_brief(error)}") from None
     if rest:
         _parameters(mail, rest, _mail_parameters(state.terms) if state.extended else {}, state.terms)
-    if not (mail.utf8 or argument.isascii()):
+    if not (mail.options.utf8 or argument.isascii()):
         raise Refusal(553, "5.6.7", "An address that is not ASCII needs SMTPUTF8")
     return mail
 

@@ -162,7 +162,7 @@ async def queue_show(ctx: AdminContext, id: Annotated[str, "Queue id.", Known("m
         not_found("message in the queue with the id", id)
     return QueueView(
         item.id, item.message_id, Moment(item.created), Moment(item.next_attempt), item.attempts, Octets(item.size),
-        item.held, path_text(item.sender), item.user, item.client, item.require_tls, item.give_up,
+        item.held, path_text(item.sender), item.user, item.client, item.options.require_tls, item.give_up,
         tuple(
             RecipientView(str(r.recipient.address), _state(r.state, item.held), r.status, r.remote)
             for r in item.recipients

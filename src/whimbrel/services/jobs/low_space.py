@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from whimbrel.core.address import Address
+from whimbrel.core.envelope import Envelope, MailOptions, Notify, Recipient
 from whimbrel.core.errors import MailError
-from whimbrel.core.intake import Envelope, Internal
-from whimbrel.core.queue import Notify, Recipient
+from whimbrel.core.intake import Internal
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.mail.writing.compose import field, mailbox, text_part, token_field
 from whimbrel.services.jobs.job import JobContext
@@ -64,7 +64,7 @@ async def _send(ctx: JobContext, found: Found) -> bool:
                 text_part(_TEXT.format(hostname=hostname, free=found.free >> 20, folder=found.folder), language="en"),
             )
         )
-        envelope = Envelope(None, (Recipient(to, frozenset({Notify.NEVER})),), utf8=not str(to).isascii())
+        envelope = Envelope(None, (Recipient(to, frozenset({Notify.NEVER})),), MailOptions(utf8=not str(to).isascii()))
         await ctx.intake.submit(Internal(envelope, ctx.spool.hold(content)))
     except (MailError, ValueError) as error:  # ValueError: the setting is no address after all.
         if isinstance(error, MailError) and error.temporary:

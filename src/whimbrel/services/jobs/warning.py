@@ -8,10 +8,10 @@ from typing import Final
 
 from whimbrel.core.address import Address
 from whimbrel.core.directory import Account
+from whimbrel.core.envelope import Envelope, MailOptions, Notify, Recipient
 from whimbrel.core.errors import MailError
-from whimbrel.core.intake import Envelope, Internal
+from whimbrel.core.intake import Internal
 from whimbrel.core.mailbox import Usage
-from whimbrel.core.queue import Notify, Recipient
 from whimbrel.core.quota import Limit, limit_of
 from whimbrel.core.values import Size
 from whimbrel.flow.placement.quota import QuotaSettings
@@ -99,7 +99,7 @@ async def _send(ctx: JobContext, account: Account, limit: Limit, usage: Usage, p
     to = [account.address, *([Address.parse(also)] if also else [])]
     silent = frozenset({Notify.NEVER})
     # The null reverse-path: a warning is never answered, and reaches a mailbox that is full already.
-    envelope = Envelope(None, tuple(Recipient(one, silent) for one in to), utf8=not str(account.address).isascii())
+    envelope = Envelope(None, tuple(Recipient(one, silent) for one in to), MailOptions(utf8=not account.address.ascii))
     await ctx.intake.submit(Internal(envelope, ctx.spool.hold(_message(ctx, account, limit, usage, percent))))
 
 

@@ -10,10 +10,10 @@ from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.commit import Spooled, SpoolWriter
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account, Directory
+from whimbrel.core.envelope import MailOptions, Recipient
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.log import Log
-from whimbrel.core.queue import Recipient
-from whimbrel.flow.transaction import MailOptions, Result, Transaction
+from whimbrel.flow.transaction import Answers, Result, Transaction
 from whimbrel.services.session.sign_in import SignIn
 
 
@@ -25,7 +25,13 @@ class Reception(Protocol):
     async def helo(self, origin: Origin, client: Client) -> None: ...
 
     async def mail(
-        self, origin: Origin, client: Client, account: Account | None, sender: ReversePath, options: MailOptions
+        self,
+        origin: Origin,
+        client: Client,
+        account: Account | None,
+        sender: ReversePath,
+        options: MailOptions,
+        answers: Answers,
     ) -> Transaction: ...
 
     async def rcpt(self, tx: Transaction, recipient: Recipient) -> None: ...

@@ -16,11 +16,11 @@ from whimbrel.backends.net.driver import Closed, Connection, TimedOut
 from whimbrel.core.address import Address
 from whimbrel.core.commit import Spooled, SpoolWriter
 from whimbrel.core.directory import Account
+from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
-from whimbrel.core.queue import Recipient
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.flow.transaction import PLAIN, MailOptions, Result, Transaction
+from whimbrel.flow.transaction import Answers, Result, Transaction
 from whimbrel.protocols.smtp.reply import Reply
 from whimbrel.protocols.smtp.server import SmtpEngine
 from whimbrel.protocols.smtp.server_events import (
@@ -228,11 +228,15 @@ class SmtpSession:
         if self._messages and self._messages == self._settings.max_transactions:
             await self._close(replies.TOO_MANY_MESSAGES)
             return
-        options = _options(event)
-        if self._role is Role.LMTP and self._account is not None:
-            options = replace(options, prdr=True)  # Signed in or not, it has an answer for each. RFC 2033 4.2
+        # LMTP has an answer for each, signed in or not. RFC 2033 4.2
+        answers = Answers.EACH if event.prdr or self._role is Role.LMTP else Answers.ONE
+        account, options = self._account, event.options
+        if account is not None:
+            options = replace(options, account=account.id)
         try:
-            self._tx = await self.ports.reception.mail(self._origin, self._client, self._account, event.sender, options)
+            self._tx = await self.ports.reception.mail(
+                self._origin, self._client, account, event.sender, options, answers
+            )
         except MailError as error:
             await self._refuse(error)
             return
@@ -337,7 +341,7 @@ class SmtpSession:
             if refused is not None and None not in outcomes:
                 await self._reject(replies.refusal(refused))
                 return
-            if refused is None or not tx.options.prdr:
+            if refused is None or not tx.per_recipient:
                 await self._connection.send(Reply(250, "2.0.0", (text,)))
                 return
             await self._connection.send(replies.EACH)
@@ -428,22 +432,6 @@ class SmtpSession:
     async def _close(self, reply: Reply) -> None:
         self._over = True
         await self._connection.send(reply)
-
-
-def _options(event: Mail) -> MailOptions:
-    plain = not (event.size or event.body_8bit or event.utf8 or event.envid or event.ret_full)
-    if plain and not (event.require_tls or event.prdr or event.ret_hdrs):
-        return PLAIN
-    return MailOptions(
-        event.size,
-        event.utf8,
-        event.body_8bit,
-        event.envid,
-        event.ret_full,
-        event.require_tls,
-        event.prdr,
-        event.ret_hdrs,
-    )
 
 
 Handler = Callable[[SmtpSession, Any], Awaitable[None]]

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.queue_house import entry
 from tests.unit.flow.delivery.test_smtp import World, states
+from whimbrel.core.envelope import MailOptions
 from whimbrel.core.queue import RecipientState
 from whimbrel.flow.delivery.smtp import PIECE
 from whimbrel.flow.transaction import HEAD
@@ -18,6 +19,7 @@ SIGNED = (
     b"--s\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xc3\xbc\r\n--s--\r\n"
 )
 WITHOUT = ("PIPELINING", "SIZE 10000000")
+UTF8 = replace(entry("q1", "b@remote.test"), options=MailOptions(utf8=True))
 CHUNKING = ("PIPELINING", "CHUNKING", "SIZE 10000000")
 
 
@@ -129,7 +131,7 @@ def test_an_unlabelled_header_is_no_reason_to_touch_the_body() -> None:
 
 def test_a_message_that_needs_smtputf8_is_returned_as_before() -> None:
     made = world()
-    item = replace(entry("q1", "b@remote.test"), utf8=True)
+    item = UTF8
     (outcome,) = made.send(item=item, content="Subject: ü\r\n\r\nü\r\n".encode())
     assert outcome.status.startswith("5.6.7")
 
@@ -138,7 +140,7 @@ def test_a_message_that_needs_smtputf8_is_eight_bit_as_a_whole() -> None:
     """RFC 6531 3.1 (8): who offers it takes 8-bit content too, even if 8BITMIME was forgotten."""
     made = world(("SMTPUTF8",))
     content = "Subject: ü\r\n\r\nü\r\n".encode()
-    assert states(made.send(item=replace(entry("q1", "b@remote.test"), utf8=True), content=content)) == ["relayed"]
+    assert states(made.send(item=UTF8, content=content)) == ["relayed"]
     assert made.first.messages[0][2] == content
     assert states(made.send(item=entry("q2", "b@remote.test"), content=EIGHT)) == ["relayed"]
     assert made.first.messages[1][2].isascii()

@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.queue_house import NOW, entry
 from tests.unit.flow.delivery.test_worker import MAIL, Post, item
-from whimbrel.core.queue import CONTENT_LOST, QueueItem, QueueRecipient, Recipient
+from whimbrel.core.envelope import MailOptions, Recipient
+from whimbrel.core.queue import CONTENT_LOST, QueueItem, QueueRecipient
 
 
 def again(post: Post) -> None:
@@ -18,7 +19,7 @@ def again(post: Post) -> None:
 
 def test_a_message_whose_content_is_gone_waits_once_and_is_then_returned() -> None:
     post = Post()
-    post.queue.add(item("b@remote.test", envid="env-9"), MAIL)
+    post.queue.add(item("b@remote.test", options=MailOptions(envid="env-9")), MAIL)
     del post.queue.contents["q1"]
     assert asyncio.run(post.worker.run_due()) == 1
     # It may have been deleted at this very moment: nobody is told yet, and the queue shows why it waits.

@@ -6,14 +6,16 @@ import pytest
 
 from tests.support.queue_house import entry
 from tests.unit.flow.delivery.test_smtp import World, relay, states
+from whimbrel.core.envelope import MailOptions
 from whimbrel.core.net import TlsMode
 from whimbrel.flow.delivery.settings import DeliverySettings
 
 OFFERED = ("PIPELINING", "STARTTLS", "REQUIRETLS")
+REQUIRED = MailOptions(require_tls=True)
 
 
 def secret(world: World) -> list[str]:
-    outcomes = world.send(item=replace(entry("q1", "b@remote.test"), require_tls=True))
+    outcomes = world.send(item=replace(entry("q1", "b@remote.test"), options=REQUIRED))
     return [f"{one.state.value} {one.status.split(' ')[0]}" for one in outcomes]
 
 
@@ -43,7 +45,7 @@ def test_a_report_is_not_thrown_away_where_the_way_back_lacks_requiretls() -> No
     """RFC 8689 5. It has the header only, and goes over verified TLS all the same."""
     world = World()
     world.first.extensions = tuple(word for word in OFFERED if word != "REQUIRETLS")
-    (outcome,) = world.send(item=replace(entry("q1", "b@remote.test", sender=""), require_tls=True))
+    (outcome,) = world.send(item=replace(entry("q1", "b@remote.test", sender=""), options=REQUIRED))
     assert outcome.state.value == "relayed" and world.net.opened == [("192.0.2.1:25", TlsMode.VERIFIED)]
     assert "REQUIRETLS" not in world.first.messages[0][0]
 

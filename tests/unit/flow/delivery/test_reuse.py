@@ -10,8 +10,8 @@ from tests.support.fakes import FakeClock, FakeConfig, MemoryLog
 from tests.support.flow_fakes import FakeConnector, FakeLink, FakeResolver, MemoryQueue, ScriptedServer
 from tests.support.queue_house import entry
 from whimbrel.core.address import Address, Domain
+from whimbrel.core.envelope import MailOptions, Notify, Recipient
 from whimbrel.core.net import TlsPolicy
-from whimbrel.core.queue import Recipient
 from whimbrel.core.values import Duration
 from whimbrel.flow.delivery import sessions as sessions_module
 from whimbrel.flow.delivery.destination import Finder, destination
@@ -333,10 +333,8 @@ def test_what_was_taken_stays_taken_when_the_session_breaks_before_the_rest() ->
 def test_requests_for_reports_are_passed_on_and_the_outcome_says_whether_they_could_be() -> None:
     from dataclasses import replace
 
-    from whimbrel.core.queue import Notify
-
     async def once(office: Office) -> list[Outcome]:
-        item = replace(entry("q1", "b@remote.test"), envid="e1", ret_full=True)
+        item = replace(entry("q1", "b@remote.test"), options=MailOptions(envid="e1", ret="FULL"))
         wish = Recipient(Address("b", "remote.test"), frozenset({Notify.SUCCESS}), "rfc822;bob@old.test")
         item = replace(item, recipients=(replace(item.recipients[0], recipient=wish),))
         office.queue.add(item, MAIL)

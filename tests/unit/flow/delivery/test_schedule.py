@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.queue_house import NOW, entry
-from whimbrel.core.queue import Notify, QueueItem, QueueRecipient, RecipientState
+from whimbrel.core.envelope import Notify
+from whimbrel.core.queue import QueueItem, QueueRecipient, RecipientState
 from whimbrel.core.values import Duration
 from whimbrel.flow.delivery.outcome import Outcome, status_of
 from whimbrel.flow.delivery.schedule import next_attempt, settle

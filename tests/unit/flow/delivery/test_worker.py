@@ -10,9 +10,10 @@ from tests.support.flow_fakes import FakeConnector, FakeResolver, MemoryQueue, S
 from tests.support.queue_house import NOW, entry
 from tests.support.reception_house import House, house
 from whimbrel.core.address import Domain
+from whimbrel.core.envelope import MailOptions, Notify, Recipient
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.net import Mx
-from whimbrel.core.queue import Notify, QueueItem, QueueRecipient, Recipient, RecipientState
+from whimbrel.core.queue import QueueItem, QueueRecipient, RecipientState
 from whimbrel.core.values import Duration
 from whimbrel.flow.delivery.destination import Finder
 from whimbrel.flow.delivery.local import LocalAgent
@@ -128,7 +129,7 @@ def test_a_failure_is_returned_to_the_sender_in_full_detail() -> None:
     post.remote.answers = {"RCPT TO:<bad@remote.test>": "550 5.1.1 No such user here"}
     stored = post.run(
         replace(
-            item("good@remote.test", envid="env-1"),
+            item("good@remote.test", options=MailOptions(envid="env-1")),
             recipients=(
                 wish("good@remote.test"),
                 wish("bad@remote.test", orcpt="rfc822;old@remote.test"),
@@ -159,11 +160,11 @@ def test_a_failure_is_returned_to_the_sender_in_full_detail() -> None:
 def test_the_whole_message_comes_back_where_it_was_asked_for_and_is_small() -> None:
     post = Post()
     post.remote.answers = {"RCPT": "550 5.1.1 No"}
-    post.run(item("b@remote.test", ret_full=True))
+    post.run(item("b@remote.test", options=MailOptions(ret="FULL")))
     assert "secret body" in post.report
     post = Post()
     post.remote.answers = {"RCPT": "550 5.1.1 No"}
-    post.run(item("b@remote.test", ret_full=True), MAIL + b"x" * (1 << 20))
+    post.run(item("b@remote.test", options=MailOptions(ret="FULL")), MAIL + b"x" * (1 << 20))
     assert "secret body" not in post.report
 
 

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from tests.support.flow_fakes import address
 from tests.support.reception_house import MAIL, STRANGER, House, house
 from whimbrel.core.address import Domain
+from whimbrel.core.envelope import Envelope, MailOptions, Notify, Recipient
 from whimbrel.core.errors import Condition, MailboxError, MailError
-from whimbrel.core.intake import Envelope, Internal, Origin
+from whimbrel.core.intake import Internal, Origin
 from whimbrel.core.mailbox import Usage
-from whimbrel.core.queue import Notify, Recipient
 from whimbrel.core.values import Size
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.judging.filter import Filter, Finding, Stage, Verdict
 from whimbrel.flow.judging.filters.received_loop import ReceivedLoopSettings
 from whimbrel.flow.report.reports import ReportSettings
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.flow.transaction import MailOptions, Transaction
+from whimbrel.flow.transaction import Transaction
 from whimbrel.mail.report.language import LANGUAGES
 
 
@@ -69,7 +69,7 @@ def test_the_envelope_recipient_is_kept_in_the_index() -> None:
 def test_a_user_sends_to_other_domains_through_the_queue() -> None:
     there = house()
     alice = there.directory.accounts["alice@example.test"]
-    options = MailOptions(envid="e1", ret_full=True, body_8bit=True)
+    options = MailOptions(envid="e1", ret="FULL", body_8bit=True)
     result = asyncio.run(
         there.send(
             Recipient(address("x@remote.test"), frozenset({Notify.NEVER}), "rfc822;y@remote.test"),
@@ -85,13 +85,7 @@ def test_a_user_sends_to_other_domains_through_the_queue() -> None:
     assert [str(one.recipient.address) for one in item.recipients] == ["x@remote.test", "z@else.test"]
     assert item.recipients[0].recipient.notify == {Notify.NEVER}
     assert item.recipients[0].recipient.orcpt == "rfc822;y@remote.test"
-    assert (item.envid, item.ret_full, item.body_8bit, item.user, item.held) == (
-        "e1",
-        True,
-        True,
-        "alice@example.test",
-        False,
-    )
+    assert item.options == options and (item.user, item.held) == ("alice@example.test", False)
     assert item.size == len(content) and item.message_id == "<1@b.test>"
     assert not content.startswith(b"Return-Path") and content.startswith(b"Received: ")  # RFC 5321 4.4
     assert len(there.store.filed) == 1

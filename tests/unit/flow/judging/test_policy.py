@@ -7,13 +7,14 @@ import pytest
 
 from tests.support.fakes import FakeClock, FakeConfig, MemoryLog
 from tests.support.reception_house import STRANGER
+from whimbrel.core.envelope import PLAIN
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
 from whimbrel.core.values import Duration
 from whimbrel.flow.judging.filter import Filter, Finding, Stage, Verdict, WhenDown, refuse
 from whimbrel.flow.judging.filters import FILTERS
 from whimbrel.flow.judging.policy import CLEAN, Judgement, Policy, PolicySettings
-from whimbrel.flow.transaction import PLAIN, Header, Transaction
+from whimbrel.flow.transaction import Header, Transaction
 
 
 class Says(Filter):

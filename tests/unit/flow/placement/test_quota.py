@@ -11,15 +11,16 @@ from tests.support.fakes import FakeClock, FakeConfig, MemoryState
 from tests.support.flow_fakes import FakeDirectory, FakeStore, MemoryQueue
 from tests.support.queue_house import entry
 from tests.support.reception_house import MAIL, House, house
+from whimbrel.core.envelope import Envelope, MailOptions, Recipient
 from whimbrel.core.errors import MailError
-from whimbrel.core.intake import Envelope, Internal, Origin
+from whimbrel.core.intake import Internal, Origin
 from whimbrel.core.mailbox import Usage
-from whimbrel.core.queue import QueueRecipient, Recipient, RecipientState
+from whimbrel.core.queue import QueueRecipient, RecipientState
 from whimbrel.core.quota import DOMAIN_USAGE, Limit
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.outcome import Outcome
 from whimbrel.flow.placement.quota import FRESH, OWN, QuotaCheck, QuotaSettings, usage_of
-from whimbrel.flow.transaction import MailOptions, Result
+from whimbrel.flow.transaction import Result
 
 
 class Stage:

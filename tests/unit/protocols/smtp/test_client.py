@@ -6,7 +6,7 @@ import pytest
 
 from whimbrel.core.address import Address
 from whimbrel.core.engine import NEED_DATA
-from whimbrel.core.queue import Recipient
+from whimbrel.core.envelope import MailOptions, Recipient
 from whimbrel.core.values import Secret
 from whimbrel.protocols.smtp.client import WINDOW, SmtpClient
 from whimbrel.protocols.smtp.client_events import (
@@ -19,12 +19,11 @@ from whimbrel.protocols.smtp.client_events import (
     Refused,
     SignedIn,
     TlsReady,
-    TransactionOptions,
     WasReset,
 )
 
 A, B, C = (Address(name, "example.test") for name in "abc")
-PLAIN = TransactionOptions()
+PLAIN = MailOptions()
 
 
 def ready(*extensions: str, lmtp: bool = False) -> SmtpClient:
@@ -45,14 +44,14 @@ def codes(event: object) -> list[int]:
     return [answer.code for answer in event.results]
 
 
-def send(client: SmtpClient, *recipients: Address, options: TransactionOptions = PLAIN) -> bytes:
+def send(client: SmtpClient, *recipients: Address, options: MailOptions = PLAIN) -> bytes:
     client.transaction(A, [Recipient(one) for one in recipients], options)
     return client.outgoing()
 
 
 def test_a_transaction_is_one_write_where_pipelining_is_offered() -> None:
     client = ready("PIPELINING", "SIZE 1000", "8BITMIME")
-    out = send(client, B, C, options=TransactionOptions(size=9, body_8bit=True))
+    out = send(client, B, C, options=MailOptions(size=9, body_8bit=True))
     assert out == (
         b"MAIL FROM:<a@example.test> SIZE=9 BODY=8BITMIME\r\n"
         b"RCPT TO:<b@example.test>\r\nRCPT TO:<c@example.test>\r\nDATA\r\n"
@@ -71,7 +70,7 @@ def test_a_transaction_is_one_write_where_pipelining_is_offered() -> None:
 
 def test_without_pipelining_each_command_waits() -> None:
     client = ready()
-    assert send(client, B, options=TransactionOptions(size=9, body_8bit=True)) == b"MAIL FROM:<a@example.test>\r\n"
+    assert send(client, B, options=MailOptions(size=9, body_8bit=True)) == b"MAIL FROM:<a@example.test>\r\n"
     client.receive(b"250 ok\r\n")
     assert client.outgoing() == b"RCPT TO:<b@example.test>\r\n"
     client.receive(b"250 ok\r\n")
@@ -206,7 +205,7 @@ def test_an_answer_before_the_end_of_content_is_no_delivery() -> None:
 
 def test_a_message_too_big_for_the_peer_is_not_sent() -> None:
     client = ready("SIZE 1000")
-    assert send(client, B, options=TransactionOptions(size=1001)) == b""
+    assert send(client, B, options=MailOptions(size=1001)) == b""
     assert codes(client.next_event()) == [552]
     assert client.reusable
 

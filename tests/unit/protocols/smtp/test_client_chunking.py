@@ -5,7 +5,7 @@ import pytest
 from tests.unit.protocols.smtp.test_client import PLAIN, A, B, C, codes, ready
 from whimbrel.core.address import Address
 from whimbrel.core.engine import NEED_DATA
-from whimbrel.core.queue import Recipient
+from whimbrel.core.envelope import Recipient
 from whimbrel.protocols.smtp.client import SmtpClient
 from whimbrel.protocols.smtp.client_events import Finished, Lost, NeedContent
 

@@ -5,21 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.protocols.smtp.test_client import A, B, codes, ready
-from whimbrel.core.queue import Notify, Recipient
+from whimbrel.core.envelope import MailOptions, Notify, Recipient
 from whimbrel.core.values import Secret
-from whimbrel.protocols.smtp.client_events import SignedIn, TransactionOptions
+from whimbrel.protocols.smtp.client_events import SignedIn
 from whimbrel.protocols.smtp.client_lines import mail_line, rcpt_line, xtext
 from whimbrel.protocols.smtp.extensions import NO_EXTENSIONS, Extensions
 
 DSN = Extensions(frozenset({"DSN", "SIZE"}), 0, frozenset())
-FULL = TransactionOptions(size=9, ret_full=True, envid="QQ+314=a b")
+FULL = MailOptions(size=9, ret="FULL", envid="QQ+314=a b")
 
 
 def test_dsn_parameters_are_told_where_they_are_known() -> None:
     """RFC 3461 4.3, 4.4, 5.2.1"""
     line = b"MAIL FROM:<a@example.test> SIZE=9 RET=FULL ENVID=QQ+2B314+3Da+20b\r\n"
     assert mail_line(A, FULL, DSN, utf8=False) == line
-    header = TransactionOptions(ret_hdrs=True)
+    header = MailOptions(ret="HDRS")
     assert mail_line(A, header, DSN, utf8=False) == b"MAIL FROM:<a@example.test> RET=HDRS\r\n"
     assert mail_line(None, FULL, NO_EXTENSIONS, utf8=False) == b"MAIL FROM:<>\r\n"
 
@@ -55,7 +55,7 @@ def test_no_text_ends_a_line_or_begins_a_word(envid: str, orcpt: str) -> None:
 def test_requiretls_goes_only_to_who_offers_it() -> None:
     """RFC 8689 4.2.1"""
     client = ready("PIPELINING", "REQUIRETLS")
-    options = TransactionOptions(require_tls=True)
+    options = MailOptions(require_tls=True)
     client.transaction(A, [Recipient(B)], options)
     assert client.outgoing().startswith(b"MAIL FROM:<a@example.test> REQUIRETLS\r\n")
     client = ready("PIPELINING")

@@ -4,6 +4,7 @@ import pytest
 
 from whimbrel.core.address import Address
 from whimbrel.core.engine import NEED_DATA, PAUSED, Pause
+from whimbrel.core.envelope import MailOptions
 from whimbrel.protocols.smtp.reply import Reply
 from whimbrel.protocols.smtp.server import MAX_AUTH_LINE, MAX_COMMAND, MAX_PATH_COMMAND, SmtpEngine
 from whimbrel.protocols.smtp.server_events import (
@@ -76,7 +77,7 @@ def test_nothing_is_read_before_the_greeting_and_while_an_event_waits() -> None:
 def test_mail_and_rcpt_carry_what_was_said() -> None:
     engine = greeted()
     assert say(engine, b"MAIL FROM:<a@example.org> SIZE=123 BODY=8BITMIME") == Mail(
-        Address("a", "example.org"), size=123, body_8bit=True
+        Address("a", "example.org"), MailOptions(size=123, body_8bit=True)
     )
     engine.send(OK)
     assert say(engine, b"RCPT TO:<@relay.example:bob@example.test>") == Rcpt(Address("bob", "example.test"))

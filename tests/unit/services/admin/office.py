@@ -14,10 +14,11 @@ from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.reader import IndexDirectory
 from whimbrel.core.address import Address
+from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import LogLine, LogPage, LogQuery
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.queue import LaneCounts, QueueCounts, QueueFilter, QueueItem, QueueRecipient, Recipient
+from whimbrel.core.queue import LaneCounts, QueueCounts, QueueFilter, QueueItem, QueueRecipient
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.invoke import invoke, stream

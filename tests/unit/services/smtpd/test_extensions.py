@@ -6,11 +6,11 @@ import pytest
 
 from tests.support.smtp import House
 from whimbrel.core.address import Address
+from whimbrel.core.envelope import MailOptions, Notify, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.network import Network
-from whimbrel.core.queue import Notify, Recipient
 from whimbrel.core.values import Duration
-from whimbrel.flow.transaction import MailOptions, Transaction
+from whimbrel.flow.transaction import Answers, Transaction
 from whimbrel.protocols.smtp.state import Role, Terms
 from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd.help import commands
@@ -38,7 +38,7 @@ def test_what_the_client_wants_to_be_told_reaches_the_reception() -> None:
         b"RCPT TO:<bob@example.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob+2B@example.org\r\nDATA\r\n.\r\n",
     )
     (message,) = house.reception.received
-    assert message.options == MailOptions(utf8=True, envid="QQ+1", ret_full=True, prdr=True)
+    assert message.options == MailOptions(utf8=True, envid="QQ+1", ret="FULL") and message.answers is Answers.EACH
     assert seen == [
         Recipient(Address("bob", "example.test"), frozenset({Notify.SUCCESS, Notify.DELAY}), "rfc822;Bob+@example.org")
     ]

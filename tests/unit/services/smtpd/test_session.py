@@ -10,11 +10,12 @@ from tests.support.certs import certificates
 from tests.support.fakes import FakeConfig
 from tests.support.smtp import FakeReception, House
 from whimbrel.core.address import Address
+from whimbrel.core.envelope import MailOptions
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
 from whimbrel.core.network import Network
 from whimbrel.core.values import Duration
-from whimbrel.flow.transaction import MailOptions
+from whimbrel.flow.transaction import Answers
 from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd.settings import SmtpServerSettings
 
@@ -386,4 +387,4 @@ def test_an_lmtp_client_that_signed_in_still_has_an_answer_for_each_recipient() 
     house = House(CLEAR)
     talk(house, b"LHLO c\r\n" + AUTH + LMTP_TO_TWO.partition(b"\r\n")[2], service="lmtp")
     (message,) = house.reception.received
-    assert message.user and message.options.prdr
+    assert message.user and message.answers is Answers.EACH

@@ -4,9 +4,10 @@ Standards: RFC 3461 4.1 (NOTIFY), 4.2 (ORCPT), 4.3 (RET), 4.4 (ENVID), RFC 6533 
 """
 
 import re
+from dataclasses import replace
 from typing import Final
 
-from whimbrel.core.queue import Notify
+from whimbrel.core.envelope import Notify, Ret
 from whimbrel.protocols.smtp.offers.extension import Extension
 from whimbrel.protocols.smtp.server_events import Mail, Rcpt
 from whimbrel.protocols.smtp.state import Refusal, Terms
@@ -18,20 +19,21 @@ MAX_ORCPT: Final = 500
 
 _TYPE: Final = re.compile(r"[A-Za-z0-9-]{1,40}\Z")
 _NEVER: Final = frozenset({Notify.NEVER})
+_RET: Final[dict[str, Ret]] = {"FULL": "FULL", "HDRS": "HDRS"}
 
 
 def _ret(mail: Mail, value: str | None, _terms: Terms) -> None:
-    kind = (value or "").upper()
-    if kind not in ("FULL", "HDRS"):
+    kind = _RET.get((value or "").upper())
+    if kind is None:
         raise Refusal(501, "5.5.4", "RET is FULL or HDRS")
-    mail.ret_full, mail.ret_hdrs = kind == "FULL", kind == "HDRS"
+    mail.options = replace(mail.options, ret=kind)
 
 
 def _envid(mail: Mail, value: str | None, _terms: Terms) -> None:
     if not value or len(value) > MAX_ENVID:
         raise Refusal(501, "5.5.4", f"ENVID has 1 to {MAX_ENVID} characters")
     try:
-        mail.envid = from_xtext(value)
+        mail.options = replace(mail.options, envid=from_xtext(value))
     except ValueError:
         raise Refusal(501, "5.5.4", "ENVID is printable ASCII in xtext") from None
 
