@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from whimbrel.mail.structure import mime
 from whimbrel.mail.structure.mime import Part
 from whimbrel.mail.structure.outline import TooComplex
-from whimbrel.mail.writing.convert import Rewriter, Unconvertible, edits, outline_of
+from whimbrel.mail.writing.convert import Unconvertible, edits, outline_of
+from whimbrel.mail.writing.edit import Rewriter
 
 from .test_mail import MAILS
 

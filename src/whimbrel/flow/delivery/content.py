@@ -15,7 +15,8 @@ from functools import partial
 from whimbrel.flow.delivery.conversation import Declined, Letter
 from whimbrel.mail.structure.octets import Octets, plain
 from whimbrel.mail.structure.outline import Outline, TooComplex
-from whimbrel.mail.writing.convert import Edit, Rewriter, Unconvertible, edits
+from whimbrel.mail.writing.convert import Unconvertible, edits
+from whimbrel.mail.writing.edit import Edit, Rewriter
 from whimbrel.protocols.smtp.extensions import Extensions
 from whimbrel.protocols.smtp.reply import Reply
 

@@ -58,6 +58,10 @@ class Entity:
     """Where the fields end: new ones go here."""
     folds: tuple[int, ...] = ()
     """White space at which too long lines can be folded."""
+    boundary: bytes = b""
+    """Of a multipart."""
+    parent: int = -1
+    """Which of the entities holds it; -1: it is the message."""
     runs: list[Run] = field(default_factory=list)
 
 
@@ -67,6 +71,8 @@ class _Level(NamedTuple):
     delimiter: bytes
     entity: Entity
     depth: int
+    number: int
+    """Its place among the entities."""
 
 
 class Outline:
@@ -81,7 +87,8 @@ class Outline:
         self._fresh = True  # Nothing of the run is behind us: a delimiter needs no LF before it.
         self._found: tuple[int, bool] | None = None  # In a delimiter line: which level, and whether it closes it.
         self._levels: list[_Level] = []
-        self._within: Entity | None = None  # Of the entity whose header is being read.
+        self._within: Entity | None = None  # Of the entity whose header is being read,
+        self._parent = -1  # and its place among the entities.
         self._depth = 0
 
     def feed(self, piece: bytes) -> None:
@@ -147,8 +154,10 @@ class Outline:
             entity.signed = within.signed or (within.main, within.sub) == (b"multipart", b"signed")
             if (within.main, within.sub) == (b"multipart", b"digest"):
                 entity.main, entity.sub = b"message", b"rfc822"  # RFC 2046 5.1.5
-        boundary = _fields(entity, head)
+        entity.parent = self._parent
+        entity.boundary = boundary = _fields(entity, head)
         entity.folds = tuple(self._base + at for at in folds(head))
+        number = len(self.entities)
         self.entities.append(entity)
         if len(self.entities) > MAX_PARTS:
             raise TooComplex("there are too many parts")
@@ -159,9 +168,9 @@ class Outline:
             if self._depth > MAX_DEPTH:
                 raise TooComplex("parts are nested too deeply")
         if entity.kind == MULTIPART:
-            self._levels.append(_Level(b"--" + boundary, entity, self._depth))
+            self._levels.append(_Level(b"--" + boundary, entity, self._depth, number))
         if entity.kind == MESSAGE:
-            self._within = entity
+            self._within, self._parent = entity, number
         else:
             self._begin(entity)
 
@@ -217,7 +226,7 @@ class Outline:
         if closing:
             self._begin(one.entity)
         else:
-            self._depth, self._within = one.depth, one.entity
+            self._depth, self._within, self._parent = one.depth, one.entity, one.number
         return True
 
 

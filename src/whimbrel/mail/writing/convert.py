@@ -1,8 +1,8 @@
 """A message for servers that do not take it as it is: those without 8BITMIME, and all where its lines are too long.
 
-`edits` says what changes, from the outline of the message; `Rewriter` makes the changes while the message passes by in
-pieces. Neither holds the message. What needs no change stays as it is, octet for octet: text becomes quoted-printable,
-all else base64, and only in the parts that need it; header fields are folded.
+`edits` says what changes, from the outline of the message; `edit.Rewriter` makes the changes while the message passes
+by in pieces. Neither holds the message. What needs no change stays as it is, octet for octet: text becomes
+quoted-printable, all else base64, and only in the parts that need it; header fields are folded.
 
 What is within a multipart/signed is never changed: the signature would be broken, and to its reader a broken signature
 is worse than a report to its sender, who can send it again in seven bits, as RFC 1847 2.1 has demanded of him. DKIM
@@ -17,20 +17,13 @@ encoded), RFC 3464 2.1.1, RFC 1847 2.1, RFC 5322 2.1.1, 2.2.3 (folding), RFC 532
 
 # RFC 1428 3: not done, no charset is named where the sender named none: readers guess it as they would have.
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from whimbrel.mail.structure.mime import LEAF
 from whimbrel.mail.structure.outline import Entity, Outline, Run, encodes_nothing
-from whimbrel.mail.writing.recode import (
-    Ascii,
-    Base64,
-    MendedQuotedPrintable,
-    QuotedPrintable,
-    Recoder,
-    RewrappedBase64,
-)
+from whimbrel.mail.writing.edit import Edit
+from whimbrel.mail.writing.recode import Ascii, Base64, MendedQuotedPrintable, QuotedPrintable, Recoder, RewrappedBase64
 
 _UNLABELLED: Final = (b"8bit", b"binary")
 """What must be labelled 7bit when it has become that."""
@@ -40,16 +33,6 @@ _REPORTS: Final = (b"delivery-status", b"disposition-notification", b"feedback-r
 
 class Unconvertible(Exception):
     """Why it cannot be converted to 7 bits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """The octets from `start` to `stop` are replaced by `text`, or by what `recoder` makes of them."""
-
-    start: int
-    stop: int
-    text: bytes = b""
-    recoder: type[Recoder] | None = None
 
 
 def edits(outline: Outline, *, seven_bit: bool) -> list[Edit]:
@@ -117,43 +100,6 @@ def _labelled(entity: Entity, encoding: bytes) -> Iterator[Edit]:
     for start, stop in entity.encodings or ((entity.blank, entity.blank),):
         yield Edit(start, stop, text)
         text = b""
-
-
-class Rewriter:
-    """Makes the changes."""
-
-    def __init__(self, changes: Sequence[Edit]) -> None:
-        self._edits = iter(changes)
-        self._edit = next(self._edits, None)
-        self._recoder: Recoder | None = None
-        self._begun = False
-        self._at = 0
-
-    def feed(self, piece: bytes) -> bytes:
-        """The next octets of the message; what they have become, as far as that is known. With the last octet of the
-        message everything is."""
-        out, start, size = [], 0, len(piece)
-        while (edit := self._edit) is not None:
-            if not self._begun:
-                count = min(edit.start - self._at, size - start)
-                out.append(piece[start : start + count])
-                start, self._at = start + count, self._at + count
-                if self._at < edit.start:
-                    return b"".join(out)
-                self._begun = True
-                out.append(edit.text)
-                self._recoder = edit.recoder() if edit.recoder else None
-            count = min(edit.stop - self._at, size - start)
-            if self._recoder is not None:
-                out.append(self._recoder.feed(piece[start : start + count]))
-            start, self._at = start + count, self._at + count
-            if self._at < edit.stop:
-                return b"".join(out)
-            if self._recoder is not None:
-                out.append(self._recoder.end())
-            self._begun, self._edit = False, next(self._edits, None)
-        out.append(piece[start:])
-        return b"".join(out)
 
 
 def outline_of(pieces: Iterable[bytes]) -> Outline:

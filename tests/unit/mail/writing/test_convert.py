@@ -9,7 +9,8 @@ import pytest
 from whimbrel.mail.structure import mime
 from whimbrel.mail.structure.octets import plain
 from whimbrel.mail.structure.outline import MAX_HEADER, Outline, TooComplex
-from whimbrel.mail.writing.convert import Rewriter, Unconvertible, edits, outline_of
+from whimbrel.mail.writing.convert import Unconvertible, edits, outline_of
+from whimbrel.mail.writing.edit import Rewriter
 from whimbrel.mail.writing.recode import Base64, MendedQuotedPrintable, QuotedPrintable
 
 LINE = b"x" * 999
