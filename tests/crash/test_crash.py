@@ -50,6 +50,12 @@ class Writer:
             if b"ready\n" in self.said:
                 self.ready.set()
 
+    def wait_for(self, word: str, count: int) -> None:
+        """Until it has said so often `word`: how fast the machine is decides nothing."""
+        end = time.monotonic() + 60
+        while self.said.count(word.encode()) < count and time.monotonic() < end and self.process.poll() is None:
+            time.sleep(0.01)
+
     def kill(self) -> str:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -62,7 +68,8 @@ def kill_at_random_moments(store: Path, rounds: int, seed: int, mutant: str = ""
     chance, said, wrong = random.Random(seed), "", []
     for _ in range(rounds):
         writer = Writer(store, 12, mutant)
-        time.sleep(chance.uniform(0.15, 0.6))
+        writer.wait_for("done", 101 // rounds + 1)
+        time.sleep(chance.uniform(0.05, 0.4))
         said += writer.kill()
         wrong += verify(store, said)
     assert said.count("done") > 100, "the writer did not get far enough to prove anything"

@@ -20,7 +20,7 @@ def own_disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 def lose_indexes(store: Path) -> None:
-    for name in ("index.fld", "index.fld-wal", "index.fld-shm", "flags.bak"):
+    for name in ("index.fld", "index.fld-wal", "index.fld-shm", "flags.bak", "flags.log"):
         for path in store.glob(f"mail/*/*/*/{name}"):
             path.unlink()
 
@@ -30,7 +30,8 @@ def come_back(disk: Disk, seed: int, variant: str) -> list[str]:
     then, and nobody promised them."""
     chance, store = random.Random(seed), disk.mounted / "store"
     writer = Writer(store, 12, variant)
-    time.sleep(chance.uniform(0.8, 1.2))
+    writer.wait_for("EXPUNGED", 21)
+    time.sleep(chance.uniform(0.2, 0.6))
     disk.cut_power()
     said = writer.kill()
     disk.unmount()

@@ -23,7 +23,7 @@ def _index(modseq: int) -> FolderIndex:
 
 def test_a_backup_is_written_once_for_what_it_says_and_memory_of_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[FolderIndex] = []
-    monkeypatch.setattr(module, "write_backup", written.append)
+    monkeypatch.setattr(module, "refresh_backup", written.append)
     monkeypatch.setattr(module, "REMEMBERED", 10)
     shelf = Shelf(2)
     for _ in range(2):

@@ -15,10 +15,12 @@ import apsw
 
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged, passing, unavailable
 from whimbrel.backends.store.disk.index import FolderIndex
-from whimbrel.backends.store.disk.rebuild import Progress, Rebuilt, rebuild
+from whimbrel.backends.store.disk.rebuild import Progress, Rebuilt, drop_saved, rebuild
 from whimbrel.backends.store.disk.reconcile import Difference, reconcile
+from whimbrel.backends.store.disk.replaced import carry_over, other_file, save
 from whimbrel.backends.store.disk.sequence import Sequence as AccountSequence
 from whimbrel.backends.store.disk.shelf import Shelf
+from whimbrel.backends.store.disk.standing import stamp
 from whimbrel.backends.store.disk.tree import Entry, Tree
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import Log
@@ -34,12 +36,14 @@ class Account:
     def __init__(self, account: AccountId, root: Path, shelf: Shelf, generation: Callable[[], int], log: Log) -> None:
         """Touches no file: that is for the committer's thread, or the pool's."""
         self.account, self.root = account, root
-        self._base = f"{root}/"
+        self._root, self._base = str(root), f"{root}/"
         self.sequence = AccountSequence(root / "account.seq")
         self.tree = Tree(root)
         self.log = log
         self.healed: Callable[[set[MailboxId], bool], None] = lambda changed, folders: None
         """Told of folders that were healed, and whether the tree was, when nobody waits for it."""
+        self.changed: Callable[[set[MailboxId]], None] = lambda mailboxes: None
+        """Told of folders whose backup of the flags may be behind. From any thread."""
         self.leaving: set[MailboxId] = set()
         """Folders where files of expunged messages are still to be moved."""
         self.checked: dict[MailboxId, float] = {}
@@ -55,9 +59,19 @@ class Account:
         """It was opened: looking at tree and counters reads no file."""
         return self._ready >= 0
 
+    @property
+    def counting(self) -> bool:
+        """The counters are still those of the account: nobody took their file away. One look at a directory."""
+        return self.sequence.current(stamp(self._root))
+
     def prepare(self) -> None:
         """For readers: the tree is loaded and the counters are of this generation."""
-        if self._ready != self._generation() or not self.tree.load(self.sequence.folders_version):
+        seen = stamp(self._root)
+        if (
+            self._ready != self._generation()
+            or not self.sequence.current(seen)
+            or not self.tree.load(self.sequence.folders_version, seen)
+        ):
             with self.sequence.locked():
                 self.prepare_locked()
 
@@ -192,35 +206,74 @@ class Account:
     def _reopen(self, entry: Entry) -> FolderIndex:
         with self._lock:
             index = self._shelf.get(entry.mailbox)
-            if index is not None and (index.folder != self.root / entry.path or not index.current):
+            replaced: FolderIndex | None = None
+            if index is not None and index.folder != self.root / entry.path:
                 self._shelf.drop(entry.mailbox)
                 index = None
+            elif index is not None and not index.current:
+                self._shelf.take(entry.mailbox)
+                index, replaced = None, index
             if index is None and not (self.root / entry.path).is_dir():
                 # Removed, moved or renamed by hand.
                 self.renew()
                 entry = self.entry(entry.mailbox)
                 index = self._shelf.get(entry.mailbox)
             if index is None:
-                try:
-                    index = _loaded(self.root / entry.path)
-                    self._shelf.put(entry.mailbox, index)
-                except (Damaged, *DAMAGE) as error:
-                    index = self._remade(entry, error)
+                index = self._load(entry, replaced)
             if index.checked_generation != self._generation():
                 try:
                     self._catch_up(entry, index)
-                except DAMAGE as error:
+                except (Damaged, *DAMAGE) as error:
                     index = self._remade(entry, error)
             return index
 
+    def _load(self, entry: Entry, replaced: FolderIndex | None) -> FolderIndex:
+        """From its file, which is made anew where it is damaged. `replaced`: what was open before; it is closed."""
+        try:
+            if replaced is not None and not other_file(replaced):
+                # There is no file, or the same one without its WAL. It must not be open twice: a second connection
+                # would join the -shm of the first, which may have no name any more.
+                self._save_and_close(replaced)
+                replaced = None
+            try:
+                index = _loaded(self.root / entry.path)
+            except (Damaged, *DAMAGE) as error:
+                if replaced is not None:
+                    self._save_and_close(replaced)
+                    replaced = None
+                return self._remade(entry, error)
+            self._shelf.put(entry.mailbox, index)
+            self.changed({entry.mailbox})  # By a process that was killed before it came to the backup.
+            if replaced is not None:
+                if carry_over(replaced, index, self.sequence.allocate()):
+                    self.sequence.store(entry.key, index.status())
+                elif replaced.status().highest_modseq > index.status().highest_modseq:
+                    save(replaced)  # An older copy was put in its place: `_catch_up` will see it.
+            return index
+        finally:
+            if replaced is not None:
+                _close(replaced)
+
+    @staticmethod
+    def _save_and_close(index: FolderIndex) -> None:
+        try:
+            save(index)
+        finally:
+            _close(index)
+
     def _catch_up(self, entry: Entry, index: FolderIndex) -> None:
-        """First use in this generation: what a crash left, or rows that a power cut took, are set right."""
+        """First use in this generation: what a crash left, or rows that a power cut took, are set right. Damaged if
+        the index is of an earlier time than account.seq remembers, though nothing has crashed."""
         generation, slot = self._generation(), self.sequence.status(entry.key)
-        crashed, given = index.generation() != generation, slot.uid_next if slot is not None else 0
-        if crashed or index.status().uid_next < given:
+        crashed, status = index.generation() != generation, index.status()
+        if slot is not None and not crashed and status.highest_modseq < slot.highest_modseq:
+            raise Damaged("of an earlier time: an older copy, or without its WAL")
+        given = slot.uid_next if slot is not None else 0
+        if crashed or status.uid_next < given:
             modseq = self.sequence.allocate()
             reconcile(index, generation, modseq, self.log, crashed=crashed, given=given)
             self.sequence.store(entry.key, index.status())
+        drop_saved(self.root / entry.path)
         index.checked_generation = generation
 
     # Healing
@@ -230,7 +283,9 @@ class Account:
         with self.sequence.locked():
             self.prepare_locked()
             entry = self.entry(mailbox)
-            self._shelf.drop(mailbox)
+            held = self._shelf.get(mailbox)
+            if held is not None and held.current:  # Else what it holds is saved when it is opened anew.
+                self._shelf.drop(mailbox)
             try:
                 index = self._open(entry)
                 with index.lock:
@@ -263,7 +318,16 @@ class Account:
         new = not (folder / "index.bad").exists() and not any((folder / "#msgs").glob("*.eml"))
         start = time.monotonic()
         modseq = self.sequence.allocate()
-        found = rebuild(folder, entry.mailbox, entry.uid_validity, self._generation(), modseq, self.log, progress)
+        found = rebuild(
+            folder,
+            entry.mailbox,
+            entry.uid_validity,
+            self._generation(),
+            modseq,
+            self.log,
+            progress,
+            given=self.sequence.status(entry.key),
+        )
         if not new:
             self.log.warning(
                 "store.rebuilt",
@@ -279,6 +343,7 @@ class Account:
         with index.lock:
             self.sequence.store(entry.key, index.status())
         self._shelf.put(entry.mailbox, index)
+        self.changed({entry.mailbox})
         return found, index
 
     def close(self) -> None:
@@ -292,7 +357,11 @@ def _loaded(folder: Path) -> FolderIndex:
         if index.generation() < 0:
             raise Damaged("no folder row")
     except (Damaged, *DAMAGE):
-        with contextlib.suppress(apsw.Error):
-            index.close()
+        _close(index)
         raise
     return index
+
+
+def _close(index: FolderIndex) -> None:
+    with contextlib.suppress(apsw.Error):
+        index.close()

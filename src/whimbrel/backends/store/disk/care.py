@@ -6,7 +6,7 @@ For pool threads: a folder when it is selected, all of them in the background's 
 import time
 
 from whimbrel.backends.store.disk.account import Account
-from whimbrel.backends.store.disk.backup import backup_modseq, write_backup
+from whimbrel.backends.store.disk.backup import refresh_backup
 from whimbrel.backends.store.disk.index import FolderIndex, recount
 from whimbrel.backends.store.disk.rebuild import Progress, Rebuilt
 from whimbrel.backends.store.disk.reconcile import Difference, compare
@@ -42,8 +42,7 @@ def look_after(account: Account, mailbox: MailboxId) -> None:
 
     def care(index: FolderIndex) -> bool:
         status = index.status()
-        if backup_modseq(index.folder) != status.highest_modseq:
-            write_backup(index)
+        refresh_backup(index)
         return recount(index.connection) == (status.messages, status.unseen, status.deleted, status.size)
 
     if not account.read(mailbox, care):

@@ -17,6 +17,8 @@ from whimbrel.core.errors import Condition, MailboxError
 MINIMUM = (3, 51, 3)
 """Older ones can lose commits when a writer and a checkpointer of different connections race (3.7.0 to 3.51.2)."""
 
+_CONVERSION = 1_000
+"""Milliseconds to wait for the lock that the conversion to WAL mode takes; others hold it for a moment only."""
 _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
 _DAMAGED_IO = frozenset(
     {apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS, apsw.SQLITE_IOERR_DATA}
@@ -69,17 +71,24 @@ def open_database(path: Path, schema: str, version: int, *, create: bool, oldest
     older than `oldest`. MailboxError UNAVAILABLE if only the moment is bad."""
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
     try:
+        if not create and os.stat(path).st_size == 0:
+            # SQLite would take it for a new database, and wait for a lock that whoever has the old one open holds.
+            raise Damaged(f"{path}: empty")
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=32)
+    except OSError as error:
+        if passing(error, path):
+            raise unavailable(error) from None
+        raise Damaged(f"{path}: {error}") from None
     except apsw.Error as error:
         if passing(error, path) or (create and isinstance(error, apsw.CantOpenError)):
             raise unavailable(error) from None
         raise Damaged(f"{path}: {error}") from None
     try:
-        connection.set_busy_timeout(10_000)
         keep_wal(connection)
+        _use_wal(connection, path)
         # To the end: a cursor stops at the first row, and with it all statements behind it. NORMAL, since the barrier
         # makes the WAL durable.
-        connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-200").fetchall()
+        connection.execute("PRAGMA synchronous=NORMAL; PRAGMA cache_size=-200").fetchall()
         connection.execute("PRAGMA journal_size_limit=4194304; PRAGMA temp_store=MEMORY").fetchall()
         found = next(connection.execute("PRAGMA user_version"))[0]
         if found == 0 and create:
@@ -97,6 +106,22 @@ def open_database(path: Path, schema: str, version: int, *, create: bool, oldest
         connection.close()
         raise
     return connection
+
+
+def _use_wal(connection: apsw.Connection, path: Path) -> None:
+    """Ours are in WAL mode from the start. One that is not is new, of a former release, or another file in the place of
+    ours; to convert it takes a lock that cannot be had while a process has the one before open."""
+    connection.set_busy_timeout(10_000)
+    if row(connection, "PRAGMA journal_mode")[0] == "wal":
+        return
+    connection.set_busy_timeout(_CONVERSION)
+    try:
+        mode = row(connection, "PRAGMA journal_mode=WAL")[0]
+    except apsw.BusyError:
+        mode = "in use"
+    if mode != "wal":
+        raise Damaged(f"{path}: not in WAL mode, and {mode}")
+    connection.set_busy_timeout(10_000)
 
 
 Row = Any

@@ -104,6 +104,11 @@ class FolderIndex:
         """Still the files that are in the folder."""
         return self._standing.unchanged()
 
+    @property
+    def inode(self) -> tuple[int, int]:
+        """Device and inode of the database as it was opened."""
+        return self._standing.identity[0]
+
     def close(self) -> None:
         with self.lock:
             self.connection.close()

@@ -98,9 +98,10 @@ class News:
         return end
 
     def _counters(self, account: AccountId) -> tuple[int, int] | None:
-        """None while nobody has opened the account in this process: it is opened for the next look."""
+        """None while nobody has opened the account in this process, or its counters were taken away: it is opened for
+        the next look."""
         found = self._account(account)
-        if not found.ready:
+        if not found.ready or not found.counting:
             task = asyncio.get_running_loop().create_task(self._open(found))
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)

@@ -1,7 +1,9 @@
 """Makes a folder's index anew from its `.eml` files, under the account's lock.
 
-What files cannot tell (flags, keywords, dates of arrival in this folder) is taken from whatever is left of the old
-index: `index.fld` or `index.bad` as far as it can be read, else `flags.bak`.
+What files cannot tell (flags, keywords, dates of arrival in this folder) is taken from what is left: `index.fld` or
+`index.bad` as far as it can be read, `index.save` (what a process still had open when the file was taken away), and the
+backup of the flags. Each is worth what its modseq says: the newest counts, an older one fills gaps. What account.seq
+remembers of the folder says which UIDs were given, whatever index is left.
 """
 
 import contextlib
@@ -12,16 +14,18 @@ from pathlib import Path
 
 import apsw
 
-from whimbrel.backends.store.disk.backup import read_backup
+from whimbrel.backends.store.disk.backup import Backup, read_backup
 from whimbrel.backends.store.disk.columns import FILL_BLOCKS, SCHEMA, VERSION, Described
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Row, open_database, row, rows
 from whimbrel.backends.store.disk.files import GAP, NAME, RECENT, insert_file, list_messages
 from whimbrel.backends.store.disk.index import recount
 from whimbrel.backends.store.disk.retire import drop_list, listed, retire
 from whimbrel.core.log import Log
-from whimbrel.core.mailbox import MailboxId
+from whimbrel.core.mailbox import FolderStatus, MailboxId
 from whimbrel.core.uids import MAX_UID
 
+SAVED = "index.save"
+"""What a process had open when index.fld was taken away; goes once the index is there again."""
 _PROGRESS = 500
 Progress = Callable[[int, int], None]
 """Messages done, messages in all."""
@@ -42,6 +46,7 @@ class Known:
     expunged: list[Row] = field(default_factory=list)
     delivered: list[Row] = field(default_factory=list)
     whole: bool = False
+    """Read to its end, and nothing newer is known of: its UIDs and flags are the last that were given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +67,14 @@ def rebuild(
     modseq: int,
     log: Log,
     progress: Progress = lambda done, total: None,
+    *,
+    given: FolderStatus | None = None,
 ) -> Rebuilt:
-    """No connection of this process to the old index is open. Raises OSError, apsw.Error."""
+    """`given`: what account.seq remembers of the folder. No connection of this process to the old index is open.
+    Raises OSError, apsw.Error."""
     path = folder / "index.fld"
     _set_aside(path)
-    known = _read_old(folder / "index.bad")
-    if not known.whole:
-        _merge_backup(folder / "flags.bak", known)
+    known = _known(folder, given)
     kept = known.uid_validity in (0, uid_validity) or not known.messages
     new = folder / "index.new"
     for leftover in (new, Path(f"{new}-journal"), Path(f"{new}-wal"), Path(f"{new}-shm")):
@@ -132,15 +138,27 @@ def rebuild(
             ),
         )
         connection.execute("COMMIT")
+        # Who opens it need not convert it then: that takes a lock nobody else may hold, and a file that is in another
+        # mode is not ours (`database.py`).
+        connection.execute("PRAGMA journal_mode=WAL").fetchall()
     finally:
         connection.close()
+    for leftover in (Path(f"{new}-wal"), Path(f"{new}-shm")):
+        leftover.unlink(missing_ok=True)
     _sync(new)
     _set_aside(path, again=True)
     os.rename(new, path)
+    drop_saved(folder)
     drop_list(folder)
     missing = len(set(known.messages) - set(numbered))
     progress(len(numbered), len(numbered))
     return Rebuilt(count, added, missing, kept)
+
+
+def drop_saved(folder: Path) -> None:
+    """The index is there: what was saved for it has done its work."""
+    for suffix in ("", "-wal", "-shm"):
+        (folder / f"{SAVED}{suffix}").unlink(missing_ok=True)
 
 
 def _set_aside(path: Path, *, again: bool = False) -> None:
@@ -201,14 +219,33 @@ def _read_old(path: Path) -> Known:
     return known
 
 
-def _merge_backup(path: Path, known: Known) -> None:
-    for validity, uid_next, modseq, messages in read_backup(path):
-        if known.uid_validity not in (0, validity):
-            return
-        known.uid_next = max(known.uid_next, uid_next)
-        known.highest_modseq = max(known.highest_modseq, modseq)
-        for uid, flags, date, words in messages:
-            known.messages.setdefault(uid, (flags, words, date, 0, ""))
+def _known(folder: Path, given: FolderStatus | None) -> Known:
+    """From the newest index that is left; the backup of the flags where that is newer, or fills its gaps."""
+    known, other = _read_old(folder / "index.bad"), _read_old(folder / SAVED)
+    if other.highest_modseq > known.highest_modseq:
+        known = other
+    backup = read_backup(folder)
+    same = known.uid_validity in (0, backup.uid_validity)
+    newest = max(given.highest_modseq if given is not None else 0, backup.modseq if same else 0)
+    if known.whole and known.highest_modseq < newest:
+        known.whole = False  # Of an earlier time, or put there from a copy.
+    if not known.whole and same and backup.modseq:
+        _merge(backup, known)
+    if given is not None:
+        known.uid_next = max(known.uid_next, given.uid_next)
+    return known
+
+
+def _merge(backup: Backup, known: Known) -> None:
+    newer = backup.modseq > known.highest_modseq
+    known.uid_next = max(known.uid_next, backup.uid_next)
+    known.highest_modseq = max(known.highest_modseq, backup.modseq)
+    for uid, (flags, date, words) in backup.messages.items():
+        old = known.messages.get(uid)
+        if old is None:
+            known.messages[uid] = (flags, words, date, 0, "")
+        elif newer:
+            known.messages[uid] = (flags, words, *old[2:])
 
 
 def _restorable(folder: Path) -> list[int]:

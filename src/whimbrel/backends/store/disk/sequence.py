@@ -1,14 +1,14 @@
-"""`account.seq`: an account's lock, its modseq counter, and what each folder holds, in one small mapped file.
+"""`account.seq`: an account's lock, its modseq counter, and what each folder holds, in one small file.
 
 Modseq is account-wide: `max(last + 1, microseconds)`. `committed` is set, still under the lock, after all folder
 commits of an allocation, so a reader who takes it first never misses a change. The file is disposable: after an unclean
-stop it is recounted from the folders.
+stop it is recounted from the folders. It is read and written by its descriptor, never mapped: whoever cut a mapped file
+short would end each process that looks at it by SIGBUS.
 
 Layout, little-endian: a header of 64 bytes, then slots of 64 bytes, one for each folder.
 """
 
 import fcntl
-import mmap
 import os
 import struct
 import threading
@@ -55,12 +55,13 @@ class Sequence:
         self._thread_lock = threading.RLock()
         self._depth = 0
         self._descriptor = -1
-        self._map: mmap.mmap | None = None
+        self._size = 0
+        """Of the file when it was opened or made larger here; others only make it larger."""
         self._slots: dict[bytes, int] = {}
         self._own: Header | None = None
         """The header while the lock is held: written when the first modseq is taken, and at the end, instead of with
         each message."""
-        self._unwritten = self._closed = False
+        self._unwritten = self._closed = self._checked = False
         self._standing: Standing | None = None
         self.recreated = False
 
@@ -91,7 +92,7 @@ class Sequence:
             self._thread_lock.release()
 
     def _acquire(self, deadline: float) -> None:
-        self._mapped()
+        self._opened()
         end = time.monotonic() + deadline
         pause = 0.0001
         while True:
@@ -104,61 +105,67 @@ class Sequence:
                 time.sleep(pause)
                 pause = min(pause * 1.5, 0.005)
                 continue
-            if self._current():
+            self.seen = stamp(self._directory)
+            if self.current(self.seen):
+                if not self._checked:
+                    self._check()
                 return
-            self._open()  # The file was removed or replaced while we waited.
+            self._open()  # The file was removed, replaced or cut short while we waited.
 
-    def _current(self) -> bool:
-        self.seen = stamp(self._directory)
-        return self._standing is not None and self._standing.unchanged(self.seen)
+    def current(self, seen: Stamp) -> bool:
+        """The file that was opened is still the account's, and whole. Who reads and learns that it is not takes the
+        lock, under which it is made anew. `seen`: the directory's stamp, just taken. Raises OSError."""
+        descriptor, standing = self._descriptor, self._standing
+        if descriptor < 0 or standing is None:
+            return True  # It will be opened.
+        return standing.unchanged(seen) and os.fstat(descriptor).st_size >= self._size
 
-    def _mapped(self) -> mmap.mmap:
-        """The file's counters, opened if this is the first use."""
-        held = self._map
-        if held is not None:
+    def _opened(self) -> int:
+        """The file's descriptor, opened if this is the first use."""
+        held = self._descriptor
+        if held >= 0:
             return held
         with self._thread_lock:
-            if self._map is None:
+            if self._descriptor < 0:
                 assert not self._closed, "a closed account is not opened again"
                 self._open()
-            assert self._map is not None
-            return self._map
+            return self._descriptor
 
     def _open(self) -> None:
-        """Anew, if the file was replaced. Other threads may be reading: they have the old map or the new one."""
+        """Anew, if the file was replaced. Other threads may be reading: of the old file or the new one."""
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except FileNotFoundError:
             # The account was removed while somebody still had it in hand: it begins anew, empty.
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        before, self._descriptor = self._descriptor, descriptor
-        if before >= 0:
-            os.close(before)
-        ours = os.fstat(descriptor)
+        if self._descriptor >= 0:
+            # Under the number that readers in other threads use already.
+            os.dup2(descriptor, self._descriptor, inheritable=False)
+            os.close(descriptor)
+        else:
+            self._descriptor = descriptor
+        ours = os.fstat(self._descriptor)
         names, found = (self._path.name,), ((ours.st_dev, ours.st_ino),)
         self._standing = Standing(self._directory, names, found)
-        if ours.st_size < _SIZE:
-            os.ftruncate(self._descriptor, _SIZE * (1 + _GROW))
-            self.recreated = True
-        self._remap()
-        assert self._map is not None
-        if self._map[:8] != _MAGIC:
-            # New, of another version, or damaged: counted again from the folders.
-            self._map[:] = bytes(len(self._map))
+        self._slots = {}
+        self._size = ours.st_size
+        self._checked = False
+
+    def _check(self) -> None:
+        """Under the lock, after it was opened: a file that is new, of another version, damaged or cut short begins
+        again, and is counted from the folders."""
+        raw, size = os.pread(self._descriptor, _SIZE, 0), os.fstat(self._descriptor).st_size
+        if len(raw) < _SIZE or raw[:8] != _MAGIC or size < _SIZE * (1 + _HEADER.unpack(raw)[6]):
+            os.ftruncate(self._descriptor, 0)
+            size = _SIZE * (1 + _GROW)
+            os.ftruncate(self._descriptor, size)
             self._write_header(Header(0, 0, 0, 0, 0, 0, 0))
             self.recreated = True
-
-    def _remap(self) -> None:
-        # The one before is closed by whoever reads it last.
-        self._map = mmap.mmap(self._descriptor, os.fstat(self._descriptor).st_size)
-        self._slots = {}
+        self._size, self._checked = size, True
 
     def close(self) -> None:
         self._closed = True
-        if self._map is not None:
-            self._map.close()
-            self._map = None
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -170,16 +177,20 @@ class Sequence:
     # The header
 
     def header(self) -> Header:
-        held = self._mapped()
+        raw = self._read(0)
+        return Header(*_HEADER.unpack(raw)[1:]) if raw[:8] == _MAGIC else Header(0, 0, 0, 0, 0, 0, 0)
+
+    def _read(self, at: int) -> bytes:
+        """A header or slot, not torn by a writer in another process; NULs where the file has been cut short."""
+        descriptor = self._opened()
         while True:
-            raw = held[:_SIZE]
-            if raw == held[:_SIZE]:  # Not torn by a writer in another process.
-                return Header(*_HEADER.unpack(raw)[1:])
+            raw = os.pread(descriptor, _SIZE, at)
+            if raw == os.pread(descriptor, _SIZE, at):
+                return raw.ljust(_SIZE, b"\0")
 
     def _write_header(self, header: Header) -> None:
         self._unwritten = False
-        assert self._map is not None
-        self._map[:_SIZE] = _HEADER.pack(
+        raw = _HEADER.pack(
             _MAGIC,
             header.last,
             header.committed,
@@ -189,6 +200,7 @@ class Sequence:
             header.slots,
             header.folders,
         )
+        os.pwrite(self._descriptor, raw, 0)
 
     @property
     def committed(self) -> int:
@@ -231,10 +243,9 @@ class Sequence:
 
     def restart(self, generation: int, last: int) -> None:
         """Begins a recount: no slot, no sums, a modseq above everything seen."""
-        assert self._map is not None
         before = self.own
         folders, last = before.folders, max(last, before.last)
-        self._map[_SIZE:] = bytes(len(self._map) - _SIZE)
+        os.pwrite(self._descriptor, bytes(self._size - _SIZE), _SIZE)
         self._slots = {}
         last = max(last + 1, time.time_ns() // 1000)
         self._own = Header(last, last, 0, 0, generation, 0, (folders + 1) & 0xFFFFFFFF)
@@ -247,16 +258,13 @@ class Sequence:
         at = self._find(mailbox)
         if at < 0:
             return None
-        held = self._mapped()
-        while True:
-            raw = held[at : at + _SIZE]
-            if raw == held[at : at + _SIZE]:
-                break
-        if len(raw) < _SIZE:
-            return None  # The file was replaced by a shorter one meanwhile.
+        return self._status(mailbox, at)
+
+    def _status(self, mailbox: bytes, at: int) -> FolderStatus | None:
+        raw = self._read(at)
         name, validity, uid_next, messages, unseen, deleted, recent, modseq, size, floor = _SLOT.unpack(raw)
         if name != mailbox:
-            return None
+            return None  # The file was replaced meanwhile.
         return FolderStatus(validity, uid_next, modseq, messages, unseen, deleted, size, recent, floor)
 
     def store(self, mailbox: bytes, status: FolderStatus) -> None:
@@ -267,9 +275,9 @@ class Sequence:
             at = self._add()
             self._slots[mailbox] = at
         else:
-            _, _, _, before_messages, _, _, _, _, before_bytes, _ = _SLOT.unpack_from(self._mapped(), at)
-        assert self._map is not None
-        self._map[at : at + _SIZE] = _SLOT.pack(
+            before = self._status(mailbox, at)
+            before_messages, before_bytes = (before.messages, before.size) if before is not None else (0, 0)
+        raw = _SLOT.pack(
             mailbox,
             status.uid_validity,
             status.uid_next,
@@ -281,6 +289,7 @@ class Sequence:
             status.size,
             status.resync_floor,
         )
+        os.pwrite(self._descriptor, raw, at)
         header = self.own
         header.bytes += status.size - before_bytes
         header.messages += status.messages - before_messages
@@ -292,8 +301,7 @@ class Sequence:
         at = self._find(mailbox)
         if old is None or at < 0:
             return
-        assert self._map is not None
-        self._map[at : at + _SIZE] = bytes(_SIZE)
+        os.pwrite(self._descriptor, bytes(_SIZE), at)
         self._slots.pop(mailbox, None)
         header = self.own
         header.bytes -= old.size
@@ -301,32 +309,29 @@ class Sequence:
         self._unwritten = True
 
     def _find(self, mailbox: bytes) -> int:
+        """Where its slot is; -1 if it has none."""
         at = self._slots.get(mailbox, -1)
-        if at >= 0 and self._mapped()[at : at + 16] == mailbox:
+        descriptor = self._opened()
+        if at >= 0 and os.pread(descriptor, 16, at) == mailbox:
             return at
         own = self._own
         slots = own.slots if own is not None else self.header().slots
-        assert self._map is not None
-        if _SIZE * (1 + slots) > len(self._map):
-            self._remap()
-        assert self._map is not None
         # All at once: an account with a thousand folders is asked for each of them.
-        held = self._map[: _SIZE * (1 + slots)]
-        self._slots = {held[at : at + 16]: at for at in range(_SIZE, len(held), _SIZE)}
+        held = os.pread(descriptor, _SIZE * slots, _SIZE)
+        self._slots = {held[at : at + 16]: at + _SIZE for at in range(0, len(held), _SIZE)}
         self._slots.pop(bytes(16), None)
         return self._slots.get(mailbox, -1)
 
     def _add(self) -> int:
         header = self.own
-        assert self._map is not None
-        for slot in range(header.slots):
-            start = _SIZE * (1 + slot)
-            if self._map[start : start + 16] == bytes(16):
-                return start
+        held = os.pread(self._descriptor, _SIZE * header.slots, _SIZE)
+        for at in range(0, len(held), _SIZE):
+            if held[at : at + 16] == bytes(16):
+                return at + _SIZE
         start = _SIZE * (1 + header.slots)
-        if start + _SIZE > len(self._map):
-            os.ftruncate(self._descriptor, _SIZE * (1 + header.slots + _GROW))
-            self._remap()
+        if start + _SIZE > self._size:
+            self._size = _SIZE * (1 + header.slots + _GROW)
+            os.ftruncate(self._descriptor, self._size)
         header.slots += 1
         self._write_header(header)
         return start

@@ -50,6 +50,8 @@ class AccountShard(Account):
                 (touched.files if path.endswith(".xml") else touched.directories).add(path)
             touched.files.add(self.sequence.path)
         changed = batch.changed | {mailbox for mailbox in batch.annotated if mailbox is not None}
+        if changed:
+            self.changed(changed)
         if changed or batch.folders_changed or batch.annotated:
             self.published(changed, batch.folders_changed or None in batch.annotated)
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 import apsw
 
-from whimbrel.backends.store.disk.backup import write_backup
+from whimbrel.backends.store.disk.backup import refresh_backup
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.core.mailbox import MailboxId
 
@@ -48,6 +48,11 @@ class Shelf:
             with contextlib.suppress(apsw.Error):
                 index.close()
 
+    def take(self, mailbox: MailboxId) -> None:
+        """Lets it go, open: its taker closes it."""
+        with self._lock:
+            self._open.pop(mailbox, None)
+
     def close(self) -> None:
         with self._lock:
             indexes = list(self._open.items())
@@ -60,7 +65,7 @@ class Shelf:
             if index.current:
                 modseq = index.status().highest_modseq
                 if self._backed_up.get(mailbox) != modseq:
-                    write_backup(index)
+                    refresh_backup(index)
                     if len(self._backed_up) >= REMEMBERED:
                         self._backed_up.clear()
                     self._backed_up[mailbox] = modseq

@@ -27,13 +27,14 @@ def stamp(directory: str) -> Stamp:
 class Standing:
     """Some files of one directory, as they were when this was made."""
 
-    __slots__ = ("_directory", "_identity", "_paths", "_stamp")
+    __slots__ = ("_directory", "_paths", "_stamp", "identity")
 
     def __init__(self, directory: str, names: Sequence[str], found: Identity | None = None) -> None:
         """`found`: device and inode of each, where they are known from a descriptor."""
         self._directory = directory
         self._paths = [f"{directory}/{name}" for name in names]
-        self._identity = self._look() if found is None else found
+        self.identity = self._look() if found is None else found
+        """Device and inode of each, zeros for one that is missing."""
         self._stamp: Stamp | None = None
 
     def unchanged(self, seen: Stamp | None = None) -> bool:
@@ -42,7 +43,7 @@ class Standing:
         now = stamp(self._directory) if seen is None else seen
         if now == self._stamp:
             return True
-        if self._look() != self._identity:
+        if self._look() != self.identity:
             return False
         # Looked at before the files: what happens to them from now on shows in a later ctime.
         if time.time_ns() - now[0] > _SETTLED:

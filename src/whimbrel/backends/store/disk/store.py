@@ -17,6 +17,7 @@ from whimbrel.backends.store.disk.jobs import AppendJob, ExpungeJob, FlagsJob, R
 from whimbrel.backends.store.disk.moving import CopyJob, Moving
 from whimbrel.backends.store.disk.names import account_path
 from whimbrel.backends.store.disk.news import News, Wake
+from whimbrel.backends.store.disk.refresher import Refresher
 from whimbrel.backends.store.disk.retirer import Retirer
 from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.shelf import Shelf
@@ -101,6 +102,7 @@ class DiskStore:
         self._committer, self._pool, self._log = committer, pool, log
         self._queue = queue
         self._retirer = Retirer(pool)
+        self._refresher = Refresher(self.shard, pool)
         self._shelf = Shelf()
         self._accounts: dict[AccountId, AccountShard] = {}
         self._news = News(self.shard, pool, notices, log)
@@ -110,6 +112,7 @@ class DiskStore:
         """After the committer was closed."""
         self._news.close()
         self._retirer.close()
+        self._refresher.close()
         self._shelf.close()
         for account in self._accounts.values():
             account.close()
@@ -126,6 +129,7 @@ class DiskStore:
             )
             found.published = partial(self._news.collect, account)
             found.healed = partial(self._news.healed, account)
+            found.changed = partial(self._refresher.changed, account)
             self._accounts[account] = found
         return found
 
@@ -165,6 +169,7 @@ class DiskStore:
             raise
         finally:
             self._news.tell()
+            self._refresher.soon()
 
     async def run(self, account: AccountId, job: AccountJob) -> object:
         """A job of the store's own on one account; its result, once that is durable."""
@@ -263,6 +268,7 @@ class DiskStore:
         shard = self.shard(ref.account)
         found = await self._pool.run(_checked_snapshot, shard, ref.mailbox)
         self._retirer.soon(shard)  # The comparison may have come upon what a crash left.
+        self._refresher.soon()
         if take_recent and found.status.first_recent != found.status.uid_next:
             taken = await self.run(ref.account, RecentJob(ref.mailbox))
             assert isinstance(taken, Snapshot)
