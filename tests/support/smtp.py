@@ -18,8 +18,9 @@ from whimbrel.core.intake import Client, Origin
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.settings import Section
 from whimbrel.core.values import Secret, Size
+from whimbrel.flow.routing.route import Expansion
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.flow.transaction import Answers, Result, Transaction
+from whimbrel.flow.transaction import Addressee, Answers, Result, Transaction
 from whimbrel.protocols.smtp.reply import Reply
 from whimbrel.protocols.smtp.server_events import ServerEvent
 from whimbrel.services.session.passwords import hash_password
@@ -175,13 +176,13 @@ class FakeReception:
 
     async def rcpt(self, tx: Transaction, recipient: Recipient) -> None:
         self._step("rcpt")
-        if len(tx.recipients) >= self.max_recipients:
+        if len(tx.addressees) >= self.max_recipients:
             raise MailError(452, "4.5.3", "Too many recipients")
         if recipient.address.domain != DOMAIN and not tx.trusted:
             raise MailError(550, "5.7.1", "Relaying denied")
         if recipient.address.local == "nobody":
             raise MailError(550, "5.1.1", "No such user here")
-        tx.recipients.append(recipient)
+        tx.addressees.append(Addressee(recipient, Expansion()))
 
     def data(self, tx: Transaction) -> SpoolWriter:
         self.writers.append(MemoryWriter(self.refuse.get("write")))
@@ -192,7 +193,7 @@ class FakeReception:
         if self.before_complete is not None:
             await self.before_complete()
         self.contents.append(content)
-        names = [str(recipient.address) for recipient in tx.recipients]
+        names = [str(to.recipient.address) for to in tx.addressees]
         user = tx.account.id if tx.account else ""
         body = await content.read()
         self.received.append(Received(tx.sender, names, body, tx.client, tx.origin, user, tx.options, tx.answers))

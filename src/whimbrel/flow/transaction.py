@@ -16,6 +16,7 @@ from whimbrel.core.intake import Client, Origin
 
 if TYPE_CHECKING:
     from whimbrel.flow.judging.filter import Finding
+    from whimbrel.flow.judging.policy import Judgement
     from whimbrel.flow.routing.route import Expansion
 
 HEAD: Final = 64 * 1024
@@ -37,23 +38,37 @@ class Answers(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How it went for each recipient, in the order of RCPT: None is accepted (delivered, queued or reported)."""
+    """How it went for each addressee, in the order of RCPT: None is accepted (delivered, queued or reported)."""
 
     queue_id: str
     outcomes: tuple[MailError | None, ...]
 
 
+class Addressee:
+    """One recipient of the envelope, from RCPT to its outcome."""
+
+    __slots__ = ("error", "expansion", "known", "recipient")
+
+    def __init__(self, recipient: Recipient, expansion: "Expansion", error: MailError | None = None) -> None:
+        self.recipient, self.expansion = recipient, expansion
+        """`expansion`: all that it stands for."""
+        self.known: Judgement | None = None
+        """What the filters said at RCPT; None before."""
+        self.error = error
+        """Why it gets nothing, for the answer to it or for a report. None: it is taken, and in the end delivered or
+        queued."""
+
+
 class Transaction:
-    """What filters, routing and placement know. Made by `Reception.mail`; `content` is set once it has arrived."""
+    """What filters, routing and placement know. Made by `Reception.mail`; `take_content` once it has arrived."""
 
     __slots__ = (
         "account",
+        "addressees",
         "answers",
         "client",
         "content",
-        "declined",
         "destinations",
-        "expansions",
         "findings",
         "header",
         "hold_remote",
@@ -62,8 +77,6 @@ class Transaction:
         "options",
         "origin",
         "queue_id",
-        "recipients",
-        "refused",
         "sender",
         "started",
         "trying",
@@ -82,26 +95,28 @@ class Transaction:
     ) -> None:
         self.queue_id, self.origin, self.client, self.account = queue_id, origin, client, account
         self.sender, self.options, self.started, self.answers = sender, options, started, answers
-        self.recipients: list[Recipient] = []
-        self.expansions: list[Expansion] = []
-        """Where each recipient's mail goes, beside `recipients`."""
+        self.addressees: list[Addressee] = []
+        """In the order of RCPT: those that were taken then, and of a message that we made those that were not, too:
+        its sender cannot be answered, only told."""
         self.max_size = 0
         """Largest message that the signed-in user may send; 0: the server's limit."""
         self.destinations = 0
         """Mailboxes and addresses in all expansions."""
-        self.declined: tuple[MailError | None, ...] = ()
-        """Beside `recipients`, once the content is here: whom it cannot go to after all."""
         self.hold_remote = False
         """What goes to other servers waits in the queue for an administrator."""
         self.mark = ""
         """Of a message from our queue: its id there, under which a second delivery of the same is known."""
-        self.refused: list[tuple[Recipient, MailError]] = []
-        """Of a message that we made: recipients that were refused, whose sender cannot be answered, only told."""
-        self.trying: Recipient | None = None
+        self.trying: Addressee | None = None
         """The recipient that stage RCPT is about."""
         self.findings: list[Finding] = []
         self.content: Spooled | None = None
         self.header = Header(b"")
+
+    def take_content(self, content: Spooled) -> None:
+        """Its header is looked for in its first `HEAD` bytes."""
+        self.content = content
+        head = content.head
+        self.header = Header(head if len(head) <= HEAD else head[:HEAD])
 
     @property
     def size(self) -> int:

@@ -146,3 +146,24 @@ def test_the_queue_worker_gives_such_an_entry_back_to_the_one_way() -> None:
     agent = LocalAgent(**more, placement=there.reception.placement)  # type: ignore[arg-type]
     outcomes = asyncio.run(agent.deliver(item, item.recipients))
     assert [outcome.state for outcome in outcomes] == [RecipientState.WAITING] * 2
+
+
+def test_a_submission_is_judged_with_the_account_that_submitted_it() -> None:
+    """Its limits and rights are those of its user, though nobody is signed in any more."""
+    scanner = Scanner()
+    there = house(ACCEPT, filters=(scanner,))
+    alice = there.directory.user("alice@example.test", max_message_size=9000)
+    asyncio.run(there.send("x@remote.test", origin=Origin.SUBMISSION, sender="alice@example.test", account=alice))
+    item = there.store.queued[0][0]
+    assert item.options.account == alice.id
+    seen: list[tuple[object, int]] = []
+
+    async def check(tx: Transaction) -> Finding:
+        seen.append((tx.account, tx.max_size))
+        return Finding()
+
+    scanner.check = check  # type: ignore[method-assign]
+    assert resume(there, item) == [None]
+    assert seen == [(alice, 9000)]
+    assert there.store.queued[1][0].user == "alice@example.test"
+    assert there.store.queued[1][0].options.account == alice.id

@@ -3,13 +3,14 @@
 Standards: RFC 5321 3.3, 3.6.2 (relaying), 4.5.3.1.8 (452 for too many recipients), RFC 3463 3.3, 3.8
 """
 
+from dataclasses import replace
 from typing import Final
 
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
-from whimbrel.core.log import Log
+from whimbrel.flow.intake.records import Records
 from whimbrel.flow.judging.filter import Stage
 from whimbrel.flow.judging.policy import Policy
 from whimbrel.flow.placement.placement import Placement
@@ -17,59 +18,52 @@ from whimbrel.flow.routing.relay import RelayDenied, RelaySettings, allowed
 from whimbrel.flow.routing.route import Expansion, Local, Unreachable
 from whimbrel.flow.routing.router import Router
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.flow.transaction import Transaction
+from whimbrel.flow.transaction import Addressee, Transaction
 
 MAX_DESTINATIONS: Final = 10_000
 """Mailboxes and addresses that all recipients of one transaction may stand for together."""
 
 
 class Admission:
-    def __init__(self, *, router: Router, placement: Placement, policy: Policy, config: ConfigStore, log: Log) -> None:
+    def __init__(
+        self, *, router: Router, placement: Placement, policy: Policy, config: ConfigStore, records: Records
+    ) -> None:
         self._router, self._placement, self._policy = router, placement, policy
-        self._config, self._log = config, log
+        self._config, self._records = config, records
 
     async def admit(self, tx: Transaction, recipient: Recipient) -> None:
         """Adds the recipient to the transaction; MailError says why not."""
         try:
-            expansion = await self._expansion(tx, recipient)
+            await self._admit(tx, recipient)
         except MailError as error:
-            event = "relay.denied" if isinstance(error, RelayDenied) else "rcpt.refused"
-            self._log.info(
-                event,
-                queue_id=tx.queue_id,
-                service=tx.client.service,
-                session_id=tx.client.session_id,
-                sender_host=tx.client.ip,
-                user=str(tx.account.address) if tx.account else "",
-                from_=str(tx.sender or ""),
-                recipient=str(recipient.address),
-                status=str(error),
-            )
+            self._records.recipient_refused(tx, recipient, error)
             raise
-        tx.recipients.append(recipient)
-        tx.expansions.append(expansion)
-        tx.destinations += len(expansion.local) + len(expansion.remote)
 
     async def readmit(self, tx: Transaction, recipient: Recipient) -> None:
-        """A recipient of a message from our queue, admitted once already. MailError: it leads nowhere any more."""
-        expansion = await self._router.route(recipient.address, tx.client.local_ip)
-        tx.recipients.append(recipient)
-        tx.expansions.append(expansion)
-        tx.destinations += len(expansion.local) + len(expansion.remote)
+        """A recipient of a message from our queue, admitted once already; with an error if it leads nowhere any
+        more."""
+        try:
+            addressee = Addressee(recipient, await self._router.route(recipient.address, tx.client.local_ip))
+        except MailError as error:
+            addressee = Addressee(recipient, Expansion(), error)
+        tx.addressees.append(addressee)
 
-    async def _expansion(self, tx: Transaction, recipient: Recipient) -> Expansion:
-        if len(tx.recipients) >= self._config.section(SmtpSettings).max_recipients:
+    async def _admit(self, tx: Transaction, recipient: Recipient) -> None:
+        if len(tx.addressees) >= self._config.section(SmtpSettings).max_recipients:
             raise MailError(452, "4.5.3", "Too many recipients")
         expansion = await self._router.route(recipient.address, tx.client.local_ip)
         if expansion.relayed and not self._may_relay(tx):
             raise RelayDenied()
-        if tx.destinations + len(expansion.local) + len(expansion.remote) > MAX_DESTINATIONS:
+        destinations = tx.destinations + len(expansion.local) + len(expansion.remote)
+        if destinations > MAX_DESTINATIONS:
             raise MailError(452, "4.5.3", "Too many recipients")
         if expansion.local:
             expansion = await self._with_room(tx, expansion)
-        tx.trying = recipient
-        (await self._policy.judge(Stage.RCPT, tx)).enforce()
-        return expansion
+        tx.trying = addressee = Addressee(recipient, expansion)
+        addressee.known = await self._policy.judge(Stage.RCPT, tx)
+        addressee.known.enforce()
+        tx.addressees.append(addressee)
+        tx.destinations = destinations
 
     def _may_relay(self, tx: Transaction) -> bool:
         if tx.trusted:
@@ -97,14 +91,7 @@ class Admission:
             raise full[0].error
         if not full:
             return expansion
-        return Expansion(
-            tuple(kept),
-            expansion.remote,
-            (*expansion.unreachable, *full),
-            expansion.relayed,
-            expansion.via,
-            expansion.own,
-        )
+        return replace(expansion, local=tuple(kept), unreachable=(*expansion.unreachable, *full))
 
 
 def _final(error: MailError) -> MailError:

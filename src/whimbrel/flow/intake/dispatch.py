@@ -10,90 +10,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from whimbrel.core.address import Address
 from whimbrel.core.clock import Clock
 from whimbrel.core.commit import Append, Commit, Enqueue, Rendition
 from whimbrel.core.config import ConfigStore
-from whimbrel.core.directory import Account
-from whimbrel.core.envelope import Notify, Recipient
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.intake import Origin
 from whimbrel.core.log import Log
-from whimbrel.core.mailbox import AccountId
 from whimbrel.core.queue import QueueItem, QueueRecipient
 from whimbrel.flow.delivery.settings import DeliverySettings
+from whimbrel.flow.intake.plan import Mailbox, Plan, onward_notify
 from whimbrel.flow.judging.filter import Verdict
 from whimbrel.flow.placement.placement import Placement
 from whimbrel.flow.placement.quota import FULL, bound
 from whimbrel.flow.transaction import Transaction
-from whimbrel.mail.writing.trace import delivered_to
 
 SECOND: Final = ".2"
 """Ends the queue id of the entry for mailboxes that were busy, where remote recipients have the first."""
-MAX_COPIES: Final = 50
-"""Aliases and forwardings of one transaction whose copies bear Delivered-To, which costs a file for each."""
-
-
-def onward_notify(notify: frozenset[Notify]) -> frozenset[Notify]:
-    """What members of a group are sent on with: its sender is told once, that it was expanded. RFC 3461 5.2.7.3"""
-    if Notify.SUCCESS not in notify:
-        return notify
-    return notify - {Notify.SUCCESS} or frozenset({Notify.NEVER})
-
-
-class Mailbox:
-    """One mailbox of the transaction and how it went: `error` None and not `queued` is delivered."""
-
-    __slots__ = ("account", "error", "queued", "recipient", "several")
-
-    def __init__(self, account: Account, recipient: Recipient, *, several: bool = False) -> None:
-        self.account, self.recipient, self.several = account, recipient, several
-        """`recipient`: the first of the envelope that leads here; `several`: and elsewhere too."""
-        self.error: MailError | None = None
-        self.queued = False
-
-
-class Plan:
-    """Where the recipients of a transaction lead, each mailbox and address once."""
-
-    __slots__ = ("copies", "mailboxes", "remote", "remote_error")
-
-    def __init__(self, tx: Transaction) -> None:
-        self.mailboxes: dict[AccountId, Mailbox] = {}
-        self.remote: dict[str, QueueRecipient] = {}
-        self.copies: dict[tuple[Address, ...], dict[str, QueueRecipient]] = {}
-        """What addresses of ours send on, by those addresses: a copy says by Delivered-To where it has been."""
-        self.remote_error: MailError | None = None
-        going: set[str] = set()
-        for recipient, expansion in zip(tx.recipients, tx.expansions, strict=True):
-            for local in expansion.local:
-                account = local.account
-                if account.id not in self.mailboxes:
-                    self.mailboxes[account.id] = Mailbox(account, recipient, several=expansion.several)
-            if not expansion.remote:
-                continue
-            notify = onward_notify(recipient.notify) if expansion.several else recipient.notify
-            for remote in expansion.remote:
-                if remote.address.key not in going:
-                    going.add(remote.address.key)
-                    onward = self.remote if expansion.relayed else self._copy(remote.through)
-                    onward[remote.address.key] = QueueRecipient(Recipient(remote.address, notify, recipient.orcpt))
-
-    def _copy(self, through: tuple[Address, ...]) -> dict[str, QueueRecipient]:
-        """Those who share a copy that came through these addresses, or at least through the recipient's."""
-        for way in (through, through[:1]):
-            if len(self.copies) < MAX_COPIES or way in self.copies:
-                return self.copies.setdefault(way, {})
-        return self.remote
-
-    @property
-    def onward(self) -> list[tuple[bytes, tuple[QueueRecipient, ...]]]:
-        """What goes to other servers: fields to put in front, and recipients, for each entry of the queue."""
-        entries = [(b"", tuple(self.remote.values()))] if self.remote else []
-        for way, some in self.copies.items():
-            if some:
-                entries.append((b"".join(map(delivered_to, reversed(way))), tuple(some.values())))
-        return entries
 
 
 class Dispatch:
@@ -209,7 +141,7 @@ class Dispatch:
 
     async def put_off(self, tx: Transaction, rendition: Rendition) -> None:
         """Into the queue as it is, to be looked at again. MailError."""
-        recipients = tuple(QueueRecipient(one, local=True) for one in tx.recipients)
+        recipients = tuple(QueueRecipient(to.recipient, local=True) for to in tx.addressees)
         item = self._item(tx, tx.queue_id, recipients, rendition.size, held=False)
         item = replace(item, unchecked=True, next_attempt=item.created, attempts=0)
         (answer,) = await self._do([Enqueue(item, rendition)])
@@ -262,7 +194,8 @@ def _answered(tx: Transaction, plan: Plan, mailbox: Mailbox) -> bool:
     if mailbox.error is None or mailbox.error.enhanced != FULL or tx.origin is Origin.INTERNAL:
         return False
     if tx.per_recipient:
-        leading = (one for one in tx.expansions if any(to.account.id == mailbox.account.id for to in one.local))
+        expansions = (to.expansion for to in tx.addressees if to.error is None)
+        leading = (one for one in expansions if any(local.account.id == mailbox.account.id for local in one.local))
         return all(len(one.local) + len(one.remote) == 1 for one in leading)
     return not plan.onward and all(
         one.error is not None and (one.error.enhanced == FULL or not one.error.temporary)

@@ -58,7 +58,7 @@ def _named(tx: Transaction) -> bool:
 def _digest(tx: Transaction) -> str:
     """Of reverse-path, recipients, size and the first 64 KiB."""
     assert tx.content is not None
-    parts = [path_text(tx.sender), str(tx.content.size), *sorted(one.address.key for one in tx.recipients)]
+    parts = [path_text(tx.sender), str(tx.content.size), *sorted(to.recipient.address.key for to in tx.addressees)]
     digest = blake2b("\n".join(parts).encode(), digest_size=20)
     digest.update(b"\n\n" + tx.content.head[:HEAD])
     return digest.hexdigest()

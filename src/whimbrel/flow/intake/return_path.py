@@ -21,7 +21,7 @@ def has_old_path(tx: Transaction) -> bool:
     """There is one to take off. A header that is longer than what we look at is let be."""
     if not tx.header.has(_RETURN_PATH) or not (tx.header.complete or len(tx.header.raw) == tx.size):
         return False
-    return tx.origin is Origin.SUBMISSION or any(expansion.local for expansion in tx.expansions)
+    return tx.origin is Origin.SUBMISSION or any(to.expansion.local for to in tx.addressees)
 
 
 async def without_old_path(tx: Transaction, content: Spooled, spool: Spool) -> Spooled:

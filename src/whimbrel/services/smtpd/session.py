@@ -230,12 +230,9 @@ class SmtpSession:
             return
         # LMTP has an answer for each, signed in or not. RFC 2033 4.2
         answers = Answers.EACH if event.prdr or self._role is Role.LMTP else Answers.ONE
-        account, options = self._account, event.options
-        if account is not None:
-            options = replace(options, account=account.id)
         try:
             self._tx = await self.ports.reception.mail(
-                self._origin, self._client, account, event.sender, options, answers
+                self._origin, self._client, self._account, event.sender, event.options, answers
             )
         except MailError as error:
             await self._refuse(error)
@@ -298,7 +295,7 @@ class SmtpSession:
         else:
             raise RuntimeError(f"{type(block).__name__} within data")
         # What the reception refuses it logs itself.
-        to = ", ".join(str(recipient.address) for recipient in tx.recipients[:10])
+        to = ", ".join(str(one.recipient.address) for one in tx.addressees[:10])
         self._log.info("message.refused", queue_id=tx.queue_id, from_=str(tx.sender or ""), to=to, status=str(refused))
         await self._reject(refused)
 
@@ -345,7 +342,7 @@ class SmtpSession:
                 await self._connection.send(Reply(250, "2.0.0", (text,)))
                 return
             await self._connection.send(replies.EACH)
-        if len(outcomes) != len(tx.recipients):
+        if len(outcomes) != len(tx.addressees):
             raise RuntimeError("an outcome for each recipient is needed")
         for outcome in outcomes:
             await self._connection.send(Reply(250, "2.1.5", (text,)) if outcome is None else replies.refusal(outcome))

@@ -85,7 +85,10 @@ def test_a_user_sends_to_other_domains_through_the_queue() -> None:
     assert [str(one.recipient.address) for one in item.recipients] == ["x@remote.test", "z@else.test"]
     assert item.recipients[0].recipient.notify == {Notify.NEVER}
     assert item.recipients[0].recipient.orcpt == "rfc822;y@remote.test"
-    assert item.options == options and (item.user, item.held) == ("alice@example.test", False)
+    assert item.options == replace(options, account=alice.id) and (item.user, item.held) == (
+        "alice@example.test",
+        False,
+    )
     assert item.size == len(content) and item.message_id == "<1@b.test>"
     assert not content.startswith(b"Return-Path") and content.startswith(b"Received: ")  # RFC 5321 4.4
     assert len(there.store.filed) == 1

@@ -10,7 +10,8 @@ from whimbrel.core.envelope import MailOptions, Notify, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.network import Network
 from whimbrel.core.values import Duration
-from whimbrel.flow.transaction import Answers, Transaction
+from whimbrel.flow.routing.route import Expansion
+from whimbrel.flow.transaction import Addressee, Answers, Transaction
 from whimbrel.protocols.smtp.state import Role, Terms
 from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd.help import commands
@@ -29,7 +30,7 @@ def test_what_the_client_wants_to_be_told_reaches_the_reception() -> None:
 
     async def rcpt(tx: Transaction, recipient: Recipient) -> None:
         seen.append(recipient)
-        tx.recipients.append(recipient)
+        tx.addressees.append(Addressee(recipient, Expansion()))
 
     house.reception.rcpt = rcpt  # type: ignore[method-assign]
     talk(

@@ -1,0 +1,131 @@
+"""From the verdict to the answer: the message gets our trace fields, becomes durable wherever it goes, and whoever must
+hear of it hears of it.
+
+Standards: RFC 5321 4.4 (trace), 6.1 (responsibility), 7.2 (Received names a lone recipient only); RFC 6409 8 (what a
+submission server adds)
+"""
+
+from collections.abc import Sequence
+
+from whimbrel.core.clock import Clock, Ids
+from whimbrel.core.commit import Rendition, Spool, Spooled
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.envelope import Recipient
+from whimbrel.core.errors import MailError
+from whimbrel.core.intake import Origin
+from whimbrel.core.log import Log
+from whimbrel.core.queue import RecipientState
+from whimbrel.flow.intake.dispatch import Dispatch
+from whimbrel.flow.intake.outcomes import conclude, reported, result
+from whimbrel.flow.intake.plan import Plan
+from whimbrel.flow.intake.records import Records, status
+from whimbrel.flow.intake.return_path import has_old_path, without_old_path
+from whimbrel.flow.judging.filter import Verdict
+from whimbrel.flow.judging.policy import Judgement
+from whimbrel.flow.report.reports import Reports, Subject
+from whimbrel.flow.settings import SmtpSettings
+from whimbrel.flow.transaction import Result, Transaction
+from whimbrel.mail.writing.trace import joint, received, return_path
+
+
+class Acceptance:
+    """Nothing here refuses a message for what it is."""
+
+    def __init__(
+        self,
+        *,
+        dispatch: Dispatch,
+        reports: Reports,
+        spool: Spool,
+        records: Records,
+        config: ConfigStore,
+        clock: Clock,
+        ids: Ids,
+        log: Log,
+    ) -> None:
+        self._dispatch, self._reports, self._spool, self._records = dispatch, reports, spool, records
+        self._config, self._clock, self._ids, self._log = config, clock, ids, log
+
+    async def put_off(self, tx: Transaction, content: Spooled, judgement: Judgement) -> Result:
+        """Into the queue as it is, which has it judged again. MailError."""
+        rendition = Rendition(self._trace(tx, judgement.fields), content)
+        await self._dispatch.put_off(tx, rendition)
+        self._records.received(tx, rendition.size)
+        for to in tx.addressees:
+            self._records.sent(tx, to.recipient, "delayed", "4.3.2 Taken, and looked at again")
+        return result(tx)
+
+    async def take(self, tx: Transaction, content: Spooled, judgement: Judgement) -> Result:
+        """MailError if nobody gets it, or the one reply for all must be that."""
+        if not has_old_path(tx):
+            return await self._carry_out(tx, content, judgement)
+        tx.content = await without_old_path(tx, content, self._spool)
+        try:
+            return await self._carry_out(tx, tx.content, judgement)
+        finally:
+            tx.content.close()
+
+    async def _carry_out(self, tx: Transaction, content: Spooled, judgement: Judgement) -> Result:
+        trace = b"".join(judgement.fields) if tx.mark else self._trace(tx, judgement.fields)
+        local = Rendition(return_path(tx.sender) + trace, content)
+        if judgement.verdict is Verdict.DISCARD:
+            self._records.received(tx, local.size)
+            for to in tx.addressees:
+                self._records.sent(tx, to.recipient, "discarded", f"2.0.0 Discarded by {judgement.rule}")
+            return Result(tx.queue_id, (None,) * len(tx.addressees))
+        plan = Plan(tx)
+        await self._dispatch.carry_out(tx, plan, local, Rendition(trace, content), judgement.verdict)
+        conclude(tx, plan)
+        self._record(tx, plan, local.size)
+        await self._report(tx, plan, content)
+        return result(tx)
+
+    def _trace(self, tx: Transaction, fields: Sequence[bytes]) -> bytes:
+        """Received, what filters add, and what a submission lacks."""
+        hostname = self._config.section(SmtpSettings).hostname
+        parts = [
+            received(
+                tx.client,
+                by=hostname,
+                queue_id=tx.queue_id,
+                date=self._clock.date(),
+                # With several recipients the field would tell each of the others. RFC 5321 7.2
+                recipient=tx.addressees[0].recipient.address if len(tx.addressees) == 1 else None,
+                utf8=tx.options.utf8,
+            ),
+            *fields,
+        ]
+        if tx.origin is Origin.SUBMISSION:
+            if not tx.header.has(b"date"):  # RFC 6409 8.2
+                parts.append(b"Date: %s\r\n" % self._clock.date().encode())
+            if not tx.header.has(b"message-id"):  # RFC 6409 8.3
+                parts.append(b"Message-ID: %s\r\n" % self._ids.message_id(hostname).encode())
+        if tx.content is not None:
+            parts.append(joint(tx.content.head))
+        return b"".join(parts)
+
+    def _record(self, tx: Transaction, plan: Plan, size: int) -> None:
+        self._records.received(tx, size)
+        for mailbox in plan.mailboxes.values():
+            if mailbox.error is None:
+                self._records.sent(tx, mailbox.recipient, "delivered", "2.0.0 Delivered")
+            else:
+                what = "delayed" if mailbox.queued else "failed"
+                self._records.sent(tx, mailbox.recipient, what, status(mailbox.error))
+        for to in tx.addressees:
+            if to.error is None:
+                for member in to.expansion.unreachable:
+                    self._records.sent(tx, Recipient(member.address), "failed", status(member.error))
+
+    async def _report(self, tx: Transaction, plan: Plan, content: Spooled) -> None:
+        told = reported(tx, plan)
+        if not told:
+            return
+        subject = Subject(tx.queue_id, tx.sender, self._clock.now(), content.size, content.read, tx.options)
+        try:
+            await self._reports.send(subject, told)
+        except MailError as error:
+            if any(one.state is RecipientState.FAILED for one in told):
+                raise  # Nobody else would tell.
+            # A confirmation that cannot be made is not worth a second copy to all.
+            self._log.warning("report.failed", queue_id=tx.queue_id, status=str(error))

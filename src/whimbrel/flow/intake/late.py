@@ -1,0 +1,94 @@
+"""A message that was accepted before the filters had ended, judged when the queue comes to it.
+
+What they say cannot be answered any more, and is never returned: what they refuse goes to Junk here, and waits for an
+administrator if it was to go to another server. The account that submitted it counts as it did then.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from whimbrel.core.clock import Clock
+from whimbrel.core.commit import Spooled
+from whimbrel.core.directory import Directory
+from whimbrel.core.envelope import Recipient
+from whimbrel.core.errors import MailError
+from whimbrel.core.intake import Client, Origin
+from whimbrel.core.queue import QueueItem
+from whimbrel.flow.intake.acceptance import Acceptance
+from whimbrel.flow.intake.admission import Admission
+from whimbrel.flow.intake.records import Records
+from whimbrel.flow.judging.filter import Stage, Verdict
+from whimbrel.flow.judging.policy import Judgement, Policy
+from whimbrel.flow.placement.size_limits import SizeLimits
+from whimbrel.flow.transaction import Answers, Transaction
+
+_LAST_LOOK: Final = 3
+"""Times that a message which was accepted early is put off again; then it goes to Junk unseen."""
+
+
+class LateJudging:
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        sizes: SizeLimits,
+        admission: Admission,
+        policy: Policy,
+        acceptance: Acceptance,
+        records: Records,
+        clock: Clock,
+    ) -> None:
+        self._directory, self._sizes, self._admission = directory, sizes, admission
+        self._policy, self._acceptance, self._records, self._clock = policy, acceptance, records, clock
+
+    async def resume(
+        self, item: QueueItem, recipients: Sequence[Recipient], content: Spooled
+    ) -> list[MailError | None]:
+        """For those of its recipients who still wait: how it went for each."""
+        try:
+            tx = await self._transaction(item)
+        except MailError as error:  # The directory cannot be asked now.
+            return [error] * len(recipients)
+        for recipient in recipients:
+            await self._admission.readmit(tx, recipient)
+        if all(to.error is not None for to in tx.addressees):
+            return _errors(tx)
+        tx.take_content(content)
+        judgement = await self._policy.judge(Stage.DATA, tx, queued=True)
+        if judgement.late or judgement.verdict is Verdict.DEFER:
+            if item.attempts + 1 < _LAST_LOOK:
+                late = MailError(451, "4.3.2", "The message could not be checked in time")
+                return _errors(tx, judgement.reply or late)
+            judgement = Judgement(Verdict.JUNK, rule=judgement.rule)
+        elif judgement.verdict is Verdict.REFUSE:
+            judgement = replace(judgement, verdict=Verdict.JUNK)
+        if judgement.verdict is Verdict.JUNK:
+            tx.hold_remote = True
+            self._records.unwelcome(tx, item.id, judgement.rule)
+        self._records.caused(tx, item.id)
+        try:
+            return list((await self._acceptance.take(tx, content, judgement)).outcomes)
+        except MailError as error:
+            return _errors(tx, error)
+
+    async def _transaction(self, item: QueueItem) -> Transaction:
+        account = await self._directory.account(item.options.account) if item.options.account else None
+        tx = Transaction(
+            f"{item.id}.{item.attempts + 1}q",
+            Origin(item.origin),
+            Client(item.client, 0, "", 0, helo="", service="queue"),
+            account,
+            item.sender,
+            replace(item.options, size=item.size),
+            self._clock.monotonic(),
+            Answers.NOBODY,
+        )
+        tx.mark = item.id
+        if account is not None:
+            tx.max_size = await self._sizes.of(account)
+        return tx
+
+
+def _errors(tx: Transaction, otherwise: MailError | None = None) -> list[MailError | None]:
+    return [to.error or otherwise for to in tx.addressees]

@@ -1,0 +1,99 @@
+"""Where all recipients of a transaction lead: each mailbox here, and each address elsewhere, once.
+
+Standards: RFC 5321 6.3 (loops), RFC 3461 5.2.7.3 (NOTIFY of an expanded group), RFC 9228 (Delivered-To)
+"""
+
+from typing import Final
+
+from whimbrel.core.address import Address
+from whimbrel.core.directory import Account
+from whimbrel.core.envelope import Notify, Recipient
+from whimbrel.core.errors import MailError
+from whimbrel.core.mailbox import AccountId
+from whimbrel.core.queue import QueueRecipient
+from whimbrel.flow.transaction import Addressee, Transaction
+from whimbrel.mail.writing.trace import delivered_to
+
+MAX_COPIES: Final = 50
+"""Aliases and forwardings of one transaction whose copies bear Delivered-To, which costs a file for each."""
+
+
+def onward_notify(notify: frozenset[Notify]) -> frozenset[Notify]:
+    """What members of a group are sent on with: its sender is told once, that it was expanded. RFC 3461 5.2.7.3"""
+    if Notify.SUCCESS not in notify:
+        return notify
+    return notify - {Notify.SUCCESS} or frozenset({Notify.NEVER})
+
+
+class Mailbox:
+    """One mailbox of the transaction and how it went: `error` None and not `queued` is delivered."""
+
+    __slots__ = ("account", "addressee", "error", "queued", "recipient")
+
+    def __init__(self, account: Account, addressee: Addressee) -> None:
+        self.account, self.addressee, self.recipient = account, addressee, addressee.recipient
+        """`addressee`: the first of the envelope that leads here."""
+        self.error: MailError | None = None
+        self.queued = False
+
+    @property
+    def several(self) -> bool:
+        """The recipient leads elsewhere too."""
+        return self.addressee.expansion.several
+
+    @property
+    def taken(self) -> bool:
+        return self.error is None or self.queued
+
+
+class Plan:
+    """Addressees that have an error already are left out: `declined`."""
+
+    __slots__ = ("copies", "declined", "mailboxes", "remote", "remote_error")
+
+    def __init__(self, tx: Transaction) -> None:
+        self.mailboxes: dict[AccountId, Mailbox] = {}
+        self.remote: dict[str, QueueRecipient] = {}
+        self.copies: dict[tuple[Address, ...], dict[str, QueueRecipient]] = {}
+        """What addresses of ours send on, by those addresses: a copy says by Delivered-To where it has been."""
+        self.remote_error: MailError | None = None
+        self.declined: list[Addressee] = []
+        going: set[str] = set()
+        for to in tx.addressees:
+            if to.error is not None:
+                self.declined.append(to)
+                continue
+            recipient, expansion = to.recipient, to.expansion
+            for local in expansion.local:
+                account = local.account
+                if account.id not in self.mailboxes:
+                    self.mailboxes[account.id] = Mailbox(account, to)
+            if not expansion.remote:
+                continue
+            notify = onward_notify(recipient.notify) if expansion.several else recipient.notify
+            for remote in expansion.remote:
+                if remote.address.key not in going:
+                    going.add(remote.address.key)
+                    onward = self.remote if expansion.relayed else self._copy(remote.through)
+                    onward[remote.address.key] = QueueRecipient(Recipient(remote.address, notify, recipient.orcpt))
+
+    def _copy(self, through: tuple[Address, ...]) -> dict[str, QueueRecipient]:
+        """Those who share a copy that came through these addresses, or at least through the recipient's."""
+        for way in (through, through[:1]):
+            if len(self.copies) < MAX_COPIES or way in self.copies:
+                return self.copies.setdefault(way, {})
+        return self.remote
+
+    @property
+    def onward(self) -> list[tuple[bytes, tuple[QueueRecipient, ...]]]:
+        """What goes to other servers: fields to put in front, and recipients, for each entry of the queue."""
+        entries = [(b"", tuple(self.remote.values()))] if self.remote else []
+        for way, some in self.copies.items():
+            if some:
+                entries.append((b"".join(map(delivered_to, reversed(way))), tuple(some.values())))
+        return entries
+
+    @property
+    def failed(self) -> bool:
+        """For anybody, in whole or in part."""
+        return self.remote_error is not None or not all(mailbox.taken for mailbox in self.mailboxes.values())

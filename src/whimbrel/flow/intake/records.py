@@ -1,0 +1,103 @@
+"""What the log tells of a message on its way in: that it was taken, refused, and what became of it for whom."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.envelope import Recipient
+from whimbrel.core.errors import MailError
+from whimbrel.core.log import Log
+from whimbrel.flow.routing.relay import RelayDenied
+from whimbrel.flow.settings import SmtpSettings
+from whimbrel.flow.transaction import Addressee, Transaction
+from whimbrel.mail.decoding.encoded import words
+
+_SHOWN: Final = 10
+"""Recipients named in one record; each has a record of its own besides."""
+
+
+class Records:
+    def __init__(self, config: ConfigStore, log: Log) -> None:
+        self._config, self._log = config, log
+
+    def recipient_refused(self, tx: Transaction, recipient: Recipient, error: MailError) -> None:
+        self._log.info(
+            "relay.denied" if isinstance(error, RelayDenied) else "rcpt.refused",
+            queue_id=tx.queue_id,
+            service=tx.client.service,
+            session_id=tx.client.session_id,
+            sender_host=tx.client.ip,
+            user=_user(tx),
+            from_=str(tx.sender or ""),
+            recipient=str(recipient.address),
+            status=str(error),
+        )
+
+    def refused(self, tx: Transaction, error: MailError, rule: str) -> None:
+        self._log.info(
+            "message.refused",
+            queue_id=tx.queue_id,
+            service=tx.client.service,
+            session_id=tx.client.session_id,
+            from_=str(tx.sender or ""),
+            to=_names(tx.addressees),
+            user=_user(tx),
+            sender_host=tx.client.ip,
+            status=str(error),
+            rule=rule,
+        )
+
+    def received(self, tx: Transaction, size: int) -> None:
+        client = tx.client
+        self._log.info(
+            "message.received",
+            queue_id=tx.queue_id,
+            service=client.service,
+            session_id=client.session_id,
+            from_=str(tx.sender) if tx.sender else "",
+            to=_names(tx.addressees),
+            size=size,
+            user=_user(tx),
+            sender_host=client.ip,
+            tls=client.tls.version if client.tls else "",
+        )
+        message_id, subject = tx.header.value(b"message-id")[:250], ""
+        if self._config.section(SmtpSettings).log_subject:
+            subject = words(tx.header.value(b"subject")[:998].encode())[:250]
+        if message_id or subject:
+            self._log.info("message.named", queue_id=tx.queue_id, message_id=message_id, subject=subject)
+
+    def sent(self, tx: Transaction, recipient: Recipient, result: str, status: str) -> None:
+        self._log.info(
+            "delivery.sent",
+            queue_id=tx.queue_id,
+            recipient=str(recipient.address),
+            result=result,
+            status=status,
+            remote="",
+        )
+
+    def repeated(self, tx: Transaction, before: str) -> None:
+        self._log.info("message.repeated", queue_id=tx.queue_id, before=before, sender_host=tx.client.ip)
+
+    def caused(self, tx: Transaction, cause: str) -> None:
+        self._log.info("message.caused", queue_id=tx.queue_id, cause=cause)
+
+    def unwelcome(self, tx: Transaction, cause: str, rule: str) -> None:
+        self._log.warning("message.unwelcome", queue_id=tx.queue_id, cause=cause, rule=rule)
+
+
+def status(error: MailError) -> str:
+    """Enhanced code and words."""
+    return f"{error.enhanced} {error.text}"
+
+
+def _user(tx: Transaction) -> str:
+    return str(tx.account.address) if tx.account else ""
+
+
+def _names(addressees: Sequence[Addressee]) -> str:
+    if len(addressees) == 1:
+        return str(addressees[0].recipient.address)
+    names = ", ".join(str(one.recipient.address) for one in addressees[:_SHOWN])
+    return names if len(addressees) <= _SHOWN else f"{names} and {len(addressees) - _SHOWN} more"
