@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
+from whimbrel.app.services import AllServicesSettings
 from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.log import Log, Value
 from whimbrel.core.pool import Pool
 from whimbrel.core.settings import Section
 from whimbrel.core.state import Counters, State
+from whimbrel.services.session.services import ServicesSettings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -104,6 +106,8 @@ class FakeConfig:
 
     def section(self, kind: type[S]) -> S:
         found = self.sections.get(kind)
+        if kind is ServicesSettings and found is None:
+            return cast(S, AllServicesSettings())
         return found if isinstance(found, kind) else kind()
 
     def use(self, section: Section) -> None:

@@ -25,19 +25,11 @@ from types import FrameType
 from typing import Any, Final
 
 from whimbrel.app.demo_card import Endpoint, User, table, write, write_demo
+from whimbrel.app.services import SERVICES
 
 DOMAIN: Final = "example.test"
 HOST: Final = "127.0.0.1"
-STANDARD: Final = {
-    "smtp": 25,
-    "submission": 587,
-    "submissions": 465,
-    "lmtp": 24,
-    "imap": 143,
-    "imaps": 993,
-    "pop3": 110,
-    "pop3s": 995,
-}
+STANDARD: Final = {service.name: service.settings().listen[0].port for service in SERVICES}
 USERS: Final = (("admin", "Administrator", "server-write"), ("alice", "Alice Adams", "none"),
                 ("bob", "Bob Brown", "none"), ("carol", "Carol Clark", "none"))  # fmt: skip
 READY_WITHIN: Final = 60.0
@@ -257,7 +249,7 @@ def _endpoints(directory: Path, state: Mapping[str, Any]) -> dict[str, Endpoint]
 
     services = Installation(directory).load_config().section(ServicesSettings)
     found = {}
-    for name in type(services).model_fields:
+    for name in STANDARD:
         for host, port in state["services"].get(name, ())[:1]:
             found[name] = Endpoint(str(host), int(port), services.named(name).tls)
     return found

@@ -4,6 +4,7 @@ Sections stand beside the code that uses them; this is the root they hang on.
 """
 
 from whimbrel.app.server import ServerSettings
+from whimbrel.app.services import AllServicesSettings
 from whimbrel.backends.disk.space import SpaceSettings
 from whimbrel.backends.dns.settings import DnsSettings
 from whimbrel.backends.logs.settings import LogSettings
@@ -24,7 +25,6 @@ from whimbrel.services.imapd.settings import ImapSettings
 from whimbrel.services.jobs.settings import JobSettings
 from whimbrel.services.pop3d.settings import Pop3Settings
 from whimbrel.services.session.folders import FolderSettings
-from whimbrel.services.session.services import ServicesSettings
 from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd.settings import SmtpServerSettings
 
@@ -41,7 +41,9 @@ class MailServer(Section, tag="mailserver"):
     """The whole configuration but for domains and users, which stand in users.cfg."""
 
     server: ServerSettings = setting(ServerSettings(), help="The server's own processes.")
-    services: ServicesSettings = setting(ServicesSettings(), help="Network services: addresses, ports, TLS, limits.")
+    services: AllServicesSettings = setting(
+        AllServicesSettings(), help="Network services: addresses, ports, TLS, limits."
+    )
     security: SecuritySettings = setting(SecuritySettings(), help="Signing in.")
     smtp: SmtpSettings = setting(SmtpSettings(), help="Receiving and sending mail over SMTP.")
     smtp_server: SmtpServerSettings = setting(SmtpServerSettings(), help="Sessions of clients that send to us.")

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from whimbrel.app.services import SERVICES
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config.files import sync_folder
 from whimbrel.backends.config.store import FileConfig
@@ -33,11 +34,10 @@ from whimbrel.services.admin.calls import CallError, nearest
 from whimbrel.services.admin.configuration import setting_text
 from whimbrel.services.admin.user_table import UserLine, read_users
 from whimbrel.services.session.passwords import hash_password, is_verifier
-from whimbrel.services.session.services import ServicesSettings
 
 T = TypeVar("T")
 
-SERVICES: Final = tuple(ServicesSettings.model_fields)
+NAMES: Final = tuple(service.name for service in SERVICES)
 LATER: Final = frozenset({"ldap", "ldaps", "managesieve", "http", "https", "console"})
 """Names that are kept for services which this release does not have."""
 _KEYS: Final = ("hostname", "domain", "store", "users", "administrator", "services", "settings")
@@ -160,8 +160,8 @@ def _services(reading: _Reading, table: Mapping[str, Any]) -> dict[str, ServiceA
         path = f"services.{name}"
         if name in LATER:
             reading.fault(path, "this release does not have that service yet")
-        elif name not in SERVICES:
-            reading.fault(path, f"there is no such service{nearest(name, SERVICES)}")
+        elif name not in NAMES:
+            reading.fault(path, f"there is no such service{nearest(name, NAMES)}")
         elif not isinstance(answers, dict):
             reading.fault(path, f"a table is meant: [{path}]")
         else:

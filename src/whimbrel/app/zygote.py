@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-import whimbrel.app.control  # noqa: F401 - loaded here once, shared by all workers.
 from whimbrel.app.installation import Installation
+from whimbrel.app.processes import PROCESSES
 from whimbrel.app.server import ServerSettings
+from whimbrel.app.services import SERVICES, load
 from whimbrel.app.worker import Role, run_worker
 from whimbrel.backends.store.disk import generation
 from whimbrel.core.config import ConfigError
@@ -69,14 +70,17 @@ class Zygote:
         except ConfigError as error:
             print(f"whimbrel: the configuration is refused:\n{error}", file=sys.stderr)
             return EX_CONFIG
-        all_calls()  # Their modules are loaded when first asked for: here, so that control shares them too.
+        load()  # Modules that are loaded when first asked for: here, so that all workers share them.
+        all_calls()
         self._bind(config.section(ServicesSettings))
         store = self._installation.store
         self._generation = generation.begin(store)
         settings = config.section(ServerSettings)
-        count = settings.mail_workers or os.cpu_count() or 1
-        # Control first: it makes users.idx that of the file, and the certificate, before anybody serves.
-        self._later = [Role("queue", 1), *(Role("mail", number) for number in range(1, count + 1))]
+        self._later = [
+            Role(process, number)
+            for process in PROCESSES
+            for number in range(1, min(process.count(settings), len(process.slots)) + 1)
+        ]
         del config
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGTERM, self._stop)
@@ -84,14 +88,14 @@ class Zygote:
         gc.collect()
         gc.freeze()
         assert threading.active_count() == 1, "the zygote must have one thread only"
-        self._fork(Role("control", 1))
+        self._fork_due()
         clean = self._watch()
         if clean:
             generation.end(store, self._generation)
         return 0
 
     def _bind(self, services: ServicesSettings) -> None:
-        for name in type(services).model_fields:
+        for name in (service.name for service in SERVICES):
             service = services.named(name)
             if not service.enabled:
                 continue
@@ -127,14 +131,12 @@ class Zygote:
                 if not child.is_ready:
                     os.close(child.ready)
             self._channel.close()
-            if role.name != "mail":
-                for sockets in self._sockets.values():
-                    for sock in sockets:
-                        sock.close()
-                sockets_for = {}
-            else:
-                sockets_for = self._sockets
-            status = run_worker(self._installation, role, sockets_for, self._generation, life_read, ready_write)
+            mine = {service.name for service in SERVICES if service.process == role.process.name}
+            for name, sockets in self._sockets.items():
+                for sock in sockets if name not in mine else ():
+                    sock.close()
+            kept = {name: sockets for name, sockets in self._sockets.items() if name in mine}
+            status = run_worker(self._installation, role, SERVICES, kept, self._generation, life_read, ready_write)
         except BaseException as error:  # noqa: BLE001 - the last line of defence of a forked process.
             import traceback
 
@@ -179,17 +181,31 @@ class Zygote:
             if not child.is_ready and child.ready in ready and os.read(child.ready, 1):
                 os.close(child.ready)
                 child.is_ready = True
-        if self._later and all(child.is_ready for child in self._children.values()) and self._children:
-            roles, self._later = self._later, []
-            for role in roles:
-                self._fork(role)
-        if not self._told and self._children and all(child.is_ready for child in self._children.values()):
+        self._fork_due()
+        if not self._told and not any(role.process.needed for role in self._later) and self._serve_all():
             self._told = True
             services = {
                 name: [list(sock.getsockname()[:2]) for sock in sockets] for name, sockets in self._sockets.items()
             }
             state = {"services": services, "refused": self._refused, "generation": self._generation}
             self._channel.send(json.dumps({"do": "ready", "state": state}).encode())
+
+    def _fork_due(self) -> None:
+        """Those whose forerunners serve."""
+        waiting = {role.process.name for role in self._later}
+        waiting |= {child.role.process.name for child in self._children.values() if not child.is_ready}
+        waiting |= {role.process.name for _, role in self._due}
+        due = [role for role in self._later if not waiting & set(role.process.after)]
+        self._later = [role for role in self._later if role not in due]
+        for role in due:
+            self._fork(role)
+
+    def _serve_all(self) -> bool:
+        """All serve that are needed."""
+        waited = [child for child in self._children.values() if child.role.process.needed]
+        return bool(waited) and (
+            all(child.is_ready for child in waited) and not any(role.process.needed for _, role in self._due)
+        )
 
     def _reap(self) -> bool:
         clean = True

@@ -12,10 +12,10 @@ a section is its attribute; a tuple is its element repeated. Sections live besid
 `app/settings.py` is the table of all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -82,6 +82,22 @@ class Section(BaseModel):
     def elements(cls) -> dict[str, str]:
         """XML element name -> field name, in the order of declaration; without the key."""
         return dict(_elements(cls))
+
+
+S = TypeVar("S", bound=Section)
+
+
+def assembled(base: type[S], parts: Mapping[str, type[Section]]) -> type[S]:
+    """A subclass of `base` with one field for each section of a table: by its name, with that section's defaults and
+    the first sentence of its docstring as help. Whoever asks the configuration for `base` gets it."""
+    fields: dict[str, Any] = {}
+    for name, kind in parts.items():
+        words = " ".join((kind.__doc__ or "").split())
+        fields[name] = (kind, setting(kind(), help=words.partition(". ")[0].rstrip(".") + "."))
+    made: type[S] = create_model(
+        base.__name__, __base__=base, __doc__=base.__doc__, __module__=base.__module__, **fields
+    )
+    return made
 
 
 def _bounds(low: float | None, high: float | None) -> Callable[[Any], Any]:

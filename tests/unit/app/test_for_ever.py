@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from tests.support.fakes import InlinePool, MemoryLog
-from whimbrel.app import control, wiring
+from whimbrel.app.processes import control, queue
 
 
 @pytest.mark.parametrize("bug", [True, False])
@@ -29,7 +29,7 @@ def test_a_worker_that_dies_takes_its_process_with_it_so_that_another_is_started
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        wiring._ended(cast(Any, SimpleNamespace(log=log)), task)
+        queue._ended(cast(Any, SimpleNamespace(log=log)), task)
 
     asyncio.run(scene())
     assert raised == [signal.SIGTERM] * bug and len(log.named("queue.stalled")) == bug

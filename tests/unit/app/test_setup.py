@@ -54,8 +54,8 @@ def test_good_answers_become_an_installation(tmp_path: Path) -> None:
     installation = Installation(directory)
     config = installation.load_config()
     services = config.section(ServicesSettings)
-    assert [str(address) for address in services.smtp.listen] == ["127.0.0.1:2525", "[::1]:2525"]
-    assert (services.lmtp.enabled, services.pop3.enabled) == (True, False)
+    assert [str(address) for address in services.named("smtp").listen] == ["127.0.0.1:2525", "[::1]:2525"]
+    assert (services.named("lmtp").enabled, services.named("pop3").enabled) == (True, False)
     assert config.section(SmtpSettings).hostname == "mail.example.org"
     assert str(config.section(SmtpSettings).max_message_size) == "80M"
     assert installation.store == directory / "mailstore"

@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from whimbrel.app.holders import describe_holder
+from whimbrel.app.services import SERVICES
 from whimbrel.app.setup import Answers, ServiceAnswer, read_answers, refuse_if_set_up, set_up
 from whimbrel.backends.directory.records import user_name
 from whimbrel.core.address import Domain
 from whimbrel.core.config import ConfigError
 from whimbrel.core.values import HostPort, Secret
 from whimbrel.services.admin.calls import CallError, Failure
-from whimbrel.services.session.services import ServicesSettings
 
 
 def run_setup(directory: Path, answers_file: str | None) -> None:
@@ -72,9 +72,8 @@ def _ask(directory: Path) -> Answers:
 def _ask_services() -> dict[str, ServiceAnswer]:
     """Names who holds a port, and takes another."""
     click.echo("5. Services")
-    defaults, found = ServicesSettings(), {}
-    for name in type(defaults).model_fields:
-        service = defaults.named(name)
+    found = {}
+    for name, service in ((each.name, each.settings()) for each in SERVICES):
         wanted = service.listen[0]
         if not service.enabled:
             click.echo(f"   {name:12} {wanted}  off")

@@ -241,7 +241,8 @@ class FileConfig:
 
 
 def _index(root: Section) -> dict[type[Section], Section]:
-    """Every section by its class. A class that stands in two places is found in neither: ask its parent."""
+    """Every section by its class, and by the class that a table added its fields to (`core.settings.assembled`). A
+    class that stands in two places is found in neither: ask its parent."""
     found: dict[type[Section], Section] = {type(root): root}
     twice: set[type[Section]] = set()
     todo: Sequence[Section] = (root,)
@@ -251,9 +252,12 @@ def _index(root: Section) -> dict[type[Section], Section]:
             if isinstance(value := getattr(section, field), Section)
         ]  # fmt: skip
         for section in inner:
-            if type(section) in found:
-                twice.add(type(section))
-            found[type(section)] = section
+            for kind in type(section).__mro__:
+                if not issubclass(kind, Section) or kind.tag != section.tag:
+                    break
+                if kind in found:
+                    twice.add(kind)
+                found[kind] = section
         todo = inner
     return {kind: section for kind, section in found.items() if kind not in twice}
 

@@ -86,6 +86,16 @@ class Room:
     limit: int
     """The one it is below; 0: none."""
 
+    @property
+    def short(self) -> bool:
+        """Below the soft limit, or the hard one."""
+        return self.level > Level.ENOUGH
+
+    @property
+    def word(self) -> str:
+        """enough, low or full."""
+        return self.level.name.lower()
+
 
 def octets(limit: str, total: int) -> int:
     """A limit of the settings in octets of a disk of `total`."""

@@ -11,9 +11,9 @@ import errno
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from whimbrel.backends.net.driver import Closed, Connection
 from whimbrel.backends.net.farewell import Farewell
@@ -51,20 +51,32 @@ class Limits:
 class Listener:
     """The accepted connections of one service, each with the task of its session."""
 
-    def __init__(self, name: str, limits: Callable[[], Limits], log: Log) -> None:
+    def __init__(
+        self,
+        name: str,
+        limits: Callable[[], Limits],
+        log: Log,
+        *,
+        factory: Callable[[], Connection[Any, Any]],
+        session: Callable[[Any], Coroutine[Any, Any, None]],
+        refusal: bytes = b"",
+        implicit_tls: Callable[[], bool] = lambda: False,
+        tls: Callable[[], ssl.SSLContext | None] = lambda: None,
+    ) -> None:
+        """`factory` makes the protocol of a connection, `session` is its whole life; the listener owns its task.
+        `refusal` is sent to a connection over the limit. With `implicit_tls` the handshake, with the context that
+        `tls` gives, is made before the session begins. Settings are asked for each connection."""
         self.name = name
         self.accepted = 0
         self._limits, self._log = limits, log
+        self._factory, self._session, self._refusal = factory, session, refusal
+        self._implicit_tls, self._tls = implicit_tls, tls
         self._sockets: list[socket.socket] = []
         self._tasks: dict[asyncio.Task[None], tuple[str, Connection[Any, Any] | None]] = {}
         self._hosts: Counter[str] = Counter()
         self._refused: set[asyncio.Task[None]] = set()
         self._accepting = self._closed = False
         self._not_before = 0.0
-        self._factory: Callable[[], Connection[Any, Any]] | None = None
-        self._session: Callable[[Any], Coroutine[Any, Any, None]] | None = None
-        self._refusal = b""
-        self._tls: Callable[[], ssl.SSLContext | None] | None = None
         self._broken = self._tell_broken  # One for all connections.
 
     @property
@@ -72,21 +84,13 @@ class Listener:
         """Those included whose handshake is not done yet, or whose session is over."""
         return len(self._tasks)
 
-    def open(
-        self,
-        sockets: list[socket.socket],
-        factory: Callable[[], Connection[Any, Any]],
-        session: Callable[[Any], Coroutine[Any, Any, None]],
-        *,
-        refusal: bytes = b"",
-        tls: Callable[[], ssl.SSLContext | None] | None = None,
-    ) -> None:
-        """Starts accepting: `factory` makes the protocol of a connection, `session` is its whole life; the listener
-        owns its task. `refusal` is sent to a connection over the limit. With `tls` (implicit TLS) the handshake is made
-        before the session begins."""
-        self._sockets, self._factory, self._session = sockets, factory, session
-        self._refusal, self._tls = refusal, tls
-        for sock in sockets:
+    def listen(self, sockets: Sequence[socket.socket]) -> None:
+        """Accepts on these from now on. Those before are closed when it returns; their sessions go on."""
+        self.pause()
+        for sock in self._sockets:
+            sock.close()
+        self._sockets = list(sockets)
+        for sock in self._sockets:
             sock.setblocking(False)
         self.resume()
 
@@ -107,8 +111,7 @@ class Listener:
     async def close(self, grace: float) -> None:
         """Stops accepting and stops all sessions; waits `grace` seconds, for what they must finish and for peers to
         read why they end."""
-        self.pause()
-        self._sockets = []
+        self.listen(())
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
         await asyncio.sleep(0)  # What was accepted a moment ago begins: it could not close what it never had.
@@ -169,7 +172,6 @@ class Listener:
             self._log.warning("connection.limit", service=self.name, sender_host=host, connections=len(self._tasks))
             self._refuse(connection)
             return
-        assert self._factory is not None
         protocol = self._factory()
         protocol.broken = self._broken
         self.accepted += 1
@@ -178,9 +180,10 @@ class Listener:
 
     def _refuse(self, connection: socket.socket) -> None:
         connection.setblocking(False)
+        refusal = b"" if self._implicit_tls() else self._refusal  # Before a handshake nobody could read it.
         with contextlib.suppress(OSError):
-            connection.send(self._refusal)
-        if self._refusal and len(self._refused) < REFUSED:
+            connection.send(refusal)
+        if refusal and len(self._refused) < REFUSED:
             task = asyncio.get_running_loop().create_task(self._hear_out(connection))
             self._refused.add(task)
             task.add_done_callback(self._refused.discard)
@@ -206,9 +209,8 @@ class Listener:
         task.add_done_callback(self._done)
 
     async def _begin(self, connection: socket.socket, protocol: Connection[Any, Any], host: str) -> None:
-        assert self._session is not None
         context = None
-        if self._tls is not None and (context := self._tls()) is None:
+        if self._implicit_tls() and (context := self._tls()) is None:
             self._log.error("server.no_certificate", service=self.name)
             connection.close()
             return
@@ -235,7 +237,15 @@ class Listener:
         self._own(self._session(protocol), host, protocol)
 
 
-async def watch_lag(listeners: list[Listener]) -> None:
+class Accepting(Protocol):
+    """What takes new work as long as it is not told to pause."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+async def watch_lag(listeners: Sequence[Accepting]) -> None:
     """Runs for the life of a worker: pauses all listeners while the loop is late."""
     loop, late = asyncio.get_running_loop(), 0
     while True:

@@ -62,7 +62,7 @@ class ImapServer:
         )
         self._log, self._ids = log, ids
 
-    def engine(self) -> ImapEngine:
+    def engine(self, service: str = "imap") -> ImapEngine:
         """For one connection."""
         return ImapEngine(_GRAMMAR, _limits(int(self._ports.config.section(ImapSettings).max_append_size)))
 

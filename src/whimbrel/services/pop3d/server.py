@@ -53,7 +53,7 @@ class Pop3Server:
         self._sign_in, self._log, self._clock, self._ids, self._tls = sign_in, log, clock, ids, tls
         self._counters = counters
 
-    def engine(self) -> Pop3Engine:
+    def engine(self, service: str = "pop3") -> Pop3Engine:
         """For one connection."""
         return Pop3Engine()
 

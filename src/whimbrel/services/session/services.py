@@ -80,14 +80,7 @@ class Pop3sService(ServiceSettings, tag="pop3s"):
 class ServicesSettings(Section, tag="services"):
     """Network services: addresses, ports, TLS and limits of each."""
 
-    smtp: SmtpService = setting(SmtpService(), help="Mail from other servers.")
-    submission: SubmissionService = setting(SubmissionService(), help="Mail from signed-in users.")
-    submissions: SubmissionsService = setting(SubmissionsService(), help="Mail from signed-in users, implicit TLS.")
-    lmtp: LmtpService = setting(LmtpService(), help="Mail from trusted programs beside us.")
-    imap: ImapService = setting(ImapService(), help="IMAP.")
-    imaps: ImapsService = setting(ImapsService(), help="IMAP, implicit TLS.")
-    pop3: Pop3Service = setting(Pop3Service(), help="POP3.")
-    pop3s: Pop3sService = setting(Pop3sService(), help="POP3, implicit TLS.")
+    # The services themselves are added by their table, `app/services.py`.
 
     def named(self, name: str) -> ServiceSettings:
         """The service called `name`, such as imaps. KeyError if there is none."""

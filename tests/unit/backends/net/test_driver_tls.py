@@ -328,7 +328,7 @@ def test_one_that_asks_and_never_reads_gets_no_more_answers_than_are_held(run: R
 def test_a_listener_s_sessions_begin_after_the_handshake_and_what_breaks_is_logged(run: Run, tmp_path: Path) -> None:
     async def what(bench: Bench) -> None:
         context = FILES.server()
-        bench.listener.open([bench.socket], lambda: Connection(LineEngine()), bench.session, tls=lambda: context)
+        bench.serve([bench.socket], lambda: Connection(LineEngine()), bench.session, tls=lambda: context)
         client = Client()
         (sock,) = bench.connect()
         await told(sock, client.shake())
@@ -349,7 +349,7 @@ def test_a_listener_s_sessions_begin_after_the_handshake_and_what_breaks_is_logg
 def test_closing_a_listener_ends_handshakes_too(run: Run, tmp_path: Path) -> None:
     async def what(bench: Bench) -> None:
         context = FILES.server()
-        bench.listener.open([bench.socket], lambda: Connection(LineEngine()), bench.session, tls=lambda: context)
+        bench.serve([bench.socket], lambda: Connection(LineEngine()), bench.session, tls=lambda: context)
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
         bench.listener._accept(FakeListening((ours, ("192.0.2.1", 1))))  # type: ignore[arg-type]

@@ -361,7 +361,7 @@ def test_a_session_that_is_stopped_before_it_began_leaves_no_connection(run: Run
         async def never(_: Toy) -> None:
             raise AssertionError("it was to be cancelled first")
 
-        bench.listener.open([bench.socket], make, never)
+        bench.serve([bench.socket], make, never)
         own = bench.listener._own
 
         def cancelled_first(work: object, host: str, connection: Toy | None) -> None:
@@ -406,7 +406,7 @@ def test_a_handshake_that_comes_to_nothing_leaves_neither_connection_nor_place(
     async def what(bench: Bench) -> None:
         tls = certificates("localhost").server()
         listening = socket.create_server(("127.0.0.1", 0))
-        bench.listener.open([listening], lambda: Connection(LineEngine()), bench.session, tls=lambda: tls)
+        bench.serve([listening], lambda: Connection(LineEngine()), bench.session, tls=lambda: tls)
         with socket.create_connection(listening.getsockname()) as client:
             client.setblocking(False)
             await bench.until(lambda: bench.listener.connections == 1)
@@ -447,7 +447,7 @@ def test_no_end_leaves_a_descriptor_a_task_or_a_place(run: Run, tmp_path: Path, 
             return Connection(LineEngine())
 
         tls = (lambda: None) if how == "no certificate" else None
-        bench.listener.open([bench.socket], make, bench.session, refusal=b"421 no\r\n", tls=tls)
+        bench.serve([bench.socket], make, bench.session, refusal=b"421 no\r\n", tls=tls)
         bench.crash = ValueError("a bug") if how == "crash" else None
         bench.limits = Limits(per_host=1) if how == "refused" else Limits()
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)

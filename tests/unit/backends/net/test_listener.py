@@ -4,7 +4,8 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ class Bench:
         self.path = str(folder / "s")
         self.log = MemoryLog()
         self.limits = limits or Limits()
-        self.listener = Listener("toy", lambda: self.limits, self.log)
+        self.listener = self.made(lambda: Connection(LineEngine()), self.session)
         self.release = asyncio.Event()
         self.sessions: list[Toy] = []
         self.ended: list[str] = []
@@ -37,11 +38,36 @@ class Bench:
         self.clients: list[socket.socket] = []
 
     def open(self, refusal: bytes = b"421 too many\r\n") -> None:
-        self.listener.open(
-            [self.socket],
-            lambda: Connection(LineEngine()),
-            self.session,
+        self.serve([self.socket], lambda: Connection(LineEngine()), self.session, refusal=refusal)
+
+    def serve(
+        self,
+        sockets: list[socket.socket],
+        factory: Callable[[], Connection[Any, Any]],
+        session: Callable[[Any], Coroutine[Any, Any, None]],
+        *,
+        refusal: bytes = b"",
+        tls: Callable[[], ssl.SSLContext | None] | None = None,
+    ) -> None:
+        self.listener = self.made(factory, session, refusal, tls)
+        self.listener.listen([sock.dup() for sock in sockets])  # As a worker gets them: each process has its own.
+
+    def made(
+        self,
+        factory: Callable[[], Connection[Any, Any]],
+        session: Callable[[Any], Coroutine[Any, Any, None]],
+        refusal: bytes = b"",
+        tls: Callable[[], ssl.SSLContext | None] | None = None,
+    ) -> Listener:
+        return Listener(
+            "toy",
+            lambda: self.limits,
+            self.log,
+            factory=factory,
+            session=session,
             refusal=refusal,
+            implicit_tls=lambda: tls is not None,
+            tls=tls or (lambda: None),
         )
 
     async def session(self, connection: Toy) -> None:
@@ -322,7 +348,7 @@ def test_handshakes_count_against_the_limit_of_a_host(tmp_path: Path) -> None:
 
     async def what(bench: Bench) -> None:
         tls = certificates("localhost").server()
-        bench.listener.open(
+        bench.serve(
             [bench.socket],
             lambda: Connection(LineEngine()),
             bench.session,

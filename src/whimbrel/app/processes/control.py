@@ -7,28 +7,15 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from whimbrel import __version__
-from whimbrel.app.config_files import FormerVersions
-from whimbrel.app.installation import Installation
-from whimbrel.app.keeper import DiskKeeper
-from whimbrel.backends.directory.editor import DirectoryFile
-from whimbrel.backends.disk.space import DiskSpace, Level, SpaceSettings
-from whimbrel.backends.logs.keeper import LogKeeper
-from whimbrel.backends.logs.settings import LogSettings
-from whimbrel.backends.logs.tail import LogReader
-from whimbrel.backends.store.disk.purge import Purger
-from whimbrel.backends.store.disk.undelete import DiskUndelete
+from whimbrel.app.house import House, Places, RoomWatch
+from whimbrel.backends.disk.space import SpaceSettings
 from whimbrel.backends.store.settings import StoreSettings
-from whimbrel.backends.tasks.sockets import AllTasks
-from whimbrel.backends.tls.contexts import TlsContexts
-from whimbrel.core.mailbox import AccountId
-from whimbrel.core.notices import CONFIG, FOLDER, USERS
+from whimbrel.core.notices import CONFIG, FOLDER
 from whimbrel.core.values import Secret
-from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin import NOUNS
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.local import serving
@@ -41,9 +28,6 @@ from whimbrel.services.jobs.low_space import Found, watch_space
 from whimbrel.services.jobs.usage import UsageWatch
 from whimbrel.services.session.passwords import hash_password
 
-if TYPE_CHECKING:
-    from whimbrel.app.wiring import House
-
 CERTIFICATE_CHECK = 86_400.0
 PURGE_CHECK = 3600.0
 SPACE_CHECK = 60.0
@@ -52,32 +36,16 @@ PAUSE = 0.05
 
 
 @contextlib.asynccontextmanager
-async def control(house: "House") -> AsyncIterator[None]:
+async def controlling(house: House) -> AsyncIterator[None]:
     """Makes users.idx that of the file and the certificate that of the names; then serves."""
-    installation, notices = house.installation, house.notices
-    editor = DirectoryFile(
-        installation.users_file,
-        installation.users_index,
-        pool=house.pool,
-        log=house.log,
-        history=installation.history,
-        changed=lambda: notices.publish(USERS),
-    )
-    await house.pool.run(editor.open)
-    house.config.subscribe(lambda paths: notices.publish(CONFIG))
-    contexts = TlsContexts(
-        house.config,
-        installation.tls,
-        lambda: (house.config.section(SmtpSettings).hostname,),
-        house.log,
-        house.clock,
-    )
-    await house.pool.run(contexts.ensure_certificate)
+    await house.check_formats()
+    house.config.subscribe(lambda paths: house.notices.publish(CONFIG))
+    editor = house.editor
+    await house.pool.run(house.tls.ensure_certificate)
 
     async def make_verifier(password: Secret) -> Secret:
         return await house.pool.run(hash_password, password)
 
-    keeper = DiskKeeper(house.store, house.pool)
     ctx = AdminContext(
         config=house.config,
         editor=editor,
@@ -86,16 +54,16 @@ async def control(house: "House") -> AsyncIterator[None]:
         log=house.log,
         hash_password=make_verifier,
         queue=house.queue,
-        tasks=AllTasks(installation.run / "tasks"),
-        folders=house.store,
-        messages=house.store,
-        quotas=house.reception.quotas,
+        tasks=house.tasks,
+        folders=house.folders,
+        messages=house.messages,
+        quotas=house.quotas,
         state=house.state,
-        store=keeper,
-        undelete=DiskUndelete(house.store, house.pool),
-        logs=LogReader(installation.logs, house.pool, lambda: house.config.section(LogSettings)),
-        files=FormerVersions(house.config, editor, house.pool),
-        status=ServerState(installation, house.space),
+        store=house.keeper,
+        undelete=house.undelete,
+        logs=house.logs,
+        files=house.files,
+        status=ServerState(house.places, house.space),
         live=True,
     )
 
@@ -103,9 +71,9 @@ async def control(house: "House") -> AsyncIterator[None]:
         return ctx
 
     jobs = JobContext(
-        accounts=keeper.accounts,
-        folders=house.store,
-        messages=house.store,
+        accounts=house.keeper.accounts,
+        folders=house.folders,
+        messages=house.messages,
         directory=house.directory,
         editor=editor,
         state=house.state,
@@ -117,22 +85,22 @@ async def control(house: "House") -> AsyncIterator[None]:
         log=house.log,
     )
     watch = UsageWatch(jobs)
-    unsubscribe = notices.subscribe(FOLDER, watch.heard)
+    unsubscribe = house.notices.subscribe(FOLDER, watch.heard)
     loop = asyncio.get_running_loop()
     chores = [
         loop.create_task(watch.run()),
         *(loop.create_task(keep_running(job, jobs)) for job in JOBS),
-        loop.create_task(_every(CERTIFICATE_CHECK, contexts.ensure_certificate, house)),
+        loop.create_task(_every(CERTIFICATE_CHECK, house.tls.ensure_certificate, house)),
         loop.create_task(_keep_logs(house)),
         loop.create_task(watch_space(jobs, lambda: _space(house))),
-        loop.create_task(_look_after(keeper, house)),
-        loop.create_task(_purge(keeper, house)),
-        loop.create_task(_relieve(keeper, house)),
+        loop.create_task(_look_after(house)),
+        loop.create_task(_purge(house)),
+        loop.create_task(_relieve(house)),
     ]
     try:
         async with serving(
             application([call for noun in NOUNS for call in calls_of(noun)], context),
-            installation.admin_socket,
+            house.places.admin_socket,
             house.log,
         ):
             yield
@@ -141,10 +109,9 @@ async def control(house: "House") -> AsyncIterator[None]:
         for chore in chores:
             chore.cancel()
         await asyncio.gather(*chores, return_exceptions=True)
-        await house.pool.run(editor.close)
 
 
-async def _every(seconds: float, work: Callable[[], object], house: "House") -> None:
+async def _every(seconds: float, work: Callable[[], object], house: House) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
@@ -153,53 +120,42 @@ async def _every(seconds: float, work: Callable[[], object], house: "House") -> 
             house.log.exception("server.chore-failed", error)
 
 
-def _space(house: "House") -> Found:
+def _space(house: House) -> Found:
     room = house.space.room
-    return Found(room.level > Level.ENOUGH, room.folder, room.free, house.config.section(SpaceSettings).notify)
+    return Found(room.short, room.folder, room.free, house.config.section(SpaceSettings).notify)
 
 
-async def _keep_logs(house: "House") -> None:
+async def _keep_logs(house: House) -> None:
     """Puts log files aside when they are due, and indexes them a little at a time."""
-    keeper = LogKeeper(house.installation.logs, house.log)
     while True:
         more = False
         try:
-            await house.pool.run(keeper.rotate, house.config.section(LogSettings), house.clock.now())
-            more = await house.pool.run(keeper.index)
+            await house.pool.run(house.rotation.rotate)
+            more = await house.pool.run(house.rotation.index)
         except Exception as error:  # A chore that meets a bug is still done the next time.
             house.log.exception("server.chore-failed", error)
-        await asyncio.sleep(PAUSE if more else keeper.pause(house.clock.now()))
+        await asyncio.sleep(PAUSE if more else house.rotation.pause())
 
 
-async def _look_after(keeper: DiskKeeper, house: "House") -> None:
+async def _look_after(house: House) -> None:
     """The store heals without being asked: a round over all folders, again and again."""
     while True:
         await asyncio.sleep(float(house.config.section(StoreSettings).self_check))
         try:
-            folders = await keeper.look_after(PAUSE)
+            folders = await house.keeper.look_after(PAUSE)
         except Exception as error:  # A chore that meets a bug is still done the next time.
             house.log.exception("server.chore-failed", error)
         else:
             house.log.info("store.looked-after", folders=folders)
 
 
-def _purger(house: "House") -> Purger:
-    async def keep(account: AccountId) -> float:
-        domain = await house.directory.domain(account.rpartition("@")[2])
-        own = domain.keep_deleted if domain is not None else None
-        return float(house.config.section(StoreSettings).keep_deleted) if own is None else own
-
-    return Purger(house.store, house.pool, keep, pause=PAUSE)
-
-
-async def _purge(keeper: DiskKeeper, house: "House") -> None:
+async def _purge(house: House) -> None:
     """What was deleted goes when it was kept long enough."""
-    purger = _purger(house)
     while True:
         await asyncio.sleep(PURGE_CHECK)
         try:
-            accounts = await keeper.accounts()
-            found = await purger.round(accounts, float(house.config.section(StoreSettings).keep_deleted))
+            accounts = await house.keeper.accounts()
+            found = await house.purger.round(accounts, float(house.config.section(StoreSettings).keep_deleted))
         except Exception as error:  # A chore that meets a bug is still done the next time.
             house.log.exception("server.chore-failed", error)
         else:
@@ -207,21 +163,14 @@ async def _purge(keeper: DiskKeeper, house: "House") -> None:
                 house.log.info("store.purged", messages=found.messages, bytes=found.bytes)
 
 
-async def _relieve(keeper: DiskKeeper, house: "House") -> None:
+async def _relieve(house: House) -> None:
     """Before a full disk stops new mail, deleted mail makes room for it."""
-    purger = _purger(house)
-    # Of its own: deleted mail makes no room on another file system.
-    space = DiskSpace((house.store.mail,), lambda: house.config.section(SpaceSettings))
-
-    async def short() -> bool:
-        return (await house.pool.run(space.look)).level > Level.ENOUGH
-
     while True:
         await asyncio.sleep(SPACE_CHECK)
         try:
-            if not await short():
+            if not await house.purger.short():
                 continue
-            found = await purger.relieve(await keeper.accounts(), short)
+            found = await house.purger.relieve(await house.keeper.accounts(), house.purger.short)
         except Exception as error:  # A chore that meets a bug is still done the next time.
             house.log.exception("server.chore-failed", error)
         else:
@@ -232,9 +181,9 @@ async def _relieve(keeper: DiskKeeper, house: "House") -> None:
 class ServerState:
     """The admin port ServerStatus: from what the supervisor wrote, and from /proc."""
 
-    def __init__(self, installation: Installation, space: DiskSpace) -> None:
+    def __init__(self, places: Places, space: RoomWatch) -> None:
         self._space = space
-        self._ready, self._started = installation.run / "ready.json", time.time()
+        self._ready, self._started = places.run / "ready.json", time.time()
 
     async def running(self) -> Running:
         try:
@@ -254,7 +203,7 @@ class ServerState:
             tuple(_processes(int(state.get("pid", 0)), os.getppid())),
             tuple(Listening(name, tuple(at), tuple(why)) for name, (at, why) in listening.items()),
             self._space.room.free,
-            self._space.room.level.name.lower(),
+            self._space.room.word,
         )
 
 

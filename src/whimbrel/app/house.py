@@ -1,0 +1,222 @@
+"""What every process of the server works with: ports by their protocols, each opened when it is first asked for.
+
+`app/wiring.py` alone knows the backend behind each. A process, a service or a job is given a `House` and takes what it
+needs; what it does not ask for is never opened.
+"""
+
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from whimbrel.core.clock import Clock, Ids
+from whimbrel.core.commit import Commit, Spool
+from whimbrel.core.config import ConfigEditor
+from whimbrel.core.directory import Directory, DirectoryEditor
+from whimbrel.core.log import Log, LogSource
+from whimbrel.core.mailbox import AccountId, Changes, Folders, Messages
+from whimbrel.core.net import Connector, Resolver
+from whimbrel.core.notices import Notices
+from whimbrel.core.pool import Pool
+from whimbrel.core.queue import Queue
+from whimbrel.core.quota import Quotas
+from whimbrel.core.space import Space
+from whimbrel.core.state import Counters, State
+from whimbrel.core.tasks import Tasks
+from whimbrel.core.undelete import Undelete
+from whimbrel.flow.intake.reception import Reception
+from whimbrel.services.admin.ports import ConfigFiles, StoreKeeper
+from whimbrel.services.session.sign_in import SignIn
+
+T = TypeVar("T")
+
+
+class Places(Protocol):
+    """Where the files of the installation are."""
+
+    @property
+    def run(self) -> Path:
+        """Sockets and state of the running server."""
+        ...
+
+    @property
+    def admin_socket(self) -> Path: ...
+
+
+class Room(Protocol):
+    """Free space on disk as it was last looked at."""
+
+    @property
+    def short(self) -> bool:
+        """Below the soft limit, or the hard one."""
+        ...
+
+    @property
+    def folder(self) -> str: ...
+
+    @property
+    def free(self) -> int:
+        """Octets."""
+        ...
+
+    @property
+    def word(self) -> str:
+        """enough, low or full."""
+        ...
+
+
+class RoomWatch(Space, Protocol):
+    """The Space port, and what it looked at."""
+
+    @property
+    def room(self) -> Room: ...
+
+
+class TlsCertificates(Protocol):
+    """What this server shows to its clients."""
+
+    def server_context(self) -> ssl.SSLContext | None:
+        """The context for a connection accepted now. None: there is no certificate that can be used; it is logged."""
+        ...
+
+    def ensure_certificate(self) -> bool:
+        """Makes the self-signed certificate where it is needed; for control. True: it was made. OSError."""
+        ...
+
+
+class Keeper(StoreKeeper, Protocol):
+    """StoreKeeper, and the round that looks after every folder."""
+
+    async def look_after(self, pause: float) -> int:
+        """`pause`: seconds between two folders. How many folders."""
+        ...
+
+
+class Purged(Protocol):
+    @property
+    def messages(self) -> int: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+
+class Purging(Protocol):
+    """Deletes for good what was deleted before."""
+
+    async def round(self, accounts: Sequence[AccountId], longest: float) -> Purged:
+        """What was kept for long enough."""
+        ...
+
+    async def relieve(self, accounts: Sequence[AccountId], short: Callable[[], Awaitable[bool]]) -> Purged:
+        """While room is `short`, what was kept longest."""
+        ...
+
+    async def short(self) -> bool:
+        """Is the disk that holds the mail below the soft limit now?"""
+        ...
+
+
+class LogRotation(Protocol):
+    def rotate(self) -> None:
+        """Puts files aside that are due."""
+        ...
+
+    def index(self) -> bool:
+        """Indexes a little. True: there is more to do."""
+        ...
+
+    def pause(self) -> float:
+        """Seconds until the next look."""
+        ...
+
+
+class House(Protocol):
+    """The ports as one process has them."""
+
+    @property
+    def title(self) -> str:
+        """Of this process, such as `mail/1`."""
+        ...
+
+    @property
+    def places(self) -> Places: ...
+    @property
+    def config(self) -> ConfigEditor: ...
+    @property
+    def log(self) -> Log: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def ids(self) -> Ids: ...
+    @property
+    def pool(self) -> Pool: ...
+    @property
+    def notices(self) -> Notices: ...
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def folders(self) -> Folders: ...
+    @property
+    def messages(self) -> Messages: ...
+    @property
+    def changes(self) -> Changes: ...
+    @property
+    def commit(self) -> Commit: ...
+    @property
+    def spool(self) -> Spool: ...
+    @property
+    def queue(self) -> Queue: ...
+    @property
+    def counters(self) -> Counters: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def space(self) -> RoomWatch: ...
+    @property
+    def quotas(self) -> Quotas: ...
+    @property
+    def reception(self) -> Reception: ...
+    @property
+    def sign_in(self) -> SignIn: ...
+    @property
+    def tls(self) -> TlsCertificates: ...
+    @property
+    def resolver(self) -> Resolver: ...
+    @property
+    def connector(self) -> Connector: ...
+
+    # For control
+
+    @property
+    def editor(self) -> DirectoryEditor:
+        """Opened by its first use: that makes users.idx what users.cfg says. ConfigError."""
+        ...
+
+    @property
+    def files(self) -> ConfigFiles: ...
+    @property
+    def keeper(self) -> Keeper: ...
+    @property
+    def undelete(self) -> Undelete: ...
+    @property
+    def purger(self) -> Purging: ...
+    @property
+    def logs(self) -> LogSource: ...
+    @property
+    def rotation(self) -> LogRotation: ...
+    @property
+    def tasks(self) -> Tasks:
+        """Deliveries under way in all processes."""
+        ...
+
+    async def recover_queue(self) -> int:
+        """Puts the queue right after an unclean stop; for the one process that sends. How many entries."""
+        ...
+
+    async def check_formats(self) -> None:
+        """Refuses data of a newer release now rather than at its first use. NewerFormat, OSError."""
+        ...
+
+    def shared(self, make: "Callable[[House], T]") -> T:
+        """What `make` gives; made once in a process, when it is first asked for."""
+        ...
