@@ -4,18 +4,30 @@ Every entry is four strings as in ENVELOPE: display name, route, mailbox, host. 
 only its name in `mailbox`, and closes with one that has nothing. Nothing here raises; what is missing is named
 MISSING_MAILBOX or MISSING_DOMAIN, since an empty host would mean a group.
 
+What stands in angle brackets is the address, whatever is in front of it: quotes, brackets and parentheses that nothing
+closes, encoded words with commas in them, and raw ISO-2022-JP, whose octets may look like any of these, are text.
+Linear in the length of the field.
+
 Standards: RFC 5322 3.4 (addresses, groups), 4.4 (obsolete routes, phrases with dots); RFC 9051 7.5.2 (ENVELOPE)
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whimbrel.mail.decoding.remember import remember
 from whimbrel.mail.structure.nstring import NIL, nstring
-from whimbrel.mail.structure.parameters import comment_end
 
 MAX_ADDRESSES = 10_000
 _ATOM = re.compile(rb"[^\x00-\x20()<>@,;:\\\".\[\]\x7f]+")
+_WORD = re.compile(
+    rb"=\?[A-Za-z0-9][^?\s]{0,99}\?[bBqQ]\?[^?]{0,2000}\?=(?!=)"  # RFC 2047; with what may stand in none.
+    rb"|\x1b\$[@A-D(][^\x1b]*(?:\x1b\$[@A-D(][^\x1b]*)*\x1b\([BJ]"
+)
+"""Octets that are letters, whatever they look like."""
+_PLAIN = re.compile(rb"[^\"(<,;=\x1b]+")
+_PARENTHESIS = re.compile(rb"[()]|\\.", re.DOTALL)
+_BRACKET = re.compile(rb"[<>]")
+_BLANK = re.compile(rb"[ \t\r\n\0]+")
 _SIMPLE = re.compile(  # Most of all address fields: one address, with or without a plain name.
     rb"[ \t]*(?:(?:\"([^\"\\\r\n]*)\"|([A-Za-z0-9=?_'+-]+(?: [A-Za-z0-9=?_'+-]+)*)|)"
     rb"[ \t]*<([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -52,27 +64,33 @@ def entries(value: bytes) -> list[Entry]:
 def wire(value: bytes) -> bytes:
     """The list in ENVELOPE form, `((name route mailbox host)...)`, or NIL if it has no address. Cached: the same
     senders and recipients come again and again."""
-    found = entries(value)
-    if not found:
+    listed = entries(value)
+    if not listed:
         return NIL
-    out = [b"(%b %b %b %b)" % (nstring(e.name), nstring(e.route), nstring(e.mailbox), nstring(e.host)) for e in found]
+    out = [b"(%b %b %b %b)" % (nstring(e.name), nstring(e.route), nstring(e.mailbox), nstring(e.host)) for e in listed]
     return b"(%b)" % b"".join(out)
 
 
 class _Reader:
     """A walk over one field."""
 
-    __slots__ = ("at", "comment", "found", "size", "unclosed", "value")
+    __slots__ = ("at", "bare_until", "comment", "comments", "list", "no_bracket", "size", "unclosed", "value")
 
     def __init__(self, value: bytes) -> None:
         self.value, self.size, self.at = value, len(value), 0
-        self.found: list[Entry] = []
+        self.list: list[Entry] = []
         self.comment = b""
+        self.comments: dict[int, int] | None = None
+        """Where each comment ends, by where it begins."""
         self.unclosed = False
+        """There is a quote that nothing closes."""
+        self.no_bracket = False
+        self.bare_until = -1
+        """No address in angle brackets stands before this place."""
 
     def all(self) -> list[Entry]:
         in_group = False
-        while len(self.found) < MAX_ADDRESSES:
+        while len(self.list) < MAX_ADDRESSES:
             self.skip()
             if self.at >= self.size:
                 break
@@ -82,17 +100,17 @@ class _Reader:
             elif char == 0x3B:  # ";"
                 self.at += 1
                 if in_group:
-                    self.found.append(GROUP_END)
+                    self.list.append(GROUP_END)
                     in_group = False
             elif not in_group and self.group():
                 in_group = True
             else:
                 start = self.at
-                self.found.append(self.mailbox())
+                self.list.append(self.mailbox())
                 self.resume(start)
         if in_group:
-            self.found.append(GROUP_END)
-        return self.found
+            self.list.append(GROUP_END)
+        return self.list
 
     def resume(self, start: int) -> None:
         """After an entry: where the next one begins. Without a comma, only what looks like an address is one."""
@@ -104,6 +122,10 @@ class _Reader:
             if at == start or not _ATOM.match(self.value, at) or self.value.find(b"@", at, comma) < 0:
                 self.at = comma
 
+    def ended(self) -> bool:
+        """At the end of an entry."""
+        return self.at >= self.size or self.value[self.at] in b",;"
+
     def skip(self) -> None:
         """White space and comments; the last comment may be a name (RFC 5322 3.4 note)."""
         value, size, at = self.value, self.size, self.at
@@ -111,13 +133,24 @@ class _Reader:
             char = value[at]
             if char in b" \t\r\n\0":
                 at += 1
-            elif char == 0x28:
-                stop = comment_end(value, at)
-                self.comment = _unescape(value[at + 1 : stop - 1 if value[stop - 1 : stop] == b")" else stop])
+            elif char == 0x28 and (stop := self.comment_end(at)):
+                self.comment = _unescape(value[at + 1 : stop - 1])
                 at = stop
             else:
                 break
         self.at = at
+
+    def comment_end(self, at: int) -> int:
+        """Behind the comment that begins at `at`; 0 if nothing closes it: then it is none."""
+        if self.comments is None:
+            self.comments = {}
+            opened: list[int] = []
+            for match in _PARENTHESIS.finditer(self.value):
+                if match[0] == b"(":
+                    opened.append(match.start())
+                elif match[0] == b")" and opened:
+                    self.comments[opened.pop()] = match.end()
+        return self.comments.get(at, 0)
 
     def group(self) -> bool:
         """phrase ":" """
@@ -125,7 +158,7 @@ class _Reader:
         name = self.phrase()
         if self.at < self.size and self.value[self.at] == 0x3A and name is not None:
             self.at += 1
-            self.found.append(Entry(None, None, name, None))
+            self.list.append(Entry(None, None, name, None))
             return True
         self.at = start
         return False
@@ -137,9 +170,14 @@ class _Reader:
         name = self.phrase()
         if self.at < self.size and self.value[self.at] == 0x3C:
             self.comment = b""
-            route, mailbox, host = self.angle()
+            closed = self.bracket_end(self.at)
+            entry = self.address()
             self.skip()
-            return Entry(name or self.comment or None, route, mailbox, host)
+            if self.ended() and (closed or self.no_bracket):
+                return replace(entry, name=name or self.comment or None)
+        loose = self.loose(start)
+        if loose:
+            return loose
         self.at = start
         self.comment = b""
         mailbox = self.local_part()
@@ -147,11 +185,6 @@ class _Reader:
             self.at += 1
             host = self.domain() or b"MISSING_DOMAIN"
             self.skip()
-            if self.value[self.at : self.at + 1] == b"<" and mailbox:  # `a@b <a@b>`: quotes forgotten.
-                name = self.value[start : self.at].strip()
-                route, mailbox, host = self.angle()
-                self.skip()
-                return Entry(name, route, mailbox, host)
             return Entry(self.comment or None, None, mailbox or b"MISSING_MAILBOX", host)
         # A lone word is a mailbox without domain; several are a name without address.
         if name is not None and name != mailbox:
@@ -161,8 +194,64 @@ class _Reader:
         self.skip()
         return Entry(self.comment or None, None, mailbox or b"MISSING_MAILBOX", b"MISSING_DOMAIN")
 
-    def angle(self) -> tuple[bytes | None, bytes, bytes]:
-        """ "<" [route ":"] local-part "@" domain ">" """
+    def loose(self, start: int) -> Entry | None:
+        """Up to the next comma: the last address in angle brackets, and as its name all text in front of it."""
+        if start < self.bare_until:
+            return None
+        value, at = self.value, start
+        bracket, pieces, before, comment = -1, [b""], 0, b""
+        while at < self.size and value[at] not in b",;":
+            stop = 0
+            piece = b""
+            char = value[at]
+            if char == 0x22:
+                self.at = at
+                piece, stop = self.quoted(), self.at
+            elif char == 0x28 and (stop := self.comment_end(at)):
+                comment = _unescape(value[at + 1 : stop - 1]) if bracket >= 0 else b""
+                piece = b" "
+            elif char == 0x3C and (stop := self.bracket_end(at)):
+                piece = value[at:stop]
+                if piece[1:-1].strip():
+                    bracket, before = at, len(pieces)
+            elif match := _WORD.match(value, at) or _PLAIN.match(value, at):
+                piece, stop = match[0], match.end()
+            at, piece = (stop, piece) if stop else (at + 1, value[at : at + 1])
+            pieces.append(piece)
+        if bracket < 0:
+            self.bare_until = at
+            return None
+        self.at = bracket
+        entry = self.address()
+        self.at = at
+        name = b"".join(pieces[:before])
+        name = _BLANK.sub(b" ", name).strip()
+        return replace(entry, name=name or comment or None)
+
+    def bracket_end(self, at: int) -> int:
+        """Behind what begins with "<" at `at`; 0 if another one comes before the ">"."""
+        if self.no_bracket:
+            return 0
+        match = _BRACKET.search(self.value, at + 1)
+        self.no_bracket = match is None
+        return match.end() if match and match[0] == b">" else 0
+
+    def address(self) -> Entry:
+        """At "<": the address in it, without name. What is no address by the letter is taken apart at its last @."""
+        stop = self.bracket_end(self.at)
+        text = self.value[self.at + 1 : stop - 1] if stop else b""
+        route, mailbox, host, closed = self.angle()
+        if not closed or host == b"MISSING_DOMAIN":
+            self.at = stop or self.at
+            local, sign, domain = text.rpartition(b"@")
+            if sign:
+                local = local.strip()
+                local = local[7:] if local[:7].lower() == b"mailto:" else local
+                route, mailbox, host = None, local or b"MISSING_MAILBOX", domain.strip(b" \t,;") or b"MISSING_DOMAIN"
+        return Entry(None, route, mailbox, host)
+
+    def angle(self) -> tuple[bytes | None, bytes, bytes, bool]:
+        """ "<" [route ":"] local-part "@" domain ">"; whether the ">" stood where it should."""
         self.at += 1
         self.skip()
         route = None
@@ -175,7 +264,8 @@ class _Reader:
             self.at += 1
             host = self.domain()
         self.skip()
-        if self.value[self.at : self.at + 1] == b">":
+        closed = self.value[self.at : self.at + 1] == b">"
+        if closed:
             self.at += 1
         else:
             comma = self.value.find(b",", self.at)
@@ -183,7 +273,7 @@ class _Reader:
             stop = self.value.find(b">", self.at, comma) + 1
             self.at = stop or comma
             host = host or b"SYNTAX_ERROR"
-        return route, mailbox or b"MISSING_MAILBOX", host or b"MISSING_DOMAIN"
+        return route, mailbox or b"MISSING_MAILBOX", host or b"MISSING_DOMAIN", closed
 
     def route(self) -> bytes | None:
         """RFC 5322 4.4 obs-domain-list, kept as `@a,@b`."""
@@ -217,7 +307,7 @@ class _Reader:
             elif char == b'"':
                 word = self.quoted()
             else:
-                atom = _ATOM.match(self.value, self.at)
+                atom = _WORD.match(self.value, self.at) or _ATOM.match(self.value, self.at)
                 if not atom:
                     break
                 word = atom[0]

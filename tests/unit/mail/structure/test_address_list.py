@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from whimbrel.mail.structure.address_list import GROUP_END, MAX_ADDRESSES, Entry, entries, wire
@@ -43,6 +45,96 @@ def lone(mailbox: bytes, host: bytes, name: bytes | None = None, route: bytes | 
 )
 def test_address_lists_are_read(raw: bytes, expected: list[Entry]) -> None:
     assert entries(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("front", "name"),
+    [
+        (b"Anna [Ext]", b"Anna [Ext]"),
+        (b"[Ext] Anna", b"[Ext] Anna"),
+        (b"Anna @ Example", b"Anna @ Example"),
+        (b"anna@example.com", b"anna@example.com"),
+        (b"Anna (Sales", b"Anna (Sales"),
+        (b"Anna Sales)", b"Anna Sales)"),
+        (b"Anna (Sales)", b"Anna"),
+        (b"(Anna)", None),
+        (b"Anna (a (b) c", b"Anna (a c"),
+        (b'Anna "Annie', b"Anna Annie"),
+        (b'Anna "A, B" [Ext]', b"Anna A, B [Ext]"),
+        (b'"Anna \\"X\\"" [Ext]', b'Anna "X" [Ext]'),
+        (b"Anna \\ Beta", b"Anna \\ Beta"),
+        (b"Anna > Beta", b"Anna > Beta"),
+        (b"Anna < Beta", b"Anna < Beta"),
+        (b"Anna <old@example.com>", b"Anna <old@example.com>"),
+        (b"Anna <>", b"Anna <>"),
+        (b"<", b"<"),
+        (b"Anna [", b"Anna ["),
+        (b"Anna | Beta / Gamma & Co.", b"Anna | Beta / Gamma & Co."),
+        (b"Dr. Anna, [Ext]"[4:8], b"Anna"),
+        (b"=?utf-8?Q?Anna,_[Ext]_(x?=", b"=?utf-8?Q?Anna,_[Ext]_(x?="),
+        (b"=?utf-8?Q?Anna <x@y>?=", b"=?utf-8?Q?Anna <x@y>?="),
+        (b"=?iso_8859-1:1987?Q?Anna?=", b"=?iso_8859-1:1987?Q?Anna?="),
+        (b"=?utf-8?Q?Anna", b"=?utf-8?Q?Anna"),
+        (b"=?utf-8?Q?An?= [=?utf-8?Q?na?=]", b"=?utf-8?Q?An?= [=?utf-8?Q?na?=]"),
+        (b'\x1b$B8!,"<(@\x1b(B', b'\x1b$B8!,"<(@\x1b(B'),
+        (b"\x1b$B8!", b"\x1b$B8!"),
+        (b"\xe9 [\xe9]", b"\xe9 [\xe9]"),
+        (b"\x01 \x7f", b"\x01 \x7f"),
+        (b"", None),
+    ],
+)
+@pytest.mark.parametrize("behind", [b"", b" ", b" [Ext]", b" (Ext)", b" junk"])
+def test_what_stands_in_angle_brackets_is_the_address_whatever_is_around_it(
+    front: bytes, name: bytes | None, behind: bytes
+) -> None:
+    if name is None and behind == b" (Ext)":
+        name = b"Ext"
+    assert entries(front + b" <anna@example.com>" + behind) == lone(b"anna", b"example.com", name)
+    both = entries(front + b" <anna@example.com>" + behind + b", Bob <bob@example.org>")
+    if b"Annie" not in front:  # There the quote of the first is closed by nobody.
+        assert both == [*lone(b"anna", b"example.com", name), BOB]
+
+
+@pytest.mark.parametrize(
+    ("inside", "mailbox", "host"),
+    [
+        (b"mailto:anna@example.com", b"anna", b"example.com"),
+        (b" anna@example.com ", b"anna", b"example.com"),
+        (b"anna (at) @ example.com", b"anna", b"example.com"),
+        (b'"a>b"@example.com', b"a>b", b"example.com"),
+        (b"anna smith@example.com", b"anna smith", b"example.com"),
+        (b"an[na@example.com", b"an[na", b"example.com"),
+        (b"anna..b.@docomo.example", b"anna..b.", b"docomo.example"),
+        (b"anna@b@example.com", b"anna@b", b"example.com"),
+        (b"anna@example.com;", b"anna", b"example.com"),
+        (b"anna", b"anna", b"MISSING_DOMAIN"),
+    ],
+)
+def test_what_is_no_address_by_the_letter_is_taken_apart_at_its_last_at_sign(
+    inside: bytes, mailbox: bytes, host: bytes
+) -> None:
+    assert entries(b"Anna <" + inside + b">") == lone(mailbox, host, b"Anna")
+
+
+def test_broken_fields_cost_linear_time() -> None:
+    def steps(value: bytes) -> int:
+        count = 0
+
+        def trace(*_: object) -> None:
+            nonlocal count
+            count += 1
+
+        sys.setprofile(trace)
+        try:
+            entries(value)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    for piece in (b"a [", b'a "', b"a (", b"a ()", b"<", b"a <b", b"<>", b"a@b ", b"a@b [", b"=?a?q?", b"\x1b$B", b"a:",
+                  b"a;", b",[", b"a <b> ", b"\\\"", b"(\\)", b'"\\\\"', b"[ <a@b>,"):  # fmt: skip
+        small, large = steps(piece * 500), steps(piece * 4000)
+        assert large < 12 * small, piece
 
 
 def test_the_wire_form_is_that_of_envelope() -> None:
