@@ -15,12 +15,18 @@ _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij
 _NEITHER = bytes(set(_NOT_BASE64) - {0x3D})
 _WHITE = b" \t\r\n"
 _MAX_LINE = 1 << 16
+_MAX_BLANKS = 998
+"""At the end of a line: more of them are text, or a piece of a stream could not be decoded before its end."""
+_TRAILING = re.compile(rb"(?<![ \t])[ \t]{1,%d}+(?=\r?\n)" % _MAX_BLANKS)
+_BLANK_ENDS = (b" \n", b" \r", b"\t\n", b"\t\r")
+_BARE_CR = re.compile(rb"=\r(?!\n)")
+_UNDECIDED = re.compile(rb"(?:=[0-9A-Fa-f]?)?[ \t]{0,%d}+\r?\Z" % (_MAX_BLANKS + 1))
 
 
 def words(value: bytes) -> str:
     """An unfolded header value as text: encoded words decoded, raw 8-bit text as UTF-8 (RFC 6532) or guessed."""
     if b"=?" not in value:
-        return value.decode("ascii") if value.isascii() else guess(value)
+        return value.decode("ascii") if value.isascii() and b"\x1b" not in value else guess(value)
     out: list[str] = []
     end = 0
     run = bytearray()  # RFC 2047 5: senders split characters between words all the same, so bytes are joined first.
@@ -63,6 +69,17 @@ def _base64(data: bytes) -> bytes:
 
 
 def quoted_printable(data: bytes) -> bytes:
+    """Blanks at the end of a line are not part of it, also where they follow the `=` of a soft line break."""
+    end = len(data) if data.endswith(b"\n") else len(data.rstrip(b"\r").rstrip(b" \t"))
+    return _lines(data[:end] if len(data) - end <= _MAX_BLANKS else data)
+
+
+def _lines(data: bytes) -> bytes:
+    """The same; at the end of `data` there is no line end."""
+    if any(map(data.__contains__, _BLANK_ENDS)):
+        data = _TRAILING.sub(b"", data)
+    if b"=\r" in data:  # binascii takes a CR alone for a line end and drops all up to the next LF.
+        data = _BARE_CR.sub(b"=3D\r", data)
     return binascii.a2b_qp(data)
 
 
@@ -95,11 +112,11 @@ class Decoder:
         data = self._held + data
         end = data.rfind(b"\n") + 1
         if not end and len(data) > _MAX_LINE:
-            # Not between the characters of =XX, nor between = and a line end.
-            end = data.find(b"=", len(data) - 3)
-            end = len(data) - 1 if end < 0 else end
+            # Not between the characters of =XX, nor between = or blanks and the line end that may follow.
+            match = _UNDECIDED.search(data, len(data) - _MAX_BLANKS - 4)
+            end = match.start() if match else len(data)
         self._held = data[end:]
-        return quoted_printable(data[:end])
+        return _lines(data[:end])
 
 
 def content(data: bytes, encoding: bytes) -> bytes:

@@ -15,7 +15,14 @@ from whimbrel.mail.structure.parameters import charset_of
 
 MAX_PREVIEW = 200
 _PLAIN_BYTES = 4096
-_HTML_BYTES = 16384
+_HTML_BYTES = (4096, 16384, 1 << 18)
+"""More is read where the beginning holds style sheets and little text."""
+_INLINE = (
+    "a|abbr|acronym|b|bdi|bdo|big|blink|cite|code|data|del|dfn|em|font|i|ins|kbd|label|mark|nobr|o:p|q|s|samp|small|span|"
+    "strike|strong|sub|sup|time|tt|u|var|wbr"
+)
+"""Elements that end no word."""
+_INLINE_TAG = re.compile(rf"</?(?:{_INLINE})(?=[\s/>])[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>?")
 _HIDDEN = re.compile(r"<(?:!--|(style|script|head|title)\b)", re.IGNORECASE)
 _ENDS = {name: re.compile(rf"</{name}[^<>]*>?", re.IGNORECASE) for name in ("style", "script", "head", "title")}
@@ -28,18 +35,24 @@ def preview(message: bytes, root: Part) -> str:
     part = first_text(root)
     if part is None:
         return ""
-    stop = min(part.end, part.text + (_HTML_BYTES if part.sub == b"html" else _PLAIN_BYTES))
-    data = message[part.text : stop]
+    if part.sub != b"html":
+        return _fold(_text(message, part, _PLAIN_BYTES))
+    text = ""
+    for count in _HTML_BYTES:
+        cut = part.text + count < part.end
+        text = _fold(html_text(_text(message, part, count), cut=cut))
+        if len(text) >= MAX_PREVIEW - 1 or not cut:
+            break
+    return text
+
+
+def _text(message: bytes, part: Part, count: int) -> str:
+    """The first `count` octets of a part, decoded."""
+    data = message[part.text : min(part.end, part.text + count)]
     encoding = part.encoding
     if encoding in (b"base64", b"quoted-printable"):
         data = content(data, encoding)
-    if part.sub == b"html":
-        text = html_text(to_text(data, charset_of(part.fields[TYPE] or b"")))
-    elif data.isascii():
-        text = data.decode("ascii")
-    else:
-        text = to_text(data, charset_of(part.fields[TYPE] or b""))
-    return _fold(text)
+    return to_text(data, charset_of(part.fields[TYPE] or b""))
 
 
 def first_text(root: Part) -> Part | None:
@@ -83,8 +96,9 @@ def _fold(text: str) -> str:
     return short if short.isprintable() else "".join(char for char in short if char.isprintable())
 
 
-def html_text(source: str) -> str:
-    """What a reader would see, roughly: no tags, comments, styles, scripts; entities decoded."""
+def html_text(source: str, *, cut: bool = False) -> str:
+    """What a reader would see, roughly: no tags, comments, styles, scripts; entities decoded, invisible characters
+    left out. `cut`: more of the source follows, so that what hides text may end there."""
     pieces: list[str] = []
     endless: set[str] = set()
     at = 0
@@ -95,10 +109,20 @@ def html_text(source: str) -> str:
         if name in endless:
             continue
         stop = _ENDS[name].search(source, hidden.end())
+        if not stop and cut:
+            source = source[: hidden.start()]
+            break
         if not stop:  # Nothing ends it: only its tag is left out.
             endless.add(name)
             continue
         pieces.append(source[at : hidden.start()])
+        pieces.append(" " if name else "")
         at = stop.end()
     pieces.append(source[at:])
-    return html.unescape(_TAG.sub(" ", " ".join(pieces)))
+    text = html.unescape(_TAG.sub(" ", without_inline_tags("".join(pieces))))
+    return text if text.isascii() and "\0" not in text else text.translate(_UNSEEN)
+
+
+def without_inline_tags(source: str) -> str:
+    """Tags of elements that end no word leave nothing behind; all others stay."""
+    return _INLINE_TAG.sub("", source)

@@ -7,11 +7,12 @@ entities, folded lines, letters that fold into others) makes them answer False, 
 Standards: RFC 2045 6 (encodings), RFC 2047, RFC 2231
 """
 
-import binascii
 import re
 from functools import cached_property
 
+from whimbrel.mail.decoding.encoded import quoted_printable
 from whimbrel.mail.structure import header
+from whimbrel.mail.text.preview import without_inline_tags
 
 _HIDES: tuple[bytes, ...] = (b"charset*", b"utf-7", b"utf7", b"utf_7", b"~{", b"\x1b", b"\0")
 _PLAIN_CHARSETS = tuple(
@@ -32,6 +33,14 @@ _FOLDS: tuple[tuple[bytes, str], ...] = (
 """Bytes of letters whose case-folding holds letters of US-ASCII, in UTF-8 and the charsets above."""
 
 
+_LEFT_OUT = (*(char.encode() for char in "\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f"), b"\xad")
+_HTML_HIDES: tuple[bytes, ...] = (
+    *(b"&#", b"lig", b"&shy", b"&zw", b"&zero", b"&nobreak"),
+    *_LEFT_OUT,
+    *(b"".join(b"=%02x" % octet for octet in char) for char in _LEFT_OUT),
+)
+"""Entities that can stand for letters of US-ASCII, and what is left out of words."""
+_COMMENT_IN_WORD = re.compile("[^\\s>]<!--")
 _WORDS = re.compile(r"[^\W_]+")
 _NO_TEXT = re.compile(
     rb"\ncontent-type[ \t]*:[ \t]*(?:\r?\n[ \t]+)?"
@@ -51,7 +60,7 @@ class QuickLook:
     def lacks_header(self, value: str) -> bool:
         """The header of the message does not hold `value`."""
         head, word = self._head, longest_word(value)
-        if not word or b"=?" in head or b"\0" in head:
+        if not word or b"=?" in head or b"\0" in head or b"\x1b" in head:
             return False
         return _lacks(head, word)
 
@@ -66,15 +75,15 @@ class QuickLook:
                 return False
         if not value.isascii():
             return self._low.isascii() and b"&" not in self._low and not self._quoted
-        if self._html and (b"&#" in self._low or b"lig" in self._low):
-            return False  # Entities: only these can stand for letters of US-ASCII.
+        if self._html and any(map(self._low.__contains__, _HTML_HIDES)):
+            return False
         if not (self._low.isascii() or self._known_charsets):
             return False
         if not _lacks(self._low, value):
             return False
-        if self._quoted:
-            return self._known_charsets and _lacks(self._unquoted, value)
-        return True
+        if self._quoted and not (self._known_charsets and _lacks(self._unquoted, value)):
+            return False
+        return not self._html or (not _COMMENT_IN_WORD.search(self._joined) and value not in self._joined)
 
     @cached_property
     def _head(self) -> bytes:
@@ -119,7 +128,12 @@ class QuickLook:
 
     @cached_property
     def _unquoted(self) -> bytes:
-        return binascii.a2b_qp(self._content).lower()
+        return quoted_printable(self._content).lower()
+
+    @cached_property
+    def _joined(self) -> str:
+        """As in `html_text`, where words lose what stands within them; letters beyond ASCII are any."""
+        return without_inline_tags((self._unquoted if self._quoted else self._low).decode("latin-1"))
 
 
 def longest_word(value: str) -> str:

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from whimbrel.mail.decoding.charset import codec, guess, to_text
-from whimbrel.mail.decoding.encoded import base64, content, words
+from whimbrel.mail.decoding.encoded import Decoder, base64, content, words
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_codecs_that_are_no_charsets_are_unknown() -> None:
 
 
 def test_undecodable_bytes_become_replacement_characters() -> None:
-    assert to_text(b"a\xffb", "utf-8") == "a\ufffdb"
+    assert to_text("äöü".encode() + b"\xffb", "utf-8") == "äöü\ufffdb"
 
 
 def test_text_cut_within_a_character_is_still_utf8() -> None:
@@ -62,3 +64,43 @@ def test_content_knows_its_encodings_in_any_case() -> None:
     assert content(b"=41=\r\nB", b"Quoted-Printable ") == b"AB"
     assert content(b"QQ==", b"BASE64") == b"A"
     assert content(b"QQ==", b"x-unknown") == b"QQ=="
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"one  \r\ntwo\t\r\n", b"one\r\ntwo\r\n"),  # RFC 2045 6.7 rule 3
+        (b"one \ntwo \t ", b"one\ntwo"),
+        (b"one=20 \r\ntwo=09", b"one \r\ntwo\t"),
+        (b"wo= \r\nrd", b"word"),  # rule 5; transport padding behind the soft line break
+        (b"wo=\t \nrd=", b"word"),
+        (b"  kept  inside  \r\n", b"  kept  inside\r\n"),
+        (b"a=\rb\r\nc", b"a=\rb\r\nc"),  # A CR alone is no line end.
+        (b"a \r b \r\n", b"a \r b\r\n"),
+        (b"=G0 =4", b"=G0 =4"),
+        (b" " * 2000 + b"\r\nx", b" " * 2000 + b"\r\nx"),
+    ],
+)
+def test_blanks_at_the_end_of_a_quoted_printable_line_are_none(raw: bytes, text: bytes) -> None:
+    assert content(raw, b"quoted-printable") == text
+
+
+PIECES = st.sampled_from(
+    [b" ", b"\t", b"=", b"=4", b"1", b"\r", b"\n", b"\r\n", b" " * 997, b"x" * 70_000, b"=41", b"b"]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(PIECES, max_size=12), st.integers(1, 99_000), st.sampled_from([b"quoted-printable", b"base64"]))
+def test_a_stream_decodes_to_what_the_whole_does(pieces: list[bytes], size: int, encoding: bytes) -> None:
+    data = b"".join(pieces)
+    for step in (size, 1 if len(data) < 3000 else 997):
+        decoder = Decoder(encoding)
+        out = b"".join(decoder.feed(data[at : at + step]) for at in range(0, len(data), step))
+        assert out + decoder.finish() == content(data, encoding)
+
+
+def test_what_a_stream_holds_back_is_bounded() -> None:
+    decoder = Decoder(b"quoted-printable")
+    out = sum(len(decoder.feed(b" " * 50_000)) for _ in range(40))
+    assert out > 1_900_000

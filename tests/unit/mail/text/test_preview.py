@@ -1,5 +1,9 @@
+import pytest
+
 from whimbrel.mail.scan import scan
 from whimbrel.mail.text.preview import html_text
+from whimbrel.mail.text.quicklook import QuickLook
+from whimbrel.mail.text.searchable import searchable
 
 
 def preview(mail: str) -> str:
@@ -50,3 +54,38 @@ def test_html_that_never_ends_is_no_trap() -> None:
 
 def test_invisible_padding_is_dropped() -> None:
     assert preview("Content-Type: text/plain; charset=utf-8\n\nHi\u200b\u034f there") == "Hi there"
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<b>wor</b>d", "word"),
+        ("w<span style='x'>o</span>r<font color=red>d</font>", "word"),
+        ("wo<!-- comment -->rd", "word"),
+        ("wo&shy;r\u200bd<wbr>s", "words"),
+        ("one<br>two<p>three</p>four<td>five", "one two three four five"),
+        ("a<blockquote>b</blockquote>c<article>d", "a b c d"),  # Begin like inline elements.
+        ("a<b", "a"),
+        ("one<style>p{}</style>two", "one two"),
+    ],
+)
+def test_inline_elements_end_no_word(source: str, text: str) -> None:
+    assert " ".join(html_text(source).split()) == text
+    mail = f"Content-Type: text/html; charset=utf-8\n\n{source}"
+    assert preview(mail) == text
+    for word in text.split():
+        assert any(word in piece for piece in searchable(mail.encode()))
+        assert not QuickLook(mail.encode()).lacks_body(word)
+
+
+def test_long_style_sheets_hide_no_text() -> None:
+    for size in (100, 5000, 60_000):
+        style = "<style>" + "p { color: red }\n" * (size // 17) + "</style>"
+        mail = "Content-Type: text/html\n\n" + style + "<p>the text" + " x" * 9000
+        assert preview(mail).startswith("the text"), size
+
+
+def test_a_soft_line_break_followed_by_blanks_is_none() -> None:
+    mail = "Content-Transfer-Encoding: quoted-printable\n\nwo=  \nrd"
+    assert preview(mail) == "word" and any("word" in piece for piece in searchable(mail.encode()))
+    assert not QuickLook(mail.encode()).lacks_body("word")
