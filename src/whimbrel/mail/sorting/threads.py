@@ -66,16 +66,16 @@ class Threads:
 def _write(root: _Node, names: Mapping[int, int], out: list[str]) -> None:
     stack: list[_Node | str] = [")", root, "("]
     while stack:
-        one = stack.pop()
-        if isinstance(one, str):
-            out.append(one)
+        item = stack.pop()
+        if isinstance(item, str):
+            out.append(item)
             continue
-        number = names.get(one.row[0], 0) if one.row is not None else 0
+        number = names.get(item.row[0], 0) if item.row is not None else 0
         if number:
             if out[-1] != "(":
                 out.append(" ")
             out.append(str(number))
-        children = one.children
+        children = item.children
         if len(children) == 1:
             stack.append(children[0])
         elif children:
@@ -144,11 +144,11 @@ def _linked(rows: Sequence[SortRow]) -> list[_Node]:
                 below.parent = above
                 above.linked = True
             above = below
-        # (B): what this message says of itself counts for more than what others say of it.
-        if above is not None and _above(node, above):
-            continue
-        node.parent = above
-        if above is not None:
+        # (B): what this message says of itself counts for more than what others say of it, so their link goes first,
+        # also where its own is not made as it would close a loop.
+        node.parent = None
+        if above is not None and not _above(node, above):
+            node.parent = above
             above.linked = True
     for node in nodes:
         if node.parent is not None:
