@@ -25,6 +25,11 @@ ON_PURPOSE = {
     "6d59fc29b28e7fc1": "Two addresses without a comma (against RFC 5322 3.4): we show both, Dovecot drops the second.",
     "8bd22e5290dd1921": "An unquoted boundary with `=` in it (against RFC 2045 5.1). Taken whole it is the one that"
     " the message uses; Dovecot cuts it at `=` and sees the closing delimiter as one more part.",
+    "217ee0aa6517f1c3": "No empty line behind a header (against RFC 5322 2.1). We begin the text where the fields end,"
+    " as Postfix and Exim do; with Dovecot the text is part of the header, and nobody sees it.",
+    "845b5f33dbd8014e": "The same.",
+    "af961f1635d25015": "The same.",
+    "6320050c58a789c5": "`<Undisclosed-Recipient:@host;>`: we keep the host, Dovecot says SYNTAX_ERROR.",
 }
 
 CRLF = b"\r\n"

@@ -243,10 +243,10 @@ class _Reader:
         route, mailbox, host, closed = self.angle()
         if not closed or host == b"MISSING_DOMAIN":
             self.at = stop or self.at
-            local, sign, domain = text.rpartition(b"@")
+            local, sign, domain = text.strip().rpartition(b"@")
             if sign:
-                local = local.strip()
                 local = local[7:] if local[:7].lower() == b"mailto:" else local
+                local = local.strip(b" \t:;,")
                 route, mailbox, host = None, local or b"MISSING_MAILBOX", domain.strip(b" \t,;") or b"MISSING_DOMAIN"
         return Entry(None, route, mailbox, host)
 

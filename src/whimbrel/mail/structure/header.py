@@ -1,15 +1,28 @@
 """Header fields as they stand in the bytes of a message.
 
-A header ends at the first empty line, or with the message. Lines end in CRLF or bare LF. Nothing here raises.
+A header ends at the first empty line, or with the message; where its sender forgot that line, at the first line that is
+no field (`body_start`). Lines end in CRLF or bare LF. Nothing here raises.
 
 Standards: RFC 5322 2.2 (fields), 2.2.3 (folding), 4.5 (obsolete: space before the colon);
 RFC 9051 6.4.5 (HEADER.FIELDS)
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from whimbrel.mail.decoding.encoded import words
+
+MAX_LINES: Final = 4000
+"""Lines of a header that are looked at one by one."""
+_NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
+_KNOWN: Final = frozenset(
+    b"""bcc cc content-description content-disposition content-id content-language content-location
+    content-transfer-encoding content-type date dkim-signature from in-reply-to message-id mime-version received
+    references reply-to return-path sender subject to""".split()
+)
+"""Fields by which a header is known to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,32 @@ def end(message: bytes, start: int = 0, limit: int | None = None) -> int:
         window *= 8
 
 
+def body_start(message: bytes, start: int, stop: int) -> int:
+    """Where the body begins if the empty line of the header in start..stop came too late: at the first line that is
+    neither a field nor folded, if no field follows that every header has and this one had not yet. `stop` if all is
+    well. A broken line among fields is so part of the header, text with quoted fields in it is not."""
+    seen: set[bytes] = set()
+    body, at, lines = -1, start, 0
+    while at < stop and lines < MAX_LINES:
+        lines += 1
+        after = message.find(b"\n", at, stop) + 1 or stop
+        match = _NAME.match(message, at, after)
+        if match:
+            name = match[1].lower()
+            if name in _KNOWN and name not in seen:
+                seen.add(name)
+                body = -1
+        elif (
+            body < 0
+            and not (at > start and message[at] in b" \t")
+            and not (at == start and message.startswith((b"From ", b">From "), at))  # Of a mailbox file.
+            and message[at:after] not in (b"\r\n", b"\n")
+        ):
+            body = at
+        at = after
+    return stop if body < 0 else body
+
+
 def unfold(value: bytes) -> bytes:
     """Line ends go, the white space that folded stays. RFC 5322 2.2.3"""
     if b"\n" in value:
@@ -59,11 +98,11 @@ def unfold(value: bytes) -> bytes:
 
 def fields(header: bytes) -> list[Field]:
     """All fields in order. A line without a colon is a field with an empty name; the empty line at the end is none."""
-    found: list[Field] = []
+    listed: list[Field] = []
     for raw in _raw_fields(header):
         name, colon, _ = raw.partition(b":")
-        found.append(Field(name.rstrip(b" \t") if colon else b"", raw))
-    return found
+        listed.append(Field(name.rstrip(b" \t") if colon else b"", raw))
+    return listed
 
 
 def pick(header: bytes, names: Iterable[bytes], *, invert: bool = False) -> bytes:

@@ -1,13 +1,15 @@
 """The one pass over a message: its parts, where they begin and end, and the fields that describe them.
 
 Parts nest as RFC 2046 says, found by delimiter lines; a delimiter of an outer multipart ends all inner ones. Bare LF
-counts as a line end. What cannot be understood is a leaf; nothing raises. Bounded: depth, parts, fields, and bytes
-searched, so that no message costs more than a few times its length.
+counts as a line end. A header without an empty line behind it ends where its fields do. What cannot be understood is a
+leaf; nothing raises. Bounded: depth, parts, fields, and bytes searched, so that no message costs more than a few times
+its length.
 
 Standards: RFC 2045 5.2 (defaults), RFC 2046 5.1 (multipart; 5.1.1 delimiters, 5.1.5 digest), 5.2.1 (message/rfc822),
 RFC 6532 3.7 (message/global)
 """
 
+import re
 from typing import Final
 
 from whimbrel.mail.decoding.remember import remember
@@ -61,31 +63,54 @@ class Part:
         return encoding(value).lower() if value else b""
 
 
+_FIELD_NAME = re.compile(rb"[!-9;-~]*[ \t]*\Z")
+
+
 @remember(512)
 def _slot(name: bytes) -> int | None:
-    return _SLOTS.get(name.rstrip().lower())
+    """Its number, None if it is another field, -1 if it can be none."""
+    return _SLOTS.get(name.rstrip().lower()) if _FIELD_NAME.match(name) else -1
 
 
 def read_fields(head: bytes) -> Fields:
     """The fields we know. Where one stands twice (RFC 5322 3.6 forbids it): addresses add up, of the other envelope
     fields the last counts and of Content- fields the first, as other servers have it."""
-    found: Fields = [None] * 19
+    return _read_fields(head)[0]
+
+
+def _read_fields(head: bytes) -> tuple[Fields, bool]:
+    """The same, and whether there are lines that are no fields."""
+    values: Fields = [None] * 19
+    broken = False
     head = head.replace(b"\r\n", b"\n").replace(b"\n ", b" ").replace(b"\n\t", b"\t")
     for line in head.split(b"\n", MAX_FIELDS):
-        name, _, value = line.partition(b":")
+        name, colon, value = line.partition(b":")
         slot = _slot(name)
-        if slot is not None:
-            before = found[slot]
+        if not colon or slot == -1:
+            broken |= bool(line)
+        elif slot is not None:
+            before = values[slot]
             if len(value) > MAX_VALUE:
                 value = value[:MAX_VALUE]
             if before is None or not (before or slot < TYPE):
-                found[slot] = value.lstrip(b" \t")
+                values[slot] = value.lstrip(b" \t")
             elif FROM <= slot <= BCC:
                 if len(before) + len(value) <= MAX_VALUE:
-                    found[slot] = b"%b,%b" % (before, value.lstrip(b" \t")) if before else value.lstrip(b" \t")
+                    values[slot] = b"%b,%b" % (before, value.lstrip(b" \t")) if before else value.lstrip(b" \t")
             elif slot < TYPE:
-                found[slot] = value.lstrip(b" \t")
-    return found
+                values[slot] = value.lstrip(b" \t")
+    return values, broken
+
+
+def _head(message: bytes, start: int, stop: int) -> tuple[int, Fields]:
+    """Where the text behind the header begins, and its fields; without an empty line it ends at `stop`."""
+    text = header.end(message, start, stop)
+    values, broken = _read_fields(message[start:text])
+    if broken:
+        body = header.body_start(message, start, text)
+        if body < text:
+            return body, _read_fields(message[start:body])[0]
+    return text, values
 
 
 @remember(1024)
@@ -108,8 +133,8 @@ def media_of(value: bytes) -> tuple[Value | None, bytes, bytes, bytes]:
 
 def parse(message: bytes) -> Part:
     """The tree of `message`."""
-    text = header.end(message)
-    root = Part(0, text, read_fields(message[:text]))
+    text, values = _head(message, 0, len(message))
+    root = Part(0, text, values)
     value = root.fields[TYPE]
     if value is not None:
         root.media, root.main, root.sub, boundary = media_of(value)
@@ -171,8 +196,8 @@ class _Walk:
         self.parts += 1
         # The line end before a delimiter is the delimiter's, even if it would be the empty line after a header.
         limit = max(start, self.before())
-        text = header.end(self.message, start, limit)
-        part = Part(start, text, read_fields(self.message[start:text]))
+        text, values = _head(self.message, start, limit)
+        part = Part(start, text, values)
         value = part.fields[TYPE]
         boundary = b""
         if value is not None:

@@ -134,14 +134,19 @@ class Outline:
                         raise TooComplex("a header is too long")
                     return False
                 stop = len(data)
-            if data.startswith(b"--", self._read) and (found := self._match(self._read)):
+            if data.startswith(b"--", self._read) and (match := self._match(self._read)):
+                body = header.body_start(data, 0, self._read)
+                if body < self._read:  # The empty line is missing: text follows.
+                    self._entity(body, body)
+                    return True
                 self._entity(self._read, self._read)
                 # Whatever the entity is, it is empty, unless this is the first delimiter of its own parts.
-                self._run, self._found = None, found
+                self._run, self._found = None, match
                 return True
             line = data[self._read : stop]
             if line in (b"", b"\r\n", b"\n"):
-                self._entity(self._read, stop)
+                body = header.body_start(data, 0, self._read)
+                self._entity(*((body, body) if body < self._read else (self._read, stop)))
                 return True
             self._read = stop
 
