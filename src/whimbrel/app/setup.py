@@ -28,12 +28,13 @@ from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.records import full_address, user_name
 from whimbrel.core.address import Domain
 from whimbrel.core.config import ConfigError, Fault
+from whimbrel.core.credentials.schemes import password_or_verifier
 from whimbrel.core.directory import DirectoryChange, Kind, Op, Rights
 from whimbrel.core.values import HostPort, Secret
 from whimbrel.services.admin.calls import CallError, nearest
 from whimbrel.services.admin.configuration import setting_text
 from whimbrel.services.admin.user_table import UserLine, read_users
-from whimbrel.services.session.passwords import hash_password, is_verifier
+from whimbrel.services.session.passwords import make_password
 
 T = TypeVar("T")
 
@@ -323,8 +324,10 @@ def people_changes(answers: Answers) -> tuple[list[tuple[DirectoryChange, Secret
 def _with_verifier(change: DirectoryChange, password: Secret) -> DirectoryChange:
     if not password.reveal():
         return change
-    verifier = password if is_verifier(password.reveal()) else hash_password(password)
-    return DirectoryChange(change.op, change.kind, change.domain, change.name, {**change.values, "password": verifier})
+    stored = password_or_verifier(password)
+    if isinstance(stored, Secret):
+        stored = make_password(stored)
+    return DirectoryChange(change.op, change.kind, change.domain, change.name, {**change.values, **stored.values()})
 
 
 def _answer_name(path: str) -> str:

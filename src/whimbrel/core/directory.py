@@ -3,14 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.mailbox import AccountId
+from whimbrel.core.rights import NOTHING, Grants
 from whimbrel.core.values import Secret
 
 if TYPE_CHECKING:  # The command line's client reads this module, and shall not load what settings are made of.
     from whimbrel.core.cleanout import CleanOut
+
+
+NO_SECRET: Final = Secret("")
 
 
 class Rights(Enum):
@@ -31,7 +35,7 @@ class Account:
     full_name: str
     enabled: bool
     password: Secret
-    """Verifier, argon2id in PHC form."""
+    """Verifier: see `core/credentials`."""
     rights: Rights
     quota_bytes: int
     """0: no limit."""
@@ -43,6 +47,10 @@ class Account:
     """With `forward_to`: also deliver here."""
     clean_out: "tuple[CleanOut, ...]" = ()
     """In force here: the user's rules, and those of the domain for other folders."""
+    password_keys: Secret = NO_SECRET
+    """What is stored beside the verifier: `core/credentials/stored.py` reads it."""
+    grants: Grants = NOTHING
+    """All that `rights` and further grants allow."""
 
 
 @dataclass(frozen=True, slots=True)

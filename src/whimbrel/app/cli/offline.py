@@ -28,13 +28,14 @@ from whimbrel.backends.logs.journal import FileLog, Journal
 from whimbrel.backends.logs.settings import LogSettings
 from whimbrel.backends.logs.tail import LogReader
 from whimbrel.core.config import ConfigError
+from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import Call, CallError, Failure
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.invoke import invoke as invoke_call
 from whimbrel.services.admin.invoke import result_adapter
 from whimbrel.services.admin.invoke import stream as stream_call
-from whimbrel.services.session.passwords import hash_password
+from whimbrel.services.session.passwords import make_password
 
 _NEEDS_STORE: Final = frozenset({"trace", "queue", "store"})
 _NEEDS_FOLDERS: Final = frozenset({"user remove"})
@@ -96,8 +97,8 @@ async def context(directory: Path, call: Call, *, dry_run: bool) -> AsyncIterato
         people = IndexDirectory(installation.users_index)
         stack.callback(people.close)
 
-        async def make_verifier(password: Secret) -> Secret:
-            return await pool.run(hash_password, password)
+        async def stored_password(password: Secret) -> StoredPassword:
+            return await pool.run(make_password, password)
 
         ctx = AdminContext(
             config=config,
@@ -105,7 +106,7 @@ async def context(directory: Path, call: Call, *, dry_run: bool) -> AsyncIterato
             directory=people,
             clock=SystemClock(),
             log=log,
-            hash_password=make_verifier,
+            make_password=stored_password,
             files=FormerVersions(config, editor, unread=_files(installation) if broken else None),
             rename_domain=partial(rename_domain, installation, editor),
             dry_run=dry_run,

@@ -14,6 +14,7 @@ from whimbrel import __version__
 from whimbrel.app.house import House, Places, RoomWatch
 from whimbrel.backends.disk.space import SpaceSettings
 from whimbrel.backends.store.settings import StoreSettings
+from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.notices import CONFIG, FOLDER
 from whimbrel.core.values import Secret
 from whimbrel.services.admin import NOUNS
@@ -26,7 +27,7 @@ from whimbrel.services.jobs import JOBS
 from whimbrel.services.jobs.job import JobContext, keep_running
 from whimbrel.services.jobs.low_space import Found, watch_space
 from whimbrel.services.jobs.usage import UsageWatch
-from whimbrel.services.session.passwords import hash_password
+from whimbrel.services.session.passwords import make_password
 
 CERTIFICATE_CHECK = 86_400.0
 PURGE_CHECK = 3600.0
@@ -43,8 +44,8 @@ async def controlling(house: House) -> AsyncIterator[None]:
     editor = house.editor
     await house.pool.run(house.tls.ensure_certificate)
 
-    async def make_verifier(password: Secret) -> Secret:
-        return await house.pool.run(hash_password, password)
+    async def stored_password(password: Secret) -> StoredPassword:
+        return await house.pool.run(make_password, password)
 
     ctx = AdminContext(
         config=house.config,
@@ -52,7 +53,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
         directory=house.directory,
         clock=house.clock,
         log=house.log,
-        hash_password=make_verifier,
+        make_password=stored_password,
         queue=house.queue,
         tasks=house.tasks,
         folders=house.folders,

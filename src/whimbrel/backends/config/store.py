@@ -226,6 +226,7 @@ class FileConfig:
         if self._snapshot.content.strip():
             element = xml.parse(self._snapshot.content, self._file.name)
             tree.apply(element, new, self._snapshot.root)
+            tree.raise_version(element)
         else:
             element = tree.new_file(self._kind)
             tree.apply(element, new, None)

@@ -5,9 +5,10 @@ from typing import Any, Final
 from lxml import etree
 
 from whimbrel.backends.config import text
-from whimbrel.backends.config.xml import FORMAT, SPACE
+from whimbrel.backends.config.xml import FORMAT, SPACE, version_of
 from whimbrel.core.settings import Section, xml_name
 
+VERSION: Final = f"{FORMAT[0]}.{FORMAT[1]}"
 _INDENT: Final = "  "
 
 
@@ -22,7 +23,13 @@ def build(section: Section, depth: int = 0) -> etree._Element:
 
 def new_file(kind: type[Section]) -> etree._Element:
     """The root element of an empty file."""
-    return etree.Element(kind.tag, {"version": f"{FORMAT[0]}.{FORMAT[1]}"})
+    return etree.Element(kind.tag, {"version": VERSION})
+
+
+def raise_version(root: etree._Element) -> None:
+    """A file that we write is of our minor version, unless a newer release wrote it."""
+    if version_of(root.get("version", "")) < FORMAT:
+        root.set("version", VERSION)
 
 
 def render(root: etree._Element) -> bytes:

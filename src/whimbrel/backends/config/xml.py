@@ -18,8 +18,9 @@ from whimbrel.core.settings import Section, xml_name
 S = TypeVar("S", bound=Section)
 Line = Callable[[etree._Element], int]
 
-FORMAT: Final = (1, 0)
-"""Version of both files, as this release writes them."""
+FORMAT: Final = (1, 1)
+"""Version of both files, as this release writes them. 1.1 adds elements; a release that reads 1.0 keeps what it does
+not know in a file that says 1.1, and would refuse it in one that says 1.0."""
 MAX_BYTES: Final = 8 << 20
 MAX_FAULTS: Final = 200
 SPACE: Final = "{http://www.w3.org/XML/1998/namespace}space"
@@ -94,6 +95,12 @@ def check_root(root_tag: str, attributes: dict[str, str], kind: type[Section], f
         sentence = f"format {match[0]} was written by {by}; this one reads up to {FORMAT[0]}.x"
         raise ConfigError(Fault(file, line, root_tag, sentence))
     return version > FORMAT
+
+
+def version_of(text: str) -> tuple[int, int]:
+    """The version that a root element's attribute says; what is no version, or not there, is 1.0."""
+    match = _VERSION.match(text)
+    return (int(match[1]), int(match[2])) if match else (1, 0)
 
 
 def source_line(element: etree._Element) -> int:

@@ -177,7 +177,8 @@ def rebuild(db: apsw.Connection, content: bytes, file: str) -> list[Fault]:
 
 def add_node(db: apsw.Connection, node: int, kind: int, domain: int, name: str, values: Values) -> None:
     words = [name, index.one(values, "full-name"), index.one(values, "description")]
-    admin = kind == USER and values.get("rights") == "server-write" and values.get("enabled", "yes") == "yes"
+    rights = (index.one(values, "rights"), *index.several(values, "grant"))
+    admin = kind == USER and "server-write" in rights and values.get("enabled", "yes") == "yes"
     db.execute(
         "INSERT INTO node VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
         (node, kind, domain, name, name.casefold(), " ".join(words).casefold().strip(), admin, index.pack(values)),

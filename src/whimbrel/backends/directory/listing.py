@@ -106,7 +106,7 @@ def _entry(kind: Kind, name: object, domain: object, data: object) -> Entry:
 
 def whole(db: apsw.Connection) -> Iterator[bytes]:
     """A file that says what the index says."""
-    yield b'<?xml version="1.0" encoding="UTF-8"?>\n<users version="1.0">\n'
+    yield f'<?xml version="1.0" encoding="UTF-8"?>\n<users version="{tree.VERSION}">\n'.encode()
     for node, name, data in db.execute("SELECT id, name, data FROM node WHERE kind = ? ORDER BY id", (DOMAIN,)):
         domain = _record(DomainRecord, str(name), index.unpack(str(data)))
         lines = [f'  <domain name="{name}">\n'.encode()]

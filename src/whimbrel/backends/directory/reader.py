@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import apsw
 
@@ -24,6 +24,7 @@ from whimbrel.core.cleanout import CleanOut, in_force
 from whimbrel.core.directory import Account, Directory, LocalDomain, Rights, Target, TargetKind
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
+from whimbrel.core.rights import NOTHING, Grants
 from whimbrel.core.values import Duration, Secret, Size
 
 T = TypeVar("T")
@@ -295,7 +296,14 @@ def _account(name: str, local: LocalDomain, data: str) -> Account:
         forward_to=tuple(full_address(text, domain) for text in values.get("forward-to", ())),
         keep_copy=values.get("keep-copy", "yes") == "yes",
         clean_out=in_force(map(CleanOut, values.get("clean-out", ())), local.clean_out),
+        password_keys=Secret(values.get("password-keys", "")),
+        grants=_grants(values, domain),
     )
+
+
+def _grants(values: dict[str, Any], domain: Domain) -> Grants:
+    rights, more = values.get("rights", "none"), values.get("grant", ())
+    return NOTHING if rights == "none" and not more else Grants.of(rights, more, domain)
 
 
 _port: type[Directory] = IndexDirectory

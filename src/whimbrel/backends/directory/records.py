@@ -15,7 +15,10 @@ from pydantic import AfterValidator, WithJsonSchema
 
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.cleanout import CleanOut
+from whimbrel.core.credentials import schemes
+from whimbrel.core.credentials.stored import check_beside
 from whimbrel.core.directory import Rights
+from whimbrel.core.rights import Grant
 from whimbrel.core.settings import Section, required, setting
 from whimbrel.core.values import Secret, Size
 
@@ -23,6 +26,10 @@ _MAX_LOCAL: Final = 64
 _RESERVED: Final = frozenset('/\\@:"<>|')
 """Separators of paths and what Windows keeps for itself."""
 
+_OURS: Final = "$argon2id$"
+"""What the server makes itself, nearly all of a large file: not looked at further; what is no verifier fits nothing."""
+ADDED: Final = (b"<password-keys>", b"<grant>")
+"""Elements of format 1.1: a file that has one says so."""
 _SIMPLE: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\Z")
 
 
@@ -72,8 +79,13 @@ def recipient(text: str) -> str:
 
 def _verifier(value: Secret) -> Secret:
     # Never a password in clear: it would work for nobody, and stand in the file.
-    if value.reveal() and not value.reveal().startswith("$"):
-        raise ValueError("a verifier is meant, not a password")
+    if value.reveal() and not value.reveal().startswith(_OURS):
+        schemes.read(value)
+    return value
+
+
+def _keys(value: Secret) -> Secret:
+    check_beside(value.reveal())
     return value
 
 
@@ -90,6 +102,7 @@ Pattern = Annotated[str, _checked(pattern), _schema("local-part")]
 Recipient = Annotated[str, _checked(recipient), _schema("email")]
 CatchAll = Annotated[str, _checked(lambda text: recipient(text) if text.strip() else ""), _schema("email")]
 Verifier = Annotated[Secret, AfterValidator(_verifier)]
+Keys = Annotated[Secret, AfterValidator(_keys)]
 
 
 class UserRecord(Section, tag="user", key="name"):
@@ -100,9 +113,20 @@ class UserRecord(Section, tag="user", key="name"):
     description: str = setting("", help="A remark for administrators.")
     enabled: bool = setting(True, help="May sign in. Mail is received in any case.")
     password: Verifier = setting(
-        Secret(""), help="Verifier of the password (argon2id, PHC form), never the password. Empty: no sign-in."
+        Secret(""),
+        help="Verifier of the password, never the password: argon2id, or one of another server's ($2b$, $6$, {SSHA} "
+        "...), which is replaced at the first sign-in. Empty: no sign-in.",
+    )
+    password_keys: Keys = setting(
+        Secret(""), help="What other ways of signing in need of the same password. Written by the server."
     )
     rights: Rights = setting(Rights.NONE, help="What the user may administer.", row="S12")
+    grants: tuple[Grant, ...] = setting(
+        (),
+        item="grant",
+        help="Further rights: 'domain' or 'accounts' with names of domains, as in domain example.org example.net; "
+        "mail-read, for other people's mail.",
+    )
     aliases: tuple[UserName, ...] = setting((), item="alias", help="Further names in this domain for this mailbox.")
     quota: Size = setting(Size(0), minimum=0, help="Largest size of the mailbox; 0: no limit.")
     quota_messages: int = setting(0, minimum=0, help="Most messages in the mailbox; 0: no limit.")

@@ -4,6 +4,7 @@
 index knows their new places without reading the file again.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,13 @@ from typing import Final
 
 import apsw
 
+from whimbrel.backends.config.tree import VERSION
+from whimbrel.backends.config.xml import FORMAT, version_of
 from whimbrel.backends.directory.index import DOMAIN, FIELD, ROOT_ID
+from whimbrel.backends.directory.records import ADDED
 
 _INDENT: Final = b"  "
+_ROOT_VERSION: Final = re.compile(rb"\bversion\s*=\s*([\"'])(.*?)\1")
 _FEW: Final = 16
 
 
@@ -81,7 +86,21 @@ def plan(db: apsw.Connection, content: bytes, edits: Sequence[Edit]) -> list[Spl
     if new_domains:
         blocks = [_domain_block(edit, added.get(node, [])) for node, edit in new_domains.items()]
         splices += _append(content, 0, *placed[ROOT_ID], blocks, 0)
+    if any(name in splice.text for splice in splices for name in ADDED):
+        splices += _raised(content, placed[ROOT_ID][0])
     return sorted(splices, key=lambda splice: (splice.start, splice.end))
+
+
+def _raised(content: bytes, start: int) -> list[Splice]:
+    """The file says from now on that it has elements of this release."""
+    end = _tag_end(content, start)
+    match = _ROOT_VERSION.search(content, start, end)
+    if match is None:
+        at = _name_end(content, start)
+        return [Splice(at, at, b' version="%b"' % VERSION.encode(), 0)]
+    if version_of(match[2].decode("ascii", "replace")) >= FORMAT:
+        return []
+    return [Splice(match.start(2), match.end(2), VERSION.encode(), 0)]
 
 
 Block = tuple[bytes, tuple[Mark, ...]]

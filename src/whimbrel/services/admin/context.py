@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from whimbrel.core.clock import Clock
     from whimbrel.core.config import ConfigEditor
+    from whimbrel.core.credentials.stored import StoredPassword
     from whimbrel.core.directory import Directory, DirectoryEditor
     from whimbrel.core.log import Log, LogSource
     from whimbrel.core.mailbox import Folders, Messages
@@ -46,8 +47,8 @@ class AdminContext:
     directory: Directory
     clock: Clock
     log: Log
-    hash_password: Callable[[Secret], Awaitable[Secret]]
-    """Makes a verifier (argon2id)."""
+    make_password: Callable[[Secret], Awaitable[StoredPassword]]
+    """Makes what is stored of a password."""
     queue: Queue | None = None
     tasks: Tasks | None = None
     folders: Folders | None = None

@@ -1,6 +1,7 @@
 """Users from and to a table: CSV with the columns address, password, name, rights, quota.
 
-A ready verifier may stand for a password. Everything is taken or nothing; every fault is told with its line.
+A ready verifier may stand for a password, also one of another server's (`core/credentials/schemes.py`). Everything is
+taken or nothing; every fault is told with its line.
 """
 
 import csv
@@ -8,6 +9,7 @@ import io
 from dataclasses import dataclass
 from typing import Annotated, Final
 
+from whimbrel.core.credentials.schemes import password_or_verifier
 from whimbrel.core.directory import DirectoryChange, Kind, Op, Rights
 from whimbrel.core.values import Secret, Size
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, FileText, Known, call, nearest
@@ -86,6 +88,10 @@ def _line(number: int, cells: dict[str, str]) -> UserLine:
     if rights and rights not in [right.value for right in Rights]:
         known = [right.value for right in Rights]
         raise ValueError(f"rights: '{rights}' is not one of {', '.join(known)}{nearest(rights, known)}")
+    try:
+        password_or_verifier(Secret(cells.get("password", "")))
+    except ValueError as error:
+        raise ValueError(f"password: {error}") from None
     return UserLine(
         number,
         cells.get("address", ""),

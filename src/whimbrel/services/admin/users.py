@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from whimbrel.core.address import Address
+from whimbrel.core.credentials.schemes import password_or_verifier
 from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op, Rights
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.values import Secret, Size
 from whimbrel.services.admin.aliases import walked
-from whimbrel.services.admin.calls import CallError, Failure, Known, call
+from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.people import (
     address_of,
@@ -263,11 +264,16 @@ async def default_quota(ctx: AdminContext, domain: str) -> Size | None:
 
 
 async def with_password(ctx: AdminContext, step: DirectoryChange, password: Secret | None) -> DirectoryChange:
-    """The step with a verifier for `password`; a ready verifier may stand for a password."""
+    """The step with what is stored of `password`; a ready verifier may stand for a password. CallError."""
     if password is None or not password.reveal():
         return step
-    verifier = password if password.reveal().startswith("$argon2id$") else await ctx.hash_password(password)
-    return DirectoryChange(step.op, step.kind, step.domain, step.name, {**step.values, "password": verifier})
+    try:
+        stored = password_or_verifier(password)
+    except ValueError as error:
+        raise CallError(Failure.USAGE, f"password: {error}", FieldFault("password", str(error))) from None
+    if isinstance(stored, Secret):
+        stored = await ctx.make_password(stored)
+    return DirectoryChange(step.op, step.kind, step.domain, step.name, {**step.values, **stored.values()})
 
 
 def may_grant(ctx: AdminContext, rights: Rights | None) -> None:

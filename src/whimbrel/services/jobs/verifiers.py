@@ -1,4 +1,6 @@
-"""Puts verifiers that sign-in made with today's parameters into the users' file, all of a minute in one write.
+"""Puts passwords that sign-in stored anew (argon2id of today's parameters, keys of SCRAM) into the users' file.
+
+All of a minute are one write.
 
 Each waits in State with a mark of the verifier it replaces. One whose password was changed meanwhile is dropped: the
 directory compares in the same step in which it writes.
@@ -8,11 +10,11 @@ import asyncio
 from typing import Final
 
 from whimbrel.core.config import ConfigConflict, ConfigError, ConfigStore
+from whimbrel.core.credentials.stored import mark
 from whimbrel.core.directory import DirectoryChange, Kind, Op
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.values import Secret
 from whimbrel.services.jobs.job import Job, JobContext
-from whimbrel.services.session.record import UPGRADE, mark_of
+from whimbrel.services.session.record import UPGRADE, read_upgrade
 
 EVERY: Final = 60.0
 BATCH: Final = 1000
@@ -24,15 +26,13 @@ async def run(ctx: JobContext) -> None:
         return
     steps: list[tuple[str, DirectoryChange | None]] = []
     for key, text in waiting:
-        mark, _, verifier = text.partition(" ")
-        found = await ctx.directory.account(AccountId(key))
-        fits = found is not None and mark == mark_of(found.password) and verifier.startswith("$argon2id$")
-        if found is None or not fits:
+        upgrade, account = read_upgrade(text), await ctx.directory.account(AccountId(key))
+        if account is None or upgrade is None or upgrade[0] != mark(account.password):
             steps.append((key, None))
             continue
         change = DirectoryChange(
-            Op.SET, Kind.USER, found.address.domain, found.address.local,
-            {"password": Secret(verifier)}, {"password": found.password.reveal()},
+            Op.SET, Kind.USER, account.address.domain, account.address.local,
+            upgrade[1].values(), {"password": account.password.reveal()},
         )  # fmt: skip
         steps.append((key, change))
     # Each by itself, so that one refusal is no other's; the directory makes one write of all.

@@ -1,53 +1,63 @@
-"""Verifiers of passwords: argon2id in PHC form. Heavy on purpose (19 MiB, about 20 ms): callers use a Pool.
+"""Making and checking stored passwords: argon2id, with the keys of SCRAM-SHA-256 beside it.
 
-Standards: RFC 9106 (argon2), PHC string format.
+Heavy on purpose (19 MiB and about 20 ms, 40 ms more for the keys): callers use a Pool.
+
+Standards: RFC 9106 (argon2), RFC 5802 3
 """
 
+import secrets
 from typing import Final
 
 from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
+from argon2.exceptions import InvalidHashError
 
+from whimbrel.core.credentials import schemes
+from whimbrel.core.credentials.scram import ITERATIONS, SCRAM_SHA_256, ScramKeys
+from whimbrel.core.credentials.spelling import MAX_PASSWORD, prepared
+from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.values import Secret
 
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, hash_len=32, salt_len=16)
-
-MAX_PASSWORD: Final = 1024
-"""Characters; longer ones are never right."""
+_SALT: Final = 16
 
 NOBODY: Final = Secret(
     "$argon2id$v=19$m=19456,t=2,p=1$d2hpbWJyZWwgbm9ib2R5IQ$bm8gcGFzc3dvcmQgZXZlciBoYXMgdGhpcyBkaWdlc3Q"
 )
-"""A verifier that no password fits. Unknown users are checked against it, so that they take the same time."""
+"""A verifier that no password fits. Whoever has none is checked against it, and so takes the same time."""
+_NOBODY: Final = schemes.read(NOBODY)
 
 
 def hash_password(password: Secret) -> Secret:
     """A verifier with a salt of its own."""
-    return Secret(_HASHER.hash(password.reveal()))
+    return Secret(_HASHER.hash(prepared(password.reveal()).encode("utf-8", "surrogatepass")))
+
+
+def make_password(password: Secret, *, credential: str = "") -> StoredPassword:
+    """All that is stored of a password. `credential` keeps the id of the one that it is made anew of."""
+    keys = ScramKeys.of(password.reveal(), secrets.token_bytes(_SALT))
+    return StoredPassword(hash_password(password), credential, {SCRAM_SHA_256: Secret(keys.text())})
 
 
 def verify_password(verifier: Secret, password: Secret) -> bool:
-    """False for a wrong password, and for a verifier that is not argon2. The comparison takes constant time."""
+    """False for a wrong password, and for a verifier that cannot be read. Each failure takes at least as long as one of
+    ours, or the time would tell who has which verifier, and who none."""
     if len(password) > MAX_PASSWORD:
-        return False
+        password = Secret("")
     try:
-        return _HASHER.verify(verifier.reveal(), password.reveal())
-    except (Argon2Error, InvalidHashError, UnicodeError):
-        return False
+        stored = schemes.read(verifier)
+    except ValueError:
+        stored = _NOBODY
+    right = bool(password) and stored.fits(password.reveal())
+    if not right and not (stored.heavy and password):
+        _NOBODY.fits(password.reveal())
+    return right
 
 
-def is_verifier(text: str) -> bool:
-    """Whether `text` is a verifier that `verify_password` reads."""
+def needs_upgrade(stored: StoredPassword) -> bool:
+    """What is stored was made otherwise than ours is made today."""
     try:
-        _HASHER.check_needs_rehash(text)
-    except InvalidHashError:
-        return False
-    return text.startswith("$argon2id$")
-
-
-def needs_rehash(verifier: Secret) -> bool:
-    """Made with other parameters than ours today."""
-    try:
-        return _HASHER.check_needs_rehash(verifier.reveal())
-    except InvalidHashError:
-        return False
+        if _HASHER.check_needs_rehash(stored.verifier.reveal()):
+            return True
+        return ScramKeys.read(stored.keys[SCRAM_SHA_256].reveal()).iterations < ITERATIONS
+    except (InvalidHashError, KeyError, ValueError):
+        return True

@@ -1,13 +1,13 @@
-"""What signing in leaves behind: when and from where it last was, and a verifier made with today's parameters.
+"""What signing in leaves behind: when and from where it last was, and the password stored as it is stored today.
 
-Both go to State at once. `services/jobs` puts verifiers into the users' file, many in one write.
+Both go to State at once. `services/jobs` puts the latter into the users' file, many in one write.
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from whimbrel.core.clock import Clock
+from whimbrel.core.credentials.stored import StoredPassword, mark
 from whimbrel.core.directory import Account
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.state import State
@@ -17,7 +17,8 @@ if TYPE_CHECKING:  # The command line shows a last sign-in, and must start in a 
     from whimbrel.services.session.peer import SessionPeer
 
 LAST: Final = "sign-in"
-UPGRADE: Final = "verifier"
+UPGRADE: Final = "credential"
+"""The former release knows `verifier`, without keys: its job must not take these for such."""
 EVERY: Final = 60.0
 """Seconds in which one account's last sign-in is written once: a client opens many connections."""
 MAX_KNOWN: Final = 50_000
@@ -47,9 +48,18 @@ class SignInRecord:
         self._written[account] = now
         await self._state.set(LAST, account, f"{self._clock.now():.0f} {peer.service} {peer.ip}")
 
-    async def upgrade(self, account: Account, verifier: Secret) -> None:
-        """`verifier` is for the password that the account's present one fits."""
-        await self._state.set(UPGRADE, account.id, f"{mark_of(account.password)} {verifier.reveal()}")
+    async def upgrade(self, account: Account, stored: StoredPassword) -> None:
+        """`stored` is of the same password as the account's present verifier, and of the same credential."""
+        words = (mark(account.password), stored.verifier.reveal(), stored.beside().reveal())
+        await self._state.set(UPGRADE, account.id, " ".join(words))
+
+
+def read_upgrade(text: str) -> tuple[str, StoredPassword] | None:
+    """The mark of the verifier to be replaced, and what is stored in its place; None if State holds something else."""
+    replaced, _, rest = text.partition(" ")
+    verifier, _, beside = rest.partition(" ")
+    stored = StoredPassword.read(Secret(verifier), Secret(beside))
+    return (replaced, stored) if verifier.startswith("$argon2id$") and stored.keys else None
 
 
 async def last_sign_in(state: State, account: AccountId) -> LastSignIn | None:
@@ -58,8 +68,3 @@ async def last_sign_in(state: State, account: AccountId) -> LastSignIn | None:
     if len(words) < 2 or not words[0].isdigit():
         return None
     return LastSignIn(float(words[0]), words[1], words[2] if len(words) > 2 else "")
-
-
-def mark_of(verifier: Secret) -> str:
-    """Tells whether a verifier is still the one that was meant. A verifier is salted: its hash says nothing."""
-    return hashlib.sha256(verifier.reveal().encode("utf-8", "surrogatepass")).hexdigest()

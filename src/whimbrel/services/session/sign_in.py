@@ -18,6 +18,8 @@ from typing import Final
 
 from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
+from whimbrel.core.credentials.spelling import MAX_PASSWORD
+from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.directory import Account, Directory
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
@@ -25,7 +27,7 @@ from whimbrel.core.pool import Pool
 from whimbrel.core.state import Counters
 from whimbrel.core.values import Secret
 from whimbrel.services.session.folders import Furnisher
-from whimbrel.services.session.passwords import MAX_PASSWORD, NOBODY, hash_password, needs_rehash, verify_password
+from whimbrel.services.session.passwords import NOBODY, make_password, needs_upgrade, verify_password
 from whimbrel.services.session.peer import SessionPeer
 from whimbrel.services.session.record import SignInRecord
 from whimbrel.services.session.settings import SecuritySettings
@@ -130,8 +132,10 @@ class SignIn:
             return False
         if settings.remember_sign_in:
             self._remember(key, self._clock.monotonic() + settings.remember_sign_in)
-        if self._record is not None and needs_rehash(account.password):
-            await self._record.upgrade(account, await self._pool.run(hash_password, password))
+        stored = StoredPassword.read(account.password, account.password_keys)
+        if self._record is not None and needs_upgrade(stored):
+            made = await self._pool.run(make_password, password, credential=stored.id)
+            await self._record.upgrade(account, made)
         return True
 
     async def _verify(self, verifier: Secret, password: Secret, key: bytes = b"") -> bool:

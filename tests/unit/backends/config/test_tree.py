@@ -28,7 +28,7 @@ def test_only_what_differs_from_the_default_is_written() -> None:
     new = Root(smtp=Smtp(max_message_size=Size("80M")), zones=(Zone(name="x"), Zone(name="y", score=1.5)))
     assert fresh(new).decode() == (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<mailserver version="1.0">\n'
+        '<mailserver version="1.1">\n'
         "  <smtp>\n"
         "    <max-message-size>80M</max-message-size>\n"
         "  </smtp>\n"

@@ -14,6 +14,7 @@ from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.reader import IndexDirectory
 from whimbrel.core.address import Address
+from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import LogLine, LogPage, LogQuery
@@ -181,8 +182,8 @@ def item(number: int, recipient: str = "bob@remote.test", **more: Any) -> QueueI
     return QueueItem(f"q{number}", Address.parse("alice@example.org"), (waiting,), **values | more)
 
 
-async def fast_verifier(password: Secret) -> Secret:
-    return Secret(f"$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ${'x' * 43}")
+async def fast_password(password: Secret) -> StoredPassword:
+    return StoredPassword(Secret(f"$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ${'x' * 43}"), "", {"S": Secret("S$keys")})
 
 
 @dataclass
@@ -222,7 +223,7 @@ class Office:
         return {
             "clock": self.clock,
             "log": self.log,
-            "hash_password": fast_verifier,
+            "make_password": fast_password,
             "queue": self.queue,
             "store": self.keeper,
             "logs": MemoryLogs(),

@@ -48,6 +48,9 @@ def test_every_fault_is_told_with_its_line_and_nobody_is_taken(office: Office) -
         ("a@b.test,x,N,,,extra", "has 6 columns, not 5"),
         ('a@b.test,"x\ny",,,', "control characters"),
         ('a@b.test,"x', "is not CSV"),
+        ("a@b.test,{SSHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=,,,", "line 1: password: {SSHA} has 20 octets and a salt"),
+        ("a@b.test,$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW,,,", "this one costs 31"),
+        ("a@b.test,{CRAM-MD5}e02d374fde0dc75a,,,", "no scheme that can be checked here"),
         ("address,pasword\na@b.test,x", "unknown column 'pasword'; did you mean 'password'?"),
     ],
 )
@@ -55,6 +58,14 @@ def test_a_bad_line_is_refused(line: str, text: str) -> None:
     with pytest.raises(CallError) as caught:
         read_users(line)
     assert text in caught.value.text
+
+
+def test_verifiers_of_other_servers_move_along(office: Office) -> None:
+    table = "v@example.org,{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=,,,\np@example.org,{PLAIN}{SHA}x,,,\n"
+    office.do("user import", file=table)
+    moved, plain = office.users.split('name="v"')[1], office.users.split('name="p"')[1]
+    assert "<password>${SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=</password>" in moved
+    assert "<password>$argon2id$" in plain
 
 
 def test_update_changes_only_what_the_cells_say(office: Office) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.services.jobs.house import ALICE, BOB, House
 from whimbrel.core.cleanout import DAY
+from whimbrel.core.credentials.stored import StoredPassword, mark, own_id
 from whimbrel.core.directory import DirectoryChange, Kind, Op
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import INBOX, AccountId
@@ -17,7 +18,7 @@ from whimbrel.services.jobs import JOBS
 from whimbrel.services.jobs.clean_out import CLEAN_OUT
 from whimbrel.services.jobs.job import LOOK, Job, JobContext, after, attempt, keep_running
 from whimbrel.services.jobs.verifiers import VERIFIERS
-from whimbrel.services.session.record import UPGRADE, mark_of
+from whimbrel.services.session.record import UPGRADE
 
 OLD, NEW = "$argon2id$v=19$m=8,t=1,p=1$b2xk$b2xk", "$argon2id$v=19$m=19456,t=2,p=1$bmV3$bmV3"
 
@@ -116,7 +117,8 @@ def test_an_account_that_is_busy_does_not_stop_the_others(tmp_path: Path) -> Non
 
 
 def waiting(house: House, account: AccountId, old: str = OLD, new: str = NEW) -> None:
-    house.state.values[UPGRADE, account] = f"{mark_of(Secret(old))} {new}"
+    stored = StoredPassword(Secret(new), own_id(Secret(old)), {"SCRAM-SHA-256": Secret("SCRAM-SHA-256$k")})
+    house.state.values[UPGRADE, account] = f"{mark(Secret(old))} {new} {stored.beside().reveal()}"
 
 
 def test_a_new_verifier_is_written_to_the_file_and_forgotten(tmp_path: Path) -> None:
@@ -125,6 +127,13 @@ def test_a_new_verifier_is_written_to_the_file_and_forgotten(tmp_path: Path) -> 
     asyncio.run(attempt(VERIFIERS, house.ctx))
     text = house.path.read_text()
     assert NEW in text and OLD not in text and "<!-- kept -->" in text
+    assert '<users version="1.1">' in text  # The former release keeps what it doesn't know.
+    house.directory.refresh()
+    written = asyncio.run(house.directory.account(ALICE))
+    assert written is not None
+    stored = StoredPassword.read(written.password, written.password_keys)
+    assert stored.id == own_id(Secret(OLD)), "it is the same credential still"
+    assert stored.keys == {"SCRAM-SHA-256": "SCRAM-SHA-256$k"}
     assert house.state.values == {} and house.log.named("signin.upgraded") == [{"users": 1}]
     house.close()
 
