@@ -26,7 +26,7 @@ WATCHED = 1
 """Number of the user whose mailbox the pushed clients share."""
 OWN = 100
 """Accounts that get a message for those who idle on them alone."""
-_MAIL = b"From: a@else.test\r\nSubject: News\r\nMessage-ID: <%d@else.test>\r\n\r\nText.\r\n"
+_MAIL = b"From: a@else.test\r\nSubject: ChangeNotifier\r\nMessage-ID: <%d@else.test>\r\n\r\nText.\r\n"
 
 
 @dataclass(frozen=True, slots=True)

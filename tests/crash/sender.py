@@ -2,7 +2,7 @@
 
 `python -m tests.crash.sender STORE [mutant]`. Lines: `begin STEP ID` before a step, `done STEP ID` after it was
 acknowledged. Steps are `add`; then by chance `finish` (a server took it, for which `begin` stands), `update` (put off
-after an attempt), `settle` (the same call, but nobody waits any more), `delete` (by a person).
+after an attempt), `commit` (the same call, but nobody waits any more), `delete` (by a person).
 
 Mutants are builds with a fault that the tests must find: `no-barrier` completes no barrier, `early` acknowledges what
 was sent before the queue knows of it.
@@ -58,7 +58,7 @@ async def work_off(house: QueueHouse) -> None:
             continue
         finished = [item.id for item in leased if step_of(item.id) == "finish"]
         others = [item for item in leased if step_of(item.id) != "finish"]
-        await asyncio.gather(finish(house, finished), *(settle(house, item) for item in others))
+        await asyncio.gather(finish(house, finished), *(commit(house, item) for item in others))
         # What is put off as a whole need not survive, but must spoil nothing.
         now = time.time()
         await house.queue.defer([Deferral("d0.test", now, now + 0.01, 0.0, STATUS, leased=frozenset())])
@@ -72,7 +72,7 @@ async def finish(house: QueueHouse, names: Sequence[str]) -> None:
         say("done", "finish", name)
 
 
-async def settle(house: QueueHouse, item: QueueItem) -> None:
+async def commit(house: QueueHouse, item: QueueItem) -> None:
     step = step_of(item.id)
     say("begin", step, item.id)
     if step == "delete":

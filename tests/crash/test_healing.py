@@ -18,7 +18,7 @@ from whimbrel.backends.disk.barrier import Barrier
 from whimbrel.backends.disk.committer import Committer
 from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.backends.notices.local import LocalNotices
-from whimbrel.backends.store.disk.sequence import Sequence
+from whimbrel.backends.store.disk.account_seq import AccountSeq
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.core.uids import ALL
 
@@ -124,9 +124,9 @@ def test_an_index_that_lost_its_last_rows_is_noticed_before_the_counters_are_mad
         appender.stop()
     account = store / "mail" / "example.test" / "user0"
     damage(account / "INBOX" / "index.fld-wal", "truncate")
-    counters = Sequence(account / "account.seq")
+    counters = AccountSeq(account / "account.seq")
     with counters.locked():
-        counters.allocate()  # And is never settled.
+        counters.allocate()  # And is never committed.
     counters.close()
     asyncio.run(_look(store))
     assert asyncio.run(_wrong(store, appender.acknowledged)) == []

@@ -87,7 +87,7 @@ class TlsCertificates(Protocol):
 class Keeper(StoreKeeper, Protocol):
     """StoreKeeper, and the round that looks after every folder."""
 
-    async def look_after(self, pause: float) -> int:
+    async def maintain(self, pause: float) -> int:
         """`pause`: seconds between two folders. How many folders."""
         ...
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from whimbrel.backends.store.disk.care import check_tree, look_after, reindex, self_check
 from whimbrel.backends.store.disk.database import row
 from whimbrel.backends.store.disk.index import FolderIndex, recount
 from whimbrel.backends.store.disk.names import account_path
 from whimbrel.backends.store.disk.purge import forget_marks
 from whimbrel.backends.store.disk.reconcile import compare
 from whimbrel.backends.store.disk.retirer import retire_files
+from whimbrel.backends.store.disk.self_check import check_tree, maintain, reindex, self_check
 from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.tree import Entry
@@ -86,7 +86,7 @@ class DiskKeeper:
             deleted, size = await self._pool.run(shard.read, entry.mailbox, look)
             yield FolderSize(account, entry.name, status.messages, status.size, deleted, size)
 
-    async def look_after(self, pause: float) -> int:
+    async def maintain(self, pause: float) -> int:
         """One round over all folders, unhurried: heals what it finds, refreshes flags.bak. How many folders."""
         count = 0
         for account in await self.accounts():
@@ -95,7 +95,7 @@ class DiskKeeper:
                 await self._pool.run(check_tree, shard)
             for entry in self._chosen(shard, ""):
                 with contextlib.suppress(MailboxError):  # Deleted meanwhile, or busy: the next round comes.
-                    await self._pool.run(look_after, shard, entry.mailbox)
+                    await self._pool.run(maintain, shard, entry.mailbox)
                     if entry.mailbox in shard.leaving:
                         await retire_files(self._pool, shard, entry.mailbox)
                     await forget_marks(self._store, self._pool, shard, entry.mailbox)
@@ -136,7 +136,7 @@ def _examine(shard: AccountShard, entry: Entry) -> tuple[int, tuple[str, ...]]:
                 problems.append(f"{len(uids)} messages {text}: {shown}{' ...' if len(uids) > 5 else ''}")
         if found.foreign:
             problems.append(f"{len(found.foreign)} files put in by hand, not taken in yet")
-        slot = shard.sequence.status(entry.key)
+        slot = shard.seq.status(entry.key)
         if slot is not None and (slot.messages, slot.size) != (status.messages, status.size):
             problems.append("account.seq does not match index.fld")
         return status.messages, tuple(problems)

@@ -94,7 +94,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
         loop.create_task(_every(CERTIFICATE_CHECK, house.tls.ensure_certificate, house)),
         loop.create_task(_keep_logs(house)),
         loop.create_task(watch_space(jobs, lambda: _space(house))),
-        loop.create_task(_look_after(house)),
+        loop.create_task(_maintain(house)),
         loop.create_task(_purge(house)),
         loop.create_task(_relieve(house)),
     ]
@@ -138,12 +138,12 @@ async def _keep_logs(house: House) -> None:
         await asyncio.sleep(PAUSE if more else house.rotation.pause())
 
 
-async def _look_after(house: House) -> None:
+async def _maintain(house: House) -> None:
     """The store heals without being asked: a round over all folders, again and again."""
     while True:
         await asyncio.sleep(float(house.config.section(StoreSettings).self_check))
         try:
-            folders = await house.keeper.look_after(PAUSE)
+            folders = await house.keeper.maintain(PAUSE)
         except Exception as error:  # A chore that meets a bug is still done the next time.
             house.log.exception("server.chore-failed", error)
         else:

@@ -10,7 +10,7 @@ from tests.unit.backends.store.house import ANN, Store, run
 from whimbrel.backends.disk.barrier import Barrier
 from whimbrel.backends.disk.committer import Committer
 from whimbrel.backends.notices.local import LocalNotices
-from whimbrel.backends.store.disk import jobs, news
+from whimbrel.backends.store.disk import jobs, notifier
 from whimbrel.backends.store.disk.columns import AHEAD
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.core.commit import Append, Appended, Rendition
@@ -149,14 +149,14 @@ def test_an_account_is_made_by_its_first_use_and_not_in_the_loop(tmp_path: Path)
 def test_who_watches_an_account_that_is_not_open_here_hears_of_mail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(news, "POLL", 0.01)
+    monkeypatch.setattr(notifier, "POLL", 0.01)
 
     async def test(store: Store) -> None:
         ref = await store.folder()
         store.ports._accounts.clear()  # As when many others were used meanwhile.
         woken: asyncio.Queue[MailboxId | None] = asyncio.Queue()
         end = store.ports.watch(ANN, woken.put_nowait)
-        while not store.ports.shard(ANN).ready or not store.ports._news._seen[ANN]:
+        while not store.ports.shard(ANN).ready or not store.ports._notifier._seen[ANN]:
             await asyncio.sleep(0.01)
         while not woken.empty():
             woken.get_nowait()

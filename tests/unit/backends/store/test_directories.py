@@ -11,9 +11,9 @@ import pytest
 from tests.unit.backends.store.house import ANN, Store, run
 from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.store.disk import contents, graves, tree_jobs
-from whimbrel.backends.store.disk.care import check_tree, look_after
 from whimbrel.backends.store.disk.graves import bury
 from whimbrel.backends.store.disk.purge import Purger
+from whimbrel.backends.store.disk.self_check import check_tree, maintain
 from whimbrel.backends.store.names import by_hand, canonical
 from whimbrel.core.commit import Append, Rendition
 from whimbrel.core.errors import MailError
@@ -234,7 +234,7 @@ def test_old_mail_in_a_folder_made_anew_does_not_count_as_long_in_it(tmp_path: P
         work = [Append(ref, Rendition(b"", store.spool.hold(b"a: b\r\n\r\n")), internal_date=1_000_000_000)]
         await store.ports.commit(work)
         shard = store.ports.shard(ANN)
-        await store.pool.run(look_after, shard, ref.mailbox)
+        await store.pool.run(maintain, shard, ref.mailbox)
         folder = store.account / "Deleted Items"
         assert (folder / "flags.bak").exists()
         shard.forget(ref.mailbox)

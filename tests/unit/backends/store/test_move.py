@@ -9,8 +9,8 @@ import pytest
 from tests.unit.backends.store.house import ANN, Store, run
 from whimbrel.backends.store.disk import write
 from whimbrel.backends.store.disk.batch import AccountJob
-from whimbrel.backends.store.disk.care import look_after
 from whimbrel.backends.store.disk.moving import CopyJob
+from whimbrel.backends.store.disk.self_check import maintain
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import ANSWERED, DELETED, FLAGGED, SEEN, AccountId, Copied, FlagChange, FlagOp, FolderRef
 from whimbrel.core.uids import ALL, UidSet
@@ -164,7 +164,7 @@ def test_copies_have_all_that_the_originals_have(tmp_path: Path) -> None:
         status = await store.ports.status(ref)
         assert (status.messages, status.unseen, status.deleted) == (13, 9, 4)
         for folder in (ref, target):
-            await store.pool.run(look_after, store.ports.shard(ANN), folder.mailbox)
+            await store.pool.run(maintain, store.ports.shard(ANN), folder.mailbox)
         assert not store.log.named("store.counters-wrong")
 
     run(tmp_path, test)

@@ -16,9 +16,9 @@ from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.backends.disk.spool import DiskSpool
 from whimbrel.backends.notices.local import LocalNotices
 from whimbrel.backends.store.disk import generation
-from whimbrel.backends.store.disk.care import look_after
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.purge import Purger
+from whimbrel.backends.store.disk.self_check import maintain
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import MailError
@@ -296,7 +296,7 @@ def test_a_failed_barrier_acknowledges_nothing_until_the_store_was_rewritten(
 def test_a_change_of_another_process_is_heard_though_its_hint_was_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whimbrel.backends.store.disk.news.POLL", 0.01)
+    monkeypatch.setattr("whimbrel.backends.store.disk.notifier.POLL", 0.01)
 
     async def test(here: House) -> None:
         ref = await here.inbox()
@@ -320,12 +320,12 @@ def test_a_round_of_self_checks_heals_files_rows_counters_and_the_copy_of_flags(
         ref = await house.inbox()
         (house.folder / "#msgs" / "00000002.eml").unlink()
         shard = house.store.shard(ANN)
-        await house.pool.run(look_after, shard, ref.mailbox)
+        await house.pool.run(maintain, shard, ref.mailbox)
         assert set(await house.rows()) == {1, 4}
         backup = (house.folder / "flags.bak").read_text()
         assert backup.splitlines()[1].startswith("1 5 1600000000 $Work")
         await house.pool.run(shard.read, ref.mailbox, spoil)
-        await house.pool.run(look_after, shard, ref.mailbox)
+        await house.pool.run(maintain, shard, ref.mailbox)
         assert (await house.store.status(ref)).messages == 2 and house.log.named("store.counters-wrong")
 
     def spoil(index: FolderIndex) -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from tests.unit.backends.store.house import ANN, Store, run
 from whimbrel.backends.store.disk import retire, retirer
-from whimbrel.backends.store.disk.care import look_after, self_check
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.purge import Purger
 from whimbrel.backends.store.disk.reconcile import compare
 from whimbrel.backends.store.disk.retirer import begin_retiring, retire_files
+from whimbrel.backends.store.disk.self_check import maintain, self_check
 from whimbrel.core.mailbox import AccountId, FolderRef
 from whimbrel.core.uids import ALL, UidSet
 from whimbrel.core.undelete import Chosen
@@ -105,7 +105,7 @@ def test_a_lost_index_does_not_bring_them_back(
         ref = await store.folder()
         folder = store.account / "INBOX"
         await store.fill(ref, MANY + 10)
-        await store.pool.run(look_after, store.ports.shard(ANN), ref.mailbox)  # flags.bak has all of them.
+        await store.pool.run(maintain, store.ports.shard(ANN), ref.mailbox)  # flags.bak has all of them.
         old = tmp_path / "old"
         old.mkdir()
         for name in INDEX[:2]:

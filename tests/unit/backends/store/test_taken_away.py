@@ -249,7 +249,7 @@ def test_readers_notice_that_account_seq_was_taken_away(tmp_path: Path, way: str
 def test_who_only_waits_hears_of_changes_after_account_seq_was_taken_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whimbrel.backends.store.disk.news.POLL", 0.01)
+    monkeypatch.setattr("whimbrel.backends.store.disk.notifier.POLL", 0.01)
 
     async def test(here: Store, there: Store) -> None:
         ref = await here.folder()

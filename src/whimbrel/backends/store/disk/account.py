@@ -13,14 +13,14 @@ from typing import TypeVar
 
 import apsw
 
+from whimbrel.backends.store.disk.account_seq import AccountSeq
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged, passing, unavailable
+from whimbrel.backends.store.disk.identity import stamp
 from whimbrel.backends.store.disk.index import FolderIndex
+from whimbrel.backends.store.disk.open_indexes import OpenIndexes
 from whimbrel.backends.store.disk.rebuild import Progress, Rebuilt, drop_saved, rebuild
 from whimbrel.backends.store.disk.reconcile import Difference, reconcile
 from whimbrel.backends.store.disk.replaced import carry_over, other_file, save
-from whimbrel.backends.store.disk.sequence import Sequence as AccountSequence
-from whimbrel.backends.store.disk.shelf import Shelf
-from whimbrel.backends.store.disk.standing import stamp
 from whimbrel.backends.store.disk.tree import Entry, Tree
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import Log
@@ -33,11 +33,13 @@ _ATTEMPTS = 4
 class Account:
     """Of the mail alone: who may use it is the directory's to say."""
 
-    def __init__(self, account: AccountId, root: Path, shelf: Shelf, generation: Callable[[], int], log: Log) -> None:
+    def __init__(
+        self, account: AccountId, root: Path, indexes: OpenIndexes, generation: Callable[[], int], log: Log
+    ) -> None:
         """Touches no file: that is for the committer's thread, or the pool's."""
         self.account, self.root = account, root
         self._root, self._base = str(root), f"{root}/"
-        self.sequence = AccountSequence(root / "account.seq")
+        self.seq = AccountSeq(root / "account.seq")
         self.tree = Tree(root)
         self.log = log
         self.healed: Callable[[set[MailboxId], bool], None] = lambda changed, folders: None
@@ -48,7 +50,7 @@ class Account:
         """Folders where files of expunged messages are still to be moved."""
         self.checked: dict[MailboxId, float] = {}
         """When a folder's files were compared with its index the last time."""
-        self._shelf, self._generation = shelf, generation
+        self._indexes, self._generation = indexes, generation
         self._ready = -1
         self._lock = threading.RLock()
 
@@ -62,29 +64,29 @@ class Account:
     @property
     def counting(self) -> bool:
         """The counters are still those of the account: nobody took their file away. One look at a directory."""
-        return self.sequence.current(stamp(self._root))
+        return self.seq.current(stamp(self._root))
 
     def prepare(self) -> None:
         """For readers: the tree is loaded and the counters are of this generation."""
         seen = stamp(self._root)
         if (
             self._ready != self._generation()
-            or not self.sequence.current(seen)
-            or not self.tree.load(self.sequence.folders_version, seen)
+            or not self.seq.current(seen)
+            or not self.tree.load(self.seq.folders_version, seen)
         ):
-            with self.sequence.locked():
+            with self.seq.locked():
                 self.prepare_locked()
 
     def prepare_locked(self) -> None:
         """The same, under the account's lock."""
         generation = self._generation()
-        header = self.sequence.own
-        if not self.tree.load(header.folders, self.sequence.seen):
+        header = self.seq.own
+        if not self.tree.load(header.folders, self.seq.seen):
             self._rescan()
         elif header.generation != generation and self.tree.strayed():
             self._rescan()  # The power went between a directory and its entry.
-        header = self.sequence.own
-        if self.sequence.recreated or header.generation != generation or header.last != header.committed:
+        header = self.seq.own
+        if self.seq.recreated or header.generation != generation or header.last != header.committed:
             # The last: whoever held the lock before us died between a folder's commit and the counters.
             self._recount(generation)
         self._ready = generation
@@ -97,8 +99,8 @@ class Account:
     def _rescan(self) -> None:
         known = (self.root / "account.fld").exists() or any(self.root.glob("*/#msgs"))
         self.tree.rebuild()
-        self.sequence.folders_changed()
-        self.tree.load(self.sequence.folders_version)
+        self.seq.folders_changed()
+        self.tree.load(self.seq.folders_version)
         if known:
             self.log.warning("store.tree-rebuilt", account=self.account, folders=len(self.tree.entries()))
 
@@ -111,11 +113,11 @@ class Account:
                 with index.lock:
                     found.append((entry, index.status()))
         last = max([0, *(status.highest_modseq for _, status in found)])
-        self.sequence.restart(generation, last)
+        self.seq.restart(generation, last)
         for entry, status in found:
-            self.sequence.store(entry.key, status)
-        self.sequence.recreated = False
-        self.tree.load(self.sequence.folders_version)
+            self.seq.store(entry.key, status)
+        self.seq.recreated = False
+        self.tree.load(self.seq.folders_version)
 
     def entry(self, mailbox: MailboxId) -> Entry:
         """MailboxError NONEXISTENT for a folder that is gone or has no messages of its own."""
@@ -129,7 +131,7 @@ class Account:
         return [
             entry.mailbox
             for entry in self.tree.entries()
-            if (status := self.sequence.status(entry.key)) is not None and status.highest_modseq > modseq
+            if (status := self.seq.status(entry.key)) is not None and status.highest_modseq > modseq
         ]
 
     def statuses(self) -> dict[MailboxId, FolderStatus]:
@@ -137,7 +139,7 @@ class Account:
         found: dict[MailboxId, FolderStatus] = {}
         for entry in self.tree.entries():
             if entry.selectable:
-                status = self.sequence.status(entry.key)
+                status = self.seq.status(entry.key)
                 try:
                     found[entry.mailbox] = status or self.read(entry.mailbox, FolderIndex.status)
                 except MailboxError as error:
@@ -161,12 +163,12 @@ class Account:
         for _ in range(_ATTEMPTS):
             self.prepare()
             entry = self.entry(mailbox)
-            index = self._shelved(entry)
+            index = self._usable(entry)
             if index is None:
-                with self.sequence.locked():
+                with self.seq.locked():
                     self.prepare_locked()
                     index = self._open(self.entry(mailbox))
-                    self.sequence.settle()
+                    self.seq.commit()
             try:
                 with index.lock:
                     return work(index)
@@ -174,7 +176,7 @@ class Account:
                 trouble = error
                 self.heal(mailbox)
             except apsw.ConnectionClosedError as error:
-                trouble = error  # The shelf closed it meanwhile.
+                trouble = error  # Closed meanwhile, as the least recently used.
         raise MailboxError(Condition.INUSE, "The folder is being rebuilt, try again", detail=repr(trouble))
 
     def writable(self, mailbox: MailboxId) -> tuple[Entry, FolderIndex]:
@@ -184,16 +186,16 @@ class Account:
 
     def forget(self, mailbox: MailboxId) -> None:
         """Closes the folder's index here: its files are about to move, or are not to be trusted."""
-        self._shelf.drop(mailbox)
+        self._indexes.drop(mailbox)
 
     def _open(self, entry: Entry) -> FolderIndex:
         """Under the account's lock: opened, replaced, rebuilt or reconciled as it needs."""
-        found = self._shelved(entry)
+        found = self._usable(entry)
         return self._reopen(entry) if found is None else found
 
-    def _shelved(self, entry: Entry) -> FolderIndex | None:
+    def _usable(self, entry: Entry) -> FolderIndex | None:
         """The folder's open index, if nothing need be done before it is used."""
-        index = self._shelf.get(entry.mailbox)
+        index = self._indexes.get(entry.mailbox)
         if (
             index is None
             or index.checked_generation != self._generation()
@@ -205,19 +207,19 @@ class Account:
 
     def _reopen(self, entry: Entry) -> FolderIndex:
         with self._lock:
-            index = self._shelf.get(entry.mailbox)
+            index = self._indexes.get(entry.mailbox)
             replaced: FolderIndex | None = None
             if index is not None and index.folder != self.root / entry.path:
-                self._shelf.drop(entry.mailbox)
+                self._indexes.drop(entry.mailbox)
                 index = None
             elif index is not None and not index.current:
-                self._shelf.take(entry.mailbox)
+                self._indexes.take(entry.mailbox)
                 index, replaced = None, index
             if index is None and not (self.root / entry.path).is_dir():
                 # Removed, moved or renamed by hand.
                 self.renew()
                 entry = self.entry(entry.mailbox)
-                index = self._shelf.get(entry.mailbox)
+                index = self._indexes.get(entry.mailbox)
             if index is None:
                 index = self._load(entry, replaced)
             if index.checked_generation != self._generation():
@@ -242,11 +244,11 @@ class Account:
                     self._save_and_close(replaced)
                     replaced = None
                 return self._remade(entry, error)
-            self._shelf.put(entry.mailbox, index)
+            self._indexes.put(entry.mailbox, index)
             self.changed({entry.mailbox})  # By a process that was killed before it came to the backup.
             if replaced is not None:
-                if carry_over(replaced, index, self.sequence.allocate()):
-                    self.sequence.store(entry.key, index.status())
+                if carry_over(replaced, index, self.seq.allocate()):
+                    self.seq.store(entry.key, index.status())
                 elif replaced.status().highest_modseq > index.status().highest_modseq:
                     save(replaced)  # An older copy was put in its place: `_catch_up` will see it.
             return index
@@ -264,15 +266,15 @@ class Account:
     def _catch_up(self, entry: Entry, index: FolderIndex) -> None:
         """First use in this generation: what a crash left, or rows that a power cut took, are set right. Damaged if
         the index is of an earlier time than account.seq remembers, though nothing has crashed."""
-        generation, slot = self._generation(), self.sequence.status(entry.key)
+        generation, slot = self._generation(), self.seq.status(entry.key)
         crashed, status = index.generation() != generation, index.status()
         if slot is not None and not crashed and status.highest_modseq < slot.highest_modseq:
             raise Damaged("of an earlier time: an older copy, or without its WAL")
         given = slot.uid_next if slot is not None else 0
         if crashed or status.uid_next < given:
-            modseq = self.sequence.allocate()
+            modseq = self.seq.allocate()
             reconcile(index, generation, modseq, self.log, crashed=crashed, given=given)
-            self.sequence.store(entry.key, index.status())
+            self.seq.store(entry.key, index.status())
         drop_saved(self.root / entry.path)
         index.checked_generation = generation
 
@@ -280,12 +282,12 @@ class Account:
 
     def heal(self, mailbox: MailboxId) -> None:
         """A query failed: the index is damaged, unless another process has put it right already."""
-        with self.sequence.locked():
+        with self.seq.locked():
             self.prepare_locked()
             entry = self.entry(mailbox)
-            held = self._shelf.get(mailbox)
+            held = self._indexes.get(mailbox)
             if held is not None and held.current:  # Else what it holds is saved when it is opened anew.
-                self._shelf.drop(mailbox)
+                self._indexes.drop(mailbox)
             try:
                 index = self._open(entry)
                 with index.lock:
@@ -294,15 +296,15 @@ class Account:
                             raise Damaged(str(verdict))
             except (Damaged, *DAMAGE) as error:
                 self._remade(entry, error)
-            self.sequence.settle()
+            self.seq.commit()
         self.healed({mailbox}, False)
 
     def take_in(self, entry: Entry) -> Difference:
         """Under the account's lock: files without a row become messages, rows without a file go."""
         index = self._open(entry)
-        found = reconcile(index, self._generation(), self.sequence.allocate(), self.log, crashed=False)
+        found = reconcile(index, self._generation(), self.seq.allocate(), self.log, crashed=False)
         with index.lock:
-            self.sequence.store(entry.key, index.status())
+            self.seq.store(entry.key, index.status())
         return found
 
     def _remade(self, entry: Entry, error: Exception) -> FolderIndex:
@@ -313,11 +315,11 @@ class Account:
 
     def rebuild(self, entry: Entry, progress: Progress = lambda done, total: None) -> tuple[Rebuilt, FolderIndex]:
         """Under the account's lock: the index anew from the files."""
-        self._shelf.drop(entry.mailbox)
+        self._indexes.drop(entry.mailbox)
         folder = self.root / entry.path
         new = not (folder / "index.bad").exists() and not any((folder / "#msgs").glob("*.eml"))
         start = time.monotonic()
-        modseq = self.sequence.allocate()
+        modseq = self.seq.allocate()
         found = rebuild(
             folder,
             entry.mailbox,
@@ -326,7 +328,7 @@ class Account:
             modseq,
             self.log,
             progress,
-            given=self.sequence.status(entry.key),
+            given=self.seq.status(entry.key),
         )
         if not new:
             self.log.warning(
@@ -341,13 +343,13 @@ class Account:
         index = FolderIndex(folder)
         index.checked_generation = self._generation()
         with index.lock:
-            self.sequence.store(entry.key, index.status())
-        self._shelf.put(entry.mailbox, index)
+            self.seq.store(entry.key, index.status())
+        self._indexes.put(entry.mailbox, index)
         self.changed({entry.mailbox})
         return found, index
 
     def close(self) -> None:
-        self.sequence.close()
+        self.seq.close()
 
 
 def _loaded(folder: Path) -> FolderIndex:

@@ -38,13 +38,13 @@ class Batch:
         self._open: tuple[Entry, Change, list[tuple[Job, object]]] | None = None
 
     def modseq(self) -> int:
-        return self.account.sequence.allocate()
+        return self.account.seq.allocate()
 
     def change(self, mailbox: MailboxId) -> Change:
         """The transaction on a folder; stays open for the next job."""
         if self._open is not None and self._open[0].mailbox == mailbox:
             return self._open[1]
-        self.settle()
+        self.commit()
         entry, index = self.account.writable(mailbox)
         change = Change(index, self.touched)
         change.__enter__()
@@ -56,7 +56,7 @@ class Batch:
         transaction has added counts, though account.seq does not know of it yet."""
         assert self._open is not None
         entry, change, _ = self._open
-        sequence = self.account.sequence
+        sequence = self.account.seq
         sums, known = sequence.own, sequence.status(entry.key)
         size_before, messages_before = (known.size, known.messages) if known is not None else (0, 0)
         size_now, messages_now = change.held
@@ -71,7 +71,7 @@ class Batch:
         else:
             job.result = result
 
-    def settle(self) -> None:
+    def commit(self) -> None:
         """Commits what is open; its jobs get their results, or the error."""
         if self._open is None:
             return
@@ -84,7 +84,7 @@ class Batch:
             return
         for job, result in jobs:
             job.result = result
-        self.account.sequence.store(entry.key, change.status)
+        self.account.seq.store(entry.key, change.status)
         self.changed.add(entry.mailbox)
         if change.leaving:
             self.account.leaving.add(entry.mailbox)

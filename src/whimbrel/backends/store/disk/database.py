@@ -11,7 +11,7 @@ from typing import Any
 
 import apsw
 
-from whimbrel.backends.store.disk.standing import Standing
+from whimbrel.backends.store.disk.identity import FileIdentity
 from whimbrel.core.errors import Condition, MailboxError
 
 MINIMUM = (3, 51, 3)
@@ -39,9 +39,9 @@ def check_version() -> None:
         )
 
 
-def standing(path: Path) -> Standing:
+def identity_of(path: Path) -> FileIdentity:
     """The database, its -wal and -shm as they are now."""
-    return Standing(str(path.parent), (path.name, path.name + "-wal", path.name + "-shm"))
+    return FileIdentity(str(path.parent), (path.name, path.name + "-wal", path.name + "-shm"))
 
 
 def passing(error: Exception, path: Path) -> bool:

@@ -14,7 +14,7 @@ import apsw
 
 from whimbrel.backends.store.disk.columns import SCHEMA, VERSION
 from whimbrel.backends.store.disk.counts import Counts
-from whimbrel.backends.store.disk.database import Row, open_database, reading, row, rows, standing
+from whimbrel.backends.store.disk.database import Row, identity_of, open_database, reading, row, rows
 from whimbrel.backends.store.disk.uidcache import UidCache, changed_rows, keywords
 from whimbrel.core.mailbox import (
     DELETED,
@@ -93,7 +93,7 @@ class FolderIndex:
         self.connection.execute("SELECT count(*) FROM folder").fetchall()
         self.cursor = self.connection.cursor()
         """For statements without rows: spares making one for each."""
-        self._standing = standing(self.path)
+        self._identity = identity_of(self.path)
         self._counts: Counts | None = None
         self._counted = -1
         self.checked_generation = -1
@@ -102,12 +102,12 @@ class FolderIndex:
     @property
     def current(self) -> bool:
         """Still the files that are in the folder."""
-        return self._standing.unchanged()
+        return self._identity.unchanged()
 
     @property
     def inode(self) -> tuple[int, int]:
         """Device and inode of the database as it was opened."""
-        return self._standing.identity[0]
+        return self._identity.identity[0]
 
     def close(self) -> None:
         with self.lock:

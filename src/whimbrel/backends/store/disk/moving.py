@@ -39,7 +39,7 @@ class CopyJob(AccountJob):
 
     def run(self, batch: Batch) -> Copied:
         account, mailbox = self.source
-        batch.settle()  # A copy that fails in the middle rolls back alone.
+        batch.commit()  # A copy that fails in the middle rolls back alone.
         index = account.read(mailbox, self._begin)
         change = batch.change(self.target)
         if not self.begun:
@@ -76,7 +76,7 @@ class LeaveJob(AccountJob):
         self.mailbox, self.begun, self.target, self.copies = mailbox, begun, target, copies
 
     def run(self, batch: Batch) -> Expunged:
-        batch.settle()
+        batch.commit()
         batch.account.entry(self.target)  # Deleted meanwhile: then the originals stay.
         changes = self._changes(batch)
         if changes:

@@ -43,10 +43,10 @@ class Retirer:
 def begin_retiring(shard: AccountShard, mailbox: MailboxId) -> Retiring | None:
     """For a folder of `leaving`, which it leaves. None if there is nothing to do any more. In a pool thread."""
     shard.leaving.discard(mailbox)
-    with shard.sequence.locked():
+    with shard.seq.locked():
         shard.prepare_locked()
         _, index = shard.writable(mailbox)
-        shard.sequence.settle()
+        shard.seq.commit()
         with contextlib.suppress(FileNotFoundError):
             return Retiring(index)
     return None
@@ -70,5 +70,5 @@ async def retire_files(pool: Pool, shard: AccountShard, mailbox: MailboxId) -> N
 
 
 def _end(shard: AccountShard, retiring: Retiring) -> None:
-    with shard.sequence.locked():
+    with shard.seq.locked():
         retiring.end()

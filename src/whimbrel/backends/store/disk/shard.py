@@ -12,7 +12,7 @@ from whimbrel.backends.disk.barrier import Touched, sync_directory
 from whimbrel.backends.disk.committer import Job
 from whimbrel.backends.store.disk.account import Account
 from whimbrel.backends.store.disk.batch import AccountJob, Batch
-from whimbrel.backends.store.disk.shelf import Shelf
+from whimbrel.backends.store.disk.open_indexes import OpenIndexes
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import AccountId, MailboxId
@@ -21,14 +21,16 @@ from whimbrel.core.mailbox import AccountId, MailboxId
 class AccountShard(Account):
     """One for each account and process."""
 
-    def __init__(self, account: AccountId, root: Path, shelf: Shelf, generation: Callable[[], int], log: Log) -> None:
-        super().__init__(account, root, shelf, generation, log)
+    def __init__(
+        self, account: AccountId, root: Path, indexes: OpenIndexes, generation: Callable[[], int], log: Log
+    ) -> None:
+        super().__init__(account, root, indexes, generation, log)
         self.key = "mail/" + account
         self.published: Callable[[set[MailboxId], bool], None] = lambda changed, folders: None
         """Told by `apply`: whoever waits for the jobs passes it on."""
 
     def apply(self, jobs: Sequence[Job], touched: Touched) -> None:
-        with self.sequence.locked():
+        with self.seq.locked():
             self.prepare_locked()
             batch = Batch(self, touched)
             for job in jobs:
@@ -40,15 +42,15 @@ class AccountShard(Account):
                 except Exception as error:  # noqa: BLE001 - told to the jobs it befell.
                     batch.abandon(error)
                     job.result = self.translate(None, error)
-            batch.settle()
-            self.sequence.settle()
+            batch.commit()
+            self.seq.commit()
             if batch.folders_changed:
-                self.sequence.folders_changed()
+                self.seq.folders_changed()
                 touched.directories.add(str(self.root))
                 touched.databases.add(str(self.root / "account.fld"))
             for path in self.tree.take_written():
                 (touched.files if path.endswith(".xml") else touched.directories).add(path)
-            touched.files.add(self.sequence.path)
+            touched.files.add(self.seq.path)
         changed = batch.changed | {mailbox for mailbox in batch.annotated if mailbox is not None}
         if changed:
             self.changed(changed)
@@ -57,12 +59,12 @@ class AccountShard(Account):
 
     def restore(self, refused: Sequence[Job]) -> None:
         """After a failed barrier: every index that may have been written is made anew from the files."""
-        with self.sequence.locked():
+        with self.seq.locked():
             self.prepare_locked()
             for entry in self.tree.entries():
                 if (self.root / entry.path / "index.fld").exists():
                     self.rebuild(entry)
-            self.sequence.settle()
+            self.seq.commit()
 
     def translate(self, mailbox: MailboxId | None, error: Exception) -> MailError:
         """What the peer may hear; damage is healed at the next access."""
@@ -78,7 +80,7 @@ class AccountShard(Account):
     def remove(self) -> None:
         """The account goes out of reach, durably. In a pool thread; nobody else uses this object any more."""
         grave = self.root.with_name(f"#removed-{time.time_ns():x}-{self.root.name}")
-        with self.sequence.locked():
+        with self.seq.locked():
             for entry in self.tree.entries():
                 self.forget(entry.mailbox)
             os.rename(self.root, grave)

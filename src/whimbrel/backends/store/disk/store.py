@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from whimbrel.backends.disk.committer import Committer, Job, Shard
 from whimbrel.backends.disk.spool import FileContent, HeldContent
 from whimbrel.backends.store.disk.batch import AccountJob
-from whimbrel.backends.store.disk.care import self_check
 from whimbrel.backends.store.disk.contents import read_file, read_files
 from whimbrel.backends.store.disk.database import check_version
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.jobs import AppendJob, ExpungeJob, FlagsJob, RecentJob, Writing
 from whimbrel.backends.store.disk.moving import CopyJob, Moving
 from whimbrel.backends.store.disk.names import account_path
-from whimbrel.backends.store.disk.news import News, Wake
+from whimbrel.backends.store.disk.notifier import ChangeNotifier, Wake
+from whimbrel.backends.store.disk.open_indexes import OpenIndexes
 from whimbrel.backends.store.disk.refresher import Refresher
 from whimbrel.backends.store.disk.retirer import Retirer
+from whimbrel.backends.store.disk.self_check import self_check
 from whimbrel.backends.store.disk.shard import AccountShard
-from whimbrel.backends.store.disk.shelf import Shelf
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.backends.store.disk.tree_jobs import AnnotateJob, CreateJob, DeleteJob, RenameJob, SubscribeJob
 from whimbrel.backends.store.names import canonical
@@ -103,17 +103,17 @@ class DiskStore:
         self._queue = queue
         self._retirer = Retirer(pool)
         self._refresher = Refresher(self.shard, pool)
-        self._shelf = Shelf()
+        self._indexes = OpenIndexes()
         self._accounts: dict[AccountId, AccountShard] = {}
-        self._news = News(self.shard, pool, notices, log)
+        self._notifier = ChangeNotifier(self.shard, pool, notices, log)
         self._moving = Moving()
 
     def close(self) -> None:
         """After the committer was closed."""
-        self._news.close()
+        self._notifier.close()
         self._retirer.close()
         self._refresher.close()
-        self._shelf.close()
+        self._indexes.close()
         for account in self._accounts.values():
             account.close()
         self._accounts.clear()
@@ -125,10 +125,10 @@ class DiskStore:
             if len(self._accounts) >= MAX_ACCOUNTS:
                 self._accounts.pop(next(iter(self._accounts)))  # Its descriptors go with it, once nobody uses it.
             found = AccountShard(
-                account, account_path(self.mail, account), self._shelf, lambda: self.generation, self._log
+                account, account_path(self.mail, account), self._indexes, lambda: self.generation, self._log
             )
-            found.published = partial(self._news.collect, account)
-            found.healed = partial(self._news.healed, account)
+            found.published = partial(self._notifier.collect, account)
+            found.healed = partial(self._notifier.healed, account)
             found.changed = partial(self._refresher.changed, account)
             self._accounts[account] = found
         return found
@@ -161,14 +161,14 @@ class DiskStore:
     async def _finish(self, jobs: Sequence[tuple[Shard, Job]]) -> None:
         """Waits for the barrier even when cancelled: what was begun must not be told wrongly, nor freed too early."""
         commit = self._committer.submit(jobs)
-        self._news.loop = commit.get_loop()
+        self._notifier.loop = commit.get_loop()
         try:
             await asyncio.shield(commit)
         except asyncio.CancelledError:
             await asyncio.wait([commit])
             raise
         finally:
-            self._news.tell()
+            self._notifier.tell()
             self._refresher.soon()
 
     async def run(self, account: AccountId, job: AccountJob) -> object:
@@ -230,7 +230,7 @@ class DiskStore:
 
     async def status(self, ref: FolderRef) -> FolderStatus:
         shard = await self._ready(ref.account)
-        status = shard.sequence.status(shard.entry(ref.mailbox).key)
+        status = shard.seq.status(shard.entry(ref.mailbox).key)
         if status is not None:
             return status
         return await self._pool.run(shard.read, ref.mailbox, FolderIndex.status)
@@ -250,14 +250,14 @@ class DiskStore:
         await self.run(account, AnnotateJob(mailbox, changes))
 
     async def usage(self, account: AccountId) -> Usage:
-        header = (await self._ready(account)).sequence.header()
+        header = (await self._ready(account)).seq.header()
         return Usage(header.bytes, header.messages)
 
     async def remove_account(self, account: AccountId) -> None:
         shard = await self._ready(account)
         self._accounts.pop(account, None)
         await self._pool.run(shard.remove)
-        self._news.tell_folders(account)
+        self._notifier.tell_folders(account)
 
     # Messages
 
@@ -351,7 +351,7 @@ class DiskStore:
     # Changes
 
     def watch(self, account: AccountId, wake: Wake) -> Callable[[], None]:
-        return self._news.watch(account, wake)
+        return self._notifier.watch(account, wake)
 
 
 def _folder(account: AccountId, entry: Entry, subscribed: frozenset[str]) -> Folder:

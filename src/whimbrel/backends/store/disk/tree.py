@@ -16,7 +16,7 @@ from pathlib import Path
 
 import apsw
 
-from whimbrel.backends.store.disk.database import DAMAGE, Damaged, open_database, row, rows, standing
+from whimbrel.backends.store.disk.database import DAMAGE, Damaged, identity_of, open_database, row, rows
 from whimbrel.backends.store.disk.folder_xml import (
     account_annotations,
     folder_annotations,
@@ -25,8 +25,8 @@ from whimbrel.backends.store.disk.folder_xml import (
     write_account_xml,
     write_folder_xml,
 )
+from whimbrel.backends.store.disk.identity import FileIdentity, Stamp
 from whimbrel.backends.store.disk.names import on_disk
-from whimbrel.backends.store.disk.standing import Stamp, Standing
 from whimbrel.backends.store.names import by_hand, canonical, leaf, parent
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import DELIMITER, INBOX, MailboxId, SpecialUse
@@ -76,13 +76,13 @@ class Tree:
         self._sorted: list[Entry] | None = None
         self._written: set[str] = set()
         self._subscribed: frozenset[str] = frozenset()
-        self._loaded: tuple[int, Standing] | None = None
+        self._loaded: tuple[int, FileIdentity] | None = None
         self._connection: apsw.Connection | None = None
 
     # Reading
 
     def load(self, version: int, seen: Stamp | None = None) -> bool:
-        """Reads the database if it is not at `version` yet (Sequence.folders_version). False: it must be rebuilt.
+        """Reads the database if it is not at `version` yet (AccountSeq.folders_version). False: it must be rebuilt.
         `seen`: the stamp of the account's directory, if the caller has just taken it."""
         with self._lock:
             if self._loaded is not None and self._loaded[0] == version and self._loaded[1].unchanged(seen):
@@ -102,7 +102,7 @@ class Tree:
                 return False
             entries = [Entry(r[0], r[1], r[2], SpecialUse(r[3]) if r[3] else None, bool(r[4]), r[5]) for r in folders]
             self._use(entries, frozenset(name for (name,) in names))
-            self._loaded = (version, standing(self._path))
+            self._loaded = (version, identity_of(self._path))
             return bool(entries)
 
     def _use(self, entries: list[Entry], subscribed: frozenset[str]) -> None:

@@ -22,7 +22,7 @@ class CreateJob(AccountJob):
         self.name, self.special_use = canonical(name), special_use
 
     def run(self, batch: Batch) -> Entry:
-        batch.settle()
+        batch.commit()
         tree = batch.account.tree
         found = tree.named(self.name)
         if found is not None and found.selectable:
@@ -53,7 +53,7 @@ class DeleteJob(AccountJob):
         self.name = canonical(name)
 
     def run(self, batch: Batch) -> Entry:
-        batch.settle()
+        batch.commit()
         account, tree = batch.account, batch.account.tree
         entry = tree.named(self.name)
         if self.name == INBOX:
@@ -68,7 +68,7 @@ class DeleteJob(AccountJob):
         folder = account.root / entry.path
         bury(account.root, folder, entry.mailbox)
         batch.touched.directories.update((str(folder.parent), str(account.root / "#deleted")))
-        account.sequence.remove(entry.key)
+        account.seq.remove(entry.key)
         tree.remove(entry)
         if children:
             tree.keep_level(entry)
@@ -89,7 +89,7 @@ class RenameJob(AccountJob):
         self.old, self.new = canonical(old), canonical(new)
 
     def run(self, batch: Batch) -> Entry:
-        batch.settle()
+        batch.commit()
         tree = batch.account.tree
         entry = tree.named(self.old)
         if entry is None:
@@ -119,7 +119,7 @@ class SubscribeJob(AccountJob):
         self.name, self.subscribed = canonical(name), subscribed
 
     def run(self, batch: Batch) -> None:
-        batch.settle()
+        batch.commit()
         tree = batch.account.tree
         if self.subscribed and len(tree.subscribed) >= MAX_SUBSCRIPTIONS and self.name not in tree.subscribed:
             # They are names alone, of folders or not, so nothing else bounds them.
@@ -138,7 +138,7 @@ class AnnotateJob(AccountJob):
         self.mailbox, self.changes = mailbox, changes
 
     def run(self, batch: Batch) -> None:
-        batch.settle()
+        batch.commit()
         account = batch.account
         entry = None if self.mailbox is None else account.entry(self.mailbox)
         held = account.tree.annotations(entry)

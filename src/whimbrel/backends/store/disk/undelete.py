@@ -146,7 +146,7 @@ class RestoreJob(AccountJob):
         self.mailbox, self.uids, self.target = mailbox, uids, target
 
     def run(self, batch: Batch) -> Tally:
-        batch.settle()
+        batch.commit()
         _, index = batch.account.writable(self.mailbox)
         copies = _kept(index, self.uids)
         if not copies:
@@ -193,7 +193,7 @@ class ReviveJob(AccountJob):
         self.id, self.name = id, name
 
     def run(self, batch: Batch) -> list[str]:
-        batch.settle()
+        batch.commit()
         account = batch.account
         first = _grave(account, self.id)
         chosen = {first.name: first}
@@ -230,7 +230,7 @@ def _revive(account: AccountShard, grave: Grave, name: str, touched: Touched) ->
     tree.revive(entry)
     _, index = account.writable(entry.mailbox)
     with index.lock:
-        account.sequence.store(entry.key, index.status())
+        account.seq.store(entry.key, index.status())
     touched.directories.update((str(account.root / path), str(account.root / "#deleted")))
 
 

@@ -25,7 +25,7 @@ Wake = Callable[[MailboxId | None], None]
 """With the folder that changed; None: the folder list."""
 
 
-class News:
+class ChangeNotifier:
     """One for each store."""
 
     def __init__(self, account: Callable[[AccountId], Account], pool: Pool, notices: Notices, log: Log) -> None:
@@ -106,7 +106,7 @@ class News:
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
             return None
-        header = found.sequence.header()
+        header = found.seq.header()
         return header.committed, header.folders
 
     async def _open(self, account: Account) -> None:

@@ -1,4 +1,4 @@
-"""The shelf of open indexes stays small, whatever goes over it."""
+"""The open indexes of a process stay few, whatever goes over it."""
 
 import threading
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from whimbrel.backends.store.disk import shelf as module
+from whimbrel.backends.store.disk import open_indexes as module
 from whimbrel.backends.store.disk.index import FolderIndex
-from whimbrel.backends.store.disk.shelf import Shelf
+from whimbrel.backends.store.disk.open_indexes import OpenIndexes
 from whimbrel.core.mailbox import MailboxId
 
 
@@ -25,12 +25,12 @@ def test_a_backup_is_written_once_for_what_it_says_and_memory_of_it_is_bounded(m
     written: list[FolderIndex] = []
     monkeypatch.setattr(module, "refresh_backup", written.append)
     monkeypatch.setattr(module, "REMEMBERED", 10)
-    shelf = Shelf(2)
+    indexes = OpenIndexes(2)
     for _ in range(2):
         for number in range(5):
-            shelf.put(MailboxId(f"{number}"), _index(7))
-    shelf.close()
+            indexes.put(MailboxId(f"{number}"), _index(7))
+    indexes.close()
     assert len(written) == 5
     for number in range(100):
-        shelf.put(MailboxId(f"new{number}"), _index(7))
-    assert len(shelf._backed_up) <= 10 and len(shelf._open) == 2
+        indexes.put(MailboxId(f"new{number}"), _index(7))
+    assert len(indexes._backed_up) <= 10 and len(indexes._open) == 2

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from whimbrel.backends.store.disk.standing import Stamp, Standing, stamp
+from whimbrel.backends.store.disk.identity import FileIdentity, Stamp, stamp
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import FolderStatus
 
@@ -41,7 +41,7 @@ class Header:
     """Raised by each change of the folder list."""
 
 
-class Sequence:
+class AccountSeq:
     """One for each account and process. The lock is held by one thread at a time.
 
     The file is opened at its first use, which is never in a loop's thread: it may have to be made.
@@ -62,7 +62,7 @@ class Sequence:
         """The header while the lock is held: written when the first modseq is taken, and at the end, instead of with
         each message."""
         self._unwritten = self._closed = self._checked = False
-        self._standing: Standing | None = None
+        self._identity: FileIdentity | None = None
         self.recreated = False
 
     def locked(self, deadline: float = LOCK_DEADLINE) -> AbstractContextManager[None]:
@@ -115,10 +115,10 @@ class Sequence:
     def current(self, seen: Stamp) -> bool:
         """The file that was opened is still the account's, and whole. Who reads and learns that it is not takes the
         lock, under which it is made anew. `seen`: the directory's stamp, just taken. Raises OSError."""
-        descriptor, standing = self._descriptor, self._standing
-        if descriptor < 0 or standing is None:
+        descriptor, identity = self._descriptor, self._identity
+        if descriptor < 0 or identity is None:
             return True  # It will be opened.
-        return standing.unchanged(seen) and os.fstat(descriptor).st_size >= self._size
+        return identity.unchanged(seen) and os.fstat(descriptor).st_size >= self._size
 
     def _opened(self) -> int:
         """The file's descriptor, opened if this is the first use."""
@@ -147,7 +147,7 @@ class Sequence:
             self._descriptor = descriptor
         ours = os.fstat(self._descriptor)
         names, found = (self._path.name,), ((ours.st_dev, ours.st_ino),)
-        self._standing = Standing(self._directory, names, found)
+        self._identity = FileIdentity(self._directory, names, found)
         self._slots = {}
         self._size = ours.st_size
         self._checked = False
@@ -219,7 +219,7 @@ class Sequence:
         return found
 
     def allocate(self) -> int:
-        """The next modseq. Under the lock; `settle` makes it visible."""
+        """The next modseq. Under the lock; `commit` makes it visible."""
         header = self.own
         first = header.last == header.committed
         header.last = max(header.last + 1, time.time_ns() // 1000)
@@ -229,7 +229,7 @@ class Sequence:
             self._write_header(header)
         return header.last
 
-    def settle(self) -> None:
+    def commit(self) -> None:
         """All folder commits of what was allocated are done: so everybody reads once the lock is free."""
         header = self.own
         if header.committed != header.last:
@@ -340,13 +340,13 @@ class Sequence:
 class _Held(AbstractContextManager[None]):
     """The lock, while it is held."""
 
-    __slots__ = ("_deadline", "_sequence")
+    __slots__ = ("_deadline", "_seq")
 
-    def __init__(self, sequence: Sequence, deadline: float) -> None:
-        self._sequence, self._deadline = sequence, deadline
+    def __init__(self, seq: AccountSeq, deadline: float) -> None:
+        self._seq, self._deadline = seq, deadline
 
     def __enter__(self) -> None:
-        self._sequence._enter(self._deadline)
+        self._seq._enter(self._deadline)
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._sequence._leave()
+        self._seq._leave()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 Identity = tuple[tuple[int, int], ...]
 Stamp = tuple[int, int, int]
-_SETTLED = 2_000_000_000
+_DISTINCT = 2_000_000_000
 """Nanoseconds after which a ctime tells: what changes later has another one, however coarse the file system's clock."""
 
 
@@ -24,16 +24,16 @@ def stamp(directory: str) -> Stamp:
     return status.st_ctime_ns, status.st_ino, status.st_dev
 
 
-class Standing:
+class FileIdentity:
     """Some files of one directory, as they were when this was made."""
 
     __slots__ = ("_directory", "_paths", "_stamp", "identity")
 
-    def __init__(self, directory: str, names: Sequence[str], found: Identity | None = None) -> None:
-        """`found`: device and inode of each, where they are known from a descriptor."""
+    def __init__(self, directory: str, names: Sequence[str], known: Identity | None = None) -> None:
+        """`known`: device and inode of each, where they are known from a descriptor."""
         self._directory = directory
         self._paths = [f"{directory}/{name}" for name in names]
-        self.identity = self._look() if found is None else found
+        self.identity = self._look() if known is None else known
         """Device and inode of each, zeros for one that is missing."""
         self._stamp: Stamp | None = None
 
@@ -46,16 +46,16 @@ class Standing:
         if self._look() != self.identity:
             return False
         # Looked at before the files: what happens to them from now on shows in a later ctime.
-        if time.time_ns() - now[0] > _SETTLED:
+        if time.time_ns() - now[0] > _DISTINCT:
             self._stamp = now
         return True
 
     def _look(self) -> Identity:
-        found = []
+        identity = []
         for path in self._paths:
             try:
                 status = os.stat(path)
-                found.append((status.st_dev, status.st_ino))
+                identity.append((status.st_dev, status.st_ino))
             except FileNotFoundError:
-                found.append((0, 0))
-        return tuple(found)
+                identity.append((0, 0))
+        return tuple(identity)

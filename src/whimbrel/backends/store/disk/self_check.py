@@ -27,16 +27,16 @@ def self_check(account: Account, mailbox: MailboxId, *, now: bool = False) -> Di
         account.leaving.add(mailbox)
     if not indication:
         return None
-    with account.sequence.locked():
+    with account.seq.locked():
         account.prepare_locked()
         found = account.take_in(account.entry(mailbox))
-        account.sequence.settle()
+        account.seq.commit()
     if found:
         account.healed({mailbox}, False)
     return found
 
 
-def look_after(account: Account, mailbox: MailboxId) -> None:
+def maintain(account: Account, mailbox: MailboxId) -> None:
     """The background's care for a folder: files, rows and counters, and a fresh flags.bak."""
     self_check(account, mailbox, now=True)
 
@@ -52,10 +52,10 @@ def look_after(account: Account, mailbox: MailboxId) -> None:
 
 def reindex(account: Account, mailbox: MailboxId, progress: Progress) -> Rebuilt:
     """Makes the index anew, whatever it says."""
-    with account.sequence.locked(60.0):
+    with account.seq.locked(60.0):
         account.prepare_locked()
         found, _ = account.rebuild(account.entry(mailbox), progress)
-        account.sequence.settle()
+        account.seq.commit()
     account.healed({mailbox}, False)
     return found
 
@@ -64,7 +64,7 @@ def check_tree(account: Account) -> bool:
     """Folders that were put in or taken away by hand become known. True if there were any."""
     if not account.tree.strayed():
         return False
-    with account.sequence.locked():
+    with account.seq.locked():
         account.prepare_locked()
         if not account.tree.strayed():
             return False  # Somebody was just making one.

@@ -16,7 +16,7 @@ REMEMBERED = 4096
 """Folders of which it is known what their backup says; forgotten, it is written once more than needed."""
 
 
-class Shelf:
+class OpenIndexes:
     """Thread-safe. An index taken from it may be closed under its reader, who then finds apsw.ConnectionClosedError
     and takes it again."""
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from whimbrel.backends.store.disk import standing as module
-from whimbrel.backends.store.disk.standing import Standing, stamp
+from whimbrel.backends.store.disk import identity as module
+from whimbrel.backends.store.disk.identity import FileIdentity, stamp
 
 NAMES = ("index.fld", "index.fld-wal")
 
@@ -38,7 +38,7 @@ def move_the_parent(folder: Path) -> None:
 def settled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     later: bool = request.param == "later"
     if later:
-        monkeypatch.setattr(module, "_SETTLED", -3_600_000_000_000)
+        monkeypatch.setattr(module, "_DISTINCT", -3_600_000_000_000)
     return later
 
 
@@ -55,7 +55,7 @@ def settled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_file_that_is_another_now_is_noticed(tmp_path: Path, damage: Callable[[Path], None], settled: bool) -> None:
     folder = tmp_path / "account" / "folder"
     make(folder, *NAMES)
-    files = Standing(str(folder), NAMES)
+    files = FileIdentity(str(folder), NAMES)
     assert files.unchanged() and files.unchanged()
     assert (files._stamp is not None) == settled
     damage(folder)
@@ -64,7 +64,7 @@ def test_a_file_that_is_another_now_is_noticed(tmp_path: Path, damage: Callable[
 
 def test_one_that_was_missing_is_noticed_when_it_appears(tmp_path: Path, settled: bool) -> None:
     make(tmp_path / "folder", "index.fld")
-    files = Standing(str(tmp_path / "folder"), NAMES)
+    files = FileIdentity(str(tmp_path / "folder"), NAMES)
     assert files.unchanged()
     (tmp_path / "folder" / "index.fld-wal").touch()
     assert not files.unchanged()
@@ -72,7 +72,7 @@ def test_one_that_was_missing_is_noticed_when_it_appears(tmp_path: Path, settled
 
 def test_other_files_may_come_and_go(tmp_path: Path, settled: bool) -> None:
     make(tmp_path / "folder", *NAMES)
-    files = Standing(str(tmp_path / "folder"), NAMES)
+    files = FileIdentity(str(tmp_path / "folder"), NAMES)
     for _ in range(3):
         (tmp_path / "folder" / "flags.bak").touch()
         assert files.unchanged()
@@ -86,7 +86,7 @@ def test_a_ctime_of_just_now_is_not_trusted_where_the_clock_is_coarse(
     make(tmp_path / "folder", *NAMES)
     tick = time.time_ns()
     monkeypatch.setattr(module, "stamp", lambda directory: (tick, *stamp(directory)[1:]))
-    files = Standing(str(tmp_path / "folder"), NAMES)
+    files = FileIdentity(str(tmp_path / "folder"), NAMES)
     assert files.unchanged()
     replace(tmp_path / "folder")  # In the same tick: the directory looks as before.
     assert not files.unchanged()
@@ -94,8 +94,8 @@ def test_a_ctime_of_just_now_is_not_trusted_where_the_clock_is_coarse(
 
 def test_a_directory_that_rests_is_all_that_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / "folder", *NAMES)
-    files = Standing(str(tmp_path / "folder"), NAMES)
-    monkeypatch.setattr(module, "_SETTLED", -3_600_000_000_000)
+    files = FileIdentity(str(tmp_path / "folder"), NAMES)
+    monkeypatch.setattr(module, "_DISTINCT", -3_600_000_000_000)
     looked: list[str] = []
     look = os.stat
 
