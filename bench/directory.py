@@ -15,6 +15,7 @@ from whimbrel.backends.directory.reader import IndexDirectory
 from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.core.address import Address
 from whimbrel.core.directory import DirectoryChange, Kind, Op
+from whimbrel.services.admin.records import RECORDS
 
 USERS = 50_000
 HOST = "example.org"
@@ -54,7 +55,7 @@ def _make(path: Path) -> int:
 async def _changes(folder: Path, runs: int) -> list[float]:
     """Milliseconds of each."""
     pool = ThreadPool(4)
-    editor = DirectoryFile(folder / "users.cfg", folder / "users.idx", pool=pool)
+    editor = DirectoryFile(folder / "users.cfg", folder / "users.idx", records=RECORDS, pool=pool)
     await pool.run(editor.open)
     found = []
     for turn in range(CHANGES * runs):

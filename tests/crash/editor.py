@@ -12,6 +12,7 @@ from tests.support.fakes import MemoryLog
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.core.directory import DirectoryChange, Kind, Op
+from whimbrel.services.admin.records import RECORDS
 
 HOST = "example.org"
 USERS = 200
@@ -24,8 +25,9 @@ def say(*words: object) -> None:
 def opened(folder: Path, log: MemoryLog, pool: ThreadPool | None = None) -> DirectoryFile:
     """Written every few milliseconds, so that kills fall into it."""
     editor = DirectoryFile(
-        folder / "users.cfg", folder / "users.idx", pool=pool, log=log, journal_from=0, settle_after=0.004
-    )
+        folder / "users.cfg", folder / "users.idx", records=RECORDS, pool=pool, log=log, journal_from=0,
+        settle_after=0.004,
+    )  # fmt: skip
     editor.open()
     return editor
 

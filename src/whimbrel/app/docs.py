@@ -13,9 +13,10 @@ from whimbrel.app.cli.reference import commands_page
 from whimbrel.app.settings import MailServer
 from whimbrel.app.standards import standards_page
 from whimbrel.backends.config import paths, text
-from whimbrel.backends.directory.records import UsersFile
+from whimbrel.backends.directory.records import schema_of
 from whimbrel.core.config import Setting
 from whimbrel.core.settings import Section, section_of, xml_name
+from whimbrel.services.admin.records import RECORDS
 
 _FORMS = {
     "yes-no": "yes or no",
@@ -58,7 +59,7 @@ def settings_page() -> str:
         "",
         "Domains, users, aliases and groups stand in `users.cfg`.",
         "",
-        *_pages(UsersFile, ""),
+        *_pages(schema_of(RECORDS).root, ""),
     ]
     return "\n".join(lines).rstrip() + "\n"
 

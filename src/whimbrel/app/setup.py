@@ -25,14 +25,15 @@ from whimbrel.app.settings import MailServer
 from whimbrel.backends.config.files import sync_folder
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.editor import DirectoryFile
-from whimbrel.backends.directory.records import full_address, user_name
 from whimbrel.core.address import Domain
 from whimbrel.core.config import ConfigError, Fault
 from whimbrel.core.credentials.schemes import password_or_verifier
 from whimbrel.core.directory import DirectoryChange, Kind, Op, Rights
+from whimbrel.core.people import full_address, user_name
 from whimbrel.core.values import HostPort, Secret
 from whimbrel.services.admin.calls import CallError, nearest
 from whimbrel.services.admin.configuration import setting_text
+from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.admin.user_table import UserLine, read_users
 from whimbrel.services.session.passwords import make_password
 
@@ -263,7 +264,7 @@ async def _write(folder: Path, answers: Answers) -> None:
         await config.change(setting_values(answers))
     except ConfigError as error:
         faults += [Fault("", 0, _answer_name(fault.path), fault.text) for fault in error.faults]
-    editor = DirectoryFile(folder / "users.cfg", folder / "users.idx", history=folder / "history")
+    editor = DirectoryFile(folder / "users.cfg", folder / "users.idx", records=RECORDS, history=folder / "history")
     try:
         editor.open()
         await editor.change([DirectoryChange(Op.ADD, Kind.DOMAIN, str(answers.domain), values={"primary": "yes"})])

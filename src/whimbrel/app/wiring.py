@@ -43,6 +43,7 @@ from whimbrel.flow.intake.reception import Reception
 from whimbrel.flow.judging.filters import FILTERS
 from whimbrel.flow.judging.policy import Policy
 from whimbrel.flow.settings import SmtpSettings
+from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.session.folders import Furnisher
 from whimbrel.services.session.record import SignInRecord
 from whimbrel.services.session.sign_in import SignIn
@@ -107,6 +108,7 @@ class DiskHouse:
         editor = DirectoryFile(
             self.places.users_file,
             self.places.users_index,
+            records=RECORDS,
             pool=self.pool,
             log=self.log,
             history=self.places.history,

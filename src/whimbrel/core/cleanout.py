@@ -7,12 +7,15 @@ of the domain about the same folder; `deleted 0d` switches the domain's rule off
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema
-
+from whimbrel.core.record import Part, value
 from whimbrel.core.values import text_schema
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
 
 DELETED: Final = "deleted"
 JUNK: Final = "junk"
@@ -45,8 +48,33 @@ class CleanOut(str):
         return self
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: "GetCoreSchemaHandler") -> "CoreSchema":
         return text_schema(cls, "clean-out")
+
+
+@dataclass(frozen=True, slots=True)
+class UserCleanOut(Part):
+    """What is deleted by itself in a user's folders."""
+
+    clean_out: tuple[CleanOut, ...] = value(
+        (),
+        help="Deletes what lay in a folder for so many days: deleted, junk, sent, inbox or all, as in deleted 30d; "
+        "before the domain's rules, 0d: never.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRetention(Part):
+    """How long mail of a domain is kept."""
+
+    keep_deleted: str = value(
+        "",
+        pattern=r"^$|^\d{1,6}(s|m|h|d|w)$",
+        help="How long deleted mail of this domain can be restored, such as 30d; empty: as the server says.",
+    )
+    clean_out: tuple[CleanOut, ...] = value(
+        (), help="Deletes what lay in a folder for so many days: deleted, junk, sent, inbox or all, as in deleted 30d."
+    )
 
 
 def in_force(user: Iterable[CleanOut], domain: Iterable[CleanOut]) -> tuple[CleanOut, ...]:
@@ -57,5 +85,5 @@ def in_force(user: Iterable[CleanOut], domain: Iterable[CleanOut]) -> tuple[Clea
 
 def days_for(rules: Iterable[CleanOut], folder: str) -> int:
     """Days that messages stay in a folder of this kind (`""`: one without a word of its own); 0: for ever."""
-    found = {rule.folder: rule.days for rule in rules}
-    return found.get(folder, found.get(ALL, 0))
+    days = {rule.folder: rule.days for rule in rules}
+    return days.get(folder, days.get(ALL, 0))

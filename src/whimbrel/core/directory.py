@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.mailbox import AccountId
+from whimbrel.core.record import NO_RECORD, Part, Record
+from whimbrel.core.record import Kind as Kind
 from whimbrel.core.rights import NOTHING, Grants
 from whimbrel.core.values import Secret
 
 if TYPE_CHECKING:  # The command line's client reads this module, and shall not load what settings are made of.
     from whimbrel.core.cleanout import CleanOut
+
+P = TypeVar("P", bound=Part)
 
 
 NO_SECRET: Final = Secret("")
@@ -47,10 +51,23 @@ class Account:
     """With `forward_to`: also deliver here."""
     clean_out: "tuple[CleanOut, ...]" = ()
     """In force here: the user's rules, and those of the domain for other folders."""
+
     password_keys: Secret = NO_SECRET
     """What is stored beside the verifier: `core/credentials/stored.py` reads it."""
     grants: Grants = NOTHING
     """All that `rights` and further grants allow."""
+    record: Record = NO_RECORD
+    """All that the record says, for the rooms that declare parts of it."""
+    domain_record: Record = NO_RECORD
+    """That of the account's domain."""
+
+    def part(self, kind: type[P]) -> P:
+        """What the user's record says about one part; its defaults where nothing is said."""
+        return self.record.part(kind)
+
+    def domain_part(self, kind: type[P]) -> P:
+        """What the record of the user's domain says about one part."""
+        return self.domain_record.part(kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +86,12 @@ class LocalDomain:
     keep_deleted: float | None = None
     """Seconds that deleted mail can be restored; None: as the server says."""
     clean_out: "tuple[CleanOut, ...]" = ()
+    record: Record = NO_RECORD
+    """All that the record says, for the rooms that declare parts of it."""
+
+    def part(self, kind: type[P]) -> P:
+        """What the domain's record says about one part; its defaults where nothing is said."""
+        return self.record.part(kind)
 
 
 class TargetKind(Enum):
@@ -116,15 +139,6 @@ class Directory(Protocol):
     async def administrators(self) -> tuple[Account, ...]:
         """Enabled users with the right server-write: who gets mail for postmaster where nobody has that address."""
         ...
-
-
-class Kind(StrEnum):
-    """What stands in the directory."""
-
-    DOMAIN = "domain"
-    USER = "user"
-    ALIAS = "alias"
-    GROUP = "group"
 
 
 class Op(Enum):

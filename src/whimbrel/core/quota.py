@@ -14,9 +14,49 @@ from typing import Final, Protocol
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import Usage
+from whimbrel.core.record import Part, value
+from whimbrel.core.values import Size
 
 DOMAIN_USAGE: Final = "domain-usage"
 """Kind of State under which control writes, by domain, `<bytes> <messages> <when>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxQuota(Part):
+    """How much a user's mailbox may hold."""
+
+    quota: Size = value(
+        Size(0), minimum=0, help="Largest size of the mailbox, such as 2G; 0: no limit.", listed=True,
+        columns=("mailbox quota", "quota mb", "quota in mb", "disk quota", "storage"),
+    )  # fmt: skip
+    quota_messages: int = value(0, minimum=0, help="Most messages in the mailbox; 0: no limit.")
+
+
+@dataclass(frozen=True, slots=True)
+class DomainLimits(Part):
+    """How much the mailboxes of a domain may hold together."""
+
+    quota: Size = value(Size(0), minimum=0, help="Largest size of all mailboxes together, such as 500G; 0: no limit.")
+    quota_messages: int = value(0, minimum=0, help="Most messages in all mailboxes together; 0: no limit.")
+    default_quota: Size = value(Size(0), minimum=0, help="Quota of users that are added without one; 0: none.")
+
+
+@dataclass(frozen=True, slots=True)
+class UserMessageSize(Part):
+    """How large a user's messages may be."""
+
+    max_message_size: Size = value(
+        Size(0), minimum=0, row="S63", help="Largest message from and to this user, such as 80M; 0: the domain's limit."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DomainMessageSize(Part):
+    """How large messages in a domain may be."""
+
+    max_message_size: Size = value(
+        Size(0), minimum=0, row="S63", help="Largest message in this domain, such as 80M; 0: the server's limit."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from whimbrel.app import docs
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config import paths, xml
 from whimbrel.backends.directory.editor import DirectoryFile
-from whimbrel.backends.directory.records import UsersFile
+from whimbrel.backends.directory.records import schema_of
+from whimbrel.services.admin.records import RECORDS
 
 GENERATED = Path(__file__).resolve().parents[3] / "docs" / "gen"
 
@@ -46,8 +47,8 @@ def test_the_sample_shows_every_setting_and_what_it_shows_can_be_set() -> None:
 
 def test_the_sample_of_people_is_a_file_of_people(tmp_path: Path) -> None:
     (tmp_path / "users.cfg").write_text(docs.files()["users.cfg.sample"])
-    editor = DirectoryFile(tmp_path / "users.cfg", tmp_path / "users.idx")
+    editor = DirectoryFile(tmp_path / "users.cfg", tmp_path / "users.idx", records=RECORDS)
     assert editor.open()
     editor.close()
-    root, _ = xml.read(xml.parse((tmp_path / "users.cfg").read_bytes(), "f"), UsersFile, "f")
-    assert [user.name for user in root.domains[0].users] == ["alice", "bob"]
+    root, _ = xml.read(xml.parse((tmp_path / "users.cfg").read_bytes(), "f"), schema_of(RECORDS).root, "f")
+    assert [user["name"] for user in root.model_dump()["domains"][0]["users"]] == ["alice", "bob"]

@@ -10,8 +10,9 @@ from tests.support.fakes import InlinePool
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config import paths, text, tree, xml
 from whimbrel.backends.config.store import FileConfig
-from whimbrel.backends.directory.records import UsersFile
+from whimbrel.backends.directory.records import schema_of
 from whimbrel.core.settings import Section, default_of, element_name
+from whimbrel.services.admin.records import RECORDS
 
 KNOWN_FORMS = {
     "yes-no", "number", "text", "choice", "list", "size", "duration", "host", "hostport", "password", "cidr", "email",
@@ -28,7 +29,7 @@ def sections(kind: type[Section]) -> list[type[Section]]:
     return found
 
 
-ALL = list(dict.fromkeys(sections(MailServer) + sections(UsersFile)))
+ALL = list(dict.fromkeys(sections(MailServer) + sections(schema_of(RECORDS).root)))
 SETTINGS = list(paths.declared(MailServer))
 
 

@@ -35,6 +35,7 @@ from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.invoke import invoke as invoke_call
 from whimbrel.services.admin.invoke import result_adapter
 from whimbrel.services.admin.invoke import stream as stream_call
+from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.session.passwords import make_password
 
 _NEEDS_STORE: Final = frozenset({"trace", "queue", "store"})
@@ -88,7 +89,9 @@ async def context(directory: Path, call: Call, *, dry_run: bool) -> AsyncIterato
         pool = ThreadPool(_THREADS)
         stack.callback(pool.close)
         config = FileConfig(installation.config_file, MailServer, history=installation.history)
-        editor = DirectoryFile(installation.users_file, installation.users_index, history=installation.history)
+        editor = DirectoryFile(
+            installation.users_file, installation.users_index, records=RECORDS, history=installation.history
+        )
         stack.callback(editor.close)
         broken = _load(config, editor, call)
         journal = Journal(installation.directory / "store" / "logs" if broken else installation.logs)

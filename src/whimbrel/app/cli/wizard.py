@@ -11,9 +11,9 @@ import click
 from whimbrel.app.holders import describe_holder
 from whimbrel.app.services import SERVICES
 from whimbrel.app.setup import Answers, ServiceAnswer, read_answers, refuse_if_set_up, set_up
-from whimbrel.backends.directory.records import user_name
 from whimbrel.core.address import Domain
 from whimbrel.core.config import ConfigError
+from whimbrel.core.people import user_name
 from whimbrel.core.values import HostPort, Secret
 from whimbrel.services.admin.calls import CallError, Failure
 

@@ -14,10 +14,9 @@ from typing import Final
 
 from whimbrel.backends.config import text
 from whimbrel.backends.config.files import own_like, sync, sync_folder
-from whimbrel.backends.directory.build import KINDS
 from whimbrel.backends.directory.journal import from_text
-from whimbrel.backends.directory.records import DomainRecord
-from whimbrel.core.directory import DirectoryChange, Kind
+from whimbrel.backends.directory.records import Schema
+from whimbrel.core.directory import DirectoryChange
 
 _MAX_LINES: Final = 500
 _MAX_BYTES: Final = 8 << 20
@@ -39,7 +38,7 @@ def put_aside(history: Path, name: str, data: bytes, owner: Path) -> Path:
     return path
 
 
-def shown(history: Path, name: str) -> str:
+def shown(history: Path, name: str, schema: Schema) -> str:
     """What lies aside, in the manner of a diff; secrets are masked. Empty if nothing does."""
     lines: list[str] = []
     for path in sorted(history.glob(f"{name}.*")):
@@ -52,16 +51,16 @@ def shown(history: Path, name: str) -> str:
         except (ValueError, KeyError, TypeError, AttributeError):
             lines.append("(a copy of a damaged journal)")
             continue
-        lines += [f"+{line}" for change in changes for line in _lines(change)]
+        lines += [f"+{line}" for change in changes for line in _lines(change, schema)]
     return "\n".join([*lines[:_MAX_LINES], *(["... and more"] if len(lines) > _MAX_LINES else []), ""]) if lines else ""
 
 
-def _lines(change: DirectoryChange) -> Iterator[str]:
+def _lines(change: DirectoryChange, schema: Schema) -> Iterator[str]:
     name = f"{change.name}@{change.domain}" if change.name else change.domain
     head = f"{change.op.value} {change.kind.value} {name}"
     if not change.values:
         yield head
-    record = DomainRecord if change.kind is Kind.DOMAIN else KINDS[change.kind.value][1]
+    record = schema.section(change.kind)
     for element, value in change.values.items():
         field = record.field_for(element)
         # What is not known here is masked too: it may be a secret of another release.

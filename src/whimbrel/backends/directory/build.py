@@ -13,24 +13,13 @@ from lxml import etree
 from whimbrel.backends.config import text, xml
 from whimbrel.backends.directory import index
 from whimbrel.backends.directory.index import ALIAS, DOMAIN, FIELD, GROUP, ROOT, ROOT_ID, USER, Values
-from whimbrel.backends.directory.records import (
-    AliasRecord,
-    DomainRecord,
-    GroupRecord,
-    UserRecord,
-    UsersFile,
-    full_address,
-)
+from whimbrel.backends.directory.records import Schema
 from whimbrel.backends.directory.scan import Child, Opened, scan
 from whimbrel.core.address import folded
 from whimbrel.core.config import ConfigError, Fault
+from whimbrel.core.people import full_address
+from whimbrel.core.settings import Section
 
-Record = UserRecord | AliasRecord | GroupRecord
-KINDS: dict[str, tuple[int, type[Record]]] = {
-    "user": (USER, UserRecord),
-    "alias": (ALIAS, AliasRecord),
-    "group": (GROUP, GroupRecord),
-}
 WORDS = {DOMAIN: "domain", USER: "user", ALIAS: "alias", GROUP: "group"}
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
@@ -47,8 +36,8 @@ def element_of(fragment: bytes, file: str = "", line: int = 0) -> etree._Element
 class Records:
     """The records of a file, one after the other; `faults` are all mistakes found on the way."""
 
-    def __init__(self, content: bytes, file: str) -> None:
-        self.content, self.file = content, file
+    def __init__(self, content: bytes, file: str, schema: Schema) -> None:
+        self.content, self.file, self._schema = content, file, schema
         self.faults: list[Fault] = []
         self.warnings: list[Fault] = []
         self.newer = False
@@ -58,7 +47,7 @@ class Records:
         if len(self.faults) >= xml.MAX_FAULTS:
             raise ConfigError(*self.faults, Fault(self.file, 0, "", "and perhaps more"))
 
-    def __iter__(self) -> Iterator["Opened | Child | tuple[Child, Record] | DomainEnd | RootEnd"]:
+    def __iter__(self) -> Iterator["Opened | Child | tuple[Child, Section] | DomainEnd | RootEnd"]:
         """Opened for each domain; its own settings as Child; (Child, record); its end; at last the root's end."""
         domain: Opened | None = None
         root: Opened | None = None
@@ -66,7 +55,7 @@ class Records:
         for item in scan(self.content, self.file):
             if isinstance(item, Opened) and item.depth == 0:
                 root = item
-                self.newer = xml.check_root(item.tag, item.attributes, UsersFile, self.file, item.line)
+                self.newer = xml.check_root(item.tag, item.attributes, self._schema.root, self.file, item.line)
             elif isinstance(item, Opened):
                 domain, header = item if item.tag == "domain" else None, []
                 if domain:
@@ -80,7 +69,7 @@ class Records:
                     yield RootEnd(root.start, item.end)
             elif isinstance(item, Child):
                 element = element_of(self.content[item.start : item.end], self.file, item.line)
-                if item.tag in KINDS:
+                if item.tag in self._schema.kinds:
                     record = self._record(element, item, domain)
                     if record is not None:
                         yield item, record
@@ -91,28 +80,30 @@ class Records:
                 yield DomainEnd(domain, item.end, self._domain(domain, header))
                 domain = None
 
-    def _record(self, element: etree._Element, item: Child, domain: Opened) -> Record | None:
-        kind = KINDS[item.tag][1]
+    def _record(self, element: etree._Element, item: Child, domain: Opened) -> Section | None:
+        kind = self._schema.kinds[item.tag][1]
         first = item.line - 1
-        reader = xml.Reader[Record](kind, self.file, line=lambda part: xml.source_line(part) + first, newer=self.newer)
+        reader = xml.Reader[Section](kind, self.file, line=lambda part: xml.source_line(part) + first, newer=self.newer)
         name = element.get("name") or ""
         made = reader.read(element, f"domain[{domain.attributes.get('name', '')}]/{item.tag}[{name}]")
         self._take(reader)
         return made
 
-    def _domain(self, opened: Opened, header: list[tuple[etree._Element, int]]) -> DomainRecord | None:
+    def _domain(self, opened: Opened, header: list[tuple[etree._Element, int]]) -> Section | None:
         element = etree.Element("domain", opened.attributes)
         lines = {element: opened.line}
         for child, line in header:
             for part in child.iter():
                 lines[part] = xml.source_line(part) + line - 1
             element.append(child)
-        reader = xml.Reader(DomainRecord, self.file, line=lambda part: lines.get(part, opened.line), newer=self.newer)
+        reader = xml.Reader(
+            self._schema.domain, self.file, line=lambda part: lines.get(part, opened.line), newer=self.newer
+        )
         made = reader.read(element, f"domain[{opened.attributes.get('name', '')}]")
         self._take(reader)
         return made
 
-    def _take(self, reader: xml.Reader[Record] | xml.Reader[DomainRecord]) -> None:
+    def _take(self, reader: xml.Reader[Section]) -> None:
         self.warnings += reader.warnings[: xml.MAX_FAULTS - len(self.warnings)]
         for fault in reader.faults:
             self.fault(fault.line, fault.path, fault.text)
@@ -128,14 +119,14 @@ class RootEnd:
 class DomainEnd:
     """A whole domain; `record` is without its users, None if it has faults."""
 
-    def __init__(self, opened: Opened, end: int, record: DomainRecord | None) -> None:
+    def __init__(self, opened: Opened, end: int, record: Section | None) -> None:
         self.opened, self.end, self.record = opened, end, record
 
 
-def rebuild(db: apsw.Connection, content: bytes, file: str) -> list[Fault]:
+def rebuild(db: apsw.Connection, content: bytes, file: str, schema: Schema) -> list[Fault]:
     """All anew, inside the caller's transaction; what a newer minor version brought. ConfigError tells every fault."""
     index.empty(db)
-    records = Records(content, file)
+    records = Records(content, file, schema)
     lines = array("L", [0, 0])
     add_node(db, ROOT_ID, ROOT, 0, "users", Values())
     domain_id, host = 0, ""
@@ -157,14 +148,14 @@ def rebuild(db: apsw.Connection, content: bytes, file: str) -> list[Fault]:
         elif isinstance(item, tuple):
             child, record = item
             node = next_id(child.line)
-            for sentence in add_record(db, node, domain_id, host, record, lines):
-                records.fault(child.line, f"domain[{host}]/{child.tag}[{record.name}]", sentence)
+            for sentence in add_record(db, schema, node, domain_id, host, record, lines):
+                records.fault(child.line, f"domain[{host}]/{child.tag}[{name_of(record)}]", sentence)
             place(node, child.start, child.end)
         elif isinstance(item, DomainEnd):
             place(domain_id, item.opened.start, item.end)
             if item.record:
-                for sentence in add_domain(db, domain_id, item.record, lines):
-                    records.fault(item.opened.line, f"domain[{item.record.name}]", sentence)
+                for sentence in add_domain(db, schema, domain_id, item.record, lines):
+                    records.fault(item.opened.line, f"domain[{name_of(item.record)}]", sentence)
         else:
             place(ROOT_ID, item.start, item.end)
     if not records.faults:
@@ -185,33 +176,48 @@ def add_node(db: apsw.Connection, node: int, kind: int, domain: int, name: str, 
     )
 
 
+def name_of(record: Section) -> str:
+    """What stands in its attribute `name`."""
+    return str(getattr(record, "name", ""))
+
+
 def add_record(
-    db: apsw.Connection, node: int, domain: int, host: str, record: Record, lines: "array[int] | None" = None
+    db: apsw.Connection,
+    schema: Schema,
+    node: int,
+    domain: int,
+    host: str,
+    record: Section,
+    lines: "array[int] | None" = None,
 ) -> list[str]:
     """A user, alias or group into the index; what it collides with."""
-    kind = KINDS[record.tag][0]
-    add_node(db, node, kind, domain, record.name, text.texts(record))
+    kind, name, values = schema.kinds[record.tag][0], name_of(record), text.texts(record)
+    add_node(db, node, kind, domain, name, values)
     problems = []
-    if isinstance(record, AliasRecord) and ("*" in record.name or "?" in record.name):
-        fold = record.name.casefold()
+    if kind == ALIAS and ("*" in name or "?" in name):
+        fold = name.casefold()
         known = db.execute("SELECT id FROM wildcard WHERE domain = ? AND pattern = ?", (domain, fold)).get
         if known is not None:
-            problems.append(f"'{record.name}' is already {_who(db, known, lines)}")
+            problems.append(f"'{name}' is already {_who(db, known, lines)}")
         db.execute("INSERT INTO wildcard VALUES(?, ?, ?)", (domain, node, fold))
     else:
-        names = [record.name, *(record.aliases if isinstance(record, UserRecord) else ())]
-        for name in names:
-            db.execute("INSERT OR IGNORE INTO local VALUES(?, ?, ?)", (domain, name.casefold(), node))
+        for local in (name, *(index.several(values, "alias") if kind == USER else ())):
+            db.execute("INSERT OR IGNORE INTO local VALUES(?, ?, ?)", (domain, local.casefold(), node))
             if not db.changes():
-                known = db.execute("SELECT id FROM local WHERE domain = ? AND name = ?", (domain, name.casefold())).get
-                problems.append(f"'{name}' is already {_who(db, known, lines)}")
-        if not isinstance(record, UserRecord):
-            members = record.to if isinstance(record, AliasRecord) else record.members
-            for member in members:
-                _add_edge(db, node, member, host)
-    if isinstance(record, AliasRecord) and not record.to:
+                query = "SELECT id FROM local WHERE domain = ? AND name = ?"
+                known = db.execute(query, (domain, local.casefold())).get
+                problems.append(f"'{local}' is already {_who(db, known, lines)}")
+    _add_edges(db, schema, kind, node, host, values)
+    if kind == ALIAS and not values.get("to"):
         problems.append("an alias needs at least one 'to'")
     return problems
+
+
+def _add_edges(db: apsw.Connection, schema: Schema, kind: int, node: int, host: str, values: Values) -> None:
+    for element in schema.addresses[kind]:
+        for member in index.several(values, element):
+            if member:
+                _add_edge(db, node, member, host)
 
 
 def _add_edge(db: apsw.Connection, node: int, member: str, host: str) -> None:
@@ -228,11 +234,15 @@ def _who(db: apsw.Connection, node: object, lines: "array[int] | None") -> str:
     return f"a name of {WORDS[kind]} '{name}'{where}"
 
 
-def add_domain(db: apsw.Connection, node: int, record: DomainRecord, lines: "array[int] | None" = None) -> list[str]:
+def add_domain(
+    db: apsw.Connection, schema: Schema, node: int, record: Section, lines: "array[int] | None" = None
+) -> list[str]:
     """A domain without its users; what it collides with."""
-    add_node(db, node, DOMAIN, 0, record.name, text.texts(record))
+    values, own = text.texts(record), name_of(record)
+    add_node(db, node, DOMAIN, 0, own, values)
+    _add_edges(db, schema, DOMAIN, node, own, values)
     problems = []
-    for alias, name in enumerate([record.name, *record.domain_aliases]):
+    for alias, name in enumerate((own, *index.several(values, "domain-alias"))):
         db.execute("INSERT OR IGNORE INTO host VALUES(?, ?, ?)", (name, node, alias > 0))
         if not db.changes():
             known = int(str(db.execute("SELECT domain FROM host WHERE name = ?", (name,)).get))
@@ -242,8 +252,8 @@ def add_domain(db: apsw.Connection, node: int, record: DomainRecord, lines: "arr
             where = f" in line {lines[known]}" if lines else ""
             other = db.execute("SELECT name FROM node WHERE id = ?", (known,)).get
             problems.append(f"'{name}' is already a name of the domain '{other}'{where}")
-    if record.primary:
-        index.set_meta(db, "primary", record.name)
+    if values.get("primary") == "yes":
+        index.set_meta(db, "primary", own)
     return problems
 
 
@@ -276,7 +286,8 @@ def primary_fault(db: apsw.Connection) -> list[str]:
 
 
 _EDGES = (
-    "SELECT e.source, n.id FROM edge e JOIN host h ON h.name = e.host "
+    "SELECT e.source, n.id FROM edge e JOIN node s ON s.id = e.source AND s.kind IN (3, 4) "
+    "JOIN host h ON h.name = e.host "
     "JOIN local l ON l.domain = h.domain AND l.name = e.name JOIN node n ON n.id = l.id AND n.kind IN (3, 4)"
 )
 
@@ -290,7 +301,7 @@ def circles(db: apsw.Connection, start: int = 0) -> list[str]:
 
         return _circle(db, [start], after)
     edges: dict[int, list[int]] = {}
-    for source, target in db.execute(_EDGES):
+    for source, target in db.execute(f"{_EDGES} ORDER BY e.source"):
         edges.setdefault(int(source), []).append(int(target))
     return _circle(db, list(edges), lambda node: edges.get(node, []))
 

@@ -9,22 +9,24 @@ import apsw
 
 from whimbrel.backends.config import text, tree
 from whimbrel.backends.directory import build, index
-from whimbrel.backends.directory.build import KINDS, Record
 from whimbrel.backends.directory.index import ALIAS, DOMAIN, FIELD, GROUP, USER, Values
 from whimbrel.backends.directory.pending import Pending
-from whimbrel.backends.directory.records import DomainRecord
+from whimbrel.backends.directory.records import Schema
 from whimbrel.backends.directory.splices import Edit
 from whimbrel.core.address import Domain
 from whimbrel.core.config import ConfigError, Fault, Text, UnknownName
 from whimbrel.core.directory import DirectoryChange, Kind, Op
+from whimbrel.core.settings import Section
 
 
 class Changer:
     """Applies changes; `pending` is what they mean for the file. What is between `begin` and `done` can be undone."""
 
-    def __init__(self, db: apsw.Connection, source: Callable[[int, int], bytes], pending: Pending) -> None:
+    def __init__(
+        self, db: apsw.Connection, source: Callable[[int, int], bytes], pending: Pending, schema: Schema
+    ) -> None:
         """`source` has bytes of the file: from where on, and how many."""
-        self._db, self._source, self._pending = db, source, pending
+        self._db, self._source, self._pending, self._schema = db, source, pending, schema
         self._former: list[tuple[int, Edit | None]] = []
         highest = [db.execute(f"SELECT max(id) FROM {table}").get for table in ("node", "place")]
         self._next = max(pending.highest, *(int(str(found or 1)) for found in highest)) + 1
@@ -67,7 +69,7 @@ class Changer:
 
     def _record_change(self, change: DirectoryChange) -> int:
         """The node, where it can be part of a circle."""
-        number, kind = KINDS[change.kind.value]
+        number, kind = self._schema.kinds[change.kind.value]
         domain, host = self._find_domain(change.domain)
         path = f"{change.kind} {change.name}@{host}"
         row = self._db.execute(
@@ -101,14 +103,14 @@ class Changer:
         self._set(Edit(node, number, domain, self._rewritten(node, name, old, new)))
         return node if number in (ALIAS, GROUP) else 0
 
-    def _typed(self, kind: type[Record], name: str, values: Mapping[str, object], path: str) -> Record:
+    def _typed(self, kind: type[Section], name: str, values: Mapping[str, object], path: str) -> Section:
         record, faults = text.typed(kind, name, values)
         if record is None:
             raise ConfigError(*(Fault("", 0, f"{path}: {fault.path}", fault.text) for fault in faults))
         return record
 
-    def _index(self, node: int, domain: int, host: str, record: Record, path: str) -> None:
-        problems = build.add_record(self._db, node, domain, host, record)
+    def _index(self, node: int, domain: int, host: str, record: Section, path: str) -> None:
+        problems = build.add_record(self._db, self._schema, node, domain, host, record)
         if problems:
             raise ConfigError(*(Fault("", 0, path, sentence) for sentence in problems))
 
@@ -116,7 +118,7 @@ class Changer:
         build.drop(self._db, node)
         self._db.execute("DELETE FROM wildcard WHERE domain = ? AND id = ?", (domain, node))
 
-    def _rewritten(self, node: int, name: str, old: Record, new: Record) -> bytes:
+    def _rewritten(self, node: int, name: str, old: Section, new: Section) -> bytes:
         """The record's own text with the change in it: remarks inside it survive."""
         pending = self._pending.get(node)
         source = pending.text if pending else self._standing(node)
@@ -143,16 +145,13 @@ class Changer:
             self._remove_domain(node, name, values, path)
             return
         old = self._typed_domain(name, values, path)
-        new = self._typed_domain(name, _merged(DomainRecord.elements(), values, change.values), path)
-        if new.primary and not old.primary:
+        new = self._typed_domain(name, _merged(self._schema.domain.elements(), values, change.values), path)
+        if _primary(new) and not _primary(old):
             self._no_longer_primary()
         self._put_domain(node, old, new, path)
 
-    def _typed_domain(self, name: str, values: Mapping[str, object], path: str) -> DomainRecord:
-        record, faults = text.typed(DomainRecord, name, values)
-        if record is None:
-            raise ConfigError(*(Fault("", 0, f"{path}: {fault.path}", fault.text) for fault in faults))
-        return record
+    def _typed_domain(self, name: str, values: Mapping[str, object], path: str) -> Section:
+        return self._typed(self._schema.domain, name, values, path)
 
     def _add_domain(self, change: DirectoryChange, path: str) -> None:
         values = dict(change.values)
@@ -160,15 +159,15 @@ class Changer:
         if first:
             values["primary"] = "yes"  # S35: there is one from the first on.
         record = self._typed_domain(change.domain, values, path)
-        if record.primary and not first:
+        if _primary(record) and not first:
             self._no_longer_primary()
         node = self._new_id()
-        problems = build.add_domain(self._db, node, record)
+        problems = build.add_domain(self._db, self._schema, node, record)
         if problems:
             raise ConfigError(*(Fault("", 0, path, sentence) for sentence in problems))
         # A Domain has no character that XML would escape.
-        self._set(Edit(node, DOMAIN, 0, b'<domain name="%s">' % record.name.encode()))
-        self._fields(node, DomainRecord(name=record.name), record)
+        self._set(Edit(node, DOMAIN, 0, b'<domain name="%s">' % build.name_of(record).encode()))
+        self._fields(node, self._typed_domain(build.name_of(record), {}, path), record)
 
     def _remove_domain(self, node: int, name: str, values: Values, path: str) -> None:
         users = int(str(self._db.execute("SELECT count(*) FROM node WHERE kind = ? AND domain = ?", (USER, node)).get))
@@ -193,18 +192,19 @@ class Changer:
             old = self._typed_domain(name, index.unpack(str(row[1])), f"domain {name}")
             self._put_domain(int(row[0]), old, old.model_copy(update={"primary": False}), f"domain {name}")
 
-    def _put_domain(self, node: int, old: DomainRecord, new: DomainRecord, path: str) -> None:
+    def _put_domain(self, node: int, old: Section, new: Section, path: str) -> None:
         self._db.execute("DELETE FROM node WHERE id = ?", (node,))
         self._db.execute("DELETE FROM host WHERE domain = ?", (node,))
-        problems = build.add_domain(self._db, node, new)
+        self._db.execute("DELETE FROM edge WHERE source = ?", (node,))
+        problems = build.add_domain(self._db, self._schema, node, new)
         if problems:
             raise ConfigError(*(Fault("", 0, path, sentence) for sentence in problems))
         self._fields(node, old, new)
 
-    def _fields(self, node: int, old: DomainRecord, new: DomainRecord) -> None:
+    def _fields(self, node: int, old: Section, new: Section) -> None:
         """The domain's own settings are elements of their own in the file: only those that changed are touched."""
         before, after = text.texts(old), text.texts(new)
-        for name in DomainRecord.elements():
+        for name in self._schema.domain.elements():
             if before.get(name) == after.get(name):
                 continue
             wanted = _items(after.get(name, ()))
@@ -252,6 +252,10 @@ class Changer:
     def _set(self, edit: Edit) -> None:
         self._former.append((edit.node, self._pending.fresh(edit.node)))
         self._pending.set(edit)
+
+
+def _primary(record: Section) -> bool:
+    return text.texts(record).get("primary") == "yes"
 
 
 def _items(value: Text) -> tuple[str, ...]:

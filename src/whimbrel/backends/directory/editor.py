@@ -12,11 +12,13 @@ from typing import Final, TypeVar
 from whimbrel.backends.config.files import Former
 from whimbrel.backends.directory import index, listing
 from whimbrel.backends.directory.ledger import JOURNAL_FROM, Ledger, digest_of
+from whimbrel.backends.directory.records import schema_of
 from whimbrel.backends.directory.scan import MAX_BYTES
 from whimbrel.core.config import Fault
 from whimbrel.core.directory import DirectoryChange, DirectoryEditor, Entry, Kind
 from whimbrel.core.log import Log
 from whimbrel.core.pool import Pool
+from whimbrel.core.record import RecordType
 
 T = TypeVar("T")
 
@@ -36,6 +38,7 @@ class DirectoryFile:
         path: Path,
         index_path: Path,
         *,
+        records: tuple[RecordType, ...],
         pool: Pool | None = None,
         log: Log | None = None,
         history: Path | None = None,
@@ -43,8 +46,10 @@ class DirectoryFile:
         journal_from: int = JOURNAL_FROM,
         settle_after: float = SETTLE_AFTER,
     ) -> None:
-        """`journal_from`: a file of so many bytes is not written anew for each change."""
-        self._ledger = Ledger(path, index_path, history=history, log=log, journal_from=journal_from)
+        """`records`: what can stand in the file. `journal_from`: a file of so many bytes is not written anew for each
+        change."""
+        self._schema = schema_of(records)
+        self._ledger = Ledger(path, index_path, self._schema, history=history, log=log, journal_from=journal_from)
         self._index_path, self._settle_after = index_path, settle_after
         self._pool, self._log, self._changed = pool, log, changed
         self._lister: listing.Listing | None = None
@@ -78,7 +83,7 @@ class DirectoryFile:
             if self._lister:
                 self._lister.close()
             self._ledger.connect()
-            self._lister = listing.Listing(self._index_path)
+            self._lister = listing.Listing(self._index_path, self._schema)
             self._listed = self._index_path.stat().st_ino
         return self._lister
 
@@ -96,7 +101,7 @@ class DirectoryFile:
         content, identity = self._ledger.read()
         if str(identity) == index.meta(lister.db, "identity") or digest_of(content) == index.meta(lister.db, "digest"):
             return ""
-        return listing.difference(lister.db, content, file.name)
+        return listing.difference(lister.db, content, file.name, self._schema)
 
     async def keep(self) -> None:
         """Written from the index: the records as they are in use. The edited file is among the former versions."""
@@ -134,7 +139,7 @@ class DirectoryFile:
         """From the directory in use to a former version, as a unified diff. LookupError."""
         file = self._ledger.file
         content = file.version(number, MAX_BYTES)
-        return listing.difference(self._listing().db, content, file.name, f"version {number}")
+        return listing.difference(self._listing().db, content, file.name, self._schema, f"version {number}")
 
     async def restore(self, number: int) -> None:
         """Puts a former version back as a new change. LookupError, ConfigError, ConfigConflict."""

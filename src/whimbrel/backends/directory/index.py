@@ -3,7 +3,7 @@
 node     every part of the file: the root, domains, their own settings (kind 5), users, aliases, groups.
 place    where it stands in the file: first byte and length. A change of one record moves all behind it, hence apart.
 host     names and aliases of domains.  local: exact names in a domain.  wildcard: aliases with * or ?, in order.
-edge     which addresses the groups and exact aliases lead to, to find circles.
+edge     which addresses the records name: to find circles, what leads nowhere, and who names whom.
 meta     version, and which state of the file this is.
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 
 import apsw
 
-VERSION: Final = "1.0"
+VERSION: Final = "1.1"
 ROOT, DOMAIN, USER, ALIAS, GROUP, FIELD = range(6)
 ROOT_ID: Final = 1
 Values = dict[str, str | tuple[str, ...]]
@@ -33,6 +33,7 @@ CREATE TABLE local(domain INTEGER, name TEXT, id INTEGER NOT NULL, PRIMARY KEY(d
 CREATE INDEX local_id ON local(id);
 CREATE TABLE wildcard(domain INTEGER, id INTEGER, pattern TEXT NOT NULL, PRIMARY KEY(domain, id)) WITHOUT ROWID;
 CREATE TABLE edge(source INTEGER, host TEXT, name TEXT, PRIMARY KEY(source, host, name)) WITHOUT ROWID;
+CREATE INDEX edge_target ON edge(host, name);
 """
 
 

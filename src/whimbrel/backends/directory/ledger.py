@@ -24,6 +24,7 @@ from whimbrel.backends.directory import aside, build, index, listing
 from whimbrel.backends.directory.changes import Changer
 from whimbrel.backends.directory.journal import Changes, Journal, Journaled, as_text, summary
 from whimbrel.backends.directory.pending import Pending
+from whimbrel.backends.directory.records import Schema
 from whimbrel.backends.directory.scan import MAX_BYTES
 from whimbrel.backends.directory.splices import Splice, moved, pieces, plan
 from whimbrel.core.config import ConfigConflict, ConfigError, Fault
@@ -43,8 +44,16 @@ class Ledger:
     """`open` first. `file` is the one that people edit."""
 
     def __init__(
-        self, path: Path, index_path: Path, *, history: Path | None, log: Log | None, journal_from: int = JOURNAL_FROM
+        self,
+        path: Path,
+        index_path: Path,
+        schema: Schema,
+        *,
+        history: Path | None,
+        log: Log | None,
+        journal_from: int = JOURNAL_FROM,
     ) -> None:
+        self.schema = schema
         self.file = ConfigFile(path, history=history)
         self.warnings: list[Fault] = []
         self._index_path, self._log, self._journal_from = index_path, log, journal_from
@@ -151,10 +160,10 @@ class Ledger:
         pending = Pending()
         refused: list[Changes] = []
         with db:  # One transaction: no reader sees the file without the changes.
-            warnings = build.rebuild(db, content, self.file.name)
+            warnings = build.rebuild(db, content, self.file.name, self.schema)
             _mark(db, digest, identity)
             if left:
-                changer = Changer(db, lambda start, length: content[start : start + length], pending)
+                changer = Changer(db, lambda start, length: content[start : start + length], pending, self.schema)
                 refused = [changes for changes in left if _tried(changer, changes)]
         # So much was written at once that the log should not keep its size.
         with contextlib.suppress(apsw.BusyError):
@@ -212,7 +221,7 @@ class Ledger:
             try:
                 if str(identity) != index.meta(db, "identity"):
                     raise self.conflict(db)
-                changer = Changer(db, source, self._pending)
+                changer = Changer(db, source, self._pending, self.schema)
                 results = [_tried(changer, changes) for changes in requests]
                 made = [changes for changes, error in zip(requests, results, strict=True) if error is None]
                 if not for_good:
@@ -236,10 +245,10 @@ class Ledger:
             content, identity = self.read()
             if str(identity) != index.meta(db, "identity"):
                 raise self.conflict(db)
-            changer = Changer(db, lambda start, length: content[start : start + length], self._pending)
+            changer = Changer(db, lambda start, length: content[start : start + length], self._pending, self.schema)
             results = [_tried(changer, changes) for changes in requests]
             edits = self._pending.edits
-            splices = plan(db, content, edits)
+            splices = plan(db, content, edits, self.schema.added)
             if splices:
                 prepared = self._prepare(pieces(content, splices))
                 moved(db, splices, [edit.node for edit in edits if edit.text is None])
@@ -266,7 +275,7 @@ class Ledger:
                     raise self.conflict(db)
                 covers, now = self._journal.position.calls, self._round
                 # Planned before anyone else can change what the index says of places.
-                splices = plan(db, content, self._pending.edits)
+                splices = plan(db, content, self._pending.edits, self.schema.added)
                 gone = [edit.node for edit in self._pending.freeze() if edit.text is None]
             try:
                 prepared = self._prepare(pieces(content, splices)) if splices else None
@@ -338,7 +347,7 @@ class Ledger:
             if not self._recovered and (found := self._journal.read()):
                 left = found.left(index.meta(db, "digest"))
                 self._set_aside(found.calls if left is None else left, found.damaged)
-            prepared = self._prepare(listing.whole(db))
+            prepared = self._prepare(listing.whole(db, self.schema))
             self._named(prepared, self._journal.position.calls)
             self._recover(db)
             self._recovered = True
@@ -352,7 +361,7 @@ class Ledger:
             content = self.file.version(number, MAX_BYTES)
             self.fold()
             with db:
-                warnings = build.rebuild(db, content, self.file.name)
+                warnings = build.rebuild(db, content, self.file.name, self.schema)
                 prepared = self._prepare(iter([content]))
                 self._put(db, prepared, self._journal.position.calls)
             self.warnings = warnings
@@ -364,15 +373,15 @@ class Ledger:
         try:
             db.execute(index.SCHEMA)
             with db:
-                build.rebuild(db, self.read()[0], self.file.name)
+                build.rebuild(db, self.read()[0], self.file.name, self.schema)
         finally:
             db.close()
 
     def aside(self) -> str:
-        return aside.shown(self.file.history, self._journal.path.name)
+        return aside.shown(self.file.history, self._journal.path.name, self.schema)
 
     def conflict(self, db: apsw.Connection) -> ConfigConflict:
-        return ConfigConflict(self.file.name, listing.difference(db, self.read()[0], self.file.name))
+        return ConfigConflict(self.file.name, listing.difference(db, self.read()[0], self.file.name, self.schema))
 
     def tell_unwritten(self, reason: str) -> None:
         if self._log and reason:

@@ -9,9 +9,9 @@ import apsw
 
 from whimbrel.backends.config import text, tree
 from whimbrel.backends.directory import index
-from whimbrel.backends.directory.build import KINDS, DomainEnd, Record, Records
+from whimbrel.backends.directory.build import DomainEnd, Records, name_of
 from whimbrel.backends.directory.index import DOMAIN, Values
-from whimbrel.backends.directory.records import DomainRecord
+from whimbrel.backends.directory.records import NUMBERS, Schema
 from whimbrel.core.address import Domain, folded
 from whimbrel.core.config import ConfigError, Text
 from whimbrel.core.directory import Entry, Kind
@@ -19,14 +19,13 @@ from whimbrel.core.settings import Section
 
 _MAX_LIMIT: Final = 10_000
 _MAX_LINES: Final = 2000
-_NUMBERS: Final = {Kind.DOMAIN: DOMAIN} | {Kind(word): number for word, (number, _) in KINDS.items()}
-_RECORDS: Final[dict[int, type[Section]]] = {DOMAIN: DomainRecord, **dict(KINDS.values())}
 
 
 class Listing:
     """A connection of its own, so that nothing is read that is not committed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: Schema) -> None:
+        self._schema = schema
         self.db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self.db.set_busy_timeout(5000)
 
@@ -43,9 +42,9 @@ class Listing:
             row = self.db.execute(
                 "SELECT n.name, d.name, n.data FROM node n JOIN node d ON d.id = n.domain "
                 "WHERE n.kind = ? AND n.domain = ? AND n.fold = ?",
-                (_NUMBERS[kind], host, name.strip().casefold()),
+                (NUMBERS[kind], host, name.strip().casefold()),
             ).get
-        return _entry(kind, *row) if isinstance(row, tuple) else None
+        return self._entry(kind, *row) if isinstance(row, tuple) else None
 
     def entries(self, kind: Kind, domain: str, search: str, after: str, limit: int) -> list[Entry]:
         limit = max(1, min(limit, _MAX_LIMIT))
@@ -57,7 +56,7 @@ class Listing:
                 "ORDER BY fold LIMIT ?",
                 (DOMAIN, behind, words, limit),
             )
-            return [_entry(kind, *row) for row in rows]
+            return [self._entry(kind, *row) for row in rows]
         hosts = [
             (int(node), str(name))
             for node, name in self.db.execute("SELECT id, fold FROM node WHERE kind = ? ORDER BY fold", (DOMAIN,))
@@ -73,9 +72,9 @@ class Listing:
                 "SELECT n.name, d.name, n.data FROM node n JOIN node d ON d.id = n.domain WHERE n.kind = ? "
                 "AND n.domain = ? AND n.fold > ? AND (n.search || '@' || d.fold) LIKE ? ESCAPE '!' "
                 "ORDER BY n.fold LIMIT ?",
-                (_NUMBERS[kind], host, local if name == behind else "", words, limit - len(found)),
+                (NUMBERS[kind], host, local if name == behind else "", words, limit - len(found)),
             )
-            found += [_entry(kind, *row) for row in rows]
+            found += [self._entry(kind, *row) for row in rows]
         return found
 
     def _host(self, domain: str) -> int | None:
@@ -86,29 +85,26 @@ class Listing:
         found = self.db.execute("SELECT domain FROM host WHERE name = ?", (name,)).get
         return None if found is None else int(str(found))
 
+    def _entry(self, kind: Kind, name: object, domain: object, data: object) -> Entry:
+        """With defaults filled in, secrets masked."""
+        section = self._schema.section(kind)
+        record = _record(section, str(name), index.unpack(str(data)))
+        values: dict[str, Text] = {}
+        for element, field in section.elements().items():
+            if not text.shape(section, field).section:
+                values[element] = text.shown(getattr(record, field))
+        return Entry(kind, str(domain), "" if kind is Kind.DOMAIN else str(name), values)
+
 
 def _escaped(words: str) -> str:
     return words.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
-def _entry(kind: Kind, name: object, domain: object, data: object) -> Entry:
-    """With defaults filled in, secrets masked."""
-    section = _RECORDS[_NUMBERS[kind]]
-    record, faults = text.typed(section, str(name), index.unpack(str(data)))
-    if record is None:
-        raise ConfigError(*faults)
-    values: dict[str, Text] = {}
-    for element, field in section.elements().items():
-        if not text.shape(section, field).section:
-            values[element] = text.shown(getattr(record, field))
-    return Entry(kind, str(domain), "" if kind is Kind.DOMAIN else str(name), values)
-
-
-def whole(db: apsw.Connection) -> Iterator[bytes]:
+def whole(db: apsw.Connection, schema: Schema) -> Iterator[bytes]:
     """A file that says what the index says."""
     yield f'<?xml version="1.0" encoding="UTF-8"?>\n<users version="{tree.VERSION}">\n'.encode()
     for node, name, data in db.execute("SELECT id, name, data FROM node WHERE kind = ? ORDER BY id", (DOMAIN,)):
-        domain = _record(DomainRecord, str(name), index.unpack(str(data)))
+        domain = _record(schema.domain, str(name), index.unpack(str(data)))
         lines = [f'  <domain name="{name}">\n'.encode()]
         lines += [
             b"    " + tree.value_fragment(element, item) + b"\n"
@@ -119,7 +115,7 @@ def whole(db: apsw.Connection) -> Iterator[bytes]:
         for kind, entry, values in db.execute(
             "SELECT kind, name, data FROM node WHERE domain = ? AND kind IN (2, 3, 4) ORDER BY id", (node,)
         ):
-            record = _record(_RECORDS[int(kind)], str(entry), index.unpack(str(values)))
+            record = _record(schema.numbered(int(kind)), str(entry), index.unpack(str(values)))
             yield b"    " + tree.fragment(tree.build(record, 2)) + b"\n"
         yield b"  </domain>\n"
     yield b"</users>\n"
@@ -132,19 +128,19 @@ def _record(kind: type[Section], name: str, values: Values) -> Section:
     return record
 
 
-def difference(db: apsw.Connection, content: bytes, file: str, other: str = "on disk") -> str:
+def difference(db: apsw.Connection, content: bytes, file: str, schema: Schema, other: str = "on disk") -> str:
     """Records that differ between the index and a file, as a unified diff; secrets are masked."""
     lines = [f"--- {file} (in use)", f"+++ {file} ({other})"]
     seen = bytearray(int(str(db.execute("SELECT max(id) FROM node").get or 0)) + 1)
-    records = Records(content, file)
+    records = Records(content, file, schema)
     host = ""
     try:
         for item in records:
             if isinstance(item, tuple):
-                lines += _compared(db, seen, host, item[1])
+                lines += _compared(db, schema, seen, host, item[1])
             elif isinstance(item, DomainEnd):
                 if item.record:
-                    lines += _compared(db, seen, "", item.record)
+                    lines += _compared(db, schema, seen, "", item.record)
             elif hasattr(item, "attributes"):
                 host = folded(item.attributes.get("name", "").strip())
             if len(lines) > _MAX_LINES:
@@ -156,27 +152,27 @@ def difference(db: apsw.Connection, content: bytes, file: str, other: str = "on 
     for node, kind, name, data in db.execute("SELECT id, kind, name, data FROM node WHERE kind BETWEEN 1 AND 4"):
         if not seen[int(node)]:
             owner = db.execute("SELECT d.name FROM node n JOIN node d ON d.id = n.domain WHERE n.id = ?", (node,)).get
-            record = _record(_RECORDS[int(kind)], str(name), index.unpack(str(data)))
+            record = _record(schema.numbered(int(kind)), str(name), index.unpack(str(data)))
             lines += [f"-{line}" for line in _lines(str(owner or ""), record, {})]
     lines = lines[:_MAX_LINES]
     return "\n".join([*lines, ""]) if len(lines) > 2 else f"{file}: only remarks or layout differ\n"
 
 
-def _compared(db: apsw.Connection, seen: bytearray, host: str, record: Record | DomainRecord) -> list[str]:
-    number = DOMAIN if isinstance(record, DomainRecord) else KINDS[record.tag][0]
+def _compared(db: apsw.Connection, schema: Schema, seen: bytearray, host: str, record: Section) -> list[str]:
+    number, own = NUMBERS[Kind(record.tag)], name_of(record)
     if number == DOMAIN:
-        row = db.execute("SELECT id, name, data FROM node WHERE kind = 1 AND fold = ?", (record.name,)).get
+        row = db.execute("SELECT id, name, data FROM node WHERE kind = 1 AND fold = ?", (own,)).get
     else:
         row = db.execute(
             "SELECT n.id, n.name, n.data FROM node d JOIN node n ON n.kind = ? AND n.domain = d.id AND n.fold = ? "
             "WHERE d.kind = 1 AND d.fold = ?",
-            (number, record.name.casefold(), host),
+            (number, own.casefold(), host),
         ).get
     if not isinstance(row, tuple):
         return [f"+{line}" for line in _lines(host, record, {})]
     node, name, data = row
     seen[int(node)] = 1
-    if str(name) == record.name and str(data) == index.pack(text.texts(record)):
+    if str(name) == own and str(data) == index.pack(text.texts(record)):
         return []
     old = _record(type(record), str(name), index.unpack(str(data)))
     masks: dict[str, str] = {}
@@ -186,7 +182,7 @@ def _compared(db: apsw.Connection, seen: bytearray, host: str, record: Record | 
 
 def _lines(host: str, record: Section, masks: dict[str, str]) -> list[str]:
     """`user alice@example.org: full-name: Alice`. The same secret has the same mask."""
-    name = str(getattr(record, "name", ""))
+    name = name_of(record)
     head = f"{record.tag} {name}@{host}" if host else f"{record.tag} {name}"
     lines = [head]
     for element, value in text.texts(record).items():

@@ -4,28 +4,38 @@ Answers are kept in memory, boundedly, and forgotten when the index changed; tha
 so a change is in force everywhere within that time. The database is opened at the first question: after a fork.
 """
 
-import json
 import os
 import time
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import apsw
 
 from whimbrel.backends.directory import index
-from whimbrel.backends.directory.index import ALIAS, DOMAIN, GROUP, USER, one, several
-from whimbrel.backends.directory.records import full_address
+from whimbrel.backends.directory.index import ALIAS, DOMAIN, GROUP, USER
 from whimbrel.backends.directory.wildcard import matches
 from whimbrel.core.address import Address, Domain
-from whimbrel.core.cleanout import CleanOut, in_force
-from whimbrel.core.directory import Account, Directory, LocalDomain, Rights, Target, TargetKind
+from whimbrel.core.cleanout import DomainRetention, UserCleanOut, in_force
+from whimbrel.core.directory import Account, Directory, LocalDomain, Target, TargetKind
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
+from whimbrel.core.people import (
+    Access,
+    AliasTargets,
+    CatchAll,
+    DomainNames,
+    Forwarding,
+    Membership,
+    Person,
+    full_address,
+)
+from whimbrel.core.quota import DomainLimits, DomainMessageSize, MailboxQuota, UserMessageSize
+from whimbrel.core.record import Record
 from whimbrel.core.rights import NOTHING, Grants
-from whimbrel.core.values import Duration, Secret, Size
+from whimbrel.core.values import Duration
 
 T = TypeVar("T")
 
@@ -206,22 +216,23 @@ class IndexDirectory:
         return found
 
     def _made(self, domain: int, name: str, data: str) -> _Domain:
-        values = index.unpack(data)
+        record = Record(index.unpack(data))
         patterns = self._rows("SELECT pattern, id FROM wildcard WHERE domain = ? ORDER BY id", domain)
+        names, limits, retention = record.part(DomainNames), record.part(DomainLimits), record.part(DomainRetention)
         local = LocalDomain(
             Domain(name),
-            one(values, "primary") == "yes",
-            tuple(Domain(alias) for alias in several(values, "domain-alias")),
-            int(Size(one(values, "max-message-size", "0"))),
-            int(Size(one(values, "quota", "0"))),
-            int(one(values, "quota-messages", "0")),
-            int(Size(one(values, "default-quota", "0"))),
-            float(Duration(keep)) if (keep := one(values, "keep-deleted")) else None,
-            tuple(CleanOut(rule) for rule in several(values, "clean-out")),
+            names.primary,
+            names.domain_aliases,
+            int(record.part(DomainMessageSize).max_message_size),
+            int(limits.quota),
+            limits.quota_messages,
+            int(limits.default_quota),
+            float(Duration(retention.keep_deleted)) if retention.keep_deleted else None,
+            retention.clean_out,
+            record,
         )
-        return _Domain(
-            domain, local, one(values, "catch-all"), tuple((str(text), int(str(node))) for text, node in patterns)
-        )
+        catch_all = record.part(CatchAll).catch_all
+        return _Domain(domain, local, catch_all, tuple((str(text), int(str(node))) for text, node in patterns))
 
     def _primary(self) -> _Domain:
         name = index.meta(self._db, "primary") if self._db else ""
@@ -253,7 +264,8 @@ class IndexDirectory:
             kind, entry, data = int(str(rows[0][0])), str(rows[0][1]), str(rows[0][2])
             if kind == USER:
                 return Target(TargetKind.ACCOUNT, where, account=_account(entry, domain.local, data))
-            names = several(index.unpack(data), "member" if kind == GROUP else "to")
+            record = Record(index.unpack(data))
+            names = record.part(Membership).members if kind == GROUP else record.part(AliasTargets).to
             members = tuple(full_address(text, domain.local.name) for text in names)
             return Target(_KINDS[kind], f"{entry}@{domain.local.name}", members=members)
         if domain.catch_all:
@@ -280,30 +292,32 @@ def _fold(name: str) -> str:
 
 
 def _account(name: str, local: LocalDomain, data: str) -> Account:
-    values = json.loads(data)
-    domain = local.name
-    address = Address(name, domain)
+    record = Record(index.unpack(data))
+    address = Address(name, local.name)
+    access, quota, forwarding = record.part(Access), record.part(MailboxQuota), record.part(Forwarding)
     return Account(
         id=AccountId(address.key),
         address=address,
-        full_name=values.get("full-name", ""),
-        enabled=values.get("enabled", "yes") == "yes",
-        password=Secret(values.get("password", "")),
-        rights=Rights(values.get("rights", "none")),
-        quota_bytes=int(Size(values.get("quota", "0"))),
-        quota_messages=int(values.get("quota-messages", "0")),
-        max_message_size=int(Size(values.get("max-message-size", "0"))),
-        forward_to=tuple(full_address(text, domain) for text in values.get("forward-to", ())),
-        keep_copy=values.get("keep-copy", "yes") == "yes",
-        clean_out=in_force(map(CleanOut, values.get("clean-out", ())), local.clean_out),
-        password_keys=Secret(values.get("password-keys", "")),
-        grants=_grants(values, domain),
+        full_name=record.part(Person).full_name,
+        enabled=access.enabled,
+        password=access.password,
+        rights=access.rights,
+        quota_bytes=int(quota.quota),
+        quota_messages=quota.quota_messages,
+        max_message_size=int(record.part(UserMessageSize).max_message_size),
+        forward_to=tuple(full_address(text, local.name) for text in forwarding.forward_to),
+        keep_copy=forwarding.keep_copy,
+        clean_out=in_force(record.part(UserCleanOut).clean_out, local.clean_out),
+        password_keys=access.password_keys,
+        grants=_grants(access, local.name),
+        record=record,
+        domain_record=local.record,
     )
 
 
-def _grants(values: dict[str, Any], domain: Domain) -> Grants:
-    rights, more = values.get("rights", "none"), values.get("grant", ())
-    return NOTHING if rights == "none" and not more else Grants.of(rights, more, domain)
+def _grants(access: Access, domain: Domain) -> Grants:
+    rights = access.rights.value
+    return NOTHING if rights == "none" and not access.grants else Grants.of(rights, access.grants, domain)
 
 
 _port: type[Directory] = IndexDirectory

@@ -15,7 +15,6 @@ import apsw
 from whimbrel.backends.config.tree import VERSION
 from whimbrel.backends.config.xml import FORMAT, version_of
 from whimbrel.backends.directory.index import DOMAIN, FIELD, ROOT_ID
-from whimbrel.backends.directory.records import ADDED
 
 _INDENT: Final = b"  "
 _ROOT_VERSION: Final = re.compile(rb"\bversion\s*=\s*([\"'])(.*?)\1")
@@ -57,9 +56,9 @@ class Edit:
     after: int = 0
 
 
-def plan(db: apsw.Connection, content: bytes, edits: Sequence[Edit]) -> list[Splice]:
+def plan(db: apsw.Connection, content: bytes, edits: Sequence[Edit], added_names: Sequence[bytes]) -> list[Splice]:
     """The splices for `edits`, ascending. The text of a new domain is `<domain ...>` and its settings, without its end;
-    a domain that goes takes with it what stands inside."""
+    a domain that goes takes with it what stands inside. `added_names`: start tags of a later minor version."""
     placed: dict[int, tuple[int, int]] = {}
     for node in {node for edit in edits for node in (edit.node, edit.domain, edit.after)} | {ROOT_ID}:
         row = db.execute("SELECT start, length FROM place WHERE id = ?", (node,)).get
@@ -86,7 +85,7 @@ def plan(db: apsw.Connection, content: bytes, edits: Sequence[Edit]) -> list[Spl
     if new_domains:
         blocks = [_domain_block(edit, added.get(node, [])) for node, edit in new_domains.items()]
         splices += _append(content, 0, *placed[ROOT_ID], blocks, 0)
-    if any(name in splice.text for splice in splices for name in ADDED):
+    if any(name in splice.text for splice in splices for name in added_names):
         splices += _raised(content, placed[ROOT_ID][0])
     return sorted(splices, key=lambda splice: (splice.start, splice.end))
 

@@ -11,6 +11,7 @@ from whimbrel.core.directory import DirectoryChange, Kind, Op
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.rights import Right
 from whimbrel.core.values import Secret
+from whimbrel.services.admin.records import RECORDS
 
 KEYS = {"password": Secret("$argon2id$a"), "password-keys": Secret("id=1 of=2 S$k")}
 
@@ -21,7 +22,7 @@ def edited(folder: Path, root: str, *changes: dict[str, object]) -> str:
         f'<?xml version="1.0"?>\n{root}\n  <domain name="a.example"><primary>yes</primary>\n'
         '    <user name="amy"/>\n  </domain>\n</users>\n'
     )
-    editor = DirectoryFile(path, folder / "users.idx")
+    editor = DirectoryFile(path, folder / "users.idx", records=RECORDS)
     editor.open()
     for values in changes:
         editor.edit([DirectoryChange(Op.SET, Kind.USER, "a.example", "amy", values)])

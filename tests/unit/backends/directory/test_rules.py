@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from tests.unit.backends.directory.files import FILE
 from whimbrel.backends.directory import build, scan
 from whimbrel.backends.directory.editor import DirectoryFile
+from whimbrel.backends.directory.records import schema_of
 from whimbrel.core.config import ConfigError
+from whimbrel.services.admin.records import RECORDS
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def faults(folder: Path, text: str | bytes) -> list[tuple[int, str]]:
     (folder / "users.cfg").write_bytes(text.encode() if isinstance(text, str) else text)
-    editor = DirectoryFile(folder / "users.cfg", folder / "users.idx")
+    editor = DirectoryFile(folder / "users.cfg", folder / "users.idx", records=RECORDS)
     try:
         with pytest.raises(ConfigError) as caught:
             editor.open()
@@ -135,7 +137,7 @@ def test_the_number_of_mistakes_told_is_bounded(folder: Path) -> None:
 def test_a_faulty_file_leaves_the_former_index_as_it_was(folder: Path) -> None:
     path = folder / "users.cfg"
     path.write_text(FILE)
-    editor = DirectoryFile(path, folder / "users.idx")
+    editor = DirectoryFile(path, folder / "users.idx", records=RECORDS)
     editor.open()
     path.write_text(people("<x/>"))
     for _ in range(2):
@@ -150,7 +152,7 @@ def test_a_faulty_file_leaves_the_former_index_as_it_was(folder: Path) -> None:
 def test_unknown_records_of_a_newer_minor_version_are_kept_and_told(folder: Path) -> None:
     text = people('<mailing-list name="l"/><user name="a"><later/></user>', "<tenant><x/></tenant>")
     (folder / "users.cfg").write_text(text.replace("1.0", "1.9"))
-    editor = DirectoryFile(folder / "users.cfg", folder / "users.idx")
+    editor = DirectoryFile(folder / "users.cfg", folder / "users.idx", records=RECORDS)
     editor.open()
     assert [fault.path.rpartition("/")[2] for fault in editor.warnings] == ["later", "mailing-list", "tenant"]
     editor.close()
@@ -170,7 +172,7 @@ PIECES = st.lists(
 @settings(max_examples=300, deadline=None)
 def test_no_markup_raises_anything_but_a_config_error(inside: str) -> None:
     content = f"<users>{inside}</users>".encode()
-    records = build.Records(content, "users.cfg")
+    records = build.Records(content, "users.cfg", schema_of(RECORDS))
     try:
         for item in records:
             if isinstance(item, scan.Child):
@@ -185,6 +187,6 @@ def test_no_markup_raises_anything_but_a_config_error(inside: str) -> None:
 def test_no_bytes_raise_anything_but_a_config_error(noise: bytes) -> None:
     for content in (noise, b"<users>" + noise + b"</users>"):
         try:
-            list(build.Records(content, "users.cfg"))
+            list(build.Records(content, "users.cfg", schema_of(RECORDS)))
         except ConfigError as error:
             assert error.faults

@@ -24,6 +24,7 @@ from whimbrel.core.values import Secret
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.invoke import invoke, stream
 from whimbrel.services.admin.ports import Checked, FolderSize, Listening, Process, Running
+from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.admin.web import application
 
@@ -209,7 +210,7 @@ class Office:
             return AdminContext(**self._rest() | more)
         config = FileConfig(self.folder / "mailserver.cfg", MailServer)
         config.load()
-        editor = DirectoryFile(self.folder / "users.cfg", self.folder / "users.idx")
+        editor = DirectoryFile(self.folder / "users.cfg", self.folder / "users.idx", records=RECORDS)
         editor.open()
         own = {
             "config": config,

@@ -12,6 +12,7 @@ from whimbrel.core.commit import Append, Rendition
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Internal
 from whimbrel.core.mailbox import INBOX, AccountId
+from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.jobs.job import JobContext
 
 FILE = """<?xml version="1.0" encoding="UTF-8"?>
@@ -45,7 +46,7 @@ class House:
         path, index = folder / "users.cfg", folder / "users.idx"
         path.write_text(FILE.format(domain=domain, alice=alice), encoding="utf-8")
         self.path = path
-        self.editor = DirectoryFile(path, index, pool=InlinePool())
+        self.editor = DirectoryFile(path, index, records=RECORDS, pool=InlinePool())
         self.editor.open()
         self.directory = IndexDirectory(index)
         self.clock, self.log, self.state = FakeClock(), MemoryLog(), MemoryState()

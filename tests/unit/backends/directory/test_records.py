@@ -1,0 +1,70 @@
+"""A room that contributes a part to users and domains: the file, the index and the account have it by that alone."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.fakes import InlinePool
+from tests.unit.backends.directory.files import FILE, put
+from whimbrel.backends.directory.editor import DirectoryFile
+from whimbrel.backends.directory.reader import IndexDirectory
+from whimbrel.core.config import ConfigError
+from whimbrel.core.directory import Kind
+from whimbrel.core.mailbox import AccountId
+from whimbrel.core.people import recipient
+from whimbrel.core.record import Part, value
+from whimbrel.services.admin.records import ALIAS, DOMAIN, GROUP, USER
+
+
+@dataclass(frozen=True, slots=True)
+class Junk(Part):
+    """From which score on mail is junk."""
+
+    junk_score: float | None = value(None, minimum=0, maximum=100, help="Mail of this score is junk.")
+    junk_report: str = value("", check=lambda text: recipient(text) if text else "", address=True, help="Who hears.")
+
+
+RECORDS = (DOMAIN.with_part(Junk), USER.with_part(Junk), ALIAS, GROUP)
+
+
+def opened(folder: Path) -> DirectoryFile:
+    if not (folder / "users.cfg").exists():
+        (folder / "users.cfg").write_text(FILE, encoding="utf-8")
+    editor = DirectoryFile(folder / "users.cfg", folder / "users.idx", records=RECORDS, pool=InlinePool())
+    editor.open()
+    return editor
+
+
+def test_a_contributed_value_is_written_read_and_listed(tmp_path: Path) -> None:
+    editor = opened(tmp_path)
+    editor.edit([put(Kind.USER, "example.org", "alice", junk_score="4.5")])
+    editor.edit([put(Kind.DOMAIN, "example.org", junk_score="7")])
+    assert "<junk-score>4.5</junk-score>" in (tmp_path / "users.cfg").read_text()
+    directory = IndexDirectory(tmp_path / "users.idx")
+    alice = asyncio.run(directory.account(AccountId("alice@example.org")))
+    bob = asyncio.run(directory.account(AccountId("bob@example.org")))
+    assert alice is not None and bob is not None
+    assert (alice.part(Junk).junk_score, alice.domain_part(Junk).junk_score) == (4.5, 7.0)
+    assert (bob.part(Junk).junk_score, bob.domain_part(Junk).junk_score) == (None, 7.0)
+    entry = asyncio.run(editor.entry(Kind.USER, "example.org", "alice"))
+    assert entry is not None and entry.values["junk-score"] == "4.5"
+    directory.close()
+    editor.close()
+
+
+@pytest.mark.parametrize("value", ["-1", "101", "much"])
+def test_its_bounds_hold(tmp_path: Path, value: str) -> None:
+    editor = opened(tmp_path)
+    with pytest.raises(ConfigError):
+        editor.edit([put(Kind.USER, "example.org", "alice", junk_score=value)])
+    editor.close()
+
+
+def test_a_file_with_a_wrong_value_is_refused_with_its_line(tmp_path: Path) -> None:
+    text = FILE.replace("<quota>5G</quota>", "<junk-score>x</junk-score>")
+    (tmp_path / "users.cfg").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="'x' is not a number") as told:
+        opened(tmp_path)
+    assert told.value.faults[0].line == 1 + text[: text.index("<junk-score>")].count("\n")
