@@ -40,7 +40,7 @@ BLOCK: Final = 180.0
 """Seconds for writing one piece of content. RFC 5321 4.5.3.2.5"""
 
 
-_ODD: Final = Reply(451, "4.5.0", ("The server answered what the protocol does not allow here",))
+_UNEXPECTED: Final = Reply(451, "4.5.0", ("The server answered what the protocol does not allow here",))
 
 
 class Declined(Exception):
@@ -89,6 +89,10 @@ class Conversation:
     @property
     def tls(self) -> TlsInfo | None:
         return self.link.tls
+
+    def bound(self, seconds: float) -> None:
+        """All that follows has so much time in all."""
+        self._patience.deadline = asyncio.get_running_loop().time() + seconds
 
     async def greet(self, hostname: str) -> None:
         """Greeting and EHLO. Declined if the server does not want us."""
@@ -153,6 +157,7 @@ class Conversation:
         """Does the server still answer?"""
         if not self.client.reusable:
             return False
+        self.bound(PROBE)
         self.client.reset()
         try:
             event = await self._event(PROBE)
@@ -164,6 +169,7 @@ class Conversation:
         """QUIT if that makes sense, and close. Never raises OSError."""
         try:
             if self.client.reusable:
+                self.bound(GOODBYE)
                 self.client.quit()
                 await self._event(GOODBYE)
         except OSError:
@@ -236,9 +242,9 @@ class Conversation:
 
 
 def _declined(event: ClientEvent) -> Declined:
-    reply = event.reply if isinstance(event, Refused | Lost) else _ODD
+    reply = event.reply if isinstance(event, Refused | Lost) else _UNEXPECTED
     # A greeting of "250 ok" is no consent, and above all no delivery.
-    return Declined(_ODD if reply.ok else reply)
+    return Declined(_UNEXPECTED if reply.ok else reply)
 
 
 def words(error: Exception) -> str:

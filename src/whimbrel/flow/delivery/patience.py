@@ -16,9 +16,11 @@ _NEVER: Final = float("inf")
 class Patience:
     """`with patience: patience.set(seconds); await ...` raises TimeoutError. Used by one task at a time, not nested."""
 
-    __slots__ = ("_cancelling", "_expired", "_loop", "_task", "_timer", "_until")
+    __slots__ = ("_cancelling", "_expired", "_loop", "_task", "_timer", "_until", "deadline")
 
     def __init__(self) -> None:
+        self.deadline = _NEVER
+        """Of the loop's clock: no wait goes beyond it, however often the peer lengthens its waits by an answer."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -45,7 +47,7 @@ class Patience:
         """From now, inside the block."""
         loop = self._loop
         assert loop is not None
-        self._until = loop.time() + seconds
+        self._until = min(loop.time() + seconds, self.deadline)
         if self._timer is None or self._timer.when() > self._until:
             if self._timer is not None:
                 self._timer.cancel()

@@ -45,6 +45,12 @@ from whimbrel.protocols.smtp.reply import Reply
 PIECE: Final = 256 * 1024
 """Octets of content in memory at once, where it is larger than HEAD."""
 
+ATTEMPT: Final = 3600.0
+"""Seconds that one message may take with one server in all, whatever it answers and how often: RFC 5321 4.5.3.2 bounds
+each wait alone. To these comes its size over MIN_RATE."""
+MIN_RATE: Final = 1000
+"""Octets a second."""
+
 _STARTED: Final = (TlsMode.OPPORTUNISTIC, TlsMode.REQUIRED, TlsMode.VERIFIED)
 
 
@@ -238,6 +244,7 @@ class SmtpAgent:
         """The outcomes, and whether they are final for this attempt. HandshakeFailed, _Stale."""
         progress, kept = job.progress, False
         progress.server = str(server)
+        conversation.bound(ATTEMPT + job.parcel.item.size / MIN_RATE)
         try:
             if not reused:
                 progress.phase = Phase.GREETING

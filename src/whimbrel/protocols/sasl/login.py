@@ -3,7 +3,7 @@
 Standards: none (draft-murchison-sasl-login-00).
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from whimbrel.core.values import Secret
 from whimbrel.protocols.sasl.exchange import Challenge, Credentials, read_name, read_password
@@ -22,7 +22,19 @@ class LoginServer:
         return Credentials("", self._name, read_password(response))
 
 
-def login_client(name: str, password: Secret) -> Iterator[bytes]:
-    """The responses of a client: the first to "Username:", the second to "Password:"."""
-    yield name.encode()
-    yield password.reveal().encode()
+def login_client(name: str, password: Secret) -> Generator[bytes | None, bytes, None]:
+    """The client: no initial response, then whatever is asked for. A prompt that names neither is taken for the one
+    that is due. It ends when the password is asked for once more, or the name after it."""
+    challenge = yield None
+    told_name = False
+    while True:
+        prompt = challenge.lower()
+        if b"pass" in prompt or b"kennwort" in prompt or (told_name and not _asks_name(prompt)):
+            yield password.reveal().encode()
+            return
+        told_name = True
+        challenge = yield name.encode()
+
+
+def _asks_name(prompt: bytes) -> bool:
+    return b"user" in prompt or b"login" in prompt or b"name" in prompt

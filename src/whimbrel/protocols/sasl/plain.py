@@ -3,7 +3,7 @@
 Standards: RFC 4616 (authzid NUL authcid NUL passwd).
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from whimbrel.core.values import Secret
 from whimbrel.protocols.sasl.exchange import MAX_RESPONSE, Challenge, Credentials, SaslError, read_name, read_password
@@ -28,6 +28,8 @@ def _read(message: bytes) -> Credentials:
     return Credentials(authzid, name, read_password(parts[2]))
 
 
-def plain_client(name: str, password: Secret) -> Iterator[bytes]:
-    """The one response of a client, fit to be an initial response."""
-    yield b"\0" + name.encode() + b"\0" + password.reveal().encode()
+def plain_client(name: str, password: Secret) -> Generator[bytes | None, bytes, None]:
+    """The client: one response, fit to be the initial one; said once more to a server that asks for it all the same."""
+    message = b"\0" + name.encode() + b"\0" + password.reveal().encode()
+    yield message
+    yield message

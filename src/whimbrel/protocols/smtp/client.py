@@ -6,11 +6,11 @@ Sans-IO: the caller owns the connection. Commands put bytes into `outgoing()`, a
     client = SmtpClient(lmtp=False)
 
     async def event() -> ClientEvent:
-        while isinstance(found := client.next_event(), Pause):
+        while isinstance(event := client.next_event(), Pause):
             if out := client.outgoing():
                 await link.write(out)
             client.receive(await link.read())        # b"" at the end: the next event is Lost
-        return found
+        return event
 
     await event()                                    # Greeting | Refused | Lost
     client.hello("mail.example.org")
@@ -23,13 +23,13 @@ Sans-IO: the caller owns the connection. Commands put bytes into `outgoing()`, a
             client.hello("mail.example.org")         # Again, and wait for Ready. RFC 3207 4.2
     client.sign_in(name, password)                   # Only for relay hosts: SignedIn | Refused | Lost
     client.transaction(sender, recipients, MailOptions(size=..., body_8bit=...), content)
-    found = await event()                            # NeedContent | Finished | Lost
-    if isinstance(found, NeedContent):
+    outcome = await event()                          # NeedContent | Finished | Lost
+    if isinstance(outcome, NeedContent):
         for piece in content:
             await link.write(client.content(piece))
         await link.write(client.content_end())
-        found = await event()                        # Finished | Lost
-    found.results                                    # A Reply for each recipient, in order
+        outcome = await event()                      # Finished | Lost
+    outcome.results                                  # A Reply for each recipient, in order
     if client.reusable:                              # Another transaction(), or:
         client.quit()                                # Goodbye | Lost
 
@@ -42,61 +42,36 @@ after all content was sent nobody can know what became of the message (`unknown`
 RFC 1047).
 If content cannot be read to its end, the caller closes the connection without `content_end()`.
 
-Standards: RFC 5321 3, 4.1, 4.3.2 (order), RFC 2920 (pipelining), RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 3207
-(STARTTLS), RFC 4954 (AUTH), RFC 6531 3.4 (SMTPUTF8), RFC 3030 2 (CHUNKING), RFC 8689 4.2 (REQUIRETLS), RFC 2033 (LMTP).
+Standards: RFC 5321 3, 4.1, 4.3.2 (order), RFC 2920 (pipelining), RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 3.4
+(SMTPUTF8), RFC 3030 2 (CHUNKING), RFC 8689 4.2 (REQUIRETLS), RFC 2033 (LMTP).
 """
 
-import base64
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from whimbrel.core.address import ReversePath
-from whimbrel.core.engine import NEED_DATA, Pause
 from whimbrel.core.envelope import MailOptions, Recipient
-from whimbrel.core.values import Secret
-from whimbrel.protocols.sasl.exchange import SaslError, from_base64
-from whimbrel.protocols.smtp.client_auth import MECHANISMS, Responses, choose
-from whimbrel.protocols.smtp.client_events import (
-    ClientEvent,
-    Finished,
-    Goodbye,
-    Greeting,
-    Lost,
-    NeedContent,
-    Ready,
-    Refused,
-    SignedIn,
-    TlsReady,
-    WasReset,
-)
+from whimbrel.protocols.smtp.client_events import Finished, Lost, NeedContent
 from whimbrel.protocols.smtp.client_lines import mail_line, rcpt_line
-from whimbrel.protocols.smtp.client_steps import NO_MECHANISM, NO_REQUIRETLS, NO_UTF8, ODD, Step
-from whimbrel.protocols.smtp.extensions import NO_EXTENSIONS, Extensions
-from whimbrel.protocols.smtp.reply import BadReply, Reply, ReplyReader
+from whimbrel.protocols.smtp.client_session import SESSION_STEPS, ClientSession
+from whimbrel.protocols.smtp.client_steps import NO_REQUIRETLS, NO_UTF8, UNEXPECTED, Step
+from whimbrel.protocols.smtp.reply import Reply
 from whimbrel.protocols.smtp.stuffing import Stuffing
 
 WINDOW: Final = 200
 """Commands under way at once. RFC 2920 3.1: the buffers between us must hold them and their replies."""
 
 
-class SmtpClient:
+class SmtpClient(ClientSession):
     """One connection, as long as it lives. Each command waits for its event before the next: else ValueError."""
 
     def __init__(self, *, lmtp: bool = False, chunking: bool = True) -> None:
-        self.extensions: Extensions = NO_EXTENSIONS
-        self.answers = 0
-        """Replies so far: a peer that goes on answering is alive."""
+        super().__init__(lmtp=lmtp)
         self.begun = False
         """MAIL of this transaction was accepted."""
-        self._lmtp, self._chunking = lmtp, chunking
-        self._reader = ReplyReader()
-        self._out: list[bytes] = []
-        self._events: deque[ClientEvent] = deque()
-        self._expected: deque[tuple[Step, int]] = deque([(Step.CONNECT, 0)])
+        self._chunking = chunking
         self._todo: deque[tuple[Step, int, bytes]] = deque()
-        self._name = ""
-        self._responses: Responses | None = None
         self._sending = False  # A transaction is under way:
         self._results: list[Reply | None] = []  # Final answers.
         self._answers: list[Reply | None] = []  # Answers to RCPT.
@@ -106,77 +81,11 @@ class SmtpClient:
         self._held = b""  # The piece that may be the last.
         self._all_sent = False
         self._open = False  # MAIL was accepted and nothing has ended its transaction: RSET before the next.
-        self._dead = False
-
-    # Bytes and events
-
-    def receive(self, data: bytes) -> None:
-        """Bytes from the peer; b"" is the end."""
-        if self._dead:
-            return
-        if not data:
-            self.lost("the server closed it")
-            return
-        self._reader.feed(data)
-        try:
-            while not self._dead and (answer := self._reader.next()) is not None:
-                self.answers += 1
-                self._take(answer)
-        except BadReply as error:
-            self.lost(str(error))
-
-    def lost(self, why: str) -> None:
-        """The connection is of no further use: whatever is under way ends with Lost."""
-        if self._dead:
-            return
-        self._lose(why)
-
-    def next_event(self) -> ClientEvent | Pause:
-        """The next event, or NEED_DATA: write `outgoing()`, read, `receive`."""
-        return self._events.popleft() if self._events else NEED_DATA
-
-    def outgoing(self) -> bytes:
-        """What must be written before reading on; b"" if nothing."""
-        out = b"".join(self._out)
-        self._out.clear()
-        return out
 
     @property
     def reusable(self) -> bool:
         """The connection is alive and nothing is under way."""
         return not (self._dead or self._expected or self._todo or self._sending)
-
-    # Commands
-
-    def hello(self, name: str) -> None:
-        """EHLO (LHLO), and HELO if that is not understood. `name` is our host name. Ready | Refused | Lost"""
-        if not name or not name.isascii() or not name.isprintable() or " " in name:
-            raise ValueError("not a host name")
-        self._name = name
-        self._command(Step.EHLO, f"{'LHLO' if self._lmtp else 'EHLO'} {name}\r\n".encode())
-
-    def start_tls(self) -> None:
-        """TlsReady | Refused | Lost"""
-        self._command(Step.STARTTLS, b"STARTTLS\r\n")
-
-    def tls_started(self) -> None:
-        """Forgets what the peer said before TLS. RFC 3207 4.2"""
-        self._reader.clear()
-        self.extensions = NO_EXTENSIONS
-
-    def sign_in(self, name: str, password: Secret) -> None:
-        """AUTH with the first mechanism that both know. The caller sees to TLS. SignedIn | Refused | Lost"""
-        mechanism = choose(self.extensions.auth)
-        if mechanism is None:
-            self._idle()
-            self._events.append(Refused("AUTH", NO_MECHANISM))
-            return
-        self._responses = MECHANISMS[mechanism](name, password)
-        initial = next(self._responses)
-        line = f"AUTH {mechanism}".encode()
-        if initial is not None:
-            line += b" " + (base64.b64encode(initial) or b"=")
-        self._command(Step.AUTH, line + b"\r\n")
 
     def transaction(
         self,
@@ -239,121 +148,56 @@ class SmtpClient:
         self._expected.append((Step.CONTENT, -1))
         return b"BDAT %d LAST\r\n%b" % (len(last), last)
 
-    def reset(self) -> None:
-        """RSET, also to see whether an idle connection still lives. WasReset | Lost"""
-        self._command(Step.RSET, b"RSET\r\n")
-
-    def quit(self) -> None:
-        """Goodbye | Lost"""
-        self._command(Step.QUIT, b"QUIT\r\n")
-
-    # Replies
+    # What is under way ends with the connection
 
     def _idle(self) -> None:
         if self._expected or self._todo:
             raise ValueError("the last command has not been answered")
 
-    def _command(self, step: Step, line: bytes) -> None:
-        self._idle()
-        if self._dead:
-            self._lose("it was closed before")
-            return
-        self._expected.append((step, 0))
-        self._out.append(line)
-
     def _take(self, answer: Reply) -> None:
+        if not self._sending:
+            super()._take(answer)
+            return
         if not self._expected:
-            # Nothing was asked: the peer may only say that it closes. RFC 5321 3.8
-            if self._sending:
-                self._closing(Step.CONTENT, ODD if answer.ok else answer)
-            elif answer.code == 421:
-                self._dead = True
-                self._events.append(Goodbye(answer))
-            else:
-                self._lose("an answer came that nobody had asked for")
+            self._closing(Step.CONTENT, UNEXPECTED if answer.ok else answer)
             return
         step, at = self._expected.popleft()
-        if answer.code == 421 and step is not Step.QUIT:
+        if answer.code == 421:
             self._closing(step, answer)
         elif self._stuffing is not None and not (step is Step.CHUNK and answer.ok):
             # Content is under way: the peer may give up, but cannot have taken it.
-            self._closing(step, ODD if answer.ok else answer)
+            self._closing(step, UNEXPECTED if answer.ok else answer)
         else:
-            _TAKE[step](self, at, answer)
+            _STEPS[step](self, at, answer)
             if self._sending:
                 self._go_on()
 
     def _closing(self, step: Step, answer: Reply) -> None:
-        """Whatever is under way has this answer, and the connection is of no further use."""
+        if not self._sending:
+            super()._closing(step, answer)
+            return
         self._dead = True
         self._expected.clear()
         self._todo.clear()
-        if self._sending:
-            self._answer_all(answer)
-            self._finish()
-        elif step is Step.RSET:
-            self._events.append(Lost(answer, ()))
-        else:
-            self._events.append(Refused(step.value, answer))
+        self._answer_all(answer)
+        self._finish()
 
     def _lose(self, why: str) -> None:
+        if not self._sending:
+            super()._lose(why)
+            return
         answer = Reply(421, "4.4.2", (f"Connection lost: {why}",))
         self._dead = True
         self._expected.clear()
         self._todo.clear()
         self._answer_all(answer)
-        results = tuple(r or answer for r in self._results) if self._sending else ()
-        unknown = self._sending and self._all_sent and bool(self._accepted)
+        unknown = self._all_sent and bool(self._accepted)
         self._sending, self._stuffing = False, None
-        self._events.append(Lost(answer, results, unknown))
+        self._events.append(Lost(answer, tuple(r or answer for r in self._results), unknown))
 
-    def _greeted(self, _at: int, answer: Reply) -> None:
-        self._events.append(Greeting(answer) if answer.code == 220 else Refused("connect", answer))
-
-    def _ehlo(self, _at: int, answer: Reply) -> None:
-        if answer.ok:
-            self.extensions = Extensions.read(answer.lines)
-            self._events.append(Ready(self.extensions))
-        elif answer.permanent and not self._lmtp:
-            self._expected.append((Step.HELO, 0))  # RFC 5321 3.2
-            self._out.append(f"HELO {self._name}\r\n".encode())
-        else:
-            self._events.append(Refused("EHLO", answer))
-
-    def _helo(self, _at: int, answer: Reply) -> None:
-        if answer.ok:
-            self.extensions = NO_EXTENSIONS
-            self._events.append(Ready(self.extensions))
-        else:
-            self._events.append(Refused("EHLO", answer))
-
-    def _starttls(self, _at: int, answer: Reply) -> None:
-        self._events.append(TlsReady() if answer.code == 220 else Refused("STARTTLS", answer))
-
-    def _auth(self, _at: int, answer: Reply) -> None:
-        if answer.ok:
-            self._events.append(SignedIn(answer))
-        elif answer.code == 334:
-            response = self._response(answer.lines[0].strip())
-            self._expected.append((Step.AUTH, 0))
-            self._out.append(b"*\r\n" if response is None else base64.b64encode(response) + b"\r\n")  # RFC 4954 4
-        else:
-            self._events.append(Refused("AUTH", answer))
-
-    def _response(self, challenge: str) -> bytes | None:
-        """None: the mechanism has no answer to that."""
-        try:
-            return self._responses.send(from_base64(challenge.encode())) if self._responses else None
-        except (SaslError, StopIteration):
-            return None
-
-    def _reset(self, _at: int, answer: Reply) -> None:
+    def _reset(self, at: int, answer: Reply) -> None:
         self._open = False
-        self._events.append(WasReset(answer))
-
-    def _quit(self, _at: int, answer: Reply) -> None:
-        self._dead = True
-        self._events.append(Goodbye(answer))
+        super()._reset(at, answer)
 
     # A transaction
 
@@ -409,12 +253,12 @@ class SmtpClient:
     def _want_content(self, stuffing: Stuffing) -> None:
         self._stuffing = stuffing
         self._events.append(
-            NeedContent(tuple(a or r or ODD for a, r in zip(self._answers, self._results, strict=True)))
+            NeedContent(tuple(a or r or UNEXPECTED for a, r in zip(self._answers, self._results, strict=True)))
         )
 
     def _finish(self) -> None:
         self._sending, self._stuffing = False, None
-        self._events.append(Finished(tuple(r or ODD for r in self._results)))
+        self._events.append(Finished(tuple(r or UNEXPECTED for r in self._results)))
 
     def _answer_all(self, answer: Reply) -> None:
         """The final answer for everybody who has none yet."""
@@ -438,7 +282,7 @@ class SmtpClient:
 
     def _data(self, _at: int, answer: Reply) -> None:
         if answer.code != 354:
-            self._answer_all(ODD if answer.ok else answer)
+            self._answer_all(UNEXPECTED if answer.ok else answer)
         elif self._accepted:
             # RFC 2033 4.2: one reply for each recipient that was accepted, in the order of RCPT.
             self._expected.extend((Step.CONTENT, at) for at in (self._accepted if self._lmtp else (-1,)))
@@ -474,12 +318,9 @@ class SmtpClient:
         """A server that refuses RSET will refuse MAIL too, and say why."""
 
 
-_TAKE: Final[dict[Step, Callable[[SmtpClient, int, Reply], None]]] = {
-    Step.CONNECT: SmtpClient._greeted,
-    Step.EHLO: SmtpClient._ehlo,
-    Step.HELO: SmtpClient._helo,
-    Step.STARTTLS: SmtpClient._starttls,
-    Step.AUTH: SmtpClient._auth,
+_STEPS: Final = {
+    **SESSION_STEPS,
+    Step.RSET: SmtpClient._reset,
     Step.MAIL: SmtpClient._mail,
     Step.RCPT: SmtpClient._rcpt,
     Step.DATA: SmtpClient._data,
@@ -488,6 +329,5 @@ _TAKE: Final[dict[Step, Callable[[SmtpClient, int, Reply], None]]] = {
     Step.CONTENT: SmtpClient._content,
     Step.DOT: SmtpClient._dot,
     Step.CLEAR: SmtpClient._cleared,
-    Step.RSET: SmtpClient._reset,
-    Step.QUIT: SmtpClient._quit,
 }
+SmtpClient.TAKE = _STEPS

@@ -10,7 +10,7 @@ from whimbrel.protocols.smtp.reply import Reply
 NO_UTF8 = Reply(553, "5.6.7", ("The server does not take internationalised addresses (SMTPUTF8)",))
 NO_MECHANISM = Reply(504, "5.5.4", ("The server offers no way to sign in that we know",))
 NO_REQUIRETLS = Reply(550, "5.7.30", ("REQUIRETLS support required",))
-ODD = Reply(451, "4.5.0", ("The server answered what the protocol does not allow here",))
+UNEXPECTED = Reply(451, "4.5.0", ("The server answered what the protocol does not allow here",))
 
 
 class Step(Enum):

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-MAX_LINE: Final = 4096
-"""Octets in a line of a reply that is read; RFC 5321 allows 512, and some servers write novels."""
-MAX_LINES: Final = 256
+MAX_LINE: Final = 1024
+"""Octets that are kept of a line of a reply; RFC 5321 allows 512, and some servers write novels."""
+MAX_LINES: Final = 64
+"""That are kept of a reply."""
+MAX_REPLY: Final = 1 << 20
+"""Octets of a reply, after which the connection is given up."""
 _SHORT: Final = 80
 """Octets of a line that is worth remembering."""
 
@@ -50,40 +53,71 @@ def reply(code: int, enhanced: str, *lines: str) -> Reply:
 
 
 class BadReply(Exception):
-    """The peer does not speak SMTP, or too much of it."""
+    """The peer does not speak SMTP, or too much of it: then `reply` is what it had said so far."""
+
+    def __init__(self, why: str, reply: Reply | None = None) -> None:
+        super().__init__(why)
+        self.reply = reply
 
 
 class ReplyReader:
-    """Replies out of bytes in pieces of any size."""
+    """Replies out of bytes in pieces of any size. Of a long line, and of many lines, the beginning is kept; the code
+    counts all the same."""
 
     def __init__(self) -> None:
         self._buffer, self._at = b"", 0
         self._lines: list[str] = []
+        self._code = 0
+        """Of the lines of a reply that is not complete; 0 if there is none."""
+        self._size = 0
+        """Octets of it."""
 
     def feed(self, data: bytes) -> None:
         self._buffer, self._at = self._buffer[self._at :] + data, 0
 
     def clear(self) -> None:
-        self._buffer, self._at, self._lines = b"", 0, []
+        self.__init__()  # type: ignore[misc]
 
     def next(self) -> Reply | None:
         """The next whole reply, or None. Raises BadReply."""
         while True:
-            start, end = self._at, self._buffer.find(b"\n", self._at)
-            if (end if end >= 0 else len(self._buffer)) - start > MAX_LINE:
-                raise BadReply("a line of the reply is too long")
+            buffer, start = self._buffer, self._at
+            end = buffer.find(b"\n", start)
             if end < 0:
+                self._shorten()
                 return None
-            line, self._at = self._buffer[start:end], end + 1
-            if len(line) <= _SHORT and not self._lines and line[3:4] == b" ":
-                return _single(line)
-            code, more, text = _parts(line)
-            self._lines.append(text)
+            self._at = end + 1
+            if end - start <= _SHORT and not self._size and buffer[start + 3 : start + 4] == b" ":
+                return _single(buffer[start:end])
+            self._size += end + 1 - start
+            code, more, text = _parts(buffer[start : min(end, start + MAX_LINE)])
+            if self._code not in (0, code):
+                raise BadReply("the lines of a reply have different codes")
+            if len(self._lines) < MAX_LINES:
+                self._lines.append(text)
             if not more:
-                lines, self._lines = self._lines, []
+                lines, self._lines, self._code, self._size = self._lines, [], 0, 0
                 return _joined(code, lines)
-            if len(self._lines) >= MAX_LINES:
-                raise BadReply("the reply has too many lines")
+            self._code = code
+            if self._size > MAX_REPLY:
+                raise BadReply("the reply has too many lines", self._so_far())
+
+    def _shorten(self) -> None:
+        """Keeps the beginning of a line that does not end."""
+        length = len(self._buffer) - self._at
+        if length <= 2 * MAX_LINE:
+            return
+        beginning = self._buffer[self._at : self._at + MAX_LINE]
+        code, _, text = _parts(beginning)
+        self._size += length - MAX_LINE
+        self._buffer, self._at = beginning, 0
+        if self._size > MAX_REPLY:
+            if not self._code:
+                self._code, self._lines = code, [text]
+            raise BadReply("a line of the reply is too long", self._so_far())
+
+    def _so_far(self) -> Reply:
+        return _joined(self._code, self._lines[:MAX_LINES])
 
 
 def _parts(line: bytes) -> tuple[int, bool, str]:

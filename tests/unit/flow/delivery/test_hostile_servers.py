@@ -62,10 +62,10 @@ class Net:
         return self.link
 
 
-def send(words: list[bytes], then: str = "", *recipients: str) -> tuple[list[Outcome], Babbler]:
+def send(words: list[bytes], then: str = "", *recipients: str, timeout: str = "0.05s") -> tuple[list[Outcome], Babbler]:
     link = Babbler(words, then)
     plain = DeliverySettings(relay_host="192.0.2.1").model_dump()
-    quick = {"command_timeout": Duration("0.05s"), "final_timeout": Duration("0.05s")}
+    quick = {"command_timeout": Duration(timeout), "final_timeout": Duration(timeout)}
     settings = DeliverySettings.model_construct(**{**plain, **quick})
     config, names, queue = FakeConfig(settings, SmtpSettings()), FakeResolver(), MemoryQueue()
     names.hosts["192.0.2.1"] = ["192.0.2.1"]
@@ -135,6 +135,21 @@ def test_endless_words_are_listened_to_for_a_bounded_time(steps: int, then: str)
     outcomes, link = send(HELLO[:steps], then)
     assert outcomes[0].state.value == "waiting"
     assert link.closed and link.reads < 20_000
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_all_waits_for_one_server_have_an_end_together(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whimbrel.flow.delivery.smtp.ATTEMPT", 0.05)
+    outcomes, link = send([*HELLO, b"250 ok\r\n"][:steps], "silence", timeout="1h")
+    assert outcomes[0].state.value == "waiting" and "timed out" in outcomes[0].status
+    assert link.closed
+
+
+def test_a_refusal_in_many_words_is_told_in_some_and_final() -> None:
+    refusal = b"550-5.1.1 nobody\r\n" * 299 + b"550 5.1.1 nobody\r\n"
+    outcomes, _ = send([*HELLO, b"250 ok\r\n" + refusal + b"554 no\r\n221 bye\r\n"])
+    assert outcomes[0].state.value == "failed"
+    assert outcomes[0].status.startswith("5.1.1 nobody") and len(outcomes[0].status) <= 512
 
 
 def test_a_slow_server_that_goes_on_answering_is_given_its_time() -> None:

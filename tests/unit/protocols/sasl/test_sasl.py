@@ -33,8 +33,32 @@ def test_both_sides_agree(name: str) -> None:
     exchange = start(name, next(responses))
     state = exchange.first
     while isinstance(state, Challenge):
-        state = exchange.step(next(responses))
+        state = exchange.step(responses.send(state.data) or b"")
     assert state == ALICE
+
+
+@pytest.mark.parametrize(
+    ("prompts", "answers"),
+    [
+        ([b"Username:", b"Password:"], [b"alice", b"pw"]),
+        ([b"User Name\0", b"Password\0"], [b"alice", b"pw"]),
+        ([b"", b""], [b"alice", b"pw"]),
+        ([b"Username:", b"Username:", b"Password:"], [b"alice", b"alice", b"pw"]),
+        ([b"Password:"], [b"pw"]),
+        ([b"Benutzer", b"Kennwort"], [b"alice", b"pw"]),
+        ([b"Password:", b"Password:"], [b"pw", None]),  # The password is said once.
+        ([b"Username:", b"Password:", b"Username:"], [b"alice", b"pw", None]),
+    ],
+)
+def test_a_client_of_login_answers_what_is_asked(prompts: list[bytes], answers: list[bytes | None]) -> None:
+    responses = CLIENT_MECHANISMS["LOGIN"]("alice", Secret("pw"))
+    assert next(responses) is None
+    for prompt, answer in zip(prompts, answers, strict=True):
+        try:
+            response = responses.send(prompt)
+        except StopIteration:
+            response = None
+        assert response == answer
 
 
 def test_acting_for_oneself_is_fine_and_for_others_not() -> None:

@@ -290,7 +290,9 @@ def test_sign_in_by_plain_and_by_login() -> None:
     assert isinstance(client.next_event(), SignedIn)
     client = ready("AUTH=LOGIN")
     client.sign_in("alice", Secret("pw"))
-    assert client.outgoing() == b"AUTH LOGIN YWxpY2U=\r\n"
+    assert client.outgoing() == b"AUTH LOGIN\r\n"
+    client.receive(b"334 VXNlcm5hbWU6\r\n")
+    assert client.outgoing() == b"YWxpY2U=\r\n"
     client.receive(b"334 UGFzc3dvcmQ6\r\n")
     assert client.outgoing() == b"cHc=\r\n"
     client.receive(b"535 5.7.8 no\r\n")
@@ -299,14 +301,65 @@ def test_sign_in_by_plain_and_by_login() -> None:
     assert (event.command, event.reply.code) == ("AUTH", 535)
 
 
-def test_a_challenge_too_many_is_cancelled() -> None:
+def test_a_server_that_passes_over_the_initial_response_gets_it_again() -> None:
     client = ready("AUTH PLAIN")
     client.sign_in("alice", Secret("pw"))
     client.outgoing()
     client.receive(b"334 \r\n")
-    assert client.outgoing() == b"*\r\n"
+    assert client.outgoing() == b"AGFsaWNlAHB3\r\n"
+    client.receive(b"235 ok\r\n")
+    assert isinstance(client.next_event(), SignedIn)
+
+
+def test_a_challenge_too_many_is_cancelled() -> None:
+    client = ready("AUTH PLAIN")
+    client.sign_in("alice", Secret("pw"))
+    client.outgoing()
+    client.receive(b"334 \r\n334 \r\n")
+    assert client.outgoing() == b"AGFsaWNlAHB3\r\n*\r\n"
     client.receive(b"501 5.7.0 cancelled\r\n")
     assert isinstance(client.next_event(), Refused)
+    assert client.reusable
+
+
+def test_who_goes_on_with_a_cancelled_exchange_is_left() -> None:
+    client = ready("AUTH PLAIN")
+    client.sign_in("alice", Secret("pw"))
+    client.receive(b"334 \r\n" * 3)
+    assert isinstance(client.next_event(), Lost)
+
+
+@pytest.mark.parametrize("code", [500, 502, 504, 534, 538])
+def test_a_mechanism_that_is_refused_is_followed_by_the_next(code: int) -> None:
+    client = ready("AUTH PLAIN LOGIN CRAM-MD5")
+    client.sign_in("alice", Secret("pw"))
+    assert client.outgoing().startswith(b"AUTH PLAIN ")
+    client.receive(b"%d no\r\n" % code)
+    assert client.outgoing() == b"AUTH LOGIN\r\n"
+    client.receive(b"%d no\r\n" % code)
+    assert client.outgoing() == b"AUTH CRAM-MD5\r\n"
+    client.receive(b"%d no\r\n" % code)
+    event = client.next_event()
+    assert isinstance(event, Refused) and event.reply.code == code
+
+
+def test_a_wrong_password_is_said_once() -> None:
+    for code in (535, 454, 530):
+        client = ready("AUTH PLAIN LOGIN")
+        client.sign_in("alice", Secret("pw"))
+        client.outgoing()
+        client.receive(b"%d no\r\n" % code)
+        assert isinstance(client.next_event(), Refused)
+        assert client.outgoing() == b""
+
+
+def test_a_long_initial_response_waits_until_it_is_asked_for() -> None:
+    """RFC 4954 4"""
+    client = ready("AUTH PLAIN")
+    client.sign_in("alice", Secret("p" * 500))
+    assert client.outgoing() == b"AUTH PLAIN\r\n"
+    client.receive(b"334 \r\n")
+    assert len(client.outgoing()) > 600
 
 
 def test_no_mechanism_in_common_is_told_without_a_word() -> None:
@@ -314,6 +367,24 @@ def test_no_mechanism_in_common_is_told_without_a_word() -> None:
     client.sign_in("alice", Secret("pw"))
     assert client.outgoing() == b""
     assert isinstance(client.next_event(), Refused)
+
+
+def test_a_refusal_in_many_words_is_a_refusal() -> None:
+    for wire in (b"550-5.1.1 no\r\n" * 299 + b"550 5.1.1 no\r\n", b"550 5.1.1 " + b"n" * 5000 + b"\r\n"):
+        client = ready("PIPELINING")
+        send(client, B)
+        client.receive(b"250 ok\r\n" + wire + b"503 no\r\n")
+        event = client.next_event()
+        assert codes(event) == [550] and isinstance(event, Finished)
+        assert len(event.results[0].text) < 2000
+        assert client.reusable
+    client = ready("PIPELINING")
+    send(client, B)
+    client.receive(b"250 ok\r\n")
+    for _ in range(2000):
+        client.receive(b"550-" + b"x" * 1020 + b"\r\n")
+    assert codes(client.next_event()) == [550]
+    assert not client.reusable
 
 
 def test_rset_and_quit() -> None:

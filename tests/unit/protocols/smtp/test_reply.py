@@ -1,8 +1,10 @@
 """Replies read and written. RFC 5321 4.2"""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from whimbrel.protocols.smtp.reply import MAX_LINE, MAX_LINES, BadReply, Reply, ReplyReader, encode
+from whimbrel.protocols.smtp.reply import MAX_LINE, MAX_LINES, MAX_REPLY, BadReply, Reply, ReplyReader, encode
 
 
 def read(data: bytes) -> list[Reply]:
@@ -43,14 +45,35 @@ def test_a_reply_is_read(wire: bytes, answer: Reply) -> None:
         b"600 a\r\n",
         b"\r\n",
         b"\xb2\xb5\xb0 a\r\n",
-        b"250" + b"a" * MAX_LINE,
-        b"250-" + b"a" * (MAX_LINE + 10) + b"\r\n250 a\r\n",
-        b"250-a\r\n" * (MAX_LINES + 1),
+        b"250" + b"a" * 3 * MAX_LINE,
+        b"250-a\r\n550 b\r\n",
+        b"250-a\r\n" * (MAX_REPLY // 7 + 1),
+        b"250 " + b"a" * (MAX_REPLY + 2 * MAX_LINE),
     ],
 )
 def test_what_is_no_reply_is_refused(wire: bytes) -> None:
     with pytest.raises(BadReply):
         read(wire)
+
+
+def test_of_many_words_the_beginning_is_kept() -> None:
+    assert read(b"550-a\r\n" * 300 + b"550 b\r\n250 c\r\n") == [
+        Reply(550, "", ("a",) * MAX_LINES),
+        Reply(250, "", ("c",)),
+    ]
+    (answer,) = read(b"550 5.1.1 " + b"x" * 5000 + b"\r\n")
+    assert (answer.code, answer.enhanced, len(answer.text)) == (550, "5.1.1", MAX_LINE - 10)
+
+
+@given(st.integers(1, 5000), st.integers(1, 200), st.integers(1, 6000))
+def test_any_chunking_gives_the_same_reply(length: int, count: int, size: int) -> None:
+    wire = b"550-" + b"y" * length + b"\r\n" + b"550-z\r\n" * count + b"550 " + b"x" * length + b"\r\n250 ok\r\n"
+    reader, answers = ReplyReader(), []
+    for at in range(0, len(wire), size):
+        reader.feed(wire[at : at + size])
+        while (answer := reader.next()) is not None:
+            answers.append(answer)
+    assert answers == read(wire)
 
 
 def test_half_a_reply_waits_for_the_rest() -> None:
