@@ -93,6 +93,10 @@ class SharedCounters:
             table.close()
             self._local = LocalCounters(self._clock)
             self._table = table = self._open()
+        elif table is not None and not table.intact:
+            # Deleted or cut short: all begin again, together.
+            table.close()
+            self._table = table = self._open()
         return table
 
     def _open(self) -> "CounterTable | None":

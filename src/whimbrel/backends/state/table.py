@@ -1,4 +1,4 @@
-"""A hash table in a mapped file, shared by processes: fixed in size, so that nothing anyone does makes it grow.
+"""A hash table in a file, shared by processes: fixed in size, so that nothing anyone does makes it grow.
 
     header   magic, format, the secret of the hash, generation of each process
     buckets  16 slots each: key (16 octets), start of the window, its length, count, owner
@@ -8,10 +8,11 @@ first, then the window that began first; running totals of living processes are 
 
 Locks are POSIX record locks: they end with their process, however it ends. A process that was stopped while it held
 one delays the others by a few milliseconds, then they go on without: a limit is off by one, mail is not held up.
+
+The file is read and written by its descriptor: were it mapped, whoever cut it short would end every process by SIGBUS.
 """
 
 import fcntl
-import mmap
 import os
 import struct
 import threading
@@ -49,8 +50,8 @@ class TableUnavailable(Exception):
 
 
 class CounterTable:
-    """One for each process and file, for the life of the process: closing any descriptor of the file, also the one
-    that a map holds until it is collected, ends the process's locks."""
+    """One for each process and file, for the life of the process: closing any descriptor of the file ends the
+    process's locks."""
 
     def __init__(self, path: Path) -> None:
         self._thread_lock = threading.Lock()
@@ -59,14 +60,20 @@ class CounterTable:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self._prepare()
-            self._map = mmap.mmap(self._descriptor, _SIZE)
-            self._secret = self._map[_SECRET_AT : _SECRET_AT + 32]
+            self._secret = os.pread(self._descriptor, 32, _SECRET_AT)
             self._index, self._generation = self._enrol()
         except (OSError, ValueError) as error:
             if self._descriptor >= 0:
                 os.close(self._descriptor)
             raise TableUnavailable(str(error)) from None
         self.pid = os.getpid()
+
+    @property
+    def intact(self) -> bool:
+        """The file is still there, and nobody has cut it short or begun it anew: that changes the secret."""
+        if os.fstat(self._descriptor).st_nlink == 0:
+            return False
+        return os.pread(self._descriptor, 32, _SECRET_AT) == self._secret
 
     def add(self, name: str, amount: int, window: float, now: float) -> int | None:
         """The count after adding; None where the table is full of what must stay."""
@@ -85,8 +92,9 @@ class CounterTable:
         # more often than they change.
         key, bucket = _place(self._secret, name, window)
         total = 0
-        for at in self._find(key, bucket):
-            _, start, length, count, index, generation = _SLOT.unpack_from(self._map, at)
+        pair = self._pair(bucket)
+        for at in _find(pair, key):
+            _, start, length, count, index, generation = _SLOT.unpack_from(pair, at)
             if window > 0:
                 return int(count) if start <= now < start + length else 0
             if self._alive(index, generation):
@@ -96,82 +104,80 @@ class CounterTable:
     def close(self) -> None:
         """Ends this process's part: its running totals no longer count."""
         if self._descriptor >= 0:
-            self._map.close()
             os.close(self._descriptor)
             self._descriptor = -1
 
     # Windows and totals
 
     def _add_window(self, key: bytes, bucket: int, amount: int, window: float, now: float) -> int | None:
-        for at in self._find(key, bucket):
-            start, length, held = _SLOT.unpack_from(self._map, at)[1:4]
+        pair = self._pair(bucket)
+        for at in _find(pair, key):
+            start, length, held = _SLOT.unpack_from(pair, at)[1:4]
             count = int(held)
             # A clock that was set back must not keep a window open for ever.
             if start <= now < start + length:
                 count = max(0, count + amount)
             else:
                 start, count = now, max(0, amount)
-            _SLOT.pack_into(self._map, at, key, start, window, count, self._index, self._generation)
+            self._store(bucket, at, key, start, window, count)
             return count
-        free = self._free(bucket, now)
+        free = self._free(pair, now)
         if free is None:
             return None
         count = max(0, amount)
-        _SLOT.pack_into(self._map, free, key, now, window, count, self._index, self._generation)
+        self._store(bucket, free, key, now, window, count)
         return count
 
     def _add_total(self, key: bytes, bucket: int, amount: int) -> int | None:
+        pair = self._pair(bucket)
         total, own = 0, None
-        for at in self._find(key, bucket):
-            _, _, _, count, index, generation = _SLOT.unpack_from(self._map, at)
+        for at in _find(pair, key):
+            _, _, _, count, index, generation = _SLOT.unpack_from(pair, at)
             if index == self._index and generation == self._generation:
                 own = (at, count)
             elif self._alive(index, generation):
                 total += count
             else:
-                self._map[at : at + 16] = _EMPTY
+                self._clear(bucket, at)
         if own is None:
-            free = self._free(bucket, None)
+            free = self._free(pair, None)
             if free is None:
                 return None
             own = (free, 0)
         at, count = own[0], own[1] + amount
         if count:
-            _SLOT.pack_into(self._map, at, key, 0.0, 0.0, count, self._index, self._generation)
+            self._store(bucket, at, key, 0.0, 0.0, count)
         else:
-            self._map[at : at + 16] = _EMPTY
+            self._clear(bucket, at)
         return total + count
 
-    # Slots
+    # Slots, by where they begin in their pair of buckets
 
-    def _find(self, key: bytes, bucket: int) -> list[int]:
-        """Where the key stands: several times, once for each process, if it is a running total."""
-        found = []
-        for of in (bucket, bucket ^ 1):
-            start = _HEADER + of * _BUCKET
-            at = self._map.find(key, start, start + _BUCKET)
-            while at >= 0:
-                if (at - start) % _SLOT.size == 0:
-                    found.append(at)
-                at = self._map.find(key, at + 1, start + _BUCKET)
-        return found
+    def _pair(self, bucket: int) -> bytes:
+        """The key's bucket and the one beside it; NULs where the file was cut short at this moment."""
+        return os.pread(self._descriptor, 2 * _BUCKET, _start(bucket)).ljust(2 * _BUCKET, b"\0")
 
-    def _free(self, bucket: int, now: float | None) -> int | None:
+    def _store(self, bucket: int, at: int, key: bytes, start: float, window: float, count: int) -> None:
+        slot = _SLOT.pack(key, start, window, count, self._index, self._generation)
+        os.pwrite(self._descriptor, slot, _start(bucket) + at)
+
+    def _clear(self, bucket: int, at: int) -> None:
+        os.pwrite(self._descriptor, _EMPTY, _start(bucket) + at)
+
+    def _free(self, pair: bytes, now: float | None) -> int | None:
         """A slot to use: an empty one, one that has ended, or the window that began first."""
         first: tuple[float, int] | None = None
-        for of in (bucket, bucket ^ 1):
-            start = _HEADER + of * _BUCKET
-            for at in range(start, start + _BUCKET, _SLOT.size):
-                key, began, length, _, index, generation = _SLOT.unpack_from(self._map, at)
-                if key == _EMPTY:
+        for at in range(0, 2 * _BUCKET, _SLOT.size):
+            key, began, length, _, index, generation = _SLOT.unpack_from(pair, at)
+            if key == _EMPTY:
+                return at
+            if length > 0:
+                if now is not None and not began <= now < began + length:
                     return at
-                if length > 0:
-                    if now is not None and not began <= now < began + length:
-                        return at
-                    if first is None or began < first[0]:
-                        first = (began, at)
-                elif not self._alive(index, generation):
-                    return at
+                if first is None or began < first[0]:
+                    first = (began, at)
+            elif not self._alive(index, generation):
+                return at
         return first[1] if first else None
 
     # Processes
@@ -183,17 +189,15 @@ class CounterTable:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _PROCESS_LOCK + index)
             except OSError:
                 continue
-            at = _GENERATIONS_AT + index * _GENERATION.size
-            generation = (_GENERATION.unpack_from(self._map, at)[0] + 1) & 0xFFFFFFFF
-            _GENERATION.pack_into(self._map, at, generation)
+            generation = (self._generation_of(index) + 1) & 0xFFFFFFFF
+            os.pwrite(self._descriptor, _GENERATION.pack(generation), _GENERATIONS_AT + index * _GENERATION.size)
             return index, generation
         raise OSError(f"more than {PROCESSES} processes")
 
     def _alive(self, index: int, generation: int) -> bool:
         if index == self._index:
             return generation == self._generation
-        at = _GENERATIONS_AT + (index % PROCESSES) * _GENERATION.size
-        if _GENERATION.unpack_from(self._map, at)[0] != generation:
+        if self._generation_of(index % PROCESSES) != generation:
             return False
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _PROCESS_LOCK + index % PROCESSES)
@@ -201,6 +205,10 @@ class CounterTable:
             return True
         fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _PROCESS_LOCK + index % PROCESSES)
         return False
+
+    def _generation_of(self, index: int) -> int:
+        raw = os.pread(self._descriptor, _GENERATION.size, _GENERATIONS_AT + index * _GENERATION.size)
+        return int.from_bytes(raw, "little")
 
     # Locks
 
@@ -233,13 +241,29 @@ class CounterTable:
             _allocate(self._descriptor)
             if size == _SIZE and head == MAGIC:
                 return
-            # Never made shorter: another process may have it mapped.
+            # Never made shorter: another process would take it for cut.
             for at in range(0, min(size, _SIZE), 1 << 16):
                 os.pwrite(self._descriptor, bytes(min(1 << 16, _SIZE - at)), at)
             os.pwrite(self._descriptor, os.urandom(32), _SECRET_AT)
             os.pwrite(self._descriptor, MAGIC, 0)
         finally:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _INIT_LOCK)
+
+
+def _find(pair: bytes, key: bytes) -> list[int]:
+    """Where the key stands: several times, once for each process, if it is a running total."""
+    places = []
+    at = pair.find(key)
+    while at >= 0:
+        if at % _SLOT.size == 0:
+            places.append(at)
+        at = pair.find(key, at + 1)
+    return places
+
+
+def _start(bucket: int) -> int:
+    """Where the pair of a bucket begins in the file."""
+    return _HEADER + (bucket & ~1) * _BUCKET
 
 
 @lru_cache(PLACES)
