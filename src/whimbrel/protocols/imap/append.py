@@ -74,8 +74,7 @@ def _message(cursor: Cursor) -> Message:
     cursor.space()
     flags, keywords = 0, frozenset[str]()
     if cursor.next_is(b"("):
-        # Quirk (programs that copy mailboxes): \Recent, which cannot be set; passed over.
-        flags, keywords = split_flags([flag for flag in cursor.flags() if flag.upper() != b"\\RECENT"])
+        flags, keywords = split_flags(cursor.flags())
         cursor.space()
     date = None
     if cursor.next_is(b'"'):

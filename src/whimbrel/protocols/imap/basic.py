@@ -87,25 +87,21 @@ def _id(cursor: Cursor) -> Id:
         return Id(())
     cursor.expect(b"(", "Expected a list or NIL")
     fields: list[tuple[bytes, bytes]] = []
-    for count in range(MAX_ID_PAIRS + 1):
-        if cursor.take(b")"):
-            return Id(tuple(fields))
-        if count:
-            cursor.space()
+    for count, _ in enumerate(cursor.items()):
         key = cursor.string()
-        cursor.space()
+        cursor.spaces()
         value = cursor.nstring()
-        if len(key) > MAX_ID_KEY or len(value or b"") > MAX_ID_VALUE:
-            break
+        if count >= MAX_ID_PAIRS or len(key) > MAX_ID_KEY or len(value or b"") > MAX_ID_VALUE:
+            raise BadSyntax("Too much in ID")  # RFC 2971 3.3
         if value is not None:
             fields.append((key, value))
-    raise BadSyntax("Too much in ID")  # RFC 2971 3.3
+    return Id(tuple(fields))
 
 
 def _enable(cursor: Cursor) -> Enable:
     names: list[bytes] = []
     while not cursor.ended and len(names) < MAX_ENABLE:
-        cursor.space()
+        cursor.spaces()
         names.append(cursor.atom("Expected a capability").upper())
     if not names:
         raise BadSyntax("Missing argument")

@@ -8,14 +8,11 @@ Standards: RFC 3501 9, RFC 7888 (literals)
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from whimbrel.core.mailbox import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 from whimbrel.protocols.imap import utf7
 from whimbrel.protocols.imap.sequence import SAVED, STAR, SequenceSet
-
-if TYPE_CHECKING:
-    from whimbrel.protocols.imap.grammar import Grammar
 
 _ATOM = re.compile(rb"""[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+""")
 _ASTRING = re.compile(rb"""[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+""")
@@ -62,15 +59,11 @@ class Refused(BadSyntax):
 class Cursor:
     """Where the reading of `data` has come to."""
 
-    __slots__ = ("at", "data", "grammar", "utf8")
+    __slots__ = ("at", "data", "utf8")
 
-    def __init__(self, data: bytes, grammar: "Grammar", at: int = 0, *, utf8: bool = False) -> None:
+    def __init__(self, data: bytes, at: int = 0, *, utf8: bool = False) -> None:
         """`utf8`: mailbox names are UTF-8, not modified UTF-7. RFC 6855 3"""
-        self.data, self.grammar, self.at, self.utf8 = data, grammar, at, utf8
-
-    def bad(self, words: str) -> BadSyntax:
-        """To be raised by the parts of the grammar that this module imports."""
-        return BadSyntax(words)
+        self.data, self.at, self.utf8 = data, at, utf8
 
     def next_is(self, token: bytes) -> bool:
         return self.data.startswith(token, self.at)
@@ -89,6 +82,39 @@ class Cursor:
     def space(self) -> None:
         if not self.take(b" "):
             raise BadSyntax("Missing argument" if self.at >= len(self.data) else "Expected a space")
+
+    def spaces(self) -> None:
+        """One space, or (in lists) several."""
+        self.space()
+        self.blanks()
+
+    def blanks(self) -> bool:
+        """Steps over any number of spaces; False if there was none."""
+        start, data = self.at, self.data
+        while data.startswith(b" ", self.at):
+            self.at += 1
+        return self.at > start
+
+    def items(self, words: str = "") -> Iterator[None]:
+        """Once before each item of a list whose opening parenthesis was read, until its closing one. `words`: what is
+        expected, where a list must not be empty.
+
+        Quirk (clients that join lists by hand): several spaces between items, or some beside the parentheses; passed
+        over.
+        """
+        self.blanks()
+        if self.take(b")"):
+            if words:
+                raise BadSyntax(words)
+            return
+        while True:
+            yield
+            start = self.at
+            self.blanks()
+            if self.take(b")"):
+                return
+            self.at = start
+            self.spaces()
 
     @property
     def ended(self) -> bool:
@@ -182,8 +208,14 @@ class Cursor:
         match = _PATTERN.match(self.data, self.at)
         if match:
             self.at = match.end()
-            return self._name(match[0])
-        return self._name(self.string())
+            wire = match[0]
+        else:
+            wire = self.string()
+        try:
+            return self._name(wire)
+        except Refused:
+            # Quirk (clients that look for any name): what no mailbox can be called matches none, which is no error.
+            return wire.decode("ascii", "replace")
 
     def _name(self, wire: bytes) -> str:
         try:
@@ -215,14 +247,12 @@ class Cursor:
     def flags(self) -> list[bytes]:
         """A flag list in parentheses."""
         self.expect(b"(", "Expected a list of flags")
-        found: list[bytes] = []
-        while not self.take(b")"):
-            if found:
-                self.space()
-            found.append(self.flag())
-            if len(found) > MAX_FLAGS:
+        names: list[bytes] = []
+        for _ in self.items():
+            names.append(self.flag())
+            if len(names) > MAX_FLAGS:
                 raise BadSyntax("Too many flags")
-        return found
+        return names
 
     def announced(self) -> int:
         """The size of a literal (or literal8, RFC 3516 4.4) whose octets are still to come."""
@@ -235,14 +265,15 @@ class Cursor:
 
 
 def split_flags(names: list[bytes]) -> tuple[int, frozenset[str]]:
-    r"""System flags as bits, and keywords. `\Recent` and flags we do not know: BadSyntax."""
+    r"""System flags as bits, and keywords.
+
+    Quirk (programs that copy mailboxes, clients of other servers): `\Recent`, which cannot be set, and system flags
+    that only other servers know (flag-extension, RFC 9051 9), such as `\Indexed`; passed over.
+    """
     bits, keywords = 0, set()
     for name in names:
         if name.startswith(b"\\"):
-            bit = SYSTEM.get(name.upper())
-            if bit is None:
-                raise BadSyntax("No such system flag, or not one that can be set")
-            bits |= bit
+            bits |= SYSTEM.get(name.upper(), 0)
         else:
             keywords.add(name.decode("ascii"))
     return bits, frozenset(keywords)

@@ -10,7 +10,7 @@ from functools import lru_cache
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NUMBER = {name.lower().encode(): index for index, name in enumerate(_MONTHS, 1)}
 _DATE = re.compile(rb"(\d{1,2})-([A-Za-z]{3})-(\d{4})\Z")
-_DATE_TIME = re.compile(rb"([ \d]\d)-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\Z")
+_DATE_TIME = re.compile(rb"( ?\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\Z")
 _EPOCH = date(1970, 1, 1).toordinal()
 DAY = 86400
 
@@ -25,6 +25,7 @@ def read_date(text: bytes) -> int:
 
 def read_date_time(text: bytes) -> int:
     """Seconds since 1970 UTC, none before it. ValueError."""
+    # Quirk (Outlook for Android, imapflow): a day of one digit without the space before it.
     match = _DATE_TIME.match(text)
     if not match or match[2].lower() not in _NUMBER:
         raise ValueError('a date-time looks like "17-Jul-1996 02:44:25 -0700"')

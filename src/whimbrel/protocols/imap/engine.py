@@ -19,9 +19,9 @@ from enum import Enum, auto
 from whimbrel.core.engine import NEED_DATA, PAUSED, Pause
 from whimbrel.protocols.imap import encode
 from whimbrel.protocols.imap.basic import Authenticate, StartTls, base64_line
-from whimbrel.protocols.imap.cursor import BadSyntax, Cursor, Refused
+from whimbrel.protocols.imap.cursor import BadSyntax, Refused
 from whimbrel.protocols.imap.framing import MAX_LITERAL, Ask, Block, Framer, TooLong, Whole
-from whimbrel.protocols.imap.grammar import Arguments, Bulk, Grammar, Rule, State
+from whimbrel.protocols.imap.grammar import Arguments, Bulk, Grammar, Reader, Rule, State
 from whimbrel.protocols.imap.mode import PLAIN, Mode
 from whimbrel.protocols.imap.select import Idle
 
@@ -43,8 +43,9 @@ class Limits:
     line: int = 64 * 1024
     command: int = 1 << 20
     bulk: int = 64 << 20
-    line_before: int = 8 * 1024
-    command_before: int = 16 * 1024
+    line_before: int = 36 * 1024
+    """ID may have thirty fields of a kilobyte each. RFC 2971 3.3"""
+    command_before: int = 36 * 1024
     sasl_line: int = 16 * 1024
     bad: int = 20
     """Commands in a row that were none; then the connection ends."""
@@ -291,7 +292,7 @@ class ImapEngine:
             tag, rule, at = self._start(data)
             if rule.bulk:
                 raise BadSyntax("Expected a literal")
-            cursor = Cursor(data, self._grammar, at, utf8=self.mode.utf8)
+            cursor = Reader(data, self._grammar, at, utf8=self.mode.utf8)
             arguments = rule.parse(cursor)
             cursor.end()
         except BadSyntax as error:
@@ -327,7 +328,7 @@ class ImapEngine:
         return LiteralWanted()
 
     def _offer(self, tag: bytes, rule: Rule, head: bytes, at: int, ask: Ask) -> Event:
-        cursor = Cursor(head, self._grammar, at, utf8=self.mode.utf8)
+        cursor = Reader(head, self._grammar, at, utf8=self.mode.utf8)
         arguments = rule.parse(cursor)
         cursor.end()
         if not isinstance(arguments, Bulk):
@@ -362,7 +363,7 @@ class ImapEngine:
             raise BadSyntax("Expected the end of the command after the literal")
         if ask.size > self._limits.bulk:
             raise Refused(b"TOOBIG", "Message too big")
-        cursor = Cursor(head, self._grammar, len(self._tail), utf8=self.mode.utf8)
+        cursor = Reader(head, self._grammar, len(self._tail), utf8=self.mode.utf8)
         arguments = rule.more(cursor)
         cursor.end()
         self._sync, self._tail, self._phase = ask.sync, arguments.tail, _Phase.OFFERED

@@ -8,7 +8,7 @@ from typing import Final
 
 from whimbrel.protocols.imap.cursor import BadSyntax, Cursor
 from whimbrel.protocols.imap.encode import astring
-from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, FetchItem, Parameter, Part, Rule, parameters
+from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, FetchItem, Parameter, Part, Reader, Rule, parameters
 from whimbrel.protocols.imap.sequence import SequenceSet
 
 MAX_ITEMS = 256
@@ -73,6 +73,10 @@ class Fetch(Arguments):
     def holds_numbers(self) -> bool:
         return not self.uid
 
+    @property
+    def by_uid(self) -> bool:
+        return self.uid
+
 
 def section_part(text: bytes) -> tuple[str, str]:
     """`1.2.HEADER` -> ("1.2", "HEADER")."""
@@ -101,14 +105,10 @@ def _body_section(cursor: Cursor, *, peek: bool) -> BodySection:
     if what.startswith("HEADER.FIELDS"):
         cursor.space()
         cursor.expect(b"(", "Expected a list of field names")
-        while not cursor.take(b")"):
-            if fields:
-                cursor.space()
+        for _ in cursor.items("No field names"):
             fields.append(cursor.astring())
             if len(fields) > MAX_FIELDS:
                 raise BadSyntax("Too many field names")
-        if not fields:
-            raise BadSyntax("No field names")
         label += b" (" + b" ".join(astring(name) for name in fields) + b")"
     cursor.expect(b"]", "Expected the end of the section")
     label += b"]"
@@ -131,14 +131,14 @@ def _body_peek(cursor: Cursor) -> FetchItem:
     return _body_section(cursor, peek=True)
 
 
-def _item(cursor: Cursor) -> FetchItem:
+def _item(cursor: Reader) -> FetchItem:
     read = cursor.grammar.fetch_items.get(cursor.word("Expected something to fetch"))
     if read is None:
         raise BadSyntax("Unknown item of FETCH")
     return read(cursor)
 
 
-def items(cursor: Cursor) -> tuple[FetchItem, ...]:
+def items(cursor: Reader) -> tuple[FetchItem, ...]:
     """A macro, one item, or a list; what is asked for twice is answered once."""
     if not cursor.take(b"("):
         start = cursor.at
@@ -147,17 +147,15 @@ def items(cursor: Cursor) -> tuple[FetchItem, ...]:
             return macro
         cursor.at = start
         return (_item(cursor),)
-    found: dict[FetchItem, None] = {}
-    while True:
-        found[_item(cursor)] = None
-        if len(found) > MAX_ITEMS:
+    wanted: dict[FetchItem, None] = {}
+    for _ in cursor.items("Expected something to fetch"):
+        wanted[_item(cursor)] = None
+        if len(wanted) > MAX_ITEMS:
             raise BadSyntax("Too many items")
-        if cursor.take(b")"):
-            return tuple(found)
-        cursor.space()
+    return tuple(wanted)
 
 
-def _fetch(cursor: Cursor, *, uid: bool) -> Fetch:
+def _fetch(cursor: Reader, *, uid: bool) -> Fetch:
     cursor.space()
     sequence = cursor.sequence_set()
     cursor.space()

@@ -6,7 +6,7 @@ Standards: RFC 3501 6.3.3-6.3.7, 6.3.10; RFC 6154 5.3 (CREATE with USE), RFC 843
 from dataclasses import dataclass
 
 from whimbrel.protocols.imap.cursor import BadSyntax, Cursor
-from whimbrel.protocols.imap.grammar import SIGNED_IN, Arguments, Part, Rule
+from whimbrel.protocols.imap.grammar import SIGNED_IN, Arguments, Part, Reader, Rule
 
 MAX_USES = 16
 
@@ -56,9 +56,7 @@ def _create(cursor: Cursor) -> Create:
     cursor.space()
     cursor.expect(b"(", "Expected a list of special uses")
     uses: list[str] = []
-    while not cursor.take(b")"):
-        if uses:
-            cursor.space()
+    for _ in cursor.items():
         cursor.expect(b"\\", "Expected a special use")
         uses.append(cursor.atom("Expected a special use").decode("ascii"))
         if len(uses) > MAX_USES:
@@ -72,21 +70,19 @@ def _mailbox(cursor: Cursor) -> str:
     return cursor.mailbox()
 
 
-def status_items(cursor: Cursor) -> tuple[bytes, ...]:
+def status_items(cursor: Reader) -> tuple[bytes, ...]:
     """A list of items, each once."""
     cursor.expect(b"(", "Expected a list of status items")
     items: dict[bytes, None] = {}
-    while True:
+    for _ in cursor.items("Expected a status item"):
         item = cursor.word("Expected a status item")
         if item not in cursor.grammar.status_items:
             raise BadSyntax("Unknown status item")
         items[item] = None
-        if cursor.take(b")"):
-            return tuple(items)
-        cursor.space()
+    return tuple(items)
 
 
-def _status(cursor: Cursor) -> Status:
+def _status(cursor: Reader) -> Status:
     mailbox = _mailbox(cursor)
     cursor.space()
     return Status(mailbox, status_items(cursor))

@@ -9,10 +9,8 @@ Standards: RFC 3501 3 (states), 9 (formal syntax)
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from whimbrel.protocols.imap.cursor import Cursor
+from whimbrel.protocols.imap.cursor import BadSyntax, Cursor
 
 
 class State(Enum):
@@ -44,6 +42,11 @@ class Arguments:
     def numbered(self) -> bool:
         """Names messages by sequence number, or is answered by them: not to be had under UIDONLY. RFC 9586 3.1"""
         return self.holds_numbers
+
+    @property
+    def by_uid(self) -> bool:
+        """Names messages by UID: each FETCH response that comes with its answer has the UID. RFC 3501 6.4.8"""
+        return False
 
     @property
     def removes(self) -> bool:
@@ -87,11 +90,11 @@ class Bulk(Arguments):
 class Rule:
     """How one command is read, and in which states it may come."""
 
-    parse: "Callable[[Cursor], Arguments]"
+    parse: "Callable[[Reader], Arguments]"
     states: frozenset[State]
     bulk: Callable[[bytes], bool] | None = None
     """Given what stands between the command's name and a literal: is that literal the bulk one?"""
-    more: "Callable[[Cursor], Bulk] | None" = None
+    more: "Callable[[Reader], Bulk] | None" = None
     """Reads what announces the next bulk literal of the same command. RFC 3502"""
 
 
@@ -101,13 +104,13 @@ class Part:
 
     commands: Mapping[bytes, Rule] = field(default_factory=dict)
     """By name in capitals, `UID FETCH` for the UID form."""
-    fetch_items: "Mapping[bytes, Callable[[Cursor], FetchItem]]" = field(default_factory=dict)
+    fetch_items: "Mapping[bytes, Callable[[Reader], FetchItem]]" = field(default_factory=dict)
     """By the name's letters, digits and dots; the cursor stands behind the name."""
-    search_keys: "Mapping[bytes, Callable[[Cursor], SearchKey]]" = field(default_factory=dict)
+    search_keys: "Mapping[bytes, Callable[[Reader], SearchKey]]" = field(default_factory=dict)
     status_items: frozenset[bytes] = frozenset()
-    select_parameters: "Mapping[bytes, Callable[[Cursor], Parameter]]" = field(default_factory=dict)
-    fetch_modifiers: "Mapping[bytes, Callable[[Cursor], Parameter]]" = field(default_factory=dict)
-    store_modifiers: "Mapping[bytes, Callable[[Cursor], Parameter]]" = field(default_factory=dict)
+    select_parameters: "Mapping[bytes, Callable[[Reader], Parameter]]" = field(default_factory=dict)
+    fetch_modifiers: "Mapping[bytes, Callable[[Reader], Parameter]]" = field(default_factory=dict)
+    store_modifiers: "Mapping[bytes, Callable[[Reader], Parameter]]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +118,22 @@ class Grammar:
     """All parts together."""
 
     commands: Mapping[bytes, Rule]
-    fetch_items: "Mapping[bytes, Callable[[Cursor], FetchItem]]"
-    search_keys: "Mapping[bytes, Callable[[Cursor], SearchKey]]"
+    fetch_items: "Mapping[bytes, Callable[[Reader], FetchItem]]"
+    search_keys: "Mapping[bytes, Callable[[Reader], SearchKey]]"
     status_items: frozenset[bytes]
-    select_parameters: "Mapping[bytes, Callable[[Cursor], Parameter]]"
-    fetch_modifiers: "Mapping[bytes, Callable[[Cursor], Parameter]]"
-    store_modifiers: "Mapping[bytes, Callable[[Cursor], Parameter]]"
+    select_parameters: "Mapping[bytes, Callable[[Reader], Parameter]]"
+    fetch_modifiers: "Mapping[bytes, Callable[[Reader], Parameter]]"
+    store_modifiers: "Mapping[bytes, Callable[[Reader], Parameter]]"
 
     @classmethod
     def of(cls, parts: Iterable[Part]) -> "Grammar":
         commands: dict[bytes, Rule] = {}
-        fetch_items: dict[bytes, Callable[[Cursor], FetchItem]] = {}
-        search_keys: dict[bytes, Callable[[Cursor], SearchKey]] = {}
+        fetch_items: dict[bytes, Callable[[Reader], FetchItem]] = {}
+        search_keys: dict[bytes, Callable[[Reader], SearchKey]] = {}
         status_items: frozenset[bytes] = frozenset()
-        selects: dict[bytes, Callable[[Cursor], Parameter]] = {}
-        fetches: dict[bytes, Callable[[Cursor], Parameter]] = {}
-        stores: dict[bytes, Callable[[Cursor], Parameter]] = {}
+        selects: dict[bytes, Callable[[Reader], Parameter]] = {}
+        fetches: dict[bytes, Callable[[Reader], Parameter]] = {}
+        stores: dict[bytes, Callable[[Reader], Parameter]] = {}
         for part in parts:
             commands |= part.commands
             fetch_items |= part.fetch_items
@@ -142,22 +145,30 @@ class Grammar:
         return cls(commands, fetch_items, search_keys, status_items, selects, fetches, stores)
 
 
+class Reader(Cursor):
+    """A cursor that knows what all parts of the grammar have added."""
+
+    __slots__ = ("grammar",)
+
+    def __init__(self, data: bytes, grammar: Grammar, at: int = 0, *, utf8: bool = False) -> None:
+        super().__init__(data, at, utf8=utf8)
+        self.grammar = grammar
+
+
 MAX_PARAMETERS = 16
 
 
-def parameters(cursor: "Cursor", known: "Mapping[bytes, Callable[[Cursor], Parameter]]") -> tuple[Parameter, ...]:
+def parameters(reader: Reader, known: Mapping[bytes, Callable[[Reader], Parameter]]) -> tuple[Parameter, ...]:
     """A list of parameters in parentheses, if one comes next. RFC 4466 2.1, 2.4, 2.5"""
-    if not cursor.take(b"("):
+    if not reader.take(b"("):
         return ()
-    found: list[Parameter] = []
-    while True:
-        read = known.get(cursor.word("Expected a parameter"))
-        if read is None:
-            raise cursor.bad("Unknown parameter")
-        one = read(cursor)
-        if any(type(one) is type(other) for other in found) or len(found) >= MAX_PARAMETERS:
-            raise cursor.bad("Parameter given twice")
-        found.append(one)
-        if cursor.take(b")"):
-            return tuple(found)
-        cursor.space()
+    read: list[Parameter] = []
+    for _ in reader.items("Expected a parameter"):
+        parse = known.get(reader.word("Expected a parameter"))
+        if parse is None:
+            raise BadSyntax("Unknown parameter")
+        parameter = parse(reader)
+        if any(type(parameter) is type(other) for other in read) or len(read) >= MAX_PARAMETERS:
+            raise BadSyntax("Parameter given twice")
+        read.append(parameter)
+    return tuple(read)

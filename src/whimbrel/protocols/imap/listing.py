@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from whimbrel.protocols.imap.cursor import BadSyntax, Cursor
 from whimbrel.protocols.imap.folders import status_items
-from whimbrel.protocols.imap.grammar import SIGNED_IN, Arguments, Part, Rule
+from whimbrel.protocols.imap.grammar import SIGNED_IN, Arguments, Part, Reader, Rule
 from whimbrel.protocols.imap.metadata import entry_names
 
 MAX_PATTERNS = 100
@@ -38,9 +38,7 @@ class Lsub(Arguments):
 
 def _select(cursor: Cursor) -> frozenset[bytes]:
     options: set[bytes] = set()
-    while not cursor.take(b")"):
-        if options:
-            cursor.space()
+    for _ in cursor.items():
         option = cursor.word("Expected a selection option")
         if option not in _SELECT:
             raise BadSyntax("Unknown selection option")
@@ -53,16 +51,15 @@ def _select(cursor: Cursor) -> frozenset[bytes]:
 def _patterns(cursor: Cursor) -> tuple[str, ...]:
     if not cursor.take(b"("):
         return (cursor.pattern(),)
-    found = [cursor.pattern()]
-    while not cursor.take(b")"):
-        cursor.space()
-        found.append(cursor.pattern())
-        if len(found) > MAX_PATTERNS:
+    patterns: list[str] = []
+    for _ in cursor.items("Expected a pattern"):
+        patterns.append(cursor.pattern())
+        if len(patterns) > MAX_PATTERNS:
             raise BadSyntax("Too many patterns")
-    return tuple(found)
+    return tuple(patterns)
 
 
-def _list(cursor: Cursor) -> List:
+def _list(cursor: Reader) -> List:
     cursor.space()
     select, extended = frozenset[bytes](), False
     if cursor.take(b"("):
@@ -79,11 +76,7 @@ def _list(cursor: Cursor) -> List:
     returns: set[bytes] = set()
     status: tuple[bytes, ...] = ()
     metadata: tuple[str, ...] = ()
-    first = True
-    while not cursor.take(b")"):
-        if not first:
-            cursor.space()
-        first = False
+    for _ in cursor.items():
         option = cursor.word("Expected a return option")
         if option == b"STATUS":
             cursor.space()

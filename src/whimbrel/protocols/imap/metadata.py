@@ -49,23 +49,19 @@ def entry_names(cursor: Cursor) -> tuple[str, ...]:
     """One, or a list."""
     if not cursor.take(b"("):
         return (entry_name(cursor),)
-    found = [entry_name(cursor)]
-    while not cursor.take(b")"):
-        cursor.space()
-        found.append(entry_name(cursor))
-        if len(found) > MAX_ENTRIES:
+    names: dict[str, None] = {}
+    for count, _ in enumerate(cursor.items("Expected an entry")):
+        names[entry_name(cursor)] = None
+        if count >= MAX_ENTRIES:
             raise BadSyntax("Too many entries")
-    return tuple(dict.fromkeys(found))
+    return tuple(names)
 
 
 def _options(cursor: Cursor) -> tuple[int | None, int]:
     """MAXSIZE and DEPTH, their space included."""
     cursor.expect(b"(", "Expected a list of options")
-    max_size, depth, more = None, 0, False
-    while not cursor.take(b")"):
-        if more:
-            cursor.space()
-        more = True
+    max_size, depth = None, 0
+    for _ in cursor.items():
         option = cursor.word("Expected an option")
         cursor.space()
         if option == b"MAXSIZE":
@@ -104,18 +100,16 @@ def _set(cursor: Cursor) -> SetMetadata:
     mailbox = cursor.mailbox()
     cursor.space()
     cursor.expect(b"(", "Expected entries and values")
-    found: dict[str, bytes | None] = {}
-    while True:
+    values: dict[str, bytes | None] = {}
+    for _ in cursor.items("Expected entries and values"):
         name = entry_name(cursor)
         if name.count("/") < 2:
             raise BadSyntax("Only what lies below /private and /shared has a value")
-        cursor.space()
-        found[name] = _value(cursor)
-        if len(found) > MAX_ENTRIES:
+        cursor.spaces()
+        values[name] = _value(cursor)
+        if len(values) > MAX_ENTRIES:
             raise Refused(b"METADATA TOOMANY", "Too many entries")
-        if cursor.take(b")"):
-            return SetMetadata(mailbox, tuple(found.items()))
-        cursor.space()
+    return SetMetadata(mailbox, tuple(values.items()))
 
 
 def response(mailbox: bytes, values: list[tuple[str, bytes | None]]) -> bytes:

@@ -6,7 +6,7 @@ Standards: RFC 7377 2, 4; RFC 5465 6 (filter-mailboxes)
 from dataclasses import dataclass
 
 from whimbrel.protocols.imap.cursor import BadSyntax, Cursor, Refused
-from whimbrel.protocols.imap.grammar import SIGNED_IN, Arguments, Part, Rule, SearchKey
+from whimbrel.protocols.imap.grammar import SIGNED_IN, Arguments, Part, Reader, Rule, SearchKey
 from whimbrel.protocols.imap.returns import ALL, Returns, optional_returns
 from whimbrel.protocols.imap.search import Recent, by_number, program, uses, uses_saved
 
@@ -47,9 +47,8 @@ class MultiSearch(Arguments):
 def _names(cursor: Cursor) -> tuple[str, ...]:
     if not cursor.take(b"("):
         return (cursor.mailbox(),)
-    names = [cursor.mailbox()]
-    while not cursor.take(b")"):
-        cursor.space()
+    names: list[str] = []
+    for _ in cursor.items("No mailboxes"):
         names.append(cursor.mailbox())
         if len(names) > MAX_NAMES:
             raise BadSyntax("Too many mailboxes")
@@ -58,26 +57,24 @@ def _names(cursor: Cursor) -> tuple[str, ...]:
 
 def _sources(cursor: Cursor) -> tuple[Source, ...]:
     cursor.expect(b"(", "Expected a list of mailboxes")
-    found: list[Source] = []
-    while True:
+    sources: list[Source] = []
+    for _ in cursor.items("Expected which mailboxes"):
+        if cursor.next_is(b"("):
+            raise BadSyntax("No scope options are known")
         kind = cursor.word("Expected which mailboxes")
         if kind in _NAMED:
             cursor.space()
-            found.append(Source(kind, _names(cursor)))
+            sources.append(Source(kind, _names(cursor)))
         elif kind in _PLAIN:
-            found.append(Source(kind))
+            sources.append(Source(kind))
         else:
             raise BadSyntax("Unknown choice of mailboxes")
-        if len(found) > MAX_SOURCES:
+        if len(sources) > MAX_SOURCES:
             raise BadSyntax("Too many mailboxes")
-        if cursor.take(b")"):
-            return tuple(found)
-        cursor.space()
-        if cursor.next_is(b"("):
-            raise BadSyntax("No scope options are known")
+    return tuple(sources)
 
 
-def _esearch(cursor: Cursor) -> MultiSearch:
+def _esearch(cursor: Reader) -> MultiSearch:
     cursor.space()
     sources: tuple[Source, ...] = (Source(b"SELECTED"),)
     if cursor.data[cursor.at : cursor.at + 3].upper() == b"IN ":

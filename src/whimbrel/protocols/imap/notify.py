@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from whimbrel.protocols.imap import fetch
-from whimbrel.protocols.imap.cursor import Cursor, Refused
-from whimbrel.protocols.imap.grammar import SIGNED_IN, Arguments, FetchItem, Part, Rule
+from whimbrel.protocols.imap.cursor import BadSyntax, Cursor, Refused
+from whimbrel.protocols.imap.grammar import SIGNED_IN, Arguments, FetchItem, Part, Reader, Rule
 
 MAX_GROUPS = 64
 MAX_MAILBOXES = 1000
@@ -67,76 +67,69 @@ def _mailboxes(cursor: Cursor) -> tuple[str, ...]:
     cursor.space()
     if not cursor.take(b"("):
         return (cursor.mailbox(),)
-    found: list[str] = []
-    while not cursor.take(b")"):
-        if found:
-            cursor.space()
-        found.append(cursor.mailbox())
-        if len(found) > MAX_MAILBOXES:
-            raise cursor.bad("Too many mailboxes")
-    if not found:
-        raise cursor.bad("No mailboxes")
-    return tuple(found)
+    names: list[str] = []
+    for _ in cursor.items("No mailboxes"):
+        names.append(cursor.mailbox())
+        if len(names) > MAX_MAILBOXES:
+            raise BadSyntax("Too many mailboxes")
+    return tuple(names)
 
 
-def _events(cursor: Cursor) -> tuple[frozenset[Event], tuple[FetchItem, ...]]:
+def _events(cursor: Reader) -> tuple[frozenset[Event], tuple[FetchItem, ...]]:
     cursor.space()
     if not cursor.take(b"("):
         if cursor.word("Expected events") != b"NONE":
-            raise cursor.bad("Expected a list of events or NONE")
+            raise BadSyntax("Expected a list of events or NONE")
         return frozenset(), ()
-    found: set[Event] = set()
+    events: set[Event] = set()
     items: tuple[FetchItem, ...] = ()
-    while True:
+    for _ in cursor.items("Expected an event"):
         name = cursor.word("Expected an event")
         event = _BY_NAME.get(name)
         if event is None:
             # AnnotationChange, or any atom that may be an event some day: no mistake of the client. RFC 5465 3.1, 8
             known = b" ".join(event.value for event in Event)
             raise Refused(b"BADEVENT (%b)" % known, "Some of these events are not told here")
-        found.add(event)
+        events.add(event)
         if event is Event.MESSAGE_NEW and cursor.next_is(b" ("):
             cursor.space()
             items = fetch.items(cursor)
-        if cursor.take(b")"):
-            break
-        cursor.space()
     # RFC 5465 5: neither is to be had without the other, nor flags without both.
-    if (Event.MESSAGE_NEW in found) is not (Event.MESSAGE_EXPUNGE in found) or (
-        Event.FLAG_CHANGE in found and Event.MESSAGE_NEW not in found
+    if (Event.MESSAGE_NEW in events) is not (Event.MESSAGE_EXPUNGE in events) or (
+        Event.FLAG_CHANGE in events and Event.MESSAGE_NEW not in events
     ):
-        raise cursor.bad("MessageNew and MessageExpunge go together, FlagChange with both")
-    return frozenset(found), items
+        raise BadSyntax("MessageNew and MessageExpunge go together, FlagChange with both")
+    return frozenset(events), items
 
 
-def _group(cursor: Cursor) -> Group:
+def _group(cursor: Reader) -> Group:
     cursor.expect(b"(", "Expected mailboxes and events in parentheses")
     try:
         where = Where(cursor.word("Expected which mailboxes"))
     except ValueError:
-        raise cursor.bad("Unknown choice of mailboxes") from None
+        raise BadSyntax("Unknown choice of mailboxes") from None
     mailboxes = _mailboxes(cursor) if where in (Where.SUBTREE, Where.MAILBOXES) else ()
     events, items = _events(cursor)
     if where in SELECTED_ONES and not events <= OF_MESSAGES:
-        raise cursor.bad("The selected mailbox has only events of messages")
+        raise BadSyntax("The selected mailbox has only events of messages")
     if items and where not in SELECTED_ONES:
-        raise cursor.bad("Only new messages of the selected mailbox are fetched")  # RFC 5465 5.2
+        raise BadSyntax("Only new messages of the selected mailbox are fetched")  # RFC 5465 5.2
     cursor.expect(b")", "Expected the end of the events")
     return Group(where, mailboxes, events, items)
 
 
-def _notify(cursor: Cursor) -> Notify:
+def _notify(cursor: Reader) -> Notify:
     cursor.space()
     what = cursor.word("Expected SET or NONE")
     if what == b"NONE":
         return Notify(None)
     if what != b"SET":
-        raise cursor.bad("Expected SET or NONE")
+        raise BadSyntax("Expected SET or NONE")
     cursor.space()
     status = False
     if not cursor.next_is(b"("):
         if cursor.word("Expected STATUS or events") != b"STATUS":
-            raise cursor.bad("Expected STATUS or events")
+            raise BadSyntax("Expected STATUS or events")
         status = True
         cursor.space()
     groups = [_group(cursor)]
@@ -144,9 +137,9 @@ def _notify(cursor: Cursor) -> Notify:
         cursor.space()
         groups.append(_group(cursor))
         if len(groups) > MAX_GROUPS:
-            raise cursor.bad("Too many groups of events")
+            raise BadSyntax("Too many groups of events")
     if sum(group.where in SELECTED_ONES for group in groups) > 1:
-        raise cursor.bad("The selected mailbox is named twice")
+        raise BadSyntax("The selected mailbox is named twice")
     return Notify(tuple(groups), status)
 
 

@@ -6,7 +6,7 @@ Standards: RFC 9394 3 (SEARCH), 3.3 (FETCH), 4 (formal syntax)
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from whimbrel.protocols.imap.cursor import Cursor
+from whimbrel.protocols.imap.cursor import BadSyntax, Cursor
 from whimbrel.protocols.imap.grammar import Parameter, Part
 
 
@@ -38,7 +38,7 @@ def partial_range(cursor: Cursor) -> Partial:
         if not first:
             cursor.expect(b":", "Expected a range such as 1:100 or -1:-100")
         if cursor.take(b"-") is not negative:
-            raise cursor.bad("A range counts from the start or from the end")
+            raise BadSyntax("A range counts from the start or from the end")
         ends.append(cursor.number(least=1))
     return Partial(-ends[0], -ends[1]) if negative else Partial(*ends)
 

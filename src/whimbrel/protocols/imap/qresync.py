@@ -6,7 +6,7 @@ Standards: RFC 7162 3.2, 7 (formal syntax)
 from dataclasses import dataclass
 
 from whimbrel.protocols.imap.condstore import mod_sequence
-from whimbrel.protocols.imap.cursor import Cursor
+from whimbrel.protocols.imap.cursor import BadSyntax, Cursor
 from whimbrel.protocols.imap.grammar import Parameter, Part
 from whimbrel.protocols.imap.sequence import STAR, SequenceSet
 
@@ -31,7 +31,7 @@ def _known(cursor: Cursor) -> SequenceSet:
     """RFC 7162 7: `*` is not a known UID."""
     found = cursor.sequence_set()
     if any(STAR in pair for pair in found.ranges):
-        raise cursor.bad("* cannot be known")
+        raise BadSyntax("* cannot be known")
     return found
 
 

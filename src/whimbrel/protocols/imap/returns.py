@@ -48,9 +48,7 @@ def optional_returns(cursor: Cursor) -> Returns | None:
     options: set[bytes] = set()
     window: Partial | None = None
     more = False
-    while not cursor.take(b")"):
-        if more:
-            cursor.space()
+    for _ in cursor.items():
         more = True
         name = cursor.word("Expected a return option")
         if name == b"PARTIAL" and window is None:

@@ -11,7 +11,7 @@ from enum import Enum
 from whimbrel.core.mailbox import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 from whimbrel.protocols.imap.cursor import BadSyntax, Cursor, Refused
 from whimbrel.protocols.imap.dates import read_date
-from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, Part, Rule, SearchKey
+from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, Part, Reader, Rule, SearchKey
 from whimbrel.protocols.imap.returns import Returns, optional_returns
 from whimbrel.protocols.imap.sequence import SequenceSet
 
@@ -153,19 +153,21 @@ class Search(Arguments):
         return not self.uid or by_number(self.key)
 
 
-class _Reader:
+class _Conditions:
     """Reads conditions, counting them and their depth."""
 
-    def __init__(self, cursor: Cursor) -> None:
+    def __init__(self, cursor: Reader) -> None:
         self._cursor, self._count, self._contents = cursor, 0, 0
 
     def keys(self, depth: int) -> SearchKey:
         """One or more, all of which must hold."""
-        found = [self.key(depth)]
-        while self._cursor.next_is(b" ") and self._cursor.data[self._cursor.at :].strip(b" "):
-            self._cursor.space()
-            found.append(self.key(depth))
-        return found[0] if len(found) == 1 else And(tuple(found))
+        cursor = self._cursor
+        # Quirk (clients that join keys by hand): several spaces between them, or some beside a parenthesis.
+        cursor.blanks()
+        keys = [self.key(depth)]
+        while cursor.blanks() and not (cursor.ended or cursor.next_is(b")")):
+            keys.append(self.key(depth))
+        return keys[0] if len(keys) == 1 else And(tuple(keys))
 
     def key(self, depth: int) -> SearchKey:
         cursor = self._cursor
@@ -200,9 +202,9 @@ class _Reader:
 _SET_STARTS = frozenset(bytes([char]) for char in b"0123456789*$")
 
 
-def criteria(cursor: Cursor) -> SearchKey:
+def criteria(cursor: Reader) -> SearchKey:
     """Everything up to the end of the command, or of the parenthesis it stands in."""
-    return _Reader(cursor).keys(0)
+    return _Conditions(cursor).keys(0)
 
 
 def charset(cursor: Cursor) -> None:
@@ -212,13 +214,13 @@ def charset(cursor: Cursor) -> None:
         raise Refused(b"BADCHARSET (%b)" % " ".join(CHARSETS).encode(), "Charset not supported")
 
 
-def _search(cursor: Cursor, *, uid: bool) -> Search:
+def _search(cursor: Reader, *, uid: bool) -> Search:
     cursor.space()
     returns = optional_returns(cursor)
     return Search(program(cursor), uid, returns)
 
 
-def program(cursor: Cursor) -> SearchKey:
+def program(cursor: Reader) -> SearchKey:
     """search-program: `CHARSET name`, if it is there, and the conditions."""
     start = cursor.at
     if cursor.data[start : start + 8].upper() == b"CHARSET ":

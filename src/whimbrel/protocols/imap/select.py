@@ -5,8 +5,7 @@ Standards: RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691 (UNSELECT), RFC 2177 (IDLE), R
 
 from dataclasses import dataclass
 
-from whimbrel.protocols.imap.cursor import Cursor
-from whimbrel.protocols.imap.grammar import IN_MAILBOX, SIGNED_IN, Arguments, Parameter, Part, Rule, parameters
+from whimbrel.protocols.imap.grammar import IN_MAILBOX, SIGNED_IN, Arguments, Parameter, Part, Reader, Rule, parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Idle(Arguments):
     pass
 
 
-def _select(cursor: Cursor, *, read_only: bool) -> Select:
+def _select(cursor: Reader, *, read_only: bool) -> Select:
     cursor.space()
     mailbox = cursor.mailbox()
     if cursor.ended:

@@ -5,8 +5,8 @@ Standards: RFC 5256 3 (SORT, THREAD), RFC 5957 (DISPLAYFROM, DISPLAYTO), RFC 526
 
 from dataclasses import dataclass
 
-from whimbrel.protocols.imap.cursor import BadSyntax, Cursor, Refused
-from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, Part, Rule, SearchKey
+from whimbrel.protocols.imap.cursor import BadSyntax, Refused
+from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, Part, Reader, Rule, SearchKey
 from whimbrel.protocols.imap.returns import Returns, optional_returns
 from whimbrel.protocols.imap.search import by_number, charset, criteria
 
@@ -44,12 +44,12 @@ class Thread(Arguments):
         return not self.uid or by_number(self.key)
 
 
-def _sort(cursor: Cursor, *, uid: bool) -> Sort:
+def _sort(cursor: Reader, *, uid: bool) -> Sort:
     cursor.space()
     returns = optional_returns(cursor)
     cursor.expect(b"(", "Expected a list of sort keys")
     keys: list[SortKey] = []
-    while True:
+    for _ in cursor.items("Expected a sort key"):
         name = cursor.word("Expected a sort key")
         reverse = name == b"REVERSE"
         if reverse:
@@ -60,13 +60,10 @@ def _sort(cursor: Cursor, *, uid: bool) -> Sort:
         keys.append(SortKey(name, reverse))
         if len(keys) > MAX_KEYS:
             raise BadSyntax("Too many sort keys")
-        if cursor.take(b")"):
-            break
-        cursor.space()
     return Sort(tuple(keys), _conditions(cursor), uid, returns)
 
 
-def _thread(cursor: Cursor, *, uid: bool) -> Thread:
+def _thread(cursor: Reader, *, uid: bool) -> Thread:
     cursor.space()
     algorithm = cursor.atom("Expected a threading algorithm").upper()
     if algorithm not in ALGORITHMS:
@@ -74,7 +71,7 @@ def _thread(cursor: Cursor, *, uid: bool) -> Thread:
     return Thread(algorithm, _conditions(cursor), uid)
 
 
-def _conditions(cursor: Cursor) -> SearchKey:
+def _conditions(cursor: Reader) -> SearchKey:
     """The charset is no option here, as it is with SEARCH. RFC 5256 3"""
     cursor.space()
     charset(cursor)

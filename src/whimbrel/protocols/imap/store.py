@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from whimbrel.core.mailbox import FlagChange, FlagOp
 from whimbrel.protocols.imap.cursor import MAX_FLAGS, BadSyntax, Cursor, split_flags
-from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, Parameter, Part, Rule, parameters
+from whimbrel.protocols.imap.grammar import IN_MAILBOX, Arguments, Parameter, Part, Reader, Rule, parameters
 from whimbrel.protocols.imap.sequence import SequenceSet
 
 
@@ -22,6 +22,10 @@ class Store(Arguments):
     @property
     def holds_numbers(self) -> bool:
         return not self.uid
+
+    @property
+    def by_uid(self) -> bool:
+        return self.uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Copy(Arguments):
 _OPS = {b"+FLAGS": FlagOp.ADD, b"-FLAGS": FlagOp.REMOVE, b"FLAGS": FlagOp.REPLACE}
 
 
-def _store(cursor: Cursor, *, uid: bool) -> Store:
+def _store(cursor: Reader, *, uid: bool) -> Store:
     cursor.space()
     sequence = cursor.sequence_set()
     cursor.space()
@@ -72,7 +76,7 @@ def _store(cursor: Cursor, *, uid: bool) -> Store:
     else:
         names = [cursor.flag()]
         while not cursor.ended and len(names) < MAX_FLAGS:
-            cursor.space()
+            cursor.blanks()
             names.append(cursor.flag())
     return Store(sequence, FlagChange(op, *split_flags(names)), silent, uid, modifiers)
 

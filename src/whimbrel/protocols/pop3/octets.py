@@ -7,6 +7,8 @@ those of what is sent (RFC 1939 11), dots that were doubled and the end not coun
 Standards: RFC 1939 3 (byte-stuffing), 5 (RETR), 7 (TOP), 11
 """
 
+from whimbrel.mail.structure.lines import with_crlf
+
 END = b".\r\n"
 
 
@@ -69,12 +71,6 @@ def added(message: bytes) -> int:
     count = Added()
     count.feed(message)
     return count.octets
-
-
-def with_crlf(data: bytes) -> bytes:
-    if data.count(b"\n") == data.count(b"\r\n"):
-        return data
-    return data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def top(data: bytes, lines: int, *, whole: bool) -> bytes | None:

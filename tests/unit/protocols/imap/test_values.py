@@ -60,8 +60,9 @@ def test_dates() -> None:
     assert date_time(837596665) == b"17-Jul-1996 09:44:25 +0000"
     assert date_time(1) == b" 1-Jan-1970 00:00:01 +0000"
     assert read_date_time(b" 1-jan-1970 00:00:01 +0000") == 1
+    assert read_date_time(b"1-jan-1970 00:00:01 +0000") == 1
     assert read_date(b"2-Jan-1970") == 1
-    for wrong in (b"", b"30-Feb-2020 00:00:00 +0000", b"1-Jan-2020 00:00:00 +0000", b"01-Jan-2020 24:00:00 +0000"):
+    for wrong in (b"", b"30-Feb-2020 00:00:00 +0000", b"  1-Jan-2020 00:00:00 +0000", b"01-Jan-2020 24:00:00 +0000"):
         with pytest.raises(ValueError, match=r"\w"):
             read_date_time(wrong)
 

@@ -94,7 +94,7 @@ def test_the_selected_mailbox_is_told_before_the_first_of_the_answers() -> None:
     [
         (command(b"w", folder=b"Nowhere"), b"w NO [TRYCREATE]"),
         (command(b"w", b""), b"w NO [CANNOT]"),
-        (b"w APPEND INBOX (\\Nonsense) {3+}\r\nabc\r\n", b"w BAD"),
+        (b"w APPEND INBOX (nonsense {3+}\r\nabc\r\n", b"w BAD"),
         (b"w APPEND INBOX x {3+}\r\nabc\r\n", b"w BAD"),
         (b"w APPEND {5+}\r\nINBOX\r\n", b"w BAD"),
         (b"w CHECK x {3+}\r\nabc\r\n", b"w BAD"),

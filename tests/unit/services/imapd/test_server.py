@@ -15,9 +15,8 @@ from whimbrel.core.uids import ALL
 from whimbrel.protocols.imap.append import Append, Replace
 from whimbrel.protocols.imap.basic import StartTls
 from whimbrel.protocols.imap.binary import BinarySection
-from whimbrel.protocols.imap.cursor import Cursor
 from whimbrel.protocols.imap.fetch import BODY, BodySection
-from whimbrel.protocols.imap.grammar import SearchKey, State
+from whimbrel.protocols.imap.grammar import Reader, SearchKey, State
 from whimbrel.services.imapd import OFFERS
 from whimbrel.services.imapd.conditions import _COMPILERS
 from whimbrel.services.imapd.fetch import COLUMNS
@@ -270,7 +269,7 @@ def test_every_command_and_item_of_the_grammar_is_served() -> None:
     # By name: slotted dataclasses leave their first, slotless selves among the subclasses.
     assert {kind.__name__ for kind in SearchKey.__subclasses__()} == {kind.__name__ for kind in _COMPILERS}
     for name, read in GRAMMAR.fetch_items.items():
-        item = read(Cursor(b"[]", GRAMMAR)) if name != b"BODY" else BODY
+        item = read(Reader(b"[]", GRAMMAR)) if name != b"BODY" else BODY
         assert item in COLUMNS or item in LOOKUPS or isinstance(item, BodySection | BinarySection), name
 
 

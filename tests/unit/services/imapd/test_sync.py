@@ -11,8 +11,8 @@ from tests.unit.services.imapd.house import House
 from whimbrel.core.mailbox import AccountId, Delta, FolderRef, FolderStatus, MailboxId, MetaRow, Snapshot
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import PARTS
-from whimbrel.protocols.imap.cursor import BadSyntax, Cursor
-from whimbrel.protocols.imap.grammar import Grammar
+from whimbrel.protocols.imap.cursor import BadSyntax
+from whimbrel.protocols.imap.grammar import Grammar, Reader
 from whimbrel.protocols.imap.partial import Partial
 from whimbrel.protocols.imap.sequence import SequenceSet
 from whimbrel.services.imapd import fetch, notify
@@ -161,7 +161,7 @@ def test_a_page_counts_from_either_end(first: int, last: int, page: list[int]) -
 
 def test_notify_bounds_groups_and_mailboxes() -> None:
     def read(data: bytes) -> object:
-        return GRAMMAR.commands[b"NOTIFY"].parse(Cursor(data, GRAMMAR))
+        return GRAMMAR.commands[b"NOTIFY"].parse(Reader(data, GRAMMAR))
 
     group = b" (PERSONAL (MailboxName))"
     assert read(b" SET" + group * 64)
