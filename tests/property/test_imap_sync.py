@@ -15,11 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.contract.backends import BACKENDS, Backend
-from tests.unit.services.imapd.house import ALICE, Client, House
+from tests.contract.backends import BACKENDS
+from tests.unit.services.imapd.house import ALICE, Client, House, Patient
 from whimbrel.core.uids import ALL
 from whimbrel.protocols.imap.encode import flag_text
-from whimbrel.services.imapd.server import ImapServer
 
 _FETCH = re.compile(rb"\* (\d+) (UIDFETCH|FETCH) \((.*)\)\Z")
 _FLAGS = re.compile(rb"FLAGS \(([^)]*)\)")
@@ -31,41 +30,8 @@ async def _over(name: str) -> AsyncIterator[House]:
     """A house whose store is the backend called `name`."""
     with TemporaryDirectory() as folder:
         async with BACKENDS[name](Path(folder)) as backend, House() as house:
-            _furnish(house, backend)
+            house.use(backend)
             yield house
-
-
-def _furnish(house: House, backend: Backend) -> None:
-    ports = house.server._ports
-    house.server = ImapServer(
-        folders=backend.folders, messages=backend.messages, changes=backend.changes, spool=backend.spool,
-        commit=backend.commit, pool=ports.pool, config=ports.config, sign_in=ports.sign_in, log=house.log,
-        clock=house.clock, ids=house.server._ids, tls=lambda: None,
-    )  # fmt: skip
-
-
-_ENDS = re.compile(rb"^(?:t|x) (?:OK|NO|BAD) [^\r]*\r\n\Z|\A\* OK [^\r]*ready\r\n\Z", re.M)
-
-
-class Patient(Client):
-    """Waits for the end of each answer: a store with threads takes its time."""
-
-    async def read(self) -> bytes:
-        async with asyncio.timeout(30):
-            while not _ENDS.search(self.wire.sent):
-                await asyncio.sleep(0)
-        said = bytes(self.wire.sent)
-        self.wire.sent.clear()
-        return said
-
-
-async def _signed_in(house: House, *commands: bytes) -> Client:
-    client = Patient(house)
-    house.clients.append(client)
-    await client.read()
-    for command in (b"LOGIN alice secret", *commands):
-        await client.ask(command)
-    return client
 
 
 class Mirror:
@@ -189,12 +155,12 @@ STEPS = st.lists(
 
 async def _scene(name: str, modes: list[tuple[bytes, ...]], steps: list[tuple[int, str, int, int]]) -> None:
     async with _over(name) as house:
-        filler = await _signed_in(house)
+        filler = await house.signed_in(kind=Patient)
         for _ in range(3):
             await filler.ask(b"APPEND INBOX {6+}\r\na: b\r\n")
         mirrors: list[Mirror] = []
         for mode in modes:
-            client = await _signed_in(house)
+            client = await house.signed_in(kind=Patient)
             if mode:
                 await client.ask(b"ENABLE " + b" ".join(mode))
             mirrors.append(Mirror(client, mode, await client.ask(b"SELECT INBOX")))
@@ -236,11 +202,11 @@ def test_a_client_that_comes_back_with_qresync_knows_all(
 
 async def _return(name: str, before: list[tuple[int, str, int, int]], between: list[tuple[int, str, int, int]]) -> None:
     async with _over(name) as house:
-        worker = Mirror(client := await _signed_in(house), (), await client.ask(b"SELECT INBOX"))
+        worker = Mirror(client := await house.signed_in(kind=Patient), (), await client.ask(b"SELECT INBOX"))
         for _, action, first, second in before:
             await worker.do(action, first, second)
         mode = (b"QRESYNC",)
-        client = await _signed_in(house, b"ENABLE QRESYNC")
+        client = await house.signed_in(b"ENABLE QRESYNC", kind=Patient)
         opened = await client.ask(b"SELECT INBOX")
         away = Mirror(client, mode, opened)
         away.apply(await client.ask(b"UID FETCH 1:* (FLAGS)"))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NewType, Protocol
 from whimbrel.core.uids import UidSet
 
 if TYPE_CHECKING:
+    from whimbrel.core.errors import MailboxError
     from whimbrel.core.quota import Limit
 
 AccountId = NewType("AccountId", str)
@@ -83,7 +84,7 @@ class FolderStatus:
     unseen: int
     deleted: int
     size: int
-    """Bytes of all messages together."""
+    """Bytes of all messages together, as they are stored."""
     first_recent: int
     resync_floor: int
     """Modseqs below it cannot be trusted to tell all changes: answer such a request in full."""
@@ -128,6 +129,16 @@ CellRow = tuple[int, *tuple[int | bytes, ...]]
 
 PartsRow = tuple[int, int, bytes]
 """uid, size, part offsets (`mail/structure/parts.py` reads them)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpungedMessage:
+    """A message that is no longer in its folder, as it was, for sessions that still show it. RFC 2180 4.1.1"""
+
+    row: MetaRow
+    """Its modseq is that of the expunge."""
+    parts: bytes | None
+    """Part offsets; None: its file is gone, and its row has no structure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +258,11 @@ class Folders(Protocol):
 
 
 class Messages(Protocol):
-    """Reading and changing the messages of a folder. UIDs that do not exist are passed over in silence."""
+    """Reading and changing the messages of a folder. UIDs that do not exist are passed over in silence.
+
+    A message is read as clients get it: each of its lines ends in CRLF, whatever the file has, and sizes and part
+    offsets are those of that form.
+    """
 
     async def snapshot(self, ref: FolderRef, *, take_recent: bool = False) -> Snapshot:
         """`take_recent`: messages so far are \\Recent for this session alone (SELECT, not EXAMINE). RFC 3501 2.3.2"""
@@ -290,15 +305,22 @@ class Messages(Protocol):
         ...
 
     async def octets(self, ref: FolderRef) -> list[tuple[int, int]]:
-        """uid, size as POP3 counts it (RFC 1939 11: a bare LF is sent as CRLF) of all messages; reads none of them."""
+        """uid, size as POP3 counts it (RFC 1939 11: a last line without an end gets one) of all messages; reads none of
+        them."""
         ...
 
     async def content(self, ref: FolderRef, uid: int, start: int = 0, length: int | None = None) -> bytes | None:
-        """Bytes of the message from `start`; None if it is gone. An expunged one is still read for a while."""
+        """Bytes of the message from `start`; None if it is gone. An expunged one is still read for a while.
+        UNAVAILABLE if it cannot be read."""
         ...
 
-    async def contents(self, ref: FolderRef, uids: Sequence[int]) -> list[bytes | None]:
-        """Whole messages, one for each of `uids`, in one hop; the caller bounds their sizes."""
+    async def contents(self, ref: FolderRef, uids: Sequence[int]) -> "list[bytes | MailboxError | None]":
+        """Whole messages, one for each of `uids`, in one hop; the caller bounds their sizes. None: it is gone; an
+        error: it cannot be read."""
+        ...
+
+    async def expunged(self, ref: FolderRef, uids: UidSet, *, structure: bool = True) -> list[ExpungedMessage]:
+        """Those of `uids` that were expunged, as far as they are still known. Slow with `structure`: each is read."""
         ...
 
     async def set_flags(

@@ -47,6 +47,11 @@ class UidSet:
         at = bisect_right(self._starts, uid) - 1
         return at >= 0 and uid <= self.ranges[at][1]
 
+    def covers(self, first: int, last: int) -> bool:
+        """All from `first` to `last` are in it."""
+        at = bisect_right(self._starts, first) - 1
+        return at >= 0 and last <= self.ranges[at][1]
+
     def __iter__(self) -> Iterator[int]:
         for first, last in self.ranges:
             yield from range(first, last + 1)

@@ -104,6 +104,7 @@ _TABLE: Final = (
     ("store.unreadable", "warning", "File unreadable", "file error", "A message's file could not be read."),
     ("imap.sync_failed", "warning", "Folder not synchronised", "status", "A session could not read what changed."),
     ("imap.folders_failed", "warning", "Folder list not read", "status", "A session could not read the folder list."),
+    ("imap.unreadable", "warning", "Messages not readable", "uids mailbox", "Files of messages could not be read."),
     ("imap.refused", "warning", "Refused by the store", "command status detail", "A command failed in the store."),
     ("cleanout.failed", "warning", "Clean-out failed", "account status", "Tried again at the next clean-out."),
     ("quota.warning-failed", "warning", "Quota warning failed", "account status",

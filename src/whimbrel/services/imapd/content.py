@@ -6,10 +6,11 @@ is ever in memory as a whole.
 Standards: RFC 3501 6.4.5 (BODY[section]<partial>); RFC 3516 4.2 (BINARY[section]<partial>)
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whimbrel.backends.net.driver import Closed
+from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import MetaRow
 from whimbrel.core.uids import UidSet
 from whimbrel.mail.structure.header import pick
@@ -55,15 +56,20 @@ class ContentReader:
         """How the one thing that is asked for is called: all of each message."""
         self.unknown_encoding = False
         """A part could not be decoded: its answer was NIL."""
+        self.unreadable: list[int] = []
+        """UIDs of messages that could not be read: they have no response, or NIL in place of a section."""
 
-    async def answer(self, rows: Sequence[MetaRow], heads: Sequence[bytes]) -> None:
-        """Writes a FETCH response for each of `rows`; its head ends where the first section is to stand."""
+    async def answer(
+        self, rows: Sequence[MetaRow], heads: Sequence[bytes], parts: Mapping[int, bytes] | None = None
+    ) -> None:
+        """Writes a FETCH response for each of `rows`; its head ends where the first section is to stand. `parts`: part
+        offsets by UID, if the store does not have them."""
         view, messages = self._session.view, self._session.ports.messages
         if self._whole is not None:
             await self._bodies(rows, heads, self._whole)
             return
-        structures: dict[int, bytes] = {}
-        if self._structured:
+        structures: Mapping[int, bytes] = parts or {}
+        if self._structured and parts is None:
             uids = UidSet.of(row[0] for row in rows)
             structures = {row[0]: row[2] for row in await messages.parts(view.ref, uids)}
         # Each section may be all of a message: what is joined at once stays as small however many there are.
@@ -75,6 +81,9 @@ class ContentReader:
             contents = await messages.contents(view.ref, [row[0] for row in some])
             out: list[bytes] = []
             for row, head, content in zip(some, heads[group], contents, strict=True):
+                if isinstance(content, MailboxError):
+                    self.unreadable.append(row[0])
+                    continue
                 out.append(head)
                 for wanted in self._wanted(row, structures.get(row[0])):
                     out += self._binary(wanted, content) if wanted.binary else _section(wanted, content)
@@ -91,11 +100,13 @@ class ContentReader:
                 continue
             contents = await messages.contents(view.ref, [row[0] for row in some])
             out: list[bytes] = []
-            for head, content in zip(heads[group], contents, strict=True):
-                if content is None:
+            for row, head, content in zip(some, heads[group], contents, strict=True):
+                if isinstance(content, bytes):
+                    out += (b"%b%b {%d}\r\n" % (head, label, len(content)), content, b")\r\n")
+                elif content is None:
                     out.append(b"%b%b NIL)\r\n" % (head, label))
                 else:
-                    out += (b"%b%b {%d}\r\n" % (head, label, len(content)), content, b")\r\n")
+                    self.unreadable.append(row[0])
             await self._session.write(_printable(b"".join(out)))
 
     def _wanted(self, row: MetaRow, parts: bytes | None) -> list[_Wanted]:
@@ -131,6 +142,13 @@ class ContentReader:
 
     async def _large(self, row: MetaRow, head: bytes, wanted: Sequence[_Wanted]) -> None:
         write = self._session.write
+        try:
+            await self._session.ports.messages.content(self._session.view.ref, row[0], 0, 1)
+        except MailboxError as error:
+            if error.condition is not Condition.UNAVAILABLE:
+                raise
+            self.unreadable.append(row[0])  # Nothing of its response has been written yet.
+            return
         await write(head)
         try:
             for one in wanted:

@@ -8,6 +8,7 @@ RFC 7162 3.1.5 (MODSEQ)
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
+from whimbrel.core.errors import MailboxError
 from whimbrel.core.mailbox import FlagRow, SearchRow
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import search as grammar
@@ -21,6 +22,8 @@ from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.searchtext import MessageText
 from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.session import Session, done
+
+Content = bytes | MailboxError | None
 
 ROW_BATCH = 2_000
 FLAG_BATCH = 20_000
@@ -110,16 +113,19 @@ async def _of_rows(session: Session, view: Selected, condition: Condition, rows:
     undecided = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
     for group in _groups(undecided):
         contents = await _contents(session, view, group)
+        pairs = zip(group, contents, strict=True)
+        session.report_unreadable(view.ref, [row[0] for row, content in pairs if isinstance(content, MailboxError)])
         found += await session.ports.pool.run(_look_through, condition, group, contents)
     return sorted(found)
 
 
-def _look_through(condition: Condition, rows: Sequence[SearchRow], contents: Sequence[bytes | None]) -> list[int]:
-    """Runs in a thread: touches only its arguments."""
+def _look_through(condition: Condition, rows: Sequence[SearchRow], contents: Sequence[Content]) -> list[int]:
+    """Runs in a thread: touches only its arguments. What cannot be read meets no condition that needs its text, be it
+    negated."""
     return [
         row[0]
         for row, content in zip(rows, contents, strict=True)
-        if content is not None and condition.test(row, MessageText(content))
+        if isinstance(content, bytes) and condition.test(row, MessageText(content))
     ]
 
 
@@ -136,10 +142,15 @@ def _groups(rows: Sequence[SearchRow]) -> Iterator[list[SearchRow]]:
         yield group
 
 
-async def _contents(session: Session, view: Selected, group: Sequence[SearchRow]) -> list[bytes | None]:
+async def _contents(session: Session, view: Selected, group: Sequence[SearchRow]) -> list[Content]:
     messages, ref = session.ports.messages, view.ref
     if len(group) == 1 and group[0][5] > READ_AT_ONCE:
-        return [await messages.content(ref, group[0][0], 0, MAX_SEARCHED)]
+        try:
+            return [await messages.content(ref, group[0][0], 0, MAX_SEARCHED)]
+        except MailboxError as error:
+            if error.condition is not error.condition.UNAVAILABLE:
+                raise
+            return [error]
     return await messages.contents(ref, [row[0] for row in group])
 
 

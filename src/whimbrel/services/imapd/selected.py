@@ -31,6 +31,9 @@ from whimbrel.services.imapd.recent import Recent
 
 NOTHING = UidSet()
 NO_WORDS: Mapping[str, str] = {}
+NO_CHANGES: Mapping[int, int] = {}
+MAX_OWN = 10_000
+"""Own changes that are remembered until the next news."""
 MAX_SHARED = 1_000
 """Rows of news that are made into responses in one go."""
 MAX_KEYWORD_TEXT = 4 << 20
@@ -43,8 +46,8 @@ class Selected:
     """Made from a snapshot, kept up by `news`. Costs four bytes a message."""
 
     __slots__ = (
-        "_last", "_spelling", "complete", "hints", "mode", "modseq", "pending", "read_only", "recent", "ref", "saved",
-        "uids",
+        "_last", "_own", "_spelling", "complete", "hints", "mode", "modseq", "pending", "read_only", "recent", "ref",
+        "saved", "uids",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +67,8 @@ class Selected:
         self.complete = self.modseq
         """While something is `pending`: up to it the client was told everything."""
         self._last = max(self.uids[-1] if self.uids else 0, snapshot.status.uid_next - 1)
+        self._own: Mapping[int, int] = NO_CHANGES
+        """Modseqs, by UID, of changes that the client made itself and has had the flags of."""
         self._spelling: Mapping[str, str] = {keyword.lower(): keyword for keyword in snapshot.keywords} or NO_WORDS
 
     def close(self) -> None:
@@ -153,13 +158,22 @@ class Selected:
         room = (r"\*",) if len(self._spelling) < MAX_KEYWORDS else ()
         return f"({' '.join((SYSTEM_FLAG_NAMES, *self._spelling.values(), *room))})".encode("ascii", "replace")
 
-    def stored(self, change: FlagsStored) -> None:
-        """The client made this change itself and knows of it. If others changed something before it, it is told all:
-        what they did to the same messages must not be lost."""
+    def stored(self, change: FlagsStored, *, silent: bool = False, others: Delta | None = None) -> None:
+        """The client made this change itself and knows of it. If others changed something meanwhile, that is still to
+        be sent, and of its own changes only those whose flags it cannot know: `silent`, and others changed the same
+        message, as `others` (what they changed before) tells."""
         if change.before <= self.modseq:
             self.modseq = max(self.modseq, change.highest_modseq)
-        else:
-            self.hints.stale = True
+            return
+        self.hints.stale = True
+        known: Iterable[int] = change.changed
+        if silent:
+            if others is None or not others.complete or change.before > others.highest_modseq:
+                return
+            theirs = {row[0] for row in others.rows}
+            known = [uid for uid in known if uid not in theirs]
+        if len(self._own) + len(change.changed) <= MAX_OWN:
+            self._own = {**self._own, **dict.fromkeys(known, change.highest_modseq)}
 
     def flag_lines(self, rows: Sequence[FlagRow], *, uid: bool = False, flags: bool = True) -> bytes:
         """FETCH responses with the flags of ascending `rows`, or with MODSEQ alone. RFC 7162 3.1.4.2"""
@@ -218,10 +232,13 @@ class Selected:
         self, delta: Delta, first_recent: int, *, expunge: bool, flags: bool, uid: bool = False
     ) -> tuple[bytes, Sequence[int]]:
         rows = sorted(delta.rows)
+        if self._own:
+            own, self._own = self._own, NO_CHANGES
+            rows = [row for row in rows if own.get(row[0]) != row[3] or row[0] > self._last]
         if delta.complete:
             missing = delta.expunged.within(self.uids) if delta.expunged else []
         else:
-            present = {row[0] for row in rows}
+            present = {row[0] for row in delta.rows}
             missing = [uid for uid in self.uids if uid not in present]
         if missing:
             if not self.pending:

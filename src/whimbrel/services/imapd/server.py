@@ -148,7 +148,7 @@ class ImapServer:
             answer = Done(Answer.NO, "Internal error", b"SERVERBUG")
         try:
             if session.hears or arguments.removes:
-                await session.sync(expunge=not arguments.holds_numbers)
+                await session.sync(expunge=not arguments.holds_numbers, uid=arguments.by_uid)
             if session.observer is not None:
                 await session.observer.tell()
         except MailError as error:

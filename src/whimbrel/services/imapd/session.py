@@ -13,10 +13,11 @@ from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import Log
-from whimbrel.core.mailbox import AccountId, Changes, Delta, Folder, Folders, Messages, Usage
+from whimbrel.core.mailbox import AccountId, Changes, Delta, Folder, FolderRef, Folders, Messages, Usage
 from whimbrel.core.pool import Pool
 from whimbrel.core.quota import Limit, Quotas, limit_of
 from whimbrel.core.space import Space
+from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import encode
 from whimbrel.protocols.imap.engine import Done, Event, Reply, Speak, Status, Untagged
 from whimbrel.protocols.imap.grammar import Arguments
@@ -198,6 +199,12 @@ class Session:
         await self.connection.send_bytes(data)
 
     async def bye(self, text: str) -> None:
+        """Nothing but the tagged response of the command in progress comes after it: what happens in a mailbox is no
+        longer reported. RFC 3501 7.1.5"""
+        self.leave()
+        if self.observer is not None:
+            self.observer.close()
+            self.observer = None
         await self.untagged(b"BYE " + text.encode("ascii"))
         self.leaving = True
 
@@ -225,8 +232,9 @@ class Session:
             self.selected.close()
             self.selected = None
 
-    async def sync(self, *, expunge: bool, always: bool = False) -> None:
-        """Tells the client what changed in its mailbox since it was last told; `always`: whether hinted or not."""
+    async def sync(self, *, expunge: bool, always: bool = False, uid: bool = False) -> None:
+        """Sends what changed in the selected mailbox since the client last heard of it; `always`: whether hinted or
+        not; `uid`: with the UID of each message (RFC 3501 6.4.8)."""
         view = self.selected
         if view is None or not (always or view.hints.stale or (expunge and view.pending)):
             return
@@ -234,7 +242,7 @@ class Session:
             observer = self.observer
             flags = observer is None or observer.flags
             news, new = await view.news(
-                self.ports.messages, self.ports.folders, expunge=expunge, flags=flags, uid=observer is not None
+                self.ports.messages, self.ports.folders, expunge=expunge, flags=flags, uid=uid or observer is not None
             )
             await self.write(news)
             if view.pending and self.mode.qresync:
@@ -247,7 +255,6 @@ class Session:
             if error.condition is not Condition.NONEXISTENT:
                 raise
             # RFC 2180 3.3: the mailbox is gone, and with it every number the client knows.
-            self.leave()
             await self.bye("Selected mailbox was deleted")
 
     # While the client idles: `circle.Listener`
@@ -309,6 +316,11 @@ class Session:
             if domain is not None and domain.usage is not None:
                 found[DOMAIN_ROOT] = domain.limit, domain.usage
         return found
+
+    def report_unreadable(self, ref: FolderRef, uids: Sequence[int]) -> None:
+        """To the log: messages whose content could not be read."""
+        if uids:
+            self.log.warning("imap.unreadable", uids=str(UidSet.of(sorted(uids))), mailbox=ref.mailbox)
 
     def changed(self, folder: Folder) -> None:
         """We changed `folder` ourselves: if it is selected, its news are told with this command."""

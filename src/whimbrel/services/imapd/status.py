@@ -43,6 +43,7 @@ STATUS_ITEMS: Mapping[bytes, StatusItem] = {
     b"UIDNEXT": lambda _session, _folder, status: _value(status.uid_next),
     b"UIDVALIDITY": lambda _session, _folder, status: _value(status.uid_validity),
     b"UNSEEN": lambda _session, _folder, status: _value(status.unseen),
+    # RFC 8438 3: not done, SIZE counts what is stored: less than the sum of RFC822.SIZE for messages with bare LFs.
     b"SIZE": lambda _session, _folder, status: _value(status.size),
     b"DELETED": lambda _session, _folder, status: _value(status.deleted),
     b"DELETED-STORAGE": _deleted_storage,

@@ -18,6 +18,7 @@ from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.session import DOMAIN_ROOT, Session, done, refusal
 
 EXPUNGE_ISSUED = (b"EXPUNGEISSUED", "Some of the messages no longer exist")
+"""RFC 5530 3. In a NO: of a message that cannot be served any more; in an OK: it is done for all that are there."""
 
 
 def writable(session: Session) -> Selected:
@@ -37,6 +38,9 @@ async def store(session: Session, command: grammar.Store) -> Done:
     change = command.change
     if not change.flags and not change.keywords and change.op is not FlagOp.REPLACE:
         return done(command)
+    others = (
+        await session.ports.messages.changes(view.ref, view.modseq) if command.silent and view.hints.stale else None
+    )
     change = replace(change, keywords=view.spelled(change.keywords))
     stored = await session.ports.messages.set_flags(view.ref, uids, change, unchanged_since)
     rows = stored.rows
@@ -46,16 +50,19 @@ async def store(session: Session, command: grammar.Store) -> Done:
     elif view.mode.condstore:
         # RFC 7162 3.1.3: the new modseq is told even so.
         out.append(view.flag_lines(rows, uid=command.uid, flags=False))
-    view.stored(stored)
+    view.stored(stored, silent=command.silent, others=others)
     await session.write(b"".join(out))
     code = b""
     if stored.modified:
         # Why it was refused: the flags as they are now. RFC 7162 3.1.3
-        await session.sync(expunge=not command.holds_numbers, always=True)
+        await session.sync(expunge=not command.holds_numbers, always=True, uid=command.uid)
         refused = stored.modified.within(view.uids)
         code = b"MODIFIED " + uid_set(refused if command.uid else [n for n in view.numbered(refused) if n])
     if not command.uid and len(stored.rows) + len(stored.modified) < len(uids.within(view.uids)):
-        return refusal(code or EXPUNGE_ISSUED[0], EXPUNGE_ISSUED[1])  # RFC 2180 4.2.1
+        if code:
+            return refusal(code, EXPUNGE_ISSUED[1])  # RFC 7162 3.1.3, example 10
+        # RFC 2180 4.2.1. Also without SILENT (4.2.3 would permit NO): clients take NO for "no flag was set".
+        return done(command, *EXPUNGE_ISSUED)
     return done(command, code, "Conditional store: some were changed by others" if code else "")
 
 

@@ -8,6 +8,7 @@ Standards: RFC 1939 4-7 (maildrop, UPDATE state, unique-ids)
 
 from collections.abc import AsyncIterator
 
+from whimbrel.core.errors import MailboxError
 from whimbrel.core.mailbox import DELETED, INBOX, SEEN, AccountId, FlagChange, FlagOp, FolderRef, Folders, Messages
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.pop3.engine import Message
@@ -34,7 +35,7 @@ class Maildrop:
         self._rows = rows
         self._deleted: set[int] = set()
         self._fetched: set[int] = set()
-        self._ahead: dict[int, bytes | None] = {}
+        self._ahead: dict[int, bytes | MailboxError | None] = {}
         self._last = 0
 
     @classmethod
@@ -88,7 +89,7 @@ class Maildrop:
     def at_hand(self, number: int) -> Message | None:
         """The message, if it was read ahead and is still there."""
         content = self._ahead.pop(number, None)
-        if content is None or number in self._deleted:
+        if not isinstance(content, bytes) or number in self._deleted:
             return None
         self._read(number)
         return self._message(number, content)
@@ -135,7 +136,7 @@ class Maildrop:
 
     async def _whole(self, number: int) -> bytes | None:
         if number in self._ahead:
-            return self._ahead.pop(number)
+            return self._taken(number)
         numbers, held = [number], self._rows[number - 1][1]
         if number == self._last + 1:
             for following in range(number + 1, min(number + READ_AHEAD, len(self._rows) + 1)):
@@ -146,7 +147,14 @@ class Maildrop:
                     numbers.append(following)
         contents = await self._messages.contents(self._ref, [self._rows[each - 1][0] for each in numbers])
         self._ahead = dict(zip(numbers, contents, strict=True))
-        return self._ahead.pop(number)
+        return self._taken(number)
+
+    def _taken(self, number: int) -> bytes | None:
+        """MailboxError if it cannot be read; those that were read beside it can."""
+        content = self._ahead.pop(number)
+        if isinstance(content, MailboxError):
+            raise content
+        return content
 
     async def top(self, number: int, lines: int) -> bytes | None:
         """The header and `lines` lines of the body; no more of the message is read than that needs, about. None if it

@@ -1,11 +1,13 @@
 """The IMAP service over a store in memory, and clients of it without a socket."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from tests.contract.backends import Backend
 from tests.support.fakes import FakeClock, FakeConfig, FakeIds, InlinePool, MemoryCounters, MemoryLog, MemoryState
 from whimbrel.backends.net.driver import Connection
 from whimbrel.backends.store.memory.spool import MemorySpool
@@ -151,6 +153,21 @@ class Client:
             self.task.result()
 
 
+_ENDS = re.compile(rb"^[tx] (?:OK|NO|BAD) [^\r]*\r\n\Z|\A\* OK [^\r]*ready\r\n\Z", re.M)
+
+
+class Patient(Client):
+    """Waits for the end of each answer, to a command with the tag t or x: a store with threads takes its time."""
+
+    async def read(self) -> bytes:
+        async with asyncio.timeout(30):
+            while not _ENDS.search(self.wire.sent):
+                await asyncio.sleep(0)
+        said = bytes(self.wire.sent)
+        self.wire.sent.clear()
+        return said
+
+
 class House:
     """Use as `async with House() as house`."""
 
@@ -191,14 +208,23 @@ class House:
         if kind is None:
             assert not self.log.named("session.crashed"), self.log.named("session.crashed")
 
-    def connect(self, peer: str = "127.0.0.1") -> Client:
-        client = Client(self, peer)
+    def use(self, backend: Backend) -> None:
+        """Serves another store from now on."""
+        ports = self.server._ports
+        self.server = ImapServer(
+            folders=backend.folders, messages=backend.messages, changes=backend.changes, spool=backend.spool,
+            commit=backend.commit, pool=ports.pool, config=ports.config, sign_in=ports.sign_in, log=self.log,
+            clock=self.clock, ids=self.server._ids, tls=self._tls,
+        )  # fmt: skip
+
+    def connect(self, peer: str = "127.0.0.1", kind: type[Client] = Client) -> Client:
+        client = kind(self, peer)
         self.clients.append(client)
         return client
 
-    async def signed_in(self, *commands: bytes) -> Client:
+    async def signed_in(self, *commands: bytes, kind: type[Client] = Client) -> Client:
         """A client after sign-in and `commands`."""
-        client = self.connect()
+        client = self.connect(kind=kind)
         await client.read()
         await client.ask(b"LOGIN alice secret")
         for command in commands:

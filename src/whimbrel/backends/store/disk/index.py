@@ -12,6 +12,7 @@ from pathlib import Path
 
 import apsw
 
+from whimbrel.backends.store.disk.barelines import BareLines
 from whimbrel.backends.store.disk.columns import SCHEMA, VERSION
 from whimbrel.backends.store.disk.counts import Counts
 from whimbrel.backends.store.disk.database import Row, identity_of, open_database, reading, row, rows
@@ -69,6 +70,7 @@ _SORT = (
     "SELECT msg.uid, internal_date, size, coalesce(sent_utc, internal_date), sort_from, sort_to, sort_cc, shown_from, "
     "shown_to, base, reply, message_id, in_reply_to, refs, thread_id FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
 )
+_EXPUNGED = "SELECT uid, flags, keywords, modseq, internal_date, size, email_id FROM expunged WHERE "
 _PARTS = "SELECT msg.uid, size, parts FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
 _STATUS = (
     "SELECT uid_validity, uid_next, highest_modseq, messages, unseen, deleted, bytes, first_recent, resync_floor "
@@ -98,6 +100,7 @@ class FolderIndex:
         self._counted = -1
         self.checked_generation = -1
         self.uids = UidCache()
+        self.bare = BareLines(self.connection, self.file)
 
     @property
     def current(self) -> bool:
@@ -162,9 +165,11 @@ class FolderIndex:
         return self._rows(_FLAGS, "uid", uids)
 
     def meta(self, uids: UidSet, *, structure: bool = True) -> list[MetaRow]:
-        if not structure:
-            return self._rows(_ROWS, "uid", uids)
-        return self._some_rows(_META, "msg.uid", uids, _META_SIZED)
+        if structure:
+            found = self._some_rows(_META, "msg.uid", uids, _META_SIZED)
+        else:
+            found = self._rows(_ROWS, "uid", uids)
+        return self._converted(found, uids, 5, _META_SIZED[1] if structure else 0)
 
     def signs(self, first: int, last: int) -> str | None:
         found, words = row(self.connection, _SIGNS, (first, last))
@@ -178,18 +183,21 @@ class FolderIndex:
         table = "meta JOIN msg ON msg.uid = meta.uid" if "size" in names else "meta"
         columns = ", ".join(["meta.uid", *(_CELLS[name] for name in names)])
         sized = [at for at, name in enumerate(names, 1) if name in _LARGE]
-        return self._some_rows(f"SELECT {columns} FROM {table} WHERE ", "meta.uid", uids, sized)
+        found = self._some_rows(f"SELECT {columns} FROM {table} WHERE ", "meta.uid", uids, sized)
+        places = [names.index(name) + 1 if name in names else 0 for name in ("size", "bodystructure")]
+        return self._converted(found, uids, *places) if any(places) else found
 
     def search_rows(self, uids: UidSet, holding: Sequence[Holding] = ()) -> list[SearchRow]:
         if not holding:
-            return self._rows(_SEARCH_ALL, "msg.uid", uids)
+            return self._converted(self._rows(_SEARCH_ALL, "msg.uid", uids), uids, 5)
         if any("\0" in text or not _is_text(text) for _, text in holding):
             return []  # No value that is kept has such characters.
         conditions = [f"instr({_HELD[name]}, ?)" for name, _ in holding]
-        return self._rows(_SEARCH_HELD, "meta.uid", uids, conditions, [text for _, text in holding])
+        found = self._rows(_SEARCH_HELD, "meta.uid", uids, conditions, [text for _, text in holding])
+        return self._converted(found, UidSet.of(row[0] for row in found), 5)
 
     def sort_rows(self, uids: UidSet) -> list[SortRow]:
-        return self._rows(_SORT, "msg.uid", uids)
+        return self._converted(self._rows(_SORT, "msg.uid", uids), uids, 2)
 
     def previews(self, uids: UidSet) -> list[tuple[int, str]]:
         return self._rows("SELECT uid, preview FROM meta WHERE ", "uid", uids)
@@ -201,17 +209,46 @@ class FolderIndex:
         return rows(self.connection, "SELECT uid, octets FROM msg ORDER BY uid")
 
     def parts(self, uids: UidSet) -> list[PartsRow]:
-        return self._rows(_PARTS, "msg.uid", uids)
+        return self._converted(self._rows(_PARTS, "msg.uid", uids), uids, 1, parts=2)
 
     def size(self, uid: int) -> int | None:
-        found = row(self.connection, "SELECT size FROM msg WHERE uid = ?", (uid,))
-        return found[0] if found else None
+        """Of its file."""
+        size = row(self.connection, "SELECT size FROM msg WHERE uid = ?", (uid,))
+        return size[0] if size else None
+
+    def expunged(self, uids: UidSet) -> list[Row]:
+        """uid, flags, keywords, modseq, internal date, size, EMAILID."""
+        return self._rows(_EXPUNGED, "uid", uids)
 
     def file(self, uid: int) -> str:
         return f"{self.messages}{uid:08x}.eml"
 
     def deleted_file(self, uid: int) -> str:
         return f"{self.folder}/#deleted/{uid:08x}.eml"
+
+    def _converted(
+        self, found: list[Row], uids: UidSet, size: int, bodystructure: int = 0, parts: int = 0
+    ) -> list[Row]:
+        """`found` as clients get messages, with CRLF: the other arguments are the places of what is then different, 0
+        for what the rows do not have."""
+        bare = self.bare.among(uids)
+        if not bare or not found:
+            return found
+        for at, each in enumerate(found):
+            if each[0] not in bare:
+                continue
+            cells = list(each)
+            if size:
+                cells[size] = bare[each[0]]
+            try:
+                if bodystructure:
+                    cells[bodystructure] = self.bare.structure(each[0]).bodystructure
+                if parts:
+                    cells[parts] = self.bare.structure(each[0]).parts
+            except OSError:
+                pass  # Its content cannot be read, either.
+            found[at] = tuple(cells)
+        return found
 
     def _rows(
         self, query: str, column: str, uids: UidSet, conditions: Sequence[str] = (), compared: Sequence[str] = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from whimbrel.backends.disk.committer import Committer, Job, Shard
 from whimbrel.backends.disk.spool import FileContent, HeldContent
 from whimbrel.backends.store.disk.batch import AccountJob
-from whimbrel.backends.store.disk.contents import read_file, read_files
+from whimbrel.backends.store.disk.contents import Content, describe, read_file, read_files
 from whimbrel.backends.store.disk.database import check_version
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.jobs import AppendJob, ExpungeJob, FlagsJob, RecentJob, Writing
@@ -34,6 +34,7 @@ from whimbrel.core.mailbox import (
     Copied,
     Delta,
     Expunged,
+    ExpungedMessage,
     FlagChange,
     FlagRow,
     FlagsStored,
@@ -63,8 +64,9 @@ SearchRows = list[SearchRow]
 SortRows = list[SortRow]
 PartsRows = list[PartsRow]
 Texts = list[tuple[int, str]]
+ExpungedMessages = list[ExpungedMessage]
 Numbers = list[tuple[int, int]]
-Contents = list[bytes | None]
+Contents = list[Content]
 MAX_ACCOUNTS = 4096
 """Accounts a process keeps in hand; each costs a descriptor and about a kilobyte."""
 
@@ -320,6 +322,20 @@ class DiskStore:
         if gone:
             await self._missing(ref, gone)
         return found
+
+    async def expunged(self, ref: FolderRef, uids: UidSet, *, structure: bool = True) -> ExpungedMessages:
+        rows = await self._read(ref, lambda index: index.expunged(uids))
+        messages = ExpungedMessages()
+        for row in rows:
+            content = await self._kept(ref, row[0]) if structure else None
+            messages.append(await self._pool.run(describe, row, content) if content else describe(row, None))
+        return messages
+
+    async def _kept(self, ref: FolderRef, uid: int) -> bytes | None:
+        try:
+            return await self._read(ref, lambda index: read_file(index, uid, 0, None))
+        except MailboxError:
+            return None
 
     async def _missing(self, ref: FolderRef, uids: Sequence[int]) -> None:
         """A file is not there: if its row is, a person or a virus scanner took it, and the folder heals itself."""

@@ -18,6 +18,7 @@ from whimbrel.core.mailbox import (
     SEEN,
     SYSTEM_FLAGS,
     Delta,
+    ExpungedMessage,
     FlagChange,
     FlagOp,
     FlagRow,
@@ -33,17 +34,21 @@ from whimbrel.core.mailbox import (
 )
 from whimbrel.core.uids import MAX_UID, UidSet
 from whimbrel.mail.scan import Scan, scan
+from whimbrel.mail.structure.lines import with_crlf
 
 
 class Stored:
-    """One content with what is known of it; shared by all its copies."""
+    """One content as clients get it, with what is known of it; shared by all its copies."""
 
-    __slots__ = ("content", "email_id", "scanned", "size", "thread_id")
+    __slots__ = ("content", "email_id", "held", "scanned", "size", "thread_id")
 
     def __init__(self, content: bytes) -> None:
-        self.content, self.size = content, len(content)
-        self.scanned: Scan = scan(content)
         self.email_id = "M" + hashlib.blake2b(content, digest_size=16).hexdigest()
+        self.held = len(content)
+        """Octets as they came, which are what counts in quotas."""
+        self.content = with_crlf(content)
+        self.size = len(self.content)
+        self.scanned: Scan = scan(self.content)
         found = self.scanned
         root = (found.references[0] if found.references else "") or found.in_reply_to or found.message_id
         first = (root or self.email_id).encode("utf-8", "replace")
@@ -97,7 +102,7 @@ class MemoryFolder:
 
     @property
     def size(self) -> int:
-        return sum(message.stored.size for message in self.messages.values())
+        return sum(message.stored.held for message in self.messages.values())
 
     def status(self) -> FolderStatus:
         messages = self.messages.values()
@@ -138,6 +143,17 @@ class MemoryFolder:
 
     def _keywords(self) -> set[str]:
         return {word for message in self.messages.values() for word in message.keywords.split()}
+
+    def expunged(self, uids: UidSet, *, structure: bool) -> list[ExpungedMessage]:
+        messages = []
+        for uid in uids.within(sorted(self.gone)):
+            gone = self.gone[uid]
+            there = structure and gone.kept
+            row = meta_row(gone.message, structure=there)
+            messages.append(
+                ExpungedMessage((*row[:3], gone.modseq, *row[4:]), gone.message.stored.scanned.parts if there else None)
+            )
+        return messages
 
     # Changing
 
@@ -255,9 +271,7 @@ def sort_row(m: Message) -> SortRow:
 
 def octets(m: Message) -> int:
     """As POP3 sends it. RFC 1939 11"""
-    content = m.stored.content
-    bare = content.count(b"\n") - content.count(b"\r\n")
-    return m.stored.size + bare + (0 if content.endswith(b"\n") else 2)
+    return m.stored.size + (0 if m.stored.content.endswith(b"\n") else 2)
 
 
 def parts_row(m: Message) -> PartsRow:

@@ -29,6 +29,7 @@ from whimbrel.core.mailbox import (
     Copied,
     Delta,
     Expunged,
+    ExpungedMessage,
     FlagChange,
     FlagRow,
     FlagsStored,
@@ -180,9 +181,12 @@ class MemoryStore:
             return None
         return found[start:] if length is None else found[start : start + length]
 
-    async def contents(self, ref: FolderRef, uids: Sequence[int]) -> builtins.list[bytes | None]:
+    async def contents(self, ref: FolderRef, uids: Sequence[int]) -> builtins.list[bytes | MailboxError | None]:
         folder = self._open(ref)
         return [folder.content(uid) for uid in uids]
+
+    async def expunged(self, ref: FolderRef, uids: UidSet, *, structure: bool = True) -> builtins.list[ExpungedMessage]:
+        return self._open(ref).expunged(uids, structure=structure)
 
     async def set_flags(
         self, ref: FolderRef, uids: UidSet, change: FlagChange, unchanged_since: int | None = None
@@ -208,7 +212,7 @@ class MemoryStore:
     def _copy(self, source: FolderRef, uids: UidSet, target: FolderRef, limit: Limit | None, *, move: bool) -> Copied:
         origin, into = self._open(source), self._open(target)
         messages = origin.pick(uids)
-        self._check_room(target.account, limit, sum(message.stored.size for message in messages), len(messages))
+        self._check_room(target.account, limit, sum(message.stored.held for message in messages), len(messages))
         taken = tuple(message.uid for message in messages)
         given = into.add_copies(messages, self.account(target.account).modseq(), self.now())
         if taken:
@@ -267,7 +271,7 @@ class MemoryStore:
         stored = shared.get(content)
         if stored is None:
             stored = shared[content] = Stored(content)
-        self._check_room(item.folder.account, item.limit, stored.size, 1)
+        self._check_room(item.folder.account, item.limit, stored.held, 1)
         uid = folder.add(
             stored,
             self.account(item.folder.account).modseq(),

@@ -1,0 +1,137 @@
+"""Messages whose files are not as they should be: bare line feeds, which clients never see, and files that cannot be
+read, which cost themselves alone. Over the store on a disk."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.contract.backends import BACKENDS
+from tests.unit.services.imapd.house import Client, House, Patient
+
+MIXED = (
+    b"Subject: x\nContent-Type: multipart/mixed; boundary=b\r\n\n"
+    b"--b\n\none\r\ntwo\n--b\nContent-Type: text/x-y\n\nz\n--b--\n"
+)
+CONTENTS = (MIXED, b"a: b\n\ntext", b"a: b\n\n", b"a: b\r\n\r\nno end", b"\n", b"a: b\r\n\nx\n" * 9000)
+SECTIONS = (
+    b"BODY.PEEK[]", b"BODY.PEEK[TEXT]", b"BODY.PEEK[]<0.5>", b"BODY.PEEK[HEADER.FIELDS (SUBJECT)]", b"BINARY.PEEK[1]",
+)  # fmt: skip
+
+
+def run(tmp_path: Path, work: Callable[[House], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with BACKENDS["disk"](tmp_path) as backend, House() as house:
+            house.use(backend)
+            await work(house)
+
+    asyncio.run(whole())
+
+
+async def append(client: Client, *contents: bytes) -> None:
+    for content in contents:
+        await client.ask(b"APPEND INBOX {%d+}\r\n%b" % (len(content), content))
+
+
+def octets(said: bytes) -> bytes:
+    """Of the first literal."""
+    match = re.search(rb"\{(\d+)\}\r\n", said)
+    assert match, said
+    return said[match.end() : match.end() + int(match[1])]
+
+
+def file_of(tmp_path: Path, uid: int) -> Path:
+    (path,) = tmp_path.rglob(f"#msgs/{uid:08x}.eml")
+    return path
+
+
+@pytest.mark.parametrize(
+    "content", [MIXED, b"a: b\n\ntext", b"a: b\n\n", b"a: b\r\n\r\nno end", b"\n", b"a: b\r\n\nx\n" * 9000]
+)
+def test_a_message_with_bare_line_feeds_has_crlf_and_one_size_for_clients(tmp_path: Path, content: bytes) -> None:
+    async def work(house: House) -> None:
+        client = await house.signed_in(kind=Patient)
+        await append(client, b"a: b\r\n\r\n", content, b"a: b\r\n\r\n")
+        await client.ask(b"SELECT INBOX")
+        wanted = content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        assert octets(await client.ask(b"FETCH 2 BODY.PEEK[]")) == wanted
+        size = len(wanted)
+        assert await client.ask(b"FETCH 2 RFC822.SIZE") == b"* 2 FETCH (RFC822.SIZE %d)\r\n" % size
+        assert b"RFC822.SIZE %d " % size in await client.ask(b"FETCH 2 FULL")
+        assert b"RFC822.SIZE %d " % size in await client.ask(b"FETCH 2 (RFC822.SIZE FLAGS)")
+        assert b"SEARCH 2\r\n" in await client.ask(b"SEARCH 2 LARGER %d SMALLER %d" % (size - 1, size + 1))
+        for start in (0, 1, 5, size // 2, size - 1):
+            assert octets(await client.ask(b"FETCH 2 BODY.PEEK[]<%d.7>" % start)) == wanted[start : start + 7]
+        text = octets(await client.ask(b"FETCH 2 BODY.PEEK[TEXT]")) if b"\r\n\r\n" in wanted else b""
+        assert wanted.endswith(text)
+        assert file_of(tmp_path, 2).read_bytes() == content  # Byte for byte.
+        # The same after a copy, in a session that has the message no more, and from the file of an expunged message.
+        await client.ask(b"CREATE x")
+        await client.ask(b"COPY 2 x")
+        other = await house.signed_in(b"SELECT INBOX", kind=Patient)
+        await other.ask(b"STORE 2 +FLAGS.SILENT (\\Deleted)")
+        await other.ask(b"EXPUNGE")
+        assert octets(await client.ask(b"FETCH 2 (RFC822.SIZE BODY.PEEK[])")) == wanted
+        await client.ask(b"SELECT x")
+        assert octets(await client.ask(b"FETCH 1 (RFC822.SIZE BODY.PEEK[])")) == wanted
+
+    run(tmp_path, work)
+
+
+def test_parts_of_a_message_with_bare_line_feeds_lie_where_bodystructure_says(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        client = await house.signed_in(kind=Patient)
+        await append(client, MIXED)
+        await client.ask(b"SELECT INBOX")
+        said = await client.ask(b"FETCH 1 BODYSTRUCTURE")
+        sizes = [int(size) for size in re.findall(rb'"7bit" (\d+)', said)]
+        parts = [octets(await client.ask(b"FETCH 1 BODY.PEEK[%d]" % number)) for number in (1, 2)]
+        assert parts == [b"one\r\ntwo", b"z"] and sizes == [8, 1]
+        assert octets(await client.ask(b"FETCH 1 BINARY.PEEK[1]")) == b"one\r\ntwo"
+        assert b"SEARCH 1\r\n" in await client.ask(b"SEARCH BODY two")
+
+    run(tmp_path, work)
+
+
+def test_a_message_that_cannot_be_read_costs_itself_alone(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        client = await house.signed_in(kind=Patient)
+        await append(client, *(b"Subject: %d\r\n\r\nword %d\r\n" % (n, n) for n in range(1, 7)))
+        await client.ask(b"SELECT INBOX")
+        broken = file_of(tmp_path, 4)
+        broken.unlink()
+        broken.mkdir()
+        for section in (
+            b"BODY.PEEK[]",
+            b"BODY.PEEK[TEXT]",
+            b"BODY.PEEK[]<0.5>",
+            b"BODY.PEEK[HEADER.FIELDS (SUBJECT)]",
+            b"BINARY.PEEK[1]",
+        ):
+            said = await client.say(b"t UID FETCH 1:6 (%b)" % section)
+            assert re.findall(rb"\* (\d) FETCH \(UID", said) == [b"1", b"2", b"3", b"5", b"6"], section
+            assert said.endswith(b"t NO [UNAVAILABLE] Some of the messages cannot be read\r\n")
+        assert await client.ask(b"SEARCH BODY word") == b"* SEARCH 1 2 3 5 6\r\n"
+        assert await client.ask(b"SEARCH NOT BODY nothing") == b"* SEARCH 1 2 3 5 6\r\n"
+        assert await client.ask(b"SEARCH SUBJECT 4") == b"* SEARCH 4\r\n"
+        assert b"* 4 FETCH" in await client.ask(b"FETCH 1:6 (ENVELOPE RFC822.SIZE)")
+        assert house.log.named("imap.unreadable")
+
+    run(tmp_path, work)
+
+
+def test_a_large_message_that_cannot_be_read_costs_itself_alone(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        client = await house.signed_in(kind=Patient)
+        await append(client, *(b"Subject: %d\r\n\r\n" % n + b"word\r\n" * 20_000 for n in range(1, 4)))
+        await client.ask(b"SELECT INBOX")
+        broken = file_of(tmp_path, 2)
+        broken.unlink()
+        broken.mkdir()
+        said = await client.say(b"t FETCH 1:3 (BODY.PEEK[HEADER] BODY.PEEK[TEXT]<0.5>)")
+        assert re.findall(rb"\* (\d) FETCH", said) == [b"1", b"3"]
+        assert said.endswith(b"t NO [UNAVAILABLE] Some of the messages cannot be read\r\n")
+
+    run(tmp_path, work)
