@@ -10,8 +10,11 @@ import pytest
 
 from tests.support.queue_house import NOW, QueueHouse, entry, open_queue
 from whimbrel.core.address import Address
+from whimbrel.core.commit import Enqueue, PassOn, Rendition
+from whimbrel.core.disposition import Disposition, Parked, Place
 from whimbrel.core.envelope import MailOptions, Notify, Recipient, Ret
-from whimbrel.core.mailbox import AccountId
+from whimbrel.core.errors import MailError
+from whimbrel.core.mailbox import SEEN, AccountId, SpecialUse
 from whimbrel.core.queue import (
     MIXED,
     Deferral,
@@ -245,6 +248,70 @@ def test_held_entries_wait_for_a_person(within: Within) -> None:
         assert await queue.lease(NOW, 10, 0) == []
         assert await queue.hold(ALL, held=False) == 2
         assert len(await queue.lease(NOW, 10, 0)) == 2
+
+    within(check)
+
+
+def test_what_is_parked_waits_for_its_time_or_a_person(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        queue = house.queue
+        until = {"a-1": None, "a-2": NOW + 60, "a-3": NOW + 120}
+        for name, at in until.items():
+            await house.add(replace(entry(name), held=True, parked=Parked("quarantine", at)))
+        await house.add(replace(entry("a-4"), held=True, parked=Parked("moderation")))
+        assert (await queue.get("a-2")).parked == Parked("quarantine", NOW + 60)  # type: ignore[union-attr]
+        assert [one.id for one in await queue.select(QueueFilter(parked="moderation"))] == ["a-4"]
+        assert await queue.lease(NOW + 59, 9, 60) == [] and await queue.next_due() == NOW + 60
+        (due,) = await queue.lease(NOW + 60, 9, 600)
+        assert (due.id, due.held, due.parked) == ("a-2", False, None)
+        assert await queue.next_due() == NOW + 120  # Not at the end of the lease alone.
+        assert await queue.hold(QueueFilter(parked="quarantine"), held=False) == 2
+        assert {one.id for one in await queue.lease(NOW + 61, 9, 60)} == {"a-1", "a-3"}
+        assert await queue.hold(QueueFilter(ids=frozenset({"a-1"})), held=True) == 1
+        again = await queue.get("a-1")
+        assert again is not None and again.held and again.parked is None
+
+    within(check)
+
+
+def test_an_entry_goes_on_as_others_as_a_whole_or_not_at_all(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(replace(entry("a-1", "b@one.test", "c@two.test"), unchecked=True))
+        await house.add(entry("b-2"))
+        held = house.spool.hold(b"Subject: y\r\n\r\n")
+        old = await house.queue.get("a-1")
+        assert old is not None
+        ended = {0: replace(old.recipients[0], state=RecipientState.DELIVERED, status="2.0.0 Passed on")}
+
+        async def pass_on(*names: str) -> object:
+            entries = tuple(Enqueue(entry(name), Rendition(b"", held)) for name in names)
+            job = house.queue.job(PassOn("a-1", ended, entries))
+            await house.committer.commit([(house.queue, job)])
+            return job.result
+
+        assert isinstance(await pass_on("a-2", "b-2"), MailError)  # Of two new ones, one cannot be added.
+        assert [one.id for one in await house.queue.select(ALL)] == ["a-1", "b-2"]
+        assert await house.queue.get("a-1") == old and await house.queue.content("a-2") is None
+        assert await pass_on("a-2", "a-3") is None
+        assert [one.id for one in await house.queue.select(ALL)] == ["a-1", "a-2", "a-3", "b-2"]
+        now = await house.queue.get("a-1")
+        assert now is not None and [one.state.value for one in now.recipients] == ["delivered", "waiting"]
+        assert await house.queue.content("a-3") == b"Subject: y\r\n\r\n"
+
+    within(check)
+
+
+def test_what_is_left_to_be_done_at_a_mailbox_is_stored_with_its_recipient(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        both = Disposition((Place(SpecialUse.JUNK, SEEN, create=True), Place("A/b", 0, frozenset({"$x"}))))
+        local = QueueRecipient(Recipient(Address.parse("b@example.test")), local=True, account="b@example.test")
+        await house.add(replace(entry("a-1"), recipients=(replace(local, disposition=both),)))
+        (item,) = await house.queue.lease(NOW, 9, 60)
+        assert item.recipients[0].disposition == both
+        rest = replace(item.recipients[0], disposition=Disposition(both.places[1:]), status="4.2.0 Busy")
+        await house.queue.update(replace(item, recipients=(rest,)))
+        (item,) = await house.queue.lease(NOW, 9, 60)
+        assert item.recipients == (rest,)
 
     within(check)
 

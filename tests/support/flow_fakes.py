@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from whimbrel.core.address import Address, Domain
-from whimbrel.core.commit import Append, Appended, Commit, Enqueue, Spool, Spooled, SpoolWriter
+from whimbrel.core.commit import Appended, Commit, Enqueue, PassOn, Spool, Spooled, SpoolWriter, Work
 from whimbrel.core.directory import Account, Directory, LocalDomain, Rights, Target, TargetKind
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import INBOX, AccountId, Folder, FolderRef, FolderStatus, MailboxId, SpecialUse, Usage
@@ -179,6 +179,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.filed: list[Stored] = []
         self.queued: list[tuple[QueueItem, bytes]] = []
+        self.passed_on: list[PassOn] = []
         self.commits = 0
         self.failures: dict[str, list[Exception]] = {}
         """By account, or "" for the queue: what the next appends raise."""
@@ -190,13 +191,20 @@ class FakeStore:
     def content_of(self, account: str) -> list[bytes]:
         return [one.content for one in self.filed if one.account == account]
 
-    async def commit(self, work: Sequence[Append | Enqueue]) -> Sequence[Appended | Exception | None]:
+    async def commit(self, work: Sequence[Work]) -> Sequence[Appended | Exception | None]:
         self.commits += 1
         if self.barrier is not None:
             raise self.barrier
         return [await self._one(item) for item in work]
 
-    async def _one(self, item: Append | Enqueue) -> Appended | Exception | None:
+    async def _one(self, item: Work) -> Appended | Exception | None:
+        if isinstance(item, PassOn):
+            if failures := self.failures.get(""):
+                return failures.pop(0)
+            for each in item.entries:
+                await self._one(each)
+            self.passed_on.append(item)
+            return None
         content = item.rendition.prefix + await item.rendition.content.read()
         if isinstance(item, Enqueue):
             if failures := self.failures.get(""):

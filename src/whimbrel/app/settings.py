@@ -17,6 +17,7 @@ from whimbrel.flow.judging.filters.raw_header import RawHeaderSettings
 from whimbrel.flow.judging.filters.received_loop import ReceivedLoopSettings
 from whimbrel.flow.judging.policy import PolicySettings
 from whimbrel.flow.placement.quota import QuotaSettings
+from whimbrel.flow.placement.special_folders import FolderSettings
 from whimbrel.flow.report.reports import ReportSettings
 from whimbrel.flow.routing.relay import RelaySettings
 from whimbrel.flow.routing.settings import RoutingSettings
@@ -24,7 +25,6 @@ from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.imapd.settings import ImapSettings
 from whimbrel.services.jobs.settings import JobSettings
 from whimbrel.services.pop3d.settings import Pop3Settings
-from whimbrel.services.session.folders import FolderSettings
 from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd.settings import SmtpServerSettings
 

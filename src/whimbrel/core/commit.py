@@ -4,12 +4,12 @@
 where it is wanted, and completes one barrier for everything that is waiting at that moment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from whimbrel.core.mailbox import FolderRef
-from whimbrel.core.queue import QueueItem
+from whimbrel.core.queue import QueueItem, QueueRecipient
 from whimbrel.core.quota import Limit
 
 
@@ -97,8 +97,21 @@ class Enqueue:
     rendition: Rendition
 
 
+@dataclass(frozen=True, slots=True)
+class PassOn:
+    """An entry of the queue goes on as others: `entries` are added and `recipients` of the old one, by their places,
+    stored as they are given; all of it or nothing, whatever happens meanwhile. Its lease goes on."""
+
+    queue_id: str
+    recipients: Mapping[int, QueueRecipient]
+    entries: tuple[Enqueue, ...]
+
+
+Work = Append | Enqueue | PassOn
+
+
 class Commit(Protocol):
-    async def commit(self, work: Sequence[Append | Enqueue]) -> Sequence[Appended | Exception | None]:
+    async def commit(self, work: Sequence[Work]) -> Sequence[Appended | Exception | None]:
         """Makes all of `work` durable with one barrier and says how each went, in order.
 
         A MailError stands for the one item it befell; the others are durable. Appends that share a folder are in

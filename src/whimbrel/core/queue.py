@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from whimbrel.core.address import ReversePath
+from whimbrel.core.disposition import Disposition, Parked
 from whimbrel.core.envelope import PLAIN, MailOptions, Recipient
 
 
@@ -37,6 +38,8 @@ class QueueRecipient:
     """A mailbox here that could not take the message at once."""
     account: str = ""
     """With `local`: the AccountId of that mailbox; `recipient.address` stays what the envelope said."""
+    disposition: Disposition | None = None
+    """With `account`: what is left to be done there; None: the message goes into INBOX. Nobody makes it anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,9 @@ class QueueItem:
     """CRC-32 of the content; set by the queue. None: it is not known."""
     attempts: int = 0
     held: bool = False
+    """It waits outside its lanes until it is released."""
+    parked: Parked | None = None
+    """Why it is held, and until when, if it is not for the wish of a person."""
     message_id: str = ""
     user: str = ""
     """Who signed in to send it; empty for mail from outside."""
@@ -138,6 +144,8 @@ class QueueFilter:
     held: bool | None = None
     size_over: int | None = None
     """Octets; only larger ones."""
+    parked: str = ""
+    """Only those that are parked for this reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +173,9 @@ class Queue(Protocol):
         """Entries due; nobody else gets them for `seconds` (a killed worker loses nothing).
 
         Lanes take turns, the one served longest ago first, and get at most `each` entries (None: no bound), or what
-        `room` says of them; within a lane the earliest comes first. With `strangers` only lanes that are proven to
-        answer share `limit`; of all others come one each, and that many at most.
+        `room` says of them; within a lane the earliest comes first. What is parked until a time is due then. With
+        `strangers` only lanes that are proven to answer share `limit`; of all others come one each, and that many at
+        most.
         """
         ...
 
@@ -204,7 +213,7 @@ class Queue(Protocol):
         ...
 
     async def next_due(self) -> float | None:
-        """When the next entry that is not held is due."""
+        """When the next entry that is not held is due, or the time until which one is parked has come."""
         ...
 
     async def get(self, queue_id: str) -> QueueItem | None: ...
@@ -217,7 +226,9 @@ class Queue(Protocol):
 
     async def content(self, queue_id: str, start: int = 0, length: int | None = None) -> bytes | None: ...
 
-    async def hold(self, which: QueueFilter, *, held: bool) -> int: ...
+    async def hold(self, which: QueueFilter, *, held: bool) -> int:
+        """Holds entries, or releases those that are held or parked: then they stand in their lanes again."""
+        ...
 
     async def try_now(self, which: QueueFilter, now: float) -> int:
         """Those that are held stay held and are not counted."""

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
-from whimbrel.core.mailbox import Usage
+from whimbrel.core.mailbox import AccountId, Usage
 from whimbrel.core.record import Part, value
 from whimbrel.core.values import Size
 
@@ -98,9 +98,14 @@ def limit_of(account: Account) -> Limit:
 class Quotas(Protocol):
     """For whoever stores something in an account."""
 
-    async def check(self, account: Account, size: int, messages: int = 1) -> None:
+    async def check(self, account: Account, size: int, messages: int = 1, *, reserved: int | None = None) -> None:
         """MailError if so much more does not fit into the account or its domain: 452 4.2.2, or 552 5.2.2 where the
-        setting says so and for what would not even fit into an empty mailbox."""
+        setting says so and for what would not even fit into an empty mailbox. What fits counts from now on; `reserved`
+        are octets of the same messages that were counted before, with another size."""
+        ...
+
+    def release(self, account: AccountId, size: int, messages: int = 1) -> None:
+        """What was checked is not stored after all."""
         ...
 
     def refusal(self, limit: Limit, size: int, *, detail: str = "") -> MailError:

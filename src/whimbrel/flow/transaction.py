@@ -13,6 +13,8 @@ from whimbrel.core.directory import Account
 from whimbrel.core.envelope import PLAIN, MailOptions, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
+from whimbrel.core.mailbox import AccountId
+from whimbrel.core.queue import QueueItem
 
 if TYPE_CHECKING:
     from whimbrel.flow.judging.filter import Finding
@@ -72,11 +74,12 @@ class Transaction:
         "findings",
         "header",
         "hold_remote",
-        "mark",
         "max_size",
         "options",
         "origin",
         "queue_id",
+        "reserved",
+        "resumed",
         "sender",
         "started",
         "trying",
@@ -104,8 +107,10 @@ class Transaction:
         """Mailboxes and addresses in all expansions."""
         self.hold_remote = False
         """What goes to other servers waits in the queue for an administrator."""
-        self.mark = ""
-        """Of a message from our queue: its id there, under which a second delivery of the same is known."""
+        self.resumed: QueueItem | None = None
+        """Of a message from our queue: the entry, which has not been judged."""
+        self.reserved: dict[AccountId, int] = {}
+        """Octets of this message that the quotas of mailboxes count already."""
         self.trying: Addressee | None = None
         """The recipient that stage RCPT is about."""
         self.findings: list[Finding] = []
@@ -131,7 +136,7 @@ class Transaction:
     @property
     def per_recipient(self) -> bool:
         """Whoever brought the message hears how it went for each recipient: the client, or the queue."""
-        return self.answers is Answers.EACH or bool(self.mark)
+        return self.answers is Answers.EACH or self.resumed is not None
 
     @property
     def trusted(self) -> bool:

@@ -58,6 +58,20 @@ def resume(there: House, item: QueueItem) -> list[MailError | None]:
     return asyncio.run(there.reception.resume(item, recipients, there.spool.hold(content)))
 
 
+def into_mailboxes(there: House) -> None:
+    """What the worker does with the entries for mailboxes here."""
+    for item, content in there.store.queued:
+        if not item.unchecked and item.recipients[0].local:
+            queue = MemoryQueue()
+            queue.add(item, content)
+            agent = LocalAgent(
+                queue=queue, directory=there.directory, delivery=there.reception.local, spool=there.spool,
+                commit=there.store,
+            )  # fmt: skip
+            outcomes = asyncio.run(agent.deliver(item, item.recipients))
+            assert {outcome.state for outcome in outcomes} == {RecipientState.DELIVERED}
+
+
 def test_by_default_it_is_deferred() -> None:
     there = house(ACCEPT.model_copy(update={"when_late": "defer"}), filters=(Scanner(),))
     with pytest.raises(MailError, match=r"451 4\.3\.2"):
@@ -69,20 +83,18 @@ def test_what_passes_goes_where_it_would_have_gone_with_one_trace() -> None:
     there, scanner, item = late("alice@example.test", "x@remote.test", origin=Origin.SUBMISSION)
     scanner.finding = Finding(fields=(b"X-Checked: yes\r\n",))
     assert resume(there, item) == [None, None]
+    (passed_on,) = there.store.passed_on
+    assert passed_on.queue_id == item.id
+    assert [one.state for one in passed_on.recipients.values()] == [RecipientState.DELIVERED] * 2
+    into_mailboxes(there)
     (stored,) = there.store.filed
-    assert stored.folder == "INBOX" and stored.queue_id == item.id
+    assert stored.folder == "INBOX" and stored.queue_id == there.store.queued[2][0].id
+    assert there.store.queued[2][0].created == item.created
     assert stored.content.startswith(b"Return-Path: <a@b.test>\r\nX-Checked: yes\r\nReceived: ")
     assert stored.content.count(b"Received: ") == 1 and stored.content.endswith(MAIL)
     onward, content = there.store.queued[1]
     assert not onward.unchecked and not onward.held and onward.id != item.id and onward.origin == "submission"
     assert content.startswith(b"X-Checked: yes\r\nReceived: ")
-
-
-def test_a_second_time_makes_no_second_copy() -> None:
-    there, scanner, item = late("alice@example.test")
-    scanner.finding = Finding()
-    assert resume(there, item) == resume(there, item) == [None]
-    assert len(there.store.filed) == 1
 
 
 @pytest.mark.parametrize("finding", [refuse(550, "5.7.1", "virus"), Finding(verdict=Verdict.JUNK)])
@@ -92,8 +104,10 @@ def test_what_is_refused_then_goes_to_junk_or_is_held_and_is_never_returned(find
     )
     scanner.finding = finding
     assert resume(there, item) == [None, None]
+    into_mailboxes(there)
     assert [(one.account, one.folder) for one in there.store.filed] == [("alice@example.test", "Junk")]
-    assert there.store.queued[1][0].held
+    held = there.store.queued[1][0]
+    assert held.held and held.parked is not None and held.parked.reason == "quarantine"
     assert there.log.named("message.unwelcome")
 
 
@@ -101,7 +115,7 @@ def test_a_named_discard_is_done() -> None:
     there, scanner, item = late("alice@example.test")
     scanner.finding = Finding(verdict=Verdict.DISCARD)
     assert resume(there, item) == [None]
-    assert not there.store.filed
+    assert not there.store.filed and len(there.store.queued) == 1 and there.store.passed_on[0].entries == ()
     assert there.log.named("delivery.sent")[-1]["status"] == "2.0.0 Discarded by scanner"
 
 
@@ -114,6 +128,7 @@ def test_filters_that_never_end_let_it_into_junk_at_last(finding: Finding | None
         assert error is not None and error.temporary
     assert not there.store.filed
     assert resume(there, replace(item, attempts=2)) == [None]
+    into_mailboxes(there)
     assert there.store.filed[0].folder == "Junk"
 
 
@@ -123,6 +138,8 @@ def test_a_mailbox_that_has_gone_meanwhile_is_an_error_for_it_alone() -> None:
     del there.directory.accounts["alice@example.test"]
     first, second = resume(there, item)
     assert first is not None and first.enhanced == "5.1.1" and second is None
+    assert set(there.store.passed_on[0].recipients) == {1}
+    into_mailboxes(there)
     assert [one.account for one in there.store.filed] == ["bob@example.test"]
 
 
@@ -139,11 +156,12 @@ def test_the_queue_worker_gives_such_an_entry_back_to_the_one_way() -> None:
     queue = MemoryQueue()
     queue.add(item, there.store.queued[0][1])
     more = {"queue": queue, "directory": there.directory, "spool": there.spool, "commit": there.store}
-    agent = LocalAgent(**more, placement=there.reception.placement, resume=there.reception.resume)  # type: ignore[arg-type]
+    agent = LocalAgent(**more, delivery=there.reception.local, resume=there.reception.resume)  # type: ignore[arg-type]
     outcomes = asyncio.run(agent.deliver(item, item.recipients))
     assert [outcome.state for outcome in outcomes] == [RecipientState.DELIVERED] * 2
+    into_mailboxes(there)
     assert sorted(one.account for one in there.store.filed) == ["alice@example.test", "bob@example.test"]
-    agent = LocalAgent(**more, placement=there.reception.placement)  # type: ignore[arg-type]
+    agent = LocalAgent(**more, delivery=there.reception.local)  # type: ignore[arg-type]
     outcomes = asyncio.run(agent.deliver(item, item.recipients))
     assert [outcome.state for outcome in outcomes] == [RecipientState.WAITING] * 2
 

@@ -46,16 +46,19 @@ def test_the_smallest_limit_of_user_and_domain_holds_for_sender_and_recipient(us
     assert len(there.store.filed) == 1 and not there.store.queued
 
 
-def test_a_message_that_is_too_large_for_one_of_two_gets_through_unless_each_is_answered() -> None:
+def test_a_message_that_is_too_large_for_one_of_two_reaches_the_other_alone() -> None:
+    """With one answer for both, the sender is told by a report."""
     there = house()
     there.directory.user("small@example.test", max_message_size=1000)
     there.directory.user("small2@example.test", max_message_size=1000)
     both = ("small@example.test", "alice@example.test")
     asyncio.run(there.send(*both, content=BIG))
-    assert len(there.store.filed) == 2
+    assert [one.account for one in there.store.filed] == ["alice@example.test"]
+    ((report, text),) = there.store.queued
+    assert report.sender is None and b"Final-Recipient: rfc822; small@example.test" in text and b"5.2.3" in text
     result = asyncio.run(there.send(*both, content=BIG, answers=Answers.EACH))
     assert [error and error.enhanced for error in result.outcomes] == ["5.2.3", None]
-    assert len(there.store.filed) == 3
+    assert len(there.store.filed) == 2
     assert refused(there, "small@example.test", "small2@example.test", content=BIG).enhanced == "5.2.3"
 
 

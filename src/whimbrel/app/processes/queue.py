@@ -40,7 +40,7 @@ async def sending(house: House) -> AsyncIterator[None]:
         local=LocalAgent(
             queue=house.queue,
             directory=house.directory,
-            placement=house.reception.placement,
+            delivery=house.reception.local,
             spool=house.spool,
             commit=house.commit,
             resume=house.reception.resume,

@@ -12,14 +12,15 @@ LOGS: Final = ("mail", "security", "warning", "error", "debug", "config", "opera
 BY_LEVEL: Final = {"debug": "debug", "info": "operations", "warning": "warning", "error": "error"}
 
 _RECEIVED = "queue_id service from_ to size user sender_host tls"
-_SENT = "queue_id recipient result status remote tls cipher verified"
+_SENT = "queue_id recipient mailbox folder result status remote tls cipher verified"
 _REFUSED = "queue_id service from_ to recipient user sender_host status"
 _SIGN_IN = "user sender_host method"
 
 _TABLE: Final = (
     # (event, log, title, fields, what it means)
     ("message.received", "mail", "Recv", _RECEIVED, "A message was accepted; from here on it is ours."),
-    ("delivery.sent", "mail", "Sent", _SENT, "How a delivery to one recipient ended, or that it will be tried again."),
+    ("delivery.sent", "mail", "Sent", _SENT,
+     "How a delivery to one recipient ended, or that it will be tried again; of a mailbox here, for each folder."),
     ("message.named", "mail", "Message", "queue_id message_id subject",
      "The Message-ID of a message that was accepted, and its subject if smtp/log-subject is on."),
     ("message.refused", "mail", "Refused", _REFUSED, "A message, or a whole transaction, was not accepted."),
@@ -88,6 +89,8 @@ _TABLE: Final = (
      "Disk space is below the soft limit: deleted mail went before its time, the oldest first."),
     ("filter.down", "warning", "Filter down", "filter queue_id status", "A filter gave no answer; mail went past it."),
     ("filter.late", "warning", "Filters late", "queue_id stage seconds", "The filters did not end in time."),
+    ("delivery.copy-failed", "warning", "Copy failed", "queue_id mailbox folder status",
+     "One of several folders could not take the message at all; another has it."),
     ("delivery.tls-failed", "warning", "TLS failed", "queue_id remote status", "TLS to another server failed."),
     ("queue.failed", "warning", "Queue not written", "queue_id status", "An entry could not be kept; tried again."),
     ("queue.lost", "warning", "Queue file lost", "queue_id size", "A file in the queue's folder belongs to no entry."),

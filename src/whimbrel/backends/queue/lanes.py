@@ -25,6 +25,9 @@ REMEMBERED: Final = 10_000
 """Lanes that are proven though nothing stands in them; those served longest ago are forgotten at a start."""
 _ALWAYS: Final = (LOCAL, MIXED)
 """Proven by what they are."""
+_PARKED: Final = "FROM entry WHERE held = 1 AND done = 0 AND parked_until IS NOT NULL"
+RELEASED: Final = "held = 0, parked = '', parked_until = NULL"
+"""What becomes of an entry that waits for nobody any more."""
 _FIRST: Final = (
     "SELECT one.value, entry.id FROM json_each(?) AS one JOIN entry ON entry.id IN "
     f"(SELECT id FROM entry WHERE lane = one.value AND {_FREE} AND ready <= ? ORDER BY ready LIMIT ?) "
@@ -106,8 +109,23 @@ def rebuild(connection: apsw.Connection) -> None:
 
 
 def next_due(connection: apsw.Connection) -> float | None:
-    due = rows.real(connection.execute("SELECT ifnull(min(due), ?) FROM lane", (NEVER,)).fetchall()[0][0])
+    query = f"SELECT min(ifnull((SELECT min(due) FROM lane), ?1), ifnull((SELECT min(parked_until) {_PARKED}), ?1))"
+    due = rows.real(connection.execute(query, (NEVER,)).fetchall()[0][0])
     return due if due < NEVER else None
+
+
+def parked_due(connection: apsw.Connection, now: float) -> bool:
+    """Something was parked until a time that has come."""
+    return bool(connection.execute(f"SELECT 1 {_PARKED} AND parked_until <= ? LIMIT 1", (now,)).fetchall())
+
+
+def unpark(connection: apsw.Connection, now: float) -> None:
+    """What was parked until a time that has come stands in its lane from now on. In a transaction."""
+    where = _PARKED.removeprefix("FROM entry ")
+    found = connection.execute(
+        f"UPDATE entry SET {RELEASED} {where} AND parked_until <= ? RETURNING lane", (now,)
+    ).fetchall()
+    refresh(connection, {str(row[0]) for row in found})
 
 
 def due(connection: apsw.Connection, now: float, limit: int, full: set[str], *, proven: bool | None) -> list[str]:

@@ -8,7 +8,7 @@ read before the lock is taken, so that mail goes on being added meanwhile.
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ from whimbrel.backends.queue.checksum import damaged
 from whimbrel.backends.queue.database import immediate
 from whimbrel.backends.queue.lanes import rebuild
 from whimbrel.core.log import Log
-from whimbrel.core.queue import CONTENT_LOST
+from whimbrel.core.queue import CONTENT_LOST, QueueRecipient
 
 CLOCKS: Final = 300.0
 """Seconds by which a clock may be set back without anything being made of it."""
@@ -138,14 +138,21 @@ def _without_content(connection: apsw.Connection, names: Sequence[str], moment: 
     rows.remove(connection, [name for name in names if name not in told])
 
 
-def rescue(connection: apsw.Connection, folder: Path, unproven: Sequence[str]) -> None:
-    """After a failed barrier. What was added since the last good one was refused, so it goes; then every page is
-    written again, since the kernel may have dropped any that it could not write (decision 0003)."""
+def rescue(
+    connection: apsw.Connection,
+    folder: Path,
+    refused: Sequence[str],
+    before: Mapping[str, Mapping[int, QueueRecipient]],
+) -> None:
+    """After a failed barrier. What was added since the last good one was refused, so it goes, and those for whose sake
+    it was added are again as they were `before`; then every page is written again, since the kernel may have dropped
+    any that it could not write (decision 0003)."""
     if connection.in_transaction:
         connection.execute("ROLLBACK")
     with immediate(connection):
-        rows.remove(connection, unproven)
-        _unlink(folder, unproven)
+        rows.remove(connection, refused)
+        rows.record(connection, before)
+        _unlink(folder, refused)
     connection.execute("VACUUM")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

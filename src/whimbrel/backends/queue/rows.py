@@ -13,8 +13,10 @@ from typing import Final
 import apsw
 
 from whimbrel.backends.queue import options
+from whimbrel.backends.queue.dispositions import disposition_of, text_of
 from whimbrel.backends.queue.options import Value
 from whimbrel.core.address import Address
+from whimbrel.core.disposition import Parked
 from whimbrel.core.envelope import Notify, Recipient
 from whimbrel.core.queue import (
     QueueFilter,
@@ -78,16 +80,23 @@ CREATE INDEX lane_stranger ON lane(served, due) WHERE proven = 0;
 """
 """What 1.4 adds: whose turn it is can be read off, however many lanes are due, or served and not due."""
 
-OPTIONS: Final = "ALTER TABLE entry ADD COLUMN options TEXT NOT NULL DEFAULT ''"
-"""What 1.5 adds: `options.py`."""
+OPTIONS: Final = """
+ALTER TABLE entry ADD COLUMN options TEXT NOT NULL DEFAULT '';
+ALTER TABLE entry ADD COLUMN parked TEXT NOT NULL DEFAULT '';
+ALTER TABLE entry ADD COLUMN parked_until REAL;
+ALTER TABLE recipient ADD COLUMN disposition TEXT NOT NULL DEFAULT '';
+CREATE INDEX entry_parked ON entry(parked_until) WHERE held = 1 AND done = 0 AND parked_until IS NOT NULL;
+"""
+"""What 1.5 adds: `options.py`, `dispositions.py`, and why an entry is held. For the release before, what is parked is
+held, and what was to go into Junk goes into INBOX."""
 
 COLUMNS: Final = (
     "id, sender, created, next_attempt, size, attempts, held, message_id, user, client, origin, tls_optional, "
-    f"unchecked, give_up, urgent, checksum, lane, {options.COLUMNS}"
+    f"unchecked, give_up, urgent, checksum, lane, parked, parked_until, {options.COLUMNS}"
 )
 _OPTIONS: Final = COLUMNS.count(",") + 1 - options.NUMBER
 """Where they begin."""
-_RECIPIENT: Final = "address, notify, orcpt, state, status, remote, reported_delay, local, account"
+_RECIPIENT: Final = "address, notify, orcpt, state, status, remote, reported_delay, local, account, disposition"
 _INTO_ENTRY: Final = f"INSERT INTO entry({COLUMNS})"
 _INTO_RECIPIENT: Final = f"INSERT INTO recipient(entry, place, {_RECIPIENT})"
 _ENTRY_COLUMNS: Final = COLUMNS.count(",") + 1
@@ -134,6 +143,7 @@ def _entry_values(item: QueueItem, checksum: int) -> Values:
         item.urgent,
         checksum,
         item.lane,
+        *_parked_values(item.parked),
         *options.values(item.options),
     )
 
@@ -170,17 +180,26 @@ def finish(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, str]:
 def record(connection: apsw.Connection, entries: Mapping[str, Mapping[int, QueueRecipient]]) -> None:
     """How it went for recipients, by entry and place."""
     values = [
-        (r.state.value, r.status, r.remote, r.reported_delay, entry, place)
+        (r.state.value, r.status, r.remote, r.reported_delay, entry, place, text_of(r.disposition))
         for entry, recipients in entries.items()
         for place, r in recipients.items()
     ]
     if values:
         connection.execute(
             "UPDATE recipient SET state = one.value ->> 0, status = one.value ->> 1, remote = one.value ->> 2, "
-            "reported_delay = one.value ->> 3 "
+            "reported_delay = one.value ->> 3, disposition = one.value ->> 6 "
             "FROM json_each(?) AS one WHERE entry = one.value ->> 4 AND place = one.value ->> 5",
             (json.dumps(values),),
         )
+
+
+def record_instead(
+    connection: apsw.Connection, queue_id: str, recipients: Mapping[int, QueueRecipient]
+) -> dict[int, QueueRecipient]:
+    """As `record`, of one entry; the recipients as they were."""
+    before = [one for item in read(connection, "id = ?", (queue_id,)) for one in item.recipients]
+    record(connection, {queue_id: recipients})
+    return {place: before[place] for place in recipients if place < len(before)}
 
 
 def remove(connection: apsw.Connection, ids: Iterable[str]) -> None:
@@ -245,6 +264,9 @@ def where(which: QueueFilter) -> tuple[str, Values]:
     if which.held is not None:
         parts.append("held = ?")
         values.append(int(which.held))
+    if which.parked:
+        parts.append("held = 1 AND parked = ?")
+        values.append(which.parked)
     if which.size_over is not None:
         parts.append("size > ?")
         values.append(which.size_over)
@@ -269,6 +291,7 @@ def _recipient_values(entry: str, place: int, r: QueueRecipient) -> Values:
         r.reported_delay,
         r.local,
         r.account,
+        text_of(r.disposition),
     )
 
 
@@ -293,7 +316,17 @@ def _item(row: Row, recipients: Sequence[QueueRecipient]) -> QueueItem:
         give_up=str(row[13]),
         urgent=bool(row[14]),
         checksum=None if row[15] is None else integer(row[15]),
+        parked=_parked(bool(row[6]), row[17], row[18]),
     )
+
+
+def _parked_values(parked: Parked | None) -> Values:
+    return ("", None) if parked is None else (parked.reason, parked.until)
+
+
+def _parked(held: bool, reason: object, until: object) -> Parked | None:
+    """Nothing is parked that a release which knows nothing of it has released."""
+    return Parked(str(reason), None if until is None else real(until)) if held and reason else None
 
 
 def _recipient(row: Row) -> QueueRecipient:
@@ -309,6 +342,7 @@ def _recipient(row: Row) -> QueueRecipient:
         reported_delay=integer(row[6]),
         local=bool(row[7]),
         account=str(row[8]),
+        disposition=disposition_of(str(row[9])),
     )
 
 

@@ -24,10 +24,11 @@ from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.committer import Committer, Job
 from whimbrel.backends.queue import lanes, rows
 from whimbrel.backends.queue.cached import read_cached
-from whimbrel.backends.queue.content import prepare, write
+from whimbrel.backends.queue.content import write
 from whimbrel.backends.queue.database import failure, immediate, open_database
+from whimbrel.backends.queue.jobs import ChangeJob, EnqueueJob, PassOnJob, UpdateJob, added
 from whimbrel.backends.queue.recovery import lose, recover, rescue
-from whimbrel.core.commit import Enqueue
+from whimbrel.core.commit import Enqueue, PassOn
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.core.notices import QUEUE, Notices
@@ -38,41 +39,6 @@ T = TypeVar("T")
 Added = tuple[QueueItem, int]
 """An entry whose file has its name, and the checksum of what the file holds."""
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,63}\Z")
-
-
-class EnqueueJob(Job):
-    """Adds one entry; `result` is None, or the MailError why it was not added."""
-
-    __slots__ = ("_spool_folder", "checksum", "enqueue")
-
-    def __init__(self, enqueue: Enqueue, spool_folder: Path) -> None:
-        super().__init__()
-        self.enqueue, self._spool_folder = enqueue, spool_folder
-        self.checksum = 0
-
-    def prepare(self) -> None:
-        self.checksum = prepare(self.enqueue.rendition, self._spool_folder)
-
-
-class ChangeJob(Job):
-    """A change to rows; `result` is what it returns."""
-
-    __slots__ = ("change",)
-
-    def __init__(self, change: Callable[[apsw.Connection], object]) -> None:
-        super().__init__()
-        self.change = change
-
-
-class UpdateJob(Job):
-    """How an attempt went; `result` is whether the entry was still there. Thousands may come at once, when a server
-    that all wait for falls silent: so they are written together."""
-
-    __slots__ = ("item",)
-
-    def __init__(self, item: QueueItem) -> None:
-        super().__init__()
-        self.item = item
 
 
 class QueueStore:
@@ -114,7 +80,9 @@ class QueueStore:
 
     # The shard, in the committer's thread
 
-    def job(self, work: Enqueue) -> EnqueueJob:
+    def job(self, work: Enqueue | PassOn) -> EnqueueJob | PassOnJob:
+        if isinstance(work, PassOn):
+            return PassOnJob(work, self._spool_folder)
         return EnqueueJob(work, self._spool_folder)
 
     def apply(self, jobs: Sequence[Job], touched: Touched) -> None:
@@ -147,38 +115,55 @@ class QueueStore:
 
     def restore(self, refused: Sequence[Job]) -> None:
         """What was added by `refused` was not acknowledged: it goes. All pages are written anew."""
-        added = [job.enqueue.item.id for job in refused if isinstance(job, EnqueueJob) and job.result is None]
-        rescue(self._writer, self.folder, added)
+        done = [job for job in refused if job.result is None]
+        before = {job.work.queue_id: job.before for job in done if isinstance(job, PassOnJob)}
+        rescue(self._writer, self.folder, [item.id for job in done for item in added(job)], before)
 
     def _apply_all(self, connection: apsw.Connection, jobs: Sequence[Job], linked: list[str]) -> None:
-        added: list[Added] = []
+        new: list[Added] = []
         updates: dict[str, UpdateJob] = {}
         for job in jobs:
             try:
                 if isinstance(job, EnqueueJob):
-                    added.append((self._link(connection, job.enqueue, linked, added), job.checksum))
+                    new.append((self._link(connection, job.enqueue, linked, new), job.checksum))
                 elif isinstance(job, UpdateJob):
                     if job.item.id in updates:
                         _update(connection, updates)
                     updates[job.item.id] = job
+                elif isinstance(job, PassOnJob):
+                    _update(connection, updates)
+                    self._pass_on(connection, job, linked, new)
                 else:
                     assert isinstance(job, ChangeJob)
-                    self._add(connection, added)
+                    self._add(connection, new)
                     _update(connection, updates)
                     job.result = job.change(connection)
             except MailError as error:
                 job.result = error
-        self._add(connection, added)
+        self._add(connection, new)
         _update(connection, updates)
 
-    def _link(self, connection: apsw.Connection, enqueue: Enqueue, linked: list[str], added: list[Added]) -> QueueItem:
-        """Gives the content its name; the entry that `added` gets."""
+    def _pass_on(self, connection: apsw.Connection, job: PassOnJob, linked: list[str], new: list[Added]) -> None:
+        before, entries = len(linked), list[Added]()
+        try:
+            for enqueue, checksum in zip(job.work.entries, job.checksums, strict=True):
+                entries.append((self._link(connection, enqueue, linked, new), checksum))
+        except MailError:
+            for path in linked[before:]:
+                os.unlink(path)
+            del linked[before:]
+            raise
+        new += entries
+        job.before = rows.record_instead(connection, job.work.queue_id, job.work.recipients)
+
+    def _link(self, connection: apsw.Connection, enqueue: Enqueue, linked: list[str], new: list[Added]) -> QueueItem:
+        """Gives the content its name; the entry that `new` gets."""
         item, rendition = enqueue.item, enqueue.rendition
         path = self._path(item.id)
         try:
             write(rendition, path, self._spool_folder)
         except FileExistsError:
-            self._add(connection, added)
+            self._add(connection, new)
             if connection.execute("SELECT 1 FROM entry WHERE id = ?", (item.id,)).fetchone():
                 raise MailError(451, "4.3.0", "Queue failure, try again later", detail="id used twice") from None
             lose(self.folder, f"{item.id}.eml")  # Left by a crash; nothing is ever overwritten.
@@ -187,13 +172,13 @@ class QueueStore:
         linked.append(path)
         return _sized(item, rendition.size)
 
-    def _add(self, connection: apsw.Connection, added: list[Added]) -> None:
-        """The rows of all that was linked, and `added` is empty."""
-        if added:
-            items = [item for item, _ in added]
-            rows.insert(connection, items, [checksum for _, checksum in added])
+    def _add(self, connection: apsw.Connection, new: list[Added]) -> None:
+        """The rows of all that was linked, and `new` is empty."""
+        if new:
+            items = [item for item, _ in new]
+            rows.insert(connection, items, [checksum for _, checksum in new])
             lanes.arrived(connection, items)
-            added.clear()
+            new.clear()
 
     def _sweep(self, connection: apsw.Connection) -> list[str]:
         """Takes out rows whose file has gone already."""
@@ -221,6 +206,9 @@ class QueueStore:
         wanted = [(limit, of_lane, None)] if strangers is None else [(limit, of_lane, True), (strangers, 1, False)]
 
         def work(connection: apsw.Connection) -> list[QueueItem]:
+            if lanes.parked_due(connection, now):
+                with self._alone(connection):
+                    lanes.unpark(connection, now)
             # Without taking the write lock, if there is nothing.
             asked = [one for one in wanted if one[0] > 0 and lanes.due(connection, now, 1, full, proven=one[2])]
             leased: list[rows.Row] = []
@@ -334,13 +322,14 @@ class QueueStore:
         return await self._read(lambda connection: lanes.counts(connection, limit))
 
     async def hold(self, which: QueueFilter, *, held: bool) -> int:
-        return await self._touch(which, "held = ?", (int(held),), "held <> ?", (int(held),))
+        what = "held = 1, parked = '', parked_until = NULL" if held else lanes.RELEASED
+        return await self._touch(which, what, (), "held <> ?", (int(held),))
 
     async def try_now(self, which: QueueFilter, now: float) -> int:
         return await self._touch(which, "urgent = 1, next_attempt = min(next_attempt, ?)", (now,), "held = 0", ())
 
     async def give_up(self, which: QueueFilter, status: str, now: float) -> int:
-        what = "held = 0, give_up = ?, next_attempt = min(next_attempt, ?)"
+        what = f"{lanes.RELEASED}, give_up = ?, next_attempt = min(next_attempt, ?)"
         return await self._touch(which, what, (status, now), "give_up = ''", ())
 
     async def delete(self, which: QueueFilter) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from whimbrel.core.disposition import Disposition
 from whimbrel.core.errors import MailError
 from whimbrel.core.queue import CONTENT_LOST, QueueRecipient, RecipientState
 
@@ -34,6 +35,12 @@ class Outcome:
     dsn: bool = False
     """With RELAYED: the server took on the duty to report a success. Without it, who asked for NOTIFY=SUCCESS has a
     "relayed" report from us. RFC 3461 5.2.2"""
+    mailbox: str = ""
+    """The AccountId, of a mailbox here."""
+    folders: tuple[str, ...] = ()
+    """Those of the mailbox that have the message now."""
+    rest: Disposition | None = None
+    """With WAITING: what is left to be done there."""
 
 
 def of_error(error: MailError, remote: str = "") -> Outcome:

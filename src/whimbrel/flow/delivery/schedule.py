@@ -9,12 +9,14 @@ from typing import Final
 from zlib import crc32
 
 from whimbrel.core.envelope import Notify
-from whimbrel.core.queue import QueueItem, QueueRecipient, RecipientState
+from whimbrel.core.queue import LOCAL, QueueItem, QueueRecipient, RecipientState
 from whimbrel.flow.delivery.outcome import Outcome
 from whimbrel.flow.delivery.settings import DeliverySettings
 
 SPREAD: Final = 60.0
 """Seconds after a pause over which what waited for it is dealt out."""
+BUSY_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+"""Seconds after which a mailbox that was busy is tried again: a folder that is being rebuilt is whole soon."""
 MAX_NOTICES: Final = 16
 SHORTEST: Final = 1.0
 """Seconds between two attempts, whatever the settings say: a wait of nothing would be a flood."""
@@ -59,6 +61,7 @@ def settle(
             state=outcome.state,
             status=outcome.status,
             remote=outcome.remote,
+            disposition=outcome.rest or recipient.disposition,
             reported_delay=max(recipient.reported_delay, notices if outcome.state is RecipientState.WAITING else 0),
         )
         if wanted:
@@ -71,7 +74,7 @@ def settle(
         recipients=tuple(recipients),
         attempts=attempts,
         urgent=False,
-        next_attempt=next_attempt(item, attempts, now, settings)
+        next_attempt=next_attempt(replace(item, recipients=tuple(recipients)), attempts, now, settings)
         if paused_until is None
         else _before_the_end(item, paused_until + SPREAD * _chance(f"{item.id}/{now}"), now, settings),
     )
@@ -114,9 +117,16 @@ def next_attempt(item: QueueItem, attempts: int, now: float, settings: DeliveryS
     """Up to a tenth later or earlier than the schedule says, so that what failed together is not tried together. The
     moment of giving up has an attempt of its own."""
     schedule = settings.retry_schedule
+    if item.lane == LOCAL and attempts <= len(BUSY_PAUSES) and not any(_is_full(each) for each in item.waiting):
+        return _before_the_end(item, now + BUSY_PAUSES[attempts - 1], now, settings)
     wait = max(float(schedule[min(attempts, len(schedule)) - 1]), SHORTEST) if schedule else 900.0
     at = now + wait * (0.9 + 0.2 * _chance(f"{item.id}/{attempts}"))
     return _before_the_end(item, at, now, settings)
+
+
+def _is_full(recipient: QueueRecipient) -> bool:
+    """A mailbox over its quota is not had soon. RFC 3463 3.3 (X.2.2)"""
+    return recipient.status.startswith("4.2.2")
 
 
 def moments(settings: DeliverySettings) -> tuple[float, ...]:

@@ -418,15 +418,18 @@ class QueueWorker:
 
     def _log_outcomes(self, item: QueueItem, outcomes: Sequence[tuple[QueueRecipient, Outcome]], attempts: int) -> None:
         for recipient, outcome in outcomes:
-            self._log.info(
-                "delivery.sent",
-                queue_id=item.id,
-                recipient=str(recipient.recipient.address),
-                result=RESULTS[outcome.state],
-                status=outcome.status,
-                remote=outcome.remote,
-                tls=outcome.tls,
-                cipher=outcome.cipher,
-                verified=outcome.verified,
-                attempts=attempts,
-            )
+            told: dict[str, str | int] = {
+                "queue_id": item.id,
+                "recipient": str(recipient.recipient.address),
+                "remote": outcome.remote,
+                "tls": outcome.tls,
+                "cipher": outcome.cipher,
+                "verified": outcome.verified,
+                "attempts": attempts,
+            }
+            if outcome.mailbox:
+                told["mailbox"] = outcome.mailbox
+            for folder in outcome.folders:
+                self._log.info("delivery.sent", **told, result="delivered", status="2.0.0 Delivered", folder=folder)
+            if not outcome.folders or outcome.state is not RecipientState.DELIVERED:
+                self._log.info("delivery.sent", **told, result=RESULTS[outcome.state], status=outcome.status)

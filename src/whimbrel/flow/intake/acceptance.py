@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.commit import Rendition, Spool, Spooled
 from whimbrel.core.config import ConfigStore
+from whimbrel.core.disposition import SCHEDULED, Parked
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
 from whimbrel.core.log import Log
 from whimbrel.core.queue import RecipientState
+from whimbrel.flow.intake.copies import Copies
 from whimbrel.flow.intake.dispatch import Dispatch
 from whimbrel.flow.intake.outcomes import conclude, reported, result
 from whimbrel.flow.intake.plan import Plan
@@ -25,7 +27,7 @@ from whimbrel.flow.judging.policy import Judgement
 from whimbrel.flow.report.reports import Reports, Subject
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Result, Transaction
-from whimbrel.mail.writing.trace import joint, received, return_path
+from whimbrel.mail.writing.trace import joint, received
 
 
 class Acceptance:
@@ -55,6 +57,15 @@ class Acceptance:
             self._records.sent(tx, to.recipient, "delayed", "4.3.2 Taken, and looked at again")
         return result(tx)
 
+    async def schedule(self, tx: Transaction, content: Spooled) -> Result:
+        """Into the queue until the time before which nothing is delivered; it is judged again then. RFC 4865"""
+        rendition = Rendition(self._trace(tx, ()), content)
+        await self._dispatch.put_off(tx, rendition, Parked(SCHEDULED, tx.options.hold_until))
+        self._records.received(tx, rendition.size)
+        for to in tx.addressees:
+            self._records.sent(tx, to.recipient, "parked", f"2.0.0 Parked: {SCHEDULED}")
+        return result(tx)
+
     async def take(self, tx: Transaction, content: Spooled, judgement: Judgement) -> Result:
         """MailError if nobody gets it, or the one reply for all must be that."""
         if not has_old_path(tx):
@@ -66,18 +77,27 @@ class Acceptance:
             tx.content.close()
 
     async def _carry_out(self, tx: Transaction, content: Spooled, judgement: Judgement) -> Result:
-        trace = b"".join(judgement.fields) if tx.mark else self._trace(tx, judgement.fields)
-        local = Rendition(return_path(tx.sender) + trace, content)
+        trace = b"".join(judgement.fields) if tx.resumed else self._trace(tx, judgement.fields)
+        copies = Copies(tx.sender, trace, content)
         if judgement.verdict is Verdict.DISCARD:
-            self._records.received(tx, local.size)
+            if tx.resumed is not None:
+                await self._dispatch.pass_on(tx, Plan.of_nothing(tx), copies)
+            self._records.received(tx, copies.size)
             for to in tx.addressees:
                 self._records.sent(tx, to.recipient, "discarded", f"2.0.0 Discarded by {judgement.rule}")
             return Result(tx.queue_id, (None,) * len(tx.addressees))
-        plan = Plan(tx)
-        await self._dispatch.carry_out(tx, plan, local, Rendition(trace, content), judgement.verdict)
-        conclude(tx, plan)
-        self._record(tx, plan, local.size)
-        await self._report(tx, plan, content)
+        plan = Plan(tx, judgement.verdict, judgement.rule)
+        await self._dispatch.decide(tx, plan)
+        if tx.resumed is None:
+            await self._dispatch.carry_out(tx, plan, copies)
+            conclude(tx, plan)
+            self._record(tx, plan, copies.size)
+            await self._report(tx, plan, content)
+        else:
+            conclude(tx, plan)
+            await self._report(tx, plan, content)  # A crash repeats it, and does not lose it.
+            await self._dispatch.pass_on(tx, plan, copies)
+            self._record(tx, plan, copies.size)
         return result(tx)
 
     def _trace(self, tx: Transaction, fields: Sequence[bytes]) -> bytes:
@@ -107,11 +127,7 @@ class Acceptance:
     def _record(self, tx: Transaction, plan: Plan, size: int) -> None:
         self._records.received(tx, size)
         for mailbox in plan.mailboxes.values():
-            if mailbox.error is None:
-                self._records.sent(tx, mailbox.recipient, "delivered", "2.0.0 Delivered")
-            else:
-                what = "delayed" if mailbox.queued else "failed"
-                self._records.sent(tx, mailbox.recipient, what, status(mailbox.error))
+            self._records.mailbox(tx, mailbox)
         for to in tx.addressees:
             if to.error is None:
                 for member in to.expansion.unreachable:

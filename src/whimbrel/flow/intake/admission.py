@@ -77,13 +77,13 @@ class Admission:
             # Reports of ours, and the warning that a mailbox is nearly full, reach it although it is full.
             return expansion
         if len(expansion.local) == 1 and not expansion.remote:
-            await self._placement.check(expansion.local[0].account, size)
+            await self._placement.check(expansion.local[0].account, size, tx.reserved)
             return expansion
         kept: list[Local] = []
         full: list[Unreachable] = []
         for local in expansion.local:
             try:
-                await self._placement.check(local.account, size)
+                await self._placement.check(local.account, size, tx.reserved)
                 kept.append(local)
             except MailError as error:
                 full.append(Unreachable(local.account.address, _final(error)))

@@ -80,11 +80,11 @@ class LateJudging:
             Client(item.client, 0, "", 0, helo="", service="queue"),
             account,
             item.sender,
-            replace(item.options, size=item.size),
+            replace(item.options, size=item.size, hold_until=0.0),
             self._clock.monotonic(),
             Answers.NOBODY,
         )
-        tx.mark = item.id
+        tx.resumed = item
         if account is not None:
             tx.max_size = await self._sizes.of(account)
         return tx

@@ -65,7 +65,7 @@ def reported(tx: Transaction, plan: Plan) -> list[Told]:
             told += [
                 Told(recipient, RecipientState.DELIVERED, "2.1.5 Delivered")
                 for local in expansion.local
-                if plan.mailboxes[local.account.id].error is None
+                if plan.mailboxes[local.account.id].folders
             ][:1]
     return [one for one in told if Notify.NEVER not in one.recipient.notify]
 

@@ -7,10 +7,13 @@ from typing import Final
 
 from whimbrel.core.address import Address
 from whimbrel.core.directory import Account
+from whimbrel.core.disposition import Changes, Disposition
 from whimbrel.core.envelope import Notify, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.queue import QueueRecipient
+from whimbrel.flow.delivery.local import Filed
+from whimbrel.flow.judging.filter import Verdict
 from whimbrel.flow.transaction import Addressee, Transaction
 from whimbrel.mail.writing.trace import delivered_to
 
@@ -28,13 +31,45 @@ def onward_notify(notify: frozenset[Notify]) -> frozenset[Notify]:
 class Mailbox:
     """One mailbox of the transaction and how it went: `error` None and not `queued` is delivered."""
 
-    __slots__ = ("account", "addressee", "error", "queued", "recipient")
+    __slots__ = (
+        "account",
+        "addressee",
+        "disposition",
+        "error",
+        "folders",
+        "moved",
+        "queued",
+        "recipient",
+        "rest",
+        "rule",
+        "verdict",
+    )
 
-    def __init__(self, account: Account, addressee: Addressee) -> None:
+    def __init__(self, account: Account, addressee: Addressee, verdict: Verdict, rule: str) -> None:
         self.account, self.addressee, self.recipient = account, addressee, addressee.recipient
         """`addressee`: the first of the envelope that leads here."""
+        self.verdict, self.rule = verdict, rule
+        """Of the message at this mailbox, and the filter that decided."""
+        self.disposition: Disposition | None = None
+        self.rest: Disposition | None = None
+        """Places that have not got their copy."""
+        self.folders: tuple[str, ...] = ()
+        """Names of those that have it."""
         self.error: MailError | None = None
         self.queued = False
+        self.moved = False
+
+    def place(self, what: Disposition, *, queued: bool) -> None:
+        """What becomes of the message here. `queued`: the queue does it."""
+        self.disposition, self.error = what, what.refusal
+        if what.places and what.refusal is None:
+            self.rest = what if not (what.side or what.parked) else Disposition(what.places, rule=what.rule)
+            self.queued = queued
+
+    def take(self, filed: Filed) -> None:
+        """How storing it went."""
+        self.folders += filed.folders
+        self.rest, self.error, self.moved = filed.rest, filed.error, filed.moved
 
     @property
     def several(self) -> bool:
@@ -49,9 +84,12 @@ class Mailbox:
 class Plan:
     """Addressees that have an error already are left out: `declined`."""
 
-    __slots__ = ("copies", "declined", "mailboxes", "remote", "remote_error")
+    __slots__ = ("_entries", "_side", "copies", "declined", "mailboxes", "remote", "remote_changes", "remote_error")
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: Transaction, verdict: Verdict = Verdict.ACCEPT, rule: str = "") -> None:
+        self._entries = self._side = 0
+        self.remote_changes: Changes = ()
+        """Edits of what goes to other servers."""
         self.mailboxes: dict[AccountId, Mailbox] = {}
         self.remote: dict[str, QueueRecipient] = {}
         self.copies: dict[tuple[Address, ...], dict[str, QueueRecipient]] = {}
@@ -67,7 +105,7 @@ class Plan:
             for local in expansion.local:
                 account = local.account
                 if account.id not in self.mailboxes:
-                    self.mailboxes[account.id] = Mailbox(account, to)
+                    self.mailboxes[account.id] = Mailbox(account, to, verdict, rule)
             if not expansion.remote:
                 continue
             notify = onward_notify(recipient.notify) if expansion.several else recipient.notify
@@ -76,6 +114,13 @@ class Plan:
                     going.add(remote.address.key)
                     onward = self.remote if expansion.relayed else self._copy(remote.through)
                     onward[remote.address.key] = QueueRecipient(Recipient(remote.address, notify, recipient.orcpt))
+
+    @classmethod
+    def of_nothing(cls, tx: Transaction) -> "Plan":
+        """Nobody gets the message."""
+        plan = cls(tx)
+        plan.mailboxes, plan.remote, plan.copies = {}, {}, {}
+        return plan
 
     def _copy(self, through: tuple[Address, ...]) -> dict[str, QueueRecipient]:
         """Those who share a copy that came through these addresses, or at least through the recipient's."""
@@ -93,7 +138,22 @@ class Plan:
                 entries.append((b"".join(map(delivered_to, reversed(way))), tuple(some.values())))
         return entries
 
+    def next_id(self, tx: Transaction) -> str:
+        """Of one more entry of the queue with this message; the first has the id of the transaction."""
+        self._entries += 1
+        return tx.queue_id if self._entries == 1 else f"{tx.queue_id}.{self._entries}"
+
+    def side_id(self, tx: Transaction) -> str:
+        """Of a message that comes of this one."""
+        self._side += 1
+        return f"{tx.queue_id}.s{self._side}"
+
     @property
     def failed(self) -> bool:
         """For anybody, in whole or in part."""
-        return self.remote_error is not None or not all(mailbox.taken for mailbox in self.mailboxes.values())
+        if self.remote_error is not None:
+            return True
+        for mailbox in self.mailboxes.values():  # noqa: SIM110 - twice for each message; `any` is a call for each box.
+            if mailbox.error is not None and not mailbox.queued:
+                return True
+        return False

@@ -23,6 +23,7 @@ from whimbrel.core.mailbox import Folders
 from whimbrel.core.queue import QueueItem
 from whimbrel.core.space import Space
 from whimbrel.core.state import Counters, State
+from whimbrel.flow.delivery.local import LocalDelivery
 from whimbrel.flow.intake.acceptance import Acceptance
 from whimbrel.flow.intake.admission import Admission
 from whimbrel.flow.intake.dispatch import Dispatch
@@ -72,14 +73,17 @@ class Reception:
         self._spool, self._policy, self._config = spool, policy, config
         self._clock, self._ids = clock, ids
         self.quotas = QuotaCheck(folders=folders, directory=directory, state=state, config=config, clock=clock)
-        self.placement = Placement(folders, self.quotas, self._sizes)
+        self.placement = Placement(folders, self.quotas, self._sizes, config)
+        self.local = LocalDelivery(self.placement, log)
         self.reports = Reports(intake=self, spool=spool, config=config, clock=clock, ids=ids, log=log)
         self._records = records = Records(config, log)
         router = Router(directory, config)
         self._admission = Admission(
             router=router, placement=self.placement, policy=policy, config=config, records=records
         )
-        dispatch = Dispatch(placement=self.placement, commit=commit, config=config, clock=clock, log=log)
+        dispatch = Dispatch(
+            placement=self.placement, local=self.local, commit=commit, config=config, state=state, clock=clock, log=log
+        )
         self._acceptance = Acceptance(
             dispatch=dispatch, reports=self.reports, spool=spool, records=records, config=config, clock=clock, ids=ids,
             log=log,
@@ -137,15 +141,23 @@ class Reception:
         if (before := await self._receipts.known(tx)) is not None:
             self._records.repeated(tx, before)
             return Result(before, (None,) * len(tx.addressees))
-        judgement = await self._policy.judge(Stage.DATA, tx)
-        self._enforce(tx, judgement)
+        try:
+            judgement = await self._policy.judge(Stage.DATA, tx)
+            self._enforce(tx, judgement)
+        except MailError:
+            self.placement.release(tx.reserved)
+            raise
         try:
             if not self._room():
                 raise MailError(452, *_FULL)
             decline_loops(tx)
-            take = self._acceptance.put_off if judgement.late else self._acceptance.take
-            result = await take(tx, content, judgement)
+            if tx.options.hold_until > self._clock.now():
+                result = await self._acceptance.schedule(tx, content)
+            else:
+                take = self._acceptance.put_off if judgement.late else self._acceptance.take
+                result = await take(tx, content, judgement)
         except MailError as error:
+            self.placement.release(tx.reserved)
             self._records.refused(tx, error, "")
             raise
         if self._clock.monotonic() - arrived > LATE and not any(result.outcomes):

@@ -7,6 +7,7 @@ from whimbrel.core.config import ConfigStore
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
+from whimbrel.flow.intake.plan import Mailbox
 from whimbrel.flow.routing.relay import RelayDenied
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Addressee, Transaction
@@ -66,6 +67,40 @@ class Records:
             subject = words(tx.header.value(b"subject")[:998].encode())[:250]
         if message_id or subject:
             self._log.info("message.named", queue_id=tx.queue_id, message_id=message_id, subject=subject)
+
+    def mailbox(self, tx: Transaction, mailbox: Mailbox) -> None:
+        """What became of the message at a mailbox here, by folders."""
+        for folder in mailbox.folders:
+            self._log.info(
+                "delivery.sent",
+                queue_id=tx.queue_id,
+                recipient=str(mailbox.recipient.address),
+                result="delivered",
+                status="2.0.0 Delivered",
+                remote="",
+                mailbox=mailbox.account.id,
+                folder=folder,
+            )
+        if mailbox.error is not None:
+            result, text = "delayed" if mailbox.queued else "failed", status(mailbox.error)
+        elif mailbox.queued and mailbox.disposition is not None and mailbox.disposition.parked is not None:
+            result, text = "parked", f"2.0.0 Parked: {mailbox.disposition.parked.reason}"
+        elif mailbox.queued:
+            return  # The queue tells, when it has delivered it.
+        elif mailbox.folders:
+            return
+        else:
+            rule = mailbox.disposition.rule if mailbox.disposition is not None else ""
+            result, text = "discarded", f"2.0.0 Discarded by {rule}"
+        self._log.info(
+            "delivery.sent",
+            queue_id=tx.queue_id,
+            recipient=str(mailbox.recipient.address),
+            result=result,
+            status=text,
+            remote="",
+            mailbox=mailbox.account.id,
+        )
 
     def sent(self, tx: Transaction, recipient: Recipient, result: str, status: str) -> None:
         self._log.info(

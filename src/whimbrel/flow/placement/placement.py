@@ -1,53 +1,69 @@
-"""Into which folder a message for an account of ours goes, and whether the account has room for it.
+"""Into which folders a message for an account of ours goes, and whether the account has room for it.
 
-Standards: RFC 3463 3.3 (X.2.1), RFC 1870 6.1 (SIZE at MAIL)
+`decide` is asked once for each mailbox, in the session or when a message that was accepted unjudged is judged; what it
+answers goes with the message into the queue, if need be. `target` finds the folder of one place, whenever it is stored.
+
+Standards: RFC 3463 3.3 (X.2.1), RFC 1870 6.1 (SIZE at MAIL), RFC 6154 2 (special use)
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from whimbrel.core.commit import Append
+from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account
+from whimbrel.core.disposition import IN_INBOX, Disposition, Place
 from whimbrel.core.errors import Condition, MailboxError, MailError
-from whimbrel.core.mailbox import INBOX, AccountId, FolderRef, Folders, SpecialUse
+from whimbrel.core.mailbox import INBOX, AccountId, Folder, Folders, SpecialUse
 from whimbrel.core.quota import Quotas
 from whimbrel.flow.judging.filter import Verdict
 from whimbrel.flow.placement.size_limits import SizeLimits
+from whimbrel.flow.placement.special_folders import FolderSettings
 
 CACHED: Final = 20_000
-"""Folder references kept in memory; an account needs about 300 bytes."""
+"""Folders kept in memory; an account's INBOX needs about 300 bytes."""
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where one message goes."""
-
-    folder: FolderRef
-    flags: int = 0
-    keywords: frozenset[str] = frozenset()
+IN_JUNK: Final = Disposition((Place(SpecialUse.JUNK, create=True),))
 
 
 class Placement:
-    """Knows the INBOX of each account it met."""
+    """Knows the INBOX of each account that had mail."""
 
-    def __init__(self, folders: Folders, quotas: Quotas, sizes: SizeLimits) -> None:
-        self._folders, self._quotas, self._sizes = folders, quotas, sizes
-        self._inboxes: dict[AccountId, Place] = {}
+    def __init__(self, folders: Folders, quotas: Quotas, sizes: SizeLimits, config: ConfigStore) -> None:
+        self._folders, self._quotas, self._sizes, self._config = folders, quotas, sizes, config
+        self._inboxes: dict[AccountId, Folder] = {}
 
-    async def check(self, account: Account, size: int) -> None:
-        """At RCPT with MAIL's SIZE (0: it said none), and after DATA with the true one. MailError if the account does
-        not want or cannot take it."""
+    async def check(self, account: Account, size: int, reserved: dict[AccountId, int]) -> None:
+        """At RCPT with MAIL's SIZE (0: it said none), and after DATA with the true one. `reserved`: octets of this
+        message that are counted already, by account; a message counts once. MailError if the account does not want or
+        cannot take it."""
         await self._sizes.check(account, size)
-        await self._quotas.check(account, size)
+        before = reserved.get(account.id)
+        if before is None or size > before:
+            await self._quotas.check(account, size, reserved=before)
+            reserved[account.id] = size
 
-    async def place(self, account: AccountId, verdict: Verdict = Verdict.ACCEPT) -> Place:
-        """MailError if the account's folders cannot be read now."""
+    def release(self, reserved: dict[AccountId, int]) -> None:
+        """The message is not stored after all."""
+        for account, size in reserved.items():
+            self._quotas.release(account, size)
+
+    async def decide(self, account: Account, verdict: Verdict = Verdict.ACCEPT, rule: str = "") -> Disposition:
+        """What becomes of a message with this verdict, by `rule`. MailError if that cannot be told now."""
         if verdict is Verdict.JUNK:
-            for folder in await self._folders.list(account):
-                if folder.special_use is SpecialUse.JUNK and folder.selectable:
-                    return Place(folder.ref)
-        found = self._inboxes.get(account)
-        return found if found is not None else await self._inbox(account)
+            return IN_JUNK
+        if verdict is Verdict.DISCARD:
+            return Disposition(rule=rule)
+        return IN_INBOX
+
+    async def target(self, account: AccountId, place: Place) -> Folder:
+        """The folder of a place, which is made if need be. MailError if the account's folders cannot be read now."""
+        if place.folder == INBOX:
+            folder = self._inboxes.get(account)
+            return folder if folder is not None else await self._inbox(account)
+        folder = await self._find(account, place.folder)
+        if folder is None and place.create:
+            folder = await self._create(account, place.folder)
+        return folder if folder is not None else await self._inbox(account)
 
     def refusal(self, append: Append, error: MailError) -> MailError:
         """Why the store has not taken `append`: of a full mailbox in the words that RCPT has for it."""
@@ -59,14 +75,38 @@ class Placement:
         """Its INBOX turned out not to be there any more."""
         self._inboxes.pop(account, None)
 
-    async def _inbox(self, account: AccountId) -> Place:
+    async def _find(self, account: AccountId, folder: str | SpecialUse) -> Folder | None:
+        if not isinstance(folder, SpecialUse):
+            named = await self._folders.find(account, folder)
+            return named if named is not None and named.selectable else None
+        for each in await self._folders.list(account):
+            if each.special_use is folder and each.selectable:
+                return each
+        return None
+
+    async def _create(self, account: AccountId, folder: str | SpecialUse) -> Folder | None:
+        """None: a folder of that name cannot be had."""
+        use = folder if isinstance(folder, SpecialUse) else None
+        name = self._config.section(FolderSettings).names()[use] if use is not None else str(folder)
+        try:
+            made = await self._folders.create(account, name, use)
+        except MailboxError as error:
+            if error.condition is Condition.ALREADYEXISTS:  # Of that name without the use; or made at this moment.
+                return await self._find(account, folder) or await self._find(account, name)
+            if error.temporary:
+                raise
+            return None
+        await self._folders.subscribe(account, name, subscribed=True)
+        return made
+
+    async def _inbox(self, account: AccountId) -> Folder:
         folder = await self._folders.find(account, INBOX)
         if folder is None:
             # Listing gives an account that never had any its INBOX.
-            folder = next((one for one in await self._folders.list(account) if one.name == INBOX), None)
+            folder = next((each for each in await self._folders.list(account) if each.name == INBOX), None)
         if folder is None:
             raise MailboxError(Condition.UNAVAILABLE, "Mailbox is not available now", detail=f"{account} has no INBOX")
         if len(self._inboxes) >= CACHED:
             self._inboxes.clear()
-        place = self._inboxes[account] = Place(folder.ref)
-        return place
+        self._inboxes[account] = folder
+        return folder

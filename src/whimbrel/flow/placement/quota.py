@@ -13,7 +13,7 @@ from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account, Directory
 from whimbrel.core.errors import MailError
-from whimbrel.core.mailbox import Folders, Usage
+from whimbrel.core.mailbox import AccountId, Folders, Usage
 from whimbrel.core.quota import DOMAIN_USAGE, DomainQuota, Limit, limit_of
 from whimbrel.core.settings import Section, setting
 from whimbrel.core.state import State
@@ -72,19 +72,30 @@ class QuotaCheck:
         self._config, self._clock = config, clock
         self._sums: dict[str, _Sum] = {}
 
-    async def check(self, account: Account, size: int, messages: int = 1) -> None:
+    async def check(self, account: Account, size: int, messages: int = 1, *, reserved: int | None = None) -> None:
         limit = limit_of(account)
         if limit:
             self._enforce(limit, await self._folders.usage(account.id), size, messages, str(account.id))
         name = account.address.domain
         domain = await self.domain(name)
         if domain is not None and domain.usage is not None:
-            self._enforce(domain.limit, domain.usage, size, messages, name)
-            known = self._sums[name]
+            known, usage = self._sums[name], domain.usage
+            if reserved is not None and known.own_messages >= messages and known.own_bytes >= reserved:
+                usage = Usage(usage.bytes - reserved, usage.messages - messages)
+            else:
+                reserved = None  # It is in the sum by now, or forgotten with it.
+            self._enforce(domain.limit, usage, size, messages, name)
             if not known.own_messages:
                 known.own_since = self._clock.monotonic()
-            known.own_bytes += size
-            known.own_messages += messages
+            known.own_bytes += size - (reserved or 0)
+            if reserved is None:
+                known.own_messages += messages
+
+    def release(self, account: AccountId, size: int, messages: int = 1) -> None:
+        known = self._sums.get(account.rpartition("@")[2])
+        if known is not None and known.own_messages >= messages and known.own_bytes >= size:
+            known.own_bytes -= size
+            known.own_messages -= messages
 
     async def domain(self, name: str) -> DomainQuota | None:
         found = await self._directory.domain(name)

@@ -1,77 +1,23 @@
 """The folders that a mailbox begins with, made when its user signs in for the first time: IMAP, and webmail.
 
 Only then: whoever deletes or renames one of them later has the last word. That it was done stands in State; should
-State be lost, an account with any folder besides INBOX counts as furnished.
+State be lost, an account with any folder besides INBOX and one for unwanted mail counts as furnished. Junk may be there
+before: the first message that goes there makes it (`flow/placement`).
 
 Standards: RFC 6154 2 (special use)
 """
 
-from typing import Final, Literal
+from typing import Final
 
 from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import AccountId, Folders, SpecialUse
-from whimbrel.core.settings import Section, setting
+from whimbrel.core.mailbox import INBOX, AccountId, Folders, SpecialUse
 from whimbrel.core.state import State
+from whimbrel.flow.placement.special_folders import FolderSettings
 
-Language = Literal["en", "de", "fr", "es"]
 FURNISHED: Final = "furnished"
 MAX_KNOWN: Final = 50_000
-_NAME: Final = r"^$|^[^\x00-\x1f\x7f/*%]{1,100}$"
-
-NAMES: Final[dict[str, dict[SpecialUse, str]]] = {
-    "en": {
-        SpecialUse.DRAFTS: "Drafts",
-        SpecialUse.SENT: "Sent Items",
-        SpecialUse.TRASH: "Deleted Items",
-        SpecialUse.JUNK: "Junk E-mail",
-        SpecialUse.ARCHIVE: "Archive",
-    },
-    "de": {
-        SpecialUse.DRAFTS: "Entwürfe",
-        SpecialUse.SENT: "Gesendete Elemente",
-        SpecialUse.TRASH: "Gelöschte Elemente",
-        SpecialUse.JUNK: "Junk-E-Mail",
-        SpecialUse.ARCHIVE: "Archiv",
-    },
-    "fr": {
-        SpecialUse.DRAFTS: "Brouillons",
-        SpecialUse.SENT: "Éléments envoyés",
-        SpecialUse.TRASH: "Éléments supprimés",
-        SpecialUse.JUNK: "Courrier indésirable",
-        SpecialUse.ARCHIVE: "Archives",
-    },
-    "es": {
-        SpecialUse.DRAFTS: "Borradores",
-        SpecialUse.SENT: "Elementos enviados",
-        SpecialUse.TRASH: "Elementos eliminados",
-        SpecialUse.JUNK: "Correo no deseado",
-        SpecialUse.ARCHIVE: "Archivo",
-    },
-}
-
-
-class FolderSettings(Section, tag="folders"):
-    """The folders a new mailbox begins with."""
-
-    make: bool = setting(True, help="Make the folders below when a user first signs in.")
-    language: Language = setting("en", help="Language of the names that are not set here: en, de, fr or es.")
-    drafts: str = setting("", pattern=_NAME, help="Folder of drafts; empty: Drafts, or its name in that language.")
-    sent: str = setting("", pattern=_NAME, help="Folder of sent mail; empty: Sent Items.")
-    deleted: str = setting("", pattern=_NAME, help="Folder of deleted mail; empty: Deleted Items.")
-    junk: str = setting("", pattern=_NAME, help="Folder of unwanted mail; empty: Junk E-mail.")
-    archive: str = setting("", pattern=_NAME, help="Folder of archived mail; empty: Archive.")
-
-    def names(self) -> dict[SpecialUse, str]:
-        own = {
-            SpecialUse.DRAFTS: self.drafts,
-            SpecialUse.SENT: self.sent,
-            SpecialUse.TRASH: self.deleted,
-            SpecialUse.JUNK: self.junk,
-            SpecialUse.ARCHIVE: self.archive,
-        }
-        return {use: own[use] or name for use, name in NAMES[self.language].items()}
 
 
 class Furnisher:
@@ -97,9 +43,12 @@ class Furnisher:
 
     async def _make(self, account: AccountId, settings: FolderSettings) -> None:
         present = await self._folders.list(account)
-        if len(present) > 1:
+        if any(folder.name != INBOX and folder.special_use is not SpecialUse.JUNK for folder in present):
             return
+        uses = {folder.special_use for folder in present}
         for use, name in settings.names().items():
+            if use in uses:
+                continue
             try:
                 await self._folders.create(account, name, use)
             except MailboxError as error:

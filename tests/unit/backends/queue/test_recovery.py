@@ -278,10 +278,11 @@ def test_a_queue_of_the_first_format_is_taken_over_on_opening(tmp_path: Path) ->
 
     run(tmp_path, put)
     connection = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
-    connection.execute("DROP INDEX entry_lane; DROP TABLE lane")
-    later = "ready lane require_tls tls_optional unchecked give_up urgent ret_hdrs checksum options"
+    connection.execute("DROP INDEX entry_lane; DROP INDEX entry_parked; DROP TABLE lane")
+    later = "ready lane require_tls tls_optional unchecked give_up urgent ret_hdrs checksum options parked parked_until"
     for column in later.split():
         connection.execute(f"ALTER TABLE entry DROP COLUMN {column}")
+    connection.execute("ALTER TABLE recipient DROP COLUMN disposition")
     connection.execute("UPDATE meta SET value = '1.0'; CREATE INDEX entry_due ON entry(next_attempt)")
     connection.close()
     run(tmp_path, check)

@@ -64,7 +64,7 @@ class Post:
         local = LocalAgent(
             queue=self.queue,
             directory=there.directory,
-            placement=there.reception.placement,
+            delivery=there.reception.local,
             spool=there.spool,
             commit=there.store,
         )

@@ -247,7 +247,7 @@ def from_the_queue(there: House, *, sender: bool = True, origin: str = "") -> Ou
     agent = LocalAgent(
         queue=queue,
         directory=there.directory,
-        placement=there.reception.placement,
+        delivery=there.reception.local,
         spool=there.spool,
         commit=there.store,
     )

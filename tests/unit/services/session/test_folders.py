@@ -7,7 +7,8 @@ import pytest
 from tests.support.fakes import FakeClock, FakeConfig, MemoryState
 from whimbrel.backends.store.memory.store import MemoryStore
 from whimbrel.core.mailbox import INBOX, AccountId, SpecialUse
-from whimbrel.services.session.folders import NAMES, FolderSettings, Furnisher
+from whimbrel.flow.placement.special_folders import NAMES, FolderSettings
+from whimbrel.services.session.folders import Furnisher
 
 ALICE = AccountId("alice@example.test")
 
@@ -92,3 +93,10 @@ def test_two_sessions_at_once_both_come_through() -> None:
 def test_a_name_that_is_no_single_folder_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="String should match pattern"):
         FolderSettings.model_validate({"sent": name})
+
+
+def test_junk_that_a_message_made_does_not_keep_the_others_away() -> None:
+    stage = Stage()
+    asyncio.run(stage.store.create(ALICE, "Junk E-mail", SpecialUse.JUNK))
+    folders = asyncio.run(stage.sign_in())
+    assert folders == {INBOX: None} | {name: use for use, name in NAMES["en"].items()}

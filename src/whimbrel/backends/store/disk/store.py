@@ -24,7 +24,7 @@ from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.backends.store.disk.tree_jobs import AnnotateJob, CreateJob, DeleteJob, RenameJob, SubscribeJob
 from whimbrel.backends.store.names import canonical
-from whimbrel.core.commit import Append, Appended, Enqueue
+from whimbrel.core.commit import Append, Appended, Enqueue, PassOn, Rendition, Work
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import (
@@ -74,7 +74,7 @@ MAX_ACCOUNTS = 4096
 class QueueShard(Shard, Protocol):
     """What a commit asks of the queue that shares its barrier."""
 
-    def job(self, entry: Enqueue) -> Job: ...
+    def job(self, work: Enqueue | PassOn) -> Job: ...
 
     def announce(self) -> None:
         """What was added is durable now: whoever waits for it is told."""
@@ -137,7 +137,7 @@ class DiskStore:
 
     # Commit
 
-    async def commit(self, work: Sequence[Append | Enqueue]) -> Sequence[Appended | Exception | None]:
+    async def commit(self, work: Sequence[Work]) -> Sequence[Appended | Exception | None]:
         writings: dict[tuple[int, bytes], Writing] = {}
         jobs: list[tuple[Shard, Job]] = []
         for item in work:
@@ -155,8 +155,9 @@ class DiskStore:
             await self._finish(jobs)
         finally:
             for item in work:
-                _release(item.rendition.content)
-        if self._queue is not None and any(isinstance(item, Enqueue) for item in work):
+                for rendition in _renditions(item):
+                    _release(rendition.content)
+        if self._queue is not None and not all(isinstance(item, Append) for item in work):
             self._queue.announce()
         return [job.result if isinstance(job.result, Appended | Exception) else None for _, job in jobs]
 
@@ -379,6 +380,10 @@ def _checked_snapshot(shard: AccountShard, mailbox: MailboxId) -> Snapshot:
     """One way to the thread for both."""
     self_check(shard, mailbox)
     return shard.read(mailbox, FolderIndex.snapshot)
+
+
+def _renditions(work: Work) -> Sequence[Rendition]:
+    return [each.rendition for each in work.entries] if isinstance(work, PassOn) else (work.rendition,)
 
 
 def _release(content: object) -> None:

@@ -19,7 +19,7 @@ from whimbrel.backends.store.memory.folder import (
 )
 from whimbrel.backends.store.names import check_annotations
 from whimbrel.core.clock import Clock
-from whimbrel.core.commit import Append, Appended, Enqueue
+from whimbrel.core.commit import Append, Appended, PassOn, Work
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import (
     HELD,
@@ -236,23 +236,24 @@ class MemoryStore:
 
     # Commit
 
-    async def commit(self, work: Sequence[Append | Enqueue]) -> Sequence[Appended | Exception | None]:
+    async def commit(self, work: Sequence[Work]) -> Sequence[Appended | Exception | None]:
         contents: dict[tuple[bytes, int], bytes] = {}
         for item in work:
-            key = item.rendition.prefix, id(item.rendition.content)
-            if key not in contents:
-                contents[key] = item.rendition.prefix + await item.rendition.content.read()
+            for rendition in (each.rendition for each in (item.entries if isinstance(item, PassOn) else (item,))):
+                key = rendition.prefix, id(rendition.content)
+                if key not in contents:
+                    contents[key] = rendition.prefix + await rendition.content.read()
         shared: dict[bytes, Stored] = {}
         done: list[Appended | Exception | None] = []
         changed: dict[FolderRef, None] = {}
         for item in work:
-            content = contents[item.rendition.prefix, id(item.rendition.content)]
             try:
-                if isinstance(item, Enqueue):
-                    self._enqueue(item.item, content)
+                if not isinstance(item, Append):
+                    for each in item.entries if isinstance(item, PassOn) else (item,):
+                        self._enqueue(each.item, contents[each.rendition.prefix, id(each.rendition.content)])
                     done.append(None)
                     continue
-                appended = self._append(item, content, shared)
+                appended = self._append(item, contents[item.rendition.prefix, id(item.rendition.content)], shared)
             except MailError as error:
                 done.append(error)
                 continue
