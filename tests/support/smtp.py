@@ -23,8 +23,8 @@ from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Addressee, Answers, Result, Transaction
 from whimbrel.protocols.smtp.reply import Reply
 from whimbrel.protocols.smtp.server_events import ServerEvent
+from whimbrel.services.session.authenticator import Authenticator
 from whimbrel.services.session.passwords import hash_password
-from whimbrel.services.session.sign_in import SignIn
 from whimbrel.services.smtpd.server import SmtpServer
 
 DOMAIN = "example.test"
@@ -225,7 +225,7 @@ class House:
         self.ip, self.tls = ip, tls
         self.sessions: list[asyncio.Task[None]] = []
         self.connections: list[Connection[ServerEvent, Reply]] = []
-        self.sign_in = SignIn(
+        self.sign_in = Authenticator.of_users_file(
             directory=self.directory,
             config=self.config,
             counters=self.counters,

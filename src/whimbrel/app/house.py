@@ -26,7 +26,7 @@ from whimbrel.core.tasks import Tasks
 from whimbrel.core.undelete import Undelete
 from whimbrel.flow.intake.reception import Reception
 from whimbrel.services.admin.ports import ConfigFiles, StoreKeeper
-from whimbrel.services.session.sign_in import SignIn
+from whimbrel.services.session.authenticator import Authenticator
 
 T = TypeVar("T")
 
@@ -177,7 +177,7 @@ class House(Protocol):
     @property
     def reception(self) -> Reception: ...
     @property
-    def sign_in(self) -> SignIn: ...
+    def sign_in(self) -> Authenticator: ...
     @property
     def tls(self) -> TlsCertificates: ...
     @property

@@ -2,6 +2,7 @@
 
 DIR/mailserver.cfg users.cfg    the whole configuration       DIR/history/   former versions
 DIR/users.cfg.changes           what a large users.cfg will hold within a second
+DIR/secret.key                  the installation's key: see `KeyFile`
 DIR/lock                        held by the server, or by one offline command
 DIR/run/                        sockets and state of the running server
 DIR/tls/                        certificates and keys
@@ -11,6 +12,7 @@ DIR/store/                      mail, queue, logs (setting store/directory may p
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whimbrel.app.key_file import KeyFile
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.store.settings import StoreSettings
@@ -31,6 +33,7 @@ class Installation:
         self.history = self.directory / "history"
         self.run = self.directory / "run"
         self.tls = self.directory / "tls"
+        self.key = KeyFile(self.directory / "secret.key")
         self.admin_socket = self.run / "admin.sock"
         self._store: Path | None = None
 

@@ -44,9 +44,9 @@ from whimbrel.flow.judging.filters import FILTERS
 from whimbrel.flow.judging.policy import Policy
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.session.authenticator import Authenticator
 from whimbrel.services.session.folders import Furnisher
 from whimbrel.services.session.record import SignInRecord
-from whimbrel.services.session.sign_in import SignIn
 
 T = TypeVar("T")
 
@@ -231,8 +231,8 @@ class DiskHouse:
         return self.reception.quotas
 
     @cached_property
-    def sign_in(self) -> SignIn:
-        return SignIn(
+    def sign_in(self) -> Authenticator:
+        authenticator = Authenticator.of_users_file(
             directory=self.directory,
             config=self.config,
             counters=self.counters,
@@ -241,7 +241,12 @@ class DiskHouse:
             clock=self.clock,
             record=SignInRecord(self.state, self.clock),
             furnisher=Furnisher(self.folders, self.state, self.config, self.clock),
+            installation_key=lambda: self.places.key.derived("keys of unknown users"),
+            version=self.directory.version,
         )
+        self._stack.push_async_callback(authenticator.close)
+        self.notices.subscribe(USERS, authenticator.directory_changed)
+        return authenticator
 
     # The network
 

@@ -92,7 +92,7 @@ class IndexDirectory:
     def __init__(self, path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._path, self._monotonic = path, monotonic
         self._db: apsw.Connection | None = None
-        self._inode = self._version = 0
+        self._inode = self._version = self._changes = 0
         self._checked = float("-inf")
         self._targets: Lru[Target | _Unasked | None] = Lru(_KEPT)
         self._domains: Lru[_Domain | _Unasked | None] = Lru(_KEPT // 4)
@@ -101,6 +101,10 @@ class IndexDirectory:
     def refresh(self) -> None:
         """Looks at once whether the index changed: for a notice that it did."""
         self._checked = float("-inf")
+
+    def version(self) -> int:
+        """Another number whenever the directory may have changed. MailError"""
+        return self._ask(lambda: self._changes)
 
     def close(self) -> None:
         self.refresh()
@@ -192,6 +196,7 @@ class IndexDirectory:
         version = self._db.execute("PRAGMA data_version").get
         if version != self._version:
             self._version = int(str(version))
+            self._changes += 1
             for cache in (self._targets, self._domains, self._accounts):
                 cache.clear()
         self._checked = now

@@ -4,22 +4,34 @@ Standards: none (draft-murchison-sasl-login-00).
 """
 
 from collections.abc import Generator
+from typing import Final
 
 from whimbrel.core.values import Secret
-from whimbrel.protocols.sasl.exchange import Challenge, Credentials, read_name, read_password
+from whimbrel.protocols.sasl.exchange import (
+    Channel,
+    CheckPassword,
+    Exchange,
+    Form,
+    Mechanism,
+    Rejected,
+    Success,
+    ask,
+    check,
+    read_name,
+    read_password,
+)
 
 
-class LoginServer:
-    def __init__(self, initial: bytes | None) -> None:
-        self._name = ""
-        # Quirk (Outlook): sends the name with the command, as if it were an initial response; taken as the name.
-        self.first: Challenge | Credentials = Challenge(b"Username:") if initial is None else self.step(initial)
+def _server(initial: bytes | None, _channel: Channel) -> Exchange:
+    # Quirk (Outlook): sends the name with the command, as if it were an initial response; taken as the name.
+    name = read_name((yield from ask(b"Username:")) if initial is None else initial)
+    password = read_password((yield from ask(b"Password:")))
+    if not (yield from check(CheckPassword(name, password))):
+        raise Rejected("wrong password")
+    return Success(name)
 
-    def step(self, response: bytes) -> Challenge | Credentials:
-        if not self._name:
-            self._name = read_name(response)
-            return Challenge(b"Password:")
-        return Credentials("", self._name, read_password(response))
+
+LOGIN: Final = Mechanism("LOGIN", Form.PASSWORD, _server, plain=True)
 
 
 def login_client(name: str, password: Secret) -> Generator[bytes | None, bytes, None]:

@@ -1,31 +1,42 @@
 """PLAIN: name and password in one message.
 
-Standards: RFC 4616 (authzid NUL authcid NUL passwd).
+Standards: RFC 4616 (authzid NUL authcid NUL passwd)
 """
 
 from collections.abc import Generator
+from typing import Final
 
 from whimbrel.core.values import Secret
-from whimbrel.protocols.sasl.exchange import MAX_RESPONSE, Challenge, Credentials, SaslError, read_name, read_password
+from whimbrel.protocols.sasl.exchange import (
+    MAX_RESPONSE,
+    Channel,
+    CheckPassword,
+    Exchange,
+    Form,
+    Mechanism,
+    Rejected,
+    SaslError,
+    Success,
+    ask,
+    check,
+    read_name,
+    read_password,
+)
 
 
-class PlainServer:
-    def __init__(self, initial: bytes | None) -> None:
-        self.first: Challenge | Credentials = Challenge(b"") if initial is None else _read(initial)
-
-    def step(self, response: bytes) -> Challenge | Credentials:
-        return _read(response)
-
-
-def _read(message: bytes) -> Credentials:
+def _server(initial: bytes | None, _channel: Channel) -> Exchange:
+    message = (yield from ask(b"")) if initial is None else initial
     parts = message.split(b"\0", 3) if len(message) <= MAX_RESPONSE else []
     if len(parts) != 3:
         raise SaslError("a PLAIN message has three parts")
-    name = read_name(parts[1])
     authzid = read_name(parts[0]) if parts[0] else ""
-    if authzid not in ("", name):
-        raise SaslError("acting for another user is not allowed")
-    return Credentials(authzid, name, read_password(parts[2]))
+    name, password = read_name(parts[1]), read_password(parts[2])
+    if not (yield from check(CheckPassword(name, password))):
+        raise Rejected("wrong password")
+    return Success(name, authzid)
+
+
+PLAIN: Final = Mechanism("PLAIN", Form.PASSWORD, _server, plain=True)
 
 
 def plain_client(name: str, password: Secret) -> Generator[bytes | None, bytes, None]:

@@ -38,6 +38,10 @@ async def idle(session: Session, command: grammar.Idle) -> Done:
                 if view is not None:
                     view.hints.listener = None
             session.resting = False
+            if (signed := session.signed) is not None and signed.outdated:
+                await session.renew(signed)
+                if session.leaving:
+                    return Done(Status.NO, "Signed out")
             if event is None:
                 if session.hears:
                     await session.sync(expunge=True)

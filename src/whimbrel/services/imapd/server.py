@@ -29,7 +29,7 @@ from whimbrel.services.imapd.circle import Circles
 from whimbrel.services.imapd.refusals import refusal_of
 from whimbrel.services.imapd.session import PROGRESS, Ports, Session
 from whimbrel.services.imapd.settings import ImapSettings
-from whimbrel.services.session.sign_in import SignIn
+from whimbrel.services.session.authenticator import Authenticator
 
 _GRAMMAR = Grammar.of(PARTS)
 _HANDLERS = {kind: handler for offer in OFFERS for kind, handler in offer.handlers.items()}
@@ -48,7 +48,7 @@ class ImapServer:
         commit: Commit,
         pool: Pool,
         config: ConfigStore,
-        sign_in: SignIn,
+        sign_in: Authenticator,
         log: Log,
         clock: Clock,
         ids: Ids,
@@ -92,6 +92,10 @@ class ImapServer:
                 session.resting = True
                 event = await connection.event_or_wake(timeout, deadline)
                 session.resting = False
+                if (signed := session.signed) is not None and signed.outdated:
+                    await session.renew(signed)
+                    if session.leaving:
+                        break
                 if event is None:
                     # NOTIFY: something happened while the client says nothing; its time goes on. RFC 5465 3.1
                     await self._push(session)

@@ -26,9 +26,10 @@ from whimbrel.services.imapd.circle import Circles
 from whimbrel.services.imapd.offer import Offer, fixed
 from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.settings import ImapSettings
-from whimbrel.services.session.peer import SessionPeer, mechanisms
+from whimbrel.services.session.authenticator import Authenticator
+from whimbrel.services.session.identities import SignedIn, SignedOut
+from whimbrel.services.session.peer import SessionPeer
 from whimbrel.services.session.settings import SecuritySettings
-from whimbrel.services.session.sign_in import SignIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Ports:
     commit: Commit
     pool: Pool
     config: ConfigStore
-    sign_in: SignIn
+    sign_in: Authenticator
     clock: Clock
     tls: Callable[[], ssl.SSLContext | None]
     circles: Circles
@@ -90,8 +91,8 @@ class Session:
     """Owned by the connection's task; handlers get it with each command."""
 
     __slots__ = (
-        "account", "connection", "enabled", "failed_sign_ins", "id", "leaving", "log", "mode", "observer", "offers",
-        "ports", "resting", "selected", "service", "silent_until", "tag",
+        "connection", "enabled", "failed_sign_ins", "id", "leaving", "log", "mode", "observer", "offers",
+        "ports", "resting", "selected", "service", "signed", "silent_until", "tag",
     )  # fmt: skip
 
     def __init__(
@@ -106,7 +107,7 @@ class Session:
     ) -> None:
         self.ports, self.connection, self.offers = ports, connection, offers
         self.service, self.id, self.log = service, session_id, log
-        self.account: Account | None = None
+        self.signed: SignedIn | None = None
         self.selected: Selected | None = None
         self.tag = b""
         """Of the command in progress. RFC 4466 2.6.2: an ESEARCH response names it."""
@@ -124,6 +125,19 @@ class Session:
         client has had all answers, and is waited for."""
 
     @property
+    def account(self) -> Account | None:
+        """Who is signed in, as the directory has the account now."""
+        return None if self.signed is None else self.signed.account
+
+    async def renew(self, signed: SignedIn) -> None:
+        """The directory changed: the account as it is now, or the end of the session."""
+        try:
+            await signed.renew()
+        except SignedOut as reason:
+            self.log.info("signin.ended", reason=str(reason))
+            await self.bye("Your sign-in is not valid any more")
+
+    @property
     def settings(self) -> ImapSettings:
         return self.ports.config.section(ImapSettings)
 
@@ -139,7 +153,7 @@ class Session:
 
     def mechanisms(self) -> tuple[str, ...]:
         """SASL mechanisms that may be used as the connection is now."""
-        return mechanisms(self.security, self.peer)
+        return tuple(self.ports.sign_in.offered(self.peer))
 
     @property
     def owner(self) -> AccountId:
@@ -182,7 +196,9 @@ class Session:
         self.leave()
         if self.observer is not None:
             self.observer.close()
-        self.observer = self.account = None
+        if self.signed is not None:
+            self.signed.close()
+        self.observer = self.signed = None
         self.enabled, self.mode = frozenset(), PLAIN
 
     def mailbox(self, name: str) -> bytes:

@@ -4,23 +4,23 @@ Standards: RFC 3501 6.2, 11.1 (LOGINDISABLED); RFC 4959 (SASL-IR), RFC 4616; RFC
 """
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from dataclasses import replace
 
 from whimbrel.core.errors import MailError
 from whimbrel.core.values import Secret
 from whimbrel.protocols.imap import basic
 from whimbrel.protocols.imap.engine import Bad, Continue, Done, SaslResponse, Status
 from whimbrel.protocols.sasl import SERVER_MECHANISMS
-from whimbrel.protocols.sasl.exchange import Challenge, Credentials, SaslError
-from whimbrel.protocols.sasl.start import start
+from whimbrel.protocols.sasl.exchange import SaslError
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.session import Session, refusal
+from whimbrel.services.session.identities import SignedIn
 from whimbrel.services.session.peer import plaintext_allowed
 from whimbrel.services.session.services import ServicesSettings
 
 PRIVACY = (b"PRIVACYREQUIRED", "Start TLS first")
 FAILED = (b"AUTHENTICATIONFAILED", "Wrong user name or password")
-MAX_STEPS = 8
 
 
 def tls_offered(session: Session) -> bool:
@@ -55,43 +55,55 @@ async def login(session: Session, command: basic.Login) -> Done:
         password = Secret(command.password.decode())
     except UnicodeDecodeError:
         password = Secret("")
-    return await _check(session, command.name, password, "LOGIN")
+    sign_in = session.ports.sign_in
+    return await _signed_in(
+        session, sign_in.password(command.name, password, session.peer, method="LOGIN", waiter=session.connection)
+    )
 
 
 async def authenticate(session: Session, command: basic.Authenticate) -> Done:
-    if command.mechanism not in SERVER_MECHANISMS:
+    sign_in, peer = session.ports.sign_in, session.peer
+    mechanism = sign_in.offered(peer).get(command.mechanism)
+    if mechanism is None:
+        if command.mechanism in SERVER_MECHANISMS and command.mechanism in sign_in.offered(replace(peer, tls=True)):
+            return refusal(*PRIVACY)
         return refusal(b"CANNOT", "Mechanism not supported")
-    if command.mechanism not in session.mechanisms():
-        return refusal(*PRIVACY)
+
+    async def ask(challenge: bytes) -> bytes:
+        await session.connection.send(Continue(base64.b64encode(challenge)))
+        event = await session.connection.next_event(session.settings.sign_in_time)
+        if isinstance(event, Bad):
+            raise _GivenUp(Done(event.status, event.text, event.code))
+        if not isinstance(event, SaslResponse):
+            raise RuntimeError(f"unexpected {type(event).__name__} within a SASL exchange")
+        if event.data is None:
+            raise _GivenUp(Done(Status.BAD, "Authentication given up"))
+        return event.data
+
+    return await _signed_in(session, sign_in.start(mechanism, command.initial, peer, ask, session.connection))
+
+
+class _GivenUp(Exception):
+    """The client ended the exchange."""
+
+    def __init__(self, answer: Done) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+async def _signed_in(session: Session, running: Awaitable[SignedIn]) -> Done:
     try:
-        exchange = start(command.mechanism, command.initial)
-        now: Challenge | Credentials = exchange.first
-        for _ in range(MAX_STEPS):
-            if isinstance(now, Credentials):
-                return await _check(session, now.name, now.password, command.mechanism)
-            await session.connection.send(Continue(base64.b64encode(now.data)))
-            event = await session.connection.next_event(session.settings.sign_in_time)
-            if isinstance(event, Bad):
-                return Done(event.status, event.text, event.code)
-            if not isinstance(event, SaslResponse):
-                raise RuntimeError(f"unexpected {type(event).__name__} within a SASL exchange")
-            if event.data is None:
-                return Done(Status.BAD, "Authentication given up")
-            now = exchange.step(event.data)
+        signed = await running
+    except _GivenUp as end:
+        return end.answer
     except SaslError:
-        session.ports.sign_in.unreadable(session.peer, method=command.mechanism)
         return await failed(session)
-    return Done(Status.BAD, "Too many steps")
-
-
-async def _check(session: Session, name: str, password: Secret, method: str) -> Done:
-    try:
-        account = await session.ports.sign_in.check(name, password, session.peer, method=method)
     except MailError as error:
         if error.temporary:
             return refusal(b"UNAVAILABLE", error.text)
         return await failed(session)
-    session.account = session.ports.circles.account(account)
+    account = signed.account = session.ports.circles.account(signed.account)
+    session.signed = signed
     session.log = session.log.bind(user=str(account.address))
     try:
         await session.ports.sign_in.furnish(account)

@@ -22,11 +22,13 @@ from whimbrel.protocols.pop3.engine import Bad, End, Err, Event, Listing, Messag
 from whimbrel.services.pop3d.maildrop import Maildrop, NoSuchMessage
 from whimbrel.services.pop3d.settings import Pop3Settings
 from whimbrel.services.pop3d.sign_in import Authorization, code_of
-from whimbrel.services.session.sign_in import SignIn
+from whimbrel.services.session.authenticator import Authenticator
+from whimbrel.services.session.identities import SignedIn, SignedOut
 
 _GONE: Final = Err("No such message")
 _LOCKED: Final = Err("This mailbox is in use by another POP3 session", "IN-USE")
 _TOO_SOON: Final = Err("Mail was fetched a moment ago, try again later", "LOGIN-DELAY")
+_SIGNED_OUT: Final = Err("Your sign-in is not valid any more", "AUTH")
 _LOCK_WAITS: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds between attempts to get the mailbox: who was cut off a moment ago may still have it."""
 
@@ -41,7 +43,7 @@ class Pop3Server:
         messages: Messages,
         counters: Counters,
         config: ConfigStore,
-        sign_in: SignIn,
+        sign_in: Authenticator,
         log: Log,
         clock: Clock,
         ids: Ids,
@@ -75,9 +77,18 @@ class Pop3Server:
     async def _serve(self, connection: Connection[Event, Reply], service: str, session_id: str, log: Log) -> None:
         await connection.send(Ok("Whimbrel POP3 ready"))
         door = Authorization(connection, service, session_id, self._config, self._sign_in, self._clock, self._tls)
-        account = await door.account()
-        if account is None:
+        signed = await door.signed_in()
+        if signed is None:
             return
+        try:
+            await self._signed_in(connection, signed, door, log)
+        finally:
+            signed.close()
+
+    async def _signed_in(
+        self, connection: Connection[Event, Reply], signed: SignedIn, door: Authorization, log: Log
+    ) -> None:
+        account = signed.account
         log = log.bind(user=str(account.address))
         settings = self._config.section(Pop3Settings)
         if settings.login_delay:
@@ -97,7 +108,7 @@ class Pop3Server:
                 await door.say(Err(error.text, code_of(error)))
                 return
             await door.say(Ok("Signed in", commands.State.TRANSACTION))
-            await _Transaction(connection, drop, self._config, door, log).run()
+            await _Transaction(connection, drop, self._config, door, signed, log).run()
 
     @contextlib.asynccontextmanager
     async def _held(self, account: AccountId, *, exclusive: bool) -> AsyncIterator[bool]:
@@ -128,16 +139,24 @@ class _Transaction:
         drop: Maildrop,
         config: ConfigStore,
         door: Authorization,
+        signed: SignedIn,
         log: Log,
     ) -> None:
         self._connection, self._drop, self._config, self._door, self._log = connection, drop, config, door, log
+        self._signed = signed
 
     async def run(self) -> None:
-        next_event, send = self._connection.next_event, self._connection.send
+        next_event, send, signed = self._connection.event_or_wake, self._connection.send, self._signed
         at_hand, worded = self._drop.at_hand, self._door.worded
         while True:
             settings = self._config.section(Pop3Settings)
             event = await next_event(settings.autologout)
+            if signed.outdated and not await self._still_signed_in():
+                if event is not None:
+                    await self._door.say(_SIGNED_OUT)
+                return  # RFC 1939 6: without QUIT nothing is deleted.
+            if event is None:
+                continue
             if type(event) is commands.Retr and (message := at_hand(event.number)) is not None:
                 await send(worded(message))  # By far the most, thousands in a row.
                 continue
@@ -156,6 +175,14 @@ class _Transaction:
                 await self._door.say(answer)
             if isinstance(event, Bad) and event.fatal:
                 return
+
+    async def _still_signed_in(self) -> bool:
+        try:
+            await self._signed.renew()
+        except SignedOut as reason:
+            self._log.info("signin.ended", reason=str(reason))
+            return False
+        return True
 
     async def _answer(self, event: Event) -> Reply | None:
         """None: it has been sent."""

@@ -6,28 +6,26 @@ RFC 1939 7 APOP: not done, it needs the password itself on the server.
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from whimbrel.backends.net.driver import Connection, TimedOut
 from whimbrel.core.cleanout import INBOX, days_for
 from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
-from whimbrel.core.directory import Account
 from whimbrel.core.errors import Condition, MailboxError, MailError
-from whimbrel.core.values import Secret
 from whimbrel.protocols.pop3 import commands
 from whimbrel.protocols.pop3.engine import Bad, Challenge, Err, Event, Listing, Ok, Reply, Response
-from whimbrel.protocols.sasl.exchange import Challenge as SaslChallenge
-from whimbrel.protocols.sasl.exchange import Credentials, SaslError
-from whimbrel.protocols.sasl.start import start
+from whimbrel.protocols.sasl import SERVER_MECHANISMS
+from whimbrel.protocols.sasl.exchange import SaslError
 from whimbrel.services.pop3d.phrases import DEFAULT, LANGUAGES, known, said
 from whimbrel.services.pop3d.settings import Pop3Settings
-from whimbrel.services.session.peer import SessionPeer, mechanisms, plaintext_allowed
+from whimbrel.services.session.authenticator import Authenticator
+from whimbrel.services.session.identities import SignedIn
+from whimbrel.services.session.peer import SessionPeer, plaintext_allowed
 from whimbrel.services.session.services import ServicesSettings
 from whimbrel.services.session.settings import SecuritySettings
-from whimbrel.services.session.sign_in import SignIn
 
-MAX_STEPS = 8
 FAILED = Err("Wrong user name or password", "AUTH")
 PRIVACY = Err("Start TLS first (STLS)")
 
@@ -48,7 +46,7 @@ class Authorization:
         service: str,
         session_id: str,
         config: ConfigStore,
-        sign_in: SignIn,
+        sign_in: Authenticator,
         clock: Clock,
         tls: Callable[[], ssl.SSLContext | None],
     ) -> None:
@@ -56,7 +54,7 @@ class Authorization:
         self._config, self._sign_in, self._clock, self._tls = config, sign_in, clock, tls
         self._name = ""
         self._language = DEFAULT
-        self._account: Account | None = None
+        self._signed: SignedIn | None = None
         self._failures = 0
         self._over = False
         self._deadline = 0.0
@@ -80,27 +78,27 @@ class Authorization:
         lines.append("UTF8 USER")
         if delay := int(self._config.section(Pop3Settings).login_delay):
             lines.append(f"LOGIN-DELAY {delay}")
-        if self._account is not None:
+        if self._signed is not None:
             # Before sign-in nobody can say: it is for each user.
-            days = days_for(self._account.clean_out, INBOX)
+            days = days_for(self._signed.account.clean_out, INBOX)
             lines.append(f"EXPIRE {days}" if days else "EXPIRE NEVER")
         if self._tls_offered():
             lines.append("STLS")
         if plaintext_allowed(self._security, self._peer):
             lines.append("USER")
-        if names := mechanisms(self._security, self._peer):
+        if names := self._sign_in.offered(self._peer):
             lines.append("SASL " + " ".join(names))
         lines.append("IMPLEMENTATION Whimbrel")
         return Listing("Capabilities follow", "".join(f"{line}\r\n" for line in lines).encode("ascii"))
 
-    async def account(self) -> Account | None:
+    async def signed_in(self) -> SignedIn | None:
         """Who signed in, with the last command not answered yet; None: the client has been sent away."""
         self._deadline = self._clock.monotonic() + self._config.section(Pop3Settings).sign_in_time
         while True:
             event = await self._next()
             answer = await self._answer(event)
-            if isinstance(answer, Account):
-                self._account = answer
+            if isinstance(answer, SignedIn):
+                self._signed = answer
                 return answer
             if answer is not None:
                 await self.say(answer)
@@ -134,7 +132,7 @@ class Authorization:
         self._over = isinstance(event, commands.Quit) or (isinstance(event, Bad) and event.fatal)
         return event
 
-    async def _answer(self, event: Event) -> Reply | Account | None:
+    async def _answer(self, event: Event) -> Reply | SignedIn | None:
         """None: it has been sent."""
         match event:
             case commands.Capa():
@@ -159,9 +157,11 @@ class Authorization:
                 if not self._name:
                     return Err("USER comes first")
                 name, self._name = self._name, ""
-                return await self._check(name, password, "USER")
+                return await self._signing_in(
+                    self._sign_in.password(name, password, self._peer, method="USER", waiter=self._connection)
+                )
             case commands.Auth("", _):
-                offered = mechanisms(self._security, self._peer)
+                offered = self._sign_in.offered(self._peer)
                 return Listing("Mechanisms follow", "".join(f"{name}\r\n" for name in offered).encode("ascii"))
             case commands.Auth(mechanism, initial):
                 return await self._authenticate(mechanism, initial)
@@ -178,33 +178,33 @@ class Authorization:
         self._name, self._language = "", DEFAULT
         return None
 
-    async def _authenticate(self, mechanism: str, initial: bytes | None) -> Reply | Account:
-        if mechanism not in mechanisms(self._security, self._peer):
-            known = mechanism in mechanisms(self._security, SessionPeer(self._service, "", True, self._id))
-            return PRIVACY if known else Err("Mechanism not supported")
-        try:
-            exchange = start(mechanism, initial)
-            now: SaslChallenge | Credentials = exchange.first
-            for _ in range(MAX_STEPS):
-                if isinstance(now, Credentials):
-                    return await self._check(now.name, now.password, mechanism)
-                await self._connection.send(Challenge(now.data))
-                event = await self._next()
-                if isinstance(event, Bad):
-                    return Err(event.text)
-                if not isinstance(event, Response):
-                    raise RuntimeError(f"unexpected {type(event).__name__} within a SASL exchange")
-                if event.data is None:
-                    return Err("Authentication given up")
-                now = exchange.step(event.data)
-        except SaslError:
-            self._sign_in.unreadable(self._peer, method=mechanism)
-            return self._failed()
-        return Err("Too many steps")
+    async def _authenticate(self, name: str, initial: bytes | None) -> Reply | SignedIn:
+        sign_in, peer = self._sign_in, self._peer
+        mechanism = sign_in.offered(peer).get(name)
+        if mechanism is None:
+            under_tls = name in SERVER_MECHANISMS and name in sign_in.offered(replace(peer, tls=True))
+            return PRIVACY if under_tls else Err("Mechanism not supported")
 
-    async def _check(self, name: str, password: Secret, method: str) -> Reply | Account:
+        async def ask(challenge: bytes) -> bytes:
+            await self._connection.send(Challenge(challenge))
+            event = await self._next()
+            if isinstance(event, Bad):
+                raise _GivenUp(event.text)
+            if not isinstance(event, Response):
+                raise RuntimeError(f"unexpected {type(event).__name__} within a SASL exchange")
+            if event.data is None:
+                raise _GivenUp("Authentication given up")
+            return event.data
+
+        return await self._signing_in(sign_in.start(mechanism, initial, peer, ask, self._connection))
+
+    async def _signing_in(self, running: Awaitable[SignedIn]) -> Reply | SignedIn:
         try:
-            return await self._sign_in.check(name, password, self._peer, method=method)
+            return await running
+        except _GivenUp as end:
+            return Err(str(end))
+        except SaslError:
+            return self._failed()
         except MailError as error:
             if error.temporary:
                 return Err(error.text, "SYS/TEMP")
@@ -214,3 +214,7 @@ class Authorization:
         """The same words whatever was wrong."""
         self._failures += 1
         return FAILED
+
+
+class _GivenUp(Exception):
+    """The client ended the exchange."""

@@ -3,12 +3,18 @@
 Standards: RFC 8314 3 (no passwords without TLS), RFC 4954 4, RFC 9051 6.2.3, RFC 2595 2.3.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from whimbrel.core.log import Log
 from whimbrel.core.network import contains
-from whimbrel.protocols.sasl import PLAINTEXT, SERVER_MECHANISMS
+from whimbrel.protocols.sasl import SERVER_MECHANISMS
+from whimbrel.protocols.sasl.exchange import Form, Mechanism
 from whimbrel.services.session.settings import SecuritySettings
+
+
+def _unbound(_kind: str) -> bytes | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +24,9 @@ class SessionPeer:
     ip: str
     tls: bool
     session_id: str
+    binding: Callable[[str], bytes | None] = field(default=_unbound, compare=False, repr=False)
+    """Data of the TLS channel by the type of its binding, `tls-server-end-point` of the certificate that the client was
+    shown; None: not to be had. RFC 5929 4, RFC 9266"""
 
 
 def plaintext_allowed(settings: SecuritySettings, peer: SessionPeer) -> bool:
@@ -25,10 +34,22 @@ def plaintext_allowed(settings: SecuritySettings, peer: SessionPeer) -> bool:
     return peer.tls or contains(settings.plaintext_from, peer.ip)
 
 
-def mechanisms(settings: SecuritySettings, peer: SessionPeer) -> tuple[str, ...]:
-    """The SASL mechanisms to offer, best first; none if all would show the password to listeners."""
+def offered(
+    settings: SecuritySettings,
+    peer: SessionPeer,
+    schemes: frozenset[str] = frozenset(),
+    mechanisms: dict[str, Mechanism] = SERVER_MECHANISMS,
+) -> dict[str, Mechanism]:
+    """The mechanisms that can succeed here, best first: none that would show the password to who listens, none whose
+    keys (`schemes`) accounts lack, none that binds to a TLS channel that is not there."""
     allowed = plaintext_allowed(settings, peer)
-    return tuple(name for name in SERVER_MECHANISMS if allowed or name not in PLAINTEXT)
+    return {
+        name: mechanism
+        for name, mechanism in mechanisms.items()
+        if (allowed or not mechanism.plain)
+        and (mechanism.form is not Form.KEYS or mechanism.scheme in schemes)
+        and (not mechanism.binds or (peer.tls and peer.binding("tls-server-end-point") is not None))
+    }
 
 
 def session_log(log: Log, peer: SessionPeer) -> Log:

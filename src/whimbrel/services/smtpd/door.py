@@ -14,7 +14,7 @@ from whimbrel.core.envelope import MailOptions, Recipient
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.log import Log
 from whimbrel.flow.transaction import Answers, Result, Transaction
-from whimbrel.services.session.sign_in import SignIn
+from whimbrel.services.session.authenticator import Authenticator
 
 
 class Reception(Protocol):
@@ -56,7 +56,7 @@ class Ports:
     reception: Reception
     directory: Directory
     config: ConfigStore
-    sign_in: SignIn
+    sign_in: Authenticator
     log: Log
     clock: Clock
     ids: Ids

@@ -34,6 +34,7 @@ NO_MECHANISM: Final = Reply(504, "5.5.4", ("The mechanism is not supported",))
 NEEDS_TLS: Final = Reply(538, "5.7.11", ("Encryption required for this mechanism",))
 
 TOO_MANY_ERRORS: Final = Reply(421, "4.7.0", ("Too many errors",))
+SIGNED_OUT: Final = Reply(421, "4.7.0", ("Your sign-in is not valid any more: connect and sign in again",))
 TOO_MANY_SIGN_INS: Final = Reply(421, "4.7.0", ("Too many failed sign-ins",))
 TOO_MANY_MESSAGES: Final = Reply(421, "4.5.3", ("Too many messages in one session: connect again",))
 SILENT: Final = Reply(421, "4.4.2", ("Silent for too long",))

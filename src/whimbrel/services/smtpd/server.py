@@ -14,7 +14,7 @@ from whimbrel.core.log import Log
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.protocols.smtp.server import SmtpEngine
 from whimbrel.protocols.smtp.state import Role
-from whimbrel.services.session.sign_in import SignIn
+from whimbrel.services.session.authenticator import Authenticator
 from whimbrel.services.smtpd.door import Ports, Reception
 from whimbrel.services.smtpd.session import SmtpConnection, SmtpSession
 
@@ -35,7 +35,7 @@ class SmtpServer:
         reception: Reception,
         directory: Directory,
         config: ConfigStore,
-        sign_in: SignIn,
+        sign_in: Authenticator,
         log: Log,
         clock: Clock,
         ids: Ids,

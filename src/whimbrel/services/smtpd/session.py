@@ -43,9 +43,9 @@ from whimbrel.protocols.smtp.server_events import (
     Vrfy,
 )
 from whimbrel.protocols.smtp.state import Role, Terms
-from whimbrel.services.session.peer import SessionPeer, mechanisms
+from whimbrel.services.session.identities import SignedIn, SignedOut
+from whimbrel.services.session.peer import SessionPeer
 from whimbrel.services.session.services import ServicesSettings
-from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd import replies
 from whimbrel.services.smtpd.door import Ports
 from whimbrel.services.smtpd.help import commands
@@ -69,7 +69,7 @@ class SmtpSession:
         self._until = ports.clock.monotonic() + self._settings.max_session_time
         self._id = ports.ids.session_id()
         self._log = ports.log.bind(service=service, session_id=self._id, sender_host=connection.peer[0])
-        self._account: Account | None = None
+        self._signed: SignedIn | None = None
         self._helo, self._extended = "", False
         self._client = self._describe()
         self._tx: Transaction | None = None
@@ -81,6 +81,15 @@ class SmtpSession:
     def peer(self) -> SessionPeer:
         connection = self._connection
         return SessionPeer(self._service, connection.peer[0], connection.tls is not None, self._id)
+
+    @property
+    def waiter(self) -> SmtpConnection:
+        """Woken when the sign-in counts no more."""
+        return self._connection
+
+    @property
+    def _account(self) -> Account | None:
+        return None if self._signed is None else self._signed.account
 
     async def ask(self, reply: Reply) -> ServerEvent:
         """Sends `reply`; the event that follows."""
@@ -101,6 +110,8 @@ class SmtpSession:
             self._log.exception("session.crashed", error)
             await self._farewell(replies.CRASHED if self._engine.waiting else replies.CRASHED_IDLE)
         finally:
+            if self._signed is not None:
+                self._signed.close()
             self._drop()
             self._connection.end()
 
@@ -109,7 +120,15 @@ class SmtpSession:
         until, monotonic = self._until, self.ports.clock.monotonic
         await self._greet()
         while not self._over:
-            event = await connection.next_event(timeout)
+            event = await connection.event_or_wake(timeout)
+            if self._signed is not None and self._signed.outdated and not await self._still_signed_in(self._signed):
+                if event is None:
+                    await self._farewell(replies.SIGNED_OUT)
+                else:
+                    await self._close(replies.SIGNED_OUT)
+                return
+            if event is None:
+                continue
             if monotonic() > until:
                 await self._close(replies.TOO_LONG_A_SESSION)
                 return
@@ -117,6 +136,15 @@ class SmtpSession:
             if handler is None:
                 raise RuntimeError(f"{type(event).__name__} out of place")
             await handler(self, event)
+
+    async def _still_signed_in(self, signed: SignedIn) -> bool:
+        """False: the session ends."""
+        try:
+            await signed.renew()
+        except SignedOut as reason:
+            self._log.info("signin.ended", reason=str(reason))
+            return False
+        return True
 
     @property
     def _service_tls(self) -> str:
@@ -210,7 +238,7 @@ class SmtpSession:
 
     def _terms(self) -> Terms:
         config, tls = self.ports.config, self._connection.tls
-        offers = () if self._account is not None else mechanisms(config.section(SecuritySettings), self.peer)
+        offers = () if self._signed is not None else tuple(self.ports.sign_in.offered(self.peer))
         return Terms(
             max_size=int(config.section(SmtpSettings).max_message_size),
             starttls=tls is None and self._service_tls == "starttls" and self.ports.tls() is not None,
@@ -308,6 +336,11 @@ class SmtpSession:
     async def _complete(self, tx: Transaction) -> None:
         assert self._writer is not None
         connection = self._connection
+        if self._signed is not None and self._signed.outdated and not await self._still_signed_in(self._signed):
+            self._over = True
+            await self._reject(replies.SIGNED_OUT)
+            return
+        tx.account = self._account
         content: Spooled | None = None
         connection.busy = True  # What is accepted must be answered, or it comes twice: a shutdown waits.
         try:
@@ -350,14 +383,14 @@ class SmtpSession:
             await self._connection.send(Reply(250, "2.0.0", (text,)))
 
     async def _on_auth(self, event: Auth) -> None:
-        found = await authenticate(self, event)
-        if isinstance(found, Account):
-            self._account = found
+        signed = await authenticate(self, event)
+        if isinstance(signed, SignedIn):
+            self._signed = signed
             self._client = self._describe()
-            self._log = self._log.bind(user=str(found.address))
+            self._log = self._log.bind(user=str(signed.account.address))
             await self._connection.send(replies.SIGNED_IN)
         else:
-            await self._fail(found)
+            await self._fail(signed)
 
     async def _on_starttls(self, _event: StartTls) -> None:
         context = self.ports.tls()
@@ -403,6 +436,8 @@ class SmtpSession:
         """The engine lets nothing that needs one pass without."""
         if self._tx is None:
             raise RuntimeError("no transaction")
+        if self._signed is not None:
+            self._tx.account = self._signed.account  # As it is now.
         return self._tx
 
     async def _refuse(self, error: MailError) -> None:

@@ -1,19 +1,18 @@
-"""AUTH: a SASL exchange with the client, then SignIn.
+"""AUTH: a mechanism's exchange with the client.
 
-Standards: RFC 4954 4 (AUTH), 6 (replies).
+Standards: RFC 4954 4 (AUTH), 6 (replies)
 """
 
 import base64
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
 from whimbrel.protocols.sasl import SERVER_MECHANISMS
-from whimbrel.protocols.sasl.exchange import Credentials, SaslError
-from whimbrel.protocols.sasl.start import start
+from whimbrel.protocols.sasl.exchange import SaslError
 from whimbrel.protocols.smtp.reply import Reply
 from whimbrel.protocols.smtp.server_events import Auth, AuthResponse, Fault
-from whimbrel.services.session.peer import mechanisms
+from whimbrel.services.session.identities import SignedIn
 from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd.replies import (
     BAD_RESPONSE,
@@ -27,37 +26,41 @@ from whimbrel.services.smtpd.replies import (
 if TYPE_CHECKING:
     from whimbrel.services.smtpd.session import SmtpSession
 
-MAX_STEPS: Final = 8
+
+class _GivenUp(Exception):
+    """The client ended the exchange."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__()
+        self.reply = reply
 
 
-async def authenticate(session: "SmtpSession", event: Auth) -> Account | Reply:
+async def authenticate(session: "SmtpSession", event: Auth) -> SignedIn | Reply:
     """Who has signed in, or the reply that says why nobody has."""
-    ports = session.ports
-    settings = ports.config.section(SecuritySettings)
-    if event.mechanism not in SERVER_MECHANISMS:
-        return NO_MECHANISM
-    if event.mechanism not in mechanisms(settings, session.peer):
-        return NEEDS_TLS
+    sign_in, peer = session.ports.sign_in, session.peer
+    mechanism = sign_in.offered(peer).get(event.mechanism)
+    if mechanism is None:
+        under_tls = event.mechanism in SERVER_MECHANISMS and event.mechanism in sign_in.offered(replace(peer, tls=True))
+        return NEEDS_TLS if under_tls else NO_MECHANISM
+
+    async def ask(challenge: bytes) -> bytes:
+        response = await session.ask(Reply(334, "", (base64.b64encode(challenge).decode(),)))
+        if isinstance(response, Fault):
+            raise _GivenUp(response.reply)
+        if not isinstance(response, AuthResponse):
+            raise RuntimeError("the engine gave another event than a response")
+        if response.data is None:
+            raise _GivenUp(CANCELLED)
+        return response.data
+
     try:
-        exchange = start(event.mechanism, event.initial)
-        state = exchange.first
-        for _ in range(MAX_STEPS):
-            if isinstance(state, Credentials):
-                return await ports.sign_in.check(state.name, state.password, session.peer, method=event.mechanism)
-            response = await session.ask(Reply(334, "", (base64.b64encode(state.data).decode(),)))
-            if isinstance(response, Fault):
-                return response.reply
-            if not isinstance(response, AuthResponse):
-                raise RuntimeError("the engine gave another event than a response")
-            if response.data is None:
-                return CANCELLED
-            state = exchange.step(response.data)
+        return await sign_in.start(mechanism, event.initial, peer, ask, session.waiter)
+    except _GivenUp as end:
+        return end.reply
     except SaslError:
-        ports.sign_in.unreadable(session.peer, method=event.mechanism)
         return BAD_RESPONSE
     except MailError as error:
         session.failed_sign_ins += not error.temporary
-        if session.failed_sign_ins >= settings.max_failures_per_connection:
+        if session.failed_sign_ins >= session.ports.config.section(SecuritySettings).max_failures_per_connection:
             return TOO_MANY_SIGN_INS
         return refusal(error)
-    return BAD_RESPONSE

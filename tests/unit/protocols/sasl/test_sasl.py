@@ -2,39 +2,55 @@
 
 import pytest
 
+from tests.unit.protocols.sasl.drive import Run
 from whimbrel.core.values import Secret
 from whimbrel.protocols.sasl import CLIENT_MECHANISMS, SERVER_MECHANISMS
-from whimbrel.protocols.sasl.exchange import MAX_RESPONSE, Challenge, Credentials, SaslError, from_base64
-from whimbrel.protocols.sasl.start import start
+from whimbrel.protocols.sasl.exchange import (
+    MAX_RESPONSE,
+    Channel,
+    CheckPassword,
+    Rejected,
+    SaslError,
+    Success,
+    ask,
+    from_base64,
+)
 
-ALICE = Credentials("", "alice", Secret("p\u00e4ss"))
+ALICE = CheckPassword("alice", Secret("p\u00e4ss"))
+RIGHT = {CheckPassword: lambda _want: True}
+WRONG = {CheckPassword: lambda _want: False}
+
+
+def run(name: str, initial: bytes | None, script: object = RIGHT) -> Run:
+    return Run(SERVER_MECHANISMS[name], initial, script)  # type: ignore[arg-type]
 
 
 def test_plain_with_and_without_initial_response() -> None:
     message = "\0alice\0p\u00e4ss".encode()
-    assert start("plain", message).first == ALICE
-    exchange = start("PLAIN", None)
-    assert exchange.first == Challenge(b"")
-    assert exchange.step(message) == ALICE
+    at_once = run("PLAIN", message)
+    assert (at_once.wanted, at_once.success) == ([ALICE], Success("alice"))
+    later = run("PLAIN", None)
+    assert later.challenge == b""
+    assert later.respond(message).success == Success("alice")
 
 
 def test_login_with_and_without_initial_response() -> None:
-    exchange = start("LOGIN", None)
-    assert exchange.first == Challenge(b"Username:")
-    assert exchange.step(b"alice") == Challenge(b"Password:")
-    assert exchange.step("p\u00e4ss".encode()) == ALICE
-    exchange = start("LOGIN", b"alice")
-    assert exchange.first == Challenge(b"Password:")
+    exchange = run("LOGIN", None)
+    assert exchange.challenge == b"Username:"
+    assert exchange.respond(b"alice").challenge == b"Password:"
+    assert exchange.respond("p\u00e4ss".encode()).success == Success("alice")
+    assert exchange.wanted[-1] == ALICE
+    assert run("LOGIN", b"alice").challenge == b"Password:"
 
 
 @pytest.mark.parametrize("name", SERVER_MECHANISMS)
 def test_both_sides_agree(name: str) -> None:
     responses = CLIENT_MECHANISMS[name]("alice", Secret("p\u00e4ss"))
-    exchange = start(name, next(responses))
-    state = exchange.first
-    while isinstance(state, Challenge):
-        state = exchange.step(responses.send(state.data) or b"")
-    assert state == ALICE
+    exchange = run(name, next(responses))
+    while exchange.challenge is not None:
+        exchange.respond(responses.send(exchange.challenge) or b"")
+    assert exchange.success == Success("alice")
+    assert ALICE in exchange.wanted
 
 
 @pytest.mark.parametrize(
@@ -61,10 +77,15 @@ def test_a_client_of_login_answers_what_is_asked(prompts: list[bytes], answers: 
         assert response == answer
 
 
-def test_acting_for_oneself_is_fine_and_for_others_not() -> None:
-    assert start("PLAIN", b"alice\0alice\0pw").first == Credentials("alice", "alice", Secret("pw"))
-    with pytest.raises(SaslError):
-        start("PLAIN", b"bob\0alice\0pw")
+def test_whom_the_client_wants_to_be_is_for_the_caller_to_judge() -> None:
+    assert run("PLAIN", b"bob\0alice\0pw").success == Success("alice", "bob")
+
+
+@pytest.mark.parametrize("name", SERVER_MECHANISMS)
+def test_a_wrong_password_is_rejected_and_no_fault_of_the_protocol(name: str) -> None:
+    with pytest.raises(Rejected):
+        exchange = run(name, b"\0alice\0pw" if name == "PLAIN" else b"alice", WRONG)
+        exchange.respond(b"pw")
 
 
 @pytest.mark.parametrize(
@@ -84,22 +105,32 @@ def test_acting_for_oneself_is_fine_and_for_others_not() -> None:
     ],
 )
 def test_what_is_no_plain_message_is_refused(message: bytes) -> None:
-    with pytest.raises(SaslError) as caught:
-        start("PLAIN", message)
-    assert "pw" not in str(caught.value)
+    for initial in (message, None):
+        with pytest.raises(SaslError) as caught:
+            run("PLAIN", initial).respond(message)
+        assert "pw" not in str(caught.value)
 
 
 @pytest.mark.parametrize("response", [b"", b"\xff", b"a\0b", b"a" * 2000])
 def test_what_is_no_name_or_password_is_refused(response: bytes) -> None:
     with pytest.raises(SaslError):
-        start("LOGIN", response)
+        run("LOGIN", response)
     with pytest.raises(SaslError):
-        start("LOGIN", b"alice").step(response)
+        run("LOGIN", b"alice").respond(response)
 
 
-def test_unknown_mechanisms_are_refused() -> None:
-    with pytest.raises(SaslError):
-        start("GSSAPI", None)
+def test_a_response_is_bounded() -> None:
+    exchange = ask(b"?")
+    next(exchange)
+    with pytest.raises(SaslError, match="too long"):
+        exchange.send(b"x" * (MAX_RESPONSE + 1))
+
+
+def test_an_answer_of_another_kind_is_our_bug() -> None:
+    exchange = SERVER_MECHANISMS["PLAIN"].start(b"\0alice\0pw", Channel())
+    next(exchange)
+    with pytest.raises(TypeError):
+        exchange.send(b"yes")
 
 
 @pytest.mark.parametrize("text", [b"a", b"a===", b"YQ==\n", b"Y Q=", b"YQ", b"Y!==", b"A" * (MAX_RESPONSE * 2)])

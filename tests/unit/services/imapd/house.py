@@ -21,10 +21,10 @@ from whimbrel.core.settings import Section
 from whimbrel.core.values import Secret
 from whimbrel.protocols.imap.engine import Event, Reply
 from whimbrel.services.imapd.server import ImapServer
+from whimbrel.services.session.authenticator import Authenticator
 from whimbrel.services.session.folders import Furnisher
 from whimbrel.services.session.passwords import hash_password
 from whimbrel.services.session.settings import SecuritySettings
-from whimbrel.services.session.sign_in import SignIn
 
 ALICE = AccountId("alice@example.test")
 _VERIFIER = hash_password(Secret("secret"))
@@ -189,7 +189,7 @@ class House:
             return
 
         pool = InlinePool()
-        sign_in = SignIn(
+        self.sign_in = sign_in = Authenticator.of_users_file(
             directory=self.people, config=self.config, counters=MemoryCounters(), pool=pool, log=self.log,
             clock=self.clock, pause=no_pause,
             furnisher=Furnisher(self.store, MemoryState(), self.config, self.clock),

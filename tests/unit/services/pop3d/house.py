@@ -20,8 +20,8 @@ from whimbrel.core.settings import Section
 from whimbrel.core.uids import ALL
 from whimbrel.protocols.pop3.engine import Event, Reply
 from whimbrel.services.pop3d.server import Pop3Server
+from whimbrel.services.session.authenticator import Authenticator
 from whimbrel.services.session.settings import SecuritySettings
-from whimbrel.services.session.sign_in import SignIn
 
 ALICE = AccountId("alice@example.test")
 T = TypeVar("T")
@@ -55,8 +55,9 @@ class House:
         async def no_pause(_seconds: float) -> None:
             return
 
-        sign_in = SignIn(
-            directory=FakeDirectory(), config=self.config, counters=MemoryCounters(), pool=InlinePool(), log=self.log,
+        self.directory = FakeDirectory()
+        self.sign_in = sign_in = Authenticator.of_users_file(
+            directory=self.directory, config=self.config, counters=MemoryCounters(), pool=InlinePool(), log=self.log,
             clock=self.clock, pause=no_pause,
         )  # fmt: skip
         self.server = Pop3Server(

@@ -1,0 +1,307 @@
+"""Signing in, the same for every service and mechanism: one driver of SASL exchanges, and what follows from them.
+
+Unknown user, wrong password, disabled account, somebody else's identity: the client is told the same words after the
+same work, and the security log alone is told which it was.
+
+Standards: RFC 4422 3, RFC 4954 6 (535 5.7.8, 454 4.7.0), RFC 5530 (AUTHENTICATIONFAILED)
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from whimbrel.core.clock import Clock
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.credentials.source import SecretSource
+from whimbrel.core.directory import Account, Directory
+from whimbrel.core.errors import MailError
+from whimbrel.core.log import Log
+from whimbrel.core.pool import Pool
+from whimbrel.core.state import Counters
+from whimbrel.core.values import Secret
+from whimbrel.protocols.sasl.exchange import (
+    Answer,
+    Challenge,
+    Channel,
+    CheckPassword,
+    Exchange,
+    LookUpKeys,
+    Mechanism,
+    Rejected,
+    SaslError,
+    Success,
+    Want,
+    check,
+)
+from whimbrel.services.session.folders import Furnisher
+from whimbrel.services.session.identities import IdentityWatch, SignedIn, Waiter, source_of
+from whimbrel.services.session.lockout import LockOut
+from whimbrel.services.session.peer import SessionPeer, offered
+from whimbrel.services.session.record import SignInRecord
+from whimbrel.services.session.settings import SecuritySettings
+from whimbrel.services.session.stored_secrets import StoredSecrets
+
+MAX_STEPS: Final = 16
+"""Of one exchange, with the client and with those who keep secrets."""
+MAX_NAME: Final = 320
+
+Ask = Callable[[bytes], Awaitable[bytes]]
+"""Sends a challenge in the protocol's own way; the client's response. It raises what the protocol likes if the client
+gave up, which comes out of `run`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a provider answers to a want that is not about passwords. `name`: who it is about, once that is known."""
+
+    answer: Answer
+    name: str = ""
+    credential: str = ""
+
+
+Provider = Callable[[Want], Awaitable[Proof]]
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One try to sign in."""
+
+    peer: SessionPeer
+    method: str
+    user: str = ""
+    account: Account | None = None
+    named: bool = False
+    credential: str = ""
+
+
+class Authenticator:
+    """One in each process."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        config: ConfigStore,
+        lockout: LockOut,
+        sources: tuple[SecretSource, ...],
+        watch: IdentityWatch,
+        log: Log,
+        record: SignInRecord | None = None,
+        furnisher: Furnisher | None = None,
+        providers: Mapping[type[Want], Provider] | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`sources`: the last one has the secrets of all whom no other serves. `record` keeps what signing in leaves
+        behind; `furnisher` makes the first folders; `providers` answer what is wanted besides passwords and keys."""
+        self._directory, self._config, self._lockout = directory, config, lockout
+        self._sources, self._watch, self._log = sources, watch, log
+        self._record, self._furnisher, self._pause = record, furnisher, pause
+        self._providers = dict(providers or {})
+
+    @classmethod
+    def of_users_file(
+        cls,
+        *,
+        directory: Directory,
+        config: ConfigStore,
+        counters: Counters,
+        pool: Pool,
+        log: Log,
+        clock: Clock,
+        record: SignInRecord | None = None,
+        furnisher: Furnisher | None = None,
+        installation_key: Callable[[], bytes] | None = None,
+        version: Callable[[], int] | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> "Authenticator":
+        """For accounts whose secrets are all in users.cfg."""
+        sources = (StoredSecrets(config, pool, clock, log, record, installation_key),)
+        return cls(
+            directory=directory,
+            config=config,
+            lockout=LockOut(config, counters),
+            sources=sources,
+            watch=IdentityWatch(directory, sources, log, version),
+            log=log,
+            record=record,
+            furnisher=furnisher,
+            pause=pause,
+        )
+
+    def directory_changed(self, key: str = "") -> None:
+        """For notices of USERS: open sessions of the account `key`, or all, are looked at."""
+        self._watch.heard(key)
+
+    async def close(self) -> None:
+        self._watch.close()
+        for source in self._sources:
+            await source.close()
+
+    def offered(self, peer: SessionPeer) -> dict[str, Mechanism]:
+        """The mechanisms that can succeed on this connection as it is now, best first."""
+        schemes = frozenset[str]().union(*(source.schemes for source in self._sources))
+        return offered(self._config.section(SecuritySettings), peer, schemes)
+
+    async def start(
+        self, mechanism: Mechanism, initial: bytes | None, peer: SessionPeer, ask: Ask, waiter: Waiter | None = None
+    ) -> SignedIn:
+        """Runs a mechanism on a connection. As `run`."""
+        channel = Channel(peer.binding, _nonce, tuple(self.offered(peer)))
+        return await self.run(mechanism.start(initial, channel), mechanism.name, peer, ask, waiter)
+
+    async def password(
+        self, name: str, password: Secret, peer: SessionPeer, *, method: str, waiter: Waiter | None = None
+    ) -> SignedIn:
+        """For commands that bring both (LOGIN, USER and PASS). As `run`."""
+        return await self.run(_given(name, password), method, peer, _nobody, waiter)
+
+    async def run(
+        self, exchange: Exchange, method: str, peer: SessionPeer, ask: Ask, waiter: Waiter | None = None
+    ) -> SignedIn:
+        """Drives the exchange to its end; `waiter` is woken when the sign-in counts no more.
+
+        MailError 535 5.7.8 if it proves nothing, 454 4.7.0 if locked or too busy; SaslError if the client does not keep
+        to the mechanism; what `ask` raises. Whether the connection is safe enough is asked before: `offered`.
+        """
+        attempt = _Attempt(peer, method)
+        try:
+            success = await self._drive(exchange, attempt, ask)
+            account = await self._authorised(attempt, success)
+            if success.data and await ask(success.data):
+                raise SaslError("the response to additional data is empty")  # RFC 4422 3.6
+        except Rejected as reason:
+            raise await self._failed(attempt, str(reason)) from None
+        except SaslError:
+            self._unreadable(attempt)
+            raise
+        finally:
+            exchange.close()
+        self._lockout.succeeded(peer.ip, account.id)
+        self._log.info("signin.ok", **_fields(attempt))
+        if self._record is not None:
+            await self._record.signed_in(account.id, peer)
+        return self._watch.hold(account, method, attempt.credential, waiter)
+
+    async def furnish(self, account: Account) -> None:
+        """The first folders of the account, where a client is about to look at folders. MailError: not now."""
+        if self._furnisher is not None:
+            await self._furnisher.furnish(account.id)
+
+    # Driving
+
+    async def _drive(self, exchange: Exchange, attempt: _Attempt, ask: Ask) -> Success:
+        answer: Answer = None
+        for _ in range(MAX_STEPS):
+            try:
+                want = exchange.send(answer)
+            except StopIteration as end:
+                success: Success = end.value
+                return success
+            answer = await ask(want.data) if isinstance(want, Challenge) else await self._answer(want, attempt)
+        raise SaslError("too many steps")
+
+    async def _answer(self, want: Want, attempt: _Attempt) -> Answer:
+        if isinstance(want, CheckPassword):
+            await self._name(attempt, want.name)
+            known = await source_of(self._sources, attempt.account).verify(attempt.account, want.password)
+            attempt.credential = known or ""
+            return known is not None
+        if isinstance(want, LookUpKeys):
+            await self._name(attempt, want.name)
+            source = source_of(self._sources, attempt.account)
+            keys = await source.keys(attempt.account, await self._canonical(want.name), want.scheme)
+            attempt.credential = keys.credential
+            return keys.text
+        provider = self._providers.get(type(want))
+        if provider is None:
+            raise Rejected("nobody here can verify this")
+        proof = await provider(want)
+        if proof.name:
+            await self._name(attempt, proof.name)
+        attempt.credential = proof.credential or attempt.credential
+        return proof.answer
+
+    async def _name(self, attempt: _Attempt, name: str) -> None:
+        """Now it is known who wants to sign in: who guesses is told to come later."""
+        if attempt.named:
+            return
+        attempt.named = True
+        attempt.account = await self._directory.sign_in(name) if 0 < len(name) <= MAX_NAME else None
+        attempt.user = attempt.account.id if attempt.account is not None else name[:MAX_NAME].casefold()
+        if self._lockout.locked(attempt.peer.ip, attempt.user):
+            # Logged each time: who cannot sign in asks why, and fail2ban counts on. The pause bounds how often.
+            self._log.warning("signin.locked", **_fields(attempt))
+            await self._pause(self._config.section(SecuritySettings).failure_delay)
+            raise MailError(
+                454, "4.7.0", "Too many failed attempts, try again later", detail=f"{attempt.user} is locked"
+            )
+
+    async def _authorised(self, attempt: _Attempt, success: Success) -> Account:
+        """The account, now that the client has proven to be `success.name`. Rejected"""
+        await self._name(attempt, success.name)
+        account = attempt.account
+        if account is None:
+            raise Rejected("unknown user")
+        if not account.enabled:
+            raise Rejected("the user is disabled")
+        if success.authzid:
+            other = await self._directory.sign_in(success.authzid)
+            if other is None or other.id != account.id:
+                raise Rejected("acting for another user is not allowed")
+        return account
+
+    async def _canonical(self, name: str) -> str:
+        """One name for all spellings of a user who may not exist: an unknown user's salt tells no more than a known
+        one's."""
+        local, at, domain = name.rpartition("@")
+        if not at:
+            return f"{name.casefold()}@{(await self._directory.primary()).name}"
+        known = await self._directory.domain(domain)
+        return f"{local.casefold()}@{domain.casefold() if known is None else known.name}"
+
+    # Failing
+
+    async def _failed(self, attempt: _Attempt, reason: str) -> MailError:
+        """The same words and the same wait, whatever was wrong."""
+        if attempt.named and attempt.account is None:
+            reason = "unknown user"
+        elif attempt.account is not None and not attempt.account.enabled:
+            reason = "the user is disabled"
+        self._log.warning("signin.failed", **_fields(attempt), reason=reason)
+        self._lockout.failed(
+            attempt.peer.ip, attempt.user, lambda: self._log.warning("signin.locked", **_fields(attempt))
+        )
+        await self._pause(self._config.section(SecuritySettings).failure_delay)
+        return MailError(535, "5.7.8", "Authentication credentials invalid")
+
+    def _unreadable(self, attempt: _Attempt) -> None:
+        """The client sent what is not of the mechanism: logged and counted as the failed sign-in that it is."""
+        self._log.warning("signin.failed", **_fields(attempt), reason="not of the mechanism")
+        self._lockout.failed(attempt.peer.ip, "", lambda: self._log.warning("signin.locked", **_fields(attempt)))
+
+
+def _given(name: str, password: Secret) -> Exchange:
+    if not (yield from check(CheckPassword(name, password))):
+        raise Rejected("wrong password")
+    return Success(name)
+
+
+async def _nobody(_challenge: bytes) -> bytes:
+    raise RuntimeError("there is nobody to ask")
+
+
+def _nonce() -> str:
+    return secrets.token_urlsafe(18)
+
+
+def _fields(attempt: _Attempt) -> dict[str, str]:
+    peer = attempt.peer
+    return {
+        "service": peer.service,
+        "session_id": peer.session_id,
+        "user": attempt.user,
+        "sender_host": peer.ip,
+        "method": attempt.method,
+    }

@@ -1,0 +1,209 @@
+"""Who is signed in, asked again when the directory changes: an open session lives by the account as it is now.
+
+A notice of USERS marks the sessions that it may concern, and each account is looked up once; what changed (limits,
+rights) is in force with the session's next command. A session whose account is gone or disabled, or whose credential is
+none of the account's any more, is woken where it waits, and ends. Where nothing changed a command costs the look at one
+attribute.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from whimbrel.core.credentials.source import SecretSource
+from whimbrel.core.directory import Account, Directory
+from whimbrel.core.errors import MailError
+from whimbrel.core.identity import Identity
+from whimbrel.core.log import Log
+from whimbrel.core.mailbox import AccountId
+
+LOOK_AT_LEAST: Final = 5.0
+"""Seconds between looks whether the directory changed without a notice: one is lost with the process that gave it."""
+BETWEEN_TURNS: Final = 50
+"""Accounts that are looked up before others have their turn."""
+
+
+class SignedOut(Exception):
+    """The session's sign-in counts no more. Its text is for the log."""
+
+
+class Waiter(Protocol):
+    """A session's connection."""
+
+    def wake(self) -> None:
+        """The session looks at its sign-in now, if it waits for its client, else with the next command."""
+        ...
+
+
+class SignedIn:
+    """One session's sign-in; kept small, thousands are open at a time."""
+
+    __slots__ = ("_waiter", "_watch", "account", "actor", "credential", "method", "outdated")
+
+    def __init__(
+        self,
+        watch: "IdentityWatch",
+        account: Account,
+        actor: AccountId,
+        method: str,
+        credential: str,
+        waiter: Waiter | None,
+    ) -> None:
+        self.account = account
+        """As it was when the directory last changed."""
+        self.actor, self.method, self.credential = actor, method, credential
+        self.outdated = False
+        """The directory may have changed since: `renew` comes before the next command."""
+        self._watch, self._waiter = watch, waiter
+
+    @property
+    def identity(self) -> Identity:
+        account = self.account
+        return Identity(account.id, self.actor, self.method, self.credential, account.grants)
+
+    async def renew(self) -> Account:
+        """The account as it is now. SignedOut; a directory that cannot be asked changes nothing."""
+        if self.outdated:
+            await self._watch.renew(self)
+        return self.account
+
+    def close(self) -> None:
+        """The session is over."""
+        self._watch.release(self)
+
+
+class IdentityWatch:
+    """Those that are signed in to one process."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        sources: tuple[SecretSource, ...],
+        log: Log,
+        version: Callable[[], int] | None = None,
+        holders: Mapping[str, Callable[[Account, str], bool]] | None = None,
+    ) -> None:
+        """`heard` is for notices of USERS. `version` is another number whenever the directory may have changed.
+        `holders` tell by the kind of a credential (what stands before its colon) whether it is still the account's:
+        `password` is the sources', and one of a kind that nobody knows ends with the account."""
+        self._directory, self._sources, self._log, self._version = directory, sources, log, version
+        self._holders = dict(holders or {})
+        self._held: dict[SignedIn, None] = {}
+        self._seen = 0
+        self._sweep: asyncio.Task[None] | None = None
+        self._again = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def hold(self, account: Account, method: str, credential: str, waiter: Waiter | None = None) -> SignedIn:
+        """A session's sign-in, until `SignedIn.close`."""
+        signed = SignedIn(self, account, account.id, method, credential, waiter)
+        self._held[signed] = None
+        if self._timer is None and self._version is not None:
+            self._seen = self._version()
+            self._timer = asyncio.get_running_loop().call_later(LOOK_AT_LEAST, self._look)
+        return signed
+
+    def release(self, signed: SignedIn) -> None:
+        self._held.pop(signed, None)
+
+    def heard(self, key: str = "") -> None:
+        """The account `key` changed; "": any may have."""
+        concerned = False
+        for signed in self._held:
+            if not key or signed.account.id == key:
+                signed.outdated = concerned = True
+        if concerned:
+            self._again = True
+            if self._sweep is None:
+                self._sweep = asyncio.get_running_loop().create_task(self._ask_all())
+
+    async def renew(self, signed: SignedIn) -> None:
+        signed.outdated = False  # Before the question: what changes while it is asked counts.
+        try:
+            account = await self._directory.account(signed.account.id)
+        except MailError:
+            signed.outdated = True
+            return
+        self._apply(signed, account)
+
+    def close(self) -> None:
+        for handle in (self._sweep, self._timer):
+            if handle is not None:
+                handle.cancel()
+
+    # Inside
+
+    def _apply(self, signed: SignedIn, account: Account | None) -> None:
+        """SignedOut"""
+        reason = self._ended(signed, account)
+        if reason or account is None:
+            signed.outdated = True
+            raise SignedOut(reason)
+        signed.account = account
+
+    def _ended(self, signed: SignedIn, account: Account | None) -> str:
+        if account is None:
+            return "the user was removed"
+        if not account.enabled:
+            return "the user was disabled"
+        kind = signed.credential.partition(":")[0]
+        if kind == "password":
+            holds = source_of(self._sources, account).holds(account, signed.credential)
+            return "" if holds else "the password was changed"
+        holder = self._holders.get(kind)
+        return "" if holder is None or holder(account, signed.credential) else f"the {kind} was withdrawn"
+
+    async def _ask_all(self) -> None:
+        try:
+            while self._again:
+                self._again = False
+                accounts: dict[AccountId, list[SignedIn]] = {}
+                for signed in self._held:
+                    if signed.outdated:
+                        accounts.setdefault(signed.account.id, []).append(signed)
+                for number, (name, sessions) in enumerate(accounts.items(), 1):
+                    await self._ask(name, sessions)
+                    if number % BETWEEN_TURNS == 0:
+                        await asyncio.sleep(0)
+        finally:
+            self._sweep = None
+
+    async def _ask(self, name: AccountId, sessions: list[SignedIn]) -> None:
+        for signed in sessions:
+            signed.outdated = False
+        try:
+            account = await self._directory.account(name)
+        except MailError as error:
+            # Each asks again with its next command.
+            self._log.warning("signin.not-renewed", user=name, detail=error.detail)
+            for signed in sessions:
+                signed.outdated = True
+            return
+        for signed in sessions:
+            try:
+                self._apply(signed, account)
+            except SignedOut:
+                if signed._waiter is not None:
+                    signed._waiter.wake()
+
+    def _look(self) -> None:
+        self._timer = None
+        if not self._held or self._version is None:
+            return
+        try:
+            version = self._version()
+        except MailError:
+            version = self._seen
+        if version != self._seen:
+            self._seen = version
+            self.heard()
+        self._timer = asyncio.get_running_loop().call_later(LOOK_AT_LEAST, self._look)
+
+
+def source_of(sources: tuple[SecretSource, ...], account: Account | None) -> SecretSource:
+    """The one that has the secrets of the account; the last one has those of the others, and of nobody."""
+    if account is not None:
+        for source in sources:
+            if source.serves(account):
+                return source
+    return sources[-1]

@@ -1,0 +1,179 @@
+"""The source of secrets that every installation has: verifiers and keys in users.cfg.
+
+A right password is remembered for minutes as an HMAC under a key that dies with the process, so that the fifty
+connections of one IMAP client cost one run of argon2. What is not stored as it is stored today is made anew after a
+right sign-in, one at a time and without keeping the client waiting.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from whimbrel.core.clock import Clock
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.credentials.scram import SCRAM_SHA_256, ScramKeys
+from whimbrel.core.credentials.source import Keys, SecretSource
+from whimbrel.core.credentials.spelling import MAX_PASSWORD
+from whimbrel.core.credentials.stored import StoredPassword
+from whimbrel.core.directory import Account
+from whimbrel.core.errors import MailError
+from whimbrel.core.log import Log
+from whimbrel.core.pool import Pool
+from whimbrel.core.values import Secret
+from whimbrel.services.session.passwords import NOBODY, make_password, needs_upgrade, verify_password
+from whimbrel.services.session.record import SignInRecord
+from whimbrel.services.session.settings import SecuritySettings
+
+AT_ONCE: Final = 2
+"""Runs of argon2 at once in a process: each takes 19 MiB and a core."""
+MAX_WAITING: Final = 200
+"""Sign-ins that wait for their run; more are told to come again."""
+MAX_REMEMBERED: Final = 10_000
+MAX_UPGRADES: Final = 100
+"""Passwords that wait to be stored anew; more are, when they are verified the next time."""
+
+
+class StoredSecrets:
+    """One in each process."""
+
+    schemes: frozenset[str] = frozenset()
+    # SCRAM-SHA-256 is not among them: accounts from before have no keys until they signed in once.
+
+    def __init__(
+        self,
+        config: ConfigStore,
+        pool: Pool,
+        clock: Clock,
+        log: Log,
+        record: SignInRecord | None = None,
+        installation_key: Callable[[], bytes] | None = None,
+    ) -> None:
+        """`record` takes what is stored anew. `installation_key` is the same in each process and after each start."""
+        self._config, self._pool, self._clock, self._log, self._record = config, pool, clock, log, record
+        self._key = secrets.token_bytes(32)
+        self._unknown = installation_key or (lambda: self._key)
+        self._remembered: dict[bytes, tuple[float, str]] = {}
+        self._running = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
+        self._upgrades: deque[tuple[Account, Secret]] = deque()
+        self._upgrading: asyncio.Task[None] | None = None
+
+    def serves(self, _account: Account) -> bool:
+        return True
+
+    async def verify(self, account: Account | None, password: Secret) -> str | None:
+        if account is None:
+            await self._verify(NOBODY, password)
+            return None
+        # The verifier is part of what is remembered: a changed one is another entry.
+        digest = hmac.new(self._key, digestmod=hashlib.sha256)
+        for part in (account.id, account.password.reveal(), password.reveal()[: MAX_PASSWORD + 1]):
+            octets = part.encode("utf-8", "surrogatepass")
+            digest.update(len(octets).to_bytes(4, "big") + octets)
+        key = digest.digest()
+        # Of a disabled account nothing is remembered: the time would tell that the password is right.
+        if account.enabled and (known := self._known(key)):
+            return known
+        if not await self._verify(account.password, password, key if account.enabled else b""):
+            return None
+        stored = _stored(account)
+        credential = f"password:{stored.id}"
+        if account.enabled:
+            if remember := self._config.section(SecuritySettings).remember_sign_in:
+                self._remember(key, self._clock.monotonic() + remember, credential)
+            if self._record is not None and needs_upgrade(stored):
+                self._upgrade_later(account, password)
+        return credential
+
+    async def keys(self, account: Account | None, name: str, scheme: str) -> Keys:
+        if scheme != SCRAM_SHA_256:
+            raise LookupError(scheme)
+        stored = (
+            StoredPassword(Secret(""))
+            if account is None
+            else StoredPassword.read(account.password, account.password_keys)
+        )
+        # Made in any case, so that the time tells nothing.
+        try:
+            key = self._unknown()
+        except OSError as error:
+            raise MailError(
+                454, "4.7.0", "Signing in is not possible now, try again later", detail=str(error)
+            ) from error
+        unknown = ScramKeys.unknown(key, name if account is None else account.id)
+        found = stored.keys.get(scheme)
+        return Keys(f"password:{stored.id}" if found else "", found or Secret(unknown.text()))
+
+    def holds(self, account: Account, credential: str) -> bool:
+        return credential == f"password:{_stored(account).id}"
+
+    async def close(self) -> None:
+        """What waits to be stored anew is stored at another sign-in."""
+        self._upgrades.clear()
+        if self._upgrading is not None:
+            self._upgrading.cancel()
+            await asyncio.gather(self._upgrading, return_exceptions=True)
+
+    # Verifying
+
+    async def _verify(self, verifier: Secret, password: Secret, key: bytes = b"") -> bool:
+        if self._waiting >= MAX_WAITING:
+            raise MailError(454, "4.7.0", "Too many sign-ins at this moment, try again later")
+        self._waiting += 1
+        try:
+            async with self._running:
+                # Another connection of the same client may have been right while this one waited.
+                if key and self._known(key):
+                    return True
+                return await self._pool.run(verify_password, verifier, password)
+        finally:
+            self._waiting -= 1
+
+    def _known(self, key: bytes) -> str:
+        until, credential = self._remembered.get(key, (-1.0, ""))
+        return credential if until > self._clock.monotonic() else ""
+
+    def _remember(self, key: bytes, until: float, credential: str) -> None:
+        if len(self._remembered) >= MAX_REMEMBERED:
+            now = self._clock.monotonic()
+            self._remembered = {k: known for k, known in self._remembered.items() if known[0] > now}
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+        self._remembered[key] = (until, credential)
+
+    # Storing anew
+
+    def _upgrade_later(self, account: Account, password: Secret) -> None:
+        if len(self._upgrades) < MAX_UPGRADES:
+            self._upgrades.append((account, password))
+            if self._upgrading is None:
+                self._upgrading = asyncio.get_running_loop().create_task(self._upgrade_all())
+
+    async def _upgrade_all(self) -> None:
+        try:
+            while self._upgrades:
+                account, password = self._upgrades.popleft()
+                try:
+                    await self._upgrade(account, password)
+                except Exception as error:  # noqa: BLE001  # It is tried again at the next right sign-in.
+                    self._log.exception("signin.not-upgraded", error, user=account.id)
+        finally:
+            self._upgrading = None
+
+    async def _upgrade(self, account: Account, password: Secret) -> None:
+        stored = _stored(account)
+        async with self._running:
+            made = await self._pool.run(make_password, password, credential=stored.id)
+        if self._record is not None:
+            await self._record.upgrade(account, made)
+
+
+def _stored(account: Account) -> StoredPassword:
+    return StoredPassword.read(account.password, account.password_keys)
+
+
+_port: type[SecretSource] = StoredSecrets
