@@ -22,7 +22,7 @@ from whimbrel.backends.store.disk.rebuild import Progress, Rebuilt, drop_saved, 
 from whimbrel.backends.store.disk.reconcile import Difference, reconcile
 from whimbrel.backends.store.disk.replaced import carry_over, other_file, save
 from whimbrel.backends.store.disk.tree import Entry, Tree
-from whimbrel.core.errors import Condition, MailboxError
+from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import AccountId, FolderStatus, MailboxId
 
@@ -298,6 +298,17 @@ class Account:
                 self._remade(entry, error)
             self.seq.commit()
         self.healed({mailbox}, False)
+
+    def translate(self, mailbox: MailboxId | None, error: Exception) -> MailError:
+        """What the peer may hear; damage is healed at the next access."""
+        if isinstance(error, MailError):
+            return error
+        if isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno == 28):
+            return MailError(452, "4.3.1", "Insufficient system storage", detail=str(error))
+        if mailbox is not None:
+            self.forget(mailbox)
+        self.log.exception("store.failed", error, account=self.account)
+        return MailboxError(Condition.UNAVAILABLE, "Mailbox trouble, try again later", detail=repr(error))
 
     def take_in(self, entry: Entry) -> Difference:
         """Under the account's lock: files without a row become messages, rows without a file go."""

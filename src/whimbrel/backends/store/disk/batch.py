@@ -5,18 +5,15 @@ Used in the committer's thread, under the account's lock: nobody else can add an
 """
 
 import contextlib
-from typing import TYPE_CHECKING
 
 from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.committer import Job
+from whimbrel.backends.store.disk.account import Account
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.backends.store.disk.write import Change
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import MailboxId, Usage
 from whimbrel.core.quota import Limit
-
-if TYPE_CHECKING:
-    from whimbrel.backends.store.disk.shard import AccountShard
 
 
 class AccountJob(Job):
@@ -29,7 +26,7 @@ class AccountJob(Job):
 class Batch:
     """The jobs of one account under one lock: neighbours on the same folder share one transaction."""
 
-    def __init__(self, account: "AccountShard", touched: Touched) -> None:
+    def __init__(self, account: Account, touched: Touched) -> None:
         self.account, self.touched = account, touched
         self.changed: set[MailboxId] = set()
         self.folders_changed = False

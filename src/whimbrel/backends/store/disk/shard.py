@@ -6,14 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import apsw
-
 from whimbrel.backends.disk.barrier import Touched, sync_directory
 from whimbrel.backends.disk.committer import Job
 from whimbrel.backends.store.disk.account import Account
 from whimbrel.backends.store.disk.batch import AccountJob, Batch
 from whimbrel.backends.store.disk.open_indexes import OpenIndexes
-from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import AccountId, MailboxId
 
@@ -65,17 +63,6 @@ class AccountShard(Account):
                 if (self.root / entry.path / "index.fld").exists():
                     self.rebuild(entry)
             self.seq.commit()
-
-    def translate(self, mailbox: MailboxId | None, error: Exception) -> MailError:
-        """What the peer may hear; damage is healed at the next access."""
-        if isinstance(error, MailError):
-            return error
-        if isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno == 28):
-            return MailError(452, "4.3.1", "Insufficient system storage", detail=str(error))
-        if mailbox is not None:
-            self.forget(mailbox)
-        self.log.exception("store.failed", error, account=self.account)
-        return MailboxError(Condition.UNAVAILABLE, "Mailbox trouble, try again later", detail=repr(error))
 
     def remove(self) -> None:
         """The account goes out of reach, durably. In a pool thread; nobody else uses this object any more."""

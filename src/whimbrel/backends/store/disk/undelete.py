@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whimbrel.backends.disk.barrier import Touched
+from whimbrel.backends.store.disk.account import Account
 from whimbrel.backends.store.disk.batch import AccountJob, Batch
 from whimbrel.backends.store.disk.columns import Described
 from whimbrel.backends.store.disk.contents import read_file
@@ -213,7 +214,7 @@ class ReviveJob(AccountJob):
         return [name for name, _ in restored]
 
 
-def _revive(account: AccountShard, grave: Grave, name: str, touched: Touched) -> None:
+def _revive(account: Account, grave: Grave, name: str, touched: Touched) -> None:
     """Under the account's lock. Levels above that are missing are made."""
     tree, level = account.tree, ""
     for part in parent(name).split("/") if parent(name) else ():
@@ -363,7 +364,7 @@ def _graves_shown(shard: AccountShard) -> list[DeletedFolder]:
     return shown
 
 
-def _grave(shard: AccountShard, id: str) -> Grave:
+def _grave(shard: Account, id: str) -> Grave:
     for grave in graves(shard.root):
         if grave.path.name == id:
             return grave
