@@ -1,15 +1,13 @@
 """A server with thousands of users: what `user set` acknowledged is in force, survives kill -9, and is in users.cfg."""
 
 import contextlib
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from lxml import etree
 
-from tests.e2e.test_survival import children
+from tests.e2e.test_survival import children, kill_tree
 from tests.support.mail import eventually, letter, send, subjects
 from tests.support.server import Running, command
 
@@ -41,8 +39,7 @@ def test_changes_of_a_large_file_survive_kill_9_and_reach_it(own_server: Maker) 
         assert full_name(users, "user1") == "Changed One"
         (zygote,) = children(server.pid)
         command(server.directory, "user", "set", "user2@example.test", "--full-name", "Changed Two")
-        for pid in (server.pid, zygote, *children(zygote)):
-            os.kill(pid, signal.SIGKILL)
+        kill_tree(server.pid, zygote, *children(zygote))
     assert "Changed Two" in command(server.directory, "user", "show", "user2@example.test")
     assert full_name(users, "user2") == "Changed Two"
     assert not changes.exists()
