@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mail import eventually, letter
+from tests.support.mail import eventually, letter, trusting
 from tests.support.postfix import Postfix, free_port
-from tests.support.server import Running
+from tests.support.server import PASSWORD, Running
 from tests.support.servers import Users
 
 Maker = Callable[..., contextlib.AbstractContextManager[Running]]
@@ -89,3 +89,15 @@ def test_postfix_sends_us_addresses_in_utf8(own_server: Maker, tmp_path: Path) -
             )
         found = arrived(server, "user1@example.test", b"utf8")
         assert "Return-Path: <jürgen@else.test>".encode() in found and b"with UTF8SMTP" in found
+
+
+@pytest.mark.parametrize("body", [b"a\n.b\n.\n..c\nend\n", b"a\r\n.b\r\n.\r\n..c\r\nend\r\n"])
+def test_what_python_smtplib_sends_arrives_with_its_dots(server: Running, users: Users, body: bytes) -> None:
+    """Given bytes it neither mends line ends nor tells them apart when it doubles dots."""
+    user = users()
+    with smtplib.SMTP("127.0.0.1", server.ports["submission"]) as client:
+        client.starttls(context=trusting())
+        client.login(user, PASSWORD)
+        client.sendmail(user, [user], b"Subject: smtplib\r\nMessage-ID: <a@b>\r\n\r\n" + body)
+    content = arrived(server, user, b"Subject: smtplib")
+    assert content.rstrip().endswith(b"\r\n\r\na\r\n.b\r\n.\r\n..c\r\nend")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-"
 _DOT_STRING = re.compile(rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*\Z")
+_DOTS_ANYWHERE = re.compile(rf"(?=[^@]*[^.@])[{_ATEXT}.]+\Z")
 _QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"\Z')
 _MAX_LOCAL, _MAX_DOMAIN = 64, 255
 
@@ -101,7 +102,9 @@ def _parse(text: str) -> Address:
         domain = _literal(domain)
     if _QUOTED.match(local):
         local = re.sub(r"\\(.)", r"\1", local[1:-1])
-    elif not _DOT_STRING.match(local):
+    elif not _DOT_STRING.match(local) and not _DOTS_ANYWHERE.match(local):
+        # Quirk (docomo, au): `ab..cd.@docomo.example` are addresses of phones in Japan. What we send on is quoted, as
+        # the grammar has it, and it is one address with the quoted form.
         raise ValueError(f"'{local}' cannot stand before @ unquoted")
     return Address(local, domain)
 
@@ -133,6 +136,11 @@ def as_recorded(text: str) -> str:
     """(Part of) an address as a person looks for it, in the form that queue and logs have: its domain in A-labels.
     What has no `@` is taken for a domain if it has a dot."""
     local, at, domain = text.rpartition("@")
+    if domain and (".." in local or local.startswith(".") or local.endswith(".")):
+        try:
+            return str(Address.parse(text))
+        except ValueError:
+            return text
     if domain.isascii() or not (at or "." in domain):
         return text
     try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from whimbrel.core.address import Address, Domain, path_text
+from whimbrel.core.address import Address, Domain, as_recorded, folded, path_text
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_good_addresses_are_read_and_written(text: str, local: str, domain: str,
 @pytest.mark.parametrize(
     "text",
     [
-        "", "a", "@", "a@", "@x", "a@@x", "a b@x", "a..b@x", ".a@x", "a.@x", '"a@x', 'a"b@x', '"a"b@x', "a@x y", "a@-x",
+        "", "a", "@", "a@", "@x", "a@@x", "a b@x", ".@x", "..@x", "a..\"@x", '"a@x', 'a"b@x', '"a"b@x', "a@x y", "a@-x",
         "a@x-", "a@x..y", "a@.x", "a@x_!", "<a@x>", "a\r\nb@x", '"a\nb"@x', '"a\0"@x', "a\x7f@x", '"\x01"@x',
         "a" * 65 + "@x", "ü" * 33 + "@x", "a@" + "x" * 64, "a@" + "x." * 128 + "org", "a@[192.0.2.256]", "a@[192.0.2]",
         "a@[IPv6:xyz]", "a@[2001:db8::1]", "a@[192.0.2.1", "a@[]", "a@[x]", '""@x', "a@" + "ü" * 64,
@@ -47,6 +47,15 @@ def test_good_addresses_are_read_and_written(text: str, local: str, domain: str,
 def test_bad_addresses_are_refused(text: str) -> None:
     with pytest.raises(ValueError):
         Address.parse(text)
+
+
+@pytest.mark.parametrize("local", ["ab..cd.", ".a", "a.", "a..b", "..a.."])
+def test_dots_where_the_grammar_has_none_are_quoted_and_one_address_with_the_quoted_form(local: str) -> None:
+    bare, quoted = Address.parse(f"{local}@docomo.example"), Address.parse(f'"{local}"@docomo.example')
+    assert bare == quoted and bare.key == quoted.key
+    assert str(bare) == f'"{local}"@docomo.example'
+    assert folded(f"{local}@docomo.example") == folded(f'"{local}"@Docomo.Example') == bare.key
+    assert as_recorded(f"{local}@docomo.example") == str(bare)
 
 
 def test_the_constructor_checks_too() -> None:

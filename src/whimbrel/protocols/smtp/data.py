@@ -2,8 +2,9 @@
 
 Sans-IO: `feed` takes bytes in pieces of any size; the caller owns socket and spool. Data ends at CRLF.CRLF and at
 nothing else: a server that ends it at LF.LF or LF.CRLF takes mail that another server never sent (SMTP smuggling).
-What a bare CR or LF means is up to the role: a stranger's message is refused (`DataEnd.bare`); in a signed-in user's,
-or one from a program beside us (`mend`), it becomes CRLF.
+What a bare CR or LF means is up to the role: mail from servers is refused (`DataEnd.bare`); in a signed-in user's,
+or one from a program beside us (`mend`), it becomes CRLF. Who ends lines in LF has doubled the dots behind them too
+(Python's smtplib given bytes), so two of them become one; a lone dot behind a bare LF is text and stays.
 
 BDAT has no dots: a chunk ends where its length says. Its line ends are held to the same rules, or it would be the way
 round them: what a message by BDAT holds is sent on by DATA to servers that do not know BDAT.
@@ -12,10 +13,13 @@ Standards: RFC 5321 4.1.1.4 (DATA), 4.5.2 (transparency), 2.3.8 (lines), RFC 640
 (BDAT).
 """
 
+import re
+
 from whimbrel.protocols.smtp.server_events import ChunkEnd, DataEnd
 
 END = b"\r\n.\r\n"
 _DOT = b"\r\n."
+_BARE_DOTS = re.compile(rb"(?<!\r)\n\.\.")
 
 
 def _bare(block: bytes) -> bool:
@@ -40,6 +44,8 @@ class DataReceiver:
         end = data.find(END) if dotted else -1
         if end < 0:
             hold = next(n for n in range(4, -1, -1) if data.endswith(END[:n]))
+            if not hold and self._mend:
+                hold = 1 if data.endswith(b"\n") else 2 if data.endswith(b"\n.") else 0
             block, self._held = data[: len(data) - hold], data[len(data) - hold :]
             return self._block(block, dotted=dotted)
         self.rest = data[end + 5 :]
@@ -49,7 +55,9 @@ class DataReceiver:
     def _block(self, block: bytes, *, dotted: bool) -> list[bytes | DataEnd]:
         # Whole pairs only: a CR at the end is held back by `feed`.
         bare = _bare(block)
-        text = block.replace(_DOT, b"\r\n") if dotted else block  # RFC 5321 4.5.2: only after CRLF.
+        if bare and self._mend:
+            block = _BARE_DOTS.sub(b"\n.", block)
+        text = block.replace(_DOT, b"\r\n") if dotted else block  # RFC 5321 4.5.2
         if bare:
             self._bare = True
             if self._mend:

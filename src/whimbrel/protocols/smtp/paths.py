@@ -9,7 +9,11 @@ from whimbrel.core.address import Address, Domain
 def split_path(text: str) -> tuple[str, str]:
     """The path inside `<` and `>` at the start of `text`, and what follows it. ValueError if there is none."""
     if not text.startswith("<"):
-        raise ValueError("a path stands in angle brackets")
+        # Quirk (cameras, scanners, UPS): `MAIL FROM:a@example.org`; read as Postfix and Exim read it, up to a blank.
+        path, blank, rest = text.partition(" ")
+        if not path or not set(path).isdisjoint('<>"'):
+            raise ValueError("a path stands in angle brackets")
+        return path, blank + rest
     if '"' not in text:
         end = text.find(">")
     else:

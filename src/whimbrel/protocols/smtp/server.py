@@ -57,6 +57,9 @@ _BARE_LF = Fault(Reply(500, "5.5.2", ("Lines end in CRLF",)))
 _NOT_TEXT = Fault(Reply(500, "5.5.2", ("Commands are printable ASCII",)))
 _UTF8_VERBS = frozenset({b"MAIL ", b"RCPT ", b"VRFY ", b"EXPN "})
 """RFC 6531 3.4, 3.7.4: only these have addresses."""
+_NAMES = frozenset({b"EHLO ", b"HELO "})
+_UTF8_VERBS_OF_USERS = _UTF8_VERBS | _NAMES
+"""Quirk (Windows): a user's computer says its name with umlauts."""
 _NOT_BASE64 = Fault(Reply(501, "5.5.2", ("The response is not base64",)))
 _CANCELLED = AuthResponse(None)
 
@@ -213,11 +216,12 @@ class SmtpEngine:
             return _BARE_LF
         wire = buffer[start : end - 1]
         utf8 = not wire.isascii()
+        verbs = _UTF8_VERBS if self.state.role is not Role.SUBMISSION else _UTF8_VERBS_OF_USERS
         try:
             line = wire.decode()
-        except UnicodeDecodeError:
-            line = "\0"
-        if not line.isprintable() or (utf8 and (self._in_auth or wire[:5].upper() not in _UTF8_VERBS)):
+        except UnicodeDecodeError:  # Of a host name in Latin-1 nothing depends on the umlaut.
+            line = wire.decode("ascii", "replace") if wire[:5].upper() in _NAMES and verbs is not _UTF8_VERBS else "\0"
+        if not line.isprintable() or (utf8 and (self._in_auth or wire[:5].upper() not in verbs)):
             self._in_auth = False
             return _NOT_TEXT
         return self._response(line) if self._in_auth else self._command(line)

@@ -57,24 +57,26 @@ def _rcpt_parameters(terms: Terms) -> Mapping[str, RcptParameter]:
 def _helo(state: State, argument: str) -> ServerEvent:
     if state.role is Role.LMTP:
         raise Refusal(500, "5.5.1", "This is LMTP: send LHLO")
-    return Helo(_name(argument), extended=False)
+    return Helo(_name(state, argument), extended=False)
 
 
 def _ehlo(state: State, argument: str) -> ServerEvent:
     if state.role is Role.LMTP:
         raise Refusal(500, "5.5.1", "This is LMTP: send LHLO")
-    return Helo(_name(argument), extended=True)
+    return Helo(_name(state, argument), extended=True)
 
 
 def _lhlo(state: State, argument: str) -> ServerEvent:
     if state.role is not Role.LMTP:
         raise Refusal(500, "5.5.1", "This is SMTP: send EHLO")
-    return Helo(_name(argument), extended=True)
+    return Helo(_name(state, argument), extended=True)
 
 
-def _name(argument: str) -> str:
+def _name(state: State, argument: str) -> str:
     # RFC 5321 4.1.4: a name that cannot be verified is no reason to refuse; only its shape is looked at.
-    if not argument or " " in argument or len(argument) > 255:
+    # Quirk (Windows, cameras): names with blanks and umlauts; taken from users, who sign in. Programs that send such
+    # to port 25 send nothing that anybody misses.
+    if not argument or len(argument) > 255 or (" " in argument and state.role is not Role.SUBMISSION):
         raise Refusal(501, "5.5.4", "A host name or address literal is needed")
     return argument
 
@@ -90,7 +92,7 @@ def _mail(state: State, argument: str) -> ServerEvent:
     except ValueError as error:
         raise Refusal(501, "5.1.7", f"Bad sender address: {_brief(error)}") from None
     if rest:
-        _parameters(mail, rest, _mail_parameters(state.terms) if state.extended else {}, state.terms)
+        _parameters(mail, rest, _mail_parameters(state.terms) if _takes_parameters(state) else {}, state.terms)
     if not (mail.options.utf8 or argument.isascii()):
         raise Refusal(553, "5.6.7", "An address that is not ASCII needs SMTPUTF8")
     return mail
@@ -109,7 +111,7 @@ def _rcpt(state: State, argument: str) -> ServerEvent:
     except ValueError as error:
         raise Refusal(501, "5.1.3", f"Bad recipient address: {_brief(error)}") from None
     if rest:
-        _parameters(rcpt, rest, _rcpt_parameters(state.terms) if state.extended else {}, state.terms)
+        _parameters(rcpt, rest, _rcpt_parameters(state.terms) if _takes_parameters(state) else {}, state.terms)
     return rcpt
 
 
@@ -183,6 +185,11 @@ def _path(argument: str, keyword: str, enhanced: str) -> tuple[str, str]:
     if rest and not rest.startswith(" "):
         raise Refusal(501, "5.5.4", "Parameters are set apart by a space")
     return path, rest
+
+
+def _takes_parameters(state: State) -> bool:
+    # Quirk (scanners): HELO, then what only EHLO offers; from users we take it. RFC 5321 2.2.1
+    return state.extended or state.role is Role.SUBMISSION
 
 
 def _parameters(event: K, text: str, known: Mapping[str, Callable[[K, str | None, Terms], None]], terms: Terms) -> None:

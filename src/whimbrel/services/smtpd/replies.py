@@ -24,6 +24,7 @@ TOO_BIG: Final = Reply(552, "5.3.4", ("The message is too big",))
 BARE: Final = Reply(550, "5.5.2", ("Bare CR or LF in the message: lines end in CRLF",))
 
 GO_TLS: Final = Reply(220, "2.0.0", ("Go ahead",))
+NO_STARTTLS: Final = Reply(502, "5.5.1", ("STARTTLS is not offered",))
 NO_TLS: Final = Reply(454, "4.7.0", ("TLS is not available now",))
 
 SIGN_IN_FIRST: Final = Reply(530, "5.7.0", ("Authentication required",))

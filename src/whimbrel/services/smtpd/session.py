@@ -231,10 +231,8 @@ class SmtpSession:
             return
         self._drop()
         self._client = client
-        lines: tuple[str, ...] = ()
-        if event.extended:
-            lines = self._engine.offer(self._terms())
-        await self._chat(Reply(250, "", (self._smtp.hostname, *lines)))
+        lines = self._engine.offer(self._terms())
+        await self._chat(Reply(250, "", (self._smtp.hostname, *lines) if event.extended else (self._smtp.hostname,)))
 
     def _terms(self) -> Terms:
         config, tls = self.ports.config, self._connection.tls
@@ -394,6 +392,9 @@ class SmtpSession:
 
     async def _on_starttls(self, _event: StartTls) -> None:
         context = self.ports.tls()
+        if self._service_tls != "starttls":  # Asked before EHLO told what is offered.
+            await self._fail(replies.NO_STARTTLS)
+            return
         if context is None:
             await self._connection.send(replies.NO_TLS)
             return

@@ -73,6 +73,22 @@ def test_bare_line_ends_are_mended_for_our_own_users() -> None:
     assert end == DataEnd(len(out), False, False)
 
 
+@pytest.mark.parametrize(
+    ("wire", "text"),
+    [
+        (b"a\n..b\r\n.\r\n", b"a\r\n.b\r\n"),  # The sender doubled the dots behind its own line ends.
+        (b"a\n.b\r\n.\r\n", b"a\r\n.b\r\n"),  # This one doubles behind CRLF alone.
+        (b"a\n...b\n.\n..\n\r\n.\r\n", b"a\r\n..b\r\n.\r\n.\r\n\r\n"),
+        (b"..a\n..b\r\n..c\r\n.\r\n", b".a\r\n.b\r\n.c\r\n"),
+        (b"a\r..b\r\n.\r\n", b"a\r\n..b\r\n"),  # Nobody doubles dots behind a bare CR.
+    ],
+)
+def test_dots_behind_bare_line_feeds_are_unstuffed_for_our_own_users(wire: bytes, text: bytes) -> None:
+    for size in (1, 2, 3, 100):
+        pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
+        assert collect(pieces, mend=True) == (text, DataEnd(len(text), False, False), b"")
+
+
 def test_mended_octets_count_against_the_limit() -> None:
     assert collect([b"\n" * 6 + b"\r\n.\r\n"], max_size=10, mend=True)[1] == DataEnd(14, True, False)
 

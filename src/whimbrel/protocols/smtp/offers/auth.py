@@ -14,7 +14,8 @@ from whimbrel.protocols.smtp.xtext import from_xtext
 def _auth(state: State, argument: str) -> ServerEvent:
     if state.role is Role.LMTP and not state.terms.mechanisms:
         raise Refusal(502, "5.5.1", "AUTH is not offered")
-    if not state.extended:
+    # Quirk (scanners, UPS): AUTH after HELO; taken from users, as Postfix does. To port 25 only guessers send it.
+    if not (state.extended or (state.greeted and state.role is Role.SUBMISSION)):
         raise Refusal(503, "5.5.1", "Send EHLO first")
     if state.authenticated:
         raise Refusal(503, "5.5.1", "Signed in already")

@@ -15,7 +15,9 @@ def _starttls(state: State, argument: str) -> ServerEvent:
         raise Refusal(501, "5.5.4", "STARTTLS has no parameters")
     if state.tls:
         raise Refusal(503, "5.5.1", "TLS is active already")
-    if not state.terms.starttls:
+    # Quirk (cameras): STARTTLS before EHLO. What is offered is not told yet;
+    # the session knows. RFC 3207 4 does not ask for EHLO.
+    if state.greeted and not state.terms.starttls:
         raise Refusal(502, "5.5.1", "STARTTLS is not offered")
     if state.mail or state.authenticated:
         raise Refusal(503, "5.5.1", "STARTTLS comes before AUTH and MAIL")
