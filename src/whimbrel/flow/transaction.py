@@ -118,10 +118,20 @@ class Transaction:
         self.header = Header(b"")
 
     def take_content(self, content: Spooled) -> None:
-        """Its header is looked for in its first `HEAD` bytes."""
+        """Its header is looked for in its first `HEAD` bytes; if it is longer, `read_header` must follow."""
         self.content = content
         head = content.head
         self.header = Header(head if len(head) <= HEAD else head[:HEAD])
+
+    @property
+    def header_goes_on(self) -> bool:
+        """The header is longer than what `take_content` has looked at."""
+        return not self.header.complete and len(self.header.raw) < self.size
+
+    async def read_header(self, most: int) -> None:
+        """Of a header that goes on: its first `most` octets, and one more if there are more."""
+        if self.content is not None and most >= HEAD:
+            self.header = Header(await self.content.read(0, most + 4))
 
     @property
     def size(self) -> int:

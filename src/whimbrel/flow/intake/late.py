@@ -10,6 +10,7 @@ from typing import Final
 
 from whimbrel.core.clock import Clock
 from whimbrel.core.commit import Spooled
+from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Directory
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
@@ -19,6 +20,7 @@ from whimbrel.flow.intake.acceptance import Acceptance
 from whimbrel.flow.intake.admission import Admission
 from whimbrel.flow.intake.records import Records
 from whimbrel.flow.judging.filter import Stage, Verdict
+from whimbrel.flow.judging.filters.header_limits import largest_header
 from whimbrel.flow.judging.policy import Judgement, Policy
 from whimbrel.flow.placement.size_limits import SizeLimits
 from whimbrel.flow.transaction import Answers, Transaction
@@ -37,8 +39,10 @@ class LateJudging:
         policy: Policy,
         acceptance: Acceptance,
         records: Records,
+        config: ConfigStore,
         clock: Clock,
     ) -> None:
+        self._config = config
         self._directory, self._sizes, self._admission = directory, sizes, admission
         self._policy, self._acceptance, self._records, self._clock = policy, acceptance, records, clock
 
@@ -55,6 +59,8 @@ class LateJudging:
         if all(to.error is not None for to in tx.addressees):
             return _errors(tx)
         tx.take_content(content)
+        if tx.header_goes_on:
+            await tx.read_header(largest_header(self._config))
         judgement = await self._policy.judge(Stage.DATA, tx, queued=True)
         if judgement.late or judgement.verdict is Verdict.DEFER:
             if item.attempts + 1 < _LAST_LOOK:

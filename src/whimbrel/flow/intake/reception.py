@@ -31,6 +31,7 @@ from whimbrel.flow.intake.late import LateJudging
 from whimbrel.flow.intake.receipts import LATE, Receipts
 from whimbrel.flow.intake.records import Records
 from whimbrel.flow.judging.filter import Stage, Verdict
+from whimbrel.flow.judging.filters.header_limits import largest_header
 from whimbrel.flow.judging.policy import Judgement, Policy
 from whimbrel.flow.placement.placement import Placement
 from whimbrel.flow.placement.quota import QuotaCheck
@@ -90,7 +91,7 @@ class Reception:
         )  # fmt: skip
         self._late = LateJudging(
             directory=directory, sizes=self._sizes, admission=self._admission, policy=policy,
-            acceptance=self._acceptance, records=records, clock=clock,
+            acceptance=self._acceptance, records=records, config=config, clock=clock,
         )  # fmt: skip
         self._receipts = Receipts(state, counters, clock)
 
@@ -137,6 +138,8 @@ class Reception:
         """The content is here. Returns once everything is durable; MailError if nobody gets the message. `content`
         stays open: after `unanswered`, if that is called, the caller closes it."""
         tx.take_content(content)
+        if tx.header_goes_on:
+            await tx.read_header(largest_header(self._config))
         arrived = self._clock.monotonic()
         if (before := await self._receipts.known(tx)) is not None:
             self._records.repeated(tx, before)

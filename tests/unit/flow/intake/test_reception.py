@@ -18,6 +18,7 @@ from whimbrel.core.mailbox import Usage
 from whimbrel.core.values import Size
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.judging.filter import Filter, Finding, Stage, Verdict
+from whimbrel.flow.judging.filters.header_limits import HeaderLimitsSettings
 from whimbrel.flow.judging.filters.received_loop import ReceivedLoopSettings
 from whimbrel.flow.report.reports import ReportSettings
 from whimbrel.flow.settings import SmtpSettings
@@ -180,10 +181,22 @@ def test_size_is_limited_at_mail_and_at_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"X: y\r\n" * 1001 + b"\r\n", b"X: " + b"y" * 66_000 + b"\r\n\r\nbody", b"x" * 70_000]
+    "content",
+    [b"X: y\r\n" * 1001 + b"\r\n", b"X: " + b"y" * 256_000 + b"\r\n\r\nbody", b"x" * 256_001, b"X: y\r\n" * 60_000],
 )
 def test_monstrous_headers_are_refused(content: bytes) -> None:
-    assert refused(house(), "alice@example.test", content=content).code == 552
+    there = house(SmtpSettings(max_recipients=100), HeaderLimitsSettings(max_size=Size(256_000)))
+    assert refused(there, "alice@example.test", content=content).code == 552
+
+
+@pytest.mark.parametrize("most", [1000, 5000])
+def test_whoever_may_send_to_so_many_may_name_them_all(most: int) -> None:
+    there = house(SmtpSettings(max_recipients=most), HeaderLimitsSettings(max_size=Size(8192)))
+    names = b",\r\n ".join(b"%s%05d@%s" % (b"n" * 32, n, b"d" * 40) for n in range(most))  # 78 octets each.
+    content = b"Received: x\r\nTo: " + names + b"\r\nMessage-ID: <behind@x>\r\nSubject: all\r\n\r\nbody\r\n"
+    asyncio.run(there.send("alice@example.test", content=content, origin=Origin.SUBMISSION))
+    stored = there.store.filed[0].content
+    assert b"Message-ID: <behind@x>" in stored and stored.count(b"Message-ID:") == 1  # It was looked for to the end.
 
 
 def test_recipients_are_limited() -> None:
