@@ -17,6 +17,8 @@ from whimbrel.mail.structure.parameters import encoding
 
 MAX_HEADER: Final = 256 * 1024
 """Octets of one header."""
+MAX_KEPT: Final = 1024 * 1024
+"""Octets of header fields that are kept, of all headers."""
 _ENCODED: Final = frozenset((b"base64", b"quoted-printable", b"uuencode", b"uue"))
 _TAIL: Final = 4
 """Octets that may begin a delimiter line: CRLF and two hyphens."""
@@ -56,8 +58,10 @@ class Entity:
     """There is a MIME-Version."""
     blank: int = 0
     """Where the fields end: new ones go here."""
-    folds: tuple[int, ...] = ()
-    """White space at which too long lines can be folded."""
+    folds: tuple[tuple[int, bool], ...] = ()
+    """Where too long lines can be cut: at white space (False), or, if there is none, anywhere (True)."""
+    eight_bit: tuple[tuple[int, bytes], ...] = ()
+    """Fields with octets above 127: where they begin, and all of each."""
     boundary: bytes = b""
     """Of a multipart."""
     parent: int = -1
@@ -87,6 +91,7 @@ class Outline:
         self._fresh = True  # Nothing of the run is behind us: a delimiter needs no LF before it.
         self._found: tuple[int, bool] | None = None  # In a delimiter line: which level, and whether it closes it.
         self._levels: list[_Level] = []
+        self._kept = 0  # Octets of header fields.
         self._within: Entity | None = None  # Of the entity whose header is being read,
         self._parent = -1  # and its place among the entities.
         self._depth = 0
@@ -161,7 +166,10 @@ class Outline:
                 entity.main, entity.sub = b"message", b"rfc822"  # RFC 2046 5.1.5
         entity.parent = self._parent
         entity.boundary = boundary = _fields(entity, head)
-        entity.folds = tuple(self._base + at for at in folds(head))
+        entity.folds = tuple((self._base + at, hard) for at, hard in folds(head))
+        self._kept += sum(len(raw) for _, raw in entity.eight_bit)
+        if self._kept > MAX_KEPT:
+            raise TooComplex("there are too many octets above 127 in header fields")
         number = len(self.entities)
         self.entities.append(entity)
         if len(self.entities) > MAX_PARTS:
@@ -244,18 +252,21 @@ def _dashes(data: bytes, after: int) -> int:
 def _fields(entity: Entity, head: bytes) -> bytes:
     """Reads what the header says; the boundary."""
     at, encodings, boundary, typed = entity.start, [], b"", False
-    for one in header.fields(head):
-        name, stop = one.name.lower(), at + len(one.raw)
+    eight_bit: list[tuple[int, bytes]] = []
+    for item in header.fields(head):
+        name, stop = item.name.lower(), at + len(item.raw)
         if name == b"content-transfer-encoding":
             encodings.append((at, stop))
-            entity.encoding = entity.encoding or encoding(one.value).lower()
-        elif name == b"content-type" and one.value and not typed:
+            entity.encoding = entity.encoding or encoding(item.value).lower()
+        elif name == b"content-type" and item.value and not typed:
             typed = True
-            _, entity.main, entity.sub, boundary = media_of(one.value)
+            _, entity.main, entity.sub, boundary = media_of(item.value)
         elif name == b"mime-version":
             entity.versioned = True
+        if not item.raw.isascii():
+            eight_bit.append((at, item.raw))
         at = stop
-    entity.encodings = tuple(encodings)
+    entity.encodings, entity.eight_bit = tuple(encodings), tuple(eight_bit)
     if entity.main == b"multipart":
         entity.kind = MULTIPART
     elif (entity.main, entity.sub) == (b"message", b"rfc822") and encodes_nothing(entity.encoding):
@@ -269,18 +280,24 @@ def encodes_nothing(name: bytes) -> bool:
     return not (name in _ENCODED or name.startswith(b"x-"))
 
 
-def folds(head: bytes) -> list[int]:
-    """White space of a header at which its too long lines are cut in shorter ones. RFC 5322 2.2.3"""
-    found, start = [], 0
+def folds(head: bytes) -> list[tuple[int, bool]]:
+    """Where the too long lines of a header are cut in shorter ones: at white space, which begins the next line then
+    (False), or where there is none before the octet that is too many (True). RFC 5322 2.2.3"""
+    cuts, start = [], 0
     for line in head.split(b"\n") if len(head) > LONGEST else ():
-        text, at = line.rstrip(b"\r"), 0
-        while len(text) - at > LONGEST:
-            until = at + LONGEST + 1
+        text, at, longest = line.rstrip(b"\r"), 0, LONGEST
+        while len(text) - at > longest:
+            until = at + longest + 1
             cut = max(text.rfind(b" ", at + 1, until), text.rfind(b"\t", at + 1, until))
             # 3.2.2: no line may be of white space alone.
-            if cut < 0 or not (text[at:cut].strip() and text[cut:].strip()):
+            hard = cut < 0 or not text[at:cut].strip()
+            if hard:
+                cut = at + longest
+                while cut > at + longest - 4 and text[cut] & 0xC0 == 0x80:  # Not within a character of UTF-8.
+                    cut -= 1
+            if not (text[at:cut].strip() and text[cut:].strip()):
                 break
-            found.append(start + cut)
-            at = cut
+            cuts.append((start + cut, hard))
+            at, longest = cut, LONGEST - hard
         start += len(line) + 1
-    return found
+    return cuts

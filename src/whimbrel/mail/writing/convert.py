@@ -2,13 +2,15 @@
 
 `edits` says what changes, from the outline of the message; `edit.Rewriter` makes the changes while the message passes
 by in pieces. Neither holds the message. What needs no change stays as it is, octet for octet: text becomes
-quoted-printable, all else base64, and only in the parts that need it; header fields are folded.
+quoted-printable, all else base64, and only in the parts that need it; header fields are folded, and cut where they have
+no white space, as Postfix does it.
 
 What is within a multipart/signed is never changed: the signature would be broken, and to its reader a broken signature
 is worse than a report to its sender, who can send it again in seven bits, as RFC 1847 2.1 has demanded of him. DKIM
 signatures do break, as they do with every server that converts; RFC 6376 5.3 tells signers to convert before they sign.
 
-Raw octets above 127 in header fields stay: nobody knows their charset, and 8BITMIME speaks of the body alone.
+Raw octets above 127 in header fields become encoded words for a server without 8BITMIME (`header_ascii.py`); others
+take them, and a signature over them stays whole.
 
 Standards: RFC 6152 3 (converting, or returning), RFC 2045 4 (MIME-Version), 6.2, 6.4 (composite types say 7bit, 8bit or
 binary), RFC 2046 5.1.1 (what stands around parts is to be ignored), 5.2 (message), RFC 6532 3.7 (message/global may be
@@ -23,6 +25,7 @@ from typing import Final
 from whimbrel.mail.structure.mime import LEAF
 from whimbrel.mail.structure.outline import Entity, Outline, Run, encodes_nothing
 from whimbrel.mail.writing.edit import Edit
+from whimbrel.mail.writing.header_ascii import ascii_field
 from whimbrel.mail.writing.recode import Ascii, Base64, MendedQuotedPrintable, QuotedPrintable, Recoder, RewrappedBase64
 
 _UNLABELLED: Final = (b"8bit", b"binary")
@@ -38,14 +41,14 @@ class Unconvertible(Exception):
 def edits(outline: Outline, *, seven_bit: bool) -> list[Edit]:
     """In order, none overlapping another. With `seven_bit` no body has an octet above 127 afterwards: else
     Unconvertible. Too long lines are healed as far as that can be."""
-    found: list[Edit] = []
+    changes: list[Edit] = []
     for entity in outline.entities:
         if entity.signed:
             if seven_bit and any(run.octets.eight_bit for run in entity.runs):
                 raise Unconvertible("a signed part has octets above 127")
         else:
-            found += _of(entity, seven_bit=seven_bit)
-    return sorted(found, key=lambda edit: (edit.start, edit.stop))
+            changes += _of(entity, seven_bit=seven_bit)
+    return sorted(changes, key=lambda edit: (edit.start, edit.stop))
 
 
 def _of(entity: Entity, *, seven_bit: bool) -> Iterator[Edit]:
@@ -64,10 +67,16 @@ def _of(entity: Entity, *, seven_bit: bool) -> Iterator[Edit]:
         label = b"7bit"
     if label:
         yield from _labelled(entity, label)
+    replaced = list(entity.encodings) if label else []
+    if seven_bit:
+        for start, raw in entity.eight_bit:
+            if not (label and any(start == at for at, _ in entity.encodings)):
+                replaced.append((start, start + len(raw)))
+                yield Edit(start, start + len(raw), ascii_field(raw))
     yield from (
-        Edit(at, at, b"\r\n")
-        for at in entity.folds
-        if not (label and any(start <= at < stop for start, stop in entity.encodings))
+        Edit(at, at, b"\r\n " if hard else b"\r\n")
+        for at, hard in entity.folds
+        if not any(start <= at < stop for start, stop in replaced)
     )
 
 
