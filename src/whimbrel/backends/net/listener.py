@@ -27,6 +27,8 @@ MOST_LATE = 10
 _TICK = 0.1
 EXHAUSTED = 1.0
 """Seconds without accepting after an error that trying again at once would only repeat."""
+TLS_ALERT = b"\x15\x03\x03\x00\x02\x02\x50"
+"""A fatal alert, internal_error: what a client with implicit TLS hears of a limit. RFC 8446 6, 6.2, 5.1"""
 REFUSED = 64
 """Connections over the limit that are heard out at a time, beside those that count; others may lose their refusal."""
 PARTING = 1.0
@@ -180,7 +182,8 @@ class Listener:
 
     def _refuse(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        refusal = b"" if self._implicit_tls() else self._refusal  # Before a handshake nobody could read it.
+        # Before a handshake nobody could read words, and one would cost more than the connection that is refused.
+        refusal = TLS_ALERT if self._implicit_tls() else self._refusal
         with contextlib.suppress(OSError):
             connection.send(refusal)
         if refusal and len(self._refused) < REFUSED:

@@ -120,6 +120,11 @@ class SmtpEngine:
         """The last event has not been answered."""
         return self._waiting is not None
 
+    @property
+    def more(self) -> bool:
+        """Octets lie behind the command that waits."""
+        return self._at < len(self._buffer)
+
     # Bytes in
 
     def receive(self, data: bytes) -> None:

@@ -421,7 +421,8 @@ class SmtpSession:
         await self._chat(commands(self._role, self._terms()))
 
     async def _on_quit(self, _event: Quit) -> None:
-        self._connection.asked = True
+        # With more behind it QUIT must not close at once: a reset could take our answer away from the client.
+        self._connection.asked = not self._engine.more
         await self._close(replies.BYE)
 
     async def _on_fault(self, event: Fault) -> None:

@@ -360,7 +360,12 @@ def test_handshakes_count_against_the_limit_of_a_host(tmp_path: Path) -> None:
         second, refused = socket.socketpair()
         refused.settimeout(1)
         bench.listener._accept(FakeListening((second, address)))  # type: ignore[arg-type]
-        assert refused.recv(100) == b"" and len(bench.log.named("connection.limit")) == 1
+        incoming = ssl.MemoryBIO()
+        client = certificates("localhost").client().wrap_bio(incoming, ssl.MemoryBIO(), server_hostname="localhost")
+        incoming.write(refused.recv(100))
+        with pytest.raises(ssl.SSLError, match=r"(?i)alert.internal.error"):
+            client.do_handshake()
+        assert len(bench.log.named("connection.limit")) == 1
         theirs.send(b"no TLS at all\r\n\r\n")
         await bench.until(lambda: bool(bench.log.named("tls.failed")))
         theirs.close()

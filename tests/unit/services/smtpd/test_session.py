@@ -388,3 +388,11 @@ def test_an_lmtp_client_that_signed_in_still_has_an_answer_for_each_recipient() 
     talk(house, b"LHLO c\r\n" + AUTH + LMTP_TO_TWO.partition(b"\r\n")[2], service="lmtp")
     (message,) = house.reception.received
     assert message.user and message.answers is Answers.EACH
+
+
+@pytest.mark.parametrize(("behind", "at_once"), [(b"", True), (b"x" * 2000, False), (b"NOOP\r\n", False)])
+def test_quit_with_more_behind_it_is_answered_and_heard_out(behind: bytes, at_once: bool) -> None:
+    """A close with octets unread is a reset, which may take the answer away from the client."""
+    house = House(CLEAR)
+    assert talk(house, b"EHLO c\r\nQUIT\r\n" + behind)[-1] == "221 2.0.0 Bye"
+    assert house.connections[-1].asked is at_once
