@@ -159,6 +159,9 @@ def _attachments_alone(low: bytes) -> bool:
             or low.count(b"\n", line, end) > _MAX_LINES
             or low.count(b"content-type", max(blank, 0), end) != 1
             or not _NO_TEXT.search(low[line:end] if line else b"\n" + low[:end])
+            # Text without an empty line before it, up to a delimiter perhaps.
+            or header.body_start(low, line, end) < end
+            or low.find(b"\n--", line, end) >= 0
         ):
             return False
         at = low.find(b"base64", end)

@@ -125,7 +125,10 @@ def test_attachments_do_not_hinder_the_quick_look() -> None:
         st.sampled_from(
             [BASE64, PDF, b"Content-Type: text/plain\r\n", b"\r\n", b"--b\r\n", b"--x: y\r\n", b"bWVldGluZw==\r\n",
              b" folded\r\n", b"Content-Type:\r\n image/png\r\n", b"Content-Type: message/rfc822\r\n", b"\n",
-             b"--b--\r\n", b"Content-Type: multipart/mixed; boundary=c\r\n", b"--c\r\n", b"X: y\r\n"]
+             b"--b--\r\n", b"Content-Type: multipart/mixed; boundary=c\r\n", b"--c\r\n", b"X: y\r\n",
+             b"Content-Type: text/html\r\n", b"<b>mee</b>ting\r\n", b"mee<!-- x -->ting\r\n", b"mee&shy;ting\r\n",
+             b"Content-Transfer-Encoding: quoted-printable\r\n", b"mee= \r\nting\r\n", b"mee=74ing\r\n",
+             b"mee<b\r\n>ting"]
         ),
         max_size=14,
     )
@@ -167,3 +170,16 @@ def test_never_denies_what_a_real_mail_holds(corpus: dict[str, bytes]) -> None:
 @pytest.mark.corpus
 def test_most_real_mails_are_denied_quickly_or_not_at_all(corpus: dict[str, bytes]) -> None:
     assert any(QuickLook(content).lacks_body("zzqzzqzz") for content in corpus.values())
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Content-Transfer-Encoding: base64\r\nbWVldGluZw==\r\n--b\r\nContent-Type: application/pdf\r\n",
+        b"Content-Transfer-Encoding: base64\r\nbWVldGluZw==\r\n\r\n--b\r\nContent-Type: application/pdf\r\n\r\n",
+        b"Content-Type: text/html\r\nme<b>et</b>ing\r\n",
+        b"Content-Transfer-Encoding: quoted-printable\r\nmee= \r\nting\r\n",
+    ],
+)
+def test_text_without_an_empty_line_before_it_is_not_denied(lines: bytes) -> None:
+    agree(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + lines, "meeting")
