@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from tests.support.fakes import FakeClock, FakeConfig, FakeIds, MemoryCounters, MemoryLog, MemoryState
+from tests.support.filters import filter_ports
 from tests.support.flow_fakes import FakeDirectory, FakeStore, HeldContent, MemorySpool, address
 from whimbrel.core.directory import Account, Rights
 from whimbrel.core.envelope import PLAIN, MailOptions, Recipient
@@ -13,6 +14,7 @@ from whimbrel.flow.intake.reception import Reception
 from whimbrel.flow.judging.filter import Filter
 from whimbrel.flow.judging.filters import FILTERS
 from whimbrel.flow.judging.policy import Policy
+from whimbrel.flow.judging.ports import FilterPorts
 from whimbrel.flow.transaction import Answers, Result, Transaction
 
 STRANGER = Client("192.0.2.66", 40000, "192.0.2.25", 25, "mail.stranger.test", "ESMTP", session_id="s1", service="smtp")
@@ -35,18 +37,24 @@ class House:
     """Besides those that are always there."""
     space: Space | None = None
     reception: Reception = field(init=False)
+    ports: FilterPorts = field(init=False)
+    policy: Policy = field(init=False)
 
     def __post_init__(self) -> None:
-        policy = Policy([*(kind(self.config) for kind in FILTERS), *self.filters], self.config, self.log)
+        state, counters = MemoryState(), MemoryCounters()
+        self.ports = filter_ports(
+            self.config, self.log, clock=self.clock, directory=self.directory, state=state, counters=counters
+        )
+        self.policy = Policy([*(kind(self.ports) for kind in FILTERS), *self.filters], self.ports)
         self.reception = Reception(
             directory=self.directory,
             folders=self.store,
             spool=self.spool,
             commit=self.store,
-            policy=policy,
+            policy=self.policy,
             config=self.config,
-            state=MemoryState(),
-            counters=MemoryCounters(),
+            state=state,
+            counters=counters,
             clock=self.clock,
             ids=self.ids,
             log=self.log,

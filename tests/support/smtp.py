@@ -18,6 +18,7 @@ from whimbrel.core.intake import Client, Origin
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.settings import Section
 from whimbrel.core.values import Secret, Size
+from whimbrel.flow.assessment import Assessment
 from whimbrel.flow.routing.route import Expansion
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Addressee, Answers, Result, Transaction
@@ -158,7 +159,7 @@ class FakeReception:
     async def connect(self, origin: Origin, client: Client) -> None:
         self._step("connect")
 
-    async def helo(self, origin: Origin, client: Client) -> None:
+    async def helo(self, origin: Origin, client: Client, before: Assessment | None) -> None:
         self._step("helo")
 
     async def mail(
@@ -169,6 +170,7 @@ class FakeReception:
         sender: ReversePath,
         options: MailOptions = PLAIN,
         answers: Answers = Answers.ONE,
+        known: Assessment | None = None,
     ) -> Transaction:
         self._step("mail")
         self.count += 1

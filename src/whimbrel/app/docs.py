@@ -43,7 +43,7 @@ def files() -> dict[str, str]:
     }
 
 
-def settings_page() -> str:
+def settings_page(root: type[Section] = MailServer) -> str:
     lines = [
         "# Settings",
         "",
@@ -54,7 +54,7 @@ def settings_page() -> str:
         "about it. A list is its element repeated; an empty element is the empty list. Changes take effect at once",
         "unless it says otherwise. *Advanced*: leave it as it is unless you know why.",
         "",
-        *_pages(MailServer, ""),
+        *_pages(root, ""),
         "# Users",
         "",
         "Domains, users, aliases and groups stand in `users.cfg`.",

@@ -1,7 +1,10 @@
 """The table of all sections of `mailserver.cfg`: one line for each.
 
-Sections stand beside the code that uses them; this is the root they hang on.
+Sections stand beside the code that uses them; this is the root they hang on. Those of filters are taken from the table
+of filters.
 """
+
+from typing import TYPE_CHECKING
 
 from whimbrel.app.server import ServerSettings
 from whimbrel.app.services import AllServicesSettings
@@ -12,10 +15,10 @@ from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.settings import Section, setting
 from whimbrel.flow.delivery.settings import DeliverySettings
-from whimbrel.flow.judging.filters.header_limits import HeaderLimitsSettings
-from whimbrel.flow.judging.filters.raw_header import RawHeaderSettings
-from whimbrel.flow.judging.filters.received_loop import ReceivedLoopSettings
+from whimbrel.flow.judging.filters import FILTERS
 from whimbrel.flow.judging.policy import PolicySettings
+from whimbrel.flow.judging.rating import RatingSettings
+from whimbrel.flow.judging.sections import filters_section
 from whimbrel.flow.placement.quota import QuotaSettings
 from whimbrel.flow.placement.special_folders import FolderSettings
 from whimbrel.flow.report.reports import ReportSettings
@@ -28,13 +31,10 @@ from whimbrel.services.pop3d.settings import Pop3Settings
 from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd.settings import SmtpServerSettings
 
-
-class FilterSettings(Section, tag="filters"):
-    """What is looked at before a message is accepted."""
-
-    header_limits: HeaderLimitsSettings = setting(HeaderLimitsSettings(), help="How much header a message may have.")
-    raw_header: RawHeaderSettings = setting(RawHeaderSettings(), help="Eight-bit characters in headers.")
-    received_loop: ReceivedLoopSettings = setting(ReceivedLoopSettings(), help="Mail that goes round.")
+if TYPE_CHECKING:
+    FiltersSection = Section
+else:
+    FiltersSection = filters_section(FILTERS)
 
 
 class MailServer(Section, tag="mailserver"):
@@ -55,7 +55,8 @@ class MailServer(Section, tag="mailserver"):
     routing: RoutingSettings = setting(RoutingSettings(), help="What addresses of ours stand for.")
     quota: QuotaSettings = setting(QuotaSettings(), help="Full mailboxes.")
     policy: PolicySettings = setting(PolicySettings(), help="How long the filters may look at a message.")
-    filters: FilterSettings = setting(FilterSettings(), help="What is looked at before a message is accepted.")
+    rating: RatingSettings = setting(RatingSettings(), help="What becomes of a message by its score.")
+    filters: FiltersSection = setting(FiltersSection(), help="What is looked at before a message is accepted.")
     delivery: DeliverySettings = setting(DeliverySettings(), help="Sending mail to other servers, and the queue.")
     reports: ReportSettings = setting(ReportSettings(), help="Delivery status notifications (bounces).")
     dns: DnsSettings = setting(DnsSettings(), help="Asking the domain name system.")

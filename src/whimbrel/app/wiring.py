@@ -42,6 +42,7 @@ from whimbrel.core.quota import Quotas
 from whimbrel.flow.intake.reception import Reception
 from whimbrel.flow.judging.filters import FILTERS
 from whimbrel.flow.judging.policy import Policy
+from whimbrel.flow.judging.ports import FilterPorts
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.session.authenticator import Authenticator
@@ -51,6 +52,8 @@ from whimbrel.services.session.record import SignInRecord
 T = TypeVar("T")
 
 POOL_THREADS = 8
+CONCLUDING = 5.0
+"""Seconds that filters have for what they do after deliveries when the process ends."""
 PURGE_PAUSE = 0.05
 """Seconds between two steps of the purge."""
 
@@ -210,13 +213,29 @@ class DiskHouse:
     # The way of a message, signing in
 
     @cached_property
+    def policy(self) -> Policy:
+        ports = FilterPorts(
+            config=self.config,
+            resolver=self.resolver,
+            counters=self.counters,
+            state=self.state,
+            directory=self.directory,
+            pool=self.pool,
+            clock=self.clock,
+            log=self.log,
+        )
+        policy = Policy([kind(ports) for kind in FILTERS], ports)
+        self._stack.push_async_callback(policy.conclusions.close, CONCLUDING)
+        return policy
+
+    @cached_property
     def reception(self) -> Reception:
         return Reception(
             directory=self.directory,
             folders=self.folders,
             spool=self.spool,
             commit=self.commit,
-            policy=Policy([make(self.config) for make in FILTERS], self.config, self.log),
+            policy=self.policy,
             config=self.config,
             state=self.state,
             counters=self.counters,

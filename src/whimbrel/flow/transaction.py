@@ -15,10 +15,9 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.queue import QueueItem
+from whimbrel.flow.assessment import PEERS, Assessment
 
 if TYPE_CHECKING:
-    from whimbrel.flow.judging.filter import Finding
-    from whimbrel.flow.judging.policy import Judgement
     from whimbrel.flow.routing.route import Expansion
 
 HEAD: Final = 64 * 1024
@@ -54,8 +53,8 @@ class Addressee:
     def __init__(self, recipient: Recipient, expansion: "Expansion", error: MailError | None = None) -> None:
         self.recipient, self.expansion = recipient, expansion
         """`expansion`: all that it stands for."""
-        self.known: Judgement | None = None
-        """What the filters said at RCPT; None before."""
+        self.known: Assessment | None = None
+        """What filters said of this recipient, a child of the transaction's; None: nothing."""
         self.error = error
         """Why it gets nothing, for the answer to it or for a report. None: it is taken, and in the end delivered or
         queued."""
@@ -71,12 +70,13 @@ class Transaction:
         "client",
         "content",
         "destinations",
-        "findings",
+        "differs",
         "header",
-        "hold_remote",
+        "known",
         "max_size",
         "options",
         "origin",
+        "peer",
         "queue_id",
         "reserved",
         "resumed",
@@ -105,15 +105,18 @@ class Transaction:
         """Largest message that the signed-in user may send; 0: the server's limit."""
         self.destinations = 0
         """Mailboxes and addresses in all expansions."""
-        self.hold_remote = False
-        """What goes to other servers waits in the queue for an administrator."""
         self.resumed: QueueItem | None = None
         """Of a message from our queue: the entry, which has not been judged."""
         self.reserved: dict[AccountId, int] = {}
         """Octets of this message that the quotas of mailboxes count already."""
         self.trying: Addressee | None = None
         """The recipient that stage RCPT is about."""
-        self.findings: list[Finding] = []
+        self.peer = PEERS[origin]
+        """Whose mail it is, for the filters."""
+        self.known = Assessment()
+        """What filters said of the message; a child of the session's once that has any."""
+        self.differs = False
+        """They said something of a recipient, which is not known of the others."""
         self.content: Spooled | None = None
         self.header = Header(b"")
 

@@ -7,15 +7,18 @@ import pytest
 
 from tests.support.flow_fakes import MemoryQueue
 from tests.support.reception_house import MAIL, House, house
+from whimbrel.core.directory import Account
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
 from whimbrel.core.queue import QueueItem, RecipientState
 from whimbrel.core.values import Duration
+from whimbrel.flow.assessment import Action, Assessment, Finding, Stage
 from whimbrel.flow.delivery.local import LocalAgent
-from whimbrel.flow.judging.filter import Filter, Finding, Stage, Verdict, refuse
+from whimbrel.flow.judging.filter import Filter, refuse
 from whimbrel.flow.judging.policy import PolicySettings
 from whimbrel.flow.transaction import Transaction
+from whimbrel.mail.writing.changes import AddField
 
 ACCEPT = PolicySettings.model_construct(
     deadline=Duration(0.01), deadline_submission=Duration(0.01), deadline_queued=Duration(0.01), max_messages=9,
@@ -31,7 +34,7 @@ class Scanner(Filter):
     def __init__(self) -> None:
         self.finding: Finding | None = None
 
-    async def check(self, tx: Transaction) -> Finding:
+    async def check(self, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
         if self.finding is None:
             await asyncio.Event().wait()
         assert self.finding is not None
@@ -81,7 +84,7 @@ def test_by_default_it_is_deferred() -> None:
 
 def test_what_passes_goes_where_it_would_have_gone_with_one_trace() -> None:
     there, scanner, item = late("alice@example.test", "x@remote.test", origin=Origin.SUBMISSION)
-    scanner.finding = Finding(fields=(b"X-Checked: yes\r\n",))
+    scanner.finding = Finding(changes=(AddField(b"X-Checked: yes\r\n"),))
     assert resume(there, item) == [None, None]
     (passed_on,) = there.store.passed_on
     assert passed_on.queue_id == item.id
@@ -97,7 +100,7 @@ def test_what_passes_goes_where_it_would_have_gone_with_one_trace() -> None:
     assert content.startswith(b"X-Checked: yes\r\nReceived: ")
 
 
-@pytest.mark.parametrize("finding", [refuse(550, "5.7.1", "virus"), Finding(verdict=Verdict.JUNK)])
+@pytest.mark.parametrize("finding", [refuse(550, "5.7.1", "virus"), Finding(action=Action.JUNK)])
 def test_what_is_refused_then_goes_to_junk_or_is_held_and_is_never_returned(finding: Finding) -> None:
     there, scanner, item = late(
         "alice@example.test", "x@remote.test", origin=Origin.SUBMISSION, sender="bob@example.test"
@@ -113,7 +116,7 @@ def test_what_is_refused_then_goes_to_junk_or_is_held_and_is_never_returned(find
 
 def test_a_named_discard_is_done() -> None:
     there, scanner, item = late("alice@example.test")
-    scanner.finding = Finding(verdict=Verdict.DISCARD)
+    scanner.finding = Finding(action=Action.DISCARD)
     assert resume(there, item) == [None]
     assert not there.store.filed and len(there.store.queued) == 1 and there.store.passed_on[0].entries == ()
     assert there.log.named("delivery.sent")[-1]["status"] == "2.0.0 Discarded by scanner"
@@ -176,7 +179,7 @@ def test_a_submission_is_judged_with_the_account_that_submitted_it() -> None:
     assert item.options.account == alice.id
     seen: list[tuple[object, int]] = []
 
-    async def check(tx: Transaction) -> Finding:
+    async def check(tx: Transaction, known: Assessment, account: Account | None) -> Finding:
         seen.append((tx.account, tx.max_size))
         return Finding()
 

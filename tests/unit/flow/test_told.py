@@ -6,11 +6,13 @@ import quopri
 from tests.support.fakes import FakeClock
 from tests.support.flow_fakes import address
 from tests.support.reception_house import MAIL, House, house
+from whimbrel.core.directory import Account
 from whimbrel.core.envelope import Envelope, MailOptions, Notify, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Internal
+from whimbrel.flow.assessment import NOTHING, Assessment, Finding, Stage
 from whimbrel.flow.intake.receipts import LATE
-from whimbrel.flow.judging.filter import NOTHING, Finding, QuickFilter, Stage
+from whimbrel.flow.judging.filter import QuickFilter
 from whimbrel.flow.transaction import Answers, Transaction
 
 
@@ -41,7 +43,7 @@ class Slow(QuickFilter):
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
 
-    def look(self, tx: Transaction) -> Finding:
+    def look(self, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
         self._clock.forward(LATE + 1)
         return NOTHING
 

@@ -31,6 +31,8 @@ _TABLE: Final = (
      "The filters would have refused it, but it had been accepted before they ended: to Junk, or held in the queue."),
     ("message.caused", "mail", "Caused", "queue_id cause", "A message of ours, and the one it came from."),
     ("report.sent", "mail", "Report", "queue_id report to result recipients", "A delivery report was made."),
+    ("message.judged", "spam", "Judged", "queue_id to action rule score required symbols",
+     "What the filters found out about a message, and what is done with it; `to` if not for all its mailboxes."),
 
     ("signin.failed", "security", "Failed {service} login", f"{_SIGN_IN} reason",
      "Somebody did not prove to be a user; the client is told no reason."),
@@ -80,6 +82,7 @@ _TABLE: Final = (
     ("store.looked-after", "operations", "Store looked after", "folders",
      "A round of self-checks over all folders ended."),
     ("store.file-added", "operations", "Message found", "folder uid", "A file without an index row became a message."),
+    ("filter.up", "operations", "Filter up", "filter seconds failures", "A filter that was down gives answers again."),
 
     ("config.unknown", "warning", "Unknown setting", "path line", "The file holds what this release does not know."),
     ("log.dropped", "warning", "Log records dropped", "log count reason",
@@ -94,6 +97,10 @@ _TABLE: Final = (
     ("store.made-room", "warning", "Deleted mail made room", "messages bytes",
      "Disk space is below the soft limit: deleted mail went before its time, the oldest first."),
     ("filter.down", "warning", "Filter down", "filter queue_id status", "A filter gave no answer; mail went past it."),
+    ("filter.unconcluded", "warning", "Filter not concluded", "filter queue_id status",
+     "What a filter does after a delivery (counting, learning) was left out for a message."),
+    ("message.unchanged", "warning", "Message not changed", "queue_id status",
+     "A mark or text could not be put into a message that is not understood; it was delivered without."),
     ("filter.late", "warning", "Filters late", "queue_id stage seconds", "The filters did not end in time."),
     ("delivery.copy-failed", "warning", "Copy failed", "queue_id mailbox folder status",
      "One of several folders could not take the message at all; another has it."),
@@ -122,6 +129,8 @@ _TABLE: Final = (
 
     ("session.crashed", "error", "Session crashed", "service session_id sender_host command",
      "A session met a bug of ours; the other sessions go on."),
+    ("filter.crashed", "error", "Filter crashed", "filter queue_id",
+     "A filter met a bug of ours after a delivery; the delivery stands."),
     ("delivery.crashed", "error", "Delivery crashed", "queue_id", "A delivery met a bug of ours; it is tried again."),
     ("delivery.sign-in-failed", "error", "Relay login failed", "remote status",
      "The relay host does not take our name and password."),

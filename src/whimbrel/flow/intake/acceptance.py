@@ -5,8 +5,6 @@ Standards: RFC 5321 4.4 (trace), 6.1 (responsibility), 7.2 (Received names a lon
 submission server adds)
 """
 
-from collections.abc import Sequence
-
 from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.commit import Rendition, Spool, Spooled
 from whimbrel.core.config import ConfigStore
@@ -22,8 +20,8 @@ from whimbrel.flow.intake.outcomes import conclude, reported, result
 from whimbrel.flow.intake.plan import Plan
 from whimbrel.flow.intake.records import Records, status
 from whimbrel.flow.intake.return_path import has_old_path, without_old_path
-from whimbrel.flow.judging.filter import Verdict
-from whimbrel.flow.judging.policy import Judgement
+from whimbrel.flow.intake.verdicts import Verdicts
+from whimbrel.flow.judging.renditions import Renditions
 from whimbrel.flow.report.reports import Reports, Subject
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Result, Transaction
@@ -36,6 +34,7 @@ class Acceptance:
     def __init__(
         self,
         *,
+        verdicts: Verdicts,
         dispatch: Dispatch,
         reports: Reports,
         spool: Spool,
@@ -45,12 +44,13 @@ class Acceptance:
         ids: Ids,
         log: Log,
     ) -> None:
+        self._verdicts = verdicts
         self._dispatch, self._reports, self._spool, self._records = dispatch, reports, spool, records
         self._config, self._clock, self._ids, self._log = config, clock, ids, log
 
-    async def put_off(self, tx: Transaction, content: Spooled, judgement: Judgement) -> Result:
+    async def put_off(self, tx: Transaction, content: Spooled) -> Result:
         """Into the queue as it is, which has it judged again. MailError."""
-        rendition = Rendition(self._trace(tx, judgement.fields), content)
+        rendition = Rendition(b"".join(self._trace(tx)), content)
         await self._dispatch.put_off(tx, rendition)
         self._records.received(tx, rendition.size)
         for to in tx.addressees:
@@ -59,34 +59,40 @@ class Acceptance:
 
     async def schedule(self, tx: Transaction, content: Spooled) -> Result:
         """Into the queue until the time before which nothing is delivered; it is judged again then. RFC 4865"""
-        rendition = Rendition(self._trace(tx, ()), content)
+        rendition = Rendition(b"".join(self._trace(tx)), content)
         await self._dispatch.put_off(tx, rendition, Parked(SCHEDULED, tx.options.hold_until))
         self._records.received(tx, rendition.size)
         for to in tx.addressees:
             self._records.sent(tx, to.recipient, "parked", f"2.0.0 Parked: {SCHEDULED}")
         return result(tx)
 
-    async def take(self, tx: Transaction, content: Spooled, judgement: Judgement) -> Result:
+    async def take(self, tx: Transaction, content: Spooled) -> Result:
         """MailError if nobody gets it, or the one reply for all must be that."""
         if not has_old_path(tx):
-            return await self._carry_out(tx, content, judgement)
+            return await self._carry_out(tx, content)
         tx.content = await without_old_path(tx, content, self._spool)
         try:
-            return await self._carry_out(tx, tx.content, judgement)
+            return await self._carry_out(tx, tx.content)
         finally:
             tx.content.close()
 
-    async def _carry_out(self, tx: Transaction, content: Spooled, judgement: Judgement) -> Result:
-        trace = b"".join(judgement.fields) if tx.resumed else self._trace(tx, judgement.fields)
-        copies = Copies(tx.sender, trace, content)
-        if judgement.verdict is Verdict.DISCARD:
-            if tx.resumed is not None:
-                await self._dispatch.pass_on(tx, Plan.of_nothing(tx), copies)
-            self._records.received(tx, copies.size)
-            for to in tx.addressees:
-                self._records.sent(tx, to.recipient, "discarded", f"2.0.0 Discarded by {judgement.rule}")
-            return Result(tx.queue_id, (None,) * len(tx.addressees))
-        plan = Plan(tx, judgement.verdict, judgement.rule)
+    async def _carry_out(self, tx: Transaction, content: Spooled) -> Result:
+        plan = Plan(tx)
+        await self._verdicts.decide(tx, plan)
+        # What the queue resumes has our fields since it was taken.
+        before, behind = self._trace(tx) if tx.resumed is None else (b"", b"")
+        if not plan.judged:
+            await self._store(tx, plan, Copies(tx.sender, before, behind, content), content)
+        else:
+            renditions = Renditions(content, self._spool, self._log, tx.queue_id)
+            try:
+                await self._store(tx, plan, Copies(tx.sender, before, behind, content, renditions.of), content)
+            finally:
+                renditions.close()
+        self._verdicts.concluded(tx, plan)
+        return result(tx)
+
+    async def _store(self, tx: Transaction, plan: Plan, copies: Copies, content: Spooled) -> None:
         await self._dispatch.decide(tx, plan)
         if tx.resumed is None:
             await self._dispatch.carry_out(tx, plan, copies)
@@ -98,23 +104,20 @@ class Acceptance:
             await self._report(tx, plan, content)  # A crash repeats it, and does not lose it.
             await self._dispatch.pass_on(tx, plan, copies)
             self._record(tx, plan, copies.size)
-        return result(tx)
 
-    def _trace(self, tx: Transaction, fields: Sequence[bytes]) -> bytes:
-        """Received, what filters add, and what a submission lacks."""
+    def _trace(self, tx: Transaction) -> tuple[bytes, bytes]:
+        """Received, and what a submission lacks: between them stand fields that filters add."""
         hostname = self._config.section(SmtpSettings).hostname
-        parts = [
-            received(
-                tx.client,
-                by=hostname,
-                queue_id=tx.queue_id,
-                date=self._clock.date(),
-                # With several recipients the field would tell each of the others. RFC 5321 7.2
-                recipient=tx.addressees[0].recipient.address if len(tx.addressees) == 1 else None,
-                utf8=tx.options.utf8,
-            ),
-            *fields,
-        ]
+        before = received(
+            tx.client,
+            by=hostname,
+            queue_id=tx.queue_id,
+            date=self._clock.date(),
+            # With several recipients the field would tell each of the others. RFC 5321 7.2
+            recipient=tx.addressees[0].recipient.address if len(tx.addressees) == 1 else None,
+            utf8=tx.options.utf8,
+        )
+        parts: list[bytes] = []
         if tx.origin is Origin.SUBMISSION:
             if not tx.header.has(b"date"):  # RFC 6409 8.2
                 parts.append(b"Date: %s\r\n" % self._clock.date().encode())
@@ -122,7 +125,7 @@ class Acceptance:
                 parts.append(b"Message-ID: %s\r\n" % self._ids.message_id(hostname).encode())
         if tx.content is not None:
             parts.append(joint(tx.content.head))
-        return b"".join(parts)
+        return before, b"".join(parts)
 
     def _record(self, tx: Transaction, plan: Plan, size: int) -> None:
         self._records.received(tx, size)

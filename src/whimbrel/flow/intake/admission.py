@@ -10,11 +10,11 @@ from whimbrel.core.config import ConfigStore
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
+from whimbrel.flow.assessment import Assessment, Peer, Stage
 from whimbrel.flow.intake.records import Records
-from whimbrel.flow.judging.filter import Stage
 from whimbrel.flow.judging.policy import Policy
 from whimbrel.flow.placement.placement import Placement
-from whimbrel.flow.routing.relay import RelayDenied, RelaySettings, allowed
+from whimbrel.flow.routing.relay import RelayDenied
 from whimbrel.flow.routing.route import Expansion, Local, Unreachable
 from whimbrel.flow.routing.router import Router
 from whimbrel.flow.settings import SmtpSettings
@@ -60,15 +60,19 @@ class Admission:
         if expansion.local:
             expansion = await self._with_room(tx, expansion)
         tx.trying = addressee = Addressee(recipient, expansion)
-        addressee.known = await self._policy.judge(Stage.RCPT, tx)
-        addressee.known.enforce()
+        if self._policy.has(Stage.RCPT, tx.peer):
+            known = Assessment(tx.known)
+            judgement = await self._policy.judge(Stage.RCPT, tx, known)
+            judgement.enforce()
+            if known.own:
+                addressee.known, tx.differs = known, True
         tx.addressees.append(addressee)
         tx.destinations = destinations
 
     def _may_relay(self, tx: Transaction) -> bool:
         if tx.trusted:
             return True
-        return tx.origin is Origin.INBOUND and allowed(self._config.section(RelaySettings), tx.client.ip)
+        return tx.peer is Peer.NETWORK
 
     async def _with_room(self, tx: Transaction, expansion: Expansion) -> Expansion:
         """Without the mailboxes that cannot take the message. MailError if nobody is left."""

@@ -17,12 +17,16 @@ Edit = Callable[[Changes], Awaitable[tuple[bytes, Spooled]]]
 class Copies:
     """Of one message. Equal edits give the same content, so that the store writes it once."""
 
-    __slots__ = ("_edit", "_local", "_remote", "_trace")
+    __slots__ = ("_before", "_behind", "_edit", "_local", "_path", "_remote")
 
-    def __init__(self, sender: ReversePath, trace: bytes, content: Spooled, edit: Edit | None = None) -> None:
-        self._trace, self._edit = trace, edit
-        self._remote = Rendition(trace, content)
-        self._local = Rendition(return_path(sender) + trace, content)
+    def __init__(
+        self, sender: ReversePath, before: bytes, behind: bytes, content: Spooled, edit: Edit | None = None
+    ) -> None:
+        """Fields of edits stand between `before` and `behind`."""
+        self._before, self._behind, self._edit = before, behind, edit
+        self._path = return_path(sender)
+        self._remote = Rendition(before + behind, content)
+        self._local = Rendition(self._path + before + behind, content)
 
     @property
     def size(self) -> int:
@@ -34,14 +38,14 @@ class Copies:
         if not changes:
             return self._local
         fields, content = await self._edited(changes)
-        return Rendition(self._local.prefix + fields, content)
+        return Rendition(self._path + self._before + fields + self._behind, content)
 
     async def remote(self, changes: Changes = (), front: bytes = b"") -> Rendition:
         """For another server, or for the queue; `front` are fields before all others."""
         if not changes:
-            return Rendition(front + self._trace, self._remote.content) if front else self._remote
+            return Rendition(front + self._remote.prefix, self._remote.content) if front else self._remote
         fields, content = await self._edited(changes)
-        return Rendition(front + self._trace + fields, content)
+        return Rendition(front + self._before + fields + self._behind, content)
 
     async def _edited(self, changes: Changes) -> tuple[bytes, Spooled]:
         if self._edit is None:

@@ -21,6 +21,7 @@ from whimbrel.core.intake import Origin
 from whimbrel.core.log import Log
 from whimbrel.core.queue import QueueItem, QueueRecipient, RecipientState
 from whimbrel.core.state import State
+from whimbrel.flow.assessment import Action
 from whimbrel.flow.delivery.local import Copy, LocalDelivery
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.intake.copies import Copies
@@ -62,7 +63,9 @@ class Dispatch:
             if mailbox.error is not None:
                 continue
             try:
-                what = await self._placement.decide(mailbox.account, mailbox.verdict, mailbox.rule)
+                what = await self._placement.decide(
+                    mailbox.account, mailbox.rating.action, mailbox.rating.rule, mailbox.changes
+                )
             except MailError as error:
                 mailbox.error = error
             else:
@@ -213,7 +216,7 @@ class Dispatch:
 
     async def _onward(self, tx: Transaction, plan: Plan, copies: Copies) -> list[Enqueue]:
         """For other servers."""
-        parked = Parked(QUARANTINE) if tx.hold_remote else None
+        parked = Parked(QUARANTINE) if plan.rating.action is Action.QUARANTINE else None
         if parked is None and self._config.section(DeliverySettings).hold_remote:
             parked = Parked(HELD_REMOTE)
         entries = []

@@ -16,12 +16,12 @@ from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.queue import QueueItem
+from whimbrel.flow.assessment import Action, Finding, Stage
 from whimbrel.flow.intake.acceptance import Acceptance
 from whimbrel.flow.intake.admission import Admission
 from whimbrel.flow.intake.records import Records
-from whimbrel.flow.judging.filter import Stage, Verdict
 from whimbrel.flow.judging.filters.header_limits import largest_header
-from whimbrel.flow.judging.policy import Judgement, Policy
+from whimbrel.flow.judging.policy import Policy
 from whimbrel.flow.placement.size_limits import SizeLimits
 from whimbrel.flow.transaction import Answers, Transaction
 
@@ -61,20 +61,18 @@ class LateJudging:
         tx.take_content(content)
         if tx.header_goes_on:
             await tx.read_header(largest_header(self._config))
-        judgement = await self._policy.judge(Stage.DATA, tx, queued=True)
-        if judgement.late or judgement.verdict is Verdict.DEFER:
+        judgement = await self._policy.judge(Stage.DATA, tx, tx.known, queued=True)
+        if judgement.late or judgement.action is Action.DEFER:
             if item.attempts + 1 < _LAST_LOOK:
                 late = MailError(451, "4.3.2", "The message could not be checked in time")
                 return _errors(tx, judgement.reply or late)
-            judgement = Judgement(Verdict.JUNK, rule=judgement.rule)
-        elif judgement.verdict is Verdict.REFUSE:
-            judgement = replace(judgement, verdict=Verdict.JUNK)
-        if judgement.verdict is Verdict.JUNK:
-            tx.hold_remote = True
-            self._records.unwelcome(tx, item.id, judgement.rule)
+            tx.known.own[judgement.rule] = Finding(action=Action.JUNK)
+        rule, finding = tx.known.gravest
+        if finding.action >= Action.JUNK:
+            self._records.unwelcome(tx, item.id, rule)
         self._records.caused(tx, item.id)
         try:
-            return list((await self._acceptance.take(tx, content, judgement)).outcomes)
+            return list((await self._acceptance.take(tx, content)).outcomes)
         except MailError as error:
             return _errors(tx, error)
 

@@ -13,7 +13,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.queue import QueueRecipient
 from whimbrel.flow.delivery.local import Filed
-from whimbrel.flow.judging.filter import Verdict
+from whimbrel.flow.judging.rating import UNSUSPECTED
 from whimbrel.flow.transaction import Addressee, Transaction
 from whimbrel.mail.writing.trace import delivered_to
 
@@ -34,22 +34,23 @@ class Mailbox:
     __slots__ = (
         "account",
         "addressee",
+        "changes",
         "disposition",
         "error",
         "folders",
         "moved",
         "queued",
+        "rating",
         "recipient",
         "rest",
-        "rule",
-        "verdict",
     )
 
-    def __init__(self, account: Account, addressee: Addressee, verdict: Verdict, rule: str) -> None:
+    def __init__(self, account: Account, addressee: Addressee) -> None:
         self.account, self.addressee, self.recipient = account, addressee, addressee.recipient
         """`addressee`: the first of the envelope that leads here."""
-        self.verdict, self.rule = verdict, rule
-        """Of the message at this mailbox, and the filter that decided."""
+        self.rating = UNSUSPECTED
+        self.changes: Changes = ()
+        """Edits of the copy for this mailbox, whatever folder it goes to."""
         self.disposition: Disposition | None = None
         self.rest: Disposition | None = None
         """Places that have not got their copy."""
@@ -84,12 +85,26 @@ class Mailbox:
 class Plan:
     """Addressees that have an error already are left out: `declined`."""
 
-    __slots__ = ("_entries", "_side", "copies", "declined", "mailboxes", "remote", "remote_changes", "remote_error")
+    __slots__ = (
+        "_entries",
+        "_side",
+        "copies",
+        "declined",
+        "judged",
+        "mailboxes",
+        "rating",
+        "remote",
+        "remote_changes",
+        "remote_error",
+    )
 
-    def __init__(self, tx: Transaction, verdict: Verdict = Verdict.ACCEPT, rule: str = "") -> None:
+    def __init__(self, tx: Transaction) -> None:
         self._entries = self._side = 0
+        self.judged = False
+        """Filters had something to say: the ratings say what."""
+        self.rating = UNSUSPECTED
         self.remote_changes: Changes = ()
-        """Edits of what goes to other servers."""
+        """Of what goes to other servers: its rating, and its edits."""
         self.mailboxes: dict[AccountId, Mailbox] = {}
         self.remote: dict[str, QueueRecipient] = {}
         self.copies: dict[tuple[Address, ...], dict[str, QueueRecipient]] = {}
@@ -105,7 +120,7 @@ class Plan:
             for local in expansion.local:
                 account = local.account
                 if account.id not in self.mailboxes:
-                    self.mailboxes[account.id] = Mailbox(account, to, verdict, rule)
+                    self.mailboxes[account.id] = Mailbox(account, to)
             if not expansion.remote:
                 continue
             notify = onward_notify(recipient.notify) if expansion.several else recipient.notify
@@ -114,13 +129,6 @@ class Plan:
                     going.add(remote.address.key)
                     onward = self.remote if expansion.relayed else self._copy(remote.through)
                     onward[remote.address.key] = QueueRecipient(Recipient(remote.address, notify, recipient.orcpt))
-
-    @classmethod
-    def of_nothing(cls, tx: Transaction) -> "Plan":
-        """Nobody gets the message."""
-        plan = cls(tx)
-        plan.mailboxes, plan.remote, plan.copies = {}, {}, {}
-        return plan
 
     def _copy(self, through: tuple[Address, ...]) -> dict[str, QueueRecipient]:
         """Those who share a copy that came through these addresses, or at least through the recipient's."""

@@ -23,6 +23,7 @@ from whimbrel.core.mailbox import Folders
 from whimbrel.core.queue import QueueItem
 from whimbrel.core.space import Space
 from whimbrel.core.state import Counters, State
+from whimbrel.flow.assessment import PEERS, Action, Assessment, Peer, Stage
 from whimbrel.flow.delivery.local import LocalDelivery
 from whimbrel.flow.intake.acceptance import Acceptance
 from whimbrel.flow.intake.admission import Admission
@@ -30,22 +31,22 @@ from whimbrel.flow.intake.dispatch import Dispatch
 from whimbrel.flow.intake.late import LateJudging
 from whimbrel.flow.intake.receipts import LATE, Receipts
 from whimbrel.flow.intake.records import Records
-from whimbrel.flow.judging.filter import Stage, Verdict
+from whimbrel.flow.intake.verdicts import Unwanted, Verdicts
 from whimbrel.flow.judging.filters.header_limits import largest_header
-from whimbrel.flow.judging.policy import Judgement, Policy
+from whimbrel.flow.judging.policy import CLEAN, Judgement, Policy
+from whimbrel.flow.judging.rating import Rater
 from whimbrel.flow.placement.placement import Placement
 from whimbrel.flow.placement.quota import QuotaCheck
 from whimbrel.flow.placement.size_limits import SizeLimits
 from whimbrel.flow.report.reports import Reports
 from whimbrel.flow.routing.loops import decline_loops
+from whimbrel.flow.routing.relay import RelaySettings, allowed
 from whimbrel.flow.routing.route import Expansion
 from whimbrel.flow.routing.router import Router
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Addressee, Answers, Result, Transaction
 
-BUSY: Final = Judgement(
-    Verdict.DEFER, reply=MailError(451, "4.3.2", "Too much mail at once, try again later"), rule="busy"
-)
+BUSY: Final = Judgement(Action.DEFER, MailError(451, "4.3.2", "Too much mail at once, try again later"), "busy")
 _FULL: Final = ("4.3.1", "Insufficient system storage, try again later")
 
 
@@ -85,9 +86,10 @@ class Reception:
         dispatch = Dispatch(
             placement=self.placement, local=self.local, commit=commit, config=config, state=state, clock=clock, log=log
         )
+        self._verdicts = Verdicts(policy=policy, rater=Rater(config), placement=self.placement, records=records)
         self._acceptance = Acceptance(
-            dispatch=dispatch, reports=self.reports, spool=spool, records=records, config=config, clock=clock, ids=ids,
-            log=log,
+            verdicts=self._verdicts, dispatch=dispatch, reports=self.reports, spool=spool, records=records,
+            config=config, clock=clock, ids=ids, log=log,
         )  # fmt: skip
         self._late = LateJudging(
             directory=directory, sizes=self._sizes, admission=self._admission, policy=policy,
@@ -97,13 +99,14 @@ class Reception:
 
     # The steps of a session
 
-    async def connect(self, origin: Origin, client: Client) -> None:
-        """MailError: the client is not wanted."""
-        await self._early(Stage.CONNECT, origin, client)
+    async def connect(self, origin: Origin, client: Client) -> Assessment | None:
+        """What is known of the client, for all that follows in this session. MailError: it is not wanted."""
+        return await self._early(Stage.CONNECT, origin, client, None)
 
-    async def helo(self, origin: Origin, client: Client) -> None:
-        """MailError: the client is not wanted under this name."""
-        await self._early(Stage.HELO, origin, client)
+    async def helo(self, origin: Origin, client: Client, before: Assessment | None = None) -> Assessment | None:
+        """The same, with what is known of its name; `before` is that of `connect`. MailError: it is not wanted under
+        this name."""
+        return await self._early(Stage.HELO, origin, client, before)
 
     async def mail(
         self,
@@ -113,8 +116,10 @@ class Reception:
         sender: ReversePath,
         options: MailOptions = PLAIN,
         answers: Answers = Answers.ONE,
+        known: Assessment | None = None,
     ) -> Transaction:
-        """Begins a transaction. MailError: the sender, or so large a message, is not taken."""
+        """Begins a transaction; `known` is what `helo` (or `connect`) said of the client. MailError: the sender, or so
+        large a message, is not taken."""
         if not self._room():
             raise MailError(452, *_FULL)
         queue_id, started = self._ids.queue_id(), self._clock.monotonic()
@@ -123,8 +128,12 @@ class Reception:
         tx = Transaction(queue_id, origin, client, account, sender, options, started, answers)
         if account is not None:
             tx.max_size = await self._sizes.of(account)
-        judgement = BUSY if self._policy.busy else await self._policy.judge(Stage.MAIL, tx)
-        self._enforce(tx, judgement)
+        tx.peer = self._peer(origin, client)
+        if known:
+            tx.known.parent = self._policy.concerning(known, tx.peer) or None
+        judgement = BUSY if self._policy.busy else await self._policy.judge(Stage.MAIL, tx, tx.known)
+        if judgement is not CLEAN:
+            self._enforce(tx, judgement)
         return tx
 
     async def rcpt(self, tx: Transaction, recipient: Recipient) -> None:
@@ -145,8 +154,9 @@ class Reception:
             self._records.repeated(tx, before)
             return Result(before, (None,) * len(tx.addressees))
         try:
-            judgement = await self._policy.judge(Stage.DATA, tx)
-            self._enforce(tx, judgement)
+            judgement = await self._policy.judge(Stage.DATA, tx, tx.known)
+            if judgement is not CLEAN:
+                self._enforce(tx, judgement)
         except MailError:
             self.placement.release(tx.reserved)
             raise
@@ -158,10 +168,10 @@ class Reception:
                 result = await self._acceptance.schedule(tx, content)
             else:
                 take = self._acceptance.put_off if judgement.late else self._acceptance.take
-                result = await take(tx, content, judgement)
+                result = await take(tx, content)
         except MailError as error:
             self.placement.release(tx.reserved)
-            self._records.refused(tx, error, "")
+            self._records.refused(tx, error, error.rule if isinstance(error, Unwanted) else "")
             raise
         if self._clock.monotonic() - arrived > LATE and not any(result.outcomes):
             await self._receipts.keep(tx)
@@ -211,18 +221,29 @@ class Reception:
 
     # Inside
 
-    async def _early(self, stage: Stage, origin: Origin, client: Client) -> None:
-        if self._policy.has(stage, origin):
-            tx = Transaction("", origin, client, None, None, started=self._clock.monotonic())
-            self._enforce(tx, await self._policy.judge(stage, tx))
+    async def _early(
+        self, stage: Stage, origin: Origin, client: Client, before: Assessment | None
+    ) -> Assessment | None:
+        peer = self._peer(origin, client)
+        if not self._policy.has(stage, peer):
+            return before
+        tx = Transaction("", origin, client, None, None, started=self._clock.monotonic())
+        tx.peer, tx.known.parent = peer, before
+        self._enforce(tx, await self._policy.judge(stage, tx, tx.known))
+        return tx.known if tx.known.own else before
+
+    def _peer(self, origin: Origin, client: Client) -> Peer:
+        if origin is Origin.INBOUND:
+            relay = self._config.section(RelaySettings)
+            if relay.allow_from and allowed(relay, client.ip):
+                return Peer.NETWORK
+        return PEERS[origin]
 
     def _enforce(self, tx: Transaction, judgement: Judgement) -> None:
-        if judgement.verdict < Verdict.DEFER:
-            return
         try:
-            judgement.enforce()
-        except MailError as error:
-            self._records.refused(tx, error, judgement.rule)
+            self._verdicts.enforce(tx, judgement)
+        except Unwanted as error:
+            self._records.refused(tx, error, error.rule)
             raise
 
 

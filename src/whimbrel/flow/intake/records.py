@@ -8,6 +8,7 @@ from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.flow.intake.plan import Mailbox
+from whimbrel.flow.judging.rating import Rating, symbol_names
 from whimbrel.flow.routing.relay import RelayDenied
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Addressee, Transaction
@@ -100,6 +101,21 @@ class Records:
             status=text,
             remote="",
             mailbox=mailbox.account.id,
+        )
+
+    def judged(self, tx: Transaction, rating: Rating, to: Sequence[str] = ()) -> None:
+        """What the filters found: for all, or for some of its mailboxes."""
+        known = rating.known or tx.known
+        self._log.info(
+            "message.judged",
+            queue_id=tx.queue_id,
+            to=", ".join(to[:_SHOWN]) + (f" and {len(to) - _SHOWN} more" if len(to) > _SHOWN else ""),
+            action=rating.action.name.lower(),
+            rule=rating.rule,
+            score=round(rating.score, 2),
+            required=rating.required,
+            symbols=" ".join(symbol_names(rating)),
+            waived=known.waiver,
         )
 
     def sent(self, tx: Transaction, recipient: Recipient, result: str, status: str) -> None:

@@ -1,7 +1,8 @@
-"""Asks the filters of a stage and joins their findings to one verdict.
+"""Asks the filters of a stage, and adds what they find to what is known of the message.
 
-A filter that raises MailError is logged and passed over, or defers the message if it is declared so. All filters of a
-stage together have one deadline: content is never held longer than the client waits.
+Those that wait for nothing come first, one by one. The others run at the same time, each with a deadline of its own;
+one that raises MailError or has not ended by then is passed over, or defers the message if its settings say so. All of
+a stage together have a deadline besides: content is never held longer than the client waits.
 
 Standards: RFC 5321 4.5.3.2.6 (the client waits 10 minutes for the answer after data), 6.2
 """
@@ -11,13 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from whimbrel.core.config import ConfigStore
+from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
-from whimbrel.core.log import Log
 from whimbrel.core.settings import Section, setting
 from whimbrel.core.values import Duration
-from whimbrel.flow.judging.filter import NOTHING, Filter, Finding, QuickFilter, Stage, Verdict, WhenDown
+from whimbrel.flow.assessment import NOTHING, Action, Assessment, Finding, Peer, Stage
+from whimbrel.flow.judging.conclusions import Conclusions
+from whimbrel.flow.judging.filter import Filter, QuickFilter, WaitingSettings
+from whimbrel.flow.judging.health import Health
+from whimbrel.flow.judging.order import Order, Step, orders
+from whimbrel.flow.judging.ports import FilterPorts
 from whimbrel.flow.transaction import Transaction
 
 
@@ -53,45 +58,39 @@ class PolicySettings(Section, tag="policy"):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """All findings of a stage as one."""
+    """What the findings of one stage demand at once."""
 
-    verdict: Verdict = Verdict.ACCEPT
-    score: float = 0.0
-    symbols: tuple[str, ...] = ()
-    fields: tuple[bytes, ...] = ()
+    action: Action = Action.ACCEPT
+    """The gravest of them."""
     reply: MailError | None = None
     rule: str = ""
     """The filter that decided."""
     late: bool = False
-    """The filters did not end in time. With a verdict below DEFER the message is taken, and looked at again."""
+    """The filters did not end in time. With an action below DEFER the message is taken, and looked at again."""
+    unheard: Action = Action.JUNK
+    """What REFUSE becomes where nobody hears it."""
 
     def enforce(self) -> None:
         """Raises the answer of DEFER and REFUSE."""
-        if self.verdict >= Verdict.DEFER:
+        if self.action >= Action.DEFER:
             raise self.reply or MailError(451, "4.7.1", "Try again later")
 
 
 CLEAN: Final = Judgement()
 _TOO_SLOW: Final = ("4.3.2", "The message could not be checked in time, try again later")
+_WAITING: Final = WaitingSettings()
 
 
 class Policy:
     """The filters of this process."""
 
-    def __init__(self, filters: Sequence[Filter], config: ConfigStore, log: Log) -> None:
-        """`filters` in running order (`flow/filters/__init__.py`)."""
-        self._config, self._log = config, log
-        self._plan: dict[tuple[Stage, Origin], tuple[Filter, ...]] = {
-            (stage, origin): tuple(f for f in filters if f.stage is stage and origin in f.origins)
-            for stage in Stage
-            for origin in Origin
-        }
-        self._quick: dict[tuple[Stage, Origin], tuple[QuickFilter, ...]] = {}
-        """Where no filter has to wait for anything: no deadline then, and no coroutine for each."""
-        for key, some in self._plan.items():
-            quick = tuple(one for one in some if isinstance(one, QuickFilter))
-            if len(quick) == len(some):
-                self._quick[key] = quick
+    def __init__(self, filters: Sequence[Filter], ports: FilterPorts) -> None:
+        """`filters` in the order of their table (`filters/__init__.py`). OrderError: they do not fit together."""
+        self._config, self._log, self._clock = ports.config, ports.log, ports.clock
+        self._orders = orders(filters)
+        self._peers = {filter.name: filter.peers for filter in filters}
+        self.health = Health(ports.state, ports.clock, ports.log)
+        self.conclusions = Conclusions(filters, ports.log)
         self._looking = 0
 
     @property
@@ -99,16 +98,38 @@ class Policy:
         """As many messages are being looked at as may be: put off new ones at MAIL."""
         return self._looking >= self._config.section(PolicySettings).max_messages
 
-    def has(self, stage: Stage, origin: Origin) -> bool:
+    def has(self, stage: Stage, peer: Peer) -> bool:
         """Whether any filter looks at this."""
-        return bool(self._plan[stage, origin])
+        order = self._orders[stage, peer]
+        return bool(order.quick or order.steps)
 
-    async def judge(self, stage: Stage, tx: Transaction, *, queued: bool = False) -> Judgement:
-        """One judgement; never raises MailError. `queued`: nobody waits for the answer."""
-        quick = self._quick.get((stage, tx.origin))
-        if quick is not None:
-            return self._look(quick, tx) if quick else CLEAN
-        filters = self._plan[stage, tx.origin]
+    def concerning(self, known: Assessment, peer: Peer) -> Assessment:
+        """What was found about a connection, without findings of filters that do not judge mail of `peer`: a client
+        may sign in after it was looked up in lists."""
+        if not known:
+            return known
+        parent = None if known.parent is None else self.concerning(known.parent, peer)
+        kept = Assessment(parent)
+        kept.own = {name: finding for name, finding in known.own.items() if peer in self._peers[name]}
+        return kept
+
+    async def judge(
+        self,
+        stage: Stage,
+        tx: Transaction,
+        known: Assessment,
+        account: Account | None = None,
+        *,
+        queued: bool = False,
+    ) -> Judgement:
+        """Adds the findings to `known`; never raises MailError. `account` is the mailbox's at MAILBOX; `queued`: no
+        client waits for the answer."""
+        order = self._orders[stage, tx.peer]
+        if not order.steps:  # No deadline then, and no coroutine for each.
+            return self._look(order.quick, tx, known, account) if order.quick else CLEAN
+        judgement = self._look(order.quick, tx, known, account)
+        if judgement.action is Action.REFUSE:
+            return judgement
         settings = self._config.section(PolicySettings)
         seconds = settings.deadline_submission if tx.origin is Origin.SUBMISSION else settings.deadline
         if queued:
@@ -116,60 +137,94 @@ class Policy:
         self._looking += 1
         try:
             async with asyncio.timeout(seconds):
-                return await self._all(filters, tx)
+                await self._run(order, tx, known, account)
         except TimeoutError:
             self._log.warning("filter.late", queue_id=tx.queue_id, stage=stage.value, seconds=float(seconds))
-            if stage is Stage.DATA and settings.when_late == "accept":
+            if stage in (Stage.DATA, Stage.MAILBOX) and settings.when_late == "accept":
                 return Judgement(rule="deadline", late=True)
-            return Judgement(Verdict.DEFER, reply=MailError(451, *_TOO_SLOW), rule="deadline", late=True)
+            return Judgement(Action.DEFER, MailError(451, *_TOO_SLOW), "deadline", late=True)
         finally:
             self._looking -= 1
+        return _joined(known)
 
-    def _look(self, filters: tuple[QuickFilter, ...], tx: Transaction) -> Judgement:
-        findings: list[tuple[Filter, Finding]] = []
-        for one in filters:
+    def _look(
+        self, filters: tuple[QuickFilter, ...], tx: Transaction, known: Assessment, account: Account | None
+    ) -> Judgement:
+        clean = True
+        for filter in filters:
             try:
-                finding = one.look(tx)
+                finding = filter.look(tx, known, account)
             except MailError as error:
-                finding = self._down(one, tx, error)
-            if _weighs(one, finding, findings):
-                break
-        return _join(findings) if findings else CLEAN
+                finding = self._down(filter, tx, error)
+            if finding is not NOTHING and finding != NOTHING:
+                known.own[filter.name], clean = finding, False
+                if finding.action is Action.REFUSE:  # Nothing can be graver.
+                    break
+        return CLEAN if clean else _joined(known)
 
-    async def _all(self, filters: tuple[Filter, ...], tx: Transaction) -> Judgement:
-        findings: list[tuple[Filter, Finding]] = []
-        for one in filters:
+    async def _run(self, order: Order, tx: Transaction, known: Assessment, account: Account | None) -> None:
+        if len(order.steps) == 1:
+            await self._ask(order.steps[0].filter, tx, known, account)
+            return
+        tasks: list[asyncio.Task[Finding]] = []
+
+        async def run(step: Step) -> Finding:
+            if step.after:
+                await asyncio.wait([tasks[number] for number in step.after])
+            return await self._ask(step.filter, tx, known, account)
+
+        tasks += [asyncio.create_task(run(step)) for step in order.steps]  # A task begins when this one waits.
+        pending: set[asyncio.Task[Finding]] = set(tasks)
+        try:
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                if any(task.result().action is Action.REFUSE for task in done):
+                    break
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        # In the order of the table, whoever was first.
+        known.own = {name: known.own[name] for name in order.names if name in known.own} | known.own
+
+    async def _ask(self, filter: Filter, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
+        health, settings = self.health, self._settings(filter)
+        if not health.perfect and (why := health.resting(filter.name)):
+            finding = self._passed_over(filter, MailError(451, *_TOO_SLOW, detail=why))
+        else:
             try:
-                finding = await one.check(tx)
+                async with asyncio.timeout(settings.deadline):
+                    finding = await filter.check(tx, known, account)
+                if not health.perfect:
+                    await health.well(filter.name)
+            except TimeoutError:
+                error = MailError(451, *_TOO_SLOW, detail=f"no answer within {settings.deadline}")
+                finding = await self._failed(filter, tx, error)
             except MailError as error:
-                finding = self._down(one, tx, error)
-            if _weighs(one, finding, findings):
-                break
-        return _join(findings) if findings else CLEAN
+                finding = await self._failed(filter, tx, error)
+        if finding is not NOTHING and finding != NOTHING:
+            known.own[filter.name] = finding
+        return finding
 
-    def _down(self, one: Filter, tx: Transaction, error: MailError) -> Finding:
-        self._log.warning("filter.down", filter=one.name, queue_id=tx.queue_id, status=str(error))
-        if one.when_down is WhenDown.PASS:
+    def _settings(self, filter: Filter) -> WaitingSettings:
+        kind = filter.settings
+        return self._config.section(kind) if kind is not None and issubclass(kind, WaitingSettings) else _WAITING
+
+    async def _failed(self, filter: Filter, tx: Transaction, error: MailError) -> Finding:
+        await self.health.failed(filter.name, error.detail or error.text)
+        return self._down(filter, tx, error)
+
+    def _down(self, filter: Filter, tx: Transaction, error: MailError) -> Finding:
+        self._log.warning("filter.down", filter=filter.name, queue_id=tx.queue_id, status=str(error))
+        return self._passed_over(filter, error)
+
+    def _passed_over(self, filter: Filter, error: MailError) -> Finding:
+        if self._settings(filter).when_down == "pass":
             return NOTHING
-        reply = error if error.temporary else MailError(451, *_TOO_SLOW, detail=str(error))
-        return Finding(verdict=Verdict.DEFER, reply=reply)
+        return Finding(action=Action.DEFER, reply=error if error.temporary else MailError(451, *_TOO_SLOW))
 
 
-def _weighs(one: Filter, finding: Finding, findings: list[tuple[Filter, Finding]]) -> bool:
-    """Keeps what says something; True: nothing can be graver."""
-    if finding is NOTHING or finding == NOTHING:
-        return False
-    findings.append((one, finding))
-    return finding.verdict is Verdict.REFUSE
-
-
-def _join(findings: list[tuple[Filter, Finding]]) -> Judgement:
-    decider, gravest = max(findings, key=lambda pair: pair[1].verdict)  # Of equals the first.
-    return Judgement(
-        gravest.verdict,
-        sum(finding.score for _, finding in findings),
-        tuple(symbol for _, finding in findings for symbol in finding.symbols),
-        tuple(field for _, finding in findings for field in finding.fields),
-        gravest.reply,
-        decider.name if gravest.verdict else "",
-    )
+def _joined(known: Assessment) -> Judgement:
+    """What the findings of this stage demand."""
+    name, finding = max(known.own.items(), key=lambda named: named[1].action, default=("", NOTHING))  # The first.
+    return Judgement(finding.action, finding.reply, name if finding.action else "", unheard=finding.unheard)

@@ -6,16 +6,17 @@ answers goes with the message into the queue, if need be. `target` finds the fol
 Standards: RFC 3463 3.3 (X.2.1), RFC 1870 6.1 (SIZE at MAIL), RFC 6154 2 (special use)
 """
 
+from dataclasses import replace
 from typing import Final
 
 from whimbrel.core.commit import Append
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account
-from whimbrel.core.disposition import IN_INBOX, Disposition, Place
+from whimbrel.core.disposition import IN_INBOX, QUARANTINE, Changes, Disposition, Parked, Place
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import INBOX, AccountId, Folder, Folders, SpecialUse
 from whimbrel.core.quota import Quotas
-from whimbrel.flow.judging.filter import Verdict
+from whimbrel.flow.assessment import Action
 from whimbrel.flow.placement.size_limits import SizeLimits
 from whimbrel.flow.placement.special_folders import FolderSettings
 
@@ -23,6 +24,7 @@ CACHED: Final = 20_000
 """Folders kept in memory; an account's INBOX needs about 300 bytes."""
 
 IN_JUNK: Final = Disposition((Place(SpecialUse.JUNK, create=True),))
+PARKED: Final = Disposition((Place(),), parked=Parked(QUARANTINE))
 
 
 class Placement:
@@ -47,13 +49,17 @@ class Placement:
         for account, size in reserved.items():
             self._quotas.release(account, size)
 
-    async def decide(self, account: Account, verdict: Verdict = Verdict.ACCEPT, rule: str = "") -> Disposition:
-        """What becomes of a message with this verdict, by `rule`. MailError if that cannot be told now."""
-        if verdict is Verdict.JUNK:
-            return IN_JUNK
-        if verdict is Verdict.DISCARD:
+    async def decide(
+        self, account: Account, action: Action = Action.ACCEPT, rule: str = "", changes: Changes = ()
+    ) -> Disposition:
+        """What becomes of a message for which the filters want `action`, by `rule`, its copy changed so. What is
+        released from quarantine goes to INBOX. MailError if that cannot be told now."""
+        if action is Action.DISCARD:
             return Disposition(rule=rule)
-        return IN_INBOX
+        what = IN_JUNK if action is Action.JUNK else PARKED if action is Action.QUARANTINE else IN_INBOX
+        if not changes:
+            return what
+        return replace(what, places=tuple(replace(place, changes=changes) for place in what.places))
 
     async def target(self, account: AccountId, place: Place) -> Folder:
         """The folder of a place, which is made if need be. MailError if the account's folders cannot be read now."""

@@ -40,6 +40,8 @@ class Change:
     """An edit of the message. Copies with equal changes share one file."""
 
     __slots__ = ()
+    in_front = False
+    """It stands before the message and needs nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class AddField(Change):
     """A header field in front of all that came. `raw` is all of it, with its CRLF."""
 
     raw: bytes
+    in_front = True
 
 
 @dataclass(frozen=True, slots=True)

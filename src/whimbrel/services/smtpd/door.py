@@ -13,6 +13,7 @@ from whimbrel.core.directory import Account, Directory
 from whimbrel.core.envelope import MailOptions, Recipient
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.log import Log
+from whimbrel.flow.assessment import Assessment
 from whimbrel.flow.transaction import Answers, Result, Transaction
 from whimbrel.services.session.authenticator import Authenticator
 
@@ -20,9 +21,13 @@ from whimbrel.services.session.authenticator import Authenticator
 class Reception(Protocol):
     """The one way of a message, step by step. Each step raises MailError to refuse."""
 
-    async def connect(self, origin: Origin, client: Client) -> None: ...
+    async def connect(self, origin: Origin, client: Client) -> Assessment | None:
+        """What filters said of the client; None: nothing."""
+        ...
 
-    async def helo(self, origin: Origin, client: Client) -> None: ...
+    async def helo(self, origin: Origin, client: Client, before: Assessment | None) -> Assessment | None:
+        """`before` is that of `connect`; with it, what filters said of the client's name."""
+        ...
 
     async def mail(
         self,
@@ -32,7 +37,10 @@ class Reception(Protocol):
         sender: ReversePath,
         options: MailOptions,
         answers: Answers,
-    ) -> Transaction: ...
+        known: Assessment | None,
+    ) -> Transaction:
+        """`known` is that of `helo`, or `connect`."""
+        ...
 
     async def rcpt(self, tx: Transaction, recipient: Recipient) -> None: ...
 

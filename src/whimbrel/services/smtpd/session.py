@@ -19,6 +19,7 @@ from whimbrel.core.directory import Account
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
+from whimbrel.flow.assessment import Assessment
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Answers, Result, Transaction
 from whimbrel.protocols.smtp.reply import Reply
@@ -72,6 +73,9 @@ class SmtpSession:
         self._signed: SignedIn | None = None
         self._helo, self._extended = "", False
         self._client = self._describe()
+        self._connected: Assessment | None = None
+        self._known: Assessment | None = None
+        """What filters said of the connection, and of it and its HELO: for all its transactions."""
         self._tx: Transaction | None = None
         self._writer: SpoolWriter | None = None
         self._failures = self.failed_sign_ins = self._messages = self._idle = 0
@@ -199,7 +203,7 @@ class SmtpSession:
     async def _greet(self) -> None:
         name, kind = self._smtp.hostname, "LMTP" if self._role is Role.LMTP else "ESMTP"
         try:
-            await self.ports.reception.connect(self._origin, self._client)
+            self._connected = self._known = await self.ports.reception.connect(self._origin, self._client)
         except MailError as error:
             await self._turn_away(replies.refusal(error))
             return
@@ -224,13 +228,13 @@ class SmtpSession:
         self._helo, self._extended = event.name, event.extended
         client = self._describe()
         try:
-            await self.ports.reception.helo(self._origin, client)
+            known = await self.ports.reception.helo(self._origin, client, self._connected)
         except MailError as error:
             self._helo, self._extended = before  # RFC 5321 4.1.4: all stays as it was, the transaction too.
             await self._refuse(error)
             return
         self._drop()
-        self._client = client
+        self._client, self._known = client, known
         lines = self._engine.offer(self._terms())
         await self._chat(Reply(250, "", (self._smtp.hostname, *lines) if event.extended else (self._smtp.hostname,)))
 
@@ -258,7 +262,7 @@ class SmtpSession:
         answers = Answers.EACH if event.prdr or self._role is Role.LMTP else Answers.ONE
         try:
             self._tx = await self.ports.reception.mail(
-                self._origin, self._client, self._account, event.sender, event.options, answers
+                self._origin, self._client, self._account, event.sender, event.options, answers, self._known
             )
         except MailError as error:
             await self._refuse(error)
@@ -401,6 +405,7 @@ class SmtpSession:
         await self._connection.send(replies.GO_TLS)
         self._drop()
         self._helo, self._extended = "", False
+        self._known = self._connected  # RFC 3207 4.2
         await self._start_tls(context)
         self._client = self._describe()
 

@@ -2,9 +2,11 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from tests.support.filters import Says
 from tests.support.flow_fakes import MemoryQueue, address
 from tests.support.reception_house import MAIL, House, house
 from whimbrel.core.address import Domain
@@ -16,27 +18,22 @@ from whimbrel.core.intake import Origin
 from whimbrel.core.mailbox import FLAGGED, SEEN, SpecialUse, Usage
 from whimbrel.core.queue import QueueItem, RecipientState
 from whimbrel.core.quota import DOMAIN_USAGE
+from whimbrel.flow.assessment import Action, Finding
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.outcome import Outcome
-from whimbrel.flow.judging.filter import Finding, QuickFilter, Stage, Verdict
-from whimbrel.flow.transaction import Transaction
 
 BUSY = MailboxError(Condition.UNAVAILABLE, "Mailbox is not available now")
 
 
-class Junk(QuickFilter):
-    name, stage = "junk", Stage.DATA
-
-    def look(self, tx: Transaction) -> Finding:
-        return Finding(verdict=Verdict.JUNK)
+JUNK = Says(Finding(action=Action.JUNK), name="junk")
 
 
 def decides(there: House, what: Disposition, account: str = "alice@example.test") -> None:
     """Placement decides so for one account."""
     before = there.reception.placement.decide
 
-    async def decide(whose: Account, verdict: Verdict = Verdict.ACCEPT, rule: str = "") -> Disposition:
-        return what if whose.id == account else await before(whose, verdict, rule)
+    async def decide(whose: Account, *more: Any) -> Disposition:
+        return what if whose.id == account else await before(whose, *more)
 
     there.reception.placement.decide = decide  # type: ignore[method-assign]
 
@@ -56,7 +53,7 @@ def filed(there: House) -> list[tuple[str, str]]:
 
 
 def test_a_junk_verdict_outlives_a_busy_mailbox() -> None:
-    there = house(filters=(Junk(),))
+    there = house(filters=(JUNK,))
     there.store.failures["alice@example.test"] = [BUSY]
     asyncio.run(there.send("alice@example.test", "bob@example.test"))
     assert filed(there) == [("bob@example.test", "Junk")]

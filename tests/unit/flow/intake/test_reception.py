@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.filters import Says
 from tests.support.flow_fakes import address
 from tests.support.reception_house import MAIL, STRANGER, House, house
 from whimbrel.core.address import Domain
@@ -16,14 +17,14 @@ from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.intake import Internal, Origin
 from whimbrel.core.mailbox import Usage
 from whimbrel.core.values import Size
+from whimbrel.flow.assessment import Action, Finding, Symbol
 from whimbrel.flow.delivery.settings import DeliverySettings
-from whimbrel.flow.judging.filter import Filter, Finding, Stage, Verdict
 from whimbrel.flow.judging.filters.header_limits import HeaderLimitsSettings
 from whimbrel.flow.judging.filters.received_loop import ReceivedLoopSettings
 from whimbrel.flow.report.reports import ReportSettings
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.flow.transaction import Transaction
 from whimbrel.mail.report.language import LANGUAGES
+from whimbrel.mail.writing.changes import AddField
 
 
 def refused(there: House, *recipients: str | Recipient, content: bytes = MAIL, **values: object) -> MailError:
@@ -384,30 +385,24 @@ def test_steps_before_mail_pass_when_no_filter_looks_at_them() -> None:
     assert not there.log.records
 
 
-class Decides(Filter):
-    name, stage = "decides", Stage.DATA
-
-    def __init__(self, finding: Finding) -> None:
-        self.finding = finding
-
-    async def check(self, tx: Transaction) -> Finding:
-        return self.finding
-
-
 def test_junk_goes_to_the_junk_folder_with_what_the_filter_adds() -> None:
-    finding = Finding(5.0, ("SPAMMY",), Verdict.JUNK, fields=(b"X-Spam: yes\r\n",))
-    there = house(filters=(Decides(finding),))
+    finding = Finding((Symbol("SPAMMY", 5.0),), Action.JUNK, changes=(AddField(b"X-Spam: yes\r\n"),))
+    there = house(filters=(Says(finding),))
     asyncio.run(there.send("alice@example.test"))
     (stored,) = there.store.filed
-    assert stored.folder == "Junk" and b"\r\nX-Spam: yes\r\nFrom: a@b.test\r\n" in stored.content
+    assert stored.folder == "Junk"
+    assert (
+        b"\r\nX-Spam: yes\r\nX-Spam-Flag: YES\r\n"
+        b"X-Spam-Status: Yes, score=5.0 required=5.0 tests=SPAMMY=5\r\nFrom: a@b.test\r\n"
+    ) in stored.content
 
 
 def test_what_a_rule_discards_is_told_in_the_log_and_delivered_to_nobody() -> None:
-    there = house(filters=(Decides(Finding(verdict=Verdict.DISCARD)),))
+    there = house(filters=(Says(Finding(action=Action.DISCARD)),))
     result = asyncio.run(there.send("alice@example.test", "bob@example.test"))
     assert result.outcomes == (None, None) and there.store.commits == 0
     assert [(record["result"], record["status"]) for record in there.log.named("delivery.sent")] == [
-        ("discarded", "2.0.0 Discarded by decides")
+        ("discarded", "2.0.0 Discarded by says")
     ] * 2
 
 

@@ -33,6 +33,8 @@ def desk(tmp_path: Path) -> Desk:
              sender_host="192.0.2.2")  # fmt: skip
     log.info("message.named", queue_id=ONE, message_id="<first@a.test>")
     log.warning("filter.down", filter="dnsbl", queue_id=ONE, status="451")
+    log.info("message.judged", queue_id=ONE, to="", action="junk", rule="score", score=6.2, required=5.0,
+             symbols="A=4 B=2.2")  # fmt: skip
     log.info("delivery.sent", queue_id=ONE, recipient="bob@b.test", result="delivered", status="2.0.0")
     log.info("delivery.sent", queue_id=ONE, recipient="cy@c.test", result="failed", status="5.1.1 No such user")
     log.info("message.caused", queue_id=REPORT, cause=ONE)
@@ -53,8 +55,8 @@ def told(desk: Desk, **arguments: Any) -> list[tuple[str, str]]:
 
 
 STORY = [
-    (ONE, "Recv"), (ONE, "Message"), (ONE, "Filter down"), (ONE, "Sent"), (ONE, "Sent"), (REPORT, "Caused"),
-    (REPORT, "Recv"), (REPORT, "Sent"), (ONE, "Report")]  # fmt: skip
+    (ONE, "Recv"), (ONE, "Message"), (ONE, "Filter down"), (ONE, "Judged"), (ONE, "Sent"), (ONE, "Sent"),
+    (REPORT, "Caused"), (REPORT, "Recv"), (REPORT, "Sent"), (ONE, "Report")]  # fmt: skip
 
 
 def test_a_story_is_all_that_happened_to_a_message_and_to_what_came_of_it(desk: Desk) -> None:

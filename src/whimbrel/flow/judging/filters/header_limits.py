@@ -6,9 +6,11 @@ Standards: RFC 5321 4.5.3.1 (a server may set limits), RFC 5322 2.2
 from typing import Final
 
 from whimbrel.core.config import ConfigStore
+from whimbrel.core.directory import Account
 from whimbrel.core.settings import Section, setting
 from whimbrel.core.values import Size
-from whimbrel.flow.judging.filter import NOTHING, Finding, QuickFilter, Stage, refuse
+from whimbrel.flow.assessment import NOTHING, Assessment, Finding, Stage
+from whimbrel.flow.judging.filter import QuickFilter, refuse
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Transaction
 
@@ -38,14 +40,12 @@ def largest_header(config: ConfigStore) -> int:
 
 class HeaderLimits(QuickFilter):
     name, stage = "header-limits", Stage.DATA
+    settings = HeaderLimitsSettings
 
-    def __init__(self, config: ConfigStore) -> None:
-        self._config = config
-
-    def look(self, tx: Transaction) -> Finding:
-        header, limits = tx.header, self._config.section(HeaderLimitsSettings)
+    def look(self, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
+        header, limits = tx.header, self.ports.config.section(HeaderLimitsSettings)
         if len(header.raw) > limits.max_size or tx.header_goes_on:
-            most = largest_header(self._config)
+            most = largest_header(self.ports.config)
             if len(header.raw) > most or tx.header_goes_on:
                 return refuse(552, "5.3.4", f"The header is larger than {most} octets")
         if header.fields > limits.max_fields:

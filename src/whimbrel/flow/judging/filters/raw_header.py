@@ -5,9 +5,10 @@ They are against the rules and common all the same: taken, unless set otherwise.
 Standards: RFC 5321 2.4 (headers are ASCII), RFC 6531 3.4 (SMTPUTF8), RFC 3463 3.7 (X.6.9)
 """
 
-from whimbrel.core.config import ConfigStore
+from whimbrel.core.directory import Account
 from whimbrel.core.settings import Section, setting
-from whimbrel.flow.judging.filter import NOTHING, Finding, QuickFilter, Stage, refuse
+from whimbrel.flow.assessment import NOTHING, Assessment, Finding, Stage
+from whimbrel.flow.judging.filter import QuickFilter, refuse
 from whimbrel.flow.transaction import Transaction
 
 
@@ -23,11 +24,9 @@ class RawHeaderSettings(Section, tag="raw-header"):
 
 class RawHeader(QuickFilter):
     name, stage = "raw-header", Stage.DATA
+    settings = RawHeaderSettings
 
-    def __init__(self, config: ConfigStore) -> None:
-        self._config = config
-
-    def look(self, tx: Transaction) -> Finding:
-        if tx.options.utf8 or tx.header.raw.isascii() or not self._config.section(RawHeaderSettings).refuse:
+    def look(self, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
+        if tx.options.utf8 or tx.header.raw.isascii() or not self.ports.config.section(RawHeaderSettings).refuse:
             return NOTHING
         return refuse(550, "5.6.9", "The header has characters that need SMTPUTF8")

@@ -4,9 +4,10 @@ Standards: RFC 5321 6.3 (loop detection; the limit should be at least 100 hops b
 50), 7.8.
 """
 
-from whimbrel.core.config import ConfigStore
+from whimbrel.core.directory import Account
 from whimbrel.core.settings import Section, setting
-from whimbrel.flow.judging.filter import NOTHING, Finding, QuickFilter, Stage, refuse
+from whimbrel.flow.assessment import NOTHING, Assessment, Finding, Stage
+from whimbrel.flow.judging.filter import QuickFilter, refuse
 from whimbrel.flow.transaction import Transaction
 
 
@@ -20,12 +21,10 @@ class ReceivedLoopSettings(Section, tag="received-loop"):
 
 class ReceivedLoop(QuickFilter):
     name, stage = "received-loop", Stage.DATA
+    settings = ReceivedLoopSettings
 
-    def __init__(self, config: ConfigStore) -> None:
-        self._config = config
-
-    def look(self, tx: Transaction) -> Finding:
+    def look(self, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
         hops = tx.header.count(b"received")
-        if hops <= self._config.section(ReceivedLoopSettings).limit:
+        if hops <= self.ports.config.section(ReceivedLoopSettings).limit:
             return NOTHING
         return refuse(554, "5.4.6", "Mail loop detected: too many hops", detail=f"{hops} Received fields")

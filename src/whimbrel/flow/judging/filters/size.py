@@ -3,9 +3,9 @@
 Standards: RFC 1870 6.1 (SIZE at MAIL), 6.3 (the message itself), RFC 3463 3.3 (X.2.3), 3.4 (X.3.4)
 """
 
-from whimbrel.core.config import ConfigStore
-from whimbrel.core.intake import Origin
-from whimbrel.flow.judging.filter import NOTHING, Finding, QuickFilter, Stage, refuse
+from whimbrel.core.directory import Account
+from whimbrel.flow.assessment import NOTHING, Assessment, Finding, Peer, Stage
+from whimbrel.flow.judging.filter import QuickFilter, refuse
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Transaction
 
@@ -13,14 +13,11 @@ from whimbrel.flow.transaction import Transaction
 class DeclaredSize(QuickFilter):
     name, stage = "declared-size", Stage.MAIL
 
-    def __init__(self, config: ConfigStore) -> None:
-        self._config = config
-
-    def look(self, tx: Transaction) -> Finding:
-        if tx.origin is Origin.INTERNAL and tx.sender is None:
+    def look(self, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
+        if tx.peer is Peer.OURSELVES and tx.sender is None:
             # A report that returns a message of just the limit is larger, and nobody else tells its sender.
             return NOTHING
-        size, limit = tx.size, int(self._config.section(SmtpSettings).max_message_size)
+        size, limit = tx.size, int(self.ports.config.section(SmtpSettings).max_message_size)
         if size > limit:
             return refuse(552, "5.3.4", f"Message is too large, the limit is {limit} octets", detail=f"{size} octets")
         if tx.max_size and size > tx.max_size:
