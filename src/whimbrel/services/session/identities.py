@@ -19,6 +19,8 @@ from whimbrel.core.mailbox import AccountId
 
 LOOK_AT_LEAST: Final = 5.0
 """Seconds between looks whether the directory changed without a notice: one is lost with the process that gave it."""
+BETWEEN_ROUNDS: Final = 0.2
+"""Seconds after a round of questions until the next."""
 BETWEEN_TURNS: Final = 50
 """Accounts that are looked up before others have their turn."""
 
@@ -165,6 +167,8 @@ class IdentityWatch:
                     await self._ask(name, sessions)
                     if number % BETWEEN_TURNS == 0:
                         await asyncio.sleep(0)
+                if self._again:  # Changes that follow one another are asked about together.
+                    await asyncio.sleep(BETWEEN_ROUNDS)
         finally:
             self._sweep = None
 
