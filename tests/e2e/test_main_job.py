@@ -170,7 +170,7 @@ def test_a_change_on_the_command_line_is_in_force_at_once(server: Running) -> No
 
 def queue(server: Running) -> list[dict[str, Any]]:
     """The entries of the queue, by the command line."""
-    entries: list[dict[str, Any]] = json.loads(command(server.directory, "queue", "list", "--json"))["messages"]
+    entries: list[dict[str, Any]] = json.loads(command(server.directory, "queue", "list", "--json"))["items"]
     return entries
 
 

@@ -84,7 +84,7 @@ def test_a_delivery_under_way_is_listed_and_can_be_ended(own_server: Maker) -> N
     with SmtpSink(replies={"DOT": [""]}) as sink, own_server(by(sink) | {"delivery/retry-after": ["1h"]}) as server:
         submit(server, "user1@example.test", "b@remote.test", letter("stuck"))
         for _ in eventually(20):
-            found = listed(server, "task", "list")
+            found = listed(server, "task", "list")["items"]
             if found and found[0]["phase"] == "answer":
                 break
         else:
@@ -92,12 +92,12 @@ def test_a_delivery_under_way_is_listed_and_can_be_ended(own_server: Maker) -> N
         assert found[0]["sender"] == "<user1@example.test>" and str(sink.port) in found[0]["server"]
         assert "ended" in command(server.directory, "task", "abort", found[0]["id"], "--yes")
         for _ in eventually(20):
-            page = listed(server, "queue", "list")["messages"]
+            page = listed(server, "queue", "list")["items"]
             if page and page[0]["attempts"] == 1:
                 break
         else:
             pytest.fail("it did not come back to the queue")
-        assert page[0]["status"].startswith("4.3.0") and listed(server, "task", "list") == []
+        assert page[0]["status"].startswith("4.3.0") and listed(server, "task", "list")["items"] == []
         (row,) = listed(server, "queue", "stats")["destinations"]
         assert (row["destination"], row["waiting"]) == ("remote.test", 1)
         assert "Subject: stuck" in command(server.directory, "queue", "source", page[0]["id"])
@@ -113,4 +113,4 @@ def test_a_held_message_is_given_back_to_its_sender(own_server: Maker) -> None:
                 break
         else:
             pytest.fail("no report came")
-        assert listed(server, "queue", "list")["messages"] == []
+        assert listed(server, "queue", "list")["items"] == []

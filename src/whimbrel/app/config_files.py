@@ -9,6 +9,7 @@ from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.scan import MAX_BYTES
 from whimbrel.core.config import ConfigError, Fault
 from whimbrel.core.pool import Pool
+from whimbrel.core.settings import Concern
 from whimbrel.services.admin.ports import Version
 
 CONFIG, USERS = "mailserver.cfg", "users.cfg"
@@ -44,8 +45,9 @@ class FormerVersions:
             await holder.restore(number)
             return
         broken = self._unread[file]
-        broken.replace([broken.version(number, MAX_BYTES)])  # What stood there is now a former version.
-        holder.verify()
+        content = broken.version(number, MAX_BYTES)
+        holder.verify(content)
+        broken.replace([content])  # What stood there is now a former version.
 
     async def keep(self) -> Sequence[str]:
         kept = []
@@ -59,15 +61,19 @@ class FormerVersions:
     async def aside(self) -> str:
         return await self._pool.run(self._editor.aside) if self._pool else self._editor.aside()
 
-    async def check(self) -> None:
+    async def check(self) -> Sequence[Concern]:
+        return await self._pool.run(self._check) if self._pool else self._check()
+
+    def _check(self) -> Sequence[Concern]:
         faults: list[Fault] = []
         for verify in (self._config.verify, self._editor.verify):
             try:
-                await self._pool.run(verify) if self._pool else verify()
+                verify()
             except ConfigError as error:
                 faults += error.faults
         if faults:
             raise ConfigError(*faults)
+        return self._config.concerns_on_disk()
 
     async def _settled(self, file: str) -> None:
         """What was in force a moment ago is a former version only when the file has been written since."""

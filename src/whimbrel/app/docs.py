@@ -4,6 +4,7 @@ settings.md tells every setting, commands.md every command, standards.md every s
 with everything that can stand in them.
 """
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from whimbrel.backends.directory.records import schema_of
 from whimbrel.core.config import Setting
 from whimbrel.core.settings import Section, section_of, xml_name
 from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.schema import openapi
+from whimbrel.services.admin.table import all_calls
 
 _FORMS = {
     "yes-no": "yes or no",
@@ -37,6 +40,7 @@ def files() -> dict[str, str]:
     return {
         "settings.md": settings_page(),
         "commands.md": commands_page(),
+        "openapi.json": json.dumps(openapi(all_calls(), "1"), indent=1, ensure_ascii=False) + "\n",
         "standards.md": standards_page(),
         "mailserver.cfg.sample": sample(MailServer),
         "users.cfg.sample": users_sample(),

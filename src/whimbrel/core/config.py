@@ -1,10 +1,10 @@
 """The port to the two configuration files; the configuration in use is an immutable snapshot."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from whimbrel.core.settings import Section
+from whimbrel.core.settings import Concern, Section
 
 S = TypeVar("S", bound=Section)
 
@@ -32,6 +32,14 @@ class ConfigError(Exception):
     def __init__(self, *faults: Fault) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
         self.faults = faults
+
+
+class Unconfirmed(ConfigError):
+    """A change would do something dangerous: it is made only for who types `words`."""
+
+    def __init__(self, words: str, *faults: Fault) -> None:
+        super().__init__(*faults)
+        self.words = words
 
 
 class UnknownName(ConfigError):
@@ -88,10 +96,23 @@ class Setting:
     advanced: bool = False
     ref: str = ""
     row: str = ""
+    group: str = ""
+    """Under which heading a form shows it."""
+    ordered: bool = False
+    """A list whose order counts."""
+    columns: tuple[str, ...] = ()
+    """Of a list of sections: the settings of one entry."""
+    shown_if: str = ""
+    """`way = relay` (a setting beside it): it means something only then."""
+    examples: tuple[str, ...] = ()
 
 
 class ConfigEditor(ConfigStore, Protocol):
     """What `control`, and the command line with no server running, need beyond reading."""
+
+    async def change(self, values: Mapping[str, object], *, confirmed: str = "") -> frozenset[str]:
+        """As ConfigStore; what cross-checks find dangerous is Unconfirmed, unless `confirmed` has the words."""
+        ...
 
     def settings(self) -> Iterator[Setting]:
         """All of them, in the order of the file."""
@@ -109,8 +130,12 @@ class ConfigEditor(ConfigStore, Protocol):
         """Those whose path or help has all the words."""
         ...
 
-    def check(self, values: Mapping[str, object]) -> frozenset[str]:
+    def check(self, values: Mapping[str, object], *, confirmed: str = "") -> frozenset[str]:
         """The paths that `change` would change; nothing is written. ConfigError."""
+        ...
+
+    def concerns(self) -> Sequence[Concern]:
+        """What the cross-checks of all sections say of the configuration in use."""
         ...
 
     def difference(self) -> str:

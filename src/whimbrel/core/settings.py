@@ -12,14 +12,17 @@ a section is its attribute; a tuple is its element repeated. Sections live besid
 `app/settings.py` is the table of all.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 T = TypeVar("T")
+S = TypeVar("S", bound="Section")
 Applies = Literal["now", "service", "restart"]
 
 
@@ -61,17 +64,61 @@ def required(*, help: str, pattern: str | None = None, ref: str = "") -> Any:
     return Field(description=help, pattern=pattern, json_schema_extra=extra)
 
 
+class Gravity(IntEnum):
+    """What a cross-check makes of what it sees."""
+
+    WARNING = 1
+    """It is said, and done."""
+    DANGER = 2
+    """It is done only for who types the words; status shows it for as long as it stands."""
+    WRONG = 3
+    """It is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """What a cross-check has to say of settings that are each well formed."""
+
+    path: str
+    """`relay/allow-from`."""
+    text: str
+    gravity: Gravity = Gravity.WARNING
+    words: str = ""
+    """With DANGER: what must be typed."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}"
+
+
+class Whole(Protocol):
+    """A whole configuration, in use or proposed, as cross-checks see it."""
+
+    @property
+    def folder(self) -> str:
+        """Of the installation: paths in settings may be relative to it."""
+        ...
+
+    def section(self, kind: "type[S]") -> "S": ...
+
+
+Check = Callable[[Whole], Iterable[Concern]]
+"""Looks at settings together, and at the world where their meaning is there (a file, a user). It never raises and takes
+milliseconds; it runs when a setting is changed, in `config check` and in `status`, never at a start."""
+
+
 class Section(BaseModel):
-    """A part of the configuration. Subclasses give `tag`, and `key` if the section stands in a list."""
+    """A part of the configuration. Subclasses give `tag`, `key` if the section stands in a list, and their `checks`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, arbitrary_types_allowed=False)
 
     tag: ClassVar[str] = ""
     key: ClassVar[str] = ""
 
-    def __init_subclass__(cls, *, tag: str = "", key: str = "", **kwargs: Any) -> None:
+    checks: ClassVar[tuple[Check, ...]] = ()
+
+    def __init_subclass__(cls, *, tag: str = "", key: str = "", checks: tuple[Check, ...] = (), **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.tag, cls.key = tag or cls.tag, key or cls.key
+        cls.tag, cls.key, cls.checks = tag or cls.tag, key or cls.key, checks or cls.checks
 
     @classmethod
     def field_for(cls, xml_name: str) -> str | None:
@@ -82,9 +129,6 @@ class Section(BaseModel):
     def elements(cls) -> dict[str, str]:
         """XML element name -> field name, in the order of declaration; without the key."""
         return dict(_elements(cls))
-
-
-S = TypeVar("S", bound=Section)
 
 
 def assembled(base: type[S], parts: Mapping[str, type[Section]]) -> type[S]:

@@ -58,7 +58,7 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
 
 def test_without_a_server_the_same_calls_work_on_the_files(shell: Shell) -> None:
     shell.run("domain", "add", "other.test", "--description", "Second", "--alias", "a.test", "--alias", "b.test")
-    (_, other) = shell.json("domain", "list")["domains"]
+    (_, other) = shell.json("domain", "list")["items"]
     assert (other["name"], other["description"], other["aliases"]) == ("other.test", "Second", ["a.test", "b.test"])
     assert "Second" in shell.run("domain", "list")
     shell.run("user", "add", "bob@other.test", "--quota", "2G", "--no-keep-copy", "--rights", "domain")
@@ -68,7 +68,7 @@ def test_without_a_server_the_same_calls_work_on_the_files(shell: Shell) -> None
     assert shell.run("config", "get", "smtp/max-message-size") == "80M\n"
     assert shell.run("config", "get", "services/imap/listen") == "*:143\n"
     assert "config set" in shell.run("log", "tail", "config", "--grep", "smtp/max-message-size")
-    assert shell.json("queue", "list")["messages"] == []
+    assert shell.json("queue", "list")["items"] == []
     assert (shell.directory / "lock").stat().st_mode & 0o777 == 0o600
 
 
@@ -78,7 +78,7 @@ def test_a_domain_is_renamed_with_its_mail_and_its_old_addresses(shell: Shell) -
     mail = shell.directory / "store" / "mail"
     (mail / "old.test" / "bob").mkdir(parents=True)
     shell.run("domain", "rename", "old.test", "new.test", "--yes")
-    assert [user["address"] for user in shell.json("user", "list")["users"]] == ["admin@example.org", "bob@new.test"]
+    assert [user["address"] for user in shell.json("user", "list")["items"]] == ["admin@example.org", "bob@new.test"]
     assert shell.json("alias", "check", "bob@old.test")["mailboxes"] == ["bob@new.test"]
     assert (mail / "new.test" / "bob").is_dir()
     assert not (mail / "old.test").exists()

@@ -7,7 +7,9 @@ import http.client
 import json
 import os
 import socket
+import urllib.parse
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,39 @@ from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault
 TIMEOUT = 600.0
 """A rebuild of a large folder is quiet for long."""
 _MAX_ANSWER = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a call is made, beside its arguments."""
+
+    dry_run: bool = False
+    confirmed: str = ""
+    """The words that were typed to confirm something dangerous."""
+    question: bool = False
+    """Only ask what a person is to be asked first."""
+    wait: bool = True
+    """To the end of what takes long; else its operation is begun."""
+
+    @property
+    def query(self) -> str:
+        named = (
+            ("check", "1" if self.dry_run else ""), ("confirm", self.confirmed),
+            ("question", "1" if self.question else ""), ("wait", "" if self.wait else "0"),
+        )  # fmt: skip
+        words = urllib.parse.urlencode([(name, value) for name, value in named if value])
+        return f"?{words}" if words else ""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came back. A stream has its items instead of `result`."""
+
+    result: Any = None
+    warnings: list[str] = field(default_factory=list)
+    operation: str = ""
+    """Id of the operation that does the work."""
+    question: str = ""
 
 
 class Unreachable(Exception):
@@ -68,29 +103,37 @@ class Client:
         connection.close()
         return True
 
-    def call(self, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Any:
+    def call(self, call: Call, arguments: Mapping[str, object], options: Options) -> Answer:
         """The result as JSON values. CallError, Unreachable."""
-        connection, response = self._send(call, arguments, dry_run)
+        connection, response = self._send(call, arguments, options)
         try:
-            return self._json(response)
+            body = self._json(response)
         finally:
             connection.close()
+        return Answer(
+            body.get("result"), list(body.get("warnings", ())), str(body.get("operation", "")),
+            str(body.get("question", "")),
+        )  # fmt: skip
 
-    def stream(self, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Iterator[Any]:
-        """The items of a call that streams, as they come. CallError, Unreachable."""
-        connection, response = self._send(call, arguments, dry_run)
+    def stream(self, call: Call, arguments: Mapping[str, object], options: Options, answer: Answer) -> Iterator[Any]:
+        """The items of a call that streams, as they come; `answer` gets the rest. CallError, Unreachable."""
+        connection, response = self._send(call, arguments, options)
         try:
-            if response.status != 200:
-                self._json(response)
+            if response.status != 200:  # An operation that was only begun, or a refusal.
+                answer.operation = str(self._json(response).get("operation", ""))
+                return
             if arguments.get("follow") and connection.opened is not None:
                 connection.opened.settimeout(None)  # What is followed may be quiet for days.
             for line in response:
                 message = json.loads(line)
                 if "item" in message:
                     yield message["item"]
+                elif "operation" in message:
+                    answer.operation = str(message["operation"])
                 elif "error" in message:
                     raise _error(message["error"])
                 else:
+                    answer.warnings += message.get("warnings", ())
                     return
             raise Unreachable("the server ended before its answer did")
         except (OSError, http.client.HTTPException) as error:
@@ -99,7 +142,7 @@ class Client:
             connection.close()
 
     def _send(
-        self, call: Call, arguments: Mapping[str, object], dry_run: bool
+        self, call: Call, arguments: Mapping[str, object], options: Options
     ) -> tuple[_UnixConnection, http.client.HTTPResponse]:
         connection = _UnixConnection(self._path)
         try:
@@ -109,7 +152,7 @@ class Client:
         try:
             connection.request(
                 "POST",
-                call.path + ("?check=1" if dry_run else ""),
+                call.path + options.query,
                 json.dumps(arguments).encode(),
                 {"Content-Type": "application/json", "Connection": "close"},
             )
@@ -124,8 +167,10 @@ class Client:
             body = json.loads(response.read(_MAX_ANSWER))
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unreachable(f"the server's answer cannot be read: {error}") from None
-        if response.status != 200:
+        if response.status not in (200, 202):
             raise _error(body.get("error") if isinstance(body, dict) else None)
+        if not isinstance(body, dict):
+            raise Unreachable("the server's answer is of a form that this release does not know")
         return body
 
 
@@ -134,4 +179,9 @@ def _error(made: Any) -> CallError:
         return CallError(Failure.FAILED, "the server answered in a form that this release does not know")
     kinds = {kind.word: kind for kind in Failure}
     fields = [FieldFault(str(fault["name"]), str(fault["text"])) for fault in made.get("fields", ())]
-    return CallError(kinds.get(str(made.get("kind")), Failure.FAILED), str(made.get("text", "")), *fields)
+    return CallError(
+        kinds.get(str(made.get("kind")), Failure.FAILED),
+        str(made.get("text", "")),
+        *fields,
+        confirm=str(made.get("confirm", "")),
+    )

@@ -6,16 +6,18 @@ file but never stands on a command line.
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from whimbrel.app.cli.client import Answer, Options
 from whimbrel.app.cli.progress import Progress
 from whimbrel.app.cli.reach import Reach
-from whimbrel.app.cli.show import print_json, print_json_line, print_text, show
+from whimbrel.app.cli.show import print_error, print_json, print_json_line, print_text, show, show_item
 from whimbrel.core.values import Secret
-from whimbrel.services.admin.calls import PROBLEMS, Call, FileText, Parameter
+from whimbrel.services.admin.calls import PROBLEMS, Call, CallError, FileText, Parameter
 
 MAX_FILE = 64 << 20
 
@@ -31,6 +33,16 @@ def command(call: Call, name: str) -> click.Command:
     else:  # Every verb takes them, so that a script need not know which verbs change something.
         parameters.append(click.Option(["--yes", "-y"], is_flag=True, hidden=True))
         parameters.append(click.Option(["--dry-run"], is_flag=True, hidden=True))
+    if call.dangerous:
+        words = click.Option(
+            ["--confirm", "confirm_words"], metavar="WORDS", help="The words that something dangerous asks for."
+        )
+        parameters.append(words)
+    if call.operation:
+        wait = click.Option(
+            ["--wait/--no-wait", "wait"], default=True, help="Wait for its end, or begin it as an operation."
+        )
+        parameters.append(wait)
     help_text = call.help + ("\n\nNeeds a running server." if call.needs_server else "")
     if call.problems:
         help_text += f"\n\nThe exit status is {PROBLEMS} if problems were found."
@@ -96,66 +108,105 @@ def _callback(call: Call) -> Callable[..., None]:
         context = click.get_current_context()
         reach = context.find_object(Reach)
         assert reach is not None
+        options = Options(dry_run=dry_run, confirmed=given.pop("confirm_words", "") or "", wait=given.pop("wait", True))
         arguments = {}
         for parameter in call.parameters:
             value = _value(parameter, given[parameter.name], asks=not yes)
             if value is not None:
                 arguments[parameter.name] = value
         if call.confirm and not (yes or dry_run):
-            _ask(call, arguments)
-        problems = False
-        if call.streams:
-            progress = Progress(sys.stderr)
-            try:
-                for item in reach.stream(call, arguments, dry_run=dry_run):
-                    progress.clear()
-                    wrong = _problems(call, item)
-                    problems = problems or wrong
-                    _show_item(call, item, as_json=as_json, quiet=quiet)
-                    progress.saw(item, problems=wrong)
-            finally:
-                progress.clear()
-            if progress.report and not (as_json or quiet):
-                print_text(progress.report)
-        else:
-            result = reach.call(call, arguments, dry_run=dry_run)
-            problems = _problems(call, result)
-            if as_json:
-                print_json(result)
-            elif not quiet or problems:
-                show(result, call.result, call.shows)
-        if problems:
+            _ask(reach, call, arguments)
+        screen = _Screen(call, as_json=as_json, quiet=quiet)
+        try:
+            answer = screen.run(reach, arguments, options)
+        except CallError as error:
+            if not error.confirm or not sys.stdin.isatty():
+                raise
+            answer = screen.run(reach, arguments, replace(options, confirmed=_typed(error)))
+        for text in answer.warnings:
+            print_error(f"attention: {text}")
+        if screen.problems:
             context.exit(PROBLEMS)
 
     return run
 
 
-def _problems(call: Call, result: Any) -> bool:
-    return bool(call.problems and result[call.problems])
+class _Screen:
+    """What one command shows."""
+
+    def __init__(self, call: Call, *, as_json: bool, quiet: bool) -> None:
+        self._call, self._as_json, self._quiet = call, as_json, quiet
+        self.problems = False
+
+    def run(self, reach: Reach, arguments: dict[str, Any], options: Options) -> Answer:
+        """Makes the call and shows what it answers. CallError."""
+        if not self._call.streams or not options.wait:
+            answer = reach.call(self._call, arguments, options)
+            self._result(answer)
+            return answer
+        answer, progress = Answer(), Progress(sys.stderr)
+        try:
+            for item in reach.stream(self._call, arguments, options, answer):
+                progress.clear()
+                wrong = self._wrong(item)
+                self.problems = self.problems or wrong
+                self._item(item, wrong=wrong)
+                progress.saw(item, problems=wrong)
+        except KeyboardInterrupt:
+            if answer.operation:
+                print_error(
+                    f"it goes on; see `whimbrel operation watch {answer.operation}`, or end it by "
+                    f"`whimbrel operation cancel {answer.operation}`"
+                )
+            raise
+        finally:
+            progress.clear()
+        if progress.report and not (self._as_json or self._quiet):
+            print_text(progress.report)
+        return answer
+
+    def _result(self, answer: Answer) -> None:
+        if answer.operation:
+            shown = {"operation": answer.operation}
+            print_json(shown) if self._as_json else print_text(
+                f"Begun as operation {answer.operation}; see `whimbrel operation watch {answer.operation}`"
+            )
+            return
+        self.problems = self._wrong(answer.result)
+        if self._as_json:
+            print_json(answer.result)
+        elif not self._quiet or self.problems:
+            show(answer.result, self._call.result, self._call.shows)
+
+    def _wrong(self, result: Any) -> bool:
+        return bool(self._call.problems and result[self._call.problems])
+
+    def _item(self, item: Any, *, wrong: bool) -> None:
+        if self._as_json:
+            print_json_line(item)
+        elif not self._quiet or wrong:
+            show_item(item, self._call.result, checks=bool(self._call.problems))
 
 
-_NOT_SHOWN = frozenset({"problems", "repaired", "percent"})
-
-
-def _show_item(call: Call, item: Any, *, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        print_json_line(item)
-    elif isinstance(item, str):
-        print_text(item)
-    elif "text" in item:
-        if not quiet:
-            print_text(item["text"])
-    elif not quiet or _problems(call, item):
-        found = [*item.get("problems", ()), *item.get("repaired", ())]
-        head = "  ".join(str(value) for name, value in item.items() if name not in _NOT_SHOWN)
-        print_text(f"{head}  {'; '.join(found) or 'in order'}")
-
-
-def _ask(call: Call, arguments: dict[str, Any]) -> None:
-    question = call.confirm.format_map({p.name: arguments.get(p.name, "") for p in call.parameters})
+def _ask(reach: Reach, call: Call, arguments: dict[str, Any]) -> None:
+    if isinstance(call.confirm, str):
+        question = call.confirm.format_map({p.name: arguments.get(p.name, "") for p in call.parameters})
+    else:  # What would happen is known where it happens.
+        question = reach.call(call, arguments, Options(question=True)).question
+    if not question:
+        return
     if not sys.stdin.isatty():
         raise click.UsageError(f"{question} Say so by --yes; there is no terminal to ask.")
     click.confirm(question, abort=True, err=True)
+
+
+def _typed(error: CallError) -> str:
+    """The words that make it happen all the same. CallError if others were typed."""
+    print_error(error.text)
+    words = str(click.prompt(f"Type '{error.confirm}' to do it all the same", err=True))
+    if words.strip() != error.confirm:
+        raise error
+    return error.confirm
 
 
 def _value(parameter: Parameter, given: Any, *, asks: bool) -> Any:

@@ -18,18 +18,6 @@ from whimbrel.services.admin import NOUNS
 from whimbrel.services.admin.calls import CallError
 
 DEFAULT_DIRECTORY = "/var/lib/whimbrel"
-_NOUN_HELP = {
-    "service": "Services and their addresses.",
-    "config": "Settings and the two configuration files.",
-    "domain": "Domains.",
-    "user": "Users.",
-    "alias": "Aliases, and how addresses resolve.",
-    "group": "Groups.",
-    "queue": "Messages that wait to be delivered.",
-    "task": "Deliveries under way.",
-    "store": "The mail store.",
-    "log": "Logs.",
-}
 
 
 class _Nearest(click.Group):
@@ -48,7 +36,7 @@ class Noun(_Nearest):
     """The verbs of one noun. Their module is loaded when it is needed."""
 
     def __init__(self, noun: str) -> None:
-        super().__init__(noun, help=_NOUN_HELP[noun], no_args_is_help=True)
+        super().__init__(noun, help=NOUNS[noun].help, no_args_is_help=True)
         self._noun = noun
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -60,8 +48,8 @@ class Noun(_Nearest):
         from whimbrel.app.cli.commands import command
         from whimbrel.services.admin.table import calls_of
 
-        found = next((call for call in calls_of(self._noun) if call.verb == cmd_name), None)
-        return command(found, cmd_name) if found else None
+        declared = next((call for call in calls_of(self._noun) if call.verb == cmd_name), None)
+        return command(declared, cmd_name) if declared else None
 
 
 class _EnoughRead(Exception):
@@ -89,9 +77,9 @@ class Program(_Nearest):
         return ["setup", "serve", *NOUNS, "version", "completion"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _NOUN_HELP:
-            return Noun(cmd_name)
         if cmd_name in NOUNS:
+            if not NOUNS[cmd_name].alone:
+                return Noun(cmd_name)
             from whimbrel.app.cli.commands import command
             from whimbrel.services.admin.table import calls_of
 

@@ -6,14 +6,16 @@ The backends are loaded here and nowhere else in the command line. What a call d
 import asyncio
 import contextlib
 import fcntl
+import getpass
 import json
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from whimbrel.app.cli.client import Answer, Options
 from whimbrel.app.clock import SystemClock
 from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.installation import Installation
@@ -30,47 +32,51 @@ from whimbrel.backends.logs.tail import LogReader
 from whimbrel.core.config import ConfigError
 from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.values import Secret
-from whimbrel.services.admin.calls import Call, CallError, Failure
-from whimbrel.services.admin.context import AdminContext
-from whimbrel.services.admin.invoke import invoke as invoke_call
-from whimbrel.services.admin.invoke import result_adapter
-from whimbrel.services.admin.invoke import stream as stream_call
+from whimbrel.services.admin.calls import Call, CallError, Failure, Needs
+from whimbrel.services.admin.context import AdminContext, Caller
+from whimbrel.services.admin.invoke import prepare, question, result_adapter, run, run_stream
 from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.session.passwords import make_password
 
-_NEEDS_STORE: Final = frozenset({"trace", "queue", "store"})
-_NEEDS_FOLDERS: Final = frozenset({"user remove"})
-_MENDS: Final = frozenset({"config check", "config history", "config undo", "config diff"})
-"""Calls that must work while the files cannot be read."""
 _THREADS: Final = 2
 
 
-def invoke(directory: Path, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Any:
+def invoke(directory: Path, call: Call, arguments: Mapping[str, object], options: Options) -> Answer:
     """The result as JSON values. CallError."""
 
-    async def work() -> Any:
-        async with context(directory, call, dry_run=dry_run) as ctx:
-            result = await invoke_call(call, ctx, arguments)
-            return json.loads(result_adapter(call).dump_json(result))
+    async def work() -> Answer:
+        async with context(directory, call, options) as ctx:
+            made = prepare(call, ctx, arguments)
+            if options.question:
+                return Answer(question=await question(made))
+            result = await run(made)
+            return Answer(json.loads(result_adapter(call).dump_json(result)), made.ctx.warnings)
 
     return asyncio.run(work())
 
 
-def stream(directory: Path, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Iterator[Any]:
-    """The items, as they come. CallError."""
+def stream(
+    directory: Path, call: Call, arguments: Mapping[str, object], options: Options, answer: Answer
+) -> Iterator[Any]:
+    """The items, as they come; `answer` gets the rest. CallError."""
     adapter = result_adapter(call)
     with asyncio.Runner() as runner:
         held = contextlib.AsyncExitStack()
+        items: AsyncGenerator[object] | None = None
         try:
-            ctx = runner.run(held.enter_async_context(context(directory, call, dry_run=dry_run)))
-            items = stream_call(call, ctx, arguments)
+            ctx = runner.run(held.enter_async_context(context(directory, call, options)))
+            made = prepare(call, ctx, arguments)
+            items = run_stream(made)
 
             async def following() -> tuple[object, ...]:
                 return tuple([item async for item in _first(items)])
 
-            while found := runner.run(following()):
-                yield json.loads(adapter.dump_json(found[0]))
+            while item := runner.run(following()):
+                yield json.loads(adapter.dump_json(item[0]))
+            answer.warnings += made.ctx.warnings
         finally:
+            if items is not None:
+                runner.run(items.aclose())
             runner.run(held.aclose())
 
 
@@ -81,7 +87,7 @@ async def _first(items: AsyncIterator[object]) -> AsyncIterator[object]:
 
 
 @contextlib.asynccontextmanager
-async def context(directory: Path, call: Call, *, dry_run: bool) -> AsyncIterator[AdminContext]:
+async def context(directory: Path, call: Call, options: Options) -> AsyncIterator[AdminContext]:
     """What `call` needs, opened under the lock and closed again. CallError."""
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(lock(directory))
@@ -112,11 +118,13 @@ async def context(directory: Path, call: Call, *, dry_run: bool) -> AsyncIterato
             make_password=stored_password,
             files=FormerVersions(config, editor, unread=_files(installation) if broken else None),
             rename_domain=partial(rename_domain, installation, editor),
-            dry_run=dry_run,
+            caller=Caller(_user(), origin="without a server"),
+            dry_run=options.dry_run,
+            confirmed=options.confirmed,
         )
         if not broken:
             ctx = replace(ctx, logs=LogReader(installation.logs, pool, lambda: config.section(LogSettings)))
-        if call.noun in _NEEDS_STORE or call.name in _NEEDS_FOLDERS:
+        if Needs.STORE in call.needs or Needs.STORE_IF_ANY in call.needs:
             ctx = _with_store(ctx, installation, pool, log, stack)
         yield ctx
 
@@ -127,7 +135,7 @@ def _load(config: FileConfig, editor: DirectoryFile, call: Call) -> bool:
         config.load()
         editor.open()
     except ConfigError as error:
-        if call.name in _MENDS:
+        if call.repairs:
             return True
         raise CallError(
             Failure.REFUSED,
@@ -135,6 +143,14 @@ def _load(config: FileConfig, editor: DirectoryFile, call: Call) -> bool:
             "`whimbrel config undo`",
         ) from None
     return False
+
+
+def _user() -> str:
+    """Who runs the command, as the config log names him."""
+    try:
+        return f"local user {getpass.getuser()}"
+    except (OSError, KeyError):  # No name for this number.
+        return f"local user {os.geteuid()}"
 
 
 def _files(installation: Installation) -> dict[str, ConfigFile]:

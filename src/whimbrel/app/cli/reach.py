@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from whimbrel.app.cli.client import Client, NoServer, Unreachable
-from whimbrel.services.admin.calls import Call, CallError, Failure
+from whimbrel.app.cli.client import Answer, Client, NoServer, Options, Unreachable
+from whimbrel.services.admin.calls import Call, CallError, Failure, Needs
 
 SOCKET = ("run", "admin.sock")
 
@@ -17,11 +17,11 @@ class Reach:
         self.directory, self.offline = directory, offline
         self._client = Client(directory.joinpath(*SOCKET))
 
-    def call(self, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Any:
+    def call(self, call: Call, arguments: Mapping[str, object], options: Options) -> Answer:
         """The result as JSON values. CallError."""
         if not self.offline:
             try:
-                return self._client.call(call, arguments, dry_run=dry_run)
+                return self._client.call(call, arguments, options)
             except NoServer:
                 pass
             except Unreachable as error:
@@ -29,13 +29,13 @@ class Reach:
         self._refuse(call)
         from whimbrel.app.cli.offline import invoke  # Here: a running server does without all of the backends.
 
-        return invoke(self.directory, call, arguments, dry_run=dry_run)
+        return invoke(self.directory, call, arguments, options)
 
-    def stream(self, call: Call, arguments: Mapping[str, object], *, dry_run: bool) -> Iterator[Any]:
-        """The items of a call that streams. CallError."""
+    def stream(self, call: Call, arguments: Mapping[str, object], options: Options, answer: Answer) -> Iterator[Any]:
+        """The items of a call that streams; `answer` gets what comes beside them. CallError."""
         if not self.offline:
             try:
-                yield from self._client.stream(call, arguments, dry_run=dry_run)
+                yield from self._client.stream(call, arguments, options, answer)
                 return
             except NoServer:
                 pass
@@ -44,7 +44,7 @@ class Reach:
         self._refuse(call)
         from whimbrel.app.cli.offline import stream
 
-        yield from stream(self.directory, call, arguments, dry_run=dry_run)
+        yield from stream(self.directory, call, arguments, options, answer)
 
     def _refuse(self, call: Call) -> None:
         """What can be said without loading anything."""
@@ -52,7 +52,7 @@ class Reach:
             raise CallError(
                 Failure.REFUSED, f"--offline: a server runs in {self.directory}; stop it first, or leave --offline out"
             )
-        if call.needs_server:
+        if Needs.SERVER in call.needs:
             raise CallError(
                 Failure.UNAVAILABLE,
                 f"No server runs in {self.directory}, and '{call.name}' needs one; start it with "

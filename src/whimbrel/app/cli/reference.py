@@ -42,7 +42,12 @@ def _command(call: Call) -> Iterator[str]:
         "Needs a running server." if call.needs_server else "",
         f"Exit status {PROBLEMS} if problems were found." if call.problems else "",
         "Asks first, unless `--yes` is given." if call.confirm else "",
-        f"`POST {call.path}`, right: {call.rights.value}.",
+        "Shows people's mail: needs the right mail-read as well, and each use stands in the security log."
+        if call.shows_mail
+        else "",
+        f"{_own(call)}" if call.own else "",
+        "May take long: `--no-wait` begins it as an operation." if call.operation else "",
+        f"`{'GET, POST' if call.reads else 'POST'} {call.path}`, right: {call.right}.",
     ]
     yield " ".join(filter(None, notes))
     if call.parameters:
@@ -51,6 +56,12 @@ def _command(call: Call) -> Iterator[str]:
         yield "|---|---|---|"
         for parameter in call.parameters:
             yield f"| {_written(parameter)} | {_form(parameter)} | {parameter.help.replace('|', chr(92) + '|')} |"
+
+
+def _own(call: Call) -> str:
+    assert call.own is not None
+    names = ", ".join(name.replace("_", "-") for name in call.own.fields)
+    return f"Users may make it for themselves{f', with {names} only' if names else ''}."
 
 
 def _argument(parameter: Parameter) -> str:

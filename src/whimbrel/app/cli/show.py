@@ -1,7 +1,9 @@
 """Results for people and for programs: tables on a terminal, plain columns otherwise, JSON when asked.
 
-A result's dataclass says what its values are: `Octets` and `Moment` are numbers in JSON and words for people.
-What comes from outside (names, log lines, replies of servers) reaches no terminal with control characters in it.
+A result's dataclass says what its values are: `Octets` is a number and `Moment` a time of RFC 3339 in JSON, words for
+people. A table fits the terminal: columns of words are shortened, ids and numbers never; what still has no room is left
+out from the right, and said. What comes from outside (names, log lines, replies of servers) reaches no terminal with
+control characters in it.
 """
 
 import dataclasses
@@ -11,8 +13,9 @@ import sys
 import time
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from calendar import timegm
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from whimbrel.services.admin.views import Moment, Octets
 
@@ -49,10 +52,29 @@ def show(value: Any, kind: Any, field: str = "") -> None:
     row = _row_type(kind)
     if row is not None:
         _table(value, row)
-    elif dataclasses.is_dataclass(kind):
+    elif dataclasses.is_dataclass(typing.get_origin(kind) or kind):
         _record(value, kind)
     else:
         print_text(_word(value, kind))
+
+
+def show_item(item: Any, kind: Any, *, checks: bool) -> None:
+    """One item of a stream. `checks`: of one that looks for problems, and says where there are none."""
+    if isinstance(item, str):
+        print_text(item)
+    elif item.get("text"):
+        print_text(item["text"])
+    else:
+        types_of = hints(kind)
+        names = [name for name in types_of if name not in _NOT_IN_LINES]
+        words = [_word(item[name], types_of[name]).translate(_NO_BREAK) for name in names]
+        noted = [*item.get("problems", ()), *item.get("repaired", ())]
+        if noted or checks:
+            words.append("; ".join(noted) or "in order")
+        print_text("  ".join(filter(None, words)))
+
+
+_NOT_IN_LINES: Final = frozenset({"problems", "repaired", "percent", "text"})
 
 
 def _record(value: Mapping[str, Any], kind: Any) -> None:
@@ -63,12 +85,12 @@ def _record(value: Mapping[str, Any], kind: Any) -> None:
         # A sentence says it all; the other fields are for programs.
         print_text(value["text"])
         return
-    if tables == ["lines"] and rest == ["more", "note"]:
+    if tables == ["items"] and "note" in rest:
         _lines(value)
         return
-    if len(tables) == 1 and rest == ["more"]:
-        _table(value[tables[0]], _row_type(types_of[tables[0]]))
-        if value["more"]:
+    if tables == ["items"]:
+        _table(value["items"], _row_type(types_of["items"]))
+        if value.get("more"):
             print_error(f"there are more; go on with --after '{value['more']}'")
         return
     width = max((len(title(name)) for name in rest if name != "text"), default=0)
@@ -85,7 +107,7 @@ def _record(value: Mapping[str, Any], kind: Any) -> None:
 
 def _lines(value: Mapping[str, Any]) -> None:
     """Lines of logs as they are; what there is to say of them goes to the standard error output."""
-    for line in value["lines"]:
+    for line in value["items"]:
         print_text(line["text"])
     if value["note"]:
         print_error(value["note"])
@@ -111,18 +133,43 @@ def _table(rows: Sequence[Mapping[str, Any]], kind: Any) -> None:
         _plain(titles, lines)
 
 
-def _rich(titles: Sequence[tuple[str, bool]], lines: Iterable[Sequence[str]]) -> None:
+def _rich(titles: Sequence[tuple[str, bool]], lines: Sequence[Sequence[str]]) -> None:
     from rich import box  # Here: 30 ms that plain output does not need.
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name, number in titles:
-        table.add_column(name, justify="right" if number else "left", overflow="fold")
+    widths = fitted(titles, lines, console.width)
+    for (name, number), width in zip(titles, widths, strict=False):  # Those that have room.
+        table.add_column(name, justify="right" if number else "left", overflow="ellipsis", no_wrap=True, width=width)
     for line in lines:
-        table.add_row(*(Text(_printable(cell)) for cell in line))
-    Console().print(table)
+        table.add_row(*(Text(_printable(cell)) for cell in line[: len(widths)]))
+    console.print(table)
+    if len(widths) < len(titles):
+        print_error(
+            f"no room for {', '.join(name for name, _ in titles[len(widths) :])}: widen the terminal, or --json"
+        )
+
+
+def fitted(titles: Sequence[tuple[str, bool]], lines: Sequence[Sequence[str]], room: int) -> list[int]:
+    """The widths of the columns within `room`: the widest column of words gives first, down to SHORTEST, but never the
+    first one (names, ids); then the last columns go."""
+    widths = [max(len(line[i]) for line in (*lines, [name for name, _ in titles])) for i in range(len(titles))]
+    words = [index for index, (_, number) in enumerate(titles) if index and not number]
+    while sum(widths) + 2 * len(widths) > room:
+        shrinking = [index for index in words if index < len(widths) and widths[index] > SHORTEST]
+        if shrinking:
+            widths[max(shrinking, key=lambda index: widths[index])] -= 1
+        elif len(widths) > 1:
+            widths.pop()
+        else:
+            break
+    return widths
+
+
+SHORTEST: Final = 8
 
 
 def _plain(titles: Sequence[tuple[str, bool]], lines: Sequence[Sequence[str]]) -> None:
@@ -137,6 +184,8 @@ def _plain(titles: Sequence[tuple[str, bool]], lines: Sequence[Sequence[str]]) -
 
 def _word(value: Any, hint: Any) -> str:
     """A value as a person reads it."""
+    if hint is Moment:
+        return moment(value)
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -145,8 +194,8 @@ def _word(value: Any, hint: Any) -> str:
         return ", ".join(_word(item, None) for item in value)
     if hint is Octets:
         return octets(int(value))
-    if hint is Moment:
-        return moment(float(value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_word(item, None)}" for name, item in value.items())
     return str(value)
 
 
@@ -160,11 +209,11 @@ def octets(number: int) -> str:
     return f"{size:.1f} TiB"
 
 
-def moment(seconds: float) -> str:
-    """`2026-11-24 17:57:14`, local time."""
-    if not seconds:
+def moment(written: str | None) -> str:
+    """`2026-11-24 17:57:14`, local time, of a time of RFC 3339 in UTC."""
+    if not written:
         return "never"
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timegm(time.strptime(written, "%Y-%m-%dT%H:%M:%SZ"))))
 
 
 def title(name: str) -> str:
@@ -174,8 +223,20 @@ def title(name: str) -> str:
 
 
 def hints(kind: Any) -> dict[str, Any]:
-    """The fields of a dataclass with their types."""
-    return typing.get_type_hints(kind)
+    """The fields of a dataclass with their types; of `Page[Row]` with Row in its place."""
+    origin = typing.get_origin(kind)
+    if origin is None:
+        return typing.get_type_hints(kind)
+    inner = dict(zip(origin.__parameters__, typing.get_args(kind), strict=True))
+    return {name: _filled(hint, inner) for name, hint in typing.get_type_hints(origin).items()}
+
+
+def _filled(hint: Any, inner: Mapping[Any, Any]) -> Any:
+    """A type with the parameters of its class put in."""
+    if hint in inner:
+        return inner[hint]
+    free = getattr(hint, "__parameters__", ())
+    return hint[tuple(inner[parameter] for parameter in free)] if free else hint
 
 
 def _row_type(hint: Any) -> Any:

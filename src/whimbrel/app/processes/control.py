@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from starlette.requests import Request
@@ -17,11 +18,11 @@ from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.notices import CONFIG, FOLDER
 from whimbrel.core.values import Secret
-from whimbrel.services.admin import NOUNS
 from whimbrel.services.admin.context import AdminContext
-from whimbrel.services.admin.local import serving
+from whimbrel.services.admin.local import local_caller, serving
+from whimbrel.services.admin.operations import Operations
 from whimbrel.services.admin.ports import Listening, Process, Running
-from whimbrel.services.admin.table import calls_of
+from whimbrel.services.admin.table import all_calls
 from whimbrel.services.admin.web import application
 from whimbrel.services.jobs import JOBS
 from whimbrel.services.jobs.job import JobContext, keep_running
@@ -68,8 +69,12 @@ async def controlling(house: House) -> AsyncIterator[None]:
         live=True,
     )
 
-    def context(_request: Request) -> AdminContext:
-        return ctx
+    operations = Operations(house.state, house.clock, house.log, house.ids.session_id)
+    await operations.restore()
+    ctx = replace(ctx, operations=operations)
+
+    def context(request: Request) -> AdminContext:
+        return replace(ctx, caller=local_caller(request))
 
     jobs = JobContext(
         accounts=house.keeper.accounts,
@@ -100,12 +105,13 @@ async def controlling(house: House) -> AsyncIterator[None]:
     ]
     try:
         async with serving(
-            application([call for noun in NOUNS for call in calls_of(noun)], context),
+            application(all_calls(), context),
             house.places.admin_socket,
             house.log,
         ):
             yield
     finally:
+        await operations.close()
         unsubscribe()
         for chore in chores:
             chore.cancel()

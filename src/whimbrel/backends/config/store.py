@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from whimbrel.backends.config import paths, text, tree, xml
 from whimbrel.backends.config.difference import unified
 from whimbrel.backends.config.files import ConfigFile, Former, Identity
-from whimbrel.core.config import ConfigConflict, ConfigEditor, ConfigError, Fault, Setting, Text
+from whimbrel.core.config import ConfigConflict, ConfigEditor, ConfigError, Fault, Setting, Text, Unconfirmed
 from whimbrel.core.log import Log
 from whimbrel.core.pool import Pool
-from whimbrel.core.settings import Section
+from whimbrel.core.settings import Concern, Gravity, Section
 
 S = TypeVar("S", bound=Section)
 T = TypeVar("T")
@@ -113,11 +113,13 @@ class FileConfig:
             xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
             return self._take(content, await self._run(self._file.replace, [content]))
 
-    def verify(self) -> None:
-        """Reads the file on disk as a start would. ConfigError tells every fault."""
-        content, identity = self._file.read(xml.MAX_BYTES)
-        if identity is not None:
-            xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+    def verify(self, content: bytes | None = None) -> None:
+        """Reads the file on disk, or `content`, as a start would. ConfigError tells every fault."""
+        if content is None:
+            content, identity = self._file.read(xml.MAX_BYTES)
+            if identity is None:
+                return
+        xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
 
     # Loading
 
@@ -160,23 +162,51 @@ class FileConfig:
 
     # Changing
 
-    async def change(self, values: Mapping[str, object]) -> frozenset[str]:
+    async def change(self, values: Mapping[str, object], *, confirmed: str = "") -> frozenset[str]:
         async with self._writing:
             self._unchanged_outside()
             new = self._changed(values)
             delta = frozenset(paths.changed(self._snapshot.root, new))
             if not delta:
                 return delta
+            await self._run(self._refuse, new, confirmed)
             content = self._content(new)
             identity = await self._run(self._file.replace, [content])
             self._use(Snapshot(new, _index(new), content, identity, self._snapshot.warnings))
-        if self._log:
-            self._log.info("config.changed", paths=" ".join(sorted(delta)))
         self._announce(delta)
         return delta
 
-    def check(self, values: Mapping[str, object]) -> frozenset[str]:
-        return frozenset(paths.changed(self._snapshot.root, self._changed(values)))
+    def check(self, values: Mapping[str, object], *, confirmed: str = "") -> frozenset[str]:
+        new = self._changed(values)
+        self._refuse(new, confirmed)
+        return frozenset(paths.changed(self._snapshot.root, new))
+
+    def concerns(self) -> Sequence[Concern]:
+        return judged(self._snapshot.root, self.folder)
+
+    def concerns_on_disk(self) -> Sequence[Concern]:
+        """What the cross-checks say of the file on disk. ConfigError: it cannot be read."""
+        content, identity = self._file.read(xml.MAX_BYTES)
+        root = self._kind()
+        if identity is not None:
+            root, _ = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+        return judged(root, self.folder)
+
+    @property
+    def folder(self) -> str:
+        """Of the file."""
+        return str(self._file.path.parent)
+
+    def _refuse(self, new: Section, confirmed: str) -> None:
+        """What the cross-checks refuse, or want confirmed: only what was not so before. ConfigError, Unconfirmed."""
+        before = frozenset(judged(self._snapshot.root, self.folder))
+        found = [concern for concern in judged(new, self.folder) if concern not in before]
+        wrong = [Fault("", 0, each.path, each.text) for each in found if each.gravity is Gravity.WRONG]
+        if wrong:
+            raise ConfigError(*wrong)
+        dangers = [each for each in found if each.gravity is Gravity.DANGER and each.words != confirmed]
+        if dangers:
+            raise Unconfirmed(dangers[0].words, *(Fault("", 0, each.path, each.text) for each in dangers))
 
     async def keep(self) -> None:
         """Writes the configuration in use over an edit made outside, which is kept among the former versions."""
@@ -261,6 +291,25 @@ def _index(root: Section) -> dict[type[Section], Section]:
                 found[kind] = section
         todo = inner
     return {kind: section for kind, section in found.items() if kind not in twice}
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A configuration as cross-checks see it."""
+
+    folder: str
+    sections: Mapping[type[Section], Section]
+
+    def section(self, kind: type[S]) -> S:
+        return cast(S, self.sections[kind])
+
+
+def judged(root: Section, folder: str) -> list[Concern]:
+    """What the cross-checks of all sections say of a configuration, the gravest first."""
+    sections = _index(root)
+    whole = _Whole(folder, sections)
+    found = [concern for kind in sections for check in kind.checks for concern in check(whole)]
+    return sorted(dict.fromkeys(found), key=lambda concern: -concern.gravity)
 
 
 _port: type[ConfigEditor] = FileConfig

@@ -25,7 +25,6 @@ T = TypeVar("T")
 SETTLE_AFTER: Final = 0.5
 """Seconds from a change until a large file is written with it and what came meanwhile."""
 _RETRY_AFTER: Final = 5.0
-_TOLD: Final = 100
 """A change of more records than this, such as an import, is one line in the log."""
 Request = tuple[tuple[DirectoryChange, ...], "asyncio.Future[None]"]
 
@@ -148,9 +147,9 @@ class DirectoryFile:
         if self._changed:
             self._changed()
 
-    def verify(self) -> None:
-        """Reads the file on disk as a start would. ConfigError tells every fault."""
-        self._ledger.verify()
+    def verify(self, content: bytes | None = None) -> None:
+        """Reads the file on disk, or `content`, as a start would. ConfigError tells every fault."""
+        self._ledger.verify(content)
 
     # Changing
 
@@ -197,22 +196,7 @@ class DirectoryFile:
 
     def _write(self, requests: Sequence[tuple[DirectoryChange, ...]], for_good: bool = True) -> list[Exception | None]:
         """One write for all; what became of each. Not `for_good`: nothing is written."""
-        results = self._ledger.write(requests, for_good)
-        if self._log and for_good:
-            for changes, result in zip(requests, results, strict=True):
-                self._tell(self._log, changes, result)
-        return results
-
-    @staticmethod
-    def _tell(log: Log, changes: Sequence[DirectoryChange], result: Exception | None) -> None:
-        if result is None:
-            if len(changes) > _TOLD:
-                log.info("config.directory", action="import", kind="records", changes=len(changes))
-                return
-            for change in changes:
-                what = f"{change.name}@{change.domain}" if change.name else change.domain
-                log.info("config.directory", action=change.op.value, kind=change.kind.value, name=what,
-                         paths=" ".join(sorted(change.values)))  # fmt: skip
+        return self._ledger.write(requests, for_good)
 
     # Reading
 

@@ -366,14 +366,15 @@ class Ledger:
                 self._put(db, prepared, self._journal.position.calls)
             self.warnings = warnings
 
-    def verify(self) -> None:
-        """Reads the file on disk as a start would. ConfigError tells every fault."""
+    def verify(self, content: bytes | None = None) -> None:
+        """Reads the file on disk, or `content`, as a start would. ConfigError tells every fault."""
         # A database of its own, which SQLite keeps in a temporary file.
         db = apsw.Connection("")
         try:
             db.execute(index.SCHEMA)
             with db:
-                build.rebuild(db, self.read()[0], self.file.name, self.schema)
+                text = self.read()[0] if content is None else content
+                build.rebuild(db, text, self.file.name, self.schema)
         finally:
             db.close()
 

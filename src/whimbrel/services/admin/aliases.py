@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from whimbrel.core.address import Address, Domain
-from whimbrel.core.directory import Entry, Kind, Op, Rights, Target, TargetKind
+from whimbrel.core.directory import Entry, Kind, Op, Target, TargetKind
+from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.people import address_of, change, changed, entry, listed, one, place, several
-from whimbrel.services.admin.views import Done, done
+from whimbrel.services.admin.views import Done, Page, done
 
 _MAX_STEPS: Final = 1000
 _MAX_DEPTH: Final = 32
@@ -19,14 +20,6 @@ class AliasView:
     alias: str
     to: tuple[str, ...]
     description: str
-
-
-@dataclass(frozen=True, slots=True)
-class AliasPage:
-    """Aliases; `more` is what to give as `after` for the next ones."""
-
-    aliases: tuple[AliasView, ...]
-    more: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +51,24 @@ def _view(found: Entry) -> AliasView:
     return AliasView(address_of(found), several(found, "to"), one(found, "description"))
 
 
-@call("alias", "list", reads=True, rights=Rights.DOMAIN, help="Lists aliases.")
+@call("alias", "list", reads=True, names=("alias", "alias"), right=Right.ACCOUNTS, help="Lists aliases.")
 async def alias_list(
     ctx: AdminContext,
     domain: Annotated[str, "Only aliases of this domain.", Known("domain")] = "",
     search: Annotated[str, "Part of name or description."] = "",
     after: Annotated[str, "Begin after this alias."] = "",
     limit: Annotated[int, "Most to list."] = 1000,
-) -> AliasPage:
+) -> Page[AliasView]:
     found, more = await listed(ctx, Kind.ALIAS, domain, search, after, limit)
-    return AliasPage(tuple(map(_view, found)), more)
+    return Page(tuple(map(_view, found)), more)
 
 
-@call("alias", "show", reads=True, rights=Rights.DOMAIN, help="Shows an alias.")
+@call("alias", "show", reads=True, right=Right.ACCOUNTS, help="Shows an alias.")
 async def alias_show(ctx: AdminContext, name: Name) -> AliasView:
     return _view(await entry(ctx, Kind.ALIAS, name))
 
 
-@call("alias", "add", rights=Rights.DOMAIN, help="Adds an alias.")
+@call("alias", "add", right=Right.ACCOUNTS, help="Adds an alias.")
 async def alias_add(
     ctx: AdminContext,
     name: Annotated[str, "name@domain of the new alias; * stands for any characters, ? for one."],
@@ -86,24 +79,24 @@ async def alias_add(
     if not any(to):
         raise CallError(Failure.USAGE, "to: at least one address must be given", FieldFault("to", "must be given"))
     await change(ctx, changed(Op.ADD, Kind.ALIAS, domain, local, to=to, description=description))
-    return done(ctx.dry_run, f"Alias {local}@{domain} was added")
+    return done(ctx.dry_run, f"Alias {local}@{domain}", "added")
 
 
-@call("alias", "set", rights=Rights.DOMAIN, help="Changes an alias; what is not named stays as it is.")
+@call("alias", "set", right=Right.ACCOUNTS, help="Changes an alias; what is not named stays as it is.")
 async def alias_set(ctx: AdminContext, name: Name, to: To = None, description: Description = None) -> Done:
     found = await entry(ctx, Kind.ALIAS, name)
     step = changed(Op.SET, Kind.ALIAS, found.domain, found.name, to=to, description=description)
     if not step.values:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel alias set --help`")
     await change(ctx, step)
-    return done(ctx.dry_run, f"Alias {address_of(found)} was changed")
+    return done(ctx.dry_run, f"Alias {address_of(found)}", "changed")
 
 
-@call("alias", "remove", rights=Rights.DOMAIN, help="Removes an alias.", confirm="Remove the alias {name}?")
+@call("alias", "remove", right=Right.ACCOUNTS, help="Removes an alias.", confirm="Remove the alias {name}?")
 async def alias_remove(ctx: AdminContext, name: Name) -> Done:
     found = await entry(ctx, Kind.ALIAS, name)
     await change(ctx, changed(Op.REMOVE, Kind.ALIAS, found.domain, found.name))
-    return done(ctx.dry_run, f"Alias {address_of(found)} was removed")
+    return done(ctx.dry_run, f"Alias {address_of(found)}", "removed")
 
 
 @call(

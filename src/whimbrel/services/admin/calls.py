@@ -8,20 +8,22 @@
 
 Parameters without a default, and those marked ARGUMENT, are the positional arguments of the verb, all others its
 options. Text beside the type is the help; `Known("user")` says whose names a value is one of. A call that is an async
-generator streams its results.
+generator streams its results. What a call needs (right, server, store), whose mail it shows, what of it a user may do
+for himself, and which version of a record it changes, stand in its declaration: `invoke` enforces them, whatever the
+way in.
 """
 
 import difflib
 import inspect
 import types
 import typing
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, Flag, auto
 from functools import cached_property
 from typing import Any, Final, Literal, NoReturn, TypeVar
 
-from whimbrel.core.directory import Rights
+from whimbrel.core.rights import Right
 
 F = TypeVar("F", bound=Callable[..., Any])
 PROBLEMS: Final = 6
@@ -44,6 +46,9 @@ class Failure(Enum):
     NOT_FOUND = ("not_found", 3, 404)
     UNAVAILABLE = ("unavailable", 4, 503)
     CONFLICT = ("conflict", 5, 409)
+    """A configuration file was edited outside."""
+    STALE = ("stale", 5, 412)
+    """The record is no longer the version that the caller has seen. RFC 9110 13.1.1"""
 
     def __init__(self, word: str, exit_status: int, http_status: int) -> None:
         self.word, self.exit_status, self.http_status = word, exit_status, http_status
@@ -60,9 +65,10 @@ class FieldFault:
 class CallError(Exception):
     """A call is refused: `text` says what happened, where, and what to do."""
 
-    def __init__(self, kind: Failure, text: str, *fields: FieldFault) -> None:
+    def __init__(self, kind: Failure, text: str, *fields: FieldFault, confirm: str = "") -> None:
+        """`confirm`: the words that must be typed for it to be done all the same."""
         super().__init__(text)
-        self.kind, self.text, self.fields = kind, text, fields
+        self.kind, self.text, self.fields, self.confirm = kind, text, fields, confirm
 
 
 def not_found(what: str, name: str, hint: str = "") -> NoReturn:
@@ -72,7 +78,8 @@ def not_found(what: str, name: str, hint: str = "") -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A value names a record: `domain`, `user`, `alias`, `group`, `setting`, `message`, `service`."""
+    """A value names a record: `domain`, `user`, `alias`, `group`, `setting`, `message`, `service`. The call that lists
+    them says so by `names=`, and completion asks it."""
 
     noun: str
 
@@ -121,23 +128,79 @@ class Parameter:
         return ()
 
 
+class Needs(Flag):
+    """What must be there for a call. Without a server the command line opens what is named here, and nothing else."""
+
+    FILES = 0
+    """The two configuration files."""
+    SERVER = auto()
+    """A running server."""
+    STORE = auto()
+    """The mail store and the queue."""
+    NO_SERVER = auto()
+    """No running server: work on files that one holds open."""
+    STORE_IF_ANY = auto()
+    """The mail store, where there is one already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a user without administrative rights may do by a call: to the account that `parameter` names, his own, and
+    with no other parameters than `fields`."""
+
+    parameter: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose mail a call shows, as the security log tells it. `domain` empty: perhaps everybody's."""
+
+    text: str
+    domain: str = ""
+
+
+ShowsMail = Callable[..., Awaitable[Whose]]
+"""`(ctx, **values)`: whose mail the call is about to show. CallError."""
+Version = Callable[..., Awaitable[str]]
+"""`(ctx, **values)`: a short text that changes whenever the record changes that the call shows or changes."""
+
+
 @dataclass(frozen=True)
 class Call:
-    """A declared call. `reads`: it changes nothing. `rights`: the least right that a caller needs."""
+    """A declared call. `reads`: it changes nothing. `right`: what a caller needs."""
 
     noun: str
     verb: str
     run: Callable[..., Any]
     help: str
-    reads: bool
-    rights: Rights
-    needs_server: bool
-    confirm: str
-    """The question before it is done; empty: no question. `{name}` stands for a parameter."""
-    problems: str
+    reads: bool = False
+    right: Right = Right.SERVER_WRITE
+    needs: Needs = Needs.FILES
+    confirm: "str | Question" = ""
+    """The question before it is done; empty: no question. `{name}` stands for a parameter. A function asks about what
+    would happen: counts, sizes, what becomes of the mail."""
+    problems: str = ""
     """Field of the result that holds what a check found."""
-    shows: str
+    shows: str = ""
     """Field of the result that is all a person wants to see."""
+    shows_mail: ShowsMail | None = None
+    """It shows people's mail: needs the right to, and each use stands in the security log."""
+    own: Own | None = None
+    version: Version | None = None
+    """With it the call answers a version, or refuses to change another one than the caller has seen."""
+    names: tuple[str, str] = ("", "")
+    """It lists names: of what (`message`), and the field of its rows that holds them (`id`)."""
+    repairs: bool = False
+    """It works while the configuration files cannot be read."""
+    dangerous: bool = False
+    """It may ask for words to be typed before it does what is dangerous."""
+    operation: bool = False
+    """It may take long: a running server does it on its own, and whoever asked may go away meanwhile."""
+
+    @property
+    def needs_server(self) -> bool:
+        return Needs.SERVER in self.needs
 
     @property
     def name(self) -> str:
@@ -157,8 +220,8 @@ class Call:
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        found = list(inspect.signature(self.run).parameters.values())[1:]
-        return tuple(_parameter(parameter, self._hints[parameter.name]) for parameter in found)
+        declared = list(inspect.signature(self.run).parameters.values())[1:]
+        return tuple(_parameter(parameter, self._hints[parameter.name]) for parameter in declared)
 
     @cached_property
     def result(self) -> Any:
@@ -169,24 +232,37 @@ class Call:
         return hint
 
 
+Question = Callable[..., Awaitable[str]]
+"""`(ctx, **values)`: what is asked before a call is done; it changes nothing. CallError."""
+
+
 def call(
     noun: str,
     verb: str = "",
     *,
     help: str,
     reads: bool = False,
-    rights: Rights | None = None,
-    needs_server: bool = False,
-    confirm: str = "",
+    right: Right | None = None,
+    needs: Needs = Needs.FILES,
+    confirm: str | Question = "",
     problems: str = "",
     shows: str = "",
+    shows_mail: ShowsMail | None = None,
+    own: Own | None = None,
+    version: Version | None = None,
+    names: tuple[str, str] = ("", ""),
+    repairs: bool = False,
+    dangerous: bool = False,
+    operation: bool = False,
 ) -> Callable[[F], F]:
     """Declares a function as an admin call; the table in `services/admin/__init__.py` names its module."""
 
     def declare(function: F) -> F:
-        least = rights or (Rights.SERVER_READ if reads else Rights.SERVER_WRITE)
-        declared = Call(noun, verb, function, help, reads, least, needs_server, confirm, problems, shows)
-        function.__dict__["call"] = declared
+        least = right or (Right.SERVER_READ if reads else Right.SERVER_WRITE)
+        function.__dict__["call"] = Call(
+            noun, verb, function, help, reads, least, needs, confirm, problems, shows, shows_mail, own, version,
+            names, repairs, dangerous, operation,
+        )  # fmt: skip
         return function
 
     return declare

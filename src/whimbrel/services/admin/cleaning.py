@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from whimbrel.core.address import Domain
-from whimbrel.core.directory import Account, Kind, Rights
+from whimbrel.core.directory import Account, Kind
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
+from whimbrel.core.rights import Right
 from whimbrel.flow.retention.cleanout import clean_out
-from whimbrel.services.admin.calls import CallError, Failure, Known, call
+from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people import PAGE, address_of, domain_named, entry
 
@@ -27,8 +28,8 @@ class CleanedFolder:
 @call(
     "user",
     "clean-out",
-    rights=Rights.DOMAIN,
-    needs_server=True,
+    right=Right.ACCOUNTS,
+    needs=Needs.SERVER,
     help="Applies the clean-out rules to a user's folders now. What goes can be restored like anything deleted.",
 )
 async def user_clean_out(
@@ -50,8 +51,8 @@ async def user_clean_out(
 @call(
     "domain",
     "clean-out",
-    rights=Rights.DOMAIN,
-    needs_server=True,
+    right=Right.ACCOUNTS,
+    needs=Needs.SERVER,
     help="Applies the clean-out rules to all users of a domain now. What goes can be restored like anything deleted.",
 )
 async def domain_clean_out(

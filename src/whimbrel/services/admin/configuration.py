@@ -1,8 +1,9 @@
-"""Calls about settings and the two configuration files (mission S16 to S19)."""
+"""Calls about settings (mission S16); `config_files.py` has those about the two files."""
 
+import hashlib
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import (
@@ -13,14 +14,13 @@ from whimbrel.services.admin.calls import (
     FileText,
     Known,
     call,
+    nearest,
 )
-from whimbrel.services.admin.context import AdminContext, need
-from whimbrel.services.admin.views import Done, Moment, Octets, done
+from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.views import Page, TextView, done
 
 if TYPE_CHECKING:
     from whimbrel.core.config import Setting
-
-File = Literal["mailserver.cfg", "users.cfg"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,17 @@ class SettingView:
     maximum: str
     applies: str
     advanced: bool
+    group: str
+    """Under which heading a form shows it."""
+    ordered: bool
+    """A list whose order counts."""
+    columns: tuple[str, ...]
+    """Of a list of sections: the settings of one entry."""
+    shown_if: str
+    """`delivery/way = relay`: it means something only then."""
+    examples: tuple[str, ...]
+    ref: str
+    """The kind of record that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,78 +74,62 @@ class Changed:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextView:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    file: str
-    line: int
-    path: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is wrong with the files on disk, and what differs from those in use."""
-
-    problems: tuple[Problem, ...]
-    changed_outside: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class VersionRow:
-    number: int
-    file: str
-    replaced: Moment
-    size: Octets
-
-
 Path = Annotated[str, "Path of the setting, such as smtp/max-message-size.", Known("setting")]
 
 
-@call("config", "get", reads=True, shows="value", help="Shows the value of a setting.")
+async def _version(ctx: AdminContext, path: str | tuple[str, ...], **_values: object) -> str:
+    """Of one setting, or of several: whatever they are called, what they are set to."""
+    known = [_known(ctx, each) for each in (path if isinstance(path, tuple) else (path,))]
+    told = [(setting.path, setting.value, setting.is_default) for setting in known if setting is not None]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+@call("config", "get", reads=True, shows="value", version=_version, help="Shows the value of a setting.")
 async def config_get(ctx: AdminContext, path: Path) -> SettingValue:
     return SettingValue(path, ctx.config.get(path))
 
 
-@call("config", "describe", reads=True, help="Shows a setting with all that is known of it.")
+@call("config", "describe", reads=True, version=_version, help="Shows a setting with all that is known of it.")
 async def config_describe(ctx: AdminContext, path: Path) -> SettingView:
     found = ctx.config.describe(path)
     return SettingView(
         found.path, found.help, found.kind, found.value, found.default, found.is_default, found.choices,
-        found.minimum, found.maximum, found.applies, found.advanced,
+        found.minimum, found.maximum, found.applies, found.advanced, found.group, found.ordered, found.columns,
+        found.shown_if, found.examples, found.ref,
     )  # fmt: skip
 
 
-@call("config", "list", reads=True, help="Lists settings with their values.")
+@call("config", "list", reads=True, names=("setting", "path"), help="Lists settings with their values.")
 async def config_list(
     ctx: AdminContext,
     below: Annotated[str, "Only settings below this path, such as smtp.", ARGUMENT] = "",
     changed: Annotated[bool, "Only those that differ from the default."] = False,
-) -> tuple[SettingRow, ...]:
+) -> Page[SettingRow]:
     below = below.strip("/")
     found = [s for s in ctx.config.settings() if not below or s.path == below or s.path.startswith(f"{below}/")]
     if below and not found:
         ctx.config.describe(below)  # Says which name is nearest.
-    return tuple(map(_row, (setting for setting in found if not (changed and setting.is_default))))
+    return Page(tuple(map(_row, (setting for setting in found if not (changed and setting.is_default)))))
 
 
 @call("config", "search", reads=True, help="Finds settings by words in their path or description.")
 async def config_search(
     ctx: AdminContext, words: Annotated[tuple[str, ...], "Words that must all be there."]
-) -> tuple[SettingRow, ...]:
-    return tuple(map(_row, ctx.config.search(" ".join(words))))
+) -> Page[SettingRow]:
+    return Page(tuple(map(_row, ctx.config.search(" ".join(words)))))
 
 
 def _row(setting: "Setting") -> SettingRow:
     return SettingRow(setting.path, setting.value, setting.is_default, setting.help)
 
 
-@call("config", "set", help="Sets a setting; a list takes several values.")
+@call(
+    "config",
+    "set",
+    version=_version,
+    dangerous=True,
+    help="Sets a setting; a list takes several values. See config add and config remove for members of a list.",
+)
 async def config_set(
     ctx: AdminContext,
     path: Path,
@@ -171,7 +166,41 @@ def _known(ctx: AdminContext, path: str) -> "Setting | None":
         return None  # `change` makes the entry, or says what is wrong with the name.
 
 
-@call("config", "unset", help="Sets settings back to their defaults; takes out an entry of a list.")
+Members = Annotated[tuple[str, ...], "Members of the list.", ARGUMENT]
+
+
+@call(
+    "config", "add", version=_version, dangerous=True,
+    help="Adds members to a list, at its end; what is there already stays where it is.",
+)  # fmt: skip
+async def config_add(ctx: AdminContext, path: Path, value: Members = ()) -> Changed:
+    have = _members(ctx, path, value)
+    return await _change(ctx, {path: (*have, *(text for text in dict.fromkeys(value) if text not in have))})
+
+
+@call("config", "remove", version=_version, dangerous=True, help="Takes members out of a list.")
+async def config_remove(ctx: AdminContext, path: Path, value: Members = ()) -> Changed:
+    have = _members(ctx, path, value)
+    missing = [text for text in value if text not in have]
+    if missing:
+        raise CallError(Failure.NOT_FOUND, f"{path} does not hold {', '.join(missing)}{nearest(missing[0], have)}")
+    return await _change(ctx, {path: tuple(text for text in have if text not in value)})
+
+
+def _members(ctx: AdminContext, path: str, value: tuple[str, ...]) -> tuple[str, ...]:
+    """What the list holds. CallError."""
+    have = ctx.config.get(path)
+    if isinstance(have, str):
+        raise CallError(Failure.USAGE, f"{path} is no list; see `whimbrel config set`")
+    if not value:
+        raise CallError(Failure.USAGE, "say which members are meant", FieldFault("value", "must be given"))
+    return have
+
+
+@call(
+    "config", "unset", version=_version, dangerous=True,
+    help="Sets settings back to their defaults; takes out an entry of a list.",
+)  # fmt: skip
 async def config_unset(
     ctx: AdminContext, path: Annotated[tuple[str, ...], "Paths of settings.", Known("setting")]
 ) -> Changed:
@@ -181,6 +210,7 @@ async def config_unset(
 @call(
     "config",
     "import",
+    dangerous=True,
     help="Sets many settings in one change, from a TOML file of lines such as "
     '"smtp/max-message-size" = "80M"; config export writes one.',
 )
@@ -246,113 +276,22 @@ def _quoted(text: str) -> str:
 
 
 async def _change(ctx: AdminContext, values: dict[str, object]) -> Changed:
-    paths = sorted(ctx.config.check(values) if ctx.dry_run else await ctx.config.change(values))
-    return _changed(ctx, paths)
+    before = frozenset(ctx.config.concerns())
+    if ctx.dry_run:
+        return changed(ctx, sorted(ctx.config.check(values, confirmed=ctx.confirmed)))
+    paths = sorted(await ctx.config.change(values, confirmed=ctx.confirmed))
+    for concern in ctx.config.concerns():
+        if concern not in before:
+            ctx.warn(str(concern))
+    return changed(ctx, paths)
 
 
-def _changed(ctx: AdminContext, paths: list[str]) -> Changed:
+def changed(ctx: AdminContext, paths: list[str]) -> Changed:
+    """The answer to a change of settings."""
     restart = tuple(path for path in paths if (known := _known(ctx, path)) and known.applies == "restart")
     if not paths:
         return Changed((), (), "Nothing is different")
-    text = done(ctx.dry_run, f"Changed: {', '.join(paths)}").text
+    text = done(ctx.dry_run, ", ".join(paths), "changed").text
     if restart:
         text += f". Restart the server for {', '.join(restart)}"
     return Changed(tuple(paths), restart, text)
-
-
-@call(
-    "config",
-    "diff",
-    reads=True,
-    shows="text",
-    help="Shows what an edit made outside changes, or how a former version differs from the file in use.",
-)
-async def config_diff(
-    ctx: AdminContext,
-    version: Annotated[int | None, "Number of a former version; see config history."] = None,
-    file: Annotated[File, "Whose former version is meant."] = "mailserver.cfg",
-) -> TextView:
-    if version is None:
-        aside = await ctx.files.aside() if ctx.files else ""
-        return TextView("\n".join(filter(None, (ctx.config.difference(), ctx.editor.difference(), aside))))
-    try:
-        return TextView(await need(ctx.files, "Former versions").difference(file, version))
-    except LookupError:
-        raise _no_version(file, version) from None
-
-
-def _no_version(file: str, number: int) -> CallError:
-    return CallError(Failure.NOT_FOUND, f"There is no version {number} of {file}; see `whimbrel config history`")
-
-
-@call(
-    "config",
-    "check",
-    reads=True,
-    problems="problems",
-    help="Reads the files on disk as a start would and tells every fault with its line.",
-)
-async def config_check(ctx: AdminContext) -> Verdict:
-    from whimbrel.core.config import ConfigError
-
-    try:
-        await need(ctx.files, "Reading the files").check()
-    except ConfigError as error:
-        problems = tuple(Problem(fault.file, fault.line, fault.path, fault.text) for fault in error.faults)
-        return Verdict(problems, True, "The files cannot be used as they are; a running server keeps what it has")
-    outside = bool(ctx.config.difference() or ctx.editor.difference())
-    text = "Both files are in order"
-    if outside:
-        text += (
-            "; they were changed outside: see `whimbrel config diff`, take them into use by `whimbrel config reload`"
-        )
-    return Verdict((), outside, text)
-
-
-@call("config", "history", reads=True, help="Lists the former versions of the configuration files.")
-async def config_history(ctx: AdminContext) -> tuple[VersionRow, ...]:
-    files = need(ctx.files, "Former versions")
-    found = [*await files.versions("mailserver.cfg"), *await files.versions("users.cfg")]
-    return tuple(VersionRow(v.number, v.file, Moment(v.replaced), Octets(v.size)) for v in found)
-
-
-@call("config", "undo", help="Brings back the former version of a configuration file; undo again to take that back.")
-async def config_undo(
-    ctx: AdminContext,
-    file: Annotated[File, "The file that is meant."] = "mailserver.cfg",
-    version: Annotated[int | None, "Number of the version; the latest unless given."] = None,
-) -> Done:
-    files = need(ctx.files, "Former versions")
-    if version is None:
-        found = await files.versions(file)
-        if not found:
-            raise CallError(Failure.NOT_FOUND, f"There is no former version of {file}")
-        version = found[0].number
-    try:
-        if ctx.dry_run:
-            return Done(await files.difference(file, version))
-        await files.restore(file, version)
-    except LookupError:
-        raise _no_version(file, version) from None
-    return Done(f"{file} is again as it was in version {version}")
-
-
-@call("config", "reload", help="Takes edits made outside into use, after checking them as a whole.")
-async def config_reload(ctx: AdminContext) -> Changed:
-    if ctx.dry_run:
-        await need(ctx.files, "Reading the files").check()
-        return Changed((), (), "Checked only, nothing was changed: both files are in order")
-    paths = sorted(await ctx.config.reload())
-    users = await ctx.editor.reload()
-    changed = _changed(ctx, paths)
-    text = changed.text if paths or not users else "No setting is different"
-    return Changed(changed.paths, changed.restart, f"{text}; users.cfg was read anew" if users else text)
-
-
-@call("config", "keep", help="Writes the configuration in use over edits made outside, which stay in the history.")
-async def config_keep(ctx: AdminContext) -> Done:
-    files = need(ctx.files, "Writing the files")
-    if ctx.dry_run:
-        return Done("\n".join(filter(None, (ctx.config.difference(), ctx.editor.difference()))))
-    kept = await files.keep()
-    return Done(f"Written as it is in use: {', '.join(kept)}" if kept else "Nothing was changed outside")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from whimbrel.core.directory import Rights
+from whimbrel.core.rights import EVERYTHING, Grants, Right
 from whimbrel.services.admin.calls import CallError, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
+    from whimbrel.core.address import Domain
     from whimbrel.core.clock import Clock
     from whimbrel.core.config import ConfigEditor
     from whimbrel.core.credentials.stored import StoredPassword
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from whimbrel.core.tasks import Tasks
     from whimbrel.core.undelete import Undelete
     from whimbrel.core.values import Secret
-    from whimbrel.services.admin.ports import ConfigFiles, ServerStatus, StoreKeeper
+    from whimbrel.services.admin.operations import Operations
+    from whimbrel.services.admin.ports import ConfigFiles, Jobs, ServerStatus, StoreKeeper
 
 P = TypeVar("P")
 
@@ -33,9 +36,17 @@ class Caller:
     """Who asks. On the local socket and without a server it is the person who may read the files anyway."""
 
     name: str = "local"
-    rights: Rights = Rights.SERVER_WRITE
-    domain: str = ""
-    """Whose administrator one with `Rights.DOMAIN` is."""
+    grants: Grants = EVERYTHING
+    account: str = ""
+    """The user's own account, `name@domain`; empty for who is none."""
+    origin: str = ""
+    """From where: an IP address; `local user root, process 4242`; `without a server`."""
+
+
+def _lock() -> AbstractAsyncContextManager[None]:
+    import asyncio  # Here: the command line's client needs it not.
+
+    return asyncio.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +71,8 @@ class AdminContext:
     logs: LogSource | None = None
     files: ConfigFiles | None = None
     status: ServerStatus | None = None
+    jobs: Jobs | None = None
+    operations: Operations | None = None
     rename_domain: Callable[[str, str], Awaitable[None]] | None = None
     """Given while no server runs: the mail moves with the name."""
     live: bool = False
@@ -67,16 +80,38 @@ class AdminContext:
     caller: Caller = Caller()
     dry_run: bool = False
     """Check everything, change nothing."""
+    confirmed: str = ""
+    """The words that the caller typed to confirm something dangerous."""
+    seen: str = ""
+    """The version of the record that the caller has seen; empty: any. RFC 9110 13.1.1 (If-Match)"""
+    warnings: list[str] = field(default_factory=list)
+    """What a person must know beside the result; `warn` adds to it, and it comes back in the answer."""
+    right: Right = Right.SERVER_WRITE
+    """By which right the call is made."""
+    reads: bool = False
+    """The call changes nothing."""
+    versions: AbstractAsyncContextManager[None] = field(default_factory=_lock)
+    """Held from the comparison of a version to the end of the change."""
 
-    def with_caller(self, caller: Caller, *, dry_run: bool = False) -> AdminContext:
-        return replace(self, caller=caller, dry_run=dry_run)
+    def request(self, caller: Caller, *, dry_run: bool = False, confirmed: str = "", seen: str = "") -> AdminContext:
+        """For one call."""
+        return replace(self, caller=caller, dry_run=dry_run, confirmed=confirmed, seen=seen, warnings=[])
+
+    def warn(self, text: str) -> None:
+        """The call goes on; `text` is a sentence."""
+        if text not in self.warnings:
+            self.warnings.append(text)
 
     def within(self, domain: str) -> None:
-        """An administrator of one domain stays within it. CallError."""
-        if self.caller.rights is Rights.DOMAIN and domain != self.caller.domain:
-            raise CallError(
-                Failure.FORBIDDEN, f"{self.caller.name} administers {self.caller.domain} only, not {domain}"
-            )
+        """Who administers some domains stays within them. CallError."""
+        domains = self.domains()
+        if domains is not None and domain not in domains:
+            known = ", ".join(sorted(domains)) or "no domain"
+            raise CallError(Failure.FORBIDDEN, f"{self.caller.name} administers {known} only, not {domain}")
+
+    def domains(self) -> frozenset[Domain] | None:
+        """Those that the caller may make this call for; None: all."""
+        return None if self.right is Right.SELF else self.caller.grants.domains(self.right, reads=self.reads)
 
 
 def need(port: P | None, what: str) -> P:

@@ -6,10 +6,10 @@ from typing import Annotated
 from whimbrel.core.address import Domain
 from whimbrel.core.directory import Entry, Kind, Op
 from whimbrel.core.values import Size
-from whimbrel.services.admin.calls import CallError, Failure, Known, call, not_found
+from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call, not_found
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.people import change, changed, count, domain_named, flag, listed, one, several
-from whimbrel.services.admin.views import Done, done
+from whimbrel.services.admin.views import Done, Page, done
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,6 @@ class DomainView:
     default_quota: str
     keep_deleted: str
     clean_out: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DomainPage:
-    """Domains; `more` is what to give as `after` for the next ones."""
-
-    domains: tuple[DomainView, ...]
-    more: str
 
 
 def _view(found: Entry) -> DomainView:
@@ -56,15 +48,15 @@ def _view(found: Entry) -> DomainView:
 Name = Annotated[Domain, "Name of the domain, such as example.org.", Known("domain")]
 
 
-@call("domain", "list", reads=True, help="Lists the domains.")
+@call("domain", "list", reads=True, names=("domain", "name"), help="Lists the domains.")
 async def domain_list(
     ctx: AdminContext,
     search: Annotated[str, "Part of the name or description."] = "",
     after: Annotated[str, "Begin after this domain."] = "",
     limit: Annotated[int, "Most to list."] = 1000,
-) -> DomainPage:
+) -> Page[DomainView]:
     found, more = await listed(ctx, Kind.DOMAIN, "", search, after, limit)
-    return DomainPage(tuple(map(_view, found)), more)
+    return Page(tuple(map(_view, found)), more)
 
 
 @call("domain", "show", reads=True, help="Shows a domain.")
@@ -115,7 +107,7 @@ async def domain_add(
             keep_deleted=keep_deleted, clean_out=clean_out,
         ),
     )  # fmt: skip
-    return done(ctx.dry_run, f"Domain {name} was added")
+    return done(ctx.dry_run, f"Domain {name}", "added")
 
 
 @call("domain", "set", help="Changes a domain; what is not named stays as it is.")
@@ -141,7 +133,7 @@ async def domain_set(
     if not step.values:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel domain set --help`")
     await change(ctx, step)
-    return done(ctx.dry_run, f"Domain {domain} was changed")
+    return done(ctx.dry_run, f"Domain {domain}", "changed")
 
 
 @call("domain", "remove", help="Removes a domain that has no users.", confirm="Remove the domain {name}?")
@@ -156,22 +148,23 @@ async def domain_remove(ctx: AdminContext, name: Name) -> Done:
     if str((await ctx.directory.primary()).name) == domain:
         raise CallError(Failure.REFUSED, f"{domain} is the primary domain; make another one primary first")
     await change(ctx, changed(Op.REMOVE, Kind.DOMAIN, domain))
-    return done(ctx.dry_run, f"Domain {domain} was removed")
+    return done(ctx.dry_run, f"Domain {domain}", "removed")
 
 
 @call("domain", "primary", help="Makes a domain the primary one: its users sign in by bare name.")
 async def domain_primary(ctx: AdminContext, name: Name) -> Done:
     domain, former = await domain_named(ctx, name), str((await ctx.directory.primary()).name)
     if domain == former:
-        return done(ctx.dry_run, f"{domain} is the primary domain already")
+        return Done(f"{domain} is the primary domain already")
     await change(ctx, changed(Op.SET, Kind.DOMAIN, domain, primary="yes"))
-    return done(ctx.dry_run, f"{domain} is the primary domain now; users of {former} sign in as name@{former}")
+    return done(ctx.dry_run, domain, "made the primary domain", f"; users of {former} sign in as name@{former}")
 
 
 @call(
     "domain",
     "rename",
     help="Renames a domain with its users and their mail, while the server is stopped. The former name stays an alias.",
+    needs=Needs.NO_SERVER,
     confirm="Rename the domain {name} to {new}?",
 )
 async def domain_rename(ctx: AdminContext, name: Name, new: Annotated[Domain, "The new name."]) -> Done:
@@ -185,4 +178,4 @@ async def domain_rename(ctx: AdminContext, name: Name, new: Annotated[Domain, "T
         )
     if not ctx.dry_run:
         await ctx.rename_domain(domain, str(new))
-    return done(ctx.dry_run, f"{domain} is now {new}; addresses at {domain} go on working")
+    return done(ctx.dry_run, domain, f"renamed to {new}", f"; addresses at {domain} go on working")

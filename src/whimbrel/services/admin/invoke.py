@@ -1,58 +1,105 @@
 """Running a call: who may, arguments made into values, every refusal told in the same shape.
 
 The one place through which HTTP, the console and the command line without a server go. What changes something is
-written to the configuration log with who did it; values are not, since they may be secret.
+written to the configuration log with who did it and from where (`audit.py`: from what to what); what shows people's
+mail is written to the security log before it is shown.
 """
 
+import contextlib
 import unicodedata
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
-from whimbrel.core.config import ConfigConflict, ConfigError, UnknownName
-from whimbrel.core.directory import Rights
+from whimbrel.core.config import ConfigConflict, ConfigError, Unconfirmed, UnknownName
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.values import Secret
-from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault, FileText, Parameter, nearest
+from whimbrel.services.admin.audit import audited
+from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault, FileText, Needs, Parameter, nearest
 from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.permission import permit, permit_mail
 
 MAX_TEXT = 10_000
 MAX_FILE = 64 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call that may be made: its values, and the context to make it in."""
+
+    call: Call
+    ctx: AdminContext
+    values: Mapping[str, Any]
+
+
 async def invoke(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> object:
     """The result of a call that does not stream. CallError."""
-    values = prepare(call, ctx, arguments)
-    try:
-        result: object = await call.run(ctx, **values)
-    except CallError:
-        raise
-    except Exception as error:
-        raise translated(error, call, ctx) from error
-    _note(call, ctx, values)
+    return await run(prepare(call, ctx, arguments))
+
+
+async def run(made: Prepared) -> object:
+    """The result of a call that does not stream. CallError."""
+    async with _guarded(made):
+        result: object = await made.call.run(made.ctx, **made.values)
+    _note(made)
     return result
 
 
 async def stream(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> AsyncIterator[object]:
     """The items of a call that streams. CallError, also after some items."""
-    values = prepare(call, ctx, arguments)
-    try:
-        async for item in call.run(ctx, **values):
+    async for item in run_stream(prepare(call, ctx, arguments)):
+        yield item
+
+
+async def run_stream(made: Prepared) -> AsyncGenerator[object]:
+    """The items of a call that streams. CallError, also after some items."""
+    async with _guarded(made):
+        async for item in made.call.run(made.ctx, **made.values):
             yield item
-    except CallError:
-        raise
+    _note(made)
+
+
+async def question(made: Prepared) -> str:
+    """What a person is asked before the call is done; empty: nothing. CallError."""
+    confirm = made.call.confirm
+    if isinstance(confirm, str):
+        return confirm.format_map(made.values)
+    try:
+        return await confirm(made.ctx, **made.values)
     except Exception as error:
-        raise translated(error, call, ctx) from error
-    _note(call, ctx, values)
+        raise translated(error, made.call, made.ctx) from error
 
 
-def prepare(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> dict[str, Any]:
-    """The arguments as values, once it is clear that the caller may and the server is there. CallError."""
-    permit(call, ctx)
-    if call.needs_server and not ctx.live:
+async def version_of(made: Prepared) -> str:
+    """The version of the record that the call shows or has changed; empty if it has none. CallError."""
+    version = made.call.version
+    if version is None:
+        return ""
+    try:
+        return await version(made.ctx, **made.values)
+    except Exception as error:
+        raise translated(error, made.call, made.ctx) from error
+
+
+def prepare(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> Prepared:
+    """The arguments as values, once it is clear that the caller may and that all is there. CallError."""
+    ctx = replace(audited(ctx), right=permit(call, ctx.caller, arguments), reads=call.reads)
+    if Needs.SERVER in call.needs and not ctx.live:
         raise CallError(Failure.UNAVAILABLE, f"'{call.name}' needs a running server; start it with `whimbrel serve`")
+    if Needs.NO_SERVER in call.needs and ctx.live:
+        raise CallError(
+            Failure.REFUSED, f"'{call.name}' works on files that a running server holds: stop the server for it"
+        )
+    if ctx.seen and call.version is None:
+        raise CallError(Failure.USAGE, f"'{call.name}' changes no record that has versions: leave If-Match out")
+    return Prepared(call, ctx, values_of(call, arguments))
+
+
+def values_of(call: Call, arguments: Mapping[str, object]) -> dict[str, Any]:
+    """The arguments as the types of the parameters. CallError tells every fault."""
     known = [parameter.name for parameter in call.parameters]
     unknown = [
         FieldFault(name, f"'{call.name}' has no such parameter{nearest(name, known)}")
@@ -68,18 +115,29 @@ def prepare(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> d
     return {name: getattr(made, name) for name in known}
 
 
-def permit(call: Call, ctx: AdminContext) -> None:
-    """Mission S12: none, own domain, whole server read-only, whole server read-write. CallError."""
-    has = ctx.caller.rights
-    if (
-        has is Rights.SERVER_WRITE
-        or (has is Rights.SERVER_READ and call.reads)
-        or (has is Rights.DOMAIN and call.rights is Rights.DOMAIN)
-    ):
-        return
-    raise CallError(
-        Failure.FORBIDDEN, f"'{call.name}' needs the right {call.rights.value}; {ctx.caller.name} has {has.value}"
-    )
+@contextlib.asynccontextmanager
+async def _guarded(made: Prepared) -> AsyncIterator[None]:
+    """Around the work of a call: versions compared, mail that is shown written down, every error translated."""
+    call, ctx = made.call, made.ctx
+    try:
+        if call.shows_mail is not None:
+            whose = await call.shows_mail(ctx, **made.values)
+            permit_mail(call, ctx.caller, whose)
+            ctx.log.info(
+                "admin.mail-shown", call=call.name, user=ctx.caller.name, account=whose.text, origin=ctx.caller.origin
+            )
+        if call.version is None or call.reads:
+            yield
+            return
+        # Another change must not come between the comparison and ours.
+        async with ctx.versions:
+            if ctx.seen and ctx.seen != await call.version(ctx, **made.values):
+                raise CallError(
+                    Failure.STALE, "It was changed by somebody else meanwhile: look at it again, then change it"
+                )
+            yield
+    except Exception as error:
+        raise translated(error, call, ctx) from error
 
 
 @lru_cache(512)
@@ -144,9 +202,13 @@ def _fault(item: Any) -> FieldFault:
 
 def translated(error: Exception, call: Call, ctx: AdminContext) -> CallError:
     """What a port raised, as a person is told it. A bug goes to the log with its traceback."""
+    if isinstance(error, CallError):
+        return error
     if isinstance(error, ConfigError):
         fields = tuple(FieldFault(fault.path, fault.text) for fault in error.faults if fault.path)
-        return CallError(Failure.NOT_FOUND if isinstance(error, UnknownName) else Failure.REFUSED, str(error), *fields)
+        kind = Failure.NOT_FOUND if isinstance(error, UnknownName) else Failure.REFUSED
+        words = error.words if isinstance(error, Unconfirmed) else ""
+        return CallError(kind, str(error), *fields, confirm=words)
     if isinstance(error, ConfigConflict):
         return CallError(
             Failure.CONFLICT,
@@ -164,7 +226,8 @@ def translated(error: Exception, call: Call, ctx: AdminContext) -> CallError:
     return CallError(Failure.FAILED, f"'{call.name}' failed by a fault of Whimbrel's; the error log has the details")
 
 
-def _note(call: Call, ctx: AdminContext, values: Mapping[str, object]) -> None:
+def _note(made: Prepared) -> None:
+    call, ctx, values = made.call, made.ctx, made.values
     if call.reads or ctx.dry_run:
         return
     # Never a secret, nor a file's content, which may hold some.
@@ -173,6 +236,7 @@ def _note(call: Call, ctx: AdminContext, values: Mapping[str, object]) -> None:
         "admin.call",
         call=call.name,
         user=ctx.caller.name,
+        origin=ctx.caller.origin,
         name=str(values[first.name])[:200] if first else "",
         fields=" ".join(p.option for p in call.parameters if not p.required and values[p.name] != p.default),
     )

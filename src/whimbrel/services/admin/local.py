@@ -8,9 +8,11 @@ can read the files as well. This is the break-glass way (mission S12).
 import asyncio
 import contextlib
 import os
+import pwd
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,10 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
+from starlette.requests import Request
 
 from whimbrel.core.log import Log
+from whimbrel.services.admin.context import Caller
 
 SOCKET = "admin.sock"
 MAX_CONNECTIONS = 64
@@ -47,11 +51,12 @@ async def serving(application: Any, path: Path, log: Log) -> AsyncIterator[None]
         try:
             # A cancellation comes at our end; asyncio would print it.
             with contextlib.suppress(asyncio.CancelledError):
-                user = peer_user(writer.get_extra_info("socket"))
-                if user is not None and user not in (0, os.geteuid()):
-                    log.warning("admin.refused", user=user, socket=str(path))
+                peer = peer_of(writer.get_extra_info("socket"))
+                if peer is not None and peer.user not in (0, os.geteuid()):
+                    log.warning("admin.refused", user=peer.user, socket=str(path))
                 elif len(sessions) <= MAX_CONNECTIONS:
-                    await TCPServer(wrapped, loop, config, context, {}, reader, writer)
+                    state: Any = {"peer": peer}
+                    await TCPServer(wrapped, loop, config, context, state, reader, writer)
         finally:
             # However it ended: a transport must not outlive the server.
             writer.close()
@@ -110,10 +115,32 @@ def short_name(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def peer_user(connection: Any) -> int | None:
-    """The user id at the other end; None where the system does not tell it."""
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The process at the other end, as the kernel tells it."""
+
+    user: int
+    process: int
+
+    def __str__(self) -> str:
+        try:
+            name = pwd.getpwuid(self.user).pw_name
+        except KeyError:
+            name = str(self.user)
+        return f"local user {name}, process {self.process}"
+
+
+def peer_of(connection: Any) -> Peer | None:
+    """Who is at the other end; None where the system does not tell it."""
     if not hasattr(socket, "SO_PEERCRED"):
         return None
     size = struct.calcsize("3i")
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    return int(struct.unpack("3i", credentials)[1])
+    process, user, _group = struct.unpack("3i", credentials)
+    return Peer(int(user), int(process))
+
+
+def local_caller(request: Request) -> Caller:
+    """Whoever reached the socket may do everything; the config log says who it was."""
+    peer = request.scope.get("state", {}).get("peer")
+    return Caller("local", origin=str(peer) if peer is not None else "local socket")

@@ -3,7 +3,7 @@
 import time
 from calendar import timegm
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
 from whimbrel.core.address import as_recorded
@@ -38,7 +38,7 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    lines: tuple[LineView, ...]
+    items: tuple[LineView, ...]
     more: str
     """Where the next page begins; empty at the end."""
     note: str
@@ -73,7 +73,7 @@ async def log_tail(
 async def log_search(
     ctx: AdminContext,
     text: Annotated[str, "Part of the line, in any case.", ARGUMENT] = "",
-    log: Annotated[tuple[LogName, ...], "Which logs; mail unless said. May be given again."] = ("mail",),
+    log: Annotated[tuple[LogName, ...], "Which logs; all unless said. May be given again."] = (),
     regex: Annotated[str, "A regular expression, in any case."] = "",
     id: Annotated[str, "A queue id or a message-id. Found by the index."] = "",
     address: Annotated[str, "An address, or a domain. Found by the index."] = "",
@@ -85,7 +85,7 @@ async def log_search(
     after: Annotated[str, "Go on where the last page ended."] = "",
 ) -> PageView:
     query = LogQuery(
-        tuple(dict.fromkeys(log)),
+        tuple(dict.fromkeys(log)) or ALL_LOGS,
         moment(ctx, "since", since),
         moment(ctx, "until", until),
         text,
@@ -93,7 +93,7 @@ async def log_search(
         tuple(word for word in (id, as_recorded(address).removeprefix("@"), as_recorded(host)) if word),
         newest,
     )
-    return _view(await pages(ctx, query, max(1, min(limit, MOST)), after))
+    return _view(await pages(ctx, query, max(1, min(limit, MOST)), after), several=len(query.logs) > 1)
 
 
 @call("log", "show", reads=True, help="Shows a part of a log: from a time, or from a line number on.")
@@ -126,7 +126,9 @@ async def log_rotate(
     rotated = chosen if ctx.dry_run else await logs.rotate(chosen)
     for name in rotated if not ctx.dry_run else ():
         ctx.log.info("log.rotated", log=name)
-    return done(ctx.dry_run, f"Put aside: {', '.join(rotated)}" if rotated else "All files are empty: nothing to do")
+    if not rotated:
+        return Done("All files are empty: nothing to do")
+    return done(ctx.dry_run, f"Log {', '.join(rotated)}", "put aside")
 
 
 @call("log", "level", help="Sets what the debug log tells about, and for how long; shows it if nothing is said.")
@@ -149,7 +151,7 @@ async def log_level(
     }
     if ctx.dry_run:
         ctx.config.check(values)
-        return done(True, "the debug log would change")
+        return done(True, "The debug log", "set to tell about " + (", ".join(category) or "nothing"))
     await ctx.config.change(values)
     return Done(_level(ctx))
 
@@ -215,8 +217,12 @@ def _wrong(name: str, text: str) -> CallError:
     return CallError(Failure.USAGE, f"{name}: {text}", FieldFault(name, text))
 
 
-def _view(page: LogPage) -> PageView:
-    return PageView(tuple(map(_line, page.lines)), page.cursor, page.note)
+def _view(page: LogPage, *, several: bool = False) -> PageView:
+    """Lines of `several` logs say of which they are; `log` has it for programs."""
+    lines = page.lines
+    logs = tuple(dict.fromkeys(line.log for line in lines)) if several else ()
+    views = [replace(_line(line), text=_shown(line, logs)) for line in lines]
+    return PageView(tuple(views), page.cursor, page.note)
 
 
 def _line(line: LogLine) -> LineView:

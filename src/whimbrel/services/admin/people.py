@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from whimbrel.core.address import Address, Domain
-from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op, Rights
+from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, nearest, not_found
 from whimbrel.services.admin.context import AdminContext
 
@@ -52,11 +52,23 @@ async def listed(
     """A page of records, and what to give as `after` for the next one (empty: that was all)."""
     limit = max(1, min(limit, MAX_PAGE))
     where = await domain_named(ctx, domain) if domain else ""
-    if ctx.caller.rights is Rights.DOMAIN:
-        where = where or ctx.caller.domain
-    found = await ctx.editor.entries(kind, domain=where, search=search, after=after, limit=limit + 1)
+    found = await _entries(ctx, kind, where, search, after, limit + 1)
     more = address_of(found[limit - 1]) if len(found) > limit else ""
     return found[:limit], more
+
+
+async def _entries(ctx: AdminContext, kind: Kind, domain: str, search: str, after: str, limit: int) -> list[Entry]:
+    """In the order of domain, then name; of the domains that the caller administers if none is named."""
+    domains = ctx.domains()
+    if domain or domains is None:
+        return await ctx.editor.entries(kind, domain=domain, search=search, after=after, limit=limit)
+    begin = after.rpartition("@")[2]
+    found: list[Entry] = []
+    for name in sorted(domains):
+        if name >= begin and len(found) < limit:
+            rest = limit - len(found)
+            found += await ctx.editor.entries(kind, domain=name, search=search, after=after, limit=rest)
+    return found
 
 
 async def count(ctx: AdminContext, kind: Kind, domain: str) -> int:

@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from whimbrel.core.mailbox import AccountId
+
+if TYPE_CHECKING:  # The command line's client shall not load what settings are made of.
+    from whimbrel.core.settings import Concern
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,35 @@ class ConfigFiles(Protocol):
         """Changes of users that were acknowledged and are not in force, since an edit outside came between."""
         ...
 
-    async def check(self) -> None:
-        """Reads both files on disk as a start would. ConfigError tells every fault."""
+    async def check(self) -> "Sequence[Concern]":
+        """Reads both files on disk as a start would; what the cross-checks say of them. ConfigError tells every
+        fault."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """A job of the server. Times are seconds since 1970; 0: never."""
+
+    name: str
+    help: str
+    schedule: str
+    """`every 1h`, `at 03:30`."""
+    running: bool
+    last: float
+    took: float
+    """Seconds that the last run took."""
+    result: str
+    """What the last run did, or why it failed; empty if nothing is to be said."""
+    failed: bool
+    next: float
+
+
+class Jobs(Protocol):
+    """What the server does by itself at times."""
+
+    def list(self) -> Sequence[JobState]: ...
+
+    async def run(self, name: str) -> JobState:
+        """Runs it now, or waits for the run that is under way. LookupError."""
         ...

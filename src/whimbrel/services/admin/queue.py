@@ -5,27 +5,28 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from whimbrel.core.address import as_recorded, path_text
-from whimbrel.core.directory import Rights
 from whimbrel.core.queue import LOCAL, MIXED, Queue, QueueFilter, QueueItem, RecipientState
 from whimbrel.core.values import Duration, Size
-from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, call, not_found
+from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, Known, Needs, Whose, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.views import Moment, Octets
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
+    """The columns by importance: a narrow terminal has no room for the last."""
+
     id: str
-    created: Moment
-    next_attempt: Moment
-    attempts: int
-    size: Octets
-    held: bool
     sender: str
     recipients: tuple[str, ...]
     """Those that still wait."""
     status: str
     """How the last attempt went."""
+    next_attempt: Moment
+    attempts: int
+    size: Octets
+    held: bool
+    created: Moment
     message_id: str
     client: str
     """IP address of the host that brought it."""
@@ -33,7 +34,8 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class QueuePage:
-    messages: tuple[QueueRow, ...]
+    items: tuple[QueueRow, ...]
+    more: str
     waiting: int
     """In the whole queue."""
     held: int
@@ -99,6 +101,12 @@ class Touched:
 DELETED: Final = "5.7.1 Deleted from the queue by an administrator"
 """RFC 3463 3.8, X.7.1: refused as this site wants it; no address is wrong, and waiting would not have helped."""
 PIECE: Final = 256 * 1024
+_LOGGED: Final = 1000
+"""Messages that the mail log names, one line each, when something is done to many at once."""
+_ASKED: Final = 10_000
+"""Messages whose sizes are added up for a question."""
+_NAMED: Final = 20
+"""Recipients that the security log names."""
 
 Ids = Annotated[tuple[str, ...], "Queue ids.", Known("message"), ARGUMENT]
 MoreIds = Annotated[tuple[str, ...], "Only these queue ids.", Known("message")]
@@ -129,13 +137,25 @@ def _row(item: QueueItem) -> QueueRow:
     waiting = item.waiting
     status = item.give_up or next((recipient.status for recipient in waiting if recipient.status), "")
     return QueueRow(
-        item.id, Moment(item.created), Moment(item.next_attempt), item.attempts, Octets(item.size), item.held,
-        path_text(item.sender), tuple(str(recipient.recipient.address) for recipient in waiting), status,
+        item.id, path_text(item.sender), tuple(str(recipient.recipient.address) for recipient in waiting), status,
+        Moment(item.next_attempt), item.attempts, Octets(item.size), item.held, Moment(item.created),
         item.message_id, item.client,
     )  # fmt: skip
 
 
-@call("queue", "list", reads=True, help="Lists the messages that wait, oldest first.")
+async def _whose(ctx: AdminContext, id: str, **_values: object) -> Whose:
+    """Of its sender and its recipients, here and elsewhere."""
+    item = await need(ctx.queue, "The queue").get(id)
+    if item is None:
+        not_found("message in the queue with the id", id)
+    names = [path_text(item.sender), *(str(r.recipient.address) for r in item.recipients[:_NAMED])]
+    return Whose(f"message {id}: {', '.join(names)}")
+
+
+@call(
+    "queue", "list", reads=True, needs=Needs.STORE, names=("message", "id"),
+    help="Lists the messages that wait, oldest first.",
+)  # fmt: skip
 async def queue_list(
     ctx: AdminContext,
     sender: Sender = "",
@@ -146,16 +166,20 @@ async def queue_list(
     ids: MoreIds = (),
     held: Annotated[bool | None, "Only messages that are held, or are not."] = None,
     limit: Annotated[int, "Most to list."] = 1000,
-    offset: Annotated[int, "How many to pass over."] = 0,
+    after: Annotated[str, "Where the list before this one ended."] = "",
 ) -> QueuePage:
     queue = need(ctx.queue, "The queue")
     which = _filter(ctx, ids, sender, to, status, older, size, held)
-    found = await queue.select(which, max(1, min(limit, 10_000)), max(0, offset))
+    if after and not (after.isascii() and after.isdigit() and len(after) < 10):
+        raise CallError(Failure.USAGE, f"after: '{after}' is not where a list ended", FieldFault("after", "is unknown"))
+    limit, offset = max(1, min(limit, 10_000)), int(after or 0)
+    items = await queue.select(which, limit + 1, offset)
     counts = await queue.counts(ctx.clock.now())
-    return QueuePage(tuple(map(_row, found)), counts.waiting, counts.held, Octets(counts.bytes))
+    more = str(offset + limit) if len(items) > limit else ""
+    return QueuePage(tuple(map(_row, items[:limit])), more, counts.waiting, counts.held, Octets(counts.bytes))
 
 
-@call("queue", "show", reads=True, help="Shows a message in the queue and how its recipients fare.")
+@call("queue", "show", reads=True, needs=Needs.STORE, help="Shows a message in the queue and how its recipients fare.")
 async def queue_show(ctx: AdminContext, id: Annotated[str, "Queue id.", Known("message")]) -> QueueView:
     item = await need(ctx.queue, "The queue").get(id)
     if item is None:
@@ -178,7 +202,8 @@ def _state(state: RecipientState, held: bool) -> str:
     "queue",
     "source",
     reads=True,
-    rights=Rights.SERVER_WRITE,
+    shows_mail=_whose,
+    needs=Needs.STORE,
     help="Prints a message in the queue as it will be sent, line by line.",
 )
 async def queue_source(
@@ -205,7 +230,10 @@ async def queue_source(
         not_found("message in the queue with the id", id)
 
 
-@call("queue", "stats", reads=True, help="Tells how long the queue is, and which destinations have the longest lines.")
+@call(
+    "queue", "stats", reads=True, needs=Needs.STORE,
+    help="Tells how long the queue is, and which destinations have the longest lines.",
+)  # fmt: skip
 async def queue_stats(ctx: AdminContext, limit: Annotated[int, "Most destinations to list."] = 20) -> QueueTotals:
     queue = need(ctx.queue, "The queue")
     counts = await queue.counts(ctx.clock.now())
@@ -222,14 +250,16 @@ async def queue_stats(ctx: AdminContext, limit: Annotated[int, "Most destination
     )  # fmt: skip
 
 
-@call("queue", "run", needs_server=True, help="Tries everything that is not held now.")
+@call("queue", "run", needs=Needs.SERVER, help="Tries everything that is not held now.")
 async def queue_run(ctx: AdminContext) -> Touched:
     queue, which = need(ctx.queue, "The queue"), QueueFilter(held=False)
     number = await queue.count(which) if ctx.dry_run else await queue.try_now(which, ctx.clock.now())
     return _touched(ctx, (), number, "tried now")
 
 
-@call("queue", "try", help="Tries to deliver now instead of at the next scheduled time.")
+@call(
+    "queue", "try", needs=Needs.STORE, help="Tries to deliver now instead of at the next scheduled time."
+)  # fmt: skip
 async def queue_try(
     ctx: AdminContext, ids: Ids = (), sender: Sender = "", to: To = "", status: Status = "", older: Older = None,
     size: Larger = None, all: All = False,
@@ -238,7 +268,9 @@ async def queue_try(
     return await _touch(ctx, ids, which, "tried now", lambda queue: queue.try_now(which, ctx.clock.now()))
 
 
-@call("queue", "hold", help="Keeps messages in the queue without trying, until they are released.")
+@call(
+    "queue", "hold", needs=Needs.STORE, help="Keeps messages in the queue without trying, until they are released."
+)  # fmt: skip
 async def queue_hold(
     ctx: AdminContext, ids: Ids = (), sender: Sender = "", to: To = "", status: Status = "", older: Older = None,
     size: Larger = None, all: All = False,
@@ -247,7 +279,7 @@ async def queue_hold(
     return await _touch(ctx, ids, which, "held", lambda queue: queue.hold(which, held=True))
 
 
-@call("queue", "release", help="Lets held messages be delivered.")
+@call("queue", "release", needs=Needs.STORE, help="Lets held messages be delivered.")
 async def queue_release(
     ctx: AdminContext, ids: Ids = (), sender: Sender = "", to: To = "", status: Status = "", older: Older = None,
     size: Larger = None, all: All = False,
@@ -256,11 +288,32 @@ async def queue_release(
     return await _touch(ctx, ids, which, "released", lambda queue: queue.hold(which, held=False))
 
 
+async def _ask_delete(
+    ctx: AdminContext, ids: tuple[str, ...], sender: str, to: str, status: str, older: Duration | None,
+    size: Size | None, all: bool, report: bool,
+) -> str:  # fmt: skip
+    """How many, how much, and what becomes of the mail."""
+    which = _chosen(ctx, ids, sender, to, status, older, size, all)
+    queue = need(ctx.queue, "The queue")
+    number = await queue.count(which)
+    if not number:
+        return ""
+    some = await queue.select(which, _ASKED)
+    known = f"{sum(item.size for item in some)} octets" if number <= _ASKED else f"more than {_ASKED} of them"
+    messages = "1 message" if number == 1 else f"{number} messages"
+    if report:
+        return f"Return {messages} ({known}) to their senders with a report? They will not be delivered."
+    return (
+        f"Delete {messages} ({known})? They are lost: nobody gets them, no sender is told, and nothing restores them."
+    )
+
+
 @call(
     "queue",
     "delete",
+    needs=Needs.STORE,
     help="Deletes messages from the queue; their senders are told only with --report.",
-    confirm="Delete these messages? This cannot be undone.",
+    confirm=_ask_delete,
 )
 async def queue_delete(
     ctx: AdminContext, ids: Ids = (), sender: Sender = "", to: To = "", status: Status = "", older: Older = None,
@@ -293,7 +346,16 @@ async def _touch(
     ctx: AdminContext, ids: tuple[str, ...], which: QueueFilter, verb: str, do: Callable[[Queue], Awaitable[int]]
 ) -> Touched:
     queue = need(ctx.queue, "The queue")
-    return _touched(ctx, ids, await (queue.count(which) if ctx.dry_run else do(queue)), verb)
+    if ctx.dry_run:
+        return _touched(ctx, ids, await queue.count(which), verb)
+    # Named before: what is deleted can be named no more.
+    chosen = await queue.select(which, _LOGGED + 1)
+    number = await do(queue)
+    for item in chosen[:_LOGGED]:
+        ctx.log.info("queue.touched", queue_id=item.id, action=verb, user=ctx.caller.name, from_=path_text(item.sender))
+    if number > _LOGGED:
+        ctx.log.info("queue.touched-more", action=verb, user=ctx.caller.name, count=number - _LOGGED)
+    return _touched(ctx, ids, number, verb)
 
 
 def _touched(ctx: AdminContext, ids: tuple[str, ...], number: int, verb: str) -> Touched:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from whimbrel.core.directory import Kind, Rights
+from whimbrel.core.directory import Kind
 from whimbrel.core.mailbox import AccountId, Usage
 from whimbrel.core.quota import Limit, limit_of
-from whimbrel.services.admin.calls import Known, call, not_found
+from whimbrel.core.rights import Right
+from whimbrel.services.admin.calls import Known, Needs, Own, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people import address_of, entry
 from whimbrel.services.admin.views import Octets
@@ -31,7 +32,15 @@ class QuotaView:
     domain_quota_messages: int
 
 
-@call("user", "quota", reads=True, rights=Rights.DOMAIN, needs_server=True, help="Shows what a user's mailbox holds.")
+@call(
+    "user",
+    "quota",
+    reads=True,
+    right=Right.ACCOUNTS,
+    own=Own("name"),
+    needs=Needs.SERVER,
+    help="Shows what a user's mailbox holds.",
+)
 async def user_quota(
     ctx: AdminContext,
     name: Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user")],

@@ -1,30 +1,120 @@
-"""All calls as one JSON Schema (2020-12) with the words of the console: what a client needs to know."""
+"""All calls as an OpenAPI 3.1 description (JSON Schema 2020-12 with the words of the console).
+
+Made at build time (`make docs` writes docs/gen/openapi.json), never in a running server: making it takes the memory of
+all models at once.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
-from whimbrel.services.admin.calls import Call
+from whimbrel.services.admin.calls import Call, Failure
 from whimbrel.services.admin.invoke import model, result_adapter
 
-
-def describe(calls: Sequence[Call]) -> dict[str, Any]:
-    """`{"calls": [{noun, verb, path, help, reads, rights, needs_server, streams, confirm, parameters, result}]}`."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "calls": [_call(call) for call in calls]}
+_REFS = "#/components/schemas/{model}"
 
 
-def _call(call: Call) -> dict[str, Any]:
+def openapi(calls: Sequence[Call], version: str) -> dict[str, Any]:
+    """The whole description; components are shared by name."""
+    components: dict[str, Any] = {"Refusal": _refusal()}
+    paths = {call.path: _path(call, components) for call in calls}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Whimbrel administration", "version": version},
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "paths": paths,
+        "components": {"schemas": dict(sorted(components.items()))},
+    }
+
+
+def _path(call: Call, components: dict[str, Any]) -> dict[str, Any]:
+    parameters = _shared(model(call).model_json_schema(ref_template=_REFS), components)
+    result = _shared(result_adapter(call).json_schema(mode="serialization", ref_template=_REFS), components)
+    operation = {
+        "operationId": call.name.replace(" ", "_").replace("-", "_"),
+        "tags": [call.noun],
+        "summary": call.help,
+        "x-call": _words(call),
+        "responses": {
+            "200": _answer(call, result),
+            "default": _content({"$ref": _REFS.format(model="Refusal")}, "Refused: the status is that of its kind."),
+        },
+    }
+    post = operation | {"requestBody": {"content": {"application/json": {"schema": parameters}}}}
+    if not call.reads:
+        return {"post": post}
+    get = operation | {
+        "operationId": f"get_{operation['operationId']}",
+        "parameters": [
+            {
+                "name": parameter.name, "in": "query", "required": parameter.required,
+                "description": parameter.help, "schema": parameters["properties"][parameter.name],
+            }
+            for parameter in call.parameters
+        ],
+    }  # fmt: skip
+    return {"get": get, "post": post}
+
+
+def _answer(call: Call, result: dict[str, Any]) -> dict[str, Any]:
+    if call.streams:
+        line = {
+            "type": "object",
+            "description": "One a line; the last one has `end`, or `error`.",
+            "properties": {"item": result, "operation": {"type": "string"}, "end": {"type": "boolean"},
+                           "warnings": _WARNINGS},
+        }  # fmt: skip
+        return {"description": "A stream of lines.", "content": {"application/x-ndjson": {"schema": line}}}
+    whole = {
+        "type": "object",
+        "properties": {"result": result, "warnings": _WARNINGS, "version": {"type": "string"}},
+        "required": ["result", "warnings", "version"],
+    }
+    return _content(whole, "The result.")
+
+
+_WARNINGS = {"type": "array", "items": {"type": "string"}}
+
+
+def _content(schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _words(call: Call) -> dict[str, Any]:
+    """What the console must know beside the schema."""
     return {
         "noun": call.noun,
         "verb": call.verb,
-        "path": call.path,
-        "help": call.help,
         "reads": call.reads,
-        "rights": call.rights.value,
-        "needs_server": call.needs_server,
+        "right": str(call.right),
+        "needs": [need.name for need in call.needs],
         "streams": call.streams,
-        "confirm": call.confirm,
+        "operation": call.operation,
+        "asks": bool(call.confirm),
+        "dangerous": call.dangerous,
+        "versioned": call.version is not None,
+        "shows_mail": call.shows_mail is not None,
+        "own": None if call.own is None else {"parameter": call.own.parameter, "fields": list(call.own.fields)},
         "problems": call.problems,
+        "names": list(call.names) if call.names[0] else [],
         "positional": [parameter.name for parameter in call.parameters if parameter.positional],
-        "parameters": model(call).model_json_schema(),
-        "result": result_adapter(call).json_schema(mode="serialization"),
     }
+
+
+def _refusal() -> dict[str, Any]:
+    text = {"type": "string"}
+    fault = {"type": "object", "properties": {"name": text, "text": text}}
+    error = {
+        "type": "object",
+        "properties": {
+            "kind": {"enum": [kind.word for kind in Failure]}, "text": text,
+            "fields": {"type": "array", "items": fault}, "confirm": text,
+        },
+    }  # fmt: skip
+    return {"type": "object", "properties": {"error": error}}
+
+
+def _shared(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    """The schema without its own definitions, which become components."""
+    for name, definition in schema.pop("$defs", {}).items():
+        components.setdefault(name, definition)
+    return schema

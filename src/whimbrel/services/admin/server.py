@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from whimbrel.services.admin.calls import call
+from whimbrel.services.admin.calls import Needs, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.ports import Running
-from whimbrel.services.admin.views import Moment, Octets
+from whimbrel.services.admin.views import Moment, Octets, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,13 @@ class StatusView:
     """Where the store is."""
     space: str
     """enough, low (below the soft limit) or full (no mail is taken in)."""
+    attention: tuple[str, ...]
+    """What an administrator should look at, each a sentence."""
     services: tuple[ServiceRow, ...]
     processes: tuple[ProcessRow, ...]
 
 
-@call("status", reads=True, needs_server=True, help="Shows the running server: services, processes, queue.")
+@call("status", reads=True, needs=Needs.SERVER, help="Shows the running server: services, processes, queue.")
 async def status(ctx: AdminContext) -> StatusView:
     running = await need(ctx.status, "The status").running()
     counts = await ctx.queue.counts(ctx.clock.now()) if ctx.queue else None
@@ -56,17 +58,39 @@ async def status(ctx: AdminContext) -> StatusView:
         counts.held if counts else 0,
         Octets(running.free),
         running.space,
+        await _attention(ctx, running),
         _services(ctx, running),
         tuple(ProcessRow(process.name, process.pid, Octets(process.memory)) for process in running.processes),
     )
 
 
-@call("service", "list", reads=True, help="Lists the services with their addresses and states.")
+async def _attention(ctx: AdminContext, running: Running) -> tuple[str, ...]:
+    found = [str(concern) for concern in ctx.config.concerns()]
+    for file, difference in (("mailserver.cfg", ctx.config.difference()), ("users.cfg", ctx.editor.difference())):
+        if difference:
+            found.append(
+                f"{file} was changed outside and the server goes on with what it has: see `whimbrel config diff`, then "
+                "`whimbrel config reload` or `whimbrel config keep`"
+            )
+    if running.space != "enough":
+        found.append(f"free space is {running.space}: {running.free} octets are left where the store is")
+    if ctx.jobs is not None:
+        found += [f"job {job.name}: {job.result}" for job in ctx.jobs.list() if job.failed]
+    return tuple(found)
+
+
+@call(
+    "service",
+    "list",
+    reads=True,
+    names=("service", "service"),
+    help="Lists the services with their addresses and states.",
+)
 async def service_list(
     ctx: AdminContext, enabled: Annotated[bool, "Only those that are switched on."] = False
-) -> tuple[ServiceRow, ...]:
+) -> Page[ServiceRow]:
     running = await ctx.status.running() if ctx.status else None
-    return tuple(row for row in _services(ctx, running) if not enabled or row.state != "off")
+    return Page(tuple(row for row in _services(ctx, running) if not enabled or row.state != "off"))
 
 
 def _services(ctx: AdminContext, running: Running | None) -> tuple[ServiceRow, ...]:

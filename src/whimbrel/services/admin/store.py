@@ -6,7 +6,7 @@ from typing import Annotated
 
 from whimbrel.core.directory import Kind
 from whimbrel.core.mailbox import AccountId
-from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, call
+from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, Needs, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people import address_of, entry
 from whimbrel.services.admin.ports import Checked
@@ -36,7 +36,6 @@ class SizeLine:
     size: Octets
     deleted_messages: int
     deleted_size: Octets
-    text: str
 
 
 Account = Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user"), ARGUMENT]
@@ -48,6 +47,8 @@ All = Annotated[bool, "All accounts."]
     "store",
     "check",
     reads=True,
+    needs=Needs.STORE,
+    operation=True,
     problems="problems",
     help="Compares the index of each folder with the messages on disk; changes nothing.",
 )
@@ -62,6 +63,8 @@ async def store_check(
 @call(
     "store",
     "reindex",
+    needs=Needs.STORE,
+    operation=True,
     problems="problems",
     help="Makes the index of each folder anew from the messages on disk. The mail itself is not touched.",
 )
@@ -78,6 +81,8 @@ async def store_reindex(
 @call(
     "store",
     "repair",
+    needs=Needs.STORE,
+    operation=True,
     problems="problems",
     help="Checks each folder and heals what is wrong, gently: an index is made anew only where nothing else helps.",
 )
@@ -91,15 +96,17 @@ async def store_repair(
         yield line
 
 
-@call("store", "size", reads=True, help="Shows what each folder holds, and what is kept of deleted messages.")
+@call(
+    "store", "size", reads=True, needs=Needs.STORE,
+    help="Shows what each folder holds, and what is kept of deleted messages.",
+)  # fmt: skip
 async def store_size(ctx: AdminContext, account: Account = "", all: All = False) -> AsyncIterator[SizeLine]:
     store = need(ctx.store, "The mail store")
     for name in await _accounts(ctx, account, everything=all):
         async for found in store.sizes(name):
             yield SizeLine(
                 found.account, found.folder, found.messages, Octets(found.bytes), found.deleted_messages,
-                Octets(found.deleted_bytes), f"{found.account}  {found.folder}  {found.messages} messages  "
-                f"{found.bytes} bytes  deleted: {found.deleted_messages} messages  {found.deleted_bytes} bytes",
+                Octets(found.deleted_bytes),
             )  # fmt: skip
 
 

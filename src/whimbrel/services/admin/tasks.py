@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from whimbrel.core.tasks import DeliveryTask
-from whimbrel.services.admin.calls import Known, call, not_found
+from whimbrel.services.admin.calls import Known, Needs, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
-from whimbrel.services.admin.views import Done, Moment, Octets, done
+from whimbrel.services.admin.views import Done, Moment, Octets, Page, done
 
 FASTEST = 0.1
 """Seconds between two looks, at least."""
@@ -44,18 +44,25 @@ class TaskChange:
     tls: str
 
 
-@call("task", "list", reads=True, needs_server=True, help="Lists the deliveries under way, the longest running first.")
-async def task_list(ctx: AdminContext) -> tuple[TaskRow, ...]:
-    return tuple(
+@call(
+    "task",
+    "list",
+    reads=True,
+    needs=Needs.SERVER,
+    names=("task", "id"),
+    help="Lists the deliveries under way, the longest running first.",
+)
+async def task_list(ctx: AdminContext) -> Page[TaskRow]:
+    return Page(tuple(
         TaskRow(
             task.id, task.queue_id, task.sender, task.destination, task.recipients, task.phase, task.server,
             Octets(task.size), _percent(task), task.tls, Moment(task.since),
         )
         for task in await need(ctx.tasks, "The list of tasks").list()
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
-@call("task", "watch", reads=True, needs_server=True, help="Shows deliveries as they go on, until interrupted.")
+@call("task", "watch", reads=True, needs=Needs.SERVER, help="Shows deliveries as they go on, until interrupted.")
 async def task_watch(
     ctx: AdminContext,
     interval: Annotated[float, "Seconds between two looks."] = 0.25,
@@ -79,7 +86,7 @@ async def task_watch(
         await asyncio.sleep(max(interval, FASTEST))
 
 
-@call("task", "abort", needs_server=True, help="Ends a delivery; its message goes back into the queue.")
+@call("task", "abort", needs=Needs.SERVER, help="Ends a delivery; its message goes back into the queue.")
 async def task_abort(ctx: AdminContext, id: Annotated[str, "Task id.", Known("task")]) -> Done:
     tasks = need(ctx.tasks, "The list of tasks")
     if ctx.dry_run:
@@ -87,7 +94,7 @@ async def task_abort(ctx: AdminContext, id: Annotated[str, "Task id.", Known("ta
             not_found("delivery under way with the id", id)
     elif not await tasks.abort(id):
         not_found("delivery under way with the id", id)
-    return done(ctx.dry_run, f"The delivery {id} was ended; its message is tried again by the schedule")
+    return done(ctx.dry_run, f"The delivery {id}", "ended", "; its message is tried again by the schedule")
 
 
 def _percent(task: DeliveryTask) -> int:

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 from whimbrel.core.address import as_recorded
 from whimbrel.core.log import LogLine, LogQuery
 from whimbrel.core.queue import QueueItem, RecipientState
-from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, call
+from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Needs, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.logs import MOST, Since, moment, pages
 from whimbrel.services.admin.moments import shown as _when
@@ -43,7 +43,12 @@ class TraceStep:
     text: str
 
 
-@call("trace", reads=True, help="Tells a message's whole story: received, checked, routed, delivered, reported.")
+@call(
+    "trace",
+    reads=True,
+    needs=Needs.STORE,
+    help="Tells a message's whole story: received, checked, routed, delivered, reported.",
+)
 async def trace(
     ctx: AdminContext,
     id: Annotated[str, "Its queue id, or its message-id.", ARGUMENT] = "",

@@ -6,12 +6,13 @@ from typing import Annotated
 
 from whimbrel.core.directory import Kind
 from whimbrel.core.mailbox import AccountId
+from whimbrel.core.rights import Right
 from whimbrel.core.undelete import Chosen, DeletedMessage, Tally, Undelete
-from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, call
+from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, Needs, Whose, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.logs import moment
 from whimbrel.services.admin.people import address_of, entry
-from whimbrel.services.admin.views import Moment, Octets
+from whimbrel.services.admin.views import Moment, Octets, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +20,12 @@ class DeletedLine:
     """A message that can be restored. Its text is not shown."""
 
     id: str
-    account: str
+    sender: str
+    subject: str
     folder: str
     deleted: Moment
     size: Octets
-    sender: str
-    subject: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeletedPage:
-    messages: tuple[DeletedLine, ...]
-    next: str
-    """Given as `--after`, shows what comes next; empty: this is all."""
+    account: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +56,34 @@ All = Annotated[bool, "All messages; needed where nothing else says which."]
 FolderId = Annotated[str, "Id of the deleted folder, as listed."]
 
 
-@call("store", "undelete-list", reads=True, help="Lists deleted messages that can be restored, the latest first.")
+async def _whose(ctx: AdminContext, account: str, **_values: object) -> Whose:
+    """Senders and subjects of one account's mail."""
+    address = address_of(await entry(ctx, Kind.USER, account)).lower()
+    return Whose(f"deleted mail of {address}", address.rpartition("@")[2])
+
+
+async def _everybody(ctx: AdminContext, text: str, **_values: object) -> Whose:
+    return Whose(f"deleted mail of all accounts with '{text}'")
+
+
+@call(
+    "store", "undelete-list", reads=True, right=Right.ACCOUNTS, needs=Needs.STORE, shows_mail=_whose,
+    help="Lists deleted messages that can be restored, the latest first.",
+)  # fmt: skip
 async def store_undelete_list(
     ctx: AdminContext, account: Account, folder: Folder = "", text: Text = "",
     since: Since = "", until: Until = "", limit: Annotated[int, "Most to list."] = 100,
     after: Annotated[str, "Where the list before this one ended."] = "",
-) -> DeletedPage:  # fmt: skip
+) -> Page[DeletedLine]:  # fmt: skip
     undelete, name = await _of(ctx, account)
     page = await undelete.messages(name, _chosen(ctx, (), folder, text, since, until), after=after, limit=limit)
-    return DeletedPage(tuple(_line(name, message) for message in page.messages), page.next)
+    return Page(tuple(_line(name, message) for message in page.messages), page.next)
 
 
-@call("store", "undelete-search", reads=True, help="Finds deleted messages of all accounts by sender or subject.")
+@call(
+    "store", "undelete-search", reads=True, needs=Needs.STORE, shows_mail=_everybody,
+    help="Finds deleted messages of all accounts by sender or subject.",
+)  # fmt: skip
 async def store_undelete_search(
     ctx: AdminContext, text: Annotated[str, "Part of the sender or the subject."],
     since: Since = "", until: Until = "", limit: Annotated[int, "Most to find."] = 1000,
@@ -91,7 +101,10 @@ async def store_undelete_search(
                 break
 
 
-@call("store", "undelete-restore", help="Puts deleted messages back into their folder, or into another one.")
+@call(
+    "store", "undelete-restore", needs=Needs.STORE,
+    help="Puts deleted messages back into their folder, or into another one.",
+)  # fmt: skip
 async def store_undelete_restore(
     ctx: AdminContext, account: Account, ids: Ids = (), folder: Folder = "", text: Text = "",
     since: Since = "", until: Until = "", all: All = False,
@@ -103,11 +116,37 @@ async def store_undelete_restore(
     return _told(ctx, name, tally, "restored")
 
 
+async def _ask_purge(
+    ctx: AdminContext, account: str, ids: tuple[str, ...], folder: str, text: str, since: str, until: str, all: bool
+) -> str:
+    """How many, how much."""
+    undelete, name = await _of(ctx, account)
+    tally = await undelete.count(name, _chosen(ctx, ids, folder, text, since, until, everything=all))
+    if not tally.messages:
+        return ""
+    return f"Remove {_counted(tally)} of {name} for good? Until then they can be restored; nothing restores them after."
+
+
+async def _ask_purge_folder(ctx: AdminContext, account: str, id: str) -> str:
+    undelete, name = await _of(ctx, account)
+    found = await _folder(undelete, name, id)
+    counted = _counted(Tally(found.messages, found.size))
+    return (
+        f"Remove the deleted folder {found.name} of {name} with {counted} for good? Until then it can be restored; "
+        "nothing restores it after."
+    )
+
+
+def _counted(tally: Tally) -> str:
+    return f"{tally.messages} message{'' if tally.messages == 1 else 's'} ({tally.bytes} octets)"
+
+
 @call(
     "store",
     "undelete-purge",
+    needs=Needs.STORE,
     help="Removes deleted messages for good.",
-    confirm="Remove the deleted messages of {account} for good?",
+    confirm=_ask_purge,
 )
 async def store_undelete_purge(
     ctx: AdminContext, account: Account, ids: Ids = (), folder: Folder = "", text: Text = "",
@@ -119,16 +158,24 @@ async def store_undelete_purge(
     return _told(ctx, name, tally, "removed for good")
 
 
-@call("store", "undelete-folders", reads=True, help="Lists deleted folders that can be restored, the latest first.")
-async def store_undelete_folders(ctx: AdminContext, account: Account) -> list[FolderView]:
+@call(
+    "store", "undelete-folders", reads=True, needs=Needs.STORE,
+    help="Lists deleted folders that can be restored, the latest first.",
+)  # fmt: skip
+async def store_undelete_folders(ctx: AdminContext, account: Account) -> Page[FolderView]:
     undelete, name = await _of(ctx, account)
-    return [
-        FolderView(each.id, each.name, Moment(each.deleted), each.messages, Octets(each.size))
-        for each in await undelete.folders(name)
-    ]
+    return Page(
+        tuple(
+            FolderView(each.id, each.name, Moment(each.deleted), each.messages, Octets(each.size))
+            for each in await undelete.folders(name)
+        )
+    )
 
 
-@call("store", "undelete-folder", help="Brings back a deleted folder with its messages and the folders below it.")
+@call(
+    "store", "undelete-folder", needs=Needs.STORE,
+    help="Brings back a deleted folder with its messages and the folders below it.",
+)  # fmt: skip
 async def store_undelete_folder(
     ctx: AdminContext, account: Account, id: FolderId, name: Annotated[str, "Another name for it."] = ""
 ) -> Undeleted:
@@ -143,8 +190,9 @@ async def store_undelete_folder(
 @call(
     "store",
     "undelete-purge-folder",
+    needs=Needs.STORE,
     help="Removes a deleted folder for good.",
-    confirm="Remove the deleted folder {id} of {account} for good?",
+    confirm=_ask_purge_folder,
 )
 async def store_undelete_purge_folder(ctx: AdminContext, account: Account, id: FolderId) -> Undeleted:
     undelete, owner = await _of(ctx, account)
@@ -184,8 +232,8 @@ def _chosen(
 
 def _line(account: AccountId, message: DeletedMessage) -> DeletedLine:
     return DeletedLine(
-        message.id, account, message.folder, Moment(message.deleted), Octets(message.size), message.sender,
-        message.subject,
+        message.id, message.sender, message.subject, message.folder, Moment(message.deleted), Octets(message.size),
+        account,
     )  # fmt: skip
 
 

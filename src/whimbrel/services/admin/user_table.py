@@ -9,8 +9,10 @@ import io
 from dataclasses import dataclass
 from typing import Annotated, Final
 
+from whimbrel.core.address import Domain
 from whimbrel.core.credentials.schemes import password_or_verifier
 from whimbrel.core.directory import DirectoryChange, Kind, Op, Rights
+from whimbrel.core.rights import Right
 from whimbrel.core.values import Secret, Size
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, FileText, Known, call, nearest
 from whimbrel.services.admin.context import AdminContext
@@ -109,7 +111,7 @@ def _refused(faults: list[FieldFault]) -> CallError:
     return CallError(Failure.REFUSED, f"No user was taken:\n{text}{more}", *shown)
 
 
-@call("user", "import", rights=Rights.DOMAIN, help="Adds users from a CSV: address, password, name, rights, quota.")
+@call("user", "import", right=Right.ACCOUNTS, help="Adds users from a CSV: address, password, name, rights, quota.")
 async def user_import(
     ctx: AdminContext,
     file: Annotated[FileText, "The CSV file; - for standard input."],
@@ -141,7 +143,7 @@ async def user_import(
 
 async def _step(ctx: AdminContext, line: UserLine, *, update: bool) -> DirectoryChange:
     domain, local = await place(ctx, line.address, "address")
-    may_grant(ctx, line.rights)
+    may_grant(ctx, line.rights, Domain(domain))
     found = await ctx.editor.entry(Kind.USER, domain, local)
     if found is not None:
         if not update:
@@ -160,7 +162,7 @@ async def _step(ctx: AdminContext, line: UserLine, *, update: bool) -> Directory
     "user",
     "export",
     reads=True,
-    rights=Rights.DOMAIN,
+    right=Right.ACCOUNTS,
     shows="text",
     help="Writes users as CSV, in the form that import reads. Passwords are not in it.",
 )

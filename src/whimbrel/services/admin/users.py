@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from whimbrel.core.address import Address
+from whimbrel.core.address import Address, Domain
 from whimbrel.core.credentials.schemes import password_or_verifier
 from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op, Rights
 from whimbrel.core.mailbox import AccountId
+from whimbrel.core.rights import Grants, Right
 from whimbrel.core.values import Secret, Size
 from whimbrel.services.admin.aliases import walked
-from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, call
+from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, Needs, Own, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.people import (
     address_of,
@@ -22,7 +23,7 @@ from whimbrel.services.admin.people import (
     place,
     several,
 )
-from whimbrel.services.admin.views import Done, Moment, done
+from whimbrel.services.admin.views import Done, Moment, Page, done
 from whimbrel.services.session.record import LastSignIn, last_sign_in
 
 
@@ -34,14 +35,6 @@ class UserRow:
     rights: str
     quota: str
     last_sign_in: Moment
-
-
-@dataclass(frozen=True, slots=True)
-class UserPage:
-    """Users; `more` is what to give as `after` for the next ones."""
-
-    users: tuple[UserRow, ...]
-    more: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +79,16 @@ CleanOutRules = Annotated[
 RightsOption = Annotated[Rights | None, "What the user may administer."]
 
 
-@call("user", "list", reads=True, rights=Rights.DOMAIN, help="Lists users.")
+@call("user", "list", reads=True, names=("user", "address"), right=Right.ACCOUNTS, help="Lists users.")
 async def user_list(
     ctx: AdminContext,
     domain: Annotated[str, "Only users of this domain.", Known("domain")] = "",
     search: Annotated[str, "Part of name, full name or description."] = "",
     after: Annotated[str, "Begin after this address."] = "",
     limit: Annotated[int, "Most to list."] = 1000,
-) -> UserPage:
+) -> Page[UserRow]:
     found, more = await listed(ctx, Kind.USER, domain, search, after, limit)
-    return UserPage(
+    return Page(
         tuple([
             UserRow(
                 address_of(user), one(user, "full-name"), flag(user, "enabled", True), one(user, "rights", "none"),
@@ -107,7 +100,7 @@ async def user_list(
     )  # fmt: skip
 
 
-@call("user", "show", reads=True, rights=Rights.DOMAIN, help="Shows a user.")
+@call("user", "show", reads=True, right=Right.ACCOUNTS, own=Own("name"), help="Shows a user.")
 async def user_show(ctx: AdminContext, name: Name) -> UserView:
     user = await entry(ctx, Kind.USER, name)
     last = await _last(ctx, user)
@@ -139,7 +132,7 @@ async def _last(ctx: AdminContext, user: Entry) -> LastSignIn:
     return await last_sign_in(ctx.state, AccountId(address_of(user).casefold())) or never
 
 
-@call("user", "add", rights=Rights.DOMAIN, help="Adds a user.")
+@call("user", "add", right=Right.ACCOUNTS, help="Adds a user.")
 async def user_add(
     ctx: AdminContext,
     name: Annotated[str, "name@domain of the new user; a bare name is put into the primary domain."],
@@ -157,7 +150,7 @@ async def user_add(
     enabled: Annotated[bool | None, "May sign in."] = None,
 ) -> Done:
     domain, local = await place(ctx, name)
-    may_grant(ctx, rights)
+    may_grant(ctx, rights, Domain(domain))
     if quota is None:
         quota = await default_quota(ctx, domain)
     step = changed(
@@ -167,10 +160,17 @@ async def user_add(
     )  # fmt: skip
     await change(ctx, await with_password(ctx, step, password))
     warning = await circle(ctx, f"{local}@{domain}") if forward_to else ""
-    return done(ctx.dry_run, f"User {local}@{domain} was added{'' if password else ', without a password'}{warning}")
+    rest = f"{'' if password else ', without a password'}{warning}"
+    return done(ctx.dry_run, f"User {local}@{domain}", "added", rest)
 
 
-@call("user", "set", rights=Rights.DOMAIN, help="Changes a user; what is not named stays as it is.")
+@call(
+    "user",
+    "set",
+    right=Right.ACCOUNTS,
+    own=Own("name", ("forward_to", "keep_copy")),
+    help="Changes a user; what is not named stays as it is.",
+)
 async def user_set(
     ctx: AdminContext,
     name: Name,
@@ -194,7 +194,8 @@ async def user_set(
 @call(
     "user",
     "remove",
-    rights=Rights.DOMAIN,
+    right=Right.ACCOUNTS,
+    needs=Needs.STORE_IF_ANY,
     help="Removes a user. The mail is kept on disk, out of reach, until an administrator deletes it.",
     confirm="Remove the user {name}?",
 )
@@ -204,27 +205,27 @@ async def user_remove(ctx: AdminContext, name: Name) -> Done:
     await change(ctx, changed(Op.REMOVE, Kind.USER, user.domain, user.name))
     if not ctx.dry_run and ctx.folders is not None:
         await ctx.folders.remove_account(AccountId(address_of(user).lower()))
-    return done(ctx.dry_run, f"User {address_of(user)} was removed")
+    return done(ctx.dry_run, f"User {address_of(user)}", "removed")
 
 
-@call("user", "enable", rights=Rights.DOMAIN, help="Lets a user sign in again.")
+@call("user", "enable", right=Right.ACCOUNTS, help="Lets a user sign in again.")
 async def user_enable(ctx: AdminContext, name: Name) -> Done:
     return await _set(ctx, name, enabled=True)
 
 
-@call("user", "disable", rights=Rights.DOMAIN, help="Keeps a user from signing in; mail is still received.")
+@call("user", "disable", right=Right.ACCOUNTS, help="Keeps a user from signing in; mail is still received.")
 async def user_disable(ctx: AdminContext, name: Name) -> Done:
     return await _set(ctx, name, enabled=False)
 
 
-@call("user", "password", rights=Rights.DOMAIN, help="Sets a user's password.")
+@call("user", "password", right=Right.ACCOUNTS, own=Own("name", ("password",)), help="Sets a user's password.")
 async def user_password(ctx: AdminContext, name: Name, password: Annotated[Secret, "The new password."]) -> Done:
     user = await entry(ctx, Kind.USER, name)
     may_change(ctx, user)
     if not password.reveal():
         raise CallError(Failure.USAGE, "password: an empty password is not allowed; see `whimbrel user disable`")
     await change(ctx, await with_password(ctx, changed(Op.SET, Kind.USER, user.domain, user.name), password))
-    return done(ctx.dry_run, f"The password of {address_of(user)} was changed")
+    return done(ctx.dry_run, f"The password of {address_of(user)}", "changed")
 
 
 @call("user", "rights", help="Says what a user may administer: none, own domain, the server (to read or to write).")
@@ -240,7 +241,7 @@ async def _set(ctx: AdminContext, name: str, **values: object) -> Done:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel user set --help`")
     await change(ctx, step)
     warning = await circle(ctx, address_of(user)) if {"forward-to", "keep-copy"} & step.values.keys() else ""
-    return done(ctx.dry_run, f"User {address_of(user)} was changed{warning}")
+    return done(ctx.dry_run, f"User {address_of(user)}", "changed", warning)
 
 
 async def circle(ctx: AdminContext, address: str) -> str:
@@ -276,16 +277,17 @@ async def with_password(ctx: AdminContext, step: DirectoryChange, password: Secr
     return DirectoryChange(step.op, step.kind, step.domain, step.name, {**step.values, **stored.values()})
 
 
-def may_grant(ctx: AdminContext, rights: Rights | None) -> None:
+def may_grant(ctx: AdminContext, rights: Rights | None, domain: Domain) -> None:
     """Nobody gives more than they have. CallError."""
-    if rights not in (None, Rights.NONE) and ctx.caller.rights is not Rights.SERVER_WRITE:
-        raise CallError(Failure.FORBIDDEN, "rights: only an administrator of the whole server gives rights")
+    if rights is not None and not ctx.caller.grants.includes(Grants.of(rights.value, own=domain)):
+        raise CallError(Failure.FORBIDDEN, f"rights: only who has the right {rights.value} gives it")
 
 
 def may_change(ctx: AdminContext, user: Entry) -> None:
-    """An administrator of a domain does not become one of the server by way of a mightier user. CallError."""
-    if ctx.caller.rights is Rights.DOMAIN and one(user, "rights", "none").startswith("server"):
-        raise CallError(Failure.FORBIDDEN, f"{address_of(user)} administers the server and is changed by its equals")
+    """Nobody gets more rights by way of a mightier user. CallError."""
+    theirs = Grants.of(one(user, "rights", "none"), several(user, "grant"), Domain(user.domain))
+    if ctx.right is not Right.SELF and not ctx.caller.grants.includes(theirs):
+        raise CallError(Failure.FORBIDDEN, f"{address_of(user)} may do more ({theirs}) and is changed by its equals")
 
 
 def _word(rights: Rights | None) -> str | None:

@@ -1,13 +1,17 @@
-"""The admin calls as JSON over HTTP: `POST /api/admin/<noun>/<verb>`, body an object of parameters.
+"""The admin calls as JSON over HTTP: `POST /api/admin/<noun>/<verb>`, body an object of parameters; what only reads is
+also `GET` with the parameters in the query.
 
-`?check=1` validates without changing anything. A refusal is `{"error": {kind, text, fields}}` with the status of its
-kind. A call that streams answers one JSON object a line: `{"item": ...}` each, then `{"end": true}` or an error;
-a stream without its end was cut off. `GET /api/admin/schema` describes all calls.
+An answer is `{"result": {...}, "warnings": ["..."], "version": "..."}`. The version of a record is its ETag as well;
+`If-Match` makes a change of another version 412. `?check=1` validates without changing anything, `?confirm=` has the
+words that something dangerous asks for, `?question=1` answers `{"question": "..."}`, to be asked before it is done. A
+refusal is `{"error": {kind, text, fields, confirm}}` with the status of its kind. A call that streams answers one JSON
+object a line: `{"item": ...}` each, then `{"end": true, "warnings": []}` or an error; a stream without its end was cut
+off. What may take long is an operation: its first line is `{"operation": "<id>"}`, and with `?wait=0` that is the whole
+answer. The schema of all calls is made at build time: `docs/gen/openapi.json`.
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -16,25 +20,31 @@ from starlette.routing import Route
 
 from whimbrel.services.admin.calls import Call, CallError, Failure
 from whimbrel.services.admin.context import AdminContext
-from whimbrel.services.admin.invoke import MAX_FILE, invoke, prepare, result_adapter, stream
-from whimbrel.services.admin.schema import describe
+from whimbrel.services.admin.invoke import (
+    MAX_FILE,
+    Prepared,
+    prepare,
+    question,
+    result_adapter,
+    run,
+    run_stream,
+    version_of,
+)
 
 MAX_BODY = MAX_FILE + (1 << 20)
 Contexts = Callable[[Request], AdminContext]
 """The context of one request: its caller, checked by whoever lets requests in."""
+_YES = ("1", "true", "yes")
+_OPTIONS = frozenset({"check", "confirm", "question", "wait"})
+"""Words of the query that are no parameters of the call."""
 
 
 def application(calls: Sequence[Call], contexts: Contexts) -> Starlette:
-    """The ASGI application. The schema is made when it is first asked for."""
-    known: list[dict[str, Any]] = []
-
-    async def schema(_request: Request) -> Response:
-        if not known:
-            known.append(describe(calls))
-        return JSONResponse(known[0])
-
-    routes = [Route("/api/admin/schema", schema, methods=["GET"])]
-    routes += [Route(call.path, _endpoint(call, contexts), methods=["POST"]) for call in calls]
+    """The ASGI application."""
+    routes = [
+        Route(call.path, _endpoint(call, contexts), methods=["GET", "POST"] if call.reads else ["POST"])
+        for call in calls
+    ]
     return Starlette(routes=routes, exception_handlers={404: _unknown, 405: _unknown})
 
 
@@ -52,38 +62,92 @@ def error_object(error: CallError) -> dict[str, object]:
         "kind": error.kind.word,
         "text": error.text,
         "fields": [{"name": fault.name, "text": fault.text} for fault in error.fields],
+        "confirm": error.confirm,
     }
 
 
 def _endpoint(call: Call, contexts: Contexts) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            # A web page cannot send this type to another origin without asking first.
-            if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-                raise CallError(Failure.USAGE, "the content type must be application/json")
-            arguments = await _arguments(request)
-            dry_run = request.query_params.get("check", "") in ("1", "true", "yes")
-            ctx = contexts(request)
-            ctx = ctx.with_caller(ctx.caller, dry_run=dry_run)
+            made = await _prepared(call, contexts(request), request)
+            if request.query_params.get("question", "") in _YES:
+                return JSONResponse({"question": await question(made)})
+            if call.operation and made.ctx.operations is not None:
+                return await _operation(made, request)
             if call.streams:
-                prepare(call, ctx, arguments)  # What is wrong with the request still gets its status.
-                return StreamingResponse(_lines(call, ctx, arguments), media_type="application/x-ndjson")
-            result = await invoke(call, ctx, arguments)
+                return StreamingResponse(_lines(made, run_stream(made)), media_type="application/x-ndjson")
+            result = await run(made)
+            version = await version_of(made)
         except CallError as error:
             return refusal(error)
         except ClientDisconnect:
             return Response(status_code=400)
-        return Response(result_adapter(call).dump_json(result), media_type="application/json")
+        return _answer(made, result, version)
 
     return endpoint
 
 
-async def _lines(call: Call, ctx: AdminContext, arguments: dict[str, object]) -> AsyncIterator[bytes]:
-    adapter = result_adapter(call)
+async def _prepared(call: Call, ctx: AdminContext, request: Request) -> Prepared:
+    """What is wrong with a request is said with its status, before anything is done. CallError."""
+    query = request.query_params
+    if request.method == "GET":
+        names = {name for name in query if name not in _OPTIONS}
+        many = {parameter.name for parameter in call.parameters if parameter.many}
+        arguments: dict[str, object] = {
+            name: query.getlist(name) if name in many else query.getlist(name)[-1] for name in names
+        }
+    else:
+        # A web page cannot send this type to another origin without asking first.
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            raise CallError(Failure.USAGE, "the content type must be application/json")
+        arguments = await _arguments(request)
+    ctx = ctx.request(
+        ctx.caller,
+        dry_run=query.get("check", "") in _YES,
+        confirmed=query.get("confirm", ""),
+        seen=_seen(request.headers.get("if-match", "")),
+    )
+    return prepare(call, ctx, arguments)
+
+
+def _seen(header: str) -> str:
+    """The version in If-Match; empty for none and for `*`, any that there is. RFC 9110 13.1.1. CallError."""
+    text = header.strip()
+    if text in ("", "*"):
+        return ""
+    if len(text) > 2 and text[0] == text[-1] == '"' and '"' not in text[1:-1]:
+        return text[1:-1]
+    raise CallError(Failure.USAGE, 'If-Match: one version in double quotes is meant, as ETag gave it, such as "1f0c"')
+
+
+def _answer(made: Prepared, result: object, version: str) -> Response:
+    body = {"warnings": made.ctx.warnings, "version": version}
+    content = b'{"result":' + result_adapter(made.call).dump_json(result) + b"," + json.dumps(body).encode()[1:]
+    headers = {"ETag": f'"{version}"'} if version else None
+    return Response(content, media_type="application/json", headers=headers)
+
+
+async def _operation(made: Prepared, request: Request) -> Response:
+    """It goes on by itself from here; this client only looks on."""
+    operations = made.ctx.operations
+    assert operations is not None
+    running = operations.start(made)
+    if request.query_params.get("wait", "") == "0":
+        return JSONResponse({"operation": running.id}, 202)
+    if made.call.streams:
+        first = [json.dumps({"operation": running.id}).encode() + b"\n"]
+        return StreamingResponse(_lines(made, running.items(), first), media_type="application/x-ndjson")
+    return _answer(made, await running.result(), "")
+
+
+async def _lines(made: Prepared, items: AsyncIterator[object], first: Iterable[bytes] = ()) -> AsyncIterator[bytes]:
+    adapter = result_adapter(made.call)
     try:
-        async for item in stream(call, ctx, arguments):
+        for line in first:
+            yield line
+        async for item in items:
             yield b'{"item":' + adapter.dump_json(item) + b"}\n"
-        yield b'{"end":true}\n'
+        yield json.dumps({"end": True, "warnings": made.ctx.warnings}).encode() + b"\n"
     except CallError as error:
         yield json.dumps({"error": error_object(error)}).encode() + b"\n"
 

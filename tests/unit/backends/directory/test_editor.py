@@ -353,17 +353,6 @@ def test_entries_are_listed_searched_and_paged(house: House) -> None:
     assert asyncio.run(house.editor.entry(Kind.USER, "example.org", "nobody")) is None
 
 
-def test_the_log_tells_of_changes_without_values(house: House) -> None:
-    asyncio.run(house.editor.change([put(Kind.USER, "example.org", "bob", password="$argon2id$secret")]))
-    assert house.log.named("config.directory") == [
-        {"action": "set", "kind": "user", "name": "bob@example.org", "paths": "password"}
-    ]
-
-
-def test_a_large_import_is_one_line_in_the_log(house: House) -> None:
-    asyncio.run(house.editor.change([add(Kind.USER, "example.org", f"user{n}") for n in range(150)]))
-    assert [record["changes"] for record in house.log.named("config.directory")] == [150]
-
 
 def test_who_stops_waiting_leaves_the_change_to_be_made(house: House, tmp_path: Path) -> None:
     async def impatient() -> None:

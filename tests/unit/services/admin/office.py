@@ -279,6 +279,7 @@ def ask(
     method: str = "POST",
     kind: str = "application/json",
     pieces: int = 1,
+    match: str = "",
 ) -> Answer:
     """One HTTP request, straight into the application."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -293,7 +294,7 @@ def ask(
         "path": target,
         "raw_path": target.encode(),
         "query_string": query.encode(),
-        "headers": [(b"content-type", kind.encode())],
+        "headers": [(b"content-type", kind.encode()), *([(b"if-match", match.encode())] if match else [])],
         "scheme": "http",
         "root_path": "",
         "client": None,

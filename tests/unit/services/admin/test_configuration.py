@@ -88,13 +88,13 @@ def test_an_import_is_taken_as_a_whole_or_not_at_all(office: Office) -> None:
 
 
 def test_list_and_search(office: Office) -> None:
-    below = office.do("config list", below="smtp")
+    below = office.do("config list", below="smtp").items
     assert below
     assert all(row.path.startswith("smtp/") for row in below)
-    assert office.do("config list", changed=True) == ()
+    assert office.do("config list", changed=True).items == ()
     office.do("config set", path="smtp/max-message-size", value=["80M"])
-    assert [row.path for row in office.do("config list", changed=True)] == ["smtp/max-message-size"]
-    assert "smtp/max-message-size" in [row.path for row in office.do("config search", words=["largest", "SIZE"])]
+    assert [row.path for row in office.do("config list", changed=True).items] == ["smtp/max-message-size"]
+    assert "smtp/max-message-size" in [row.path for row in office.do("config search", words=["largest", "SIZE"]).items]
 
 
 def test_an_edit_made_outside_is_shown_taken_or_written_over(office: Office) -> None:
@@ -148,7 +148,7 @@ def test_undo_brings_back_the_former_version_and_can_be_undone(office: Office) -
 
 
 def _latest(office: Office) -> int:
-    return int(max(row.number for row in office.do("config history") if row.file == "users.cfg"))
+    return int(max(row.number for row in office.do("config history").items if row.file == "users.cfg"))
 
 
 def test_changes_that_lie_aside_are_shown_until_they_are_deleted(office: Office) -> None:

@@ -1,14 +1,17 @@
 """What holds for every call: rights, arguments, refusals, records of what was done."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.services.admin.office import CALLS, Office
-from whimbrel.core.directory import Rights
+from tests.unit.services.admin.office import CALLS, Office, ask, item
+from whimbrel.core.address import Domain
+from whimbrel.core.rights import EVERYTHING, NOTHING, Grants
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.context import Caller
+from whimbrel.services.admin.invoke import stream
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def test_a_name_that_could_lead_elsewhere_on_disk_or_in_xml_is_refused(office: O
 def test_markup_in_a_value_stays_text(office: Office) -> None:
     office.do("user set", name="alice", description='</user><user name="eve"/>&amp;<!--')
     assert office.do("user show", name="alice").description == '</user><user name="eve"/>&amp;<!--'
-    assert [row.address for row in office.do("user list").users] == ["alice@example.org", "bob@other.test"]
+    assert [row.address for row in office.do("user list").items] == ["alice@example.org", "bob@other.test"]
 
 
 def test_dry_run_checks_and_changes_nothing(office: Office) -> None:
@@ -90,9 +93,13 @@ def test_dry_run_checks_and_changes_nothing(office: Office) -> None:
     assert refused(office, "user add", {"dry_run": True}, name="alice@example.org").kind is Failure.REFUSED
 
 
+def eve(*grants: str, domain: str = "other.test") -> Caller:
+    own = Domain(domain)
+    return Caller(f"eve@{domain}", Grants.of("none", grants, own), f"eve@{domain}", "192.0.2.1")
+
+
 def test_rights_decide_who_may_call_what(office: Office) -> None:
-    def may(rights: Rights, name: str) -> bool:
-        caller = Caller("eve", rights, "other.test")
+    def may(grants: tuple[str, ...], name: str) -> bool:
         arguments: dict[str, Any] = {
             "user list": {},
             "user set": {"name": "bob@other.test", "description": "x"},
@@ -101,26 +108,82 @@ def test_rights_decide_who_may_call_what(office: Office) -> None:
             "domain add": {"name": "n.test"},
         }[name]
         try:
-            office.do(name, {"caller": caller, "dry_run": True}, **arguments)
+            office.do(name, {"caller": eve(*grants), "dry_run": True}, **arguments)
         except CallError as error:
             assert error.kind is Failure.FORBIDDEN
             return False
         return True
 
     names = ("user list", "user set", "config list", "config set", "domain add")
-    table = {rights: [may(rights, name) for name in names] for rights in Rights}
-    assert table == {
-        Rights.NONE: [False] * 5,
-        Rights.DOMAIN: [True, True, False, False, False],
-        Rights.SERVER_READ: [True, False, True, False, False],
-        Rights.SERVER_WRITE: [True] * 5,
+    table = {
+        (): [False] * 5,
+        ("accounts",): [True, True, False, False, False],
+        ("domain",): [True, True, False, False, False],
+        ("mail-read",): [False] * 5,
+        ("server-read",): [True, False, True, False, False],
+        ("server-write",): [True] * 5,
     }
+    assert {grants: [may(grants, name) for name in names] for grants in table} == table
+
+
+def test_everybody_may_do_what_concerns_oneself_and_no_more(office: Office) -> None:
+    caller = Caller("bob@other.test", NOTHING, "bob@other.test", "192.0.2.1")
+    as_bob = {"caller": caller}
+    office.do("user set", as_bob, name="bob@other.test", forward_to=["bob@x.test"], keep_copy=False)
+    office.do("user password", as_bob, name="Bob@other.test", password="new password")
+    assert office.do("user show", as_bob, name="bob@other.test").forward_to == ("bob@x.test",)
+    for name, arguments in {
+        "user set": {"name": "bob@other.test", "quota": "9G"},
+        "user password": {"name": "alice@example.org", "password": "x"},
+        "user show": {"name": "alice@example.org"},
+        "user rights": {"name": "bob@other.test", "rights": "server-write"},
+        "user list": {},
+        "user remove": {"name": "bob@other.test"},
+    }.items():
+        assert refused(office, name, as_bob, **arguments).kind is Failure.FORBIDDEN, name
+
+
+def test_whose_mail_is_shown_to_whom_stands_in_the_security_log(office: Office) -> None:
+    office.queue.items.append(item(1))
+    office.queue.contents["q1"] = b"Subject: x\r\n\r\nsecret\r\n"
+
+    def source(caller: Caller) -> list[Any]:
+        async def work() -> list[Any]:
+            return [line async for line in stream(CALLS["queue source"], office.context(caller=caller), {"id": "q1"})]
+
+        return asyncio.run(work())
+
+    for grants in (("server-write",), ("server-read",), ("domain", "mail-read")):
+        with pytest.raises(CallError) as caught:
+            source(eve(*grants))
+        assert caught.value.kind is Failure.FORBIDDEN
+    assert not office.log.named("admin.mail-shown")
+    assert source(eve("server-read", "mail-read"))[-1] == "secret"
+    (record,) = office.log.named("admin.mail-shown")
+    assert (record["user"], record["origin"]) == ("eve@other.test", "192.0.2.1")
+    assert "bob@remote.test" in record["account"] and "alice@example.org" in record["account"]
+
+
+def test_a_change_of_another_version_than_was_seen_is_refused(office: Office) -> None:
+    def described() -> Any:
+        return ask(office.context, "/api/admin/config/describe", {"path": "smtp/max-message-size"})
+
+    seen = described().json["version"]
+    change = {"path": "smtp/max-message-size", "value": ["80M"]}
+    assert ask(office.context, "/api/admin/config/set", change, match=f'"{seen}"').status == 200
+    assert described().json["version"] != seen
+    answer = ask(office.context, "/api/admin/config/set", change, match=f'"{seen}"')
+    assert (answer.status, answer.json["error"]["kind"]) == (412, "stale")
+    assert ask(office.context, "/api/admin/config/set", change, match="*").status == 200
+    assert ask(office.context, "/api/admin/config/set", change, match="x").status == 400
+    # Where nothing is compared, nobody shall believe that it was.
+    assert ask(office.context, "/api/admin/domain/add", {"name": "n.test"}, match=f'"{seen}"').status == 400
 
 
 def test_an_administrator_of_a_domain_stays_within_it_and_gains_nothing(office: Office) -> None:
     office.do("user rights", name="bob@other.test", rights="server-write")
-    caller = {"caller": Caller("eve@other.test", Rights.DOMAIN, "other.test")}
-    assert [row.address for row in office.do("user list", caller).users] == ["bob@other.test"]
+    caller = {"caller": eve("accounts")}
+    assert [row.address for row in office.do("user list", caller).items] == ["bob@other.test"]
     for name, arguments in {
         "user show": {"name": "alice@example.org"},
         "user list": {"domain": "example.org"},
@@ -133,14 +196,40 @@ def test_an_administrator_of_a_domain_stays_within_it_and_gains_nothing(office: 
     assert refused(office, "user password", caller, name="bob@other.test", password="x").kind is Failure.FORBIDDEN
     assert refused(office, "user remove", caller, name="bob@other.test").kind is Failure.FORBIDDEN
     table = "address,password,name,rights,quota\nz@other.test,,,server-write,\n"
-    assert "gives rights" in refused(office, "user import", caller, file=table).text
+    assert "gives it" in refused(office, "user import", caller, file=table).text
 
 
 def test_what_changes_something_is_recorded_without_its_values(office: Office) -> None:
     office.do("user password", name="alice", password="hunter2-hunter2")
     record = office.log.named("admin.call")[-1]
-    assert record == {"call": "user password", "user": "local", "name": "alice", "fields": ""}
+    assert record == {"call": "user password", "user": "local", "name": "alice", "fields": "", "origin": ""}
     assert "hunter2" not in repr(office.log.records)
+
+
+def test_who_changed_what_from_where_and_from_what_to_what_stands_in_the_config_log(office: Office) -> None:
+    admin = {"caller": Caller("eve@example.org", EVERYTHING, origin="192.0.2.1")}
+    office.do("config set", admin, path="smtp/max-message-size", value=["80M"])
+    assert office.log.named("config.changed")[-1] == {
+        "setting": "smtp/max-message-size", "old": "50M", "new": "80M", "user": "eve@example.org",
+        "origin": "192.0.2.1",
+    }  # fmt: skip
+    office.do("config set", admin, path="delivery/relay-password", secret="hunter2")
+    office.do("user set", admin, name="alice", quota="2G")
+    value = office.log.named("config.value")[-1]
+    assert (value["record"], value["field"], value["old"], value["new"]) == (
+        "user alice@example.org",
+        "quota",
+        "0",
+        "2G",
+    )
+    office.do("user password", admin, name="alice", password="hunter2 hunter2")
+    assert office.log.named("config.value")[-1]["field"] == "password"
+    office.do("user remove", admin, name="alice")
+    gone = office.log.named("config.record")[-1]
+    assert (gone["action"], gone["record"]) == ("remove", "user alice@example.org")
+    assert "full-name=Alice Adams" in gone["values"]
+    told = repr(office.log.records)
+    assert "hunter2" not in told and "argon2" not in told
 
 
 def test_a_call_that_needs_a_server_says_so(office: Office) -> None:
@@ -165,6 +254,7 @@ def test_a_bug_is_logged_and_told_without_its_details(office: Office) -> None:
 def test_each_kind_of_failure_has_the_exit_status_of_the_command_line() -> None:
     assert {kind.word: kind.exit_status for kind in Failure} == {
         "refused": 1, "forbidden": 1, "failed": 1, "usage": 2, "not_found": 3, "unavailable": 4, "conflict": 5,
+        "stale": 5,
     }  # fmt: skip
     assert all(400 <= kind.http_status <= 599 for kind in Failure)
     assert CALLS

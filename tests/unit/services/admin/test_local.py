@@ -14,7 +14,7 @@ import pytest
 
 from tests.unit.services.admin.office import CALLS, Office
 from whimbrel.app.cli import main
-from whimbrel.app.cli.client import Client, Unreachable
+from whimbrel.app.cli.client import Answer, Client, Options, Unreachable
 from whimbrel.core.log import LogLine, LogPage, LogQuery
 from whimbrel.services.admin import local
 from whimbrel.services.admin.calls import CallError, Failure
@@ -56,12 +56,14 @@ def test_calls_and_streams_come_back_over_the_socket(office: Office, tmp_path: P
     client = Client(tmp_path / "admin.sock")
 
     def work() -> tuple[Any, Any, Any]:
-        client.call(CALLS["user set"], {"name": "alice", "description": "ä"}, dry_run=False)
-        client.call(CALLS["domain add"], {"name": "dry.test"}, dry_run=True)
+        client.call(CALLS["user set"], {"name": "alice", "description": "ä"}, Options())
+        client.call(CALLS["domain add"], {"name": "dry.test"}, Options(dry_run=True))
         with pytest.raises(CallError) as caught:
-            client.call(CALLS["user show"], {"name": "alcie"}, dry_run=False)
-        lines = list(client.stream(CALLS["log tail"], {"log": ["mail"], "lines": 1, "follow": True}, dry_run=False))
-        return client.call(CALLS["user show"], {"name": "alice"}, dry_run=False), caught.value, lines
+            client.call(CALLS["user show"], {"name": "alcie"}, Options())
+        lines = list(
+            client.stream(CALLS["log tail"], {"log": ["mail"], "lines": 1, "follow": True}, Options(), Answer())
+        )
+        return client.call(CALLS["user show"], {"name": "alice"}, Options()).result, caught.value, lines
 
     shown, error, lines = served(office, tmp_path / "admin.sock", work)
     assert shown["description"] == "ä"
@@ -75,7 +77,7 @@ def test_a_stream_refused_halfway_raises_its_error(office: Office, tmp_path: Pat
 
     def work() -> Failure:
         with pytest.raises(CallError) as caught:
-            list(client.stream(CALLS["store check"], {"account": "bob@other.test"}, dry_run=False))
+            list(client.stream(CALLS["store check"], {"account": "bob@other.test"}, Options(), Answer()))
         return caught.value.kind
 
     assert served(office, tmp_path / "admin.sock", work) is Failure.NOT_FOUND
@@ -90,12 +92,12 @@ def test_a_path_longer_than_the_system_allows_still_works(office: Office, tmp_pa
 def test_another_user_is_turned_away_before_a_byte_is_read(
     office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "peer_user", lambda connection: 12345)
+    monkeypatch.setattr(local, "peer_of", lambda connection: local.Peer(12345, 1))
     client = Client(tmp_path / "admin.sock")
 
     def work() -> None:
         with pytest.raises(Unreachable):
-            client.call(CALLS["user list"], {}, dry_run=False)
+            client.call(CALLS["user list"], {}, Options())
 
     served(office, tmp_path / "admin.sock", work)
     assert office.log.named("admin.refused")[0]["user"] == 12345
@@ -104,7 +106,8 @@ def test_another_user_is_turned_away_before_a_byte_is_read(
 def test_the_system_tells_who_is_at_the_other_end() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX)
     with ours, theirs:
-        assert local.peer_user(ours) in (None, os.geteuid())
+        peer = local.peer_of(ours)
+        assert peer is None or (peer.user, peer.process) == (os.geteuid(), os.getpid())
 
 
 def test_a_socket_left_by_a_killed_server_is_replaced_and_counts_as_no_server(office: Office, tmp_path: Path) -> None:
@@ -129,7 +132,7 @@ def test_garbage_on_the_socket_harms_nobody(office: Office, tmp_path: Path, garb
                 sock.settimeout(5)
                 while sock.recv(65536):
                     pass
-        return bool(Client(path).call(CALLS["user list"], {}, dry_run=False)["users"])
+        return bool(Client(path).call(CALLS["user list"], {}, Options()).result["items"])
 
     assert served(office, path, work)
 

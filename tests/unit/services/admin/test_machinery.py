@@ -35,7 +35,7 @@ def refused(office: Office, call: str, /, **arguments: Any) -> CallError:
     ],
 )
 def test_the_queue_is_listed_by_filters(office: Office, filters: dict[str, Any], ids: list[str]) -> None:
-    assert [row.id for row in office.do("queue list", **filters).messages] == ids
+    assert [row.id for row in office.do("queue list", **filters).items] == ids
 
 
 def test_a_queue_verb_says_which_messages_it_means(office: Office) -> None:
@@ -78,12 +78,12 @@ def test_the_end_of_a_log(office: Office) -> None:
 
 
 def test_a_service_has_a_state_and_the_reason_for_it(office: Office) -> None:
-    states = {row.service: (row.state, row.detail) for row in office.do("service list")}
+    states = {row.service: (row.state, row.detail) for row in office.do("service list").items}
     assert states["imap"] == ("listening", "")
     assert states["smtp"] == ("refused", "*:25: the port is held by exim")
     assert states["lmtp"] == ("off", "")
     assert states["pop3"] == ("off", "changed: takes effect at a restart")
-    stopped = {row.service: row.state for row in office.do("service list", {"status": None, "live": False})}
+    stopped = {row.service: row.state for row in office.do("service list", {"status": None, "live": False}).items}
     assert (stopped["imap"], stopped["lmtp"]) == ("stopped", "off")
 
 

@@ -39,15 +39,15 @@ class Live:
 
 
 def test_messages_are_chosen_by_size_and_ids_too(office: Office) -> None:
-    assert [row.id for row in office.do("queue list", size="1M").messages] == ["q2"]
-    assert [row.id for row in office.do("queue list", ids=["q1", "q3"]).messages] == ["q1", "q3"]
+    assert [row.id for row in office.do("queue list", size="1M").items] == ["q2"]
+    assert [row.id for row in office.do("queue list", ids=["q1", "q3"]).items] == ["q1", "q3"]
     assert office.do("queue hold", size="1M").count == 1
 
 
 def test_an_address_beyond_ascii_is_found_as_it_is_written(office: Office) -> None:
     office.queue.items.append(item(4, "müller@straße.test"))
     for written in ("müller@straße.test", "@Straße.test", "straße.test", "xn--strae-oqa", "müller"):
-        assert [row.id for row in office.do("queue list", to=written).messages] == ["q4"]
+        assert [row.id for row in office.do("queue list", to=written).items] == ["q4"]
 
 
 def test_deleting_tells_the_senders_only_where_that_is_wanted(office: Office) -> None:
@@ -89,7 +89,7 @@ def test_the_source_is_told_line_by_line(office: Office) -> None:
 
 def test_deliveries_under_way_are_listed_and_ended(office: Office) -> None:
     live = Live()
-    (row,) = office.do("task list", {"tasks": live})
+    (row,) = office.do("task list", {"tasks": live}).items
     assert (row.id, row.sender, row.phase, row.percent) == ("q1", "<>", "connecting", 0)
     assert "ended" in office.do("task abort", {"tasks": live}, id="q1").text
     with pytest.raises(CallError) as error:
@@ -111,6 +111,6 @@ def test_watching_tells_what_has_changed(office: Office) -> None:
 def test_the_list_shows_all_that_a_message_is_known_by(office: Office) -> None:
     """Mission S46."""
     office.queue.items = [replace(item(1), message_id="<1@x.test>", client="192.0.2.9")]
-    (row,) = office.do("queue list").messages
+    (row,) = office.do("queue list").items
     assert (row.message_id, row.client, row.sender) == ("<1@x.test>", "192.0.2.9", f"<{item(1).sender}>")
     assert row.recipients == tuple(str(one.recipient.address) for one in item(1).recipients)

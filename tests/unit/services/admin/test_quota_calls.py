@@ -118,7 +118,7 @@ def test_the_last_sign_in_is_shown(office: Office) -> None:
     office.state.values["sign-in", "alice@example.org"] = "1790000000 imaps 192.0.2.7"
     view = office.do("user show", name="alice")
     assert (view.last_sign_in, view.last_service, view.last_address) == (1_790_000_000, "imaps", "192.0.2.7")
-    rows = office.do("user list").users
+    rows = office.do("user list").items
     assert [(row.address, row.last_sign_in) for row in rows] == [
         ("alice@example.org", 1_790_000_000), ("bob@other.test", 0),
     ]  # fmt: skip

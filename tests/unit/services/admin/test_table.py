@@ -1,16 +1,20 @@
 """Every call is declared whole: that is what its schema, its command and its documentation are made of."""
 
 import json
+import re
+import typing
+from typing import Any
 
 import pytest
 
-from whimbrel.core.directory import Rights
+from whimbrel.app.cli.show import hints
+from whimbrel.core.rights import Right
 from whimbrel.core.values import Secret
-from whimbrel.services.admin import NOUNS
-from whimbrel.services.admin.calls import Call
-from whimbrel.services.admin.invoke import model
-from whimbrel.services.admin.schema import describe
-from whimbrel.services.admin.table import all_calls, calls_of, declared
+from whimbrel.services.admin import NOUNS, Noun
+from whimbrel.services.admin.calls import Call, Needs
+from whimbrel.services.admin.invoke import model, result_adapter
+from whimbrel.services.admin.schema import openapi
+from whimbrel.services.admin.table import all_calls, calls_of, declared, listing
 
 EACH = pytest.mark.parametrize("call", all_calls(), ids=lambda call: call.name)
 VERBS = {
@@ -34,7 +38,7 @@ def test_every_verb_of_the_command_line_is_there() -> None:
 
 
 def test_the_table_names_every_declared_call_once() -> None:
-    modules = dict.fromkeys(module for names in NOUNS.values() for module in names)
+    modules = dict.fromkeys(module for noun in NOUNS.values() for module in noun.modules)
     found = [call.name for module in modules for call in declared(module)]
     assert sorted(found) == sorted(call.name for call in all_calls())
     assert len(set(found)) == len(found)
@@ -50,12 +54,12 @@ def test_a_call_and_each_of_its_parameters_has_help(call: Call) -> None:
 @EACH
 def test_what_changes_something_needs_the_right_to_write(call: Call) -> None:
     if not call.reads:
-        assert call.rights in (Rights.SERVER_WRITE, Rights.DOMAIN)
+        assert call.right in (Right.SERVER_WRITE, Right.DOMAIN, Right.ACCOUNTS)
 
 
 @EACH
 def test_what_destroys_asks_first(call: Call) -> None:
-    if call.verb in ("remove", "delete"):
+    if call.verb in ("remove", "delete") and call.noun != "config":
         assert call.confirm
 
 
@@ -73,12 +77,68 @@ def test_a_secret_is_never_a_positional_word(call: Call) -> None:
             assert "password" in json.dumps(schema)
 
 
-def test_the_schema_of_all_calls_is_json_and_names_what_is_positional() -> None:
-    schema = json.loads(json.dumps(describe(all_calls())))
-    (add,) = (call for call in schema["calls"] if (call["noun"], call["verb"]) == ("alias", "add"))
-    assert add["positional"] == ["name", "to"]
-    assert add["parameters"]["required"] == ["name", "to"]
-    assert add["parameters"]["properties"]["to"]["items"] == {"type": "string"}
-    (show,) = (call for call in schema["calls"] if (call["noun"], call["verb"]) == ("user", "show"))
-    assert show["parameters"]["properties"]["name"]["x-ref"] == "user"
-    assert not show["parameters"]["additionalProperties"]
+def test_the_description_of_all_calls_is_json_and_names_what_is_positional() -> None:
+    made = json.loads(json.dumps(openapi(all_calls(), "1")))
+    assert set(made["paths"]) == {call.path for call in all_calls()}
+    add = made["paths"]["/api/admin/alias/add"]["post"]
+    assert add["x-call"]["positional"] == ["name", "to"]
+    parameters = add["requestBody"]["content"]["application/json"]["schema"]
+    assert parameters["required"] == ["name", "to"]
+    assert parameters["properties"]["to"]["items"] == {"type": "string"}
+    show = made["paths"]["/api/admin/user/show"]
+    assert show["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]["name"]["x-ref"] == "user"
+    assert show["get"]["parameters"][0]["name"] == "name"
+    text = json.dumps(made)
+    for name in set(re.findall(r'"#/components/schemas/([^"]+)"', text)):
+        assert name in made["components"]["schemas"]
+
+
+def test_components_of_one_name_are_one_type() -> None:
+    """Two results with classes of the same name would silently share one description."""
+    made: dict[str, Any] = {}
+    for call in all_calls():
+        for name, definition in result_adapter(call).json_schema(mode="serialization").get("$defs", {}).items():
+            assert made.setdefault(name, definition) == definition, (call.name, name)
+
+
+@pytest.mark.parametrize("noun", NOUNS.values(), ids=lambda noun: noun.name)
+def test_a_noun_has_calls_and_help_and_lists_what_it_names(noun: Noun) -> None:
+    calls = calls_of(noun.name)
+    assert calls and noun.help.endswith(".")
+    assert noun.alone == (calls[0].verb == "")
+    assert noun.names == tuple(call.names[0] for call in calls if call.names[0])
+
+
+def test_completion_of_every_known_name_asks_a_call_that_lists_it() -> None:
+    for call in all_calls():
+        for parameter in call.parameters:
+            if parameter.known:
+                lists = listing(parameter.known)
+                row = typing.get_args(hints(lists.result)["items"])[0]
+                assert lists.names[1] in hints(row), (call.name, parameter.name)
+
+
+@EACH
+def test_json_is_an_object_and_a_list_is_items_and_more(call: Call) -> None:
+    if call.result is str:
+        assert call.streams
+        return
+    names = hints(call.result)
+    assert not {"messages", "users", "next"} & {
+        name for name, hint in names.items() if typing.get_origin(hint) is tuple
+    }
+    if "items" in names and not call.streams:
+        assert names["more"] is str, call.name
+    for name, hint in names.items():
+        moment = any(word in name for word in ("created", "started", "ended", "deleted_at", "next_attempt", "since"))
+        assert not (moment and hint in (float, int)), (call.name, name)
+
+
+@EACH
+def test_what_shows_mail_is_declared_and_what_streams_long_is_an_operation(call: Call) -> None:
+    if call.noun == "store" and call.verb in ("check", "reindex", "repair"):
+        assert call.operation
+    if call.verb in ("source",) or call.verb in ("undelete-list", "undelete-search"):
+        assert call.shows_mail is not None
+    if call.noun in ("queue", "store", "trace"):
+        assert call.needs in (Needs.STORE, Needs.SERVER)

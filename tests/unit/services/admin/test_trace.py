@@ -157,18 +157,18 @@ def test_following_goes_on_with_the_message_and_its_reports(desk: Desk) -> None:
 
 def test_logs_are_searched_shown_and_put_aside(desk: Desk) -> None:
     page = desk.do("log search", text="RESULT: delivered", limit=1)
-    assert len(page.lines) == 1 and page.more
+    assert len(page.items) == 1 and page.more
     rest = desk.do("log search", text="RESULT: delivered", after=page.more)
-    assert len(rest.lines) == 1 and not rest.more
-    assert len(desk.do("log search", id=ONE, log=["mail", "warning"]).lines) == 7
-    assert len(desk.do("log search", regex="status: 5\\.1", host="").lines) == 1
-    assert [line.text.split("] ")[1][:4] for line in desk.do("log show", line=2, lines=2).lines] == ["Mess", "Sent"]
-    assert desk.do("log show", at="1h", lines=1).lines[0].at > 0
-    assert desk.do("log rotate", log=["mail"]).text == "Put aside: mail"
+    assert len(rest.items) == 1 and not rest.more
+    assert len(desk.do("log search", id=ONE, log=["mail", "warning"]).items) == 7
+    assert len(desk.do("log search", regex="status: 5\\.1", host="").items) == 1
+    assert [line.text.split("] ")[1][:4] for line in desk.do("log show", line=2, lines=2).items] == ["Mess", "Sent"]
+    assert desk.do("log show", at="1h", lines=1).items[0].at > 0
+    assert desk.do("log rotate", log=["mail"]).text == "Log mail was put aside"
     assert (desk.folder / "logs" / "mail.log.1").exists()
-    assert len(desk.do("log search", address="ann@a.test").lines) == 5
-    assert len(desk.do("log search", address="müller@straße.test").lines) == 1
-    assert len(desk.do("log search", address="@A.test", since="yesterday").lines) == 6
+    assert len(desk.do("log search", address="ann@a.test").items) == 5
+    assert len(desk.do("log search", address="müller@straße.test").items) == 1
+    assert len(desk.do("log search", address="@A.test", since="yesterday").items) == 6
     assert desk.do("log show", line=99, lines=1).note == "There is no line 99: the file ends before it."
     for arguments in ({"since": "tomorrow"}, {"regex": "("}, {"after": "x"}, {"since": "1y"}):
         with pytest.raises(CallError) as caught:

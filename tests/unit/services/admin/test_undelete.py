@@ -61,15 +61,15 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def subjects(page: Any) -> set[str]:
-    return {line.subject for line in page.messages}
+    return {line.subject for line in page.items}
 
 
 def test_deleted_messages_are_listed_by_page_and_filter(desk: Desk) -> None:
     assert subjects(desk.do("undelete-list")) == {"a", "b", "c"}
     first = desk.do("undelete-list", limit=2)
-    assert len(first.messages) == 2 and first.next
-    rest = desk.do("undelete-list", after=first.next)
-    assert subjects(first) | subjects(rest) == {"a", "b", "c"} and not rest.next
+    assert len(first.items) == 2 and first.more
+    rest = desk.do("undelete-list", after=first.more)
+    assert subjects(first) | subjects(rest) == {"a", "b", "c"} and not rest.more
     assert subjects(desk.do("undelete-list", text="B")) == {"b"}
     assert subjects(desk.do("undelete-list", folder="Elsewhere")) == set()
     desk.office.clock.forward(7200)
@@ -86,7 +86,7 @@ def test_a_dry_run_counts_and_changes_nothing(desk: Desk) -> None:
 
 
 def test_what_is_restored_is_what_was_named(desk: Desk) -> None:
-    (line,) = desk.do("undelete-list", text="b").messages
+    (line,) = desk.do("undelete-list", text="b").items
     assert desk.do("undelete-restore", ids=[line.id]).messages == 1
     assert desk.uids() == [4, 5]
     assert desk.do("undelete-restore", text="c", into="Back").messages == 1
@@ -109,11 +109,11 @@ def test_a_purge_is_for_good(desk: Desk) -> None:
 
 
 def test_a_deleted_folder_is_listed_and_comes_back(desk: Desk) -> None:
-    (line,) = desk.do("undelete-folders")
+    (line,) = desk.do("undelete-folders").items
     assert (line.name, line.messages) == ("Work", 1)
     assert desk.dry("undelete-folder", id=line.id).messages == 1
     assert "Again" in desk.do("undelete-folder", id=line.id, name="Again").text
-    assert desk.uids("Again") == [1] and not desk.do("undelete-folders")
+    assert desk.uids("Again") == [1] and not desk.do("undelete-folders").items
     with pytest.raises(CallError) as caught:
         desk.do("undelete-purge-folder", id=line.id)
     assert caught.value.kind is Failure.NOT_FOUND

@@ -1,0 +1,202 @@
+"""Long work of an administrator: it has an id, goes on when who asked has gone, and can be watched, listed, cancelled.
+
+Operations live in control. What they were and how they ended is kept in State, so that after a restart one that was cut
+off is still known, as `interrupted`.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from whimbrel.core.clock import Clock
+from whimbrel.core.log import Log
+from whimbrel.core.state import State
+from whimbrel.services.admin.calls import Call, CallError, Failure
+from whimbrel.services.admin.invoke import Prepared, run, run_stream
+
+KIND: Final = "operation"
+KEEP: Final = 30 * 86_400.0
+"""Seconds that the end of an operation is remembered."""
+ITEMS: Final = 10_000
+"""Items that somebody who comes to watch later is still shown, the latest."""
+MOST: Final = 32
+"""Under way at the same time."""
+ENDED: Final = 100
+"""Ended ones whose items are still there."""
+
+
+@dataclass(slots=True)
+class Operation:
+    """One of them. `state`: running, done, failed, cancelled or interrupted."""
+
+    id: str
+    call: str
+    user: str
+    subject: str
+    """What it was asked to do, as words of a command."""
+    started: float
+    state: str = "running"
+    ended: float = 0.0
+    percent: int = 0
+    items_seen: int = 0
+    error: str = ""
+    _kept: deque[object] = field(default_factory=lambda: deque(maxlen=ITEMS))
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _failure: CallError | None = None
+    _task: "asyncio.Task[None] | None" = None
+    of: Call | None = None
+    """None of one that another run of the server began."""
+
+    def put(self, item: object) -> None:
+        self.items_seen += 1
+        self.percent = getattr(item, "percent", self.percent)
+        self._kept.append(item)
+        self._wake()
+
+    def end(self, state: str, failure: CallError | None = None) -> None:
+        self.state, self._failure, self.error = state, failure, failure.text if failure else ""
+        if state == "done":
+            self.percent = 100
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def items(self) -> AsyncIterator[object]:
+        """Those that are still there, then each as it comes, to the end. CallError, also if it is cancelled."""
+        at = self.items_seen - len(self._kept)
+        while True:
+            changed = self._changed
+            while at < self.items_seen:
+                # Whoever reads slowly loses the oldest rather than holding up the work.
+                at = max(at, self.items_seen - len(self._kept))
+                item = self._kept[at - (self.items_seen - len(self._kept))]
+                at += 1
+                yield item
+            if self.state != "running":
+                break
+            await changed.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    async def result(self) -> object:
+        """Of a call that does not stream. CallError."""
+        last: object = None
+        async for item in self.items():
+            last = item
+        return last
+
+    @property
+    def record(self) -> str:
+        """As State keeps it."""
+        names = ("call", "user", "subject", "started", "state", "ended", "percent", "items_seen", "error")
+        return json.dumps({name: getattr(self, name) for name in names})
+
+
+class Operations:
+    """Control has one; `restore` before anything is started, `close` at its end."""
+
+    def __init__(self, state: State, clock: Clock, log: Log, new_id: Callable[[], str]) -> None:
+        self._state, self._clock, self._log, self._new_id = state, clock, log, new_id
+        self._known: dict[str, Operation] = {}
+        self._closing = False
+
+    async def restore(self) -> None:
+        """What was running when the server ended was cut off."""
+        for name, text in await self._state.list(KIND):
+            with contextlib.suppress(ValueError, TypeError):
+                operation = Operation(name, **json.loads(text))
+                self._known[name] = operation
+                if operation.state == "running":
+                    operation.state = "interrupted"
+                    await self._keep(operation)
+
+    def start(self, made: Prepared) -> Operation:
+        """Begins the work of a call that was prepared. CallError if too much is under way."""
+        if sum(operation.state == "running" for operation in self._known.values()) >= MOST:
+            raise CallError(Failure.REFUSED, f"{MOST} operations are under way; wait, or cancel one: operation list")
+        call, caller = made.call, made.ctx.caller
+        operation = Operation(self._new_id(), call.name, caller.name, _subject(made), self._clock.now(), of=call)
+        self._known[operation.id] = operation
+        self._log.info("operation.started", operation=operation.id, call=call.name, user=caller.name)
+        operation._task = asyncio.get_running_loop().create_task(self._work(operation, made))
+        return operation
+
+    async def _work(self, operation: Operation, made: Prepared) -> None:
+        state, failure = "failed", None
+        await self._keep(operation)
+        try:
+            if made.call.streams:
+                async for item in run_stream(made):
+                    operation.put(item)
+            else:
+                operation.put(await run(made))
+            state = "done"
+        except CallError as error:
+            failure = error
+        except asyncio.CancelledError:
+            state = "interrupted" if self._closing else "cancelled"
+            failure = CallError(Failure.REFUSED, f"The operation {operation.id} was {state}")
+        finally:
+            operation.ended = self._clock.now()
+            operation.end(state, failure)
+            self._log.info(
+                "operation.ended", operation=operation.id, call=made.call.name, result=state, status=operation.error
+            )
+            await self._keep(operation)
+            self._forget()
+
+    async def _keep(self, operation: Operation) -> None:
+        await self._state.set(KIND, operation.id, operation.record, expires=self._clock.now() + KEEP)
+
+    def _forget(self) -> None:
+        """Of the oldest that ended."""
+        ended = [name for name, operation in self._known.items() if operation.state != "running"]
+        for name in ended[:-ENDED]:
+            del self._known[name]
+
+    def list(self) -> list[Operation]:
+        """The latest first."""
+        return sorted(self._known.values(), key=lambda operation: operation.started, reverse=True)
+
+    def named(self, id: str) -> Operation:
+        """CallError."""
+        operation = self._known.get(id)
+        if operation is None:
+            raise CallError(Failure.NOT_FOUND, f"There is no operation '{id}'; see `whimbrel operation list`")
+        return operation
+
+    async def cancel(self, id: str) -> Operation:
+        """Ends it where it is; what it has done stays. CallError."""
+        operation = self.named(id)
+        if operation._task is None or operation.state != "running":
+            raise CallError(Failure.REFUSED, f"The operation {id} is not under way: {operation.state}")
+        operation._task.cancel()
+        await asyncio.wait((operation._task,), timeout=10.0)
+        return operation
+
+    async def close(self) -> None:
+        """What is under way is cut off, and is known as interrupted."""
+        self._closing = True
+        running = [operation for operation in self._known.values() if operation.state == "running"]
+        for operation in running:
+            if operation._task is not None:
+                operation._task.cancel()
+        await asyncio.gather(*(o._task for o in running if o._task is not None), return_exceptions=True)
+
+
+def _subject(made: Prepared) -> str:
+    """`store reindex alice@example.org`: the call with what it was given that is no file and no secret."""
+    words = [made.call.name]
+    for parameter in made.call.parameters:
+        value: Any = made.values[parameter.name]
+        if value == parameter.default or parameter.kind.__name__ in ("Secret", "FileText"):
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        words.append(text if parameter.positional else f"--{parameter.option}" + ("" if value is True else f" {text}"))
+    return " ".join(words)[:300]
