@@ -4,22 +4,9 @@ Modules are named, not imported: a command needs those of its own noun only, and
 `table.calls_of(noun)` gives the calls; a test keeps this table and the modules' declarations the same.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Noun:
-    """A noun with its help, and the modules of this package that declare its verbs, in the order of help."""
-
-    name: str
-    help: str
-    modules: tuple[str, ...]
-    names: tuple[str, ...] = ()
-    """Kinds of records whose names its calls list, for completion: those of `Known`."""
-    alone: bool = False
-    """It stands without a verb."""
-
+from whimbrel.services.admin.noun import Noun
 
 TABLE: Final[tuple[Noun, ...]] = (
     Noun("status", "The running server.", ("server",), alone=True),

@@ -353,7 +353,6 @@ def test_entries_are_listed_searched_and_paged(house: House) -> None:
     assert asyncio.run(house.editor.entry(Kind.USER, "example.org", "nobody")) is None
 
 
-
 def test_who_stops_waiting_leaves_the_change_to_be_made(house: House, tmp_path: Path) -> None:
     async def impatient() -> None:
         job = asyncio.create_task(house.editor.change([add(Kind.USER, "example.org", "x")]))

@@ -10,9 +10,10 @@ import pytest
 from whimbrel.app.cli.show import hints
 from whimbrel.core.rights import Right
 from whimbrel.core.values import Secret
-from whimbrel.services.admin import NOUNS, Noun
+from whimbrel.services.admin import NOUNS
 from whimbrel.services.admin.calls import Call, Needs
 from whimbrel.services.admin.invoke import model, result_adapter
+from whimbrel.services.admin.noun import Noun
 from whimbrel.services.admin.schema import openapi
 from whimbrel.services.admin.table import all_calls, calls_of, declared, listing
 
