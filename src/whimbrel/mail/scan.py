@@ -3,6 +3,7 @@
 Standards: RFC 9051 7.5.2 (ENVELOPE, BODYSTRUCTURE), RFC 8970 (PREVIEW), RFC 5256 (what SORT and THREAD need)
 """
 
+import re
 from typing import NamedTuple
 
 from whimbrel.mail.decoding.encoded import words
@@ -10,12 +11,15 @@ from whimbrel.mail.decoding.remember import remember
 from whimbrel.mail.sorting.identifiers import message_id, references
 from whimbrel.mail.sorting.sortkeys import SortKeys, sort_keys
 from whimbrel.mail.structure import date
+from whimbrel.mail.structure.address_list import entries
 from whimbrel.mail.structure.bodystructure import Lines, bodystructure
 from whimbrel.mail.structure.envelope import envelope
 from whimbrel.mail.structure.mime import BCC, CC, DATE, FROM, IN_REPLY_TO, MESSAGE_ID, REFERENCES, SUBJECT, TO, parse
 from whimbrel.mail.structure.parts import pack
 from whimbrel.mail.text.preview import preview
 
+_REWRITTEN = re.compile(rb"[(\\]|[ \t][@.>]|[@.<][ \t]|\"@|<@")
+"""What may stand in an address that ENVELOPE shows otherwise: comments, blanks, quotes, routes."""
 MAX_SEARCHED = 1 << 16
 """Bytes of a field that SEARCH looks at."""
 
@@ -37,6 +41,7 @@ class Scan(NamedTuple):
     to: str
     cc: str
     bcc: str
+    """As the field has them, decoded and case-folded; behind it the addresses that ENVELOPE shows and it does not."""
     subject: str
     """Decoded and case-folded."""
     preview: str
@@ -60,10 +65,10 @@ def scan(message: bytes) -> Scan:
         message_id(fields[MESSAGE_ID]),
         message_id(replied),
         references(fields[REFERENCES], replied),
-        _folded(fields[FROM]),
-        _folded(fields[TO]),
-        _folded(fields[CC]),
-        _folded(fields[BCC]),
+        _addresses(fields[FROM]),
+        _addresses(fields[TO]),
+        _addresses(fields[CC]),
+        _addresses(fields[BCC]),
         subject.casefold(),
         preview(message, root),
         sent.utc if sent else None,
@@ -76,12 +81,16 @@ def scan_body(message: bytes) -> bytes:
     return bodystructure(parse(message), Lines(message), extended=False)
 
 
-def _fold(value: bytes) -> str:
-    return words(value[:MAX_SEARCHED]).casefold()
+@remember(4096)
+def _searched(value: bytes) -> str:
+    """RFC 9051 6.4.4: FROM and its like look "in the envelope structure's field"."""
+    value = value[:MAX_SEARCHED]
+    text = words(value).casefold()
+    if not _REWRITTEN.search(value):
+        return text
+    shown = [words(b"%b@%b" % (entry.mailbox or b"", entry.host)).casefold() for entry in entries(value) if entry.host]
+    return ", ".join([text, *dict.fromkeys(address for address in shown if address not in text)])
 
 
-_known = remember(4096)(_fold)
-
-
-def _folded(value: bytes | None) -> str:
-    return _known(value) if value else ""
+def _addresses(value: bytes | None) -> str:
+    return _searched(value) if value else ""

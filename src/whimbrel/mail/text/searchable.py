@@ -22,10 +22,11 @@ MAX_TOTAL = 32 << 20
 
 def searchable(message: bytes, *, headers: bool = True) -> Iterator[str]:
     """Pieces of text, the first ones first; what is looked for must be within one of them, folded the same way
-    (`str.casefold`). With `headers`: for TEXT, with all header and MIME fields; without: for BODY."""
+    (`str.casefold`). With `headers`: for TEXT, with all header and MIME fields; without: for BODY, which "doesn't match
+    any header fields", be it those of parts or of messages within the message."""
     left = MAX_TOTAL
-    for part, top in _walk(parse(message)):
-        if headers or not top:
+    for part in _walk(parse(message)):
+        if headers:
             head = message[part.header : min(part.text, part.header + MAX_HEADER)]
             if head:
                 left -= len(head)
@@ -55,9 +56,9 @@ def _texts(part: Part, data: bytes) -> Iterator[str]:
         yield " ".join(html_text(text).split()).casefold()
 
 
-def _walk(root: Part) -> Iterator[tuple[Part, bool]]:
+def _walk(root: Part) -> Iterator[Part]:
     stack = [root]
     while stack:
         part = stack.pop()
-        yield part, part is root
+        yield part
         stack.extend(reversed(part.children))

@@ -155,7 +155,7 @@ def _content(key: grammar.Content, _scene: Scene) -> Condition:
 
     def test(row: SearchRow, text: MessageText | None) -> bool | None:
         if text is not None:
-            return (header and text.header_has(value)) or text.body_has(value)
+            return (header and text.header_has(value)) or text.body_has(value, fields=header)
         if header and (value in row[11] or value in row[7] or value in row[8]):
             return True
         return None

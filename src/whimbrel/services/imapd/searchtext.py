@@ -26,10 +26,11 @@ class MessageText:
         """Any field, its name included."""
         return not self._look.lacks_header(value) and value in self._header
 
-    def body_has(self, value: str) -> bool:
+    def body_has(self, value: str, *, fields: bool = False) -> bool:
+        """The text of the parts; `fields`: or the header fields of parts."""
         if self._look.lacks_body(value):
             return False
-        return any(value in text for text in searchable(self._content, headers=False))
+        return any(value in text for text in searchable(self._content, headers=fields))
 
     @cached_property
     def _header(self) -> str:

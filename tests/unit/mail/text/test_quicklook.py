@@ -14,7 +14,8 @@ WORDS = ("meeting", "tss", "mass", "fi", "kelvin", "straße", "a b", "re: x", "h
 
 
 def holds_body(content: bytes, value: str) -> bool:
-    return any(value in text for text in searchable(content, headers=False))
+    # TEXT: the fields of inner parts, too. The header of the message comes first.
+    return any(value in text for text in (*searchable(content, headers=False), *list(searchable(content))[1:]))
 
 
 def agree(content: bytes, value: str) -> None:
