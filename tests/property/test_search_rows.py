@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from whimbrel.backends.store.disk.columns import INSERT_META, INSERT_MSG, meta_values
 from whimbrel.backends.store.disk.index import FolderIndex
-from whimbrel.core.mailbox import HELD
+from whimbrel.core.rows import HELD
 from whimbrel.core.uids import ALL, UidSet
 from whimbrel.mail.scan import scan
 

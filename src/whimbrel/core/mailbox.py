@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Final, NewType, Protocol
 
+from whimbrel.core.rows import CellRow, FlagRow, Holding, MetaRow, PartsRow, SearchRow, SortRow
 from whimbrel.core.uids import UidSet
 
 if TYPE_CHECKING:
@@ -101,34 +102,6 @@ class Snapshot:
     """In use in this folder."""
     first_unseen: int
     """UID, or 0."""
-
-
-FlagRow = tuple[int, int, str, int]
-"""uid, flags (bits above), keywords (sorted, one space between), modseq."""
-
-MetaRow = tuple[int, int, str, int, int, int, str, str, bytes, bytes]
-"""uid, flags, keywords, modseq, internal date (s), size, EMAILID, THREADID, ENVELOPE, BODYSTRUCTURE (wire form)."""
-
-SearchRow = tuple[int, int, str, int, int, int, int, str, str, str, str, str, str, str, str, int]
-"""uid, flags, keywords, modseq, internal date (s), size, Date: field (s, local time as if UTC; RFC 9051 6.4.4 SENTON
-disregards time and zone; 0 if there is none), From, To, Cc, Bcc, Subject (decoded, case-folded), Message-ID, EMAILID,
-THREADID, save date (s; RFC 8514)."""
-
-SortRow = tuple[int, int, int, int, str, str, str, str, str, str, int, str, str, str, str]
-"""For SORT and THREAD (RFC 5256, RFC 5957): uid, internal date (s), size, sent (s, UTC; the internal date without a
-Date: field), mailbox of the first address of From, To, Cc, display form of the first of From, To, base subject (all
-case-folded), 1 if the subject was that of a reply or forward else 0, Message-ID, In-Reply-To, References (one space
-between), THREADID."""
-
-Holding = tuple[str, str]
-"""One of HELD, and a case-folded text that this value of a SearchRow must hold."""
-HELD: Final[Mapping[str, int]] = {"from": 7, "to": 8, "cc": 9, "bcc": 10, "subject": 11}
-
-CellRow = tuple[int, *tuple[int | bytes, ...]]
-"""uid, then what was asked for: of `uid`, `size`, `envelope`, `bodystructure`, as they stand in a MetaRow."""
-
-PartsRow = tuple[int, int, bytes]
-"""uid, size, part offsets (`mail/structure/parts.py` reads them)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +258,7 @@ class Messages(Protocol):
         ...
 
     async def cells(self, ref: FolderRef, uids: UidSet, names: Sequence[str]) -> list[CellRow]:
-        """A part of `meta` at less cost; stops as it does."""
+        """A part of `meta` (of `rows.CELLS`) at less cost; stops as it does."""
         ...
 
     async def search_rows(self, ref: FolderRef, uids: UidSet, holding: Sequence[Holding] = ()) -> list[SearchRow]:

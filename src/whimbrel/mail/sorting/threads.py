@@ -8,17 +8,11 @@ draft-ietf-morg-inthread 3.1 (REFS: REFERENCES without subjects, threads by thei
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Final
 
-from whimbrel.core.mailbox import SortRow
+from whimbrel.core.rows import BASE_SUBJECT, IS_REPLY, REFERENCES, SORT_MESSAGE_ID, SORT_SENT, UID, SortRow
 
 MAX_CLIMB = 1000
 """Steps up a thread in which a loop is looked for; a link that would need more is not made."""
-_SENT: Final = 3
-_SUBJECT: Final = 9
-_REPLY: Final = 10
-_ID: Final = 11
-_REFERENCES: Final = 13
 
 
 class _Node:
@@ -45,7 +39,7 @@ class _Node:
         row, place = self.row, self.place
         if row is None and self.children:
             row, place = self.children[0].row, self.children[0].place
-        return (row[_SENT] if row else 0), place
+        return (row[SORT_SENT] if row else 0), place
 
 
 class Threads:
@@ -70,7 +64,7 @@ def _write(root: _Node, names: Mapping[int, int], out: list[str]) -> None:
         if isinstance(item, str):
             out.append(item)
             continue
-        number = names.get(item.row[0], 0) if item.row is not None else 0
+        number = names.get(item.row[UID], 0) if item.row is not None else 0
         if number:
             if out[-1] != "(":
                 out.append(" ")
@@ -87,9 +81,9 @@ def _write(root: _Node, names: Mapping[int, int], out: list[str]) -> None:
 
 def ordered_subject(rows: Sequence[SortRow]) -> Threads:
     """Equal base subjects are a thread: the first message, and all others as its children."""
-    placed = sorted(enumerate(rows), key=lambda pair: (pair[1][_SUBJECT], pair[1][_SENT], pair[0]))
+    placed = sorted(enumerate(rows), key=lambda pair: (pair[1][BASE_SUBJECT], pair[1][SORT_SENT], pair[0]))
     roots: list[_Node] = []
-    for _, group in groupby(placed, key=lambda pair: pair[1][_SUBJECT]):
+    for _, group in groupby(placed, key=lambda pair: pair[1][BASE_SUBJECT]):
         first, *others = (_Node(row, place) for place, row in group)
         first.children = others
         roots.append(first)
@@ -115,7 +109,7 @@ def refs(rows: Sequence[SortRow]) -> Threads:
     roots = _pruned(_linked(rows))
     _sort_below(roots)
     for node in roots:
-        node.latest = max((one.row[_SENT], one.place) for one in _below(node) if one.row is not None)
+        node.latest = max((one.row[SORT_SENT], one.place) for one in _below(node) if one.row is not None)
     roots.sort(key=lambda node: node.latest)
     return Threads(roots)
 
@@ -130,11 +124,11 @@ def _linked(rows: Sequence[SortRow]) -> list[_Node]:
         node = _Node(row, place)
         nodes.append(node)
         messages.append(node)
-        if row[_ID]:
-            known.setdefault(row[_ID], node)
+        if row[SORT_MESSAGE_ID]:
+            known.setdefault(row[SORT_MESSAGE_ID], node)
     for node in messages:
         above: _Node | None = None
-        for reference in node.row[_REFERENCES].split() if node.row is not None else ():
+        for reference in node.row[REFERENCES].split() if node.row is not None else ():
             below = known.get(reference)
             if below is None:
                 below = known[reference] = _Node(None, node.place)
@@ -232,7 +226,7 @@ def _merged(roots: Sequence[_Node]) -> list[_Node]:
 def _subject(node: _Node) -> tuple[str, bool]:
     """Base subject of a thread, and whether it was that of a reply or forward."""
     row = node.shown
-    return (row[_SUBJECT], bool(row[_REPLY])) if row is not None else ("", False)
+    return (row[BASE_SUBJECT], bool(row[IS_REPLY])) if row is not None else ("", False)
 
 
 def _sort_below(roots: Sequence[_Node]) -> None:

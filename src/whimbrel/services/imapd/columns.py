@@ -6,12 +6,24 @@ Standards: RFC 3501 7.4.2; RFC 7162 3.1.4.2 (MODSEQ), RFC 8474 5 (EMAILID, THREA
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from whimbrel.core.mailbox import MetaRow
+from whimbrel.core.rows import (
+    BODYSTRUCTURE,
+    EMAIL_ID,
+    ENVELOPE,
+    FLAGS,
+    INTERNAL_DATE,
+    KEYWORDS,
+    MODSEQ,
+    SIZE,
+    THREAD_ID,
+    UID,
+    MetaRow,
+)
 from whimbrel.core.uids import UidSet
+from whimbrel.protocols.imap import condstore
 from whimbrel.protocols.imap import fetch as grammar
 from whimbrel.protocols.imap.binary import BinarySection
 from whimbrel.protocols.imap.body import plain_body
-from whimbrel.protocols.imap.condstore import MODSEQ
 from whimbrel.protocols.imap.cursor import Refused
 from whimbrel.protocols.imap.dates import date_time
 from whimbrel.protocols.imap.encode import flag_list
@@ -37,18 +49,22 @@ class Column:
 
 
 COLUMNS: Mapping[FetchItem, Column] = {
-    grammar.UID: Column(b"UID %d", lambda row, _: row[0], "uid"),
-    grammar.FLAGS: Column(b"FLAGS %b", lambda row, view: flag_list(row[1], row[2], row[0] in shown_recent(view))),
-    grammar.INTERNALDATE: Column(b'INTERNALDATE "%b"', lambda row, _: date_time(row[4])),
-    MODSEQ: Column(b"MODSEQ (%d)", lambda row, _: row[3]),
-    grammar.SIZE: Column(b"RFC822.SIZE %d", lambda row, _: row[5], "size"),
-    grammar.ENVELOPE: Column(b"ENVELOPE %b", lambda row, _: row[8], "envelope", structure=True),
-    grammar.BODYSTRUCTURE: Column(b"BODYSTRUCTURE %b", lambda row, _: row[9], "bodystructure", structure=True),
-    grammar.BODY: Column(b"BODY %b", lambda row, _: plain_body(row[9]), structure=True),
-    EMAILID: Column(b"EMAILID (%b)", lambda row, _: row[6].encode()),
-    THREADID: Column(b"THREADID %b", lambda row, _: b"(%b)" % row[7].encode() if row[7] else b"NIL"),
+    grammar.UID: Column(b"UID %d", lambda row, _: row[UID], "uid"),
+    grammar.FLAGS: Column(
+        b"FLAGS %b", lambda row, view: flag_list(row[FLAGS], row[KEYWORDS], row[UID] in shown_recent(view))
+    ),
+    grammar.INTERNALDATE: Column(b'INTERNALDATE "%b"', lambda row, _: date_time(row[INTERNAL_DATE])),
+    condstore.MODSEQ: Column(b"MODSEQ (%d)", lambda row, _: row[MODSEQ]),
+    grammar.SIZE: Column(b"RFC822.SIZE %d", lambda row, _: row[SIZE], "size"),
+    grammar.ENVELOPE: Column(b"ENVELOPE %b", lambda row, _: row[ENVELOPE], "envelope", structure=True),
+    grammar.BODYSTRUCTURE: Column(
+        b"BODYSTRUCTURE %b", lambda row, _: row[BODYSTRUCTURE], "bodystructure", structure=True
+    ),
+    grammar.BODY: Column(b"BODY %b", lambda row, _: plain_body(row[BODYSTRUCTURE]), structure=True),
+    EMAILID: Column(b"EMAILID (%b)", lambda row, _: row[EMAIL_ID].encode()),
+    THREADID: Column(b"THREADID %b", lambda row, _: b"(%b)" % row[THREAD_ID].encode() if row[THREAD_ID] else b"NIL"),
 }
-OF_FLAGS = frozenset({grammar.UID, grammar.FLAGS, MODSEQ})
+OF_FLAGS = frozenset({grammar.UID, grammar.FLAGS, condstore.MODSEQ})
 """What a FlagRow tells."""
 
 
@@ -69,7 +85,7 @@ class RowWriter:
         end = (b" " if template else b"") if self.sections else b")\r\n"
         self._form = b"* %%d %b (%b%b" % (self._view.verb.encode(), template, end)
         self._flags = grammar.FLAGS in items
-        self._modseq = MODSEQ in items or not self._view.mode.condstore
+        self._modseq = condstore.MODSEQ in items or not self._view.mode.condstore
         self._reader = ContentReader(session, self.sections)
 
     @property
@@ -87,20 +103,20 @@ class RowWriter:
         """Of the ascending `rows`, which are those of `uids`; `seen`: UIDs that this very command marks as read;
         `parts`: part offsets, if the store does not have them."""
         view, columns = self._view, self.columns
-        numbers = view.numbered([row[0] for row in rows])
+        numbers = view.numbered([row[UID] for row in rows])
         if 0 in numbers:
             known = [(number, row) for number, row in zip(numbers, rows, strict=True) if number]
             numbers, rows = [number for number, _ in known], [row for _, row in known]
         values = [[column.get(row, view) for row in rows] for column in columns]
         for item in self._looked_up:
             texts = await LOOKUPS[item](self._session.ports.messages, view.ref, uids)
-            values.append([texts.get(row[0]) or MISSING[item] for row in rows])
+            values.append([texts.get(row[UID]) or MISSING[item] for row in rows])
         heads = [self._form % each for each in zip(numbers, *values, strict=True)]
         if seen:
             # The flags changed with this very answer. RFC 3501 6.4.5, RFC 7162 3.1.4.2
             words = [_now_seen(row, view, flags=not self._flags, modseq=not self._modseq) for row in rows]
             heads = [
-                head + word if row[0] in seen else head for head, word, row in zip(heads, words, rows, strict=True)
+                head + word if row[UID] in seen else head for head, word, row in zip(heads, words, rows, strict=True)
             ]
         if self.sections:
             await self._reader.answer(rows, heads, parts)
@@ -119,5 +135,5 @@ class RowWriter:
 def _now_seen(row: MetaRow, view: Selected, *, flags: bool, modseq: bool) -> bytes:
     column = COLUMNS[grammar.FLAGS]
     return (column.form % column.get(row, view) + b" " if flags else b"") + (
-        b"MODSEQ (%d) " % row[3] if modseq else b""
+        b"MODSEQ (%d) " % row[MODSEQ] if modseq else b""
     )

@@ -11,7 +11,26 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import cast
 
-from whimbrel.core.mailbox import HELD, FlagRow, Holding, SearchRow
+from whimbrel.core.rows import (
+    EMAIL_ID,
+    FLAGS,
+    FROM,
+    HELD,
+    INTERNAL_DATE,
+    KEYWORDS,
+    MESSAGE_ID,
+    MODSEQ,
+    SAVE_DATE,
+    SENT,
+    SIZE,
+    SUBJECT,
+    THREAD_ID,
+    TO,
+    UID,
+    FlagRow,
+    Holding,
+    SearchRow,
+)
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import search as grammar
 from whimbrel.protocols.imap.cursor import UidRequired
@@ -39,8 +58,8 @@ class Condition:
     test: Test
 
 
-_DATES = {grammar.Clock.INTERNAL: 4, grammar.Clock.SENT: 6, grammar.Clock.SAVED: 15}
-_COLUMNS = {**HELD, "message-id": 12}
+_DATES = {grammar.Clock.INTERNAL: INTERNAL_DATE, grammar.Clock.SENT: SENT, grammar.Clock.SAVED: SAVE_DATE}
+_COLUMNS = {**HELD, "message-id": MESSAGE_ID}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +94,28 @@ def _all(_key: SearchKey, _scene: Scene) -> Condition:
 def _flagged(key: grammar.Flagged, _scene: Scene) -> Condition:
     flag = key.flag
     if key.wanted:
-        return Condition(Need.FLAGS, lambda row, _: bool(row[1] & flag))
-    return Condition(Need.FLAGS, lambda row, _: not row[1] & flag)
+        return Condition(Need.FLAGS, lambda row, _: bool(row[FLAGS] & flag))
+    return Condition(Need.FLAGS, lambda row, _: not row[FLAGS] & flag)
 
 
 def _keyword(key: grammar.Keyword, _scene: Scene) -> Condition:
     name, wanted = key.name.lower(), key.wanted
-    return Condition(Need.FLAGS, lambda row, _: (name in row[2].lower().split()) is wanted if row[2] else not wanted)
+
+    def test(row: FlagRow | SearchRow, _text: MessageText | None) -> bool:
+        words = row[KEYWORDS]
+        return (name in words.lower().split()) is wanted if words else not wanted
+
+    return Condition(Need.FLAGS, test)
 
 
 def _recent(key: grammar.Recent, scene: Scene) -> Condition:
     recent, wanted = frozenset(scene.view.recent), key.wanted
-    return Condition(Need.NOTHING, lambda row, _: (row[0] in recent) is wanted)
+    return Condition(Need.NOTHING, lambda row, _: (row[UID] in recent) is wanted)
 
 
 def _numbers(key: grammar.Numbers, scene: Scene) -> Condition:
     uids = numbers_of(key, scene.view)
-    return Condition(Need.NOTHING, lambda row, _: row[0] in uids)
+    return Condition(Need.NOTHING, lambda row, _: row[UID] in uids)
 
 
 def _dated(key: grammar.Dated, _scene: Scene) -> Condition:
@@ -104,30 +128,30 @@ def _dated(key: grammar.Dated, _scene: Scene) -> Condition:
     }[key.order]
     if key.clock is grammar.Clock.SENT:
         # 0: there is no Date field. It is then neither before nor after anything.
-        return _rows(lambda row, _: row[6] != 0 and low <= row[6] < high)
+        return _rows(lambda row, _: row[SENT] != 0 and low <= row[SENT] < high)
     return _rows(lambda row, _: low <= cast(int, row[column]) < high)
 
 
 def _within(key: grammar.Within, scene: Scene) -> Condition:
     start = scene.now - key.seconds
     if key.younger:
-        return _rows(lambda row, _: row[4] >= start)
-    return _rows(lambda row, _: row[4] <= start)
+        return _rows(lambda row, _: row[INTERNAL_DATE] >= start)
+    return _rows(lambda row, _: row[INTERNAL_DATE] <= start)
 
 
 def _modseq(key: grammar.ModSeq, _scene: Scene) -> Condition:
     least = key.least
-    return Condition(Need.FLAGS, lambda row, _: row[3] >= least)
+    return Condition(Need.FLAGS, lambda row, _: row[MODSEQ] >= least)
 
 
 def _object(key: grammar.ObjectIdentifier, _scene: Scene) -> Condition:
-    column, value = (14 if key.thread else 13), key.value
+    column, value = (THREAD_ID if key.thread else EMAIL_ID), key.value
     return _rows(lambda row, _: row[column] == value)
 
 
 def _sized(key: grammar.Sized, _scene: Scene) -> Condition:
     size = key.size
-    return _rows((lambda row, _: row[5] > size) if key.larger else (lambda row, _: row[5] < size))
+    return _rows((lambda row, _: row[SIZE] > size) if key.larger else (lambda row, _: row[SIZE] < size))
 
 
 def _field(key: grammar.Field, _scene: Scene) -> Condition:
@@ -142,7 +166,7 @@ def _field(key: grammar.Field, _scene: Scene) -> Condition:
     if column is None:
         return _rows(lambda _, text: read(text))
     if value and name == "message-id":
-        return _rows(lambda row, _: value in row[12].casefold())
+        return _rows(lambda row, _: value in row[MESSAGE_ID].casefold())
     if value:
         return _rows(lambda row, _: value in cast(str, row[column]))
     return _rows(lambda row, text: True if row[column] else read(text))
@@ -156,7 +180,7 @@ def _content(key: grammar.Content, _scene: Scene) -> Condition:
     def test(row: SearchRow, text: MessageText | None) -> bool | None:
         if text is not None:
             return (header and text.header_has(value)) or text.body_has(value, fields=header)
-        if header and (value in row[11] or value in row[7] or value in row[8]):
+        if header and (value in row[SUBJECT] or value in row[FROM] or value in row[TO]):
             return True
         return None
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from whimbrel.backends.net.driver import Closed
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import MetaRow
+from whimbrel.core.rows import PARTS, SIZE, UID, MetaRow
 from whimbrel.core.uids import UidSet
 from whimbrel.mail.structure.header import pick
 from whimbrel.mail.structure.parts import Span, Structure
@@ -70,22 +70,22 @@ class ContentReader:
             return
         structures: Mapping[int, bytes] = parts or {}
         if self._structured and parts is None:
-            uids = UidSet.of(row[0] for row in rows)
-            structures = {row[0]: row[2] for row in await messages.parts(view.ref, uids)}
+            uids = UidSet.of(row[UID] for row in rows)
+            structures = {row[UID]: row[PARTS] for row in await messages.parts(view.ref, uids)}
         # Each section may be all of a message: what is joined at once stays as small however many there are.
         for group in _groups(rows, READ_AT_ONCE // max(1, len(self._sections))):
             some = rows[group]
-            if some[0][5] > SMALL:
-                await self._large(some[0], heads[group.start], self._wanted(some[0], structures.get(some[0][0])))
+            if some[0][SIZE] > SMALL:
+                await self._large(some[0], heads[group.start], self._wanted(some[0], structures.get(some[0][UID])))
                 continue
-            contents = await messages.contents(view.ref, [row[0] for row in some])
+            contents = await messages.contents(view.ref, [row[UID] for row in some])
             out: list[bytes] = []
             for row, head, content in zip(some, heads[group], contents, strict=True):
                 if isinstance(content, MailboxError):
-                    self.unreadable.append(row[0])
+                    self.unreadable.append(row[UID])
                     continue
                 out.append(head)
-                for wanted in self._wanted(row, structures.get(row[0])):
+                for wanted in self._wanted(row, structures.get(row[UID])):
                     out += self._binary(wanted, content) if wanted.binary else _section(wanted, content)
                 out.append(b")\r\n")
             await self._session.write(b"".join(out))
@@ -95,10 +95,10 @@ class ContentReader:
         view, messages = self._session.view, self._session.ports.messages
         for group in _groups(rows, BODIES_AT_ONCE):
             some = rows[group]
-            if some[0][5] > SMALL:
+            if some[0][SIZE] > SMALL:
                 await self._large(some[0], heads[group.start], self._wanted(some[0], None))
                 continue
-            contents = await messages.contents(view.ref, [row[0] for row in some])
+            contents = await messages.contents(view.ref, [row[UID] for row in some])
             out: list[bytes] = []
             for row, head, content in zip(some, heads[group], contents, strict=True):
                 if isinstance(content, bytes):
@@ -106,7 +106,7 @@ class ContentReader:
                 elif content is None:
                     out.append(b"%b%b NIL)\r\n" % (head, label))
                 else:
-                    self.unreadable.append(row[0])
+                    self.unreadable.append(row[UID])
             await self._session.write(_printable(b"".join(out)))
 
     def _wanted(self, row: MetaRow, parts: bytes | None) -> list[_Wanted]:
@@ -120,7 +120,7 @@ class ContentReader:
             elif section.spec:
                 found.append(_Wanted(section, label, structure.locate(section.spec) if structure else None))
             else:
-                found.append(_Wanted(section, label, Span(0, row[5])))
+                found.append(_Wanted(section, label, Span(0, row[SIZE])))
         return found
 
     def _binary(self, wanted: _Wanted, content: bytes | None) -> tuple[bytes, ...]:
@@ -143,19 +143,19 @@ class ContentReader:
     async def _large(self, row: MetaRow, head: bytes, wanted: Sequence[_Wanted]) -> None:
         write = self._session.write
         try:
-            await self._session.ports.messages.content(self._session.view.ref, row[0], 0, 1)
+            await self._session.ports.messages.content(self._session.view.ref, row[UID], 0, 1)
         except MailboxError as error:
             if error.condition is not Condition.UNAVAILABLE:
                 raise
-            self.unreadable.append(row[0])  # Nothing of its response has been written yet.
+            self.unreadable.append(row[UID])  # Nothing of its response has been written yet.
             return
         await write(head)
         try:
             for one in wanted:
                 if one.binary is not None:
-                    await self._large_binary(row[0], one, one.binary)
+                    await self._large_binary(row[UID], one, one.binary)
                 else:
-                    await self._large_section(row[0], one)
+                    await self._large_section(row[UID], one)
         except BaseException:
             # The client waits for octets that will not come: nothing can be said in their place.
             self._session.connection.abort()
@@ -231,10 +231,10 @@ def _groups(rows: Sequence[MetaRow], most: int) -> Iterator[slice]:
     """Runs of small messages that have `most` octets together, or of one; and each large message alone."""
     start = size = 0
     for at, row in enumerate(rows):
-        size += row[5]
-        if at > start and (size > most or row[5] > SMALL or rows[start][5] > SMALL):
+        size += row[SIZE]
+        if at > start and (size > most or row[SIZE] > SMALL or rows[start][SIZE] > SMALL):
             yield slice(start, at)
-            start, size = at, row[5]
+            start, size = at, row[SIZE]
     if rows:
         yield slice(start, len(rows))
 

@@ -8,10 +8,11 @@ Standards: RFC 3501 6.4.5, 7.4.2; RFC 2180 4.1 (messages that are gone)
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from whimbrel.core.mailbox import SEEN, SIGN, CellRow, FlagChange, FlagOp, FlagRow, MetaRow
+from whimbrel.core.mailbox import SEEN, SIGN, FlagChange, FlagOp
+from whimbrel.core.rows import FLAGS, KEYWORDS, MODSEQ, UID, CellRow, FlagRow, MetaRow, with_flags, with_modseq
 from whimbrel.core.uids import UidSet
+from whimbrel.protocols.imap import condstore
 from whimbrel.protocols.imap import fetch as grammar
-from whimbrel.protocols.imap.condstore import MODSEQ
 from whimbrel.protocols.imap.encode import flag_text
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.grammar import FetchItem
@@ -41,7 +42,7 @@ async def fetch(session: Session, command: grammar.Fetch) -> Done:
     missing = await answer(session, wanted, items)
     if missing:
         missing = await answer_expunged(session, missing, items)
-    if MODSEQ in items and view.mode.qresync:
+    if condstore.MODSEQ in items and view.mode.qresync:
         # What changed before the latest MODSEQ that was shown must be told with this command. RFC 7162 6
         view.hints.stale = True
     if missing and not command.uid:
@@ -81,12 +82,12 @@ async def answer_expunged(session: Session, wanted: Sequence[int], items: Sequen
             if not whole or message.parts is not None
         ]
         # The modseq of the expunge is for the news that tell of it.
-        rows = [(*message.row[:3], min(message.row[3], view.modseq), *message.row[4:]) for message in kept]
+        rows = [with_modseq(message.row, min(message.row[MODSEQ], view.modseq)) for message in kept]
         if rows:
-            await session.write(view.new_keywords({row[2] for row in rows}))
-            parts = {message.row[0]: message.parts for message in kept if message.parts is not None}
+            await session.write(view.new_keywords({row[KEYWORDS] for row in rows}))
+            parts = {message.row[UID]: message.parts for message in kept if message.parts is not None}
             await writer.write(rows, uids, parts=parts)
-            left.difference_update(row[0] for row in rows)
+            left.difference_update(row[UID] for row in rows)
         await session.progress(min(start + EXPUNGED_BATCH, len(wanted)), len(wanted))
     writer.close()
     return sorted(left)
@@ -96,7 +97,7 @@ def lacking(wanted: Sequence[int], rows: Sequence[FlagRow | MetaRow | CellRow]) 
     """Those of `wanted` that have no row."""
     if len(rows) == len(wanted):
         return []
-    present = {row[0] for row in rows}
+    present = {row[UID] for row in rows}
     return [uid for uid in wanted if uid not in present]
 
 
@@ -119,15 +120,15 @@ async def _fetch_flags(session: Session, wanted: Sequence[int], items: Sequence[
         shown = shown_recent(view)
         lines = flag_lines(
             rows,
-            view.numbered([row[0] for row in rows]),
+            view.numbered([row[UID] for row in rows]),
             view.verb,
-            shown.between(rows[0][0], rows[-1][0]) if shown and rows else (),
+            shown.between(rows[0][UID], rows[-1][UID]) if shown and rows else (),
             uid=grammar.UID in items and not view.mode.uidonly,
             flags=grammar.FLAGS in items,
-            modseq=MODSEQ in items,
+            modseq=condstore.MODSEQ in items,
             ahead=True,
         )
-        await session.write(view.new_keywords({row[2] for row in rows}) + lines)
+        await session.write(view.new_keywords({row[KEYWORDS] for row in rows}) + lines)
         await session.progress(bisect_left(wanted, piece[-1]) + 1, len(wanted))
     return missing
 
@@ -161,9 +162,9 @@ async def _fetch_cells(session: Session, wanted: Sequence[int], columns: Sequenc
     for piece, left in batches(view, wanted, CELL_BATCH):
         while left:
             rows = await session.ports.messages.cells(view.ref, left, names)
-            last = rows[-1][0] if rows else piece[-1]
+            last = rows[-1][UID] if rows else piece[-1]
             missing += lacking((left & UidSet([(1, last)])).within(piece), rows)
-            numbers = view.numbered([row[0] for row in rows])
+            numbers = view.numbered([row[UID] for row in rows])
             lines = [form % (number, *row[1:]) for number, row in zip(numbers, rows, strict=True) if number]
             await session.write(b"".join(lines))
             # Large ones come in several goes.
@@ -185,10 +186,10 @@ async def _fetch_rows(session: Session, wanted: Sequence[int], items: Sequence[F
                 break
             # Large ones come in several goes.
             there += len(rows)
-            here, left = left & UidSet([(1, rows[-1][0])]), left & UidSet([(rows[-1][0] + 1, piece[-1])])
+            here, left = left & UidSet([(1, rows[-1][UID])]), left & UidSet([(rows[-1][UID] + 1, piece[-1])])
             if there < len(piece):
                 missing += lacking(here.within(piece), rows)
-            await session.write(view.new_keywords({row[2] for row in rows}))
+            await session.write(view.new_keywords({row[KEYWORDS] for row in rows}))
             seen: frozenset[int] = frozenset()
             if sees:
                 rows, seen = await _mark_seen(session, view, rows)
@@ -201,14 +202,14 @@ async def _fetch_rows(session: Session, wanted: Sequence[int], items: Sequence[F
 
 async def _mark_seen(session: Session, view: Selected, rows: list[MetaRow]) -> tuple[list[MetaRow], frozenset[int]]:
     """Reading content sets \\Seen. Returns the rows as they are then, and the UIDs that it befell."""
-    unseen = [row[0] for row in rows if not row[1] & SEEN]
+    unseen = [row[UID] for row in rows if not row[FLAGS] & SEEN]
     if not unseen:
         return rows, frozenset()
     change = FlagChange(FlagOp.ADD, SEEN)
     stored = await session.ports.messages.set_flags(view.ref, UidSet.of(unseen), change)
     view.stored(stored)
-    now = {row[0]: row for row in stored.rows}
-    return [(*now[row[0]], *row[4:]) if row[0] in now else row for row in rows], frozenset(now)
+    now = {row[UID]: row for row in stored.rows}
+    return [with_flags(row, now[row[UID]]) if row[UID] in now else row for row in rows], frozenset(now)
 
 
 OFFER = Offer(handlers=dict((serves(grammar.Fetch, fetch),)))

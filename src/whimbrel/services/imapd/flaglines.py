@@ -9,7 +9,7 @@ Standards: RFC 3501 7.4.2 (FLAGS), RFC 7162 3.1.4.2 (MODSEQ)
 from collections.abc import Collection, Sequence
 from operator import itemgetter
 
-from whimbrel.core.mailbox import FlagRow
+from whimbrel.core.rows import FLAGS, KEYWORDS, FlagRow
 from whimbrel.protocols.imap.encode import flag_text
 
 
@@ -44,34 +44,33 @@ def flag_lines(
     if not flags:
         end = "MODSEQ (%d))\r\n" if modseq else ")\r\n"
         lines = [
-            f"* {number} {verb} ({f'UID {row[0]}' if uid else ''}{' ' if uid and modseq else ''}"
-            + (end % row[3] if modseq else end)
-            for number, row in pairs
+            f"* {number} {verb} ({f'UID {own}' if uid else ''}{' ' if uid and modseq else ''}"
+            + (end % changed if modseq else end)
+            for number, (own, bits, words, changed) in pairs
         ]
     elif modseq and ahead:
         tails = _Tails(")\r\n")
         lines = [
-            f"* {number} {verb} ({f'UID {row[0]} ' if uid else ''}MODSEQ ({row[3]}) "
-            f"{tails[row[1], row[2], row[0] in recent]}"
-            for number, row in pairs
+            f"* {number} {verb} ({f'UID {own} ' if uid else ''}MODSEQ ({changed}) {tails[bits, words, own in recent]}"
+            for number, (own, bits, words, changed) in pairs
         ]
     elif modseq:
         tails = _Tails("")
         lines = [
-            f"* {number} {verb} ({f'UID {row[0]} ' if uid else ''}{tails[row[1], row[2], row[0] in recent]} "
-            f"MODSEQ ({row[3]}))\r\n"
-            for number, row in pairs
+            f"* {number} {verb} ({f'UID {own} ' if uid else ''}{tails[bits, words, own in recent]} "
+            f"MODSEQ ({changed}))\r\n"
+            for number, (own, bits, words, changed) in pairs
         ]
-    elif recent or any(map(itemgetter(2), rows)):
+    elif recent or any(map(itemgetter(KEYWORDS), rows)):
         tails = _Tails(")\r\n")
         lines = [
-            f"* {number} {verb} ({f'UID {row[0]} ' if uid else ''}{tails[row[1], row[2], row[0] in recent]}"
-            for number, row in pairs
+            f"* {number} {verb} ({f'UID {own} ' if uid else ''}{tails[bits, words, own in recent]}"
+            for number, (own, bits, words, changed) in pairs
         ]
     else:
-        plain = {bits: f"FLAGS ({flag_text(bits, '', False)}))\r\n" for bits in {row[1] for row in rows}}
+        plain = {bits: f"FLAGS ({flag_text(bits, '', False)}))\r\n" for bits in {row[FLAGS] for row in rows}}
         if uid:
-            lines = [f"* {number} {verb} (UID {row[0]} {plain[row[1]]}" for number, row in pairs]
+            lines = [f"* {number} {verb} (UID {own} {plain[bits]}" for number, (own, bits, words, changed) in pairs]
         else:
-            lines = [f"* {number} {verb} ({plain[row[1]]}" for number, row in pairs]
+            lines = [f"* {number} {verb} ({plain[bits]}" for number, (own, bits, words, changed) in pairs]
     return "".join(lines).encode("ascii", "replace")

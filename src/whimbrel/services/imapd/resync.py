@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from whimbrel.core.mailbox import Delta, Messages
+from whimbrel.core.rows import UID
 from whimbrel.core.uids import ALL, UidSet
 from whimbrel.protocols.imap.qresync import Qresync
 from whimbrel.protocols.imap.sequence import SequenceSet
@@ -19,7 +20,7 @@ async def missed(messages: Messages, view: Selected, known: Qresync) -> bytes:
     wanted = known.known.resolve(0) if known.known is not None else ALL
     start = 0 if delta.complete or known.matched is None else agreed(view, *known.matched)
     gone = vanished(view, delta, wanted & UidSet([(start + 1, view.last)]))
-    rows = sorted(row for row in delta.rows if row[0] in wanted)
+    rows = sorted(row for row in delta.rows if row[UID] in wanted)
     return earlier(gone) + view.flag_lines(rows)
 
 
@@ -70,7 +71,7 @@ def earlier(gone: UidSet) -> bytes:
 
 def changed_of(delta: Delta, wanted: Sequence[int]) -> list[int]:
     """Those of the ascending `wanted` that have changed."""
-    changed = [row[0] for row in delta.rows]
+    changed = [row[UID] for row in delta.rows]
     if not changed or not wanted:
         return []
     if len(changed) < len(wanted):

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from whimbrel.core.errors import MailboxError
-from whimbrel.core.mailbox import FlagRow, SearchRow
+from whimbrel.core.rows import MODSEQ, SIZE, UID, FlagRow, SearchRow
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import search as grammar
 from whimbrel.protocols.imap.engine import Done
@@ -69,7 +69,7 @@ async def highest_modseq(
         return 0
     await session.enable((CONDSTORE,))  # RFC 7162 3.1
     shown = UidSet.of(returns.shown(found))
-    return max((row[3] for row in await session.ports.messages.flags(view.ref, shown)), default=0) if shown else 0
+    return max((row[MODSEQ] for row in await session.ports.messages.flags(view.ref, shown)), default=0) if shown else 0
 
 
 async def matching(session: Session, view: Selected, key: SearchKey) -> list[int]:
@@ -84,10 +84,10 @@ async def matching(session: Session, view: Selected, key: SearchKey) -> list[int
     for piece, uids in batches(view, wanted, size):
         if condition.need is Need.NOTHING:
             nothing: list[FlagRow] = [(uid, 0, "", 0) for uid in piece]
-            found += [row[0] for row in nothing if condition.test(row, None)]
+            found += [row[UID] for row in nothing if condition.test(row, None)]
         elif condition.need is Need.FLAGS:
             flag_rows = await session.ports.messages.flags(view.ref, uids)
-            found += [row[0] for row in flag_rows if condition.test(row, None)]
+            found += [row[UID] for row in flag_rows if condition.test(row, None)]
         else:
             rows = await session.ports.messages.search_rows(view.ref, uids, holding)
             found += await _of_rows(session, view, condition, rows)
@@ -107,14 +107,14 @@ def narrowed(key: SearchKey, view: Selected) -> Sequence[int]:
 
 async def _of_rows(session: Session, view: Selected, condition: Condition, rows: Sequence[SearchRow]) -> list[int]:
     verdicts = [condition.test(row, None) for row in rows]
-    found = [row[0] for row, verdict in zip(rows, verdicts, strict=True) if verdict]
+    found = [row[UID] for row, verdict in zip(rows, verdicts, strict=True) if verdict]
     if None not in verdicts:
         return found
     undecided = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
     for group in _groups(undecided):
         contents = await _contents(session, view, group)
         pairs = zip(group, contents, strict=True)
-        session.report_unreadable(view.ref, [row[0] for row, content in pairs if isinstance(content, MailboxError)])
+        session.report_unreadable(view.ref, [row[UID] for row, content in pairs if isinstance(content, MailboxError)])
         found += await session.ports.pool.run(_look_through, condition, group, contents)
     return sorted(found)
 
@@ -123,7 +123,7 @@ def _look_through(condition: Condition, rows: Sequence[SearchRow], contents: Seq
     """Runs in a thread: touches only its arguments. What cannot be read meets no condition that needs its text, be it
     negated."""
     return [
-        row[0]
+        row[UID]
         for row, content in zip(rows, contents, strict=True)
         if isinstance(content, bytes) and condition.test(row, MessageText(content))
     ]
@@ -133,25 +133,25 @@ def _groups(rows: Sequence[SearchRow]) -> Iterator[list[SearchRow]]:
     group: list[SearchRow] = []
     size = 0
     for row in rows:
-        if group and (size + row[5] > READ_AT_ONCE or len(group) >= MAX_READ):
+        if group and (size + row[SIZE] > READ_AT_ONCE or len(group) >= MAX_READ):
             yield group
             group, size = [], 0
         group.append(row)
-        size += row[5]
+        size += row[SIZE]
     if group:
         yield group
 
 
 async def _contents(session: Session, view: Selected, group: Sequence[SearchRow]) -> list[Content]:
     messages, ref = session.ports.messages, view.ref
-    if len(group) == 1 and group[0][5] > READ_AT_ONCE:
+    if len(group) == 1 and group[0][SIZE] > READ_AT_ONCE:
         try:
-            return [await messages.content(ref, group[0][0], 0, MAX_SEARCHED)]
+            return [await messages.content(ref, group[0][UID], 0, MAX_SEARCHED)]
         except MailboxError as error:
             if error.condition is not error.condition.UNAVAILABLE:
                 raise
             return [error]
-    return await messages.contents(ref, [row[0] for row in group])
+    return await messages.contents(ref, [row[UID] for row in group])
 
 
 OFFER = Offer(handlers=dict((serves(grammar.Search, search),)), capabilities=(b"ESEARCH", b"SEARCHRES", b"WITHIN"))

@@ -11,16 +11,8 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
-from whimbrel.core.mailbox import (
-    MAX_KEYWORDS,
-    Delta,
-    FlagRow,
-    FlagsStored,
-    FolderRef,
-    Folders,
-    Messages,
-    Snapshot,
-)
+from whimbrel.core.mailbox import MAX_KEYWORDS, Delta, FlagsStored, FolderRef, Folders, Messages, Snapshot
+from whimbrel.core.rows import KEYWORDS, MODSEQ, UID, FlagRow
 from whimbrel.core.uids import MAX_UID, UidSet
 from whimbrel.protocols.imap.cursor import BadSyntax
 from whimbrel.protocols.imap.mode import PLAIN, Mode
@@ -170,15 +162,15 @@ class Selected:
         if silent:
             if others is None or not others.complete or change.before > others.highest_modseq:
                 return
-            theirs = {row[0] for row in others.rows}
+            theirs = {row[UID] for row in others.rows}
             known = [uid for uid in known if uid not in theirs]
         if len(self._own) + len(change.changed) <= MAX_OWN:
             self._own = {**self._own, **dict.fromkeys(known, change.highest_modseq)}
 
     def flag_lines(self, rows: Sequence[FlagRow], *, uid: bool = False, flags: bool = True) -> bytes:
         """FETCH responses with the flags of ascending `rows`, or with MODSEQ alone. RFC 7162 3.1.4.2"""
-        mode, numbers = self.mode, self.numbered([row[0] for row in rows])
-        recent = self.recent.between(rows[0][0], rows[-1][0]) if rows and not mode.rev2 else ()
+        mode, numbers = self.mode, self.numbered([row[UID] for row in rows])
+        recent = self.recent.between(rows[0][UID], rows[-1][UID]) if rows and not mode.rev2 else ()
         named = (uid or mode.qresync or mode.rev2) and not mode.uidonly
         return flag_lines(rows, numbers, self.verb, recent, uid=named, flags=flags, modseq=mode.condstore)
 
@@ -205,7 +197,7 @@ class Selected:
         where it does, by their UIDs, too (RFC 5465 5.1)."""
         self.hints.stale = False  # A hint that comes during the query counts for the next one.
         delta = await messages.changes(self.ref, self.modseq)
-        newest = max((row[0] for row in delta.rows), default=0)
+        newest = max((row[UID] for row in delta.rows), default=0)
         first_recent = newest + 1
         if newest > self._last and not self.mode.rev2:
             # This session is the first to be told of them, if no other was. RFC 3501 2.3.2
@@ -226,7 +218,7 @@ class Selected:
         return not (self.read_only or self.mode.rev2)
 
     def _has_new(self, delta: Delta) -> bool:
-        return any(row[0] > self._last for row in delta.rows)
+        return any(row[UID] > self._last for row in delta.rows)
 
     def _apply(
         self, delta: Delta, first_recent: int, *, expunge: bool, flags: bool, uid: bool = False
@@ -234,21 +226,21 @@ class Selected:
         rows = sorted(delta.rows)
         if self._own:
             own, self._own = self._own, NO_CHANGES
-            rows = [row for row in rows if own.get(row[0]) != row[3] or row[0] > self._last]
+            rows = [row for row in rows if own.get(row[UID]) != row[MODSEQ] or row[UID] > self._last]
         if delta.complete:
             missing = delta.expunged.within(self.uids) if delta.expunged else []
         else:
-            present = {row[0] for row in delta.rows}
+            present = {row[UID] for row in delta.rows}
             missing = [uid for uid in self.uids if uid not in present]
         if missing:
             if not self.pending:
                 self.complete = self.modseq
             self.pending = UidSet((*self.pending.ranges, *UidSet.of(missing).ranges))
-        out = [self.new_keywords({row[2] for row in rows})]
+        out = [self.new_keywords({row[KEYWORDS] for row in rows})]
         if expunge and self.pending:
             out.append(self._expunged())
         known = bisect_left(rows, (self._last + 1,))
-        new = [row[0] for row in rows[known:]]
+        new = [row[UID] for row in rows[known:]]
         if new:
             self.uids.extend(new)
             self._last = new[-1]

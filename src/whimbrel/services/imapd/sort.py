@@ -7,7 +7,19 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from unicodedata import normalize
 
-from whimbrel.core.mailbox import SortRow
+from whimbrel.core.rows import (
+    BASE_SUBJECT,
+    SHOWN_FROM,
+    SHOWN_TO,
+    SORT_CC,
+    SORT_DATE,
+    SORT_FROM,
+    SORT_SENT,
+    SORT_SIZE,
+    SORT_TO,
+    UID,
+    SortRow,
+)
 from whimbrel.core.uids import UidSet
 from whimbrel.mail.sorting.threads import Threads, ordered_subject, references, refs
 from whimbrel.protocols.imap import sort as grammar
@@ -22,15 +34,15 @@ from whimbrel.services.imapd.session import Session, done
 
 ROW_BATCH = 5_000
 _COLUMNS: Mapping[bytes, int] = {
-    b"ARRIVAL": 1,
-    b"SIZE": 2,
-    b"DATE": 3,
-    b"FROM": 4,
-    b"TO": 5,
-    b"CC": 6,
-    b"DISPLAYFROM": 7,
-    b"DISPLAYTO": 8,
-    b"SUBJECT": 9,
+    b"ARRIVAL": SORT_DATE,
+    b"SIZE": SORT_SIZE,
+    b"DATE": SORT_SENT,
+    b"FROM": SORT_FROM,
+    b"TO": SORT_TO,
+    b"CC": SORT_CC,
+    b"DISPLAYFROM": SHOWN_FROM,
+    b"DISPLAYTO": SHOWN_TO,
+    b"SUBJECT": BASE_SUBJECT,
 }
 
 
@@ -59,7 +71,7 @@ def ordered(rows: Sequence[SortRow], keys: Sequence[grammar.SortKey]) -> list[in
         column = _COLUMNS[key.name]
         # `reverse` keeps the order of equals, as reversing the list would not.
         pending.sort(key=lambda row: collated(row[column]), reverse=key.reverse)
-    return [row[0] for row in pending]
+    return [row[UID] for row in pending]
 
 
 async def sort(session: Session, command: grammar.Sort) -> Done:

@@ -7,6 +7,7 @@ RFC 8474 4.3 (MAILBOXID), RFC 9208 4.1.4 (DELETED, DELETED-STORAGE)
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from whimbrel.core.mailbox import DELETED, Folder, FolderStatus
+from whimbrel.core.rows import FLAGS, PARTS_SIZE, UID
 from whimbrel.core.uids import MAX_UID, UidSet
 from whimbrel.protocols.imap import encode
 from whimbrel.protocols.imap import folders as grammar
@@ -27,8 +28,8 @@ async def _deleted_storage(session: Session, folder: Folder, status: FolderStatu
         return 0
     messages = session.ports.messages
     every = await messages.flags(folder.ref, UidSet([(1, MAX_UID)]))
-    marked = UidSet.of(row[0] for row in every if row[1] & DELETED)
-    return sum(row[1] for row in await messages.parts(folder.ref, marked))
+    marked = UidSet.of(row[UID] for row in every if row[FLAGS] & DELETED)
+    return sum(row[PARTS_SIZE] for row in await messages.parts(folder.ref, marked))
 
 
 async def _value(value: int | bytes) -> int | bytes:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import FlagOp
+from whimbrel.core.rows import KEYWORDS
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import store as grammar
 from whimbrel.protocols.imap.condstore import UnchangedSince
@@ -44,7 +45,7 @@ async def store(session: Session, command: grammar.Store) -> Done:
     change = replace(change, keywords=view.spelled(change.keywords))
     stored = await session.ports.messages.set_flags(view.ref, uids, change, unchanged_since)
     rows = stored.rows
-    out = [view.new_keywords({row[2] for row in rows})]
+    out = [view.new_keywords({row[KEYWORDS] for row in rows})]
     if not command.silent:
         out.append(view.flag_lines(rows, uid=command.uid))
     elif view.mode.condstore:

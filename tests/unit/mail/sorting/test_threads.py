@@ -2,7 +2,7 @@
 
 import pytest
 
-from whimbrel.core.mailbox import SortRow
+from whimbrel.core.rows import SortRow
 from whimbrel.mail.sorting.subject import base_subject, is_reply
 from whimbrel.mail.sorting.threads import ordered_subject, references, refs
 

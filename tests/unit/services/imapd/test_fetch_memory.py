@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from tests.unit.services.imapd.house import Client, House
-from whimbrel.core.mailbox import FlagRow, FolderRef, MetaRow
+from whimbrel.core.mailbox import FolderRef
+from whimbrel.core.rows import FlagRow, MetaRow
 from whimbrel.core.uids import UidSet
 from whimbrel.services.imapd import content, fetch, selected
 

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from tests.unit.services.imapd.house import House
-from whimbrel.core.mailbox import ANSWERED, DELETED, FLAGGED, SEEN, FlagRow
+from whimbrel.core.mailbox import ANSWERED, DELETED, FLAGGED, SEEN
+from whimbrel.core.rows import FlagRow
 from whimbrel.protocols.imap.encode import flag_text
 from whimbrel.services.imapd import fetch as service
 from whimbrel.services.imapd.flaglines import flag_lines

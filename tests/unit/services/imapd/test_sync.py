@@ -8,7 +8,8 @@ from array import array
 import pytest
 
 from tests.unit.services.imapd.house import House
-from whimbrel.core.mailbox import AccountId, Delta, FolderRef, FolderStatus, MailboxId, MetaRow, Snapshot
+from whimbrel.core.mailbox import AccountId, Delta, FolderRef, FolderStatus, MailboxId, Snapshot
+from whimbrel.core.rows import MetaRow
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import PARTS
 from whimbrel.protocols.imap.cursor import BadSyntax

@@ -7,7 +7,8 @@ Standards: RFC 9051 6.4.6 (STORE), RFC 7162 3.1.3 (UNCHANGEDSINCE)
 from whimbrel.backends.store.disk.counts import Counts
 from whimbrel.backends.store.disk.database import row as one
 from whimbrel.backends.store.disk.index import FolderIndex, where
-from whimbrel.core.mailbox import DELETED, SEEN, SYSTEM_FLAGS, FlagChange, FlagOp, FlagRow, FlagsStored
+from whimbrel.core.mailbox import DELETED, SEEN, SYSTEM_FLAGS, FlagChange, FlagOp, FlagsStored
+from whimbrel.core.rows import FlagRow
 from whimbrel.core.uids import UidSet
 
 

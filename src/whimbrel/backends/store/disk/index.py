@@ -5,10 +5,11 @@ database, -wal and -shm) is compared before each use, so a file that was renamed
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
+from typing import Final
 
 import apsw
 
@@ -17,39 +18,56 @@ from whimbrel.backends.store.disk.columns import SCHEMA, VERSION
 from whimbrel.backends.store.disk.counts import Counts
 from whimbrel.backends.store.disk.database import Row, identity_of, open_database, reading, row, rows
 from whimbrel.backends.store.disk.uidcache import UidCache, changed_rows, keywords
-from whimbrel.core.mailbox import (
-    DELETED,
-    SEEN,
-    SIGN,
+from whimbrel.core.mailbox import DELETED, SEEN, SIGN, Delta, FolderStatus, Snapshot
+from whimbrel.core.rows import (
+    BODYSTRUCTURE,
+    ENVELOPE,
+    FLAG_COLUMNS,
+    META_COLUMNS,
+    PARTS,
+    PARTS_COLUMNS,
+    PARTS_SIZE,
+    SEARCH_COLUMNS,
+    SIZE,
+    SORT_COLUMNS,
+    SORT_SIZE,
+    UID,
     CellRow,
-    Delta,
     FlagRow,
-    FolderStatus,
     Holding,
     MetaRow,
     PartsRow,
     SearchRow,
-    Snapshot,
     SortRow,
 )
 from whimbrel.core.uids import UidSet
 
-_FLAGS = "SELECT uid, flags, keywords, modseq FROM msg WHERE "
-_ROWS = (
-    "SELECT uid, flags, keywords, modseq, internal_date, size, email_id, thread_id, x'' AS envelope, "
-    "x'' AS bodystructure FROM msg WHERE "
-)
-_META = (
-    "SELECT msg.uid, flags, keywords, modseq, internal_date, size, email_id, thread_id, envelope, bodystructure "
-    "FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
-)
-_META_SIZED = 8, 9
-_CELLS: Mapping[str, str] = {
-    "uid": "meta.uid",
-    "size": "size",
-    "envelope": "envelope",
-    "bodystructure": "bodystructure",
+_SQL: Final[Mapping[str, str]] = {
+    "uid": "msg.uid",
+    "from": "sender",
+    "to": "addressee",
+    "sort_date": "internal_date",
+    "sort_size": "size",
+    "sort_sent": "coalesce(sent_utc, internal_date)",
+    "base_subject": "base",
+    "is_reply": "reply",
+    "sort_message_id": "message_id",
+    "references": "refs",
+    "sort_thread_id": "thread_id",
+    "parts_size": "size",
 }
+"""Where a column of a row is not called in the index as it is in `core.rows`."""
+
+
+def _select(columns: Iterable[str], table: str = "msg JOIN meta ON meta.uid = msg.uid", **instead: str) -> str:
+    """A query for rows of `columns`, but for its condition."""
+    return f"SELECT {', '.join([instead.get(name) or _SQL.get(name, name) for name in columns])} FROM {table} WHERE "
+
+
+_FLAGS = _select(FLAG_COLUMNS, "msg")
+_ROWS = _select(META_COLUMNS, "msg", envelope="x'' AS envelope", bodystructure="x'' AS bodystructure")
+_META = _select(META_COLUMNS)
+_META_SIZED = ENVELOPE, BODYSTRUCTURE
 _LARGE = frozenset({"envelope", "bodystructure"})
 _SOME = 16
 MAX_CELLS = 1 << 20
@@ -58,20 +76,12 @@ _SIGNS = (
     f"SELECT group_concat(char({SIGN} + flags), ''), max(keywords) FROM "
     "(SELECT flags, keywords FROM msg WHERE uid BETWEEN ? AND ? ORDER BY uid)"
 )
-_SEARCH = (
-    "SELECT msg.uid, flags, keywords, modseq, internal_date, size, sent, sender, addressee, cc, bcc, subject, "
-    "message_id, email_id, thread_id, save_date FROM "
-)
 # What is looked for decides in which table SQLite begins: a CROSS JOIN keeps the order.
-_SEARCH_ALL = _SEARCH + "msg JOIN meta ON meta.uid = msg.uid WHERE "
-_SEARCH_HELD = _SEARCH + "meta CROSS JOIN msg ON msg.uid = meta.uid WHERE "
-_HELD: Mapping[str, str] = {"from": "sender", "to": "addressee", "cc": "cc", "bcc": "bcc", "subject": "subject"}
-_SORT = (
-    "SELECT msg.uid, internal_date, size, coalesce(sent_utc, internal_date), sort_from, sort_to, sort_cc, shown_from, "
-    "shown_to, base, reply, message_id, in_reply_to, refs, thread_id FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
-)
+_SEARCH_ALL = _select(SEARCH_COLUMNS)
+_SEARCH_HELD = _select(SEARCH_COLUMNS, "meta CROSS JOIN msg ON msg.uid = meta.uid")
+_SORT = _select(SORT_COLUMNS)
 _EXPUNGED = "SELECT uid, flags, keywords, modseq, internal_date, size, email_id FROM expunged WHERE "
-_PARTS = "SELECT msg.uid, size, parts FROM msg JOIN meta ON meta.uid = msg.uid WHERE "
+_PARTS = _select(PARTS_COLUMNS)
 _STATUS = (
     "SELECT uid_validity, uid_next, highest_modseq, messages, unseen, deleted, bytes, first_recent, resync_floor "
     "FROM folder"
@@ -169,7 +179,7 @@ class FolderIndex:
             found = self._some_rows(_META, "msg.uid", uids, _META_SIZED)
         else:
             found = self._rows(_ROWS, "uid", uids)
-        return self._converted(found, uids, 5, _META_SIZED[1] if structure else 0)
+        return self._converted(found, uids, SIZE, BODYSTRUCTURE if structure else 0)
 
     def signs(self, first: int, last: int) -> str | None:
         found, words = row(self.connection, _SIGNS, (first, last))
@@ -181,23 +191,23 @@ class FolderIndex:
 
     def cells(self, uids: UidSet, names: Sequence[str]) -> list[CellRow]:
         table = "meta JOIN msg ON msg.uid = meta.uid" if "size" in names else "meta"
-        columns = ", ".join(["meta.uid", *(_CELLS[name] for name in names)])
         sized = [at for at, name in enumerate(names, 1) if name in _LARGE]
-        found = self._some_rows(f"SELECT {columns} FROM {table} WHERE ", "meta.uid", uids, sized)
+        query = _select(["uid", *names], table, uid="meta.uid")
+        found = self._some_rows(query, "meta.uid", uids, sized)
         places = [names.index(name) + 1 if name in names else 0 for name in ("size", "bodystructure")]
         return self._converted(found, uids, *places) if any(places) else found
 
     def search_rows(self, uids: UidSet, holding: Sequence[Holding] = ()) -> list[SearchRow]:
         if not holding:
-            return self._converted(self._rows(_SEARCH_ALL, "msg.uid", uids), uids, 5)
+            return self._converted(self._rows(_SEARCH_ALL, "msg.uid", uids), uids, SIZE)
         if any("\0" in text or not _is_text(text) for _, text in holding):
             return []  # No value that is kept has such characters.
-        conditions = [f"instr({_HELD[name]}, ?)" for name, _ in holding]
+        conditions = [f"instr({_SQL.get(name, name)}, ?)" for name, _ in holding]
         found = self._rows(_SEARCH_HELD, "meta.uid", uids, conditions, [text for _, text in holding])
-        return self._converted(found, UidSet.of(row[0] for row in found), 5)
+        return self._converted(found, UidSet.of(row[UID] for row in found), SIZE)
 
     def sort_rows(self, uids: UidSet) -> list[SortRow]:
-        return self._converted(self._rows(_SORT, "msg.uid", uids), uids, 2)
+        return self._converted(self._rows(_SORT, "msg.uid", uids), uids, SORT_SIZE)
 
     def previews(self, uids: UidSet) -> list[tuple[int, str]]:
         return self._rows("SELECT uid, preview FROM meta WHERE ", "uid", uids)
@@ -209,7 +219,7 @@ class FolderIndex:
         return rows(self.connection, "SELECT uid, octets FROM msg ORDER BY uid")
 
     def parts(self, uids: UidSet) -> list[PartsRow]:
-        return self._converted(self._rows(_PARTS, "msg.uid", uids), uids, 1, parts=2)
+        return self._converted(self._rows(_PARTS, "msg.uid", uids), uids, PARTS_SIZE, parts=PARTS)
 
     def size(self, uid: int) -> int | None:
         """Of its file."""
@@ -235,16 +245,16 @@ class FolderIndex:
         if not bare or not found:
             return found
         for at, each in enumerate(found):
-            if each[0] not in bare:
+            if each[UID] not in bare:
                 continue
             cells = list(each)
             if size:
-                cells[size] = bare[each[0]]
+                cells[size] = bare[each[UID]]
             try:
                 if bodystructure:
-                    cells[bodystructure] = self.bare.structure(each[0]).bodystructure
+                    cells[bodystructure] = self.bare.structure(each[UID]).bodystructure
                 if parts:
-                    cells[parts] = self.bare.structure(each[0]).parts
+                    cells[parts] = self.bare.structure(each[UID]).parts
             except OSError:
                 pass  # Its content cannot be read, either.
             found[at] = tuple(cells)

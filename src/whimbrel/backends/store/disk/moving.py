@@ -14,8 +14,9 @@ from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.jobs import ExpungeJob
 from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import AccountId, Copied, Expunged, FlagChange, FlagOp, FlagRow, FolderRef, MailboxId
+from whimbrel.core.mailbox import AccountId, Copied, Expunged, FlagChange, FlagOp, FolderRef, MailboxId
 from whimbrel.core.quota import Limit
+from whimbrel.core.rows import FlagRow
 from whimbrel.core.uids import UidSet
 
 Run = Callable[[AccountId, AccountJob], Awaitable[object]]

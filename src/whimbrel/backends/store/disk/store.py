@@ -30,30 +30,24 @@ from whimbrel.core.log import Log
 from whimbrel.core.mailbox import (
     INBOX,
     AccountId,
-    CellRow,
     Copied,
     Delta,
     Expunged,
     ExpungedMessage,
     FlagChange,
-    FlagRow,
     FlagsStored,
     Folder,
     FolderRef,
     FolderStatus,
-    Holding,
     MailboxId,
-    MetaRow,
-    PartsRow,
-    SearchRow,
     Snapshot,
-    SortRow,
     SpecialUse,
     Usage,
 )
 from whimbrel.core.notices import Notices
 from whimbrel.core.pool import Pool
 from whimbrel.core.quota import Limit
+from whimbrel.core.rows import CellRow, FlagRow, Holding, MetaRow, PartsRow, SearchRow, SortRow
 from whimbrel.core.uids import UidSet
 
 T = TypeVar("T")

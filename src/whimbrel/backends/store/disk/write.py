@@ -31,11 +31,11 @@ from whimbrel.core.mailbox import (
     SYSTEM_FLAGS,
     FlagChange,
     FlagOp,
-    FlagRow,
     FlagsStored,
     FolderStatus,
     Snapshot,
 )
+from whimbrel.core.rows import FlagRow
 from whimbrel.core.uids import MAX_UID, UidSet
 
 

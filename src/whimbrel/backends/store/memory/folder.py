@@ -21,17 +21,13 @@ from whimbrel.core.mailbox import (
     ExpungedMessage,
     FlagChange,
     FlagOp,
-    FlagRow,
     FlagsStored,
     FolderStatus,
     MailboxId,
-    MetaRow,
-    PartsRow,
-    SearchRow,
     Snapshot,
-    SortRow,
     SpecialUse,
 )
+from whimbrel.core.rows import FlagRow, MetaRow, PartsRow, SearchRow, SortRow
 from whimbrel.core.uids import MAX_UID, UidSet
 from whimbrel.mail.scan import Scan, scan
 from whimbrel.mail.structure.lines import with_crlf
@@ -255,8 +251,8 @@ def meta_row(m: Message, *, structure: bool) -> MetaRow:
 def search_row(m: Message) -> SearchRow:
     s, found = m.stored, m.stored.scanned
     return (
-        m.uid, m.flags, m.keywords, m.modseq, m.internal_date, s.size, found.sent,
-        found.from_, found.to, found.cc, found.bcc, found.subject, found.message_id, s.email_id, s.thread_id, m.saved,
+        m.uid, m.flags, m.keywords, m.modseq, m.internal_date, s.size, s.email_id, s.thread_id, found.sent,
+        found.from_, found.to, found.cc, found.bcc, found.subject, found.message_id, m.saved,
     )  # fmt: skip
 
 

@@ -22,35 +22,40 @@ from whimbrel.core.clock import Clock
 from whimbrel.core.commit import Append, Appended, PassOn, Work
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import (
-    HELD,
     SIGN,
     AccountId,
-    CellRow,
     Copied,
     Delta,
     Expunged,
     ExpungedMessage,
     FlagChange,
-    FlagRow,
     FlagsStored,
     Folder,
     FolderRef,
     FolderStatus,
-    Holding,
     MailboxId,
-    MetaRow,
-    PartsRow,
-    SearchRow,
     Snapshot,
-    SortRow,
     SpecialUse,
     Usage,
 )
 from whimbrel.core.queue import QueueItem
 from whimbrel.core.quota import Limit
+from whimbrel.core.rows import (
+    CELLS,
+    FLAGS,
+    HELD,
+    KEYWORDS,
+    UID,
+    CellRow,
+    FlagRow,
+    Holding,
+    MetaRow,
+    PartsRow,
+    SearchRow,
+    SortRow,
+)
 from whimbrel.core.uids import UidSet
 
-_CELLS: Mapping[str, int] = {"uid": 0, "size": 5, "envelope": 8, "bodystructure": 9}
 Wake = Callable[[MailboxId | None], None]
 
 
@@ -146,12 +151,12 @@ class MemoryStore:
 
     async def signs(self, ref: FolderRef, first: int, last: int) -> str | None:
         rows = await self.flags(ref, UidSet([(first, last)]))
-        return None if any(row[2] for row in rows) else "".join([chr(SIGN + row[1]) for row in rows])
+        return None if any(row[KEYWORDS] for row in rows) else "".join([chr(SIGN + row[FLAGS]) for row in rows])
 
     async def cells(self, ref: FolderRef, uids: UidSet, names: Sequence[str]) -> builtins.list[CellRow]:
-        places = [_CELLS[name] for name in names]
+        places = [CELLS[name] for name in names]
         rows = await self.meta(ref, uids)
-        return [(row[0], *(cast(int | bytes, row[place]) for place in places)) for row in rows]
+        return [(row[UID], *(cast(int | bytes, row[place]) for place in places)) for row in rows]
 
     async def search_rows(
         self, ref: FolderRef, uids: UidSet, holding: Sequence[Holding] = ()
