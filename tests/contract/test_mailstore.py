@@ -25,6 +25,7 @@ from tests.contract.calls import (
     status,
     texts,
 )
+from whimbrel.core import rows
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import (
@@ -299,11 +300,11 @@ async def test_search_rows_hold_the_decoded_folded_header(backend: Backend) -> N
         b"Message-ID: <x@y>\r\nDate: Tue, 24 Nov 2026 17:57:14 +0500\r\n\r\n",
     )
     (row,) = await backend.messages.search_rows(ref, ALL)
-    assert row[6] == 1_795_543_034  # 17:57:14 there, whatever the zone.
-    assert "süe" in row[7] and "sue@example.org" in row[7]
-    assert "a@b.test" in row[8] and "c@d.test" in row[9] and row[10] == ""
-    assert row[11] == "hello world"
-    assert row[12].strip("<>") == "x@y"
+    assert row[rows.SENT] == 1_795_543_034  # 17:57:14 there, whatever the zone.
+    assert "süe" in row[rows.FROM] and "sue@example.org" in row[rows.FROM]
+    assert "a@b.test" in row[rows.TO] and "c@d.test" in row[rows.CC] and row[rows.BCC] == ""
+    assert row[rows.SUBJECT] == "hello world"
+    assert row[rows.MESSAGE_ID].strip("<>") == "x@y"
 
 
 # Reading
