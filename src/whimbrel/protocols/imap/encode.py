@@ -51,6 +51,11 @@ def mailbox(name: str, *, utf8: bool = False) -> bytes:
     return b'"' + name.encode("utf-8", "replace").replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
+def mailbox_text(name: str, *, utf8: bool = False) -> bytes:
+    """The same without quotes, for where a string always stands."""
+    return name.encode("utf-8", "replace") if utf8 else utf7.encode(name)
+
+
 @lru_cache(8192)
 def flag_text(flags: int, keywords: str, recent: bool) -> str:
     r"""`\Seen $Forwarded`: what stands between the parentheses. `keywords` have one space between."""

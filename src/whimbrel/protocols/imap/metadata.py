@@ -4,6 +4,7 @@ Standards: RFC 5464 3.2 (entry names), 4.2 (GETMETADATA), 4.3 (SETMETADATA), 5 (
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from whimbrel.protocols.imap.cursor import BadSyntax, Cursor, Refused
@@ -124,6 +125,11 @@ def response(mailbox: bytes, values: list[tuple[str, bytes | None]]) -> bytes:
         else:
             cells.append(string(value))
     return b"METADATA %b (%b)" % (mailbox, b" ".join(cells))
+
+
+def changed(mailbox: bytes, names: Iterable[str]) -> bytes:
+    """METADATA without values, behind `* `; `mailbox` as it goes on the wire. RFC 5464 4.4.2"""
+    return b"METADATA %b %b" % (mailbox, b" ".join(astring(name.encode("ascii", "replace")) for name in names))
 
 
 PART = Part(

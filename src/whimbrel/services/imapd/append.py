@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from whimbrel.core.commit import Append, Appended, Rendition, Spooled
 from whimbrel.core.errors import Condition, MailboxError, MailError
-from whimbrel.core.mailbox import Folder
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import append as grammar
+from whimbrel.protocols.imap import responses
 from whimbrel.protocols.imap.cursor import BadSyntax
 from whimbrel.protocols.imap.engine import (
     Accept,
@@ -24,11 +24,12 @@ from whimbrel.protocols.imap.engine import (
     Later,
     Status,
 )
-from whimbrel.protocols.imap.sequence import uid_set
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.refusals import refusal_of
+from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.session import Session, done, refusal
-from whimbrel.services.imapd.store import EXPUNGE_ISSUED, writable
+from whimbrel.services.imapd.store import EXPUNGE_ISSUED
+from whimbrel.services.session.namespaces import Mailbox, Right, allowed_flags
 
 MAX_MESSAGES = 256
 """In one command, or in one commit: each costs memory or a descriptor until all are there."""
@@ -48,7 +49,7 @@ class _Arrivals:
     """The messages of one command, as they come. `before`: what earlier commands have brought that is not stored yet
     (messages, octets)."""
 
-    def __init__(self, session: Session, folder: Folder, tag: bytes, before: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, session: Session, folder: Mailbox, tag: bytes, before: tuple[int, int] = (0, 0)) -> None:
         self._session, self.folder, self.tag = session, folder, tag
         self._before, self._size = before, 0
         self.messages: list[grammar.Message] = []
@@ -110,13 +111,18 @@ class _Arrivals:
             Append(
                 ref,
                 Rendition(b"", content),
-                message.flags,
-                view.spelled(message.keywords) if view is not None else message.keywords,
+                *self._allowed(message, view),
                 message.date,
                 limit=session.limit,
             )
             for message, content in zip(self.messages, self.contents, strict=True)
         ]
+
+    def _allowed(self, message: grammar.Message, view: Selected | None) -> tuple[int, frozenset[str]]:
+        """RFC 4314 4: flags that the user may not set are left out."""
+        rights = self.folder.rights
+        keywords = view.spelled(message.keywords) if view is not None else message.keywords
+        return allowed_flags(message.flags, rights), keywords if Right.WRITE in rights else frozenset()
 
     async def stored(self, answers: Sequence[Appended | Exception | None]) -> list[Appended]:
         """What became of `work`: all or none. RFC 3502 6.3.11"""
@@ -143,7 +149,7 @@ def _append_uid(made: Iterable[Appended]) -> bytes:
     answers = [answer for answer in made if answer.uid]
     if not answers:
         return b""
-    return b"APPENDUID %d %b" % (answers[0].uid_validity, uid_set([answer.uid for answer in answers]))
+    return responses.append_uid(answers[0].uid_validity, [answer.uid for answer in answers])
 
 
 async def append(session: Session, command: grammar.Append) -> Done:
@@ -167,7 +173,8 @@ async def _gather(session: Session, command: grammar.Append, waiting: list[_Arri
     while True:
         before = waiting[-1].total if waiting else (0, 0)
         try:
-            arrivals = _Arrivals(session, await session.folder(command.mailbox, target=True), session.tag, before)
+            mailbox = await session.named(command.mailbox, Right.INSERT, target=True)
+            arrivals = _Arrivals(session, mailbox, session.tag, before)
             try:
                 await arrivals.receive(command.message)
             except BaseException:
@@ -242,13 +249,13 @@ def _worded(session: Session, outcome: Done | Exception) -> Done:
 
 async def replace(session: Session, command: grammar.Replace) -> Done:
     """RFC 8508 3: the new one is there, durable, before the old one goes; after a crash there may be both."""
-    view = writable(session)
+    view = session.view.demand(Right.MARK | Right.EXPUNGE)
     uids = view.chosen(command.sequence, uid=command.uid).within(view.uids)
     if len(uids) > 1:
         return refusal(b"CLIENTBUG", "One message is replaced at a time")
     if not uids:
         return refusal(*EXPUNGE_ISSUED) if not command.uid else refusal(b"NONEXISTENT", "No such message")
-    folder = await session.folder(command.mailbox, target=True)
+    folder = await session.named(command.mailbox, Right.INSERT, target=True)
     if not await session.ports.messages.flags(view.ref, UidSet.of(uids)):
         return refusal(*EXPUNGE_ISSUED)
     arrivals = _Arrivals(session, folder, session.tag)
@@ -263,7 +270,7 @@ async def replace(session: Session, command: grammar.Replace) -> Done:
     view.hints.stale = True
     if code:
         # RFC 8508 3.2: before the EXPUNGE response, so that the client can connect the two.
-        await session.untagged(b"OK [%b] Replacement stored" % code)
+        await session.untagged(responses.ok(code, "Replacement stored"))
     return done(command)
 
 

@@ -3,15 +3,15 @@
 Standards: RFC 3501 6.1, 6.4.1; RFC 2971, RFC 5161, RFC 2342
 """
 
-from whimbrel.core.mailbox import DELIMITER
-from whimbrel.protocols.imap import basic
+from whimbrel.protocols.imap import basic, encode, responses
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.session import Session, done
+from whimbrel.services.session.namespaces import Kind
 
 
 async def capability(session: Session, command: basic.Capability) -> Done:
-    await session.untagged(b"CAPABILITY " + session.capabilities())
+    await session.untagged(responses.capability(session.capabilities()))
     return done(command)
 
 
@@ -31,21 +31,24 @@ async def ident(session: Session, command: basic.Id) -> Done:
     said = {key.lower(): value.decode("utf-8", "replace")[:100] for key, value in command.fields}
     session.log.debug("imap.client", name=said.get(b"name", ""), version=said.get(b"version", ""))
     # RFC 2971 3.3: no more than a name is said to strangers.
-    await session.untagged(b'ID ("name" "Whimbrel")')
+    await session.untagged(responses.identity(b"Whimbrel"))
     return done(command)
 
 
 async def enable(session: Session, command: basic.Enable) -> Done:
-    known = frozenset[bytes]().union(*(offer.enable for offer in session.offers))
+    known = session.ports.offered.enable
     here = session.capabilities().upper().split()
     names = [name for name in command.capabilities if name in known and name in here]
-    await session.untagged(b" ".join((b"ENABLED", *names)))
+    await session.untagged(responses.enabled(names))
     await session.enable(names)
     return done(command)
 
 
 async def namespace(session: Session, command: basic.Namespace) -> Done:
-    await session.untagged(b'NAMESPACE (("" "%b")) NIL NIL' % DELIMITER.encode())
+    prefixes: dict[Kind, list[bytes]] = {kind: [] for kind in Kind}
+    for space in session.mailboxes.namespaces:
+        prefixes[space.kind].append(encode.mailbox_text(space.prefix, utf8=session.mode.utf8))
+    await session.untagged(responses.namespaces(prefixes.values()))
     return done(command)
 
 

@@ -15,14 +15,15 @@ from whimbrel.protocols.imap import condstore
 from whimbrel.protocols.imap import fetch as grammar
 from whimbrel.protocols.imap.encode import flag_text
 from whimbrel.protocols.imap.engine import Done
+from whimbrel.protocols.imap.flaglines import flag_lines
 from whimbrel.protocols.imap.grammar import FetchItem
 from whimbrel.services.imapd.columns import COLUMNS, OF_FLAGS, Column, RowWriter, shown_recent
-from whimbrel.services.imapd.flaglines import flag_lines
 from whimbrel.services.imapd.modifiers import modified
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.session import Session, done, refusal
 from whimbrel.services.imapd.store import EXPUNGE_ISSUED
+from whimbrel.services.session.namespaces import Right
 
 FLAG_BATCH = 20_000
 META_BATCH = 500
@@ -176,7 +177,7 @@ async def _fetch_cells(session: Session, wanted: Sequence[int], columns: Sequenc
 async def _fetch_rows(session: Session, wanted: Sequence[int], items: Sequence[FetchItem]) -> list[int]:
     view, missing = session.view, list[int]()
     writer = RowWriter(session, items)
-    sees = not view.read_only and any(not section.peek for section in writer.sections)
+    sees = not view.read_only and Right.SEEN in view.rights and any(not section.peek for section in writer.sections)
     size = SEEN_BATCH if sees else CONTENT_BATCH if writer.sections else META_BATCH
     for piece, left in batches(view, wanted, view.at_once(size)):
         there = 0

@@ -19,33 +19,33 @@ async def create(session: Session, command: grammar.Create) -> Done:
     uses = [_USES.get(use.lower()) for use in command.uses]
     if len(uses) > 1 or None in uses:
         return refusal(b"USEATTR", "Special use not supported")  # RFC 6154 3
-    folders = session.ports.folders
+    mailboxes = session.mailboxes
     try:
-        folder = await folders.create(session.owner, name, uses[0] if uses else None)
+        folder = await mailboxes.create(name, uses[0] if uses else None)
     except MailboxError as error:
-        if uses and error.condition is Condition.ALREADYEXISTS and await folders.find(session.owner, name) is None:
+        if uses and error.condition is Condition.ALREADYEXISTS and await mailboxes.find(name) is None:
             return refusal(b"USEATTR", error.text)  # It is the use that another folder has already.
         raise
     return done(command, f"MAILBOXID ({folder.ref.mailbox})".encode())
 
 
 async def delete(session: Session, command: grammar.Delete) -> Done:
-    folder = await session.ports.folders.find(session.owner, command.mailbox)
-    await session.ports.folders.delete(session.owner, command.mailbox)
-    if folder is not None and session.selected is not None and session.selected.ref == folder.ref:
+    mailbox = await session.mailboxes.find(command.mailbox)
+    await session.mailboxes.delete(command.mailbox)
+    if mailbox is not None and session.selected is not None and session.selected.ref == mailbox.ref:
         session.leave()
     return done(command)
 
 
 async def rename(session: Session, command: grammar.Rename) -> Done:
-    await session.ports.folders.rename(session.owner, command.old, command.new.removesuffix(DELIMITER))
+    await session.mailboxes.rename(command.old, command.new.removesuffix(DELIMITER))
     if session.selected is not None:
         session.selected.hints.stale = True  # Renaming INBOX moves its messages away.
     return done(command)
 
 
 async def subscribe(session: Session, command: grammar.Subscribe) -> Done:
-    await session.ports.folders.subscribe(session.owner, command.mailbox, subscribed=command.subscribed)
+    await session.mailboxes.subscribe(command.mailbox, subscribed=command.subscribed)
     return done(command, text="Subscribe completed" if command.subscribed else "Unsubscribe completed")
 
 

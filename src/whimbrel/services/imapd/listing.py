@@ -7,14 +7,16 @@ RFC 6154 (SPECIAL-USE), RFC 9590 (LIST-METADATA)
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from whimbrel.core.mailbox import DELIMITER, Folder
+from whimbrel.core.mailbox import DELIMITER
 from whimbrel.protocols.imap import listing as grammar
+from whimbrel.protocols.imap import responses
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.metadata import response
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.patterns import MailboxPattern, matching
 from whimbrel.services.imapd.session import Session, done
 from whimbrel.services.imapd.status import status_line
+from whimbrel.services.session.namespaces import Mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,11 @@ class _Name:
     """A mailbox name that is or might be shown. `folder` None: there is no such folder (any more)."""
 
     name: str
-    folder: Folder | None
+    folder: Mailbox | None
 
 
 def _line(session: Session, kind: bytes, attributes: Iterable[str], name: str, extended: bytes = b"") -> bytes:
-    return b'* %b (%b) "%b" %b%b\r\n' % (
-        kind, " ".join(attributes).encode(), DELIMITER.encode(), session.mailbox(name), extended,
-    )  # fmt: skip
+    return b"* %b\r\n" % responses.listed(kind, attributes, session.mailbox(name), extended)
 
 
 def parents(names: Iterable[str]) -> set[str]:
@@ -42,7 +42,7 @@ def parents(names: Iterable[str]) -> set[str]:
     return found
 
 
-def attributes(folder: Folder, *, children: bool) -> list[str]:
+def attributes(folder: Mailbox, *, children: bool) -> list[str]:
     found = [] if folder.selectable else ["\\Noselect"]
     found.append("\\HasChildren" if children else "\\HasNoChildren")
     if folder.special_use is not None:
@@ -56,7 +56,7 @@ async def list_(session: Session, command: grammar.List) -> Done:
         root = DELIMITER if command.reference.startswith(DELIMITER) else ""
         await session.write(_line(session, b"LIST", ("\\Noselect",), root))
         return done(command)
-    folders = await session.ports.folders.list(session.owner)
+    folders = await session.mailboxes.list()
     if not command.extended:
         pattern = MailboxPattern(command.reference + command.patterns[0])
         shown = await matching((folder.name for folder in folders), (pattern,))
@@ -72,9 +72,9 @@ async def list_(session: Session, command: grammar.List) -> Done:
     return done(command)
 
 
-async def _extended(session: Session, command: grammar.List, folders: Collection[Folder]) -> None:
+async def _extended(session: Session, command: grammar.List, folders: Collection[Mailbox]) -> None:
     patterns = [MailboxPattern(command.reference + pattern) for pattern in command.patterns if pattern]
-    subscribed = frozenset(await session.ports.folders.subscriptions(session.owner))
+    subscribed = frozenset(await session.mailboxes.subscriptions())
     names = {folder.name: _Name(folder.name, folder) for folder in folders}
     if b"SUBSCRIBED" in command.select:
         # RFC 5258 3.1: subscribed names that no folder has are shown, too.
@@ -88,13 +88,11 @@ async def _extended(session: Session, command: grammar.List, folders: Collection
     names |= {name: _Name(name, None) for name in levels}
     shown |= await matching(levels, patterns)
     listed = [names[name] for name in _in_order(names) if name in shown and (name in chosen or name in hidden_below)]
-    statuses = await session.ports.folders.statuses(session.owner) if command.status else {}
+    statuses = await session.mailboxes.statuses() if command.status else {}
     if b"HIGHESTMODSEQ" in command.status:
         await session.enable((b"CONDSTORE",))
     tell = b"SUBSCRIBED" in command.returns or b"SUBSCRIBED" in command.select
-    child_info = b' ("CHILDINFO" (%b))' % b" ".join(
-        b'"%b"' % option for option in (b"SPECIAL-USE", b"SUBSCRIBED") if option in command.select
-    )
+    child_info = responses.child_info(option for option in (b"SPECIAL-USE", b"SUBSCRIBED") if option in command.select)
     # RFC 5258 3.5: of what meets the criteria itself it is told always, of other names only where it is not redundant.
     with_info = hidden_below | (parents(chosen) & chosen if recursive else set[str]())
     for one in listed:
@@ -129,16 +127,16 @@ def _in_order(names: Mapping[str, _Name]) -> list[str]:
     return [name for name, one in names.items() if one.folder] + sorted(n for n, one in names.items() if not one.folder)
 
 
-async def _metadata(session: Session, folder: Folder, entries: Iterable[str]) -> bytes:
+async def _metadata(session: Session, folder: Mailbox, entries: Iterable[str]) -> bytes:
     """NIL for what has no value. RFC 9590 3"""
-    there = await session.ports.folders.annotations(session.owner, folder.ref.mailbox)
+    there = await session.mailboxes.annotations(folder)
     return response(session.mailbox(folder.name), [(entry, there.get(entry)) for entry in entries])
 
 
 async def lsub(session: Session, command: grammar.Lsub) -> Done:
     pattern = MailboxPattern(command.reference + command.pattern)
-    names = await session.ports.folders.subscriptions(session.owner)
-    known = {folder.name: folder for folder in await session.ports.folders.list(session.owner)}
+    names = await session.mailboxes.subscriptions()
+    known = {folder.name: folder for folder in await session.mailboxes.list()}
     shown = await matching(names, (pattern,))
     levels = parents(set(names) - shown).difference(names)
     shown |= await matching(levels, (pattern,))

@@ -7,24 +7,25 @@ Standards: RFC 5464 4.2, 4.3, 4.4
 from collections.abc import Mapping
 
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import MAX_ANNOTATION, MailboxId
+from whimbrel.core.mailbox import MAX_ANNOTATION
 from whimbrel.protocols.imap import metadata as grammar
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.session import Session, done, refusal
+from whimbrel.services.session.namespaces import Mailbox, Right
 
 
-async def _place(session: Session, name: str) -> tuple[MailboxId | None, bytes]:
+async def _place(session: Session, name: str, rights: Right) -> tuple[Mailbox | None, bytes]:
     """What is annotated, and its name on the wire."""
     if not name:
         return None, b'""'
-    folder = await session.folder(name)
-    return folder.ref.mailbox, session.mailbox(folder.name)
+    mailbox = await session.named(name, rights)
+    return mailbox, session.mailbox(mailbox.name)
 
 
 async def get(session: Session, command: grammar.GetMetadata) -> Done:
-    place, name = await _place(session, command.mailbox)
-    there = await session.ports.folders.annotations(session.owner, place)
+    place, name = await _place(session, command.mailbox, Right.READ)
+    there = await session.mailboxes.annotations(place)
     found: list[tuple[str, bytes | None]] = []
     longest = 0
     for entry, value in _wanted(there, command).items():
@@ -52,11 +53,11 @@ def _wanted(there: Mapping[str, bytes], command: grammar.GetMetadata) -> dict[st
 
 
 async def set_(session: Session, command: grammar.SetMetadata) -> Done:
-    place, _ = await _place(session, command.mailbox)
+    place, _ = await _place(session, command.mailbox, Right.WRITE)
     if any(value is not None and len(value) > MAX_ANNOTATION for _, value in command.values):
         return refusal(b"METADATA MAXSIZE %d" % MAX_ANNOTATION, "Value too long")
     try:
-        await session.ports.folders.annotate(session.owner, place, dict(command.values))
+        await session.mailboxes.annotate(place, dict(command.values))
     except MailboxError as error:
         if error.condition is Condition.LIMIT:
             return refusal(b"METADATA TOOMANY", error.text)

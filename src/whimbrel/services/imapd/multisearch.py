@@ -6,7 +6,6 @@ Standards: RFC 7377 2, 2.1, 2.2
 from collections.abc import Iterable
 
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import Folder
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import multisearch as grammar
 from whimbrel.protocols.imap.cursor import BadSyntax
@@ -18,6 +17,7 @@ from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.search import highest_modseq, matching
 from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.session import Session, done
+from whimbrel.services.session.namespaces import Kind, Mailbox
 
 MAX_FOLDERS = 1000
 """Searched by one command."""
@@ -40,14 +40,14 @@ async def esearch_(session: Session, command: grammar.MultiSearch) -> Done:
     return done(command, text="Search completed")
 
 
-async def _view(session: Session, folder: Folder) -> Selected:
+async def _view(session: Session, folder: Mailbox) -> Selected:
     if session.selected is not None and session.selected.ref == folder.ref:
         return session.selected
     snapshot = await session.ports.messages.snapshot(folder.ref)
     return Selected(folder.ref, snapshot, Hints(), read_only=True, mode=session.mode)
 
 
-async def _search(session: Session, command: grammar.MultiSearch, folder: Folder, view: Selected) -> None:
+async def _search(session: Session, command: grammar.MultiSearch, folder: Mailbox, view: Selected) -> None:
     found = await matching(session, view, command.key)
     modseq = await highest_modseq(session, view, command.key, found, command.returns)
     if b"SAVE" in command.returns.options:
@@ -59,15 +59,15 @@ async def _search(session: Session, command: grammar.MultiSearch, folder: Folder
     await session.untagged(esearch(session.tag, found, command.returns, uid=True, modseq=modseq, mailbox=mailbox))
 
 
-async def _chosen(session: Session, sources: Iterable[grammar.Source]) -> list[Folder]:
+async def _chosen(session: Session, sources: Iterable[grammar.Source]) -> list[Mailbox]:
     """Each folder once, in the order of LIST; those that cannot be opened are passed over."""
-    folders = await session.ports.folders.list(session.owner)
+    folders = await session.mailboxes.list()
     return [
         folder for folder in folders if folder.selectable and any(_names(session, source, folder) for source in sources)
     ]
 
 
-def _names(session: Session, source: grammar.Source, folder: Folder) -> bool:
+def _names(session: Session, source: grammar.Source, folder: Mailbox) -> bool:
     kind = source.kind
     if kind == b"SELECTED":
         return session.selected is not None and folder.ref == session.selected.ref
@@ -77,7 +77,9 @@ def _names(session: Session, source: grammar.Source, folder: Folder) -> bool:
         return folder.subscribed
     if kind == b"MAILBOXES":
         return folder.name in map(spelled, source.names)
-    return kind == b"PERSONAL" or below(folder.name, source.names, deep=kind == b"SUBTREE")
+    if kind == b"PERSONAL":
+        return folder.kind is Kind.PERSONAL
+    return below(folder.name, source.names, deep=kind == b"SUBTREE")
 
 
 OFFER = Offer(handlers=dict((serves(grammar.MultiSearch, esearch_),)), capabilities=(b"MULTISEARCH",))

@@ -5,7 +5,8 @@ Standards: RFC 5465 6 (filter-mailboxes), RFC 7377 2.2 (subtree-one)
 
 from collections.abc import Iterable
 
-from whimbrel.core.mailbox import DELIMITER, INBOX, Folder, SpecialUse
+from whimbrel.core.mailbox import DELIMITER, INBOX, SpecialUse
+from whimbrel.services.session.namespaces import Kind, Mailbox
 
 
 def spelled(name: str) -> str:
@@ -13,9 +14,9 @@ def spelled(name: str) -> str:
     return INBOX if name.upper() == INBOX else name
 
 
-def delivered_to(folder: Folder) -> bool:
+def delivered_to(folder: Mailbox) -> bool:
     """Mail comes there by itself (`flow.placement`). RFC 5465 6.3"""
-    return folder.name == INBOX or folder.special_use is SpecialUse.JUNK
+    return folder.name == INBOX or (folder.kind is Kind.PERSONAL and folder.special_use is SpecialUse.JUNK)
 
 
 def below(name: str, tops: Iterable[str], *, deep: bool = True) -> bool:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from whimbrel.core.errors import MailboxError
-from whimbrel.core.mailbox import DELIMITER, Folder, FolderStatus, MailboxId
+from whimbrel.core.mailbox import DELIMITER, FolderStatus, MailboxId
+from whimbrel.protocols.imap import metadata, responses
 from whimbrel.protocols.imap import notify as grammar
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.fetch import BodySection
@@ -19,9 +20,9 @@ from whimbrel.services.imapd.fetch import answer
 from whimbrel.services.imapd.listing import attributes, parents
 from whimbrel.services.imapd.named import below, delivered_to, spelled
 from whimbrel.services.imapd.noted import Noted
-from whimbrel.services.imapd.noted import response as metadata
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.session import Session, done, refusal
+from whimbrel.services.session.namespaces import Kind, Mailbox
 
 MAX_WATCHED = 2_000
 """Mailboxes of one session; with more, notifications end with NOTIFICATIONOVERFLOW. RFC 5465 5.8"""
@@ -41,10 +42,10 @@ class Watch:
         self._groups = tuple(group for group in groups if group.where not in SELECTED_ONES)
         self._changed: set[MailboxId] = set()
         self._relisted = False
-        self._listed: dict[MailboxId, Folder] = {}
+        self._listed: dict[MailboxId, Mailbox] = {}
         self._counts: dict[MailboxId, Counts] = {}
-        self._noted = Noted(session.ports.folders, session.owner)
-        self._end = session.ports.changes.watch(session.owner, self._heard) if self._groups else None
+        self._noted = Noted(session.mailboxes)
+        self._end = session.mailboxes.watch(session.ports.changes, self._heard) if self._groups else None
 
     # What the session asks of it
 
@@ -82,7 +83,7 @@ class Watch:
             self._relisted = False
             await self._tell_list()
             if names := await self._noted.changed(None):
-                await self._session.untagged(metadata(b'""', names))
+                await self._session.untagged(metadata.changed(b'""', names))
         changed, self._changed = self._changed, set()
         for mailbox in sorted(changed):
             folder = self._listed.get(mailbox)
@@ -109,7 +110,7 @@ class Watch:
         """Learns how things are; `status`: says it, too. False: there are too many mailboxes."""
         if not self._groups:
             return True
-        folders = await self._session.ports.folders.list(self._session.owner)
+        folders = await self._session.mailboxes.list()
         self._listed = {folder.ref.mailbox: folder for folder in folders}
         if len(folders) > MAX_WATCHED:
             return False
@@ -117,7 +118,7 @@ class Watch:
             await self._noted.learn(None)
         for folder in folders:
             if Event.MAILBOX_METADATA_CHANGE in self._events(folder):
-                await self._noted.learn(folder.ref.mailbox)
+                await self._noted.learn(folder)
             events = self._events(folder) & OF_MESSAGES
             if not events or not folder.selectable:
                 continue
@@ -127,15 +128,15 @@ class Watch:
                 await self._status(folder, now, events)
         return True
 
-    def _is_selected(self, folder: Folder) -> bool:
+    def _is_selected(self, folder: Mailbox) -> bool:
         view = self._session.selected
         return view is not None and view.ref == folder.ref
 
-    def _events(self, folder: Folder) -> frozenset[Event]:
+    def _events(self, folder: Mailbox) -> frozenset[Event]:
         """Of all groups that name the folder. RFC 5465 6"""
         return frozenset[Event]().union(*(group.events for group in self._groups if _names(group, folder)))
 
-    async def _tell_counts(self, folder: Folder) -> None:
+    async def _tell_counts(self, folder: Mailbox) -> None:
         events, mailbox = self._events(folder) & OF_MESSAGES, folder.ref.mailbox
         if not events:
             return
@@ -151,30 +152,30 @@ class Watch:
         if before is None or before[:3] != after[:3] or Event.FLAG_CHANGE in events:
             await self._status(folder, now, events)
 
-    async def _tell_annotations(self, folder: Folder) -> None:
+    async def _tell_annotations(self, folder: Mailbox) -> None:
         """RFC 5465 5.6: their names; the values are asked for by whoever wants them."""
         mailbox = folder.ref.mailbox
         try:
             if Event.MAILBOX_METADATA_CHANGE in self._events(folder) and mailbox not in self._noted:
-                await self._noted.learn(mailbox)  # A new one.
-            names = await self._noted.changed(mailbox)
+                await self._noted.learn(folder)  # A new one.
+            names = await self._noted.changed(folder)
         except MailboxError:
             return  # Gone meanwhile: the list tells.
         if names:
-            await self._session.untagged(metadata(self._session.mailbox(folder.name), names))
+            await self._session.untagged(metadata.changed(self._session.mailbox(folder.name), names))
 
-    async def _status(self, folder: Folder, now: FolderStatus, events: frozenset[Event]) -> None:
+    async def _status(self, folder: Mailbox, now: FolderStatus, events: frozenset[Event]) -> None:
         """RFC 5465 3.1, 5.1-5.3: counters for new and gone messages, UNSEEN and the modseq for flags."""
-        items = [b"MESSAGES %d UIDNEXT %d UIDVALIDITY %d" % (now.messages, now.uid_next, now.uid_validity)]
+        items = [(b"MESSAGES", now.messages), (b"UIDNEXT", now.uid_next), (b"UIDVALIDITY", now.uid_validity)]
         if Event.FLAG_CHANGE in events:
-            items.append(b"UNSEEN %d" % now.unseen)
+            items.append((b"UNSEEN", now.unseen))
         if self._session.mode.condstore or Event.FLAG_CHANGE in events:
-            items.append(b"HIGHESTMODSEQ %d" % now.highest_modseq)
-        await self._session.untagged(b"STATUS %b (%b)" % (self._session.mailbox(folder.name), b" ".join(items)))
+            items.append((b"HIGHESTMODSEQ", now.highest_modseq))
+        await self._session.untagged(responses.status(self._session.mailbox(folder.name), items))
 
     async def _tell_list(self) -> None:
         """RFC 5465 5.4, 5.5: mailboxes made, renamed and deleted, subscriptions."""
-        folders = await self._session.ports.folders.list(self._session.owner)
+        folders = await self._session.mailboxes.list()
         if len(folders) > MAX_WATCHED:
             await self._overflow()
             return
@@ -195,7 +196,7 @@ class Watch:
                 events |= self._events(old)
                 subscription = old.subscribed != folder.subscribed and Event.SUBSCRIPTION_CHANGE in events
                 if old.name != folder.name:
-                    extra = b' ("OLDNAME" (%b))' % self._session.mailbox(old.name)
+                    extra = responses.old_name(self._session.mailbox(old.name))
                     named = not _follows(old.name, folder.name, moved)
                 else:
                     named = folder.name in affected or old.selectable != folder.selectable
@@ -209,23 +210,20 @@ class Watch:
                 await self._list(old.name, ("\\NonExistent",))
 
     async def _list(self, name: str, attributes: Iterable[str], extra: bytes = b"") -> None:
-        await self._session.untagged(
-            b'LIST (%b) "%b" %b%b'
-            % (" ".join(attributes).encode(), DELIMITER.encode(), self._session.mailbox(name), extra)
-        )
+        await self._session.untagged(responses.listed(b"LIST", attributes, self._session.mailbox(name), extra))
 
     async def _overflow(self) -> None:
         """RFC 5465 5.8: as if NOTIFY NONE had been said."""
         self.close()
         self._session.observer = Watch(self._session, ())
-        await self._session.untagged(b"OK [NOTIFICATIONOVERFLOW] Too many mailboxes to watch")
+        await self._session.untagged(responses.ok(b"NOTIFICATIONOVERFLOW", "Too many mailboxes to watch"))
 
 
 def _counts(status: FolderStatus) -> Counts:
     return status.uid_validity, status.messages, status.uid_next, status.unseen, status.highest_modseq
 
 
-def _attributes(folder: Folder, *, children: bool) -> list[str]:
+def _attributes(folder: Mailbox, *, children: bool) -> list[str]:
     found = attributes(folder, children=children)
     return [*found, "\\Subscribed"] if folder.subscribed else found
 
@@ -237,7 +235,7 @@ def _follows(old: str, new: str, moved: Mapping[str, str]) -> bool:
     return last == same and before != now and moved.get(before) == now
 
 
-def _names(group: Group, folder: Folder) -> bool:
+def _names(group: Group, folder: Mailbox) -> bool:
     where = group.where
     if where is Where.INBOXES:
         return delivered_to(folder)
@@ -245,7 +243,9 @@ def _names(group: Group, folder: Folder) -> bool:
         return folder.subscribed
     if where is Where.MAILBOXES:
         return folder.name in map(spelled, group.mailboxes)
-    return where is Where.PERSONAL or below(folder.name, group.mailboxes)
+    if where is Where.PERSONAL:
+        return folder.kind is Kind.PERSONAL
+    return below(folder.name, group.mailboxes)
 
 
 async def notify(session: Session, command: grammar.Notify) -> Done:

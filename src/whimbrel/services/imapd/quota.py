@@ -7,7 +7,7 @@ from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import Usage
 from whimbrel.core.quota import Limit
 from whimbrel.protocols.imap import quota as grammar
-from whimbrel.protocols.imap.encode import parenthesised
+from whimbrel.protocols.imap import responses
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.session import Session, done
@@ -17,14 +17,13 @@ UNIT = 1024
 
 
 def _line(root: bytes, limit: Limit, usage: Usage) -> bytes:
-    """The QUOTA response behind `* `."""
-    resources: list[bytes] = []
+    resources: list[tuple[bytes, int, int]] = []
     if limit.bytes:
         # Rounded up, so that what is full never looks as if there were room.
-        resources.append(b"STORAGE %d %d" % (-(-usage.bytes // UNIT), limit.bytes // UNIT))
+        resources.append((b"STORAGE", -(-usage.bytes // UNIT), limit.bytes // UNIT))
     if limit.messages:
-        resources.append(b"MESSAGE %d %d" % (usage.messages, limit.messages))
-    return b"QUOTA %b %b" % (root, parenthesised(resources))
+        resources.append((b"MESSAGE", usage.messages, limit.messages))
+    return responses.quota(root, resources)
 
 
 async def get_quota(session: Session, command: grammar.GetQuota) -> Done:
@@ -38,7 +37,7 @@ async def get_quota(session: Session, command: grammar.GetQuota) -> Done:
 async def get_quota_root(session: Session, command: grammar.GetQuotaRoot) -> Done:
     # Also for a mailbox that is still to be made: all have the same roots. RFC 9208 4.1.2
     roots = await session.quotas()
-    await session.untagged(b" ".join((b"QUOTAROOT", session.mailbox(command.mailbox), *roots)))
+    await session.untagged(responses.quota_roots(session.mailbox(command.mailbox), roots))
     for root, (limit, usage) in roots.items():
         await session.untagged(_line(root, limit, usage))
     return done(command)

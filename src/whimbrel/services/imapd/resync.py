@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from whimbrel.core.mailbox import Delta, Messages
 from whimbrel.core.rows import UID
 from whimbrel.core.uids import ALL, UidSet
+from whimbrel.protocols.imap import responses
 from whimbrel.protocols.imap.qresync import Qresync
 from whimbrel.protocols.imap.sequence import SequenceSet
 from whimbrel.services.imapd.selected import Selected
@@ -66,7 +67,7 @@ def _each(numbers: SequenceSet) -> Iterator[int]:
 
 
 def earlier(gone: UidSet) -> bytes:
-    return b"* VANISHED (EARLIER) %b\r\n" % str(gone).encode() if gone else b""
+    return b"* %b\r\n" % responses.vanished(gone, earlier=True) if gone else b""
 
 
 def changed_of(delta: Delta, wanted: Sequence[int]) -> list[int]:

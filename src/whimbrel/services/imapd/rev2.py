@@ -9,7 +9,7 @@ Standards: RFC 9051 6.3.1, appendix E
 from collections.abc import Iterable
 
 from whimbrel.protocols.imap.mode import REV2
-from whimbrel.services.imapd.offer import Offer, fixed
+from whimbrel.services.imapd.offer import Offer
 from whimbrel.services.imapd.session import Session
 
 PARTS = frozenset(
@@ -22,7 +22,7 @@ PARTS = frozenset(
 
 
 def advertise(session: Session) -> Iterable[bytes]:
-    if frozenset(fixed(tuple(session.offers))) >= PARTS:
+    if frozenset(session.ports.offered.fixed) >= PARTS:
         yield b"IMAP4rev2"
 
 

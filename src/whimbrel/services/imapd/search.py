@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from whimbrel.core.errors import MailboxError
 from whimbrel.core.rows import MODSEQ, SIZE, UID, FlagRow, SearchRow
 from whimbrel.core.uids import UidSet
+from whimbrel.protocols.imap import responses
 from whimbrel.protocols.imap import search as grammar
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.grammar import SearchKey
@@ -50,8 +51,7 @@ async def search(session: Session, command: grammar.Search) -> Done:
     if returns is not None or view.mode.rev2:
         await answer(session, numbers, returns or ALL, uid=command.uid, modseq=modseq)
     else:
-        tail = f" (MODSEQ {modseq})" if modseq else ""
-        await session.untagged(f"{' '.join(['SEARCH', *map(str, numbers)])}{tail}".encode())
+        await session.untagged(responses.numbers("SEARCH", numbers, modseq))
     return done(command)
 
 

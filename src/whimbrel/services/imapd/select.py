@@ -5,8 +5,9 @@ Standards: RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691; RFC 9051 6.3.2 (LIST, no RECE
 """
 
 from whimbrel.core.errors import MailboxError
-from whimbrel.core.mailbox import DELIMITER, Folder, Snapshot
+from whimbrel.core.mailbox import Snapshot
 from whimbrel.core.uids import UidSet
+from whimbrel.protocols.imap import responses
 from whimbrel.protocols.imap import select as grammar
 from whimbrel.protocols.imap.condstore import Condstore
 from whimbrel.protocols.imap.cursor import BadSyntax, UidRequired
@@ -17,6 +18,7 @@ from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.resync import missed
 from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.session import Session
+from whimbrel.services.session.namespaces import CHANGING, Mailbox, Right
 
 
 async def select(session: Session, command: grammar.Select) -> Done:
@@ -27,18 +29,21 @@ async def select(session: Session, command: grammar.Select) -> Done:
         raise UidRequired
     if session.selected is not None:
         session.leave()  # Even if this SELECT fails. RFC 3501 6.3.1
-        await session.untagged(b"OK [CLOSED] The mailbox before is closed")
+        await session.untagged(responses.ok(b"CLOSED", "The mailbox before is closed"))
     if any(isinstance(one, Condstore) for one in command.parameters):
         await session.enable((CONDSTORE,))
-    folder = await session.folder(command.mailbox)
+    folder = await session.named(command.mailbox, Right.READ)
     hints = session.ports.circles.join(folder.ref)
     try:
-        recent = not command.read_only and not session.mode.rev2
+        read_only = command.read_only or not folder.rights & CHANGING  # RFC 4314 5.2
+        recent = not read_only and not session.mode.rev2
         snapshot = await session.ports.messages.snapshot(folder.ref, take_recent=recent)
     except BaseException:
         hints.end()
         raise
-    view = session.selected = Selected(folder.ref, snapshot, hints, read_only=command.read_only, mode=session.mode)
+    view = session.selected = Selected(
+        folder.ref, snapshot, hints, read_only=read_only, mode=session.mode, rights=folder.rights
+    )
     if session.observer is not None and session.hears:
         hints.wake = session.connection.wake
     await session.write(b"".join(b"* %b\r\n" % line for line in _opened(session, folder, view, snapshot)))
@@ -48,35 +53,34 @@ async def select(session: Session, command: grammar.Select) -> Done:
         except MailboxError:
             session.leave()
             raise
-    if command.read_only:
-        return Done(Status.OK, "Examine completed", b"READ-ONLY")
-    return Done(Status.OK, "Select completed", b"READ-WRITE")
+    name = "Examine" if command.read_only else "Select"
+    return Done(Status.OK, f"{name} completed", b"READ-ONLY" if read_only else b"READ-WRITE")
 
 
-def _opened(session: Session, folder: Folder, view: Selected, snapshot: Snapshot) -> list[bytes]:
+def _opened(session: Session, folder: Mailbox, view: Selected, snapshot: Snapshot) -> list[bytes]:
     mode, status = session.mode, snapshot.status
-    lines = [b"FLAGS " + view.flag_names(), b"%d EXISTS" % len(view.uids)]
+    lines = [b"FLAGS " + view.flag_names(), responses.exists(len(view.uids))]
     if mode.rev2:
-        lines.append(b'LIST () "%b" %b' % (DELIMITER.encode(), session.mailbox(folder.name)))
+        lines.append(responses.listed(b"LIST", (), session.mailbox(folder.name)))
     else:
-        lines.append(b"%d RECENT" % len(view.recent))
+        lines.append(responses.recent(len(view.recent)))
         if snapshot.first_unseen and not mode.uidonly:
             (number,) = view.numbered([snapshot.first_unseen])
             if number:
-                lines.append(b"OK [UNSEEN %d] First unseen" % number)
+                lines.append(responses.ok(b"UNSEEN %d" % number, "First unseen"))
     lines += [
-        b"OK [PERMANENTFLAGS %b] Flags permitted" % view.permanent_flags(),
-        b"OK [UIDVALIDITY %d] UIDs valid" % status.uid_validity,
-        b"OK [UIDNEXT %d] Predicted next UID" % status.uid_next,
-        b"OK [HIGHESTMODSEQ %d] Highest" % status.highest_modseq,
-        b"OK [MAILBOXID (%b)] Ok" % folder.ref.mailbox.encode("ascii", "replace"),
+        responses.ok(b"PERMANENTFLAGS %b" % view.permanent_flags(), "Flags permitted"),
+        responses.ok(b"UIDVALIDITY %d" % status.uid_validity, "UIDs valid"),
+        responses.ok(b"UIDNEXT %d" % status.uid_next, "Predicted next UID"),
+        responses.ok(b"HIGHESTMODSEQ %d" % status.highest_modseq, "Highest"),
+        responses.ok(b"MAILBOXID (%b)" % folder.ref.mailbox.encode("ascii", "replace"), "Ok"),
     ]
     return lines
 
 
 async def close(session: Session, command: grammar.Close) -> Done:
     view = session.view
-    if command.expunge and not view.read_only and view.uids:
+    if command.expunge and not view.read_only and view.uids and Right.EXPUNGE in view.rights:
         # Only what the client was shown: a message that came marked since then is not its to remove.
         await session.ports.messages.expunge(view.ref, UidSet([(1, view.last)]))
     session.leave()

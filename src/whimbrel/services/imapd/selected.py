@@ -11,15 +11,18 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 
+from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import MAX_KEYWORDS, Delta, FlagsStored, FolderRef, Folders, Messages, Snapshot
 from whimbrel.core.rows import KEYWORDS, MODSEQ, UID, FlagRow
 from whimbrel.core.uids import MAX_UID, UidSet
+from whimbrel.protocols.imap import responses
 from whimbrel.protocols.imap.cursor import BadSyntax
+from whimbrel.protocols.imap.flaglines import flag_lines
 from whimbrel.protocols.imap.mode import PLAIN, Mode
 from whimbrel.protocols.imap.sequence import SequenceSet
 from whimbrel.services.imapd.circle import Hints
-from whimbrel.services.imapd.flaglines import flag_lines
 from whimbrel.services.imapd.recent import Recent
+from whimbrel.services.session.namespaces import ALL_RIGHTS, Right, demand
 
 NOTHING = UidSet()
 NO_WORDS: Mapping[str, str] = {}
@@ -31,7 +34,7 @@ MAX_SHARED = 1_000
 MAX_KEYWORD_TEXT = 4 << 20
 """Octets of keywords that are written in one go."""
 _NOT_RECENT = MAX_UID + 1
-SYSTEM_FLAG_NAMES = r"\Answered \Flagged \Deleted \Seen \Draft"
+SYSTEM_FLAG_NAMES = (r"\Answered", r"\Flagged", r"\Deleted", r"\Seen", r"\Draft")
 
 
 class Selected:
@@ -39,13 +42,20 @@ class Selected:
 
     __slots__ = (
         "_last", "_own", "_spelling", "complete", "hints", "mode", "modseq", "pending", "read_only", "recent", "ref",
-        "saved", "uids",
+        "rights", "saved", "uids",
     )  # fmt: skip
 
     def __init__(
-        self, ref: FolderRef, snapshot: Snapshot, hints: Hints, *, read_only: bool, mode: Mode = PLAIN
+        self,
+        ref: FolderRef,
+        snapshot: Snapshot,
+        hints: Hints,
+        *,
+        read_only: bool,
+        mode: Mode = PLAIN,
+        rights: Right = ALL_RIGHTS,
     ) -> None:
-        self.ref, self.hints, self.read_only, self.mode = ref, hints, read_only, mode
+        self.ref, self.hints, self.read_only, self.mode, self.rights = ref, hints, read_only, mode, rights
         self.uids: array[int] = snapshot.uids[:]
         """The n-th has sequence number n + 1."""
         self.recent = Recent(self.uids)
@@ -62,6 +72,13 @@ class Selected:
         self._own: Mapping[int, int] = NO_CHANGES
         """Modseqs, by UID, of changes that the client made itself and has had the flags of."""
         self._spelling: Mapping[str, str] = {keyword.lower(): keyword for keyword in snapshot.keywords} or NO_WORDS
+
+    def demand(self, rights: Right) -> "Selected":
+        """Itself. CANNOT if it was opened by EXAMINE; NOPERM without all of `rights`."""
+        if self.read_only:
+            raise MailboxError(Condition.CANNOT, "Mailbox was opened read-only")
+        demand(rights, self.rights)
+        return self
 
     def close(self) -> None:
         """No more hints are wanted."""
@@ -142,13 +159,19 @@ class Selected:
 
     def flag_names(self) -> bytes:
         """Of the FLAGS response."""
-        return f"({' '.join((SYSTEM_FLAG_NAMES, *self._spelling.values()))})".encode("ascii", "replace")
+        return responses.flags((*SYSTEM_FLAG_NAMES, *self._spelling.values()))
 
     def permanent_flags(self) -> bytes:
+        """RFC 4314 5.1.1: those that the user may change."""
         if self.read_only:
-            return b"()"
+            return responses.flags(())
+        if Right.WRITE not in self.rights:
+            own = ((Right.SEEN, r"\Seen"), (Right.MARK, r"\Deleted"))
+            return responses.flags(name for right, name in own if right in self.rights)
+        barred = {r"\Seen": Right.SEEN, r"\Deleted": Right.MARK}
+        names = [name for name in SYSTEM_FLAG_NAMES if barred.get(name, Right.WRITE) in self.rights]
         room = (r"\*",) if len(self._spelling) < MAX_KEYWORDS else ()
-        return f"({' '.join((SYSTEM_FLAG_NAMES, *self._spelling.values(), *room))})".encode("ascii", "replace")
+        return responses.flags((*names, *self._spelling.values(), *room))
 
     def stored(self, change: FlagsStored, *, silent: bool = False, others: Delta | None = None) -> None:
         """The client made this change itself and knows of it. If others changed something meanwhile, that is still to
@@ -182,10 +205,8 @@ class Selected:
         if not new:
             return b""
         self._spelling = {**known, **new}
-        return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags permitted\r\n" % (
-            self.flag_names(),
-            self.permanent_flags(),
-        )
+        permitted = responses.ok(b"PERMANENTFLAGS " + self.permanent_flags(), "Flags permitted")
+        return b"* FLAGS %b\r\n* %b\r\n" % (self.flag_names(), permitted)
 
     # What changed
 
@@ -245,9 +266,9 @@ class Selected:
             self.uids.extend(new)
             self._last = new[-1]
             self.recent.add(max(new[0], first_recent), new[-1])
-            out.append(b"* %d EXISTS\r\n" % len(self.uids))
+            out.append(b"* %b\r\n" % responses.exists(len(self.uids)))
             if not self.mode.rev2:
-                out.append(b"* %d RECENT\r\n" % len(self.recent))
+                out.append(b"* %b\r\n" % responses.recent(len(self.recent)))
         if known and flags:
             out.append(self.flag_lines(rows[:known], uid=uid))
         self.modseq = max(self.modseq, delta.highest_modseq)
@@ -266,5 +287,5 @@ class Selected:
         self.uids = kept
         self.recent.see(kept)
         if self.mode.vanished:
-            return b"* VANISHED %b\r\n" % str(UidSet.of(gone)).encode()
-        return b"".join([b"* %d EXPUNGE\r\n" % (number + 1) for number in reversed(numbers)])
+            return b"* %b\r\n" % responses.vanished(UidSet.of(gone))
+        return responses.expunged([number + 1 for number in reversed(numbers)])

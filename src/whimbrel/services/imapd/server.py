@@ -19,20 +19,21 @@ from whimbrel.core.mailbox import Changes, Folders, Messages
 from whimbrel.core.pool import Pool
 from whimbrel.core.quota import Quotas
 from whimbrel.core.space import Space
-from whimbrel.protocols.imap import PARTS
+from whimbrel.protocols.imap import PARTS, responses
 from whimbrel.protocols.imap.cursor import BadSyntax, UidRequired
 from whimbrel.protocols.imap.engine import Bad, Command, Continue, Done, Event, ImapEngine, Limits, LiteralWanted, Reply
 from whimbrel.protocols.imap.engine import Status as Answer
 from whimbrel.protocols.imap.grammar import Grammar, State
 from whimbrel.services.imapd import OFFERS
 from whimbrel.services.imapd.circle import Circles
+from whimbrel.services.imapd.offer import Offered
 from whimbrel.services.imapd.refusals import refusal_of
 from whimbrel.services.imapd.session import PROGRESS, Ports, Session
 from whimbrel.services.imapd.settings import ImapSettings
 from whimbrel.services.session.authenticator import Authenticator
 
 _GRAMMAR = Grammar.of(PARTS)
-_HANDLERS = {kind: handler for offer in OFFERS for kind, handler in offer.handlers.items()}
+_OFFERED = Offered(OFFERS)
 
 
 class ImapServer:
@@ -58,8 +59,9 @@ class ImapServer:
     ) -> None:
         circles = Circles(messages, changes)
         self._ports = Ports(
-            folders, messages, changes, spool, commit, pool, config, sign_in, clock, tls, circles, space, quotas
-        )
+            folders, messages, changes, spool, commit, pool, config, sign_in, clock, tls, circles, _OFFERED, space,
+            quotas,
+        )  # fmt: skip
         self._log, self._ids = log, ids
 
     def engine(self, service: str = "imap") -> ImapEngine:
@@ -70,11 +72,11 @@ class ImapServer:
         """The whole life of one connection of the service called `service`."""
         session_id = self._ids.session_id()
         log = self._log.bind(service=service, session_id=session_id, sender_host=connection.peer[0])
-        session = Session(self._ports, connection, OFFERS, service=service, session_id=session_id, log=log)
+        session = Session(self._ports, connection, service=service, session_id=session_id, log=log)
         # The loop stands here, not in a coroutine of its own: each frame is held by every client that waits.
         ports = self._ports
         try:
-            await session.untagged(b"OK [CAPABILITY " + session.capabilities() + b"] Whimbrel ready")
+            await session.untagged(responses.ok(responses.capability(session.capabilities()), "Whimbrel ready"))
             by: float | None = None
             deadline: float | None = None
             while not session.leaving:
@@ -131,7 +133,7 @@ class ImapServer:
         arguments = command.arguments
         session.tag = command.tag
         session.silent_until = self._ports.clock.monotonic() + PROGRESS
-        handler = _HANDLERS.get(type(arguments))
+        handler = _OFFERED.handlers.get(type(arguments))
         if handler is None:
             await session.connection.send(Done(Answer.BAD, "Unknown command"))
             return

@@ -13,21 +13,21 @@ from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import Log
-from whimbrel.core.mailbox import AccountId, Changes, Delta, Folder, FolderRef, Folders, Messages, Usage
+from whimbrel.core.mailbox import Changes, Delta, FolderRef, Folders, Messages, Usage
 from whimbrel.core.pool import Pool
 from whimbrel.core.quota import Limit, Quotas, limit_of
 from whimbrel.core.space import Space
 from whimbrel.core.uids import UidSet
-from whimbrel.protocols.imap import encode
+from whimbrel.protocols.imap import encode, responses
 from whimbrel.protocols.imap.engine import Done, Event, Reply, Speak, Status, Untagged
 from whimbrel.protocols.imap.grammar import Arguments
 from whimbrel.protocols.imap.mode import PLAIN, mode_of
 from whimbrel.services.imapd.circle import Circles
-from whimbrel.services.imapd.offer import Offer, fixed
 from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.settings import ImapSettings
 from whimbrel.services.session.authenticator import Authenticator
 from whimbrel.services.session.identities import SignedIn, SignedOut
+from whimbrel.services.session.namespaces import Mailbox, Mailboxes, Right
 from whimbrel.services.session.peer import SessionPeer
 from whimbrel.services.session.settings import SecuritySettings
 
@@ -47,6 +47,7 @@ class Ports:
     clock: Clock
     tls: Callable[[], ssl.SSLContext | None]
     circles: Circles
+    offered: "Offered"
     space: Space | None = None
     """Without it there always is room."""
     quotas: Quotas | None = None
@@ -87,25 +88,37 @@ class Observer(Protocol):
     def close(self) -> None: ...
 
 
+class Offered(Protocol):
+    """What the service offers, all parts of it together (`offer.Offered`)."""
+
+    fixed: tuple[bytes, ...]
+    """Capabilities that are had at any time: asked for twice by each client that signs in, so made once."""
+    enable: frozenset[bytes]
+    """What ENABLE switches on, in capitals."""
+
+    def capabilities(self, session: "Session") -> Iterable[bytes]:
+        """All that can be had now, IMAP4rev1 first."""
+        ...
+
+
 class Session:
     """Owned by the connection's task; handlers get it with each command."""
 
     __slots__ = (
-        "connection", "enabled", "failed_sign_ins", "id", "leaving", "log", "mode", "observer", "offers",
-        "ports", "resting", "selected", "service", "signed", "silent_until", "tag",
+        "connection", "enabled", "failed_sign_ins", "id", "leaving", "log", "mode", "observer", "ports",
+        "resting", "selected", "service", "signed", "silent_until", "tag",
     )  # fmt: skip
 
     def __init__(
         self,
         ports: Ports,
         connection: Connection[Event, Reply],
-        offers: Sequence[Offer],
         *,
         service: str,
         session_id: str,
         log: Log,
     ) -> None:
-        self.ports, self.connection, self.offers = ports, connection, offers
+        self.ports, self.connection = ports, connection
         self.service, self.id, self.log = service, session_id, log
         self.signed: SignedIn | None = None
         self.selected: Selected | None = None
@@ -156,11 +169,11 @@ class Session:
         return tuple(self.ports.sign_in.offered(self.peer))
 
     @property
-    def owner(self) -> AccountId:
-        """The signed-in account."""
+    def mailboxes(self) -> Mailboxes:
+        """What the signed-in user sees, by name."""
         if self.account is None:
             raise RuntimeError("nobody is signed in")
-        return self.account.id
+        return Mailboxes(self.ports.folders, self.account.id)
 
     @property
     def view(self) -> Selected:
@@ -171,11 +184,7 @@ class Session:
 
     def capabilities(self) -> bytes:
         """All that can be had now, IMAP4rev1 first."""
-        names = dict.fromkeys((b"IMAP4rev1", *fixed(tuple(self.offers))))
-        for offer in self.offers:
-            if offer.advertise is not None:
-                names |= dict.fromkeys(offer.advertise(self))
-        return b" ".join(names)
+        return b" ".join(self.ports.offered.capabilities(self))
 
     async def enable(self, names: Iterable[bytes]) -> None:
         """Switches extensions on, by their names in capitals. RFC 5161 3.1, RFC 7162 3.1"""
@@ -189,7 +198,7 @@ class Session:
             view.mode = self.mode
             if self.mode.condstore and not before.condstore:
                 # RFC 7162 3.1: once for the mailbox that is selected already.
-                await self.untagged(b"OK [HIGHESTMODSEQ %d] Modseqs are told from now on" % view.modseq)
+                await self.untagged(responses.ok(b"HIGHESTMODSEQ %d" % view.modseq, "Modseqs are told from now on"))
 
     def forget(self) -> None:
         """Nobody is signed in any more. RFC 8437 3"""
@@ -221,7 +230,7 @@ class Session:
         if self.observer is not None:
             self.observer.close()
             self.observer = None
-        await self.untagged(b"BYE " + text.encode("ascii"))
+        await self.untagged(responses.bye(text))
         self.leaving = True
 
     async def progress(self, done: int, total: int) -> None:
@@ -230,8 +239,7 @@ class Session:
         now = self.ports.clock.monotonic()
         if now >= self.silent_until:
             self.silent_until = now + PROGRESS
-            tag = encode.string(self.tag)
-            await self.untagged(b"OK [INPROGRESS (%b %d %d)] Still at it" % (tag, min(done, total), total))
+            await self.untagged(responses.in_progress(self.tag, done, total))
             self.connection.flush()
         await asyncio.sleep(0)
 
@@ -264,7 +272,7 @@ class Session:
             if view.pending and self.mode.qresync:
                 # RFC 7162 6: else the client takes the MODSEQs it saw for the state of the mailbox, comes back with the
                 # highest of them, and never hears what is gone.
-                await self.untagged(b"OK [HIGHESTMODSEQ %d] Not all is told yet" % view.complete)
+                await self.untagged(responses.ok(b"HIGHESTMODSEQ %d" % view.complete, "Not all is told yet"))
             if new and observer is not None:
                 await observer.arrived(new)
         except MailboxError as error:
@@ -293,14 +301,15 @@ class Session:
             self.connection.push(news)
         return True
 
-    async def folder(self, name: str, *, target: bool = False) -> Folder:
-        """The folder called `name`. NONEXISTENT; `target`: it would be made first (TRYCREATE)."""
-        found = await self.ports.folders.find(self.owner, name)
-        if found is None:
+    async def named(self, name: str, rights: Right, *, target: bool = False) -> Mailbox:
+        """The mailbox called `name`, with at least these rights. NONEXISTENT, NOPERM; `target`: it would be made first
+        (TRYCREATE)."""
+        mailbox = await self.mailboxes.find(name)
+        if mailbox is None:
             raise NoFolder(try_create=target)
-        if not found.selectable:
+        if not mailbox.selectable:
             raise MailboxError(Condition.CANNOT, "Only has folders below it")
-        return found
+        return mailbox.demand(rights)
 
     def check_room(self) -> None:
         """UNAVAILABLE while the server's disk is full. RFC 5530 3"""
@@ -338,7 +347,7 @@ class Session:
         if uids:
             self.log.warning("imap.unreadable", uids=str(UidSet.of(sorted(uids))), mailbox=ref.mailbox)
 
-    def changed(self, folder: Folder) -> None:
+    def changed(self, folder: Mailbox) -> None:
         """We changed `folder` ourselves: if it is selected, its news are told with this command."""
         if self.selected is not None and self.selected.ref == folder.ref:
             self.selected.hints.stale = True

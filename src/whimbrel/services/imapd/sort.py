@@ -22,6 +22,7 @@ from whimbrel.core.rows import (
 )
 from whimbrel.core.uids import UidSet
 from whimbrel.mail.sorting.threads import Threads, ordered_subject, references, refs
+from whimbrel.protocols.imap import responses
 from whimbrel.protocols.imap import sort as grammar
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.grammar import SearchKey
@@ -85,8 +86,7 @@ async def sort(session: Session, command: grammar.Sort) -> Done:
     if returns is not None:
         await answer(session, numbers, returns, uid=command.uid, modseq=modseq)
     else:
-        tail = f" (MODSEQ {modseq})" if modseq else ""
-        await session.untagged(f"{' '.join(['SORT', *map(str, numbers)])}{tail}".encode())
+        await session.untagged(responses.numbers("SORT", numbers, modseq))
     return done(command)
 
 
@@ -112,7 +112,7 @@ async def thread(session: Session, command: grammar.Thread) -> Done:
     if not command.uid:
         names = dict(zip(found, view.numbered(found), strict=True))
     out = threads.written(names)
-    await session.untagged(b"THREAD " + out if out else b"THREAD")
+    await session.untagged(responses.thread(out))
     return done(command)
 
 

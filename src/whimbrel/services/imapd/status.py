@@ -6,23 +6,24 @@ RFC 8474 4.3 (MAILBOXID), RFC 9208 4.1.4 (DELETED, DELETED-STORAGE)
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from whimbrel.core.mailbox import DELETED, Folder, FolderStatus
+from whimbrel.core.mailbox import DELETED, FolderStatus
 from whimbrel.core.rows import FLAGS, PARTS_SIZE, UID
 from whimbrel.core.uids import MAX_UID, UidSet
-from whimbrel.protocols.imap import encode
 from whimbrel.protocols.imap import folders as grammar
+from whimbrel.protocols.imap import responses
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.session import Session, done
+from whimbrel.services.session.namespaces import Mailbox, Right
 
 
-async def _recent(session: Session, folder: Folder, status: FolderStatus) -> int:
+async def _recent(session: Session, folder: Mailbox, status: FolderStatus) -> int:
     if status.first_recent >= status.uid_next:
         return 0
     return len(await session.ports.messages.flags(folder.ref, UidSet([(max(1, status.first_recent), MAX_UID)])))
 
 
-async def _deleted_storage(session: Session, folder: Folder, status: FolderStatus) -> int:
+async def _deleted_storage(session: Session, folder: Mailbox, status: FolderStatus) -> int:
     """Octets that EXPUNGE would free."""
     if not status.deleted:
         return 0
@@ -36,7 +37,7 @@ async def _value(value: int | bytes) -> int | bytes:
     return value
 
 
-StatusItem = Callable[[Session, Folder, FolderStatus], Awaitable[int | bytes]]
+StatusItem = Callable[[Session, Mailbox, FolderStatus], Awaitable[int | bytes]]
 
 STATUS_ITEMS: Mapping[bytes, StatusItem] = {
     b"MESSAGES": lambda _session, _folder, status: _value(status.messages),
@@ -54,17 +55,14 @@ STATUS_ITEMS: Mapping[bytes, StatusItem] = {
 }
 
 
-async def status_line(session: Session, folder: Folder, status: FolderStatus, items: Sequence[bytes]) -> bytes:
+async def status_line(session: Session, folder: Mailbox, status: FolderStatus, items: Sequence[bytes]) -> bytes:
     """The response behind `* `."""
-    values: list[bytes] = []
-    for item in items:
-        value = await STATUS_ITEMS[item](session, folder, status)
-        values.append(b"%b %b" % (item, value if isinstance(value, bytes) else b"%d" % value))
-    return b"STATUS %b %b" % (session.mailbox(folder.name), encode.parenthesised(values))
+    values = [(item, await STATUS_ITEMS[item](session, folder, status)) for item in items]
+    return responses.status(session.mailbox(folder.name), values)
 
 
 async def status(session: Session, command: grammar.Status) -> Done:
-    folder = await session.folder(command.mailbox)
+    folder = await session.named(command.mailbox, Right.READ)
     now = await session.ports.folders.status(folder.ref)
     if b"HIGHESTMODSEQ" in command.items:
         await session.enable((b"CONDSTORE",))  # RFC 7162 3.1

@@ -5,10 +5,10 @@ Standards: RFC 3501 6.4.3, 6.4.6-6.4.8; RFC 4315, RFC 6851; RFC 5530 (EXPUNGEISS
 
 from dataclasses import replace
 
-from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import FlagOp
 from whimbrel.core.rows import KEYWORDS
 from whimbrel.core.uids import UidSet
+from whimbrel.protocols.imap import responses
 from whimbrel.protocols.imap import store as grammar
 from whimbrel.protocols.imap.condstore import UnchangedSince
 from whimbrel.protocols.imap.engine import Done
@@ -17,26 +17,19 @@ from whimbrel.protocols.imap.sequence import uid_set
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.session import DOMAIN_ROOT, Session, done, refusal
+from whimbrel.services.session.namespaces import Right, for_flags
 
 EXPUNGE_ISSUED = (b"EXPUNGEISSUED", "Some of the messages no longer exist")
 """RFC 5530 3. In a NO: of a message that cannot be served any more; in an OK: it is done for all that are there."""
 
 
-def writable(session: Session) -> Selected:
-    """The selected mailbox. CANNOT if it was opened by EXAMINE."""
-    view = session.view
-    if view.read_only:
-        raise MailboxError(Condition.CANNOT, "Mailbox was opened read-only")
-    return view
-
-
 async def store(session: Session, command: grammar.Store) -> Done:
-    view = writable(session)
+    change, view = command.change, session.view
+    view.demand(for_flags(change.flags, others=bool(change.keywords) or change.op is FlagOp.REPLACE))
     uids = view.chosen(command.sequence, uid=command.uid)
     unchanged_since = next((one.modseq for one in command.modifiers if isinstance(one, UnchangedSince)), None)
     if unchanged_since is not None:
         await session.enable((CONDSTORE,))  # RFC 7162 3.1
-    change = command.change
     if not change.flags and not change.keywords and change.op is not FlagOp.REPLACE:
         return done(command)
     others = (
@@ -68,7 +61,7 @@ async def store(session: Session, command: grammar.Store) -> Done:
 
 
 async def expunge(session: Session, command: grammar.Expunge) -> Done:
-    view = writable(session)
+    view = session.view.demand(Right.EXPUNGE)
     # Never what the client has not yet been told of.
     uids = view.chosen(command.uids, uid=True) if command.uids else UidSet([(1, view.uids[-1])] if view.uids else ())
     uids = UidSet.of(uids.within(view.uids)) if command.uids else uids
@@ -83,9 +76,9 @@ async def expunge(session: Session, command: grammar.Expunge) -> Done:
 
 
 async def copy(session: Session, command: grammar.Copy) -> Done:
-    view = writable(session) if command.move else session.view
+    view = session.view.demand(Right.MARK | Right.EXPUNGE) if command.move else session.view
     uids = view.chosen(command.sequence, uid=command.uid)
-    target = await session.folder(command.mailbox, target=True)
+    target = await session.named(command.mailbox, Right.INSERT, target=True)
     uids = UidSet.of(uids.within(view.uids))
     text = "Move completed" if command.move else "Copy completed"
     if not uids:
@@ -100,10 +93,10 @@ async def copy(session: Session, command: grammar.Copy) -> Done:
     session.changed(target)
     if not made.source:
         return done(command, text=text) if command.uid else refusal(*EXPUNGE_ISSUED)
-    code = b"COPYUID %d %b %b" % (made.uid_validity, uid_set(made.source), uid_set(made.target))
+    code = responses.copy_uid(made.uid_validity, made.source, made.target)
     if command.move:
         # RFC 6851 4.3: before the EXPUNGE responses.
-        await session.untagged(b"OK [%b] Moved" % code)
+        await session.untagged(responses.ok(code, "Moved"))
         return done(command, text=text)
     return done(command, code, text)
 

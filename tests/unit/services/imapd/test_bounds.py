@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -44,10 +45,7 @@ class DomainLimit:
 
 def limited(house: House, limit: Limit, usage: Usage | None) -> None:
     ports = house.server._ports
-    house.server._ports = type(ports)(
-        ports.folders, ports.messages, ports.changes, ports.spool, ports.commit, ports.pool, ports.config,
-        ports.sign_in, ports.clock, ports.tls, ports.circles, ports.space, DomainLimit(limit, usage),
-    )  # fmt: skip
+    house.server._ports = replace(ports, quotas=DomainLimit(limit, usage))
 
 
 def test_a_domain_that_is_full_takes_no_more_and_its_users_see_why() -> None:

@@ -11,8 +11,8 @@ from tests.unit.services.imapd.house import House
 from whimbrel.core.mailbox import ANSWERED, DELETED, FLAGGED, SEEN
 from whimbrel.core.rows import FlagRow
 from whimbrel.protocols.imap.encode import flag_text
+from whimbrel.protocols.imap.flaglines import flag_lines
 from whimbrel.services.imapd import fetch as service
-from whimbrel.services.imapd.flaglines import flag_lines
 
 
 def slowly(rows: list[FlagRow], numbers: list[int], recent: set[int], *, uid: bool, flags: bool, modseq: bool) -> bytes:
