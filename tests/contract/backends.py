@@ -13,13 +13,16 @@ from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.backends.disk.spool import DiskSpool
 from whimbrel.backends.notices.local import LocalNotices
 from whimbrel.backends.store.disk import generation
+from whimbrel.backends.store.disk.mailboxes import DiskMailboxes
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.undelete import DiskUndelete
+from whimbrel.backends.store.memory.mailboxes import MemoryMailboxes
 from whimbrel.backends.store.memory.spool import MemorySpool
 from whimbrel.backends.store.memory.store import MemoryStore
 from whimbrel.backends.store.memory.undelete import MemoryUndelete
 from whimbrel.core.commit import Commit, Spool
 from whimbrel.core.mailbox import Changes, Folders, Messages
+from whimbrel.core.mailboxes import Mailboxes
 from whimbrel.core.undelete import Undelete
 
 
@@ -33,6 +36,7 @@ class Backend:
     commit: Commit
     spool: Spool
     undelete: Undelete
+    mailboxes: Mailboxes
     reopen: "Callable[[], Awaitable[Backend]] | None" = None
     """Closes it and opens the same store anew, as after a restart; None: it forgets."""
 
@@ -43,7 +47,7 @@ Opener = Callable[[Path], AbstractAsyncContextManager[Backend]]
 @asynccontextmanager
 async def memory(_root: Path) -> AsyncIterator[Backend]:
     store = MemoryStore(FakeClock(time.time()))
-    yield Backend(store, store, store, store, MemorySpool(), MemoryUndelete(store))
+    yield Backend(store, store, store, store, MemorySpool(), MemoryUndelete(store), MemoryMailboxes(store))
 
 
 @asynccontextmanager
@@ -64,7 +68,7 @@ async def disk(root: Path) -> AsyncIterator[Backend]:
         opened.extend([lambda: generation.end(folder, number), barrier.close, pool.close, store.close, committer.close])
         spool = DiskSpool(store.spool, pool)
         undelete = DiskUndelete(store, pool)
-        return Backend(store, store, store, store, spool, undelete, reopen)
+        return Backend(store, store, store, store, spool, undelete, DiskMailboxes(store, pool), reopen)
 
     try:
         yield await reopen()

@@ -2,13 +2,12 @@
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from whimbrel.backends.store.disk.database import row
 from whimbrel.backends.store.disk.index import FolderIndex, recount
-from whimbrel.backends.store.disk.names import account_path
+from whimbrel.backends.store.disk.names import account_name, account_path
 from whimbrel.backends.store.disk.purge import forget_marks
 from whimbrel.backends.store.disk.reconcile import compare
 from whimbrel.backends.store.disk.retirer import retire_files
@@ -20,8 +19,6 @@ from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.pool import Pool
 from whimbrel.services.admin.ports import Checked, FolderSize
-
-_ESCAPED = re.compile(r"((?:%[0-9A-F]{2})+)")
 
 
 class DiskKeeper:
@@ -36,7 +33,9 @@ class DiskKeeper:
         with contextlib.suppress(FileNotFoundError):
             for domain in sorted(self._store.mail.iterdir()):
                 for user in sorted(domain.iterdir()) if domain.is_dir() else ():
-                    account = AccountId(f"{_name(user.name)}@{_name(domain.name)}")
+                    account = AccountId(f"{account_name(user.name)}@{account_name(domain.name)}")
+                    if user.is_symlink():
+                        continue  # A former name: see `mailboxes.py`.
                     if (user / "account.seq").exists() and account_path(self._store.mail, account) == user:
                         found.append(account)
         return found
@@ -142,13 +141,6 @@ def _examine(shard: AccountShard, entry: Entry) -> tuple[int, tuple[str, ...]]:
         return status.messages, tuple(problems)
 
     return shard.read(entry.mailbox, look)
-
-
-def _name(text: str) -> str:
-    def plain(match: re.Match[str]) -> str:
-        return bytes.fromhex(match[1].replace("%", "")).decode("utf-8", "replace")
-
-    return _ESCAPED.sub(plain, text)
 
 
 if TYPE_CHECKING:

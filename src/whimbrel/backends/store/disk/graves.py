@@ -18,7 +18,6 @@ from whimbrel.backends.store.disk.retire import listed
 from whimbrel.core.mailbox import MailboxId, SpecialUse
 
 _GRAVE = re.compile(r"(\d{1,12})-(F[0-9a-f]{32})(?:-\d+)?\Z")
-_REMOVED = re.compile(r"#removed-([0-9a-f]{1,16})-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +87,6 @@ def _graves(root: Path) -> Iterator[tuple[Path, int, MailboxId]]:
             match = _GRAVE.match(item.name)
             if match and item.is_dir(follow_symlinks=False):
                 yield Path(item.path), int(match[1]), MailboxId(match[2])
-
-
-def removed_accounts(mail: Path, before: float) -> list[Path]:
-    """Former accounts that were removed before a moment."""
-    found = []
-    with contextlib.suppress(FileNotFoundError):
-        for domain in os.scandir(mail):
-            if domain.is_dir(follow_symlinks=False):
-                for item in os.scandir(domain.path):
-                    match = _REMOVED.match(item.name)
-                    if match and int(match[1], 16) / 1e9 < before:
-                        found.append(Path(item.path))
-    return sorted(found)
 
 
 def content(grave: Path) -> tuple[int, int]:

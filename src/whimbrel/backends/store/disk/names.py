@@ -5,6 +5,7 @@ the mapping is never inverted.
 """
 
 import hashlib
+import re
 import unicodedata
 from pathlib import Path
 
@@ -36,6 +37,18 @@ def on_disk(level: str) -> str:
 
 def _escape(char: str) -> str:
     return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
+
+
+_ESCAPED = re.compile(r"((?:%[0-9A-F]{2})+)")
+
+
+def account_name(directory: str) -> str:
+    """The user or domain for a directory that `on_disk` named; a name that was cut short stays so."""
+
+    def plain(match: re.Match[str]) -> str:
+        return bytes.fromhex(match[1].replace("%", "")).decode("utf-8", "replace")
+
+    return _ESCAPED.sub(plain, directory)
 
 
 def account_path(mail: Path, account: AccountId) -> Path:

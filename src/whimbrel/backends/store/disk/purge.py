@@ -1,4 +1,4 @@
-"""What was kept long enough goes: expunged messages, deleted folders, removed accounts, marks nobody asks for again.
+"""What was kept long enough goes: expunged messages, deleted folders, marks nobody asks for again.
 Where the disk is nearly full, deleted mail goes earlier.
 
 In small steps, each under the account's lock for some milliseconds, with a pause between: mail goes on meanwhile.
@@ -14,8 +14,9 @@ from pathlib import Path
 
 from whimbrel.backends.store.disk.batch import AccountJob, Batch
 from whimbrel.backends.store.disk.database import row
-from whimbrel.backends.store.disk.graves import content, old_graves, remove_some, removed_accounts
+from whimbrel.backends.store.disk.graves import content, old_graves, remove_some
 from whimbrel.backends.store.disk.index import FolderIndex
+from whimbrel.backends.store.disk.mailboxes import sweep
 from whimbrel.backends.store.disk.retire import listed
 from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.store import DiskStore
@@ -64,16 +65,16 @@ class Purger:
     ) -> None:
         self._store, self._pool, self._keep, self._pause, self._now = store, pool, keep, pause, now
 
-    async def round(self, accounts: Sequence[AccountId], longest: float) -> Tally:
-        """Over all accounts once. `longest`: for what was an account's, since nobody knows its domain any more."""
+    async def round(self, accounts: Sequence[AccountId]) -> Tally:
+        """Over all accounts once."""
         messages = size = 0
         for account in accounts:
             # Busy, or removed meanwhile: the next round comes.
             with contextlib.suppress(MailError):
                 found = await self._account(account)
                 messages, size = messages + found.messages, size + found.bytes
-        for grave in await self._pool.run(removed_accounts, self._store.mail, self._now() - longest):
-            await self._drain(grave)
+        # Removed mailboxes stay until an administrator deletes them.
+        await self._pool.run(sweep, self._store.mail, self._now())
         return Tally(messages, size)
 
     async def relieve(self, accounts: Sequence[AccountId], short: Short) -> Tally:

@@ -256,6 +256,14 @@ class DiskStore:
         await self._pool.run(shard.remove)
         self._notifier.tell_folders(account)
 
+    def forget(self, account: AccountId) -> None:
+        """Its mailbox was moved as a whole: who has it open looks anew. In the loop."""
+        shard = self._accounts.pop(account, None)
+        if shard is not None:
+            for entry in shard.tree.entries():
+                shard.forget(entry.mailbox)
+        self._notifier.tell_folders(account)
+
     # Messages
 
     async def _read(self, ref: FolderRef, work: Callable[[FolderIndex], T]) -> T:

@@ -28,6 +28,10 @@ class MemoryAccount:
         """Deleted folders: when, and what they were."""
         self._add(INBOX, None)
 
+    def renamed(self, account: AccountId) -> None:
+        """The whole mailbox is that of another name now."""
+        self._account = account
+
     def modseq(self) -> int:
         """The next one of this account: never the same twice, in any folder."""
         self._last_modseq = max(self._last_modseq + 1, int(self._clock.now() * 1_000_000))

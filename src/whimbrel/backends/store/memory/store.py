@@ -70,6 +70,8 @@ class MemoryStore:
         self.queued: list[tuple[QueueItem, bytes]] = []
         self._enqueue = enqueue or (lambda item, content: self.queued.append((item, content)))
         self._accounts: dict[AccountId, MemoryAccount] = {}
+        self.links: dict[AccountId, AccountId] = {}
+        """Former names of mailboxes."""
         self._watchers: dict[AccountId, dict[object, Wake]] = {}
         self._last_validity = 0
 
@@ -132,8 +134,23 @@ class MemoryStore:
         return Usage(sum(each.size for each in folders), sum(len(each.messages) for each in folders))
 
     async def remove_account(self, account: AccountId) -> None:
-        self._accounts.pop(account, None)
+        self.take_account(account)
+
+    # Whole mailboxes, for MemoryMailboxes
+
+    def take_account(self, account: AccountId) -> MemoryAccount | None:
+        """It is here no more."""
+        taken = self._accounts.pop(account, None)
         self.hint(account, None)
+        return taken
+
+    def put_account(self, account: AccountId, mailbox: MemoryAccount) -> None:
+        mailbox.renamed(account)
+        self._accounts[account] = mailbox
+        self.hint(account, None)
+
+    def has_account(self, account: AccountId) -> bool:
+        return account in self._accounts
 
     # Messages
 
@@ -300,6 +317,7 @@ class MemoryStore:
         return int(self._clock.now())
 
     def account(self, account: AccountId) -> MemoryAccount:
+        account = self.links.get(account, account)
         found = self._accounts.get(account)
         if found is None:
             found = self._accounts[account] = MemoryAccount(account, self._clock, self._validity)
