@@ -6,11 +6,13 @@ to itself is refused.
 Standards: RFC 5321 3.9 (aliases and lists), 6.3 (loops), RFC 3463 3.5 (X.4.6)
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from whimbrel.core.address import Address
 from whimbrel.core.config import ConfigStore
-from whimbrel.core.directory import Directory
+from whimbrel.core.directory import Directory, TargetKind
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.flow.routing import RULES
@@ -24,28 +26,75 @@ Way = tuple[Address, ...]
 """Addresses that were followed to a step, each of which sends mail on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """One address that was followed, and what the rules made of it."""
+
+    address: Address
+    way: Way
+    """Addresses that led here, the recipient's first; empty for the recipient itself."""
+    rule: str
+    """Name of the routing rule that answered."""
+    kind: TargetKind | None
+    """What the directory has of this address."""
+    step: Step | None
+    error: MailError | None = None
+    """Why it gets nothing; then there is no step."""
+
+
+Note = Callable[[Followed], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How an address resolves: each step, and what comes of it, or why it is refused."""
+
+    followed: tuple[Followed, ...]
+    expansion: Expansion | None
+    error: MailError | None = None
+
+
 class Router:
     def __init__(self, directory: Directory, config: ConfigStore) -> None:
         self._directory, self._config = directory, config
 
-    async def route(self, recipient: Address, local_ip: str) -> Expansion:
-        """All that `recipient` stands for. MailError: it is refused, or cannot be told now."""
-        step = await self._step(recipient, local_ip)
+    async def route(self, recipient: Address, local_ip: str, note: Note | None = None) -> Expansion:
+        """All that `recipient` stands for. MailError: it is refused, or cannot be told now. `note` hears of each
+        address that is followed."""
+        step = await self._step(recipient, local_ip, (), note)
         if isinstance(step, Local):
             return Expansion(local=(step,))
         if isinstance(step, Remote):
             return Expansion(remote=(step,), relayed=True)
-        return await self._expand(recipient, step, local_ip)
+        return await self._expand(recipient, step, local_ip, note)
 
-    async def _step(self, address: Address, local_ip: str) -> Step:
+    async def explain(self, recipient: Address, local_ip: str = "") -> Explanation:
+        """What `route` does with an address, step by step. MailError: it cannot be told now."""
+        followed: list[Followed] = []
+        try:
+            expansion = await self.route(recipient, local_ip, followed.append)
+            return Explanation(tuple(followed), expansion)
+        except MailError as error:
+            if error.temporary:
+                raise
+            return Explanation(tuple(followed), None, error)
+
+    async def _step(self, address: Address, local_ip: str, way: Way, note: Note | None) -> Step:
         at = Lookup(address, local_ip, self._directory, self._config)
         for rule in RULES:
-            step = await rule(at)
+            try:
+                step = await rule(at)
+            except MailError as error:
+                if note is not None and not error.temporary:
+                    note(Followed(address, way, rule.__name__, at.kind, None, error))
+                raise
             if step is not None:
+                if note is not None:
+                    note(Followed(address, way, rule.__name__, at.kind, step))
                 return step
         raise AssertionError("the last rule refuses")
 
-    async def _expand(self, recipient: Address, first: Step, local_ip: str) -> Expansion:
+    async def _expand(self, recipient: Address, first: Step, local_ip: str, note: Note | None) -> Expansion:
         local: dict[AccountId, Local] = {}
         remote: dict[str, Remote] = {}
         unreachable: list[Unreachable] = []
@@ -76,8 +125,8 @@ class Router:
                 if len(seen) > MAX_MEMBERS + 1:
                     raise MailError(554, "5.2.4", "This address stands for too many recipients", detail=step.name)
                 try:
-                    found = await self._step(member, local_ip)
-                    following.append((found, depth + 1, (*way, member) if isinstance(found, Onward) else way))
+                    reached = await self._step(member, local_ip, way, note)
+                    following.append((reached, depth + 1, (*way, member) if isinstance(reached, Onward) else way))
                 except MailError as error:
                     if error.temporary:
                         raise

@@ -35,6 +35,11 @@ class Lookup:
         """Set by `account`: what the directory has; a catch-all counts only after everything else."""
 
     @property
+    def kind(self) -> TargetKind | None:
+        """What the directory has under this very address."""
+        return self.target.kind if self.target is not None else None
+
+    @property
     def known(self) -> bool:
         """There is an entry that means this address, not just a catch-all."""
         return self.target is not None and self.target.kind is not TargetKind.CATCH_ALL
