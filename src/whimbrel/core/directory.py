@@ -171,6 +171,17 @@ class Entry:
     values: Mapping[str, str | tuple[str, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A record that names an address: `member` of the group `staff@example.org`, say."""
+
+    kind: Kind
+    domain: str
+    name: str
+    address: str
+    """The address that is named, folded for look-ups."""
+
+
 class DirectoryEditor(Protocol):
     """Writing, for `control` and for the command line with no server running."""
 
@@ -182,7 +193,21 @@ class DirectoryEditor(Protocol):
         """As `change`, but nothing is changed."""
         ...
 
+    async def check_each(self, calls: Sequence[Sequence[DirectoryChange]]) -> Sequence[Exception | None]:
+        """As if all these were made one after the other: what each would be refused with. Nothing is changed."""
+        ...
+
     async def entry(self, kind: Kind, domain: str, name: str = "") -> Entry | None: ...
+
+    async def naming(self, addresses: Sequence[str]) -> Sequence[Naming]:
+        """The records that name one of these addresses: as members, targets, forwarding, catch-all. `@example.org`
+        stands for every address of that domain. Under all names of a domain of ours."""
+        ...
+
+    async def doubtful(self, limit: int) -> Sequence[Naming]:
+        """Names of addresses here that may lead nowhere: no entry has exactly this name, or what has it sends on in
+        turn. Only the routing rules know better."""
+        ...
 
     async def entries(
         self, kind: Kind, *, domain: str = "", search: str = "", after: str = "", limit: int = 100

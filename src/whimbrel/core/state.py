@@ -1,6 +1,9 @@
 """What changes by itself and must outlive a restart: last sign-in, lock-outs, receipts."""
 
-from typing import Protocol
+from typing import Final, Protocol
+
+OF_ACCOUNTS: Final = ("sign-in", "verifier", "furnished", "quota-warned")
+"""Kinds whose key is an account: they follow when a user is renamed, and go when one is removed."""
 
 
 class State(Protocol):

@@ -15,7 +15,7 @@ from whimbrel.backends.directory.ledger import JOURNAL_FROM, Ledger, digest_of
 from whimbrel.backends.directory.records import schema_of
 from whimbrel.backends.directory.scan import MAX_BYTES
 from whimbrel.core.config import Fault
-from whimbrel.core.directory import DirectoryChange, DirectoryEditor, Entry, Kind
+from whimbrel.core.directory import DirectoryChange, DirectoryEditor, Entry, Kind, Naming
 from whimbrel.core.log import Log
 from whimbrel.core.pool import Pool
 from whimbrel.core.record import RecordType
@@ -159,6 +159,10 @@ class DirectoryFile:
         if results[0]:
             raise results[0]
 
+    async def check_each(self, calls: Sequence[Sequence[DirectoryChange]]) -> Sequence[Exception | None]:
+        async with self._lock:
+            return await self._run(self._write, [tuple(changes) for changes in calls], False)
+
     async def change(self, changes: Sequence[DirectoryChange]) -> None:
         done = asyncio.get_running_loop().create_future()
         done.add_done_callback(_heard)
@@ -202,6 +206,12 @@ class DirectoryFile:
 
     async def entry(self, kind: Kind, domain: str, name: str = "") -> Entry | None:
         return self._listing().entry(kind, domain, name)
+
+    async def naming(self, addresses: Sequence[str]) -> Sequence[Naming]:
+        return self._listing().naming(addresses)
+
+    async def doubtful(self, limit: int) -> Sequence[Naming]:
+        return self._listing().doubtful(limit)
 
     async def entries(
         self, kind: Kind, *, domain: str = "", search: str = "", after: str = "", limit: int = 100

@@ -1,7 +1,7 @@
 """Records for people: lists with search and paging, what an edit made outside changes, the whole as a file."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +14,25 @@ from whimbrel.backends.directory.index import DOMAIN, Values
 from whimbrel.backends.directory.records import NUMBERS, Schema
 from whimbrel.core.address import Domain, folded
 from whimbrel.core.config import ConfigError, Text
-from whimbrel.core.directory import Entry, Kind
+from whimbrel.core.directory import Entry, Kind, Naming
 from whimbrel.core.settings import Section
 
 _MAX_LIMIT: Final = 10_000
 _MAX_LINES: Final = 2000
+
+
+_NAMING: Final = (
+    "SELECT n.kind, n.name, coalesce(d.name, ''), e.name, e.host FROM edge e JOIN node n ON n.id = e.source "
+    "LEFT JOIN node d ON d.id = n.domain"
+)
+_NOWHERE: Final = (
+    f"{_NAMING} JOIN host h ON h.name = e.host "
+    "WHERE NOT EXISTS(SELECT 1 FROM local l WHERE l.domain = h.domain AND l.name = e.name)"
+)
+_ONWARD: Final = (
+    f"{_NAMING} JOIN host h ON h.name = e.host JOIN local l ON l.domain = h.domain AND l.name = e.name "
+    "WHERE EXISTS(SELECT 1 FROM edge o WHERE o.source = l.id)"
+)
 
 
 class Listing:
@@ -77,6 +91,27 @@ class Listing:
             found += [self._entry(kind, *row) for row in rows]
         return found
 
+    def naming(self, addresses: Sequence[str]) -> list[Naming]:
+        found: dict[Naming, None] = {}
+        for address in addresses:
+            local, _, domain = address.rpartition("@")
+            here = self._host(domain)
+            hosts = [domain] if here is None else [
+                str(name) for (name,) in self.db.execute("SELECT name FROM host WHERE domain = ?", (here,))
+            ]  # fmt: skip
+            for host in hosts:
+                query = f"{_NAMING} WHERE e.host = ?" + (" AND e.name = ?" if local else "")
+                rows = self.db.execute(query, (host, local.casefold()) if local else (host,))
+                found |= dict.fromkeys(_naming(*row) for row in rows)
+        return list(found)
+
+    def doubtful(self, limit: int) -> list[Naming]:
+        found: dict[Naming, None] = {}
+        for query in (_NOWHERE, _ONWARD):
+            rows = self.db.execute(f"{query} LIMIT ?", (limit - len(found),)) if len(found) < limit else ()
+            found |= dict.fromkeys(_naming(*row) for row in rows)
+        return list(found)
+
     def _host(self, domain: str) -> int | None:
         try:
             name = Domain(domain)
@@ -94,6 +129,12 @@ class Listing:
             if not text.shape(section, field).section:
                 values[element] = text.shown(getattr(record, field))
         return Entry(kind, str(domain), "" if kind is Kind.DOMAIN else str(name), values)
+
+
+def _naming(kind: object, name: object, domain: object, local: object, host: object) -> Naming:
+    word = next(word for word, number in NUMBERS.items() if number == kind)
+    where, own = (str(name), "") if word is Kind.DOMAIN else (str(domain), str(name))
+    return Naming(word, where, own, f"{local}@{host}")
 
 
 def _escaped(words: str) -> str:
