@@ -1,12 +1,13 @@
 """Ports for unit tests: a clock that stands still, a log that remembers, work done at once, settings from a dict."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import formatdate
 from typing import Any, ParamSpec, TypeVar, cast
 
 from whimbrel.app.services import AllServicesSettings
 from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.config import ConfigStore
+from whimbrel.core.intents import Intent
 from whimbrel.core.log import Log, Value
 from whimbrel.core.pool import Pool
 from whimbrel.core.settings import Section
@@ -138,6 +139,27 @@ class MemoryState:
 
     async def list(self, kind: str, limit: int = 1000) -> list[tuple[str, str]]:
         return [(key, value) for (k, key), value in self.values.items() if k == kind][:limit]
+
+
+class MemoryIntents:
+    """`history` is all that was begun and ended."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, Intent] = {}
+        self.history: list[tuple[str, str]] = []
+
+    async def begin(self, what: str, values: Mapping[str, str]) -> Intent:
+        intent = Intent(str(len(self.history)), what, dict(values))
+        self.open[intent.id] = intent
+        self.history.append(("begin", what))
+        return intent
+
+    async def end(self, intent: Intent) -> None:
+        self.open.pop(intent.id, None)
+        self.history.append(("end", intent.what))
+
+    async def pending(self) -> Sequence[Intent]:
+        return list(self.open.values())
 
 
 class MemoryCounters:

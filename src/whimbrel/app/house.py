@@ -13,8 +13,10 @@ from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.commit import Commit, Spool
 from whimbrel.core.config import ConfigEditor
 from whimbrel.core.directory import Directory, DirectoryEditor
+from whimbrel.core.intents import Intents
 from whimbrel.core.log import Log, LogSource
 from whimbrel.core.mailbox import AccountId, Changes, Folders, Messages
+from whimbrel.core.mailboxes import Mailboxes
 from whimbrel.core.net import Connector, Resolver
 from whimbrel.core.notices import Notices
 from whimbrel.core.pool import Pool
@@ -103,7 +105,7 @@ class Purged(Protocol):
 class Purging(Protocol):
     """Deletes for good what was deleted before."""
 
-    async def round(self, accounts: Sequence[AccountId], longest: float) -> Purged:
+    async def round(self, accounts: Sequence[AccountId]) -> Purged:
         """What was kept for long enough."""
         ...
 
@@ -198,6 +200,10 @@ class House(Protocol):
     def keeper(self) -> Keeper: ...
     @property
     def undelete(self) -> Undelete: ...
+    @property
+    def mailboxes(self) -> Mailboxes: ...
+    @property
+    def intents(self) -> Intents: ...
     @property
     def purger(self) -> Purging: ...
     @property

@@ -34,6 +34,7 @@ from whimbrel.core.values import HostPort, Secret
 from whimbrel.services.admin.calls import CallError, nearest
 from whimbrel.services.admin.configuration import setting_text
 from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.table_text import decoded
 from whimbrel.services.admin.user_table import UserLine, read_users
 from whimbrel.services.session.passwords import make_password
 
@@ -211,7 +212,7 @@ def _users(reading: _Reading, table: Mapping[str, Any], folder: Path | None) -> 
         return ()
     path = Path(name) if folder is None else folder / name
     try:
-        return tuple(read_users(path.read_text("utf-8-sig")))
+        return tuple(read_users(decoded(path.read_bytes())))
     except OSError as error:
         reading.fault("users", f"{path}: {error.strerror}")
     except UnicodeDecodeError:
@@ -311,7 +312,7 @@ def people_changes(answers: Answers) -> tuple[list[tuple[DirectoryChange, Secret
         if address.domain not in domains:
             domains.add(address.domain)
             found.append((DirectoryChange(Op.ADD, Kind.DOMAIN, address.domain), Secret("")))
-        values: dict[str, object] = {}
+        values: dict[str, object] = dict(line.values)
         if line.full_name:
             values["full-name"] = line.full_name
         if line.rights:

@@ -13,6 +13,7 @@ from whimbrel.app.house import House
 from whimbrel.app.installation import Installation
 from whimbrel.app.keeper import DiskKeeper
 from whimbrel.backends.directory.editor import DirectoryFile
+from whimbrel.backends.directory.intents import IntentFiles
 from whimbrel.backends.directory.reader import IndexDirectory
 from whimbrel.backends.disk.barrier import Barrier
 from whimbrel.backends.disk.committer import Committer
@@ -29,6 +30,7 @@ from whimbrel.backends.notices.datagrams import DatagramNotices
 from whimbrel.backends.queue.store import QueueStore
 from whimbrel.backends.state.counters import SharedCounters
 from whimbrel.backends.state.state import SqliteState
+from whimbrel.backends.store.disk.mailboxes import DiskMailboxes
 from whimbrel.backends.store.disk.purge import Purger
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.undelete import DiskUndelete
@@ -176,6 +178,14 @@ class DiskHouse:
     @cached_property
     def undelete(self) -> DiskUndelete:
         return DiskUndelete(self._store, self.pool)
+
+    @cached_property
+    def mailboxes(self) -> DiskMailboxes:
+        return DiskMailboxes(self._store, self.pool)
+
+    @cached_property
+    def intents(self) -> IntentFiles:
+        return IntentFiles(self.places.unfinished, self.places.users_file, self.pool, self.log)
 
     @cached_property
     def purger(self) -> "MailPurger":

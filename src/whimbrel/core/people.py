@@ -104,8 +104,7 @@ class Person(Part):
     """Who a user is."""
 
     full_name: str = value(
-        "", help="The person's name, as others see it.", columns=("name", "display name", "fullname"), listed=True,
-        changed_by=ChangedBy.OWNER,
+        "", help="The person's name, as others see it.", columns=("display name", "fullname"), listed=True,
     )  # fmt: skip
     description: str = value("", help=_ADMINISTRATOR, columns=("comment", "notes"))
 
@@ -141,7 +140,9 @@ class FurtherNames(Part):
     """Further addresses of a user."""
 
     aliases: tuple[str, ...] = value(
-        (), element="alias", option="alias", check=user_name, form="local-part", columns=("aliases",),
+        (), element="alias", option="alias", check=user_name, form="local-part",
+        columns=("aliases", "mailaddress", "mail addresses", "email aliases", "proxyaddresses"),
+
         help="Further names in this domain for this mailbox.",
     )  # fmt: skip
 
@@ -189,7 +190,7 @@ class DomainNames(Part):
     )  # fmt: skip
     description: str = value("", help=_ADMINISTRATOR)
     domain_aliases: tuple[Domain, ...] = value(
-        (), element="domain-alias", option="alias", row="S34", form="host",
+        (), element="domain-alias", option="alias", shown_as="aliases", row="S34", form="host",
         help="Other names of this domain: every address works there too.",
     )  # fmt: skip
 

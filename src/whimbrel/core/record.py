@@ -57,6 +57,7 @@ class Declared:
     help: str
     element: str
     option: str
+    shown_as: str
     columns: tuple[str, ...]
     reference: str
     address: bool
@@ -76,6 +77,7 @@ def value(
     help: str,
     element: str = "",
     option: str = "",
+    shown_as: str = "",
     columns: tuple[str, ...] = (),
     reference: str = "",
     address: bool = False,
@@ -90,15 +92,15 @@ def value(
 ) -> T:
     """A field of a Part: its default, bounds and help.
 
-    `element` is its XML element and `option` its name in admin calls, where they are not the field's own; `columns` are
-    further headings under which a CSV may have it; `reference` names the kind of record a value points to, for
-    completion. `address`: values are addresses, which follow when the user or group they name is renamed, and are told
-    of when they lead nowhere. `check` reads one value (ValueError says what is wrong), `form` is the word for what it
-    looks like. `listed`: shown in lists too. `row`: the mission's row it fulfils.
+    `element` is its XML element, `option` its name as an option of admin calls and `shown_as` in what they answer,
+    where they are not the field's own; `columns` are further headings under which a CSV may have it; `reference` names
+    the kind of record a value points to, for completion. `address`: values are addresses, which follow when the user or
+    group they name is renamed, and are told of when they lead nowhere. `check` reads one value (ValueError says what is
+    wrong), `form` is the word for what it looks like. `listed`: shown in lists too. `row`: the mission's row.
     """
     declared = Declared(
-        help, element, option, columns, reference, address, check, form, minimum, maximum, pattern, changed_by, listed,
-        row,
+        help, element, option, shown_as, columns, reference, address, check, form, minimum, maximum, pattern,
+        changed_by, listed, row,
     )  # fmt: skip
     found: Any = dataclasses.field(default=default, metadata={_DECLARED: declared})
     return found  # type: ignore[no-any-return]  # As with dataclasses.field: it stands where the value will be.
@@ -131,6 +133,11 @@ class Field:
     def parameter(self) -> str:
         """Its name in admin calls."""
         return self.declared.option or self.name
+
+    @property
+    def shown(self) -> str:
+        """Its name in what admin calls answer."""
+        return self.declared.shown_as or self.name
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -225,7 +232,7 @@ class RecordType:
     parts: tuple[type[Part], ...]
 
     def __post_init__(self) -> None:
-        for words in ("name", "element", "parameter"):
+        for words in ("name", "element", "parameter", "shown"):
             names = [getattr(field, words) for field in self.fields]
             twice = {name for name in names if names.count(name) > 1}
             if twice:

@@ -18,6 +18,7 @@ from whimbrel.app.cli.reach import Reach
 from whimbrel.app.cli.show import print_error, print_json, print_json_line, print_text, show, show_item
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import PROBLEMS, Call, CallError, FileText, Parameter
+from whimbrel.services.admin.table_text import decoded
 
 MAX_FILE = 64 << 20
 
@@ -219,7 +220,7 @@ def _value(parameter: Parameter, given: Any, *, asks: bool) -> Any:
             return _ask_secret(parameter, asks)
         return None
     if parameter.kind is FileText and given is not None:
-        return _read(str(given))
+        return decoded(_octets(str(given)))
     return given
 
 
@@ -234,6 +235,13 @@ def _ask_secret(parameter: Parameter, asks: bool) -> str:
 def _read(name: str) -> str:
     """A file's text, - for standard input. Usage errors name it."""
     try:
+        return _octets(name).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{name} is not UTF-8") from None
+
+
+def _octets(name: str) -> bytes:
+    try:
         if name == "-":
             data = sys.stdin.buffer.read(MAX_FILE + 1)
         else:
@@ -241,11 +249,9 @@ def _read(name: str) -> str:
                 data = file.read(MAX_FILE + 1)
         if len(data) > MAX_FILE:
             raise click.UsageError(f"{name} is larger than {MAX_FILE} bytes")
-        return data.decode("utf-8-sig")
     except OSError as error:
         raise click.UsageError(f"{name}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{name} is not UTF-8") from None
+    return data
 
 
 _Completion = Callable[[click.Context, click.Parameter, str], list[Any]]

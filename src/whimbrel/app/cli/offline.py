@@ -24,6 +24,7 @@ from whimbrel.app.settings import MailServer
 from whimbrel.backends.config.files import ConfigFile
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.editor import DirectoryFile
+from whimbrel.backends.directory.intents import IntentFiles
 from whimbrel.backends.directory.reader import IndexDirectory
 from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.backends.logs.journal import FileLog, Journal
@@ -35,6 +36,7 @@ from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import Call, CallError, Failure, Needs
 from whimbrel.services.admin.context import AdminContext, Caller
 from whimbrel.services.admin.invoke import prepare, question, result_adapter, run, run_stream
+from whimbrel.services.admin.lifecycle import recover
 from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.session.passwords import make_password
 
@@ -95,16 +97,20 @@ async def context(directory: Path, call: Call, options: Options) -> AsyncIterato
         pool = ThreadPool(_THREADS)
         stack.callback(pool.close)
         config = FileConfig(installation.config_file, MailServer, history=installation.history)
+        people = IndexDirectory(installation.users_index)
+        stack.callback(people.close)
         editor = DirectoryFile(
-            installation.users_file, installation.users_index, records=RECORDS, history=installation.history
+            installation.users_file,
+            installation.users_index,
+            records=RECORDS,
+            history=installation.history,
+            changed=people.refresh,
         )
         stack.callback(editor.close)
         broken = _load(config, editor, call)
         journal = Journal(installation.directory / "store" / "logs" if broken else installation.logs)
         stack.callback(journal.close)
         log = FileLog(journal, lambda: config.section(LogSettings))
-        people = IndexDirectory(installation.users_index)
-        stack.callback(people.close)
 
         async def stored_password(password: Secret) -> StoredPassword:
             return await pool.run(make_password, password)
@@ -124,8 +130,13 @@ async def context(directory: Path, call: Call, options: Options) -> AsyncIterato
         )
         if not broken:
             ctx = replace(ctx, logs=LogReader(installation.logs, pool, lambda: config.section(LogSettings)))
-        if Needs.STORE in call.needs or Needs.STORE_IF_ANY in call.needs:
-            ctx = _with_store(ctx, installation, pool, log, stack)
+        intents = IntentFiles(installation.unfinished, installation.users_file, pool, log)
+        unfinished = intents.any and not broken
+        if Needs.STORE in call.needs or Needs.STORE_IF_ANY in call.needs or unfinished:
+            ctx = replace(_with_store(ctx, installation, pool, log, stack), intents=intents)
+            ctx = await _with_state(ctx, installation, log, stack)
+        if unfinished:
+            await recover(ctx)
         yield ctx
 
 
@@ -160,6 +171,17 @@ def _files(installation: Installation) -> dict[str, ConfigFile]:
     }
 
 
+async def _with_state(
+    ctx: AdminContext, installation: Installation, log: FileLog, stack: contextlib.AsyncExitStack
+) -> AdminContext:
+    from whimbrel.backends.state.state import SqliteState
+
+    state = SqliteState(installation.store / "state.db", ctx.clock, log)
+    await state.open()
+    stack.push_async_callback(state.close)
+    return replace(ctx, state=state)
+
+
 def _with_store(
     ctx: AdminContext, installation: Installation, pool: ThreadPool, log: FileLog, stack: contextlib.AsyncExitStack
 ) -> AdminContext:
@@ -170,6 +192,7 @@ def _with_store(
     from whimbrel.backends.notices.local import LocalNotices
     from whimbrel.backends.queue.store import QueueStore
     from whimbrel.backends.store.disk import generation
+    from whimbrel.backends.store.disk.mailboxes import DiskMailboxes
     from whimbrel.backends.store.disk.store import DiskStore
     from whimbrel.backends.store.disk.undelete import DiskUndelete
 
@@ -186,7 +209,14 @@ def _with_store(
     )
     stack.callback(store.close)
     stack.callback(committer.close)
-    return replace(ctx, queue=queue, folders=store, store=DiskKeeper(store, pool), undelete=DiskUndelete(store, pool))
+    return replace(
+        ctx,
+        queue=queue,
+        folders=store,
+        store=DiskKeeper(store, pool),
+        undelete=DiskUndelete(store, pool),
+        mailboxes=DiskMailboxes(store, pool),
+    )
 
 
 @contextlib.contextmanager

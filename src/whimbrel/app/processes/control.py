@@ -19,6 +19,7 @@ from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.notices import CONFIG, FOLDER
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.lifecycle import recover
 from whimbrel.services.admin.local import local_caller, serving
 from whimbrel.services.admin.operations import Operations
 from whimbrel.services.admin.ports import Listening, Process, Running
@@ -63,11 +64,14 @@ async def controlling(house: House) -> AsyncIterator[None]:
         state=house.state,
         store=house.keeper,
         undelete=house.undelete,
+        mailboxes=house.mailboxes,
+        intents=house.intents,
         logs=house.logs,
         files=house.files,
         status=ServerState(house.places, house.space),
         live=True,
     )
+    await recover(ctx)
 
     operations = Operations(house.state, house.clock, house.log, house.ids.session_id)
     await operations.restore()
@@ -162,7 +166,7 @@ async def _purge(house: House) -> None:
         await asyncio.sleep(PURGE_CHECK)
         try:
             accounts = await house.keeper.accounts()
-            found = await house.purger.round(accounts, float(house.config.section(StoreSettings).keep_deleted))
+            found = await house.purger.round(accounts)
         except Exception as error:  # A chore that meets a bug is still done the next time.
             house.log.exception("server.chore-failed", error)
         else:

@@ -63,6 +63,10 @@ _TABLE: Final = (
     ("config.value", "config", "Changed", "record field old new user origin",
      "A value of a domain, user, alias or group was changed."),
     ("config.more", "config", "Changed", "count user origin", "As many more records as were not named one by one."),
+    ("directory.recovered", "config", "Change recovered", "what name outcome",
+     "A change of several steps that a crash cut off was finished, or undone."),
+    ("directory.intent-unreadable", "error", "Change not recovered", "path error",
+     "What a change was about to do when its process died cannot be read; look at the users it names."),
     ("admin.call", "config", "Administration", "call user name fields origin",
      "An admin call that changes something was made."),
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op
+from whimbrel.core.directory import DirectoryChange, Entry, Kind, Naming, Op
 from whimbrel.services.admin.context import AdminContext
 
 if TYPE_CHECKING:
@@ -133,8 +133,17 @@ class AuditedDirectory:
     async def check(self, changes: Sequence[DirectoryChange]) -> None:
         await self._inner.check(changes)
 
+    async def check_each(self, calls: Sequence[Sequence[DirectoryChange]]) -> Sequence[Exception | None]:
+        return await self._inner.check_each(calls)
+
     async def entry(self, kind: Kind, domain: str, name: str = "") -> Entry | None:
         return await self._inner.entry(kind, domain, name)
+
+    async def naming(self, addresses: Sequence[str]) -> Sequence[Naming]:
+        return await self._inner.naming(addresses)
+
+    async def doubtful(self, limit: int) -> Sequence[Naming]:
+        return await self._inner.doubtful(limit)
 
     async def entries(
         self, kind: Kind, *, domain: str = "", search: str = "", after: str = "", limit: int = 100

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from whimbrel.core.config import ConfigEditor
     from whimbrel.core.credentials.stored import StoredPassword
     from whimbrel.core.directory import Directory, DirectoryEditor
+    from whimbrel.core.intents import Intents
     from whimbrel.core.log import Log, LogSource
     from whimbrel.core.mailbox import Folders, Messages
+    from whimbrel.core.mailboxes import Mailboxes
     from whimbrel.core.queue import Queue
     from whimbrel.core.quota import Quotas
     from whimbrel.core.state import State
@@ -68,6 +70,8 @@ class AdminContext:
     state: State | None = None
     store: StoreKeeper | None = None
     undelete: Undelete | None = None
+    mailboxes: Mailboxes | None = None
+    intents: Intents | None = None
     logs: LogSource | None = None
     files: ConfigFiles | None = None
     status: ServerStatus | None = None

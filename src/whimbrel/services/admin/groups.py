@@ -1,82 +1,78 @@
 """Calls about groups (mission S34)."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from whimbrel.core.address import folded
+from whimbrel.core.address import Address, folded
 from whimbrel.core.directory import Entry, Kind, Op
 from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, Known, call
 from whimbrel.services.admin.context import AdminContext
-from whimbrel.services.admin.people import address_of, change, changed, entry, listed, one, place, several
+from whimbrel.services.admin.fields import answers, shown, step_of, takes, view
+from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, several
+from whimbrel.services.admin.records import GROUP
+from whimbrel.services.admin.resolving import still_named, warn_of
 from whimbrel.services.admin.views import Done, Page, done
 
-
-@dataclass(frozen=True, slots=True)
-class GroupView:
-    group: str
-    members: tuple[str, ...]
-    description: str
-
+GroupView: Any = view("GroupView", GROUP, "A group.", before=[("group", str)])
 
 Name = Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("group")]
-Members = Annotated[tuple[str, ...] | None, "Addresses of the members: all of them. Repeat for several; '' for none."]
-Description = Annotated[str | None, "A remark for administrators."]
 
 
-def _view(found: Entry) -> GroupView:
-    return GroupView(address_of(found), several(found, "member"), one(found, "description"))
+def _view(found: Entry) -> Any:
+    return GroupView(group=address_of(found), **shown(GROUP, found))
 
 
 @call("group", "list", reads=True, names=("group", "group"), right=Right.ACCOUNTS, help="Lists groups.")
+@answers(Page[GroupView])
 async def group_list(
     ctx: AdminContext,
     domain: Annotated[str, "Only groups of this domain.", Known("domain")] = "",
     search: Annotated[str, "Part of name or description."] = "",
     after: Annotated[str, "Begin after this group."] = "",
     limit: Annotated[int, "Most to list."] = 1000,
-) -> Page[GroupView]:
+) -> Page[Any]:
     found, more = await listed(ctx, Kind.GROUP, domain, search, after, limit)
     return Page(tuple(map(_view, found)), more)
 
 
 @call("group", "show", reads=True, right=Right.ACCOUNTS, help="Shows a group.")
-async def group_show(ctx: AdminContext, name: Name) -> GroupView:
+@answers(GroupView)
+async def group_show(ctx: AdminContext, name: Name) -> Any:
     return _view(await entry(ctx, Kind.GROUP, name))
 
 
 @call("group", "add", right=Right.ACCOUNTS, help="Adds a group.")
-async def group_add(
-    ctx: AdminContext,
-    name: Annotated[str, "name@domain of the new group."],
-    member: Members = None,
-    description: Description = None,
-) -> Done:
+@takes(GROUP)
+async def group_add(ctx: AdminContext, name: Annotated[str, "name@domain of the new group."], **values: object) -> Done:
     domain, local = await place(ctx, name)
-    await change(ctx, changed(Op.ADD, Kind.GROUP, domain, local, member=member, description=description))
+    await change(ctx, step_of(GROUP, Op.ADD, domain, local, values))
+    await warn_of(ctx, Address(local, domain))
     return done(ctx.dry_run, f"Group {local}@{domain}", "added")
 
 
 @call("group", "set", right=Right.ACCOUNTS, help="Changes a group; what is not named stays as it is.")
+@takes(GROUP)
 async def group_set(
     ctx: AdminContext,
     name: Name,
-    member: Members = None,
-    description: Description = None,
+    *,
     add_member: Annotated[tuple[str, ...], "Members to add. Repeat for several."] = (),
     remove_member: Annotated[tuple[str, ...], "Members to take out. Repeat for several."] = (),
+    **values: object,
 ) -> Done:
     found = await entry(ctx, Kind.GROUP, name)
     if add_member or remove_member:
         gone = {folded(text) for text in remove_member}
-        base = several(found, "member") if member is None else member
+        named = values.get("member")
+        base = named if isinstance(named, tuple) else several(found, "member")
         kept = [text for text in base if folded(text) not in gone]
         have = {folded(text) for text in kept}
-        member = (*kept, *(text for text in add_member if folded(text) not in have))
-    step = changed(Op.SET, Kind.GROUP, found.domain, found.name, member=member, description=description)
+        values["member"] = (*kept, *(text for text in add_member if folded(text) not in have))
+    step = step_of(GROUP, Op.SET, found.domain, found.name, values)
     if not step.values:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel group set --help`")
     await change(ctx, step)
+    await warn_of(ctx, Address(found.name, found.domain))
     return done(ctx.dry_run, f"Group {address_of(found)}", "changed")
 
 
@@ -84,4 +80,5 @@ async def group_set(
 async def group_remove(ctx: AdminContext, name: Name) -> Done:
     found = await entry(ctx, Kind.GROUP, name)
     await change(ctx, changed(Op.REMOVE, Kind.GROUP, found.domain, found.name))
+    await still_named(ctx, address_of(found))
     return done(ctx.dry_run, f"Group {address_of(found)}", "removed")

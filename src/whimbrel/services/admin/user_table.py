@@ -1,32 +1,83 @@
-"""Users from and to a table: CSV with the columns address, password, name, rights, quota.
+"""Users from and to CSV. The columns are what the record of a user declares, under the headings that people and other
+mail servers give them (`COLUMNS`, `_HEADINGS`, `Declared.columns`).
 
-A ready verifier may stand for a password, also one of another server's (`core/credentials/schemes.py`). Everything is
-taken or nothing; every fault is told with its line.
+All is taken or nothing, unless bad lines are to be skipped; every mistake is told with its line, in one round. A ready
+verifier may stand for a password, also one of another server's (`core/credentials/schemes.py`).
 """
 
 import csv
 import io
-from dataclasses import dataclass
-from typing import Annotated, Final
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Annotated, Any, Final
 
-from whimbrel.core.address import Domain
+from whimbrel.core.address import Address, Domain
 from whimbrel.core.credentials.schemes import password_or_verifier
-from whimbrel.core.directory import DirectoryChange, Kind, Op, Rights
+from whimbrel.core.directory import NO_SECRET, DirectoryChange, Kind, Op, Rights
+from whimbrel.core.record import Field
 from whimbrel.core.rights import Right
 from whimbrel.core.values import Secret, Size
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, FileText, Known, call, nearest
 from whimbrel.services.admin.context import AdminContext
-from whimbrel.services.admin.people import PAGE, address_of, change, changed, listed, one, place
-from whimbrel.services.admin.users import default_quota, may_change, may_grant, with_password
+from whimbrel.services.admin.fields import options
+from whimbrel.services.admin.people import PAGE, address_of, listed, one, place, several
+from whimbrel.services.admin.records import USER
+from whimbrel.services.admin.table_text import Row, defused, folded, read_rows
+from whimbrel.services.admin.users import added, default_quota, may_change, may_grant, with_password
 
-COLUMNS: Final = ("address", "password", "name", "rights", "quota")
-_MAX_FAULTS: Final = 50
+STANDARD: Final = ("address", "password", "full-name", "rights", "quota")
+"""Columns of a table without a heading."""
+_HEADINGS: Final = {
+    "address": (
+        "address", "email", "e mail", "mail", "email address", "e mail address", "primary email", "user principal name",
+        "userprincipalname", "upn", "mailbox", "account", "adresse", "e mail adresse",
+    ),
+    "login": ("username", "user", "user name", "login", "login name", "loginname", "benutzername", "uid"),
+    "domain": ("domain", "domain name", "domäne"),
+    "password": ("password", "pass", "pwd", "passwort", "kennwort", "password hash", "encrypted password", "verifier"),
+    "hash": ("password hash function",),
+    "first-name": ("first name", "firstname", "given name", "givenname", "vorname"),
+    "last-name": ("last name", "lastname", "surname", "sn", "nachname"),
+    "rights": ("rights", "role"),
+    "enabled": ("enabled", "active", "is enabled", "isenabled"),
+    "disabled": ("disabled", "suspended", "blocked", "block credential"),
+    "name": ("name",),
+    "groups": ("groups", "group", "member of", "memberof", "user groups"),
+    "quota-mb": ("quota mb", "quota in mb", "mailbox quota mb", "disk quota mb"),
+}  # fmt: skip
+"""What a heading means that is no field of the record; as `folded` writes headings."""
+_LIST: Final = re.compile(r"[;,|\n]")
+_PREFIXES: Final = ("smtp:", "mailto:")
+_YES: Final = frozenset({"yes", "true", "1", "on", "active", "enabled", "ja", "x"})
+_NO: Final = frozenset({"no", "false", "0", "off", "inactive", "suspended", "disabled", "nein", "", "-"})
+_UNLIMITED: Final = frozenset({"0", "unlimited", "none", "-"})
+_SMALLEST: Final = 1 << 20
+_MAX_FAULTS: Final = 200
+
+
+def columns() -> tuple[Field, ...]:
+    """The fields of a user that a table can have."""
+    return options(USER)
+
+
+def headings() -> dict[str, str]:
+    """Each heading, folded, and what it means: an element of the record, or a key of `_HEADINGS`."""
+    known = {text: meaning for meaning, texts in _HEADINGS.items() for text in texts}
+    for column in columns():
+        for text in (column.element, column.name, column.parameter, *column.declared.columns):
+            known.setdefault(folded(text), column.element)
+    return known
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
+    """`skipped`: lines that were not taken, each with why."""
+
     added: int
     changed: int
+    skipped: tuple[str, ...]
     text: str
 
 
@@ -39,123 +90,318 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class UserLine:
-    """One line of the table, checked."""
+    """One line of the table, checked as far as it can be alone."""
 
     number: int
     address: str
-    password: Secret
-    full_name: str
-    rights: Rights | None
-    quota: Size | None
+    password: Secret = NO_SECRET
+    full_name: str = ""
+    rights: Rights | None = None
+    quota: Size | None = None
+    values: Mapping[str, object] = field(default_factory=dict)
+    """All other fields, by element; an empty cell says nothing."""
+    groups: tuple[str, ...] = ()
 
 
 def read_users(text: str) -> list[UserLine]:
-    """The lines of a table. A first line that begins with `address` names the columns. CallError tells every fault."""
-    lines: list[UserLine] = []
-    faults: list[FieldFault] = []
-    columns: tuple[str, ...] = COLUMNS
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
-    try:
-        for row in reader:
-            number = reader.line_num
-            if not any(cell.strip() for cell in row) or row[0].startswith("#"):
-                continue
-            if row[0].strip().lower() == "address":
-                columns = tuple(cell.strip().lower() for cell in row)
-                faults += [
-                    FieldFault(f"line {number}", f"unknown column '{name}'{nearest(name, COLUMNS)}")
-                    for name in columns
-                    if name not in COLUMNS
-                ]
-                continue
-            if len(row) > len(columns):
-                faults.append(FieldFault(f"line {number}", f"has {len(row)} columns, not {len(columns)}"))
-                continue
-            try:
-                lines.append(_line(number, dict(zip(columns, row, strict=False))))
-            except ValueError as error:
-                faults.append(FieldFault(f"line {number}", str(error)))
-    except csv.Error as error:
-        faults.append(FieldFault(f"line {reader.line_num}", f"is not CSV: {error}"))
+    """The lines of a table. CallError tells every fault."""
+    lines, faults, _ = parse(text)
     if faults:
         raise _refused(faults)
     return lines
 
 
-def _line(number: int, cells: dict[str, str]) -> UserLine:
-    cells = {name: cell if name == "password" else cell.strip() for name, cell in cells.items()}
-    if any(char < " " or char == "\x7f" for cell in cells.values() for char in cell):
-        raise ValueError("control characters and line breaks are not allowed")
-    rights = cells.get("rights", "")
-    if rights and rights not in [right.value for right in Rights]:
-        known = [right.value for right in Rights]
-        raise ValueError(f"rights: '{rights}' is not one of {', '.join(known)}{nearest(rights, known)}")
-    try:
-        password_or_verifier(Secret(cells.get("password", "")))
-    except ValueError as error:
-        raise ValueError(f"password: {error}") from None
+def parse(text: str) -> tuple[list[UserLine], list[FieldFault], list[str]]:
+    """The lines that can be read, all that is wrong, and the headings that mean nothing here."""
+    table = read_rows(text, headings(), _names_users, STANDARD)
+    faults = [(number, message) for number, message in table.faults]
+    meanings = {meaning for row in table.rows[:1] for meaning in row.cells}
+    lines = []
+    for row in table.rows:
+        try:
+            lines.append(_line(row, meanings))
+        except ValueError as error:
+            faults.append((row.number, str(error)))
+    return lines, [FieldFault(f"line {number}", message) for number, message in sorted(faults)], table.ignored
+
+
+def _names_users(meanings: set[str]) -> bool:
+    return bool({"address", "login"} & meanings) or {"name", "full-name"} <= meanings
+
+
+def _line(row: Row, meanings: set[str]) -> UserLine:
+    cells = {name: cell if name == "password" else cell.strip() for name, cell in row.cells.items()}
+    full_name = cells.get("full-name", "")
+    login = cells.get("login", "")
+    if not {"address", "login"} & meanings:
+        login = cells.get("name", "")  # Of Kerio, which has FullName beside it.
+    elif not full_name:
+        full_name = cells.get("name", "")
+    address = cells.get("address", "") or login
+    if "@" not in address and cells.get("domain"):
+        address = f"{address}@{cells['domain'].removeprefix('@')}"
+    if not address:
+        raise ValueError("has no address")
+    if not full_name:
+        full_name = " ".join(filter(None, (cells.get("first-name", ""), cells.get("last-name", ""))))
+    values = {
+        column.element: _value(column, cells[column.element])
+        for column in columns()
+        if cells.get(column.element) and column.element not in ("full-name", "quota")
+    }
+    enabled = _enabled(cells)
     return UserLine(
-        number,
-        cells.get("address", ""),
-        Secret(cells.get("password", "")),
-        cells.get("name", ""),
-        Rights(rights) if rights else None,
-        Size(cells["quota"]) if cells.get("quota") else None,
+        row.number,
+        _bare(address),
+        _password(cells),
+        full_name,
+        _rights(cells.get("rights", "")),
+        _quota(cells),
+        values | ({} if enabled is None else {"enabled": enabled}),
+        tuple(_split(cells.get("groups", ""))),
     )
 
 
-def _refused(faults: list[FieldFault]) -> CallError:
+def _value(column: Field, cell: str) -> object:
+    if column.many:
+        return tuple(_bare(item) if column.declared.form in ("email", "local-part") else item for item in _split(cell))
+    if column.kind is bool:
+        return _yes(column.element, cell)
+    return cell
+
+
+def _split(cell: str) -> list[str]:
+    return [item.strip() for item in _LIST.split(cell) if item.strip()]
+
+
+def _bare(address: str) -> str:
+    """`SMTP:anna@example.org`, `<anna@example.org>`: as directories write them."""
+    address = address.strip().strip("<>")
+    prefix = next((each for each in _PREFIXES if address.lower().startswith(each)), "")
+    return address[len(prefix) :]
+
+
+def _yes(name: str, cell: str) -> bool:
+    if cell.lower() not in _YES | _NO:
+        raise ValueError(f"{name}: '{cell}' is neither yes nor no")
+    return cell.lower() in _YES
+
+
+def _enabled(cells: Mapping[str, str]) -> bool | None:
+    if cells.get("enabled"):
+        return _yes("enabled", cells["enabled"])
+    return not _yes("disabled", cells["disabled"]) if cells.get("disabled") else None
+
+
+def _password(cells: Mapping[str, str]) -> Secret:
+    text = cells.get("password", "")
+    function = cells.get("hash", "").upper().replace("-", "").replace("_", "")
+    if text.strip() and function and function != "CRYPT" and not text.startswith("{"):
+        text = f"{{{'SHA' if function == 'SHA1' else function}.HEX}}{text.strip()}"
+    password = Secret("" if text.strip() in ("", "*", "****", "[hidden]") else text)
+    try:
+        password_or_verifier(password)
+    except ValueError as error:
+        raise ValueError(f"password: {error}") from None
+    return password
+
+
+def _rights(word: str) -> Rights | None:
+    known = [right.value for right in Rights]
+    if not word or word.lower() == "user":
+        return None
+    if word not in known:
+        raise ValueError(f"rights: '{word}' is not one of {', '.join(known)}{nearest(word, known)}")
+    return Rights(word)
+
+
+def _quota(cells: Mapping[str, str]) -> Size | None:
+    megabytes, cell = cells.get("quota-mb", ""), cells.get("quota", "")
+    if (megabytes or cell).lower() in _UNLIMITED:
+        return Size(0)
+    if megabytes:
+        return Size(megabytes if not megabytes.isdigit() else int(megabytes) << 20)
+    if not cell:
+        return None
+    quota = Size(cell)
+    if cell.isdigit() and quota < _SMALLEST:
+        raise ValueError(f"quota: {cell} would be so many octets; write {cell}M, or call the column 'quota mb'")
+    return quota
+
+
+def _refused(faults: Sequence[FieldFault]) -> CallError:
     shown = faults[:_MAX_FAULTS]
     more = f"\nand {len(faults) - len(shown)} more" if len(faults) > len(shown) else ""
     text = "\n".join(f"{fault.name}: {fault.text}" for fault in shown)
     return CallError(Failure.REFUSED, f"No user was taken:\n{text}{more}", *shown)
 
 
-@call("user", "import", right=Right.ACCOUNTS, help="Adds users from a CSV: address, password, name, rights, quota.")
+class _Import:
+    """The steps of one import, and what is wrong with its lines."""
+
+    def __init__(self, ctx: AdminContext, *, update: bool, create_domains: bool) -> None:
+        self._ctx, self._update, self._create_domains = ctx, update, create_domains
+        self.faults: list[FieldFault] = []
+        self.domains: dict[str, DirectoryChange] = {}
+        self.steps: list[tuple[UserLine, list[DirectoryChange]]] = []
+        self._seen: dict[str, int] = {}
+        self._members: dict[str, tuple[str, ...]] = {}
+
+    async def add(self, line: UserLine) -> None:
+        try:
+            steps = await self._of(line)
+        except (CallError, ValueError) as error:
+            self.fault(line, error.text if isinstance(error, CallError) else str(error))
+            return
+        self.steps.append((line, steps))
+
+    def fault(self, line: UserLine, text: str) -> None:
+        self.faults.append(FieldFault(f"line {line.number}", text))
+
+    async def _of(self, line: UserLine) -> list[DirectoryChange]:
+        ctx = self._ctx
+        domain, local = await self._place(line.address)
+        key = f"{local.casefold()}@{domain}"
+        if key in self._seen:
+            raise CallError(Failure.REFUSED, f"{key} stands in line {self._seen[key]} already")
+        self._seen[key] = line.number
+        may_grant(ctx, line.rights, Domain(domain))
+        present = None if domain in self.domains else await ctx.editor.entry(Kind.USER, domain, local)
+        if present is not None:
+            if not self._update:
+                raise CallError(Failure.REFUSED, f"{address_of(present)} exists already; --update changes it")
+            may_change(ctx, present)
+        quota = line.quota
+        if present is None and quota is None:
+            quota = await default_quota(ctx, domain)
+        names, elsewhere = await self._names(line, domain)
+        values: dict[str, object] = {**line.values}
+        if names:
+            values["alias"] = names
+        if line.full_name:
+            values["full-name"] = line.full_name
+        if line.rights is not None:
+            values["rights"] = line.rights.value
+        if quota is not None:
+            values["quota"] = quota
+        op = Op.ADD if present is None else Op.SET
+        steps = [DirectoryChange(op, Kind.USER, domain, present.name if present is not None else local, values)]
+        target = {"to": (f"{local}@{domain}",)}
+        steps += [DirectoryChange(Op.ADD, Kind.ALIAS, each.domain, each.local, target) for each in elsewhere]
+        return steps + [await self._joined(group, f"{local}@{domain}") for group in line.groups]
+
+    async def _place(self, text: str) -> tuple[str, str]:
+        """As `place`; a domain that is not there may be made. CallError."""
+        try:
+            return await place(self._ctx, text, "address")
+        except CallError as error:
+            if error.kind is not Failure.NOT_FOUND or not self._create_domains:
+                if error.kind is Failure.NOT_FOUND:
+                    raise CallError(error.kind, f"{error.text}; --create-domains makes domains") from None
+                raise
+        address = Address.parse(text)
+        if self._ctx.domains() is not None:
+            raise CallError(Failure.FORBIDDEN, f"{address.domain}: only who administers the server makes domains")
+        self.domains.setdefault(address.domain, DirectoryChange(Op.ADD, Kind.DOMAIN, address.domain))
+        return address.domain, address.local
+
+    async def _names(self, line: UserLine, domain: str) -> tuple[tuple[str, ...], list[Address]]:
+        """The further names in the user's own domain, and addresses in other domains of ours, which become aliases."""
+        names, elsewhere = [], []
+        given = line.values.get("alias", ())
+        for text in given if isinstance(given, tuple) else ():
+            local, _, host = text.rpartition("@")
+            if not local or host.lower() == domain:
+                names.append(local or text)
+                continue
+            where, name = await self._place(text)
+            if where == domain:
+                names.append(name)
+            else:
+                elsewhere.append(Address(name, where))
+        own = line.address.rpartition("@")[0] or line.address
+        return tuple(dict.fromkeys(name for name in names if name.casefold() != own.casefold())), elsewhere
+
+    async def _joined(self, group: str, address: str) -> DirectoryChange:
+        full = group if "@" in group else f"{group}@{address.rpartition('@')[2]}"
+        domain, name = await place(self._ctx, full, "groups")
+        key = f"{name}@{domain}".casefold()
+        if key not in self._members:
+            present = await self._ctx.editor.entry(Kind.GROUP, domain, name)
+            if present is None:
+                raise CallError(Failure.NOT_FOUND, f"groups: there is no group '{name}@{domain}'")
+            self._members[key] = several(present, "member")
+        self._members[key] = tuple(dict.fromkeys((*self._members[key], address)))
+        return DirectoryChange(Op.SET, Kind.GROUP, domain, name, {"member": self._members[key]})
+
+    async def check(self) -> None:
+        """Each line as if those before it were done: names that are taken, values that mean nothing."""
+        calls = [[step] for step in self.domains.values()] + [steps for _, steps in self.steps]
+        results = (await self._ctx.editor.check_each(calls))[len(self.domains) :]
+        good = []
+        for (line, steps), error in zip(self.steps, results, strict=True):
+            if error is None:
+                good.append((line, steps))
+            elif faults := getattr(error, "faults", ()):
+                self.fault(line, "; ".join(fault.text if not fault.path else f"{_part(fault.path)}{fault.text}"
+                                           for fault in faults))  # fmt: skip
+            else:
+                raise error
+        self.steps = good
+
+    async def changes(self) -> list[DirectoryChange]:
+        """All of it. Verifiers are made here: each takes tens of milliseconds, and faults are told before the first."""
+        changes = list(self.domains.values())
+        for line, (first, *rest) in self.steps:
+            if not self._ctx.dry_run:
+                first = await with_password(self._ctx, first, line.password)
+            changes += [first, *rest]
+        return changes
+
+
+def _part(path: str) -> str:
+    """`user a@b: quota` -> `quota: `; of a whole record nothing."""
+    name = path.rpartition(": ")[2]
+    return f"{name}: " if name != path else ""
+
+
+@call(
+    "user",
+    "import",
+    right=Right.ACCOUNTS,
+    help="Adds users from a CSV, with a heading such as address,password,name,quota,aliases,forward,groups; exports of "
+    "Kerio, Google, Microsoft and cPanel are understood.",
+)
 async def user_import(
     ctx: AdminContext,
     file: Annotated[FileText, "The CSV file; - for standard input."],
     update: Annotated[bool, "Change users that exist already instead of refusing; empty cells change nothing."] = False,
+    create_domains: Annotated[bool, "Make domains that are not there yet."] = False,
+    skip_bad: Annotated[bool, "Take the good lines although others are wrong."] = False,
 ) -> Imported:
-    steps: list[tuple[UserLine, DirectoryChange]] = []
-    faults: list[FieldFault] = []
-    seen: dict[str, int] = {}
-    for line in read_users(file):
-        try:
-            step = await _step(ctx, line, update=update)
-            key = f"{step.name.casefold()}@{step.domain}"
-            if key in seen:
-                raise CallError(Failure.REFUSED, f"{key} stands in line {seen[key]} already")
-            seen[key] = line.number
-            steps.append((line, step))
-        except CallError as error:
-            faults.append(FieldFault(f"line {line.number}", error.text))
-    if faults:
+    lines, faults, ignored = parse(file)
+    work = _Import(ctx, update=update, create_domains=create_domains)
+    for line in lines:
+        await work.add(line)
+    await work.check()
+    faults = sorted([*faults, *work.faults], key=lambda fault: int(fault.name.rpartition(" ")[2]))
+    if faults and not skip_bad:
         raise _refused(faults)
-    # Verifiers last: each takes tens of milliseconds, and a fault is told before the first one is made.
-    changes = [step if ctx.dry_run else await with_password(ctx, step, line.password) for line, step in steps]
+    if ignored:
+        ctx.warn(f"Columns that were not read: {', '.join(ignored[:20])}")
+    changes = await work.changes()
     if changes:
-        await change(ctx, *changes)
-    added = sum(step.op is Op.ADD for step in changes)
+        await added(ctx, *changes)
+    users = [steps[0] for _, steps in work.steps]
+    new = sum(step.op is Op.ADD for step in users)
     verb = "would be" if ctx.dry_run else "were"
-    return Imported(added, len(changes) - added, f"{added} users {verb} added, {len(changes) - added} {verb} changed")
-
-
-async def _step(ctx: AdminContext, line: UserLine, *, update: bool) -> DirectoryChange:
-    domain, local = await place(ctx, line.address, "address")
-    may_grant(ctx, line.rights, Domain(domain))
-    found = await ctx.editor.entry(Kind.USER, domain, local)
-    if found is not None:
-        if not update:
-            raise CallError(Failure.REFUSED, f"{address_of(found)} exists already; --update changes it")
-        may_change(ctx, found)
-    quota = line.quota
-    if found is None and quota is None:
-        quota = await default_quota(ctx, domain)
-    return changed(
-        Op.ADD if found is None else Op.SET, Kind.USER, domain, local,
-        full_name=line.full_name or None, rights=line.rights.value if line.rights else None, quota=quota,
-    )  # fmt: skip
+    text = f"{new} users {verb} added, {len(users) - new} {verb} changed"
+    if work.domains:
+        text += f"; domains that {verb} added: {', '.join(work.domains)}"
+    skipped = tuple(f"{fault.name}: {fault.text}" for fault in faults)
+    if skipped:
+        text += "\n".join([f"; {len(skipped)} lines were not taken:", *skipped[:_MAX_FAULTS]])
+    return Imported(new, len(users) - new, skipped, text)
 
 
 @call(
@@ -170,15 +416,37 @@ async def user_export(
     ctx: AdminContext,
     domain: Annotated[str, "Only users of this domain.", Known("domain")] = "",
 ) -> Table:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rest = [column for column in columns() if column.element not in ("full-name", "quota")]
+    rows: list[list[str]] = []
     after = ""
     while True:
-        found, after = await listed(ctx, Kind.USER, domain, "", after, PAGE)
-        for user in found:
-            writer.writerow(
-                (address_of(user), "", one(user, "full-name"), one(user, "rights", "none"), one(user, "quota", "0"))
-            )
+        users, after = await listed(ctx, Kind.USER, domain, "", after, PAGE)
+        for user in users:
+            head = (address_of(user), "", one(user, "full-name"), one(user, "rights", "none"), one(user, "quota", "0"))
+            rows.append([*head, *(_cell(column, user) for column in rest)])
         if not after:
-            return Table(out.getvalue().rstrip("\n"))
+            break
+    heading = ["address", "password", "name", "rights", "quota", *(column.parameter for column in rest)]
+    # A column in which nobody has anything says nothing.
+    used = [at for at in range(len(heading)) if at < len(STANDARD) or any(row[at] for row in rows)]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for row in (heading, *rows):
+        writer.writerow([defused(row[at]) for at in used])
+    return Table(out.getvalue().rstrip("\n"))
+
+
+def _cell(column: Field, user: Any) -> str:
+    """Empty where the record says nothing."""
+    if column.many:
+        return "; ".join(several(user, column.element))
+    text = one(user, column.element)
+    return "" if text == _usual(column.default) else text
+
+
+def _usual(default: object) -> str:
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return str(default.value) if isinstance(default, Enum) else str(default)

@@ -1,7 +1,7 @@
 """Calls about users (mission S12, S34, S36, S63)."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.credentials.schemes import password_or_verifier
@@ -9,118 +9,63 @@ from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op, Rights
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.rights import Grants, Right
 from whimbrel.core.values import Secret, Size
-from whimbrel.services.admin.aliases import walked
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, Needs, Own, call
 from whimbrel.services.admin.context import AdminContext
-from whimbrel.services.admin.people import (
-    address_of,
-    change,
-    changed,
-    entry,
-    flag,
-    listed,
-    one,
-    place,
-    several,
-)
+from whimbrel.services.admin.fields import answers, own_options, shown, step_of, takes, view
+from whimbrel.services.admin.lifecycle import make_way, redirected, remove_user
+from whimbrel.services.admin.people import address_of, change, changed, entry, listed, one, place, several
+from whimbrel.services.admin.records import USER
+from whimbrel.services.admin.resolving import refusal, still_named
 from whimbrel.services.admin.views import Done, Moment, Page, done
 from whimbrel.services.session.record import LastSignIn, last_sign_in
 
-
-@dataclass(frozen=True, slots=True)
-class UserRow:
-    address: str
-    full_name: str
-    enabled: bool
-    rights: str
-    quota: str
-    last_sign_in: Moment
-
-
-@dataclass(frozen=True, slots=True)
-class UserView:
-    """A user; values as they stand in the file. The password itself is nowhere."""
-
-    address: str
-    full_name: str
-    description: str
-    enabled: bool
-    has_password: bool
-    rights: str
-    aliases: tuple[str, ...]
-    quota: str
-    quota_messages: str
-    max_message_size: str
-    forward_to: tuple[str, ...]
-    keep_copy: bool
-    clean_out: tuple[str, ...]
-    last_sign_in: Moment
-    last_service: str
-    last_address: str
-
+UserRow: Any = view(
+    "UserRow", USER, "A user in a list.", before=[("address", str)], after=[("last_sign_in", Moment)], listed=True
+)
+UserView: Any = view(
+    "UserView",
+    USER,
+    "A user; values as they stand in the file. The password itself is nowhere.",
+    before=[("address", str), ("has_password", bool)],
+    after=[("last_sign_in", Moment), ("last_service", str), ("last_address", str)],
+)
 
 Name = Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user")]
-FullName = Annotated[str | None, "The person's name, as others see it."]
-Description = Annotated[str | None, "A remark for administrators."]
-Aliases = Annotated[
-    tuple[str, ...] | None,
-    "Further names in the same domain for this mailbox. Repeat for several; '' for none.",
-]
-Quota = Annotated[Size | None, "Largest size of the mailbox, such as 2G; 0: no limit."]
-QuotaMessages = Annotated[int | None, "Most messages in the mailbox; 0: no limit."]
-MaxSize = Annotated[Size | None, "Largest message from and to this user, such as 80M; 0: the domain's limit."]
-ForwardTo = Annotated[tuple[str, ...] | None, "Addresses that get this user's mail. Repeat for several; '' for none."]
-KeepCopy = Annotated[bool | None, "With forward-to: mail is also delivered here."]
-CleanOutRules = Annotated[
-    tuple[str, ...] | None,
-    "Deletes what lay in a folder for so many days: deleted, junk, sent, inbox or all, as in 'deleted 30d'; before the "
-    "domain's rules, 0d: never. Repeat for several; '' for none.",
-]
-RightsOption = Annotated[Rights | None, "What the user may administer."]
 
 
 @call("user", "list", reads=True, names=("user", "address"), right=Right.ACCOUNTS, help="Lists users.")
+@answers(Page[UserRow])
 async def user_list(
     ctx: AdminContext,
     domain: Annotated[str, "Only users of this domain.", Known("domain")] = "",
     search: Annotated[str, "Part of name, full name or description."] = "",
     after: Annotated[str, "Begin after this address."] = "",
     limit: Annotated[int, "Most to list."] = 1000,
-) -> Page[UserRow]:
-    found, more = await listed(ctx, Kind.USER, domain, search, after, limit)
-    return Page(
-        tuple([
-            UserRow(
-                address_of(user), one(user, "full-name"), flag(user, "enabled", True), one(user, "rights", "none"),
-                one(user, "quota", "0"), Moment((await _last(ctx, user)).at),
-            )
-            for user in found
-        ]),
-        more,
-    )  # fmt: skip
+) -> Page[Any]:
+    users, more = await listed(ctx, Kind.USER, domain, search, after, limit)
+    rows = [
+        UserRow(
+            address=address_of(user),
+            last_sign_in=Moment((await _last(ctx, user)).at),
+            **shown(USER, user, listed=True),
+        )
+        for user in users
+    ]
+    return Page(tuple(rows), more)
 
 
 @call("user", "show", reads=True, right=Right.ACCOUNTS, own=Own("name"), help="Shows a user.")
-async def user_show(ctx: AdminContext, name: Name) -> UserView:
+@answers(UserView)
+async def user_show(ctx: AdminContext, name: Name) -> Any:
     user = await entry(ctx, Kind.USER, name)
     last = await _last(ctx, user)
     return UserView(
-        address_of(user),
-        one(user, "full-name"),
-        one(user, "description"),
-        flag(user, "enabled", True),
-        bool(one(user, "password")),
-        one(user, "rights", "none"),
-        several(user, "alias"),
-        one(user, "quota", "0"),
-        one(user, "quota-messages", "0"),
-        one(user, "max-message-size", "0"),
-        several(user, "forward-to"),
-        flag(user, "keep-copy", True),
-        several(user, "clean-out"),
-        Moment(last.at),
-        last.service,
-        last.ip,
+        address=address_of(user),
+        has_password=bool(one(user, "password")),
+        last_sign_in=Moment(last.at),
+        last_service=last.service,
+        last_address=last.ip,
+        **shown(USER, user),
     )
 
 
@@ -133,62 +78,45 @@ async def _last(ctx: AdminContext, user: Entry) -> LastSignIn:
 
 
 @call("user", "add", right=Right.ACCOUNTS, help="Adds a user.")
+@takes(USER)
 async def user_add(
     ctx: AdminContext,
     name: Annotated[str, "name@domain of the new user; a bare name is put into the primary domain."],
     password: Annotated[Secret | None, "Password to sign in with; without one the user cannot."] = None,
-    full_name: FullName = None,
-    description: Description = None,
-    rights: RightsOption = None,
-    alias: Aliases = None,
-    quota: Quota = None,
-    quota_messages: QuotaMessages = None,
-    max_message_size: MaxSize = None,
-    forward_to: ForwardTo = None,
-    keep_copy: KeepCopy = None,
-    clean_out: CleanOutRules = None,
+    rights: Annotated[Rights | None, "What the user may administer."] = None,
     enabled: Annotated[bool | None, "May sign in."] = None,
+    **values: object,
 ) -> Done:
     domain, local = await place(ctx, name)
     may_grant(ctx, rights, Domain(domain))
-    if quota is None:
-        quota = await default_quota(ctx, domain)
-    step = changed(
-        Op.ADD, Kind.USER, domain, local, full_name=full_name, description=description, rights=_word(rights),
-        alias=alias, quota=quota, quota_messages=quota_messages, max_message_size=max_message_size,
-        forward_to=forward_to, keep_copy=keep_copy, clean_out=clean_out, enabled=enabled,
-    )  # fmt: skip
-    await change(ctx, await with_password(ctx, step, password))
-    warning = await circle(ctx, f"{local}@{domain}") if forward_to else ""
+    if values.get("quota") is None:
+        values["quota"] = await default_quota(ctx, domain)
+    step = step_of(USER, Op.ADD, domain, local, values, rights=rights, enabled=enabled)
+    await added(ctx, await with_password(ctx, step, password))
+    warning = await circle(ctx, f"{local}@{domain}") if values.get("forward_to") else ""
     rest = f"{'' if password else ', without a password'}{warning}"
     return done(ctx.dry_run, f"User {local}@{domain}", "added", rest)
+
+
+async def added(ctx: AdminContext, *steps: DirectoryChange) -> None:
+    """Makes new users, whose mailboxes begin empty, and other changes in the same write."""
+    await ctx.editor.check(steps)
+    for step in steps:
+        if step.op is Op.ADD and step.kind is Kind.USER:
+            await make_way(ctx, AccountId(Address(step.name, step.domain).key))
+    await change(ctx, *steps)
 
 
 @call(
     "user",
     "set",
     right=Right.ACCOUNTS,
-    own=Own("name", ("forward_to", "keep_copy")),
+    own=Own("name", own_options(USER)),
     help="Changes a user; what is not named stays as it is.",
 )
-async def user_set(
-    ctx: AdminContext,
-    name: Name,
-    full_name: FullName = None,
-    description: Description = None,
-    alias: Aliases = None,
-    quota: Quota = None,
-    quota_messages: QuotaMessages = None,
-    max_message_size: MaxSize = None,
-    forward_to: ForwardTo = None,
-    keep_copy: KeepCopy = None,
-    clean_out: CleanOutRules = None,
-) -> Done:
-    return await _set(
-        ctx, name, full_name=full_name, description=description, alias=alias, quota=quota,
-        quota_messages=quota_messages, max_message_size=max_message_size, forward_to=forward_to, keep_copy=keep_copy,
-        clean_out=clean_out,
-    )  # fmt: skip
+@takes(USER)
+async def user_set(ctx: AdminContext, name: Name, **values: object) -> Done:
+    return await _set(ctx, name, values)
 
 
 @call(
@@ -196,26 +124,35 @@ async def user_set(
     "remove",
     right=Right.ACCOUNTS,
     needs=Needs.STORE_IF_ANY,
-    help="Removes a user. The mail is kept on disk, out of reach, until an administrator deletes it.",
-    confirm="Remove the user {name}?",
+    help="Removes a user. The mail is kept on disk, out of reach, until an administrator deletes it: "
+    "see `user removed-list`.",
+    confirm="Remove the user {name}? The mail is kept until `user removed-purge`.",
 )
-async def user_remove(ctx: AdminContext, name: Name) -> Done:
+async def user_remove(
+    ctx: AdminContext,
+    name: Name,
+    everywhere: Annotated[bool, "Also takes the user out of groups, aliases and forwardings."] = False,
+) -> Done:
     user = await entry(ctx, Kind.USER, name)
     may_change(ctx, user)
-    await change(ctx, changed(Op.REMOVE, Kind.USER, user.domain, user.name))
-    if not ctx.dry_run and ctx.folders is not None:
-        await ctx.folders.remove_account(AccountId(address_of(user).lower()))
+    addresses = [f"{local}@{user.domain}".casefold() for local in (user.name, *several(user, "alias"))]
+    more = await redirected(ctx, dict.fromkeys(addresses, ""), skip=user) if everywhere else []
+    for step in more:
+        ctx.within(step.domain)
+    await remove_user(ctx, user, *more)
+    if not ctx.dry_run:
+        await still_named(ctx, *addresses)
     return done(ctx.dry_run, f"User {address_of(user)}", "removed")
 
 
 @call("user", "enable", right=Right.ACCOUNTS, help="Lets a user sign in again.")
 async def user_enable(ctx: AdminContext, name: Name) -> Done:
-    return await _set(ctx, name, enabled=True)
+    return await _set(ctx, name, {}, enabled=True)
 
 
 @call("user", "disable", right=Right.ACCOUNTS, help="Keeps a user from signing in; mail is still received.")
 async def user_disable(ctx: AdminContext, name: Name) -> Done:
-    return await _set(ctx, name, enabled=False)
+    return await _set(ctx, name, {}, enabled=False)
 
 
 @call("user", "password", right=Right.ACCOUNTS, own=Own("name", ("password",)), help="Sets a user's password.")
@@ -230,13 +167,13 @@ async def user_password(ctx: AdminContext, name: Name, password: Annotated[Secre
 
 @call("user", "rights", help="Says what a user may administer: none, own domain, the server (to read or to write).")
 async def user_rights(ctx: AdminContext, name: Name, rights: Annotated[Rights, "The right to give."]) -> Done:
-    return await _set(ctx, name, rights=_word(rights))
+    return await _set(ctx, name, {}, rights=rights)
 
 
-async def _set(ctx: AdminContext, name: str, **values: object) -> Done:
+async def _set(ctx: AdminContext, name: str, values: Mapping[str, object], **more: object) -> Done:
     user = await entry(ctx, Kind.USER, name)
     may_change(ctx, user)
-    step = changed(Op.SET, Kind.USER, user.domain, user.name, **values)
+    step = step_of(USER, Op.SET, user.domain, user.name, values, **more)
     if not step.values:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel user set --help`")
     await change(ctx, step)
@@ -249,11 +186,13 @@ async def circle(ctx: AdminContext, address: str) -> str:
     since the next one may be what ends the circle."""
     if ctx.dry_run:
         return ""
-    walk = await walked(ctx, Address.parse(address))
-    if walk.mailboxes or walk.remote or not walk.loops:
+    found = await refusal(ctx, Address.parse(address))
+    if found is None:
         return ""
+    if not found.loop:
+        return f". Attention: {found.reason}"
     return (
-        f". Attention: mail to it is refused, since its forwarding leads only back to itself ({walk.loops[0]}); "
+        f". Attention: mail to it is refused, since its forwarding leads only back to itself ({found.loop}); "
         "let one of them keep a copy, or forward elsewhere"
     )
 
@@ -288,7 +227,3 @@ def may_change(ctx: AdminContext, user: Entry) -> None:
     theirs = Grants.of(one(user, "rights", "none"), several(user, "grant"), Domain(user.domain))
     if ctx.right is not Right.SELF and not ctx.caller.grants.includes(theirs):
         raise CallError(Failure.FORBIDDEN, f"{address_of(user)} may do more ({theirs}) and is changed by its equals")
-
-
-def _word(rights: Rights | None) -> str | None:
-    return None if rights is None else str(rights.value)

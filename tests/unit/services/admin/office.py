@@ -7,13 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.support.fakes import FakeClock, MemoryLog, MemoryState
+from tests.support.fakes import FakeClock, MemoryIntents, MemoryLog, MemoryState
 from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.reader import IndexDirectory
+from whimbrel.backends.store.memory.mailboxes import MemoryMailboxes
+from whimbrel.backends.store.memory.spool import MemorySpool
+from whimbrel.backends.store.memory.store import MemoryStore
 from whimbrel.core.address import Address
+from whimbrel.core.commit import Append, Rendition
 from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import Condition, MailboxError
@@ -197,8 +201,13 @@ class Office:
     log: MemoryLog = field(default_factory=MemoryLog)
     clock: FakeClock = field(default_factory=FakeClock)
     state: MemoryState = field(default_factory=MemoryState)
+    store: MemoryStore = field(default_factory=lambda: MemoryStore(FakeClock()))
+    intents: MemoryIntents = field(default_factory=MemoryIntents)
+    warnings: list[str] = field(default_factory=list)
+    """Of the last call."""
 
     def __post_init__(self) -> None:
+        self.mailboxes = MemoryMailboxes(self.store)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.do("domain add", name="example.org")
         self.do("domain add", name="other.test", alias=["alias.test"])
@@ -210,12 +219,15 @@ class Office:
             return AdminContext(**self._rest() | more)
         config = FileConfig(self.folder / "mailserver.cfg", MailServer)
         config.load()
-        editor = DirectoryFile(self.folder / "users.cfg", self.folder / "users.idx", records=RECORDS)
+        directory = IndexDirectory(self.folder / "users.idx")
+        editor = DirectoryFile(
+            self.folder / "users.cfg", self.folder / "users.idx", records=RECORDS, changed=directory.refresh
+        )
         editor.open()
         own = {
             "config": config,
             "editor": editor,
-            "directory": IndexDirectory(self.folder / "users.idx"),
+            "directory": directory,
             "files": FormerVersions(config, editor),
         }
         return AdminContext(**self._rest() | own | more)
@@ -230,6 +242,8 @@ class Office:
             "logs": MemoryLogs(),
             "status": StandingServer(),
             "state": self.state,
+            "mailboxes": self.mailboxes,
+            "intents": self.intents,
             "live": True,
         }
 
@@ -237,9 +251,31 @@ class Office:
         """One call with arguments as JSON has them."""
 
         async def work() -> Any:
-            return await invoke(CALLS[call], self.context(**(context or {})), arguments)
+            ctx = self.context(**(context or {}))
+            self.warnings = ctx.warnings
+            return await invoke(CALLS[call], ctx, arguments)
 
         return asyncio.run(work())
+
+    def mail(self, account: str, count: int = 1) -> None:
+        """So many messages into INBOX."""
+
+        async def work() -> None:
+            inbox = await self.store.find(AccountId(account), "INBOX")
+            assert inbox is not None
+            spool = MemorySpool()
+            await self.store.commit(
+                [
+                    Append(inbox.ref, Rendition(b"", spool.hold(b"Subject: %d\r\n\r\n" % number)))
+                    for number in range(count)
+                ]
+            )
+
+        asyncio.run(work())
+
+    def held(self, account: str) -> int:
+        """Messages in a mailbox."""
+        return asyncio.run(self.store.usage(AccountId(account))).messages
 
     def stream(self, call: str, /, **arguments: Any) -> list[Any]:
         async def work() -> list[Any]:

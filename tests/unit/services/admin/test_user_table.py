@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.services.admin.office import Office
+from whimbrel.core.rights import Grants
 from whimbrel.services.admin.calls import CallError
+from whimbrel.services.admin.context import Caller
 from whimbrel.services.admin.user_table import read_users
 
 GOOD = """address,password,name,rights,quota
@@ -87,3 +89,115 @@ def test_export_is_what_import_reads(office: Office) -> None:
     again = office.do("user import", file=text, update=True)
     assert (again.added, again.changed) == (0, 5)
     assert office.do("user export").text == text
+
+
+KERIO = """Name;Password;FullName;Description;MailAddress;Groups
+jdoe;geheim1;John Doe;Sales;j.doe@example.org,john;staff
+"""
+GOOGLE = """First Name [Required],Last Name [Required],Email Address [Required],Password [Required],\
+Password Hash Function [UPLOAD ONLY],Org Unit Path [Required]
+Jane,Roe,jane@example.org,0123456789abcdef0123456789abcdef01234567,SHA-1,/
+"""
+MICROSOFT = """User principal name,Display name,First name,Last name,Job title,Block credential,ProxyAddresses
+max@example.org,Max Muster,Max,Muster,Cook,True,SMTP:max@example.org;smtp:m.muster@example.org
+"""
+CPANEL = """email,password,quota mb
+sales@example.org,geheim2,250
+all@example.org,geheim3,unlimited
+"""
+
+
+def test_tables_of_other_servers_are_understood(office: Office) -> None:
+    office.do("group add", name="staff@example.org", member=["alice"])
+    for table in (KERIO, GOOGLE.replace("\\\n", ""), MICROSOFT, CPANEL):
+        office.do("user import", file=table)
+    john, jane, max_, sales = (office.do("user show", name=name) for name in ("jdoe", "jane", "max", "sales"))
+    assert (john.full_name, john.description, john.aliases) == ("John Doe", "Sales", ("j.doe", "john"))
+    assert office.do("group show", name="staff").members == ("alice", "jdoe@example.org")
+    assert (jane.full_name, jane.has_password) == ("Jane Roe", True)
+    assert "{SHA" in office.users
+    assert (max_.enabled, max_.full_name, max_.aliases) == (False, "Max Muster", ("m.muster",))
+    assert (sales.quota, office.do("user show", name="all").quota) == ("250M", "0")
+
+
+def test_what_the_heading_of_today_makes_a_user_of_is_no_user(office: Office) -> None:
+    office.do("user import", file="username,password\nanna,geheim\n")
+    assert office.do("user show", name="anna").has_password
+    assert "username" not in office.users
+
+
+def test_columns_stand_in_any_order_and_username_with_domain_is_an_address(office: Office) -> None:
+    office.do("user import", file="Domain\tQuota\tUsername\tForward\nother.test\t2G\tanna\tx@away.test;y@away.test\n")
+    anna = office.do("user show", name="anna@other.test")
+    assert (anna.quota, anna.forward_to) == ("2G", ("x@away.test", "y@away.test"))
+
+
+def test_domains_are_made_only_if_that_is_wanted(office: Office) -> None:
+    table = "address,name\na@new.test,A\nb@new.test,B\n"
+    with pytest.raises(CallError) as told:
+        office.do("user import", file=table)
+    assert [fault.name for fault in told.value.fields] == ["line 2", "line 3"]
+    assert "--create-domains" in told.value.text
+    assert "domains that were added: new.test" in office.do("user import", file=table, create_domains=True).text
+    assert office.do("user show", name="b@new.test").full_name == "B"
+
+
+def test_the_good_lines_can_be_taken_alone(office: Office) -> None:
+    table = "address,quota\na@example.org,1G\nalice@example.org,\nb@example.org,much\nc@example.org,2G\n"
+    found = office.do("user import", file=table, skip_bad=True)
+    assert (found.added, len(found.skipped)) == (2, 2)
+    assert [skipped.partition(":")[0] for skipped in found.skipped] == ["line 3", "line 4"]
+    assert office.do("user show", name="c").quota == "2G"
+
+
+def test_names_that_collide_inside_a_table_are_told_by_line(office: Office) -> None:
+    table = "address,aliases\na@example.org,x\nb@example.org,x\nc@example.org,alice\nd@example.org,\n"
+    with pytest.raises(CallError) as told:
+        office.do("user import", file=table)
+    assert [(fault.name, "already" in fault.text) for fault in told.value.fields] == [
+        ("line 3", True),
+        ("line 4", True),
+    ]
+    assert "a@example.org" not in office.users
+
+
+def test_a_number_that_would_be_octets_is_asked_about(office: Office) -> None:
+    with pytest.raises(CallError, match="write 250M"):
+        office.do("user import", file="email,quota\na@example.org,250\n")
+
+
+def test_nobody_gives_addresses_outside_the_own_domains_by_a_table(office: Office) -> None:
+    admin = {"caller": Caller("x", Grants.of("domain example.org"))}
+    for row in ("a@other.test,", "a@example.org,b@other.test", "a@example.org,x@alias.test"):
+        with pytest.raises(CallError, match="only"):
+            office.do("user import", admin, file=f"address,aliases\n{row}\n")
+    for create in (False, True):
+        with pytest.raises(CallError):
+            office.do("user import", admin, file="address\na@new.test\n", create_domains=create)
+    with pytest.raises(CallError, match="right"):
+        office.do("user import", admin, file="address,rights\na@example.org,server-write\n")
+    office.do("user import", admin, file="address,aliases\na@example.org,b@example.org\n")
+    assert office.do("user show", name="a").aliases == ("b",)
+
+
+def test_an_address_in_another_domain_of_ours_becomes_an_alias(office: Office) -> None:
+    office.do("user import", file="address,aliases\na@example.org,b;c@other.test\n")
+    assert office.do("alias show", name="c@other.test").to == ("a@example.org",)
+
+
+def test_a_dry_run_checks_all_and_takes_nobody(office: Office) -> None:
+    before = office.users
+    found = office.do("user import", {"dry_run": True}, file=GOOD)
+    assert found.added == 3 and "would be" in found.text
+    assert office.users == before
+    with pytest.raises(CallError):
+        office.do("user import", {"dry_run": True}, file="address\nalice@example.org\n")
+
+
+def test_what_is_exported_runs_in_no_spreadsheet_and_is_read_back(office: Office) -> None:
+    office.do("user set", name="alice", full_name="=cmd|'/c calc'!A1", forward_to=["x@away.test", "y@away.test"])
+    text = office.do("user export").text
+    assert "'=cmd" in text and ",=cmd" not in text
+    office.do("user import", file=text, update=True)
+    alice = office.do("user show", name="alice")
+    assert (alice.full_name, alice.forward_to) == ("=cmd|'/c calc'!A1", ("x@away.test", "y@away.test"))

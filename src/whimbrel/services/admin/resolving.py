@@ -1,0 +1,209 @@
+"""Where addresses lead, as delivery decides it: the routing rules are asked, there is no second opinion.
+
+`problems_of` is for the answer to a change; `dangling` looks through the whole directory, for checks and status.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from whimbrel.core.address import Address
+from whimbrel.core.directory import Kind, Naming, TargetKind
+from whimbrel.core.errors import MailError
+
+if TYPE_CHECKING:
+    from whimbrel.flow.routing.router import Explanation, Followed
+    from whimbrel.services.admin.context import AdminContext
+
+MOST: Final = 2000
+"""Records that may lead nowhere and are looked at more closely in one check."""
+_SHOWN: Final = 10
+_PLACEHOLDER: Final = "any"
+"""Stands for what a wildcard or a catch-all takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a resolution; `depth` counts from 0."""
+
+    depth: int
+    address: str
+    is_a: str
+    leads_to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """How an address resolves. `problems`: loops, targets that get nothing, a refusal."""
+
+    steps: tuple[Step, ...]
+    mailboxes: tuple[str, ...]
+    remote: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+async def resolved(ctx: "AdminContext", address: Address) -> Resolution:
+    """MailError: it cannot be told now."""
+    explanation = await _explained(ctx, address)
+    expansion = explanation.expansion
+    return Resolution(
+        tuple(_steps(explanation.followed)),
+        tuple(str(each.account.address) for each in expansion.local) if expansion else (),
+        tuple(str(each.address) for each in expansion.remote) if expansion else (),
+        tuple(_problems(address, explanation)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why mail to an address is refused; `loop` is the way it would go round, if it is that."""
+
+    reason: str
+    loop: str
+
+
+async def refusal(ctx: "AdminContext", address: Address) -> Refusal | None:
+    """None: somebody has the mail."""
+    explanation = await _explained(ctx, address)
+    if explanation.error is None:
+        return None
+    loops = _loops(explanation.followed)
+    return Refusal(_reason(address, explanation.error), loops[0] if loops else "")
+
+
+async def problems_of(ctx: "AdminContext", addresses: Iterable[Address]) -> tuple[str, ...]:
+    """What is wrong with where these addresses lead."""
+    problems: dict[str, None] = {}
+    for address in addresses:
+        problems |= dict.fromkeys(_problems(address, await _explained(ctx, address)))
+    return tuple(problems)
+
+
+async def dangling(ctx: "AdminContext", most: int = MOST) -> tuple[str, ...]:
+    """All records that name somebody who gets nothing, each with who names and what is wrong."""
+    problems: dict[str, None] = {}
+    for naming in await ctx.editor.doubtful(most):
+        target = Address.parse(_parsable(naming.address))
+        wrong = await refusal(ctx, target)
+        if wrong is not None:
+            problems[f"{naming_words(naming)} names {target}: {wrong.loop or wrong.reason}"] = None
+    return tuple(problems)
+
+
+async def warn_of(ctx: "AdminContext", address: Address) -> None:
+    """After a change: tells what is wrong with where the address leads now."""
+    if ctx.dry_run:
+        return
+    for problem in await problems_of(ctx, [address]):
+        ctx.warn(f"Attention: {address} leads to what gets nothing: {problem}")
+
+
+async def still_named(ctx: "AdminContext", *addresses: str) -> None:
+    """After something was removed: tells who still names it."""
+    names = list(dict.fromkeys(naming_words(each) for each in await ctx.editor.naming(addresses)))
+    if names:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        ctx.warn(
+            f"Attention: {', '.join(addresses)} is still named by {', '.join(names[:_SHOWN])}{more}; take it out "
+            "there, or mail that comes to it that way is returned"
+        )
+
+
+def naming_words(naming: Naming) -> str:
+    """`group staff@example.org`, `the forwarding of bob@example.org`."""
+    if naming.kind is Kind.DOMAIN:
+        return f"the catch-all of {naming.domain}"
+    if naming.kind is Kind.USER:
+        return f"the forwarding of {naming.name}@{naming.domain}"
+    return f"{naming.kind.value} {naming.name}@{naming.domain}"
+
+
+async def _explained(ctx: "AdminContext", address: Address) -> "Explanation":
+    from whimbrel.flow.routing.router import Router  # Here: the command line's client asks a server.
+
+    return await Router(ctx.directory, ctx.config).explain(address)
+
+
+def _parsable(key: str) -> str:
+    local, _, domain = key.rpartition("@")
+    return str(Address(local, domain))
+
+
+def _steps(followed: Sequence["Followed"]) -> list[Step]:
+    """In the order of a tree that is read from above: what an address leads to stands below it."""
+    below: dict[tuple[str, ...], list[Followed]] = {}
+    for each in followed:
+        below.setdefault(tuple(address.key for address in each.way), []).append(each)
+    steps: list[Step] = []
+    waiting = [(each, 0) for each in reversed(below.get((), []))]
+    seen: set[int] = set()
+    while waiting:
+        each, depth = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        steps.append(_step(each, depth))
+        own = [*(address.key for address in each.way), each.address.key]
+        account = getattr(each.step, "account", None)
+        ways = [tuple(own)] + ([(*own, account.address.key)] if account is not None else [])
+        waiting += [(child, depth + 1) for way in reversed(ways) for child in reversed(below.get(way, []))]
+    return steps
+
+
+def _step(each: "Followed", depth: int) -> Step:
+    from whimbrel.flow.routing.route import Local, Onward
+
+    shown, step = str(each.address), each.step
+    if isinstance(step, Local):
+        return Step(depth, shown, _tagged("user", each), (str(step.account.address),))
+    if isinstance(step, Onward):
+        members = tuple(map(str, step.members))
+        if step.account is not None:
+            kept = "keeps a copy" if step.keeps else "keeps no copy"
+            return Step(depth, shown, _tagged(f"user, forwards and {kept}", each), members)
+        if each.rule == "postmaster":
+            return Step(depth, shown, "postmaster, an address that nobody has: the administrators get it", members)
+        kind = TargetKind.CATCH_ALL if each.rule == "catch_all" else each.kind or TargetKind.ALIAS
+        return Step(depth, shown, _tagged(f"{kind.value.replace('-', ' ')} ({step.name})", each), members)
+    if step is not None:
+        return Step(depth, shown, "address elsewhere", ())
+    return Step(depth, shown, f"refused: {each.error.text}" if each.error is not None else "refused", ())
+
+
+def _tagged(what: str, each: "Followed") -> str:
+    return f"{what}, with a tag" if each.rule == "plus_address" else what
+
+
+def _problems(address: Address, explanation: "Explanation") -> list[str]:
+    problems = [f"loop: {loop}" for loop in _loops(explanation.followed)]
+    for each in explanation.followed:
+        if each.error is not None:
+            problems.append(_reason(each.address, each.error))
+    error = explanation.error
+    if error is not None and not problems:
+        problems.append(_reason(address, error))
+    return problems
+
+
+def _reason(address: Address, error: MailError) -> str:
+    if error.enhanced == "5.1.1":
+        return f"{address} does not exist"
+    return f"mail to {address} is refused: {error.text}"
+
+
+def _loops(followed: Sequence["Followed"]) -> list[str]:
+    loops = []
+    for each in followed:
+        members = getattr(each.step, "members", ())
+        way = [*(address.key for address in each.way), each.address.key]
+        for member in members:
+            if member.key in way:
+                loops.append(" -> ".join((*way[way.index(member.key) :], member.key)))
+    return loops
+
+
+def sample_of(kind: Kind, name: str, domain: str) -> Address:
+    """An address that this record answers: a wildcard stands for something, a domain for its catch-all."""
+    if kind is Kind.DOMAIN:
+        return Address(f"{_PLACEHOLDER}-{domain}", domain)
+    return Address(name.replace("*", _PLACEHOLDER).replace("?", "x"), domain)
