@@ -7,20 +7,40 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.unit.backends.directory.files import House
+from tests.unit.backends.directory.files import FILE, House
+from whimbrel.backends.directory.reader import IndexDirectory
+from whimbrel.backends.directory.replica import Replica, ReplicaReader
 from whimbrel.core.address import Address
-from whimbrel.core.directory import Directory, Rights, Target, TargetKind
+from whimbrel.core.directory import Directory, Kind, Replicated, Rights, Target, TargetKind
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
 
 T = TypeVar("T")
+BOB = '<user name="Bob"><forward-to>bob@elsewhere.example</forward-to><forward-to>alice</forward-to></user>'
+OVERLAID = FILE.replace(f"    {BOB}\n", "").replace('<full-name>Alice "A" Ä</full-name>', "")
+REPLICATED = (
+    Replicated("1", "example.org", "alice", {"full-name": 'Alice "A" Ä', "quota": "1G"}),
+    Replicated("2", "example.org", "Bob", {"forward-to": ("bob@elsewhere.example", "alice")}),
+)
+"""Of alice the file says the rest, and another quota; of Bob it knows nothing."""
 
 
-@pytest.fixture(params=["file"])
-def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Directory]:
-    """example.org (primary, alias example.net), second.example, empty.example with the people of files.FILE."""
-    house = House(tmp_path)
-    yield {"file": lambda: house.reader}[request.param]()
+@pytest.fixture(params=["file", "replicated"])
+def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IndexDirectory]:
+    """example.org (primary, alias example.net), second.example, empty.example with the people of files.FILE; or some of
+    them, and some of what is said of them, replicated from a directory service."""
+    if request.param == "file":
+        house = House(tmp_path)
+        yield house.reader
+        house.close()
+        return
+    house = House(tmp_path, OVERLAID)
+    replica = Replica(tmp_path / "people-x.idx")
+    replica.refresh(REPLICATED, whole=True)
+    source = ReplicaReader("x", tmp_path / "people-x.idx")
+    yield IndexDirectory(house.index, sources=[source])
+    source.close()
+    replica.close()
     house.close()
 
 
@@ -155,3 +175,50 @@ def test_without_any_domain_mail_is_put_off(tmp_path: Path) -> None:
     assert caught.value.temporary
     assert run(house.reader.domains()) == ()
     house.close()
+
+
+def names(directory: IndexDirectory, prefix: str, **more: Any) -> list[str]:
+    return [str(each.address) for each in run(directory.people(prefix, **more))]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "addresses"),
+    [
+        ("al", ["alice@example.org", "all@example.org"]),
+        ("ALI", ["alice@example.org"]),
+        ("a ali", ["alice@example.org"]),
+        ("ä", ["alice@example.org"]),
+        ("boss", ["alice@example.org"]),
+        ("alice@exam", ["alice@example.org"]),
+        ("bob", ["Bob@example.org"]),
+        ("info", []),
+        ("lice", []),
+        ("", []),
+        ("  ", []),
+        ("%", []),
+        ("x" * 5000, []),
+        ("a'; DROP TABLE word; --", []),
+    ],
+)
+def test_people_are_found_by_the_beginning_of_each_word(
+    directory: IndexDirectory, prefix: str, addresses: list[str]
+) -> None:
+    """alice@second.example may not sign in, and an alias is nobody."""
+    assert names(directory, prefix) == addresses
+
+
+def test_people_are_told_with_their_names_and_kinds(directory: IndexDirectory) -> None:
+    alice, team = run(directory.people("al"))
+    assert (team.kind, team.name, str(team.address)) == (Kind.GROUP, "", "all@example.org")
+    assert (alice.kind, alice.name) == (Kind.USER, 'Alice "A" Ä')
+
+
+def test_people_of_other_domains_are_seen_only_by_who_may(directory: IndexDirectory) -> None:
+    assert names(directory, "al", domains=frozenset({"second.example"})) == []
+    assert names(directory, "al", domains=frozenset()) == []
+    assert names(directory, "al", domains=frozenset({"example.org"}), limit=1) != []
+
+
+def test_no_more_are_told_than_asked_for(directory: IndexDirectory) -> None:
+    assert len(names(directory, "a", limit=1)) == 1
+    assert names(directory, "a", limit=0) == names(directory, "a", limit=-5) == []

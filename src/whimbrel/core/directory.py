@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.record import NO_RECORD, Part, Record
+from whimbrel.core.record import NO_RECORD, Part, Record, Texts
 from whimbrel.core.record import Kind as Kind
 from whimbrel.core.rights import NOTHING, Grants
 from whimbrel.core.values import Secret
@@ -60,6 +60,8 @@ class Account:
     """All that the record says, for the rooms that declare parts of it."""
     domain_record: Record = NO_RECORD
     """That of the account's domain."""
+    source: str = ""
+    """The directory service that has the secrets of this account; empty: the record has them."""
 
     def part(self, kind: type[P]) -> P:
         """What the user's record says about one part; its defaults where nothing is said."""
@@ -139,6 +141,58 @@ class Directory(Protocol):
     async def administrators(self) -> tuple[Account, ...]:
         """Enabled users with the right server-write: who gets mail for postmaster where nobody has that address."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Somebody whom an address book shows: a user or a group."""
+
+    kind: Kind
+    name: str
+    """The person's name; empty where nobody gave one."""
+    address: Address
+
+
+class People(Protocol):
+    """Who is here, for those who look for somebody: address book, completion, contacts."""
+
+    async def people(self, prefix: str, *, domains: frozenset[str] | None = None, limit: int = 20) -> Sequence[Listed]:
+        """Those in whose name or address a word begins with each word of `prefix`, in the order of names; at most
+        `limit`, and never more than 100. `domains`: those whose people the asker may see; None: all."""
+        ...
+
+
+class PeopleSource(Protocol):
+    """A directory service's people, replicated to this machine: a look-up never waits for the service.
+
+    A record of the same name in users.cfg lies over what is replicated, value by value. Secrets are asked of the
+    service itself, by the name of the source."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> object:
+        """Another whenever anything changed. Cheap: it is compared every 50 ms."""
+        ...
+
+    def find(self, domain: str, local: str) -> "Replicated | None":
+        """Whoever has this login name or further name, folded. MailError 451: nothing has been replicated yet, so
+        that nobody can be said not to exist."""
+        ...
+
+    def search(self, words: Sequence[str], domains: frozenset[str] | None, limit: int) -> "Sequence[Replicated]": ...
+
+
+@dataclass(frozen=True, slots=True)
+class Replicated:
+    """A person of a directory service. `texts` as in a user's record, without secrets."""
+
+    uid: str
+    """What the service calls the person for ever (objectGUID, entryUUID): a new name is no new person."""
+    domain: str
+    name: str
+    texts: Texts
 
 
 class Op(Enum):

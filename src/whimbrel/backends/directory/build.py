@@ -15,6 +15,7 @@ from whimbrel.backends.directory import index
 from whimbrel.backends.directory.index import ALIAS, DOMAIN, FIELD, GROUP, ROOT, ROOT_ID, USER, Values
 from whimbrel.backends.directory.records import Schema
 from whimbrel.backends.directory.scan import Child, Opened, scan
+from whimbrel.backends.directory.words import words_of
 from whimbrel.core.address import folded
 from whimbrel.core.config import ConfigError, Fault
 from whimbrel.core.people import full_address
@@ -208,6 +209,9 @@ def add_record(
                 known = db.execute(query, (domain, local.casefold())).get
                 problems.append(f"'{local}' is already {_who(db, known, lines)}")
     _add_edges(db, schema, kind, node, host, values)
+    if kind in (USER, GROUP):
+        names = (name, *index.several(values, "alias"), index.one(values, "full-name"))
+        db.executemany("INSERT INTO word VALUES(?, ?)", [(word, node) for word in words_of(*names)])
     if kind == ALIAS and not values.get("to"):
         problems.append("an alias needs at least one 'to'")
     return problems
@@ -262,6 +266,7 @@ def drop(db: apsw.Connection, node: int) -> None:
     db.execute("DELETE FROM node WHERE id = ?", (node,))
     db.execute("DELETE FROM local WHERE id = ?", (node,))
     db.execute("DELETE FROM edge WHERE source = ?", (node,))
+    db.execute("DELETE FROM word WHERE id = ?", (node,))
 
 
 def drop_names(db: apsw.Connection, domain: int, node: int) -> None:

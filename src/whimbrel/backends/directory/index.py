@@ -4,6 +4,7 @@ node     every part of the file: the root, domains, their own settings (kind 5),
 place    where it stands in the file: first byte and length. A change of one record moves all behind it, hence apart.
 host     names and aliases of domains.  local: exact names in a domain.  wildcard: aliases with * or ?, in order.
 edge     which addresses the records name: to find circles, what leads nowhere, and who names whom.
+word     words of names and addresses, folded: how an address book finds people.
 meta     version, and which state of the file this is.
 """
 
@@ -34,6 +35,8 @@ CREATE INDEX local_id ON local(id);
 CREATE TABLE wildcard(domain INTEGER, id INTEGER, pattern TEXT NOT NULL, PRIMARY KEY(domain, id)) WITHOUT ROWID;
 CREATE TABLE edge(source INTEGER, host TEXT, name TEXT, PRIMARY KEY(source, host, name)) WITHOUT ROWID;
 CREATE INDEX edge_target ON edge(host, name);
+CREATE TABLE word(word TEXT, id INTEGER, PRIMARY KEY(word, id)) WITHOUT ROWID;
+CREATE INDEX word_id ON word(id);
 """
 
 
@@ -73,7 +76,7 @@ def remove(path: Path) -> None:
 
 def empty(db: apsw.Connection) -> None:
     """All out, within the caller's transaction: readers see the former content until it ends."""
-    for table in ("node", "place", "host", "local", "wildcard", "edge"):
+    for table in ("node", "place", "host", "local", "wildcard", "edge", "word"):
         db.execute(f"DELETE FROM {table}")  # The names are ours.
 
 

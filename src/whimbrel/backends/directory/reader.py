@@ -7,7 +7,7 @@ so a change is in force everywhere within that time. The database is opened at t
 import os
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -16,10 +16,22 @@ import apsw
 
 from whimbrel.backends.directory import index
 from whimbrel.backends.directory.index import ALIAS, DOMAIN, GROUP, USER
+from whimbrel.backends.directory.people import listed_people
 from whimbrel.backends.directory.wildcard import matches
+from whimbrel.backends.directory.words import asked
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.cleanout import DomainRetention, UserCleanOut, in_force
-from whimbrel.core.directory import Account, Directory, LocalDomain, Target, TargetKind
+from whimbrel.core.directory import (
+    Account,
+    Directory,
+    Listed,
+    LocalDomain,
+    People,
+    PeopleSource,
+    Replicated,
+    Target,
+    TargetKind,
+)
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.people import (
@@ -43,6 +55,7 @@ _CHECK_EVERY: Final = 0.05
 _KEPT: Final = 4096
 _KINDS: Final = {USER: TargetKind.ACCOUNT, ALIAS: TargetKind.ALIAS, GROUP: TargetKind.GROUP}
 _MAX_NAME: Final = 320
+_MAX_PEOPLE: Final = 100
 
 
 class Lru(Generic[T]):
@@ -87,10 +100,19 @@ _UNASKED: Final = _Unasked()
 
 
 class IndexDirectory:
-    """Read-only; one for each process."""
+    """Read-only; one for each process. Of users.cfg, and of the directory services whose people are replicated: what
+    users.cfg says of a person lies over what the service says."""
 
-    def __init__(self, path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._path, self._monotonic = path, monotonic
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sources: Sequence[PeopleSource] = (),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`sources` in the order in which they are asked; who is in none of them but in the file is of the file."""
+        self._path, self._sources, self._monotonic = path, tuple(sources), monotonic
+        self._versions: tuple[object, ...] = ()
         self._db: apsw.Connection | None = None
         self._inode = self._version = self._changes = 0
         self._checked = float("-inf")
@@ -152,9 +174,7 @@ class IndexDirectory:
                 "WHERE n.admin = 1 ORDER BY n.id"
             )
             return tuple(
-                _account(str(name), found.local, str(data))
-                for name, domain, data in rows
-                if (found := self._domain(str(domain)))
+                account for name, domain, _ in rows if (account := self._account(str(domain), str(name))) is not None
             )
 
         return self._ask(read)
@@ -194,8 +214,9 @@ class IndexDirectory:
             self._db.execute("PRAGMA cache_size = -2000")
             self._inode, self._version = inode, -1
         version = self._db.execute("PRAGMA data_version").get
-        if version != self._version:
-            self._version = int(str(version))
+        versions = tuple(source.version for source in self._sources)
+        if version != self._version or versions != self._versions:
+            self._version, self._versions = int(str(version)), versions
             self._changes += 1
             for cache in (self._targets, self._domains, self._accounts):
                 cache.clear()
@@ -262,13 +283,18 @@ class IndexDirectory:
             domain.id,
             name,
         )
+        replicated = self._replicated(domain.local.name, name) if not rows or rows[0][0] == USER else None
+        if replicated is not None and not rows:
+            account = _account(replicated[1].name, domain.local, {}, replicated)
+            return Target(TargetKind.ACCOUNT, where, account=account)
         if not rows:
             node = next((node for pattern, node in domain.patterns if matches(pattern, name)), 0)
             rows = self._rows("SELECT kind, name, data FROM node WHERE id = ?", node) if node else []
         if rows:
             kind, entry, data = int(str(rows[0][0])), str(rows[0][1]), str(rows[0][2])
             if kind == USER:
-                return Target(TargetKind.ACCOUNT, where, account=_account(entry, domain.local, data))
+                values = index.unpack(data)
+                return Target(TargetKind.ACCOUNT, where, account=_account(entry, domain.local, values, replicated))
             record = Record(index.unpack(data))
             names = record.part(Membership).members if kind == GROUP else record.part(AliasTargets).to
             members = tuple(full_address(text, domain.local.name) for text in names)
@@ -287,17 +313,47 @@ class IndexDirectory:
         rows = domain and self._rows(
             "SELECT name, data FROM node WHERE kind = ? AND domain = ? AND fold = ?", USER, domain.id, _fold(name)
         )
-        found = _account(str(rows[0][0]), domain.local, str(rows[0][1])) if domain and rows else None
+        found = self._made_account(domain.local, _fold(name), rows or []) if domain else None
         self._accounts.put(key, found)
         return found
+
+    def _made_account(self, local: LocalDomain, name: str, rows: list[tuple[object, ...]]) -> Account | None:
+        """Of the file's record, of a directory service's person, or of both."""
+        replicated = self._replicated(local.name, name)
+        if replicated is not None and replicated[1].name.casefold() != name:
+            replicated = None  # Called by a further name.
+        if rows:
+            return _account(str(rows[0][0]), local, index.unpack(str(rows[0][1])), replicated)
+        return _account(replicated[1].name, local, {}, replicated) if replicated is not None else None
+
+    def _replicated(self, domain: str, name: str) -> tuple[str, Replicated] | None:
+        """The source and the person. MailError 451: a source knows nobody yet."""
+        for source in self._sources:
+            person = source.find(domain, name)
+            if person is not None:
+                return source.name, person
+        return None
+
+    # People
+
+    async def people(self, prefix: str, *, domains: frozenset[str] | None = None, limit: int = 20) -> Sequence[Listed]:
+        words, most = asked(prefix), max(0, min(limit, _MAX_PEOPLE))
+        if not words or not most or (domains is not None and not domains):
+            return ()
+        return self._ask(lambda: self._people(words, domains, most))
+
+    def _people(self, words: tuple[str, ...], domains: frozenset[str] | None, limit: int) -> tuple[Listed, ...]:
+        return listed_people(self._rows, self._sources, words, domains, limit)
 
 
 def _fold(name: str) -> str:
     return (name if name.isascii() else unicodedata.normalize("NFC", name)).casefold()
 
 
-def _account(name: str, local: LocalDomain, data: str) -> Account:
-    record = Record(index.unpack(data))
+def _account(name: str, local: LocalDomain, values: index.Values, replicated: tuple[str, Replicated] | None) -> Account:
+    """What the file says lies over what the service says, value by value."""
+    texts = {**replicated[1].texts, **values} if replicated is not None else values
+    record = Record(texts)
     address = Address(name, local.name)
     access, quota, forwarding = record.part(Access), record.part(MailboxQuota), record.part(Forwarding)
     return Account(
@@ -317,6 +373,7 @@ def _account(name: str, local: LocalDomain, data: str) -> Account:
         grants=_grants(access, local.name),
         record=record,
         domain_record=local.record,
+        source=replicated[0] if replicated is not None and not access.password else "",
     )
 
 
@@ -326,3 +383,4 @@ def _grants(access: Access, domain: Domain) -> Grants:
 
 
 _port: type[Directory] = IndexDirectory
+_people: type[People] = IndexDirectory

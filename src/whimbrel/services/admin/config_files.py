@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from whimbrel.services.admin.calls import CallError, Failure, call
 from whimbrel.services.admin.configuration import Changed, changed
 from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.resolving import dangling
 from whimbrel.services.admin.views import Done, Moment, Octets, Page, TextView
 
 File = Literal["mailserver.cfg", "users.cfg"]
@@ -79,7 +80,11 @@ async def config_check(ctx: AdminContext) -> Verdict:
         problems = tuple(Problem(fault.file, fault.line, fault.path, fault.text) for fault in error.faults)
         return Verdict(problems, True, "The files cannot be used as they are; a running server keeps what it has")
     outside = bool(ctx.config.difference() or ctx.editor.difference())
-    problems = tuple(Problem("mailserver.cfg", 0, concern.path, concern.text) for concern in concerns)
+    nowhere = () if outside else await dangling(ctx)
+    problems = (
+        *(Problem("mailserver.cfg", 0, concern.path, concern.text) for concern in concerns),
+        *(Problem("users.cfg", 0, "", text) for text in nowhere),
+    )
     text = "Both files can be used; see what is said of them" if problems else "Both files are in order"
     if outside:
         text += (

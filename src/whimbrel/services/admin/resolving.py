@@ -84,7 +84,10 @@ async def dangling(ctx: "AdminContext", most: int = MOST) -> tuple[str, ...]:
     problems: dict[str, None] = {}
     for naming in await ctx.editor.doubtful(most):
         target = Address.parse(_parsable(naming.address))
-        wrong = await refusal(ctx, target)
+        try:
+            wrong = await refusal(ctx, target)
+        except MailError:
+            continue  # It cannot be told now.
         if wrong is not None:
             problems[f"{naming_words(naming)} names {target}: {wrong.loop or wrong.reason}"] = None
     return tuple(problems)

@@ -1,12 +1,16 @@
 """Calls about the running server and its services (mission S21 to S23)."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from whimbrel.services.admin.calls import Needs, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.ports import Running
+from whimbrel.services.admin.resolving import dangling
 from whimbrel.services.admin.views import Moment, Octets, Page
+
+DOUBTFUL: Final = 200
+"""Names that may lead nowhere and are looked at with each status; `config check` looks at more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ async def _attention(ctx: AdminContext, running: Running) -> tuple[str, ...]:
             )
     if running.space != "enough":
         found.append(f"free space is {running.space}: {running.free} octets are left where the store is")
+    found += await dangling(ctx, DOUBTFUL)
     if ctx.jobs is not None:
         found += [f"job {job.name}: {job.result}" for job in ctx.jobs.list() if job.failed]
     return tuple(found)

@@ -125,6 +125,7 @@ def contents(db: apsw.Connection) -> list[Row]:
     rows += [
         ("wildcard", owner[domain], key[node], text) for domain, node, text in db.execute("SELECT * FROM wildcard")
     ]
+    rows += [("word", key[node], word) for word, node in db.execute("SELECT * FROM word")]
     rows += [("edge", key[node], host, name) for node, host, name in db.execute("SELECT * FROM edge")]
     return sorted(rows, key=repr)
 
