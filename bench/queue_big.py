@@ -40,10 +40,11 @@ from whimbrel.core.queue import RecipientState
 from whimbrel.flow.delivery.destination import Finder
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.outcome import Outcome
+from whimbrel.flow.delivery.parcel import Parcel
 from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.flow.delivery.settings import DeliverySettings
-from whimbrel.flow.delivery.slots import Turn
-from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
+from whimbrel.flow.delivery.slots import Slot
+from whimbrel.flow.delivery.smtp import SmtpAgent
 from whimbrel.flow.delivery.worker import QueueWorker
 from whimbrel.flow.report.reports import Reports
 
@@ -71,7 +72,7 @@ class Network(Protocol):
 
     def domain(self, number: int) -> str: ...
 
-    async def deliver(self, parcel: Parcel, progress: Progress, turn: Turn) -> list[Outcome]: ...
+    async def deliver(self, parcel: Parcel, progress: Progress, slot: Slot) -> list[Outcome]: ...
 
     async def close(self) -> None: ...
 
@@ -81,13 +82,13 @@ class Played:
     def domain(number: int) -> str:
         return f"d{number}.test"
 
-    async def deliver(self, parcel: Parcel, progress: Progress, turn: Turn) -> list[Outcome]:
+    async def deliver(self, parcel: Parcel, progress: Progress, slot: Slot) -> list[Outcome]:
         progress.phase = Phase.CONNECTING
         if int(parcel.way.domain[1:].partition(".")[0]) % 2:
             await asyncio.sleep(5.0)
             outcome = Outcome(RecipientState.WAITING, "4.4.1 Cannot connect to remote host: timed out")
         else:
-            await turn.speak()
+            await slot.transfer()
             progress.phase = Phase.CONTENT
             await asyncio.sleep(0.005)
             outcome = Outcome(RecipientState.RELAYED, "2.0.0 OK")
@@ -114,8 +115,8 @@ class Real:
     def domain(number: int) -> str:
         return f"[{'10.9' if number % 2 else '127.9'}.{number >> 8}.{number & 255}]"
 
-    async def deliver(self, parcel: Parcel, progress: Progress, turn: Turn) -> list[Outcome]:
-        return await self._agent.deliver(parcel, progress, turn)
+    async def deliver(self, parcel: Parcel, progress: Progress, slot: Slot) -> list[Outcome]:
+        return await self._agent.deliver(parcel, progress, slot)
 
     async def close(self) -> None:
         await self._agent.close()
@@ -131,9 +132,9 @@ class Counting:
         self.count = 0
         """Messages that the living have."""
 
-    async def deliver(self, parcel: Parcel, progress: Progress, turn: Turn) -> list[Outcome]:
+    async def deliver(self, parcel: Parcel, progress: Progress, slot: Slot) -> list[Outcome]:
         self.tried[parcel.way.domain] += 1
-        outcomes = await self._network.deliver(parcel, progress, turn)
+        outcomes = await self._network.deliver(parcel, progress, slot)
         if outcomes[0].state is RecipientState.RELAYED:
             self.sent[parcel.way.domain] += 1
             self.count += 1

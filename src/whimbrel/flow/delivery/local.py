@@ -21,8 +21,8 @@ from whimbrel.core.log import Log
 from whimbrel.core.mailbox import AccountId, Folder
 from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, RecipientState
 from whimbrel.flow.delivery.outcome import Outcome, of_error, without_content
+from whimbrel.flow.delivery.parcel import PIECE
 from whimbrel.flow.delivery.progress import Phase, Progress
-from whimbrel.flow.delivery.smtp import PIECE
 from whimbrel.flow.placement.placement import Placement
 from whimbrel.flow.placement.quota import bound
 from whimbrel.mail.writing.trace import return_path

@@ -14,8 +14,8 @@ RFC 8689 4.2.1 (REQUIRETLS)
 
 # RFC 8689 4.2.1 (1): not done, MX names are not proved by DNSSEC or MTA-STS yet; the certificate is checked.
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 from typing import Final
@@ -23,27 +23,25 @@ from zlib import crc32
 
 from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
-from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.core.net import Connector, Link, TlsInfo, TlsMode, TlsPolicy
-from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, RecipientState
+from whimbrel.core.queue import Queue, RecipientState
 from whimbrel.flow.delivery.content import Content
 from whimbrel.flow.delivery.conversation import Conversation, Declined, HandshakeFailed, Letter, words
-from whimbrel.flow.delivery.destination import Destination, Finder, Server
+from whimbrel.flow.delivery.destination import Finder, Server
 from whimbrel.flow.delivery.dial import Dialer
 from whimbrel.flow.delivery.outcome import UNREADABLE, Outcome, of_error, status_of, without_content
+from whimbrel.flow.delivery.parcel import ContentGone, ContentLost, Job, Parcel, damaged, pieces_of
 from whimbrel.flow.delivery.progress import Phase, Progress
-from whimbrel.flow.delivery.sessions import Key, Sessions
+from whimbrel.flow.delivery.sessions import Sessions
 from whimbrel.flow.delivery.settings import DeliverySettings
-from whimbrel.flow.delivery.slots import Turn
-from whimbrel.flow.delivery.source import Sources, sources
+from whimbrel.flow.delivery.slots import Slot
+from whimbrel.flow.delivery.source import sources
+from whimbrel.flow.delivery.transactions import Stale, transactions
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import HEAD
 from whimbrel.protocols.smtp.reply import Reply
-
-PIECE: Final = 256 * 1024
-"""Octets of content in memory at once, where it is larger than HEAD."""
 
 ATTEMPT: Final = 3600.0
 """Seconds that one message may take with one server in all, whatever it answers and how often: RFC 5321 4.5.3.2 bounds
@@ -52,68 +50,6 @@ MIN_RATE: Final = 1000
 """Octets a second."""
 
 _STARTED: Final = (TlsMode.OPPORTUNISTIC, TlsMode.REQUIRED, TlsMode.VERIFIED)
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """What goes to one destination: `recipients` are those of `item` that have this way."""
-
-    item: QueueItem
-    way: Destination
-    recipients: tuple[QueueRecipient, ...]
-
-
-@dataclass(slots=True)
-class _Job:
-    """A parcel with all that its attempt needs to know; set once, as `frozen` would cost more than the rest of it."""
-
-    parcel: Parcel
-    content: Content
-    recipients: tuple[Recipient, ...]
-    settings: DeliverySettings
-    mode: TlsMode
-    sources: Sources
-    progress: Progress
-    turn: Turn | None
-
-    @property
-    def secret(self) -> bool:
-        """A password will be sent: never in the clear, unless TLS is switched off for this relay host."""
-        relay = self.parcel.way.relay
-        return relay is not None and bool(relay.user) and relay.tls is not TlsMode.NONE
-
-    @property
-    def plaintext_will_do(self) -> bool:
-        return self.mode is TlsMode.OPPORTUNISTIC and not self.secret
-
-    def key(self, server: Server) -> Key:
-        relay = self.parcel.way.relay
-        return Key(
-            server.name,
-            server.address,
-            server.port,
-            self.mode,
-            self.sources.towards(server.address),
-            relay.user if relay else "",
-            relay is not None,
-            bool(relay and relay.lmtp),
-        )
-
-
-def _damaged(item: QueueItem, checksum: int) -> bool:
-    return item.checksum is not None and item.checksum != checksum
-
-
-class _ContentGone(Exception):
-    """The entry was deleted while it was being sent."""
-
-
-class _ContentLost(_ContentGone):
-    """And it will not come back."""
-
-
-class _Stale(Exception):
-    """A session that was kept had ended meanwhile."""
 
 
 class SmtpAgent:
@@ -126,9 +62,9 @@ class SmtpAgent:
         self._sessions = Sessions(config, clock)
 
     async def deliver(
-        self, parcel: Parcel, progress: Progress | None = None, turn: Turn | None = None
+        self, parcel: Parcel, progress: Progress | None = None, slot: Slot | None = None
     ) -> list[Outcome]:
-        """One for each recipient, in order. It waits for its `turn` to speak once a server has answered. Never raises
+        """One for each recipient, in order. Once a server has greeted it waits for its `slot` to transfer. Never raises
         MailError or OSError."""
         item, count = parcel.item, len(parcel.recipients)
         if progress is None:
@@ -139,9 +75,9 @@ class SmtpAgent:
             head = await self._queue.content(item.id, 0, HEAD)
         except MailError as error:
             return [of_error(error)] * count
-        if head is None or len(head) < min(item.size, HEAD) or (len(head) == item.size and _damaged(item, crc32(head))):
+        if head is None or len(head) < min(item.size, HEAD) or (len(head) == item.size and damaged(item, crc32(head))):
             return without_content(parcel.recipients)
-        job = self._job(parcel, head, progress, turn)
+        job = self._job(parcel, head, progress, slot)
         last: list[Outcome] = []
         while servers:
             outcomes, done, servers = await self._try(job, servers)
@@ -156,7 +92,7 @@ class SmtpAgent:
         await self._sessions.close()
         await self._dialer.close()
 
-    def _job(self, parcel: Parcel, head: bytes, progress: Progress, turn: Turn | None) -> _Job:
+    def _job(self, parcel: Parcel, head: bytes, progress: Progress, slot: Slot | None) -> Job:
         item, settings, relay = parcel.item, self._config.section(DeliverySettings), parcel.way.relay
         options = replace(
             item.options,
@@ -169,18 +105,18 @@ class SmtpAgent:
             mode = TlsMode.VERIFIED
         whole = head if item.size <= len(head) < HEAD else None
         recipients = tuple(one.recipient for one in parcel.recipients)
-        return _Job(
+        return Job(
             parcel,
-            Content(Letter(item.sender, options, whole), partial(self._content, item)),
+            Content(Letter(item.sender, options, whole), partial(pieces_of, self._queue, item)),
             recipients,
             settings,
             mode,
             sources(settings, item.sender),
             progress,
-            turn,
+            slot,
         )
 
-    async def _try(self, job: _Job, servers: Sequence[Server]) -> tuple[list[Outcome], bool, list[Server]]:
+    async def _try(self, job: Job, servers: Sequence[Server]) -> tuple[list[Outcome], bool, list[Server]]:
         """How it went at the first server of `servers` that could be reached; whether that is final; who is left."""
         name = servers[0].name
         group = list(takewhile(lambda one: one.name == name, servers))
@@ -190,14 +126,14 @@ class SmtpAgent:
                 if conversation is not None:
                     outcomes, done = await self._converse(job, server, conversation, reused=True)
                     return outcomes, done, [one for one in servers if one != server]
-        except _Stale:
+        except Stale:
             self._sessions.forget(job.key(server))
         job.progress.phase = Phase.CONNECTING
-        if job.turn:
-            job.turn.look()
+        if job.slot:
+            job.slot.connect()
         job.progress.server, job.progress.tls = name, None
         policy = TlsPolicy(job.mode, name)
-        crowded = job.turn is not None and job.turn.crowded
+        crowded = job.slot is not None and job.slot.crowded
         dialled = await self._dialer.open(group, policy, job.sources, anew=job.parcel.item.urgent, crowded=crowded)
         left = [one for one in servers if one not in dialled.failed and one != dialled.server]
         if dialled.link is None or dialled.server is None:
@@ -206,7 +142,7 @@ class SmtpAgent:
         outcomes, done = await self._fresh(job, dialled.server, self._conversation(job, dialled.link))
         return outcomes, done, left
 
-    async def _fresh(self, job: _Job, server: Server, conversation: Conversation) -> tuple[list[Outcome], bool]:
+    async def _fresh(self, job: Job, server: Server, conversation: Conversation) -> tuple[list[Outcome], bool]:
         """Over a new connection, and one more in the clear where that may be."""
         try:
             return await self._converse(job, server, conversation, reused=False)
@@ -228,7 +164,7 @@ class SmtpAgent:
             return self._all(job, server, f"4.4.1 Cannot connect to remote host: {dialled.failed[server]}"), False
         return await self._converse(job, server, self._conversation(job, dialled.link), reused=False, clear=True)
 
-    def _conversation(self, job: _Job, link: Link) -> Conversation:
+    def _conversation(self, job: Job, link: Link) -> Conversation:
         relay = job.parcel.way.relay
         return Conversation(
             link,
@@ -239,9 +175,9 @@ class SmtpAgent:
         )
 
     async def _converse(
-        self, job: _Job, server: Server, conversation: Conversation, *, reused: bool, clear: bool = False
+        self, job: Job, server: Server, conversation: Conversation, *, reused: bool, clear: bool = False
     ) -> tuple[list[Outcome], bool]:
-        """The outcomes, and whether they are final for this attempt. HandshakeFailed, _Stale."""
+        """The outcomes, and whether they are final for this attempt. HandshakeFailed, Stale."""
         progress, kept = job.progress, False
         progress.server = str(server)
         conversation.bound(ATTEMPT + job.parcel.item.size / MIN_RATE)
@@ -250,17 +186,17 @@ class SmtpAgent:
                 progress.phase = Phase.GREETING
                 await self._prepare(job, conversation, clear=clear)
             progress.tls = conversation.tls
-            if job.turn:
-                await job.turn.speak()
-            replies, unknown = await self._transactions(job, conversation, reused=reused)
+            if job.slot:
+                await job.slot.transfer()
+            replies, unknown = await transactions(job, conversation, reused=reused)
             kept = not clear
         except Declined as declined:
             # RFC 5321 5.1: the next server may be of another mind. Only if this is the last one does it count.
             kept = reused
             return self._answer(job, server, conversation, [declined.reply] * len(job.recipients)), False
-        except _ContentLost:
+        except ContentLost:
             return without_content(job.parcel.recipients), True
-        except _ContentGone:
+        except ContentGone:
             return self._all(job, server, UNREADABLE), True
         except OSError as error:
             return self._all(job, server, f"4.4.2 Connection lost: {words(error)}"), False
@@ -275,7 +211,7 @@ class SmtpAgent:
         closed = all(reply.code == 421 for reply in replies) and not unknown
         return self._answer(job, server, conversation, replies), not closed
 
-    async def _prepare(self, job: _Job, conversation: Conversation, *, clear: bool) -> None:
+    async def _prepare(self, job: Job, conversation: Conversation, *, clear: bool) -> None:
         hostname = self._config.section(SmtpSettings).hostname
         way = job.parcel.way
         await conversation.greet(hostname)
@@ -308,66 +244,12 @@ class SmtpAgent:
                 self._log.error("delivery.sign-in-failed", remote=conversation.link.peer, status=str(declined.reply))
                 raise Declined(Reply(454, "4.7.0", (f"The relay host refused our sign-in: {declined}",))) from None
 
-    async def _transactions(
-        self, job: _Job, conversation: Conversation, *, reused: bool
-    ) -> tuple[Sequence[Reply], bool]:
-        """One, or several where the server takes fewer recipients at once."""
-        client, recipients = conversation.client, job.recipients
-        letter, pieces = await job.content.fit(client.extensions)
-        if len(recipients) == 1:  # Nearly always.
-            (reply,), unknown = await conversation.send(letter, recipients, pieces(), job.progress)
-            if reused and not (client.begun or client.reusable):
-                raise _Stale
-            return [_meant(reply)], unknown
-        most = client.extensions.max_recipients or len(recipients)
-        replies: dict[int, Reply] = {}
-        waiting, unknown = list(range(len(recipients))), False
-        while waiting:
-            now, later = waiting[:most], waiting[most:]
-            try:
-                found, unknown = await conversation.send(letter, [recipients[at] for at in now], pieces(), job.progress)
-            except (_ContentGone, Declined):
-                if not replies:
-                    raise
-                replies.update((at, replies.get(at, _BROKEN_OFF)) for at in waiting)
-                break
-            if reused and not replies and not (client.begun or client.reusable):
-                raise _Stale
-            replies.update((at, _meant(reply)) for at, reply in zip(now, found, strict=True))
-            if not client.reusable:
-                # Of those who had no turn nobody has taken or refused anything.
-                nobody = all(reply.code == 421 for reply in found)
-                replies.update((at, replies.get(at, found[0] if nobody else _BROKEN_OFF)) for at in later)
-                break
-            again = [at for at in now if _too_many(replies[at])] if any(reply.ok for reply in found) else []
-            waiting = again + later  # Fewer than before.
-        return [replies[at] for at in range(len(recipients))], unknown
-
-    async def _content(self, item: QueueItem) -> AsyncIterator[bytes]:
-        """_ContentGone if it is gone, or, before its end is told to the server, if it is not what was taken in."""
-        start = checksum = 0
-        while True:
-            try:
-                piece = await self._queue.content(item.id, start, PIECE)
-            except MailError:
-                raise _ContentGone from None
-            if piece is None:
-                raise _ContentLost
-            checksum = crc32(piece, checksum)
-            if len(piece) < PIECE and (start + len(piece) < item.size or _damaged(item, checksum)):
-                raise _ContentLost
-            if piece:
-                yield piece
-            if len(piece) < PIECE:
-                return
-            start += len(piece)
-
     @staticmethod
-    def _all(job: _Job, server: Server, status: str) -> list[Outcome]:
+    def _all(job: Job, server: Server, status: str) -> list[Outcome]:
         return [Outcome(RecipientState.WAITING, status[:512], str(server))] * len(job.recipients)
 
     @staticmethod
-    def _answer(job: _Job, server: Server, conversation: Conversation, replies: Sequence[Reply]) -> list[Outcome]:
+    def _answer(job: Job, server: Server, conversation: Conversation, replies: Sequence[Reply]) -> list[Outcome]:
         assert len(replies) == len(job.recipients)
         tls, remote = conversation.tls or _CLEAR, str(server)
         dsn = conversation.client.extensions.has("DSN")
@@ -391,22 +273,11 @@ class SmtpAgent:
 
 
 _CLEAR: Final = TlsInfo("", "", 0)
-_BROKEN_OFF: Final = Reply(451, "4.4.2", ("The session ended after other recipients had had their turn",))
 
 
 def _no_require_tls(server: Server, why: str) -> Outcome:
     """RFC 8689 4.2.1: that it may have been an accident does not help who asked for it."""
     return Outcome(RecipientState.FAILED, f"5.7.10 REQUIRETLS: {why}"[:512], str(server))
-
-
-def _meant(reply: Reply) -> Reply:
-    """RFC 5321 4.5.3.1.10: 552 for too many recipients is an old way of saying 452."""
-    return Reply(452, "4.5.3", reply.lines) if reply.code == 552 and reply.enhanced == "5.5.3" else reply
-
-
-def _too_many(reply: Reply) -> bool:
-    """The rest may come in another transaction, now."""
-    return reply.code == 452 and reply.enhanced in ("", "4.5.3")
 
 
 def _state(reply: Reply) -> RecipientState:

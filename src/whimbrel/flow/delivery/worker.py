@@ -21,16 +21,17 @@ from whimbrel.core.log import Log
 from whimbrel.core.queue import LOCAL, MIXED, Deferral, Queue, QueueItem, QueueRecipient, RecipientState
 from whimbrel.flow.delivery.destination import Destination, Ways
 from whimbrel.flow.delivery.endings import Endings, stored
+from whimbrel.flow.delivery.health import DestinationHealth, Pause, is_unreachable
 from whimbrel.flow.delivery.leases import Leases
 from whimbrel.flow.delivery.live import ABORTED, LiveTasks
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.outcome import Outcome
+from whimbrel.flow.delivery.parcel import Parcel
 from whimbrel.flow.delivery.progress import Progress
 from whimbrel.flow.delivery.schedule import SPREAD, is_moment, moments, settle, untold, wants_report
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.delivery.slots import CONNECTIONS, Slots
-from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
-from whimbrel.flow.delivery.standing import Pause, Standings, is_silence
+from whimbrel.flow.delivery.smtp import SmtpAgent
 from whimbrel.flow.report.reports import Reports, Told
 
 RENEW: Final = 40.0
@@ -90,12 +91,12 @@ class QueueWorker:
         self._pace = pace
         self._queue, self._smtp, self._local, self._reports = queue, smtp, local, reports
         self._config, self._log, self._clock = config, log, clock
-        self._standings = Standings()
+        self._health = DestinationHealth()
         self._ways = Ways()
-        self._slots = Slots(self._standings, config, connections)
+        self._slots = Slots(self._health, config, connections)
         self.tasks = LiveTasks()
         """Deliveries under way."""
-        self._leases = Leases(queue, self._standings, self._slots, self._ways, clock)
+        self._leases = Leases(queue, self._health, self._slots, self._ways, clock)
         self._deferrals: dict[tuple[str, float], Deferral] = {}
         self._stopping = False
         self._stirred = asyncio.Event()
@@ -257,33 +258,33 @@ class QueueWorker:
         item, recipients = attempt.item, tuple(attempt.item.recipients[at] for at in places)
         name = recipients[0].account or str(recipients[0].recipient.address)
         progress = Progress(item.id, name, len(places), item.size, self._clock.now())
-        async with (turn := self._slots.take(LOCAL)):
-            await turn.speak()
+        async with (slot := self._slots.slot(LOCAL)):
+            await slot.transfer()
             attempt.tried = True
             found = await self.tasks.run(item, progress, lambda: self._local.deliver(item, recipients, progress))
         if found[0] is not ABORTED:
             # Mailboxes do not fall silent: more of them are written at once.
-            self._standings.answered(LOCAL, self._config.section(DeliverySettings).per_destination)
+            self._health.answered(LOCAL, self._config.section(DeliverySettings).per_destination)
         await self._ended(attempt, places, found)
 
     async def _remote(self, attempt: _Attempt, way: Destination, places: list[int]) -> None:
         item, key = attempt.item, way.key
         progress = Progress(item.id, way.domain or key, len(places), item.size, self._clock.now())
-        pause = None if item.urgent else self._standings.paused(key, self._clock.now())
+        pause = None if item.urgent else self._health.paused(key, self._clock.now())
         if pause is None:
-            met = None if self._leases.proven(item.lane) else partial(self._prove, item.lane, answers=True)
-            turn = self._slots.take(key, met)
-            async with turn as given:
+            on_greeting = None if self._leases.verified(item.lane) else partial(self._mark, item.lane, answers=True)
+            slot = self._slots.slot(key, on_greeting)
+            async with slot as given:
                 if given:
                     attempt.tried = True
                     progress.since = self._clock.now()
                     parcel = Parcel(item, way, tuple(item.recipients[at] for at in places))
-                    found = await self.tasks.run(item, progress, lambda: self._smtp.deliver(parcel, progress, turn))
+                    found = await self.tasks.run(item, progress, lambda: self._smtp.deliver(parcel, progress, slot))
                     if found[0] is not ABORTED:
                         self._judge(item, key, found)
                     await self._ended(attempt, places, found)
                     return
-            pause = self._standings.paused(key, self._clock.now())
+            pause = self._health.paused(key, self._clock.now())
         if pause is None:  # Its destination answered again at this moment: soon.
             pause = Pause(self._clock.now(), "4.4.1 Cannot connect to remote host", "")
         if attempt.pause is None or pause.until > attempt.pause.until:
@@ -294,11 +295,11 @@ class QueueWorker:
     def _judge(self, item: QueueItem, key: str, found: Sequence[Outcome]) -> None:
         """What an attempt tells of its destination."""
         settings = self._config.section(DeliverySettings)
-        silent = is_silence(found[0]) and all(is_silence(one) for one in found)
+        silent = is_unreachable(found[0]) and all(is_unreachable(one) for one in found)
         if not silent:
-            if self._standings.answered(key, settings.per_destination):
+            if self._health.answered(key, settings.per_destination):
                 self._slots.offer(key)
-        elif pause := self._standings.silent(key, found[0], self._clock.now(), settings):
+        elif pause := self._health.unreachable(key, found[0], self._clock.now(), settings):
             self._slots.pause(key)
             if item.lane not in (LOCAL, MIXED) and not settings.sender_routes:
                 self._defer(item.lane, pause, settings)  # Before more of it is leased.
@@ -309,10 +310,10 @@ class QueueWorker:
                 status=pause.status,
                 remote=pause.remote,
             )
-        self._prove(item.lane, answers=not silent)
+        self._mark(item.lane, answers=not silent)
 
-    def _prove(self, lane: str, *, answers: bool) -> None:
-        if self._leases.prove(lane, answers=answers):
+    def _mark(self, lane: str, *, answers: bool) -> None:
+        if self._leases.mark(lane, answers=answers):
             self._stirred.set()
 
     async def _ended(self, attempt: _Attempt, places: list[int], found: Sequence[Outcome]) -> None:

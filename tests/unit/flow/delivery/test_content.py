@@ -9,7 +9,7 @@ from tests.support.queue_house import entry
 from tests.unit.flow.delivery.test_smtp import World, states
 from whimbrel.core.envelope import MailOptions
 from whimbrel.core.queue import RecipientState
-from whimbrel.flow.delivery.smtp import PIECE
+from whimbrel.flow.delivery.parcel import PIECE
 from whimbrel.flow.transaction import HEAD
 
 HEADER = b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"

@@ -12,8 +12,9 @@ from whimbrel.core.net import TlsInfo, TlsPolicy
 from whimbrel.core.values import Duration
 from whimbrel.flow.delivery.destination import Finder, destination
 from whimbrel.flow.delivery.outcome import Outcome
+from whimbrel.flow.delivery.parcel import Parcel
 from whimbrel.flow.delivery.settings import DeliverySettings
-from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
+from whimbrel.flow.delivery.smtp import SmtpAgent
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.protocols.smtp.reply import MAX_LINE, MAX_LINES
 

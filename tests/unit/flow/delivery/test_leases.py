@@ -12,19 +12,19 @@ from tests.support.queue_house import NOW, entry
 from whimbrel.core.errors import MailError
 from whimbrel.flow.delivery import leases
 from whimbrel.flow.delivery.destination import Ways
+from whimbrel.flow.delivery.health import DestinationHealth
 from whimbrel.flow.delivery.leases import IN_LANE, WAITING, Leases
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.delivery.slots import Slots
-from whimbrel.flow.delivery.standing import Standings
 
 
 class Desk:
     def __init__(self, connections: int = 20_000, **settings: object) -> None:
         self.settings = DeliverySettings(**settings)  # type: ignore[arg-type]
-        self.queue, self.standings, self.clock = MemoryQueue(), Standings(), FakeClock()
+        self.queue, self.health, self.clock = MemoryQueue(), DestinationHealth(), FakeClock()
         self.clock.time = NOW
-        slots = Slots(self.standings, FakeConfig(self.settings), connections)
-        self.leases = Leases(self.queue, self.standings, slots, Ways(), self.clock)
+        slots = Slots(self.health, FakeConfig(self.settings), connections)
+        self.leases = Leases(self.queue, self.health, slots, Ways(), self.clock)
 
     def add(self, domain: str, count: int, *, first: int = 0) -> None:
         for number in range(first, first + count):
@@ -38,15 +38,15 @@ def play(test: Callable[[], Coroutine[object, object, None]]) -> None:
     asyncio.run(test())
 
 
-def test_a_stranger_gets_one_until_he_is_proven() -> None:
+def test_a_stranger_gets_one_until_he_is_verified() -> None:
     async def check() -> None:
         desk = Desk()
         desk.add("new.test", 100)
         assert await desk.more() == ["new.test"]
         assert await desk.more() == []
-        desk.standings.met("new.test", 20)
-        assert desk.leases.prove("new.test", answers=True)
-        assert not desk.leases.prove("new.test", answers=True)
+        desk.health.greeted("new.test", 20)
+        assert desk.leases.mark("new.test", answers=True)
+        assert not desk.leases.mark("new.test", answers=True)
         assert len(await desk.more()) == 2 * IN_LANE - 1
         assert desk.queue.proven == {"new.test": True}
 
@@ -70,7 +70,7 @@ def test_strangers_are_bounded_by_what_may_be_looked_up_and_by_what_can_be_opene
 def test_all_lanes_of_one_relay_host_that_answers_together_have_no_more_than_fits_in_memory() -> None:
     async def check() -> None:
         desk = Desk(max_connecting=10, max_deliveries=2, relay_host="relay.test")
-        desk.standings.answered("relay.test:25", 20)
+        desk.health.answered("relay.test:25", 20)
         for number in range(500):
             desk.add(f"d{number}.test", 1)
         while await desk.more():
@@ -88,8 +88,8 @@ def test_a_crowd_of_strangers_takes_no_room_from_those_who_answer() -> None:
         while await desk.more():
             pass
         assert len(desk.leases) == 300
-        desk.standings.answered("living.test", 20)
-        desk.leases.prove("living.test", answers=True)
+        desk.health.answered("living.test", 20)
+        desk.leases.mark("living.test", answers=True)
         desk.add("living.test", 5)
         assert await desk.more() == ["living.test"] * 5
 
@@ -99,11 +99,11 @@ def test_a_crowd_of_strangers_takes_no_room_from_those_who_answer() -> None:
 def test_a_message_to_several_of_whom_one_is_unknown_is_counted_as_a_stranger() -> None:
     async def check() -> None:
         desk = Desk(max_deliveries=1)
-        desk.standings.answered("known.test", 20)
+        desk.health.answered("known.test", 20)
         for number in range(WAITING):
             desk.queue.add(entry(f"m{number}", "a@known.test", "b@unknown.test"), b"x")
         assert len(await desk.more()) == WAITING
-        desk.leases.prove("known.test", answers=True)
+        desk.leases.mark("known.test", answers=True)
         desk.add("known.test", 3)
         assert await desk.more() == ["known.test"] * 3
 
@@ -117,11 +117,11 @@ def test_what_the_queue_could_not_be_told_is_told_again() -> None:
         async def fails(_names: object) -> None:
             raise MailError(452, "4.3.1", "Insufficient system storage")
 
-        desk.leases.prove("a.test", answers=True)
+        desk.leases.mark("a.test", answers=True)
         desk.queue.prove = fails  # type: ignore[assignment,method-assign]
         with pytest.raises(MailError):
             await desk.more()
-        desk.leases.prove("b.test", answers=True)
+        desk.leases.mark("b.test", answers=True)
         desk.queue.prove = partial(prove, desk.queue)  # type: ignore[method-assign]
         await desk.more()
         assert desk.queue.proven == {"a.test": True, "b.test": True}
@@ -132,5 +132,5 @@ def test_what_the_queue_could_not_be_told_is_told_again() -> None:
 def test_what_is_remembered_of_lanes_is_bounded() -> None:
     desk = Desk()
     for number in range(leases.REMEMBERED + 10):
-        desk.leases.prove(f"d{number}.test", answers=True)
-    assert len(desk.leases._proven) <= leases.REMEMBERED
+        desk.leases.mark(f"d{number}.test", answers=True)
+    assert len(desk.leases._verified) <= leases.REMEMBERED

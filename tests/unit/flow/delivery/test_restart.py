@@ -12,10 +12,11 @@ from whimbrel.core.config import ConfigStore
 from whimbrel.core.queue import QueueFilter, RecipientState
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.outcome import Outcome
+from whimbrel.flow.delivery.parcel import Parcel
 from whimbrel.flow.delivery.progress import Progress
 from whimbrel.flow.delivery.settings import DeliverySettings
-from whimbrel.flow.delivery.slots import Turn
-from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
+from whimbrel.flow.delivery.slots import Slot
+from whimbrel.flow.delivery.smtp import SmtpAgent
 from whimbrel.flow.delivery.worker import QueueWorker
 
 ENTRIES = 400
@@ -27,7 +28,7 @@ class Silence:
     def __init__(self) -> None:
         self.tried: Counter[str] = Counter()
 
-    async def deliver(self, parcel: Parcel, progress: Progress, turn: Turn) -> list[Outcome]:
+    async def deliver(self, parcel: Parcel, progress: Progress, slot: Slot) -> list[Outcome]:
         self.tried[parcel.way.domain] += 1
         outcome = Outcome(RecipientState.WAITING, "4.4.1 Cannot connect to remote host: timed out")
         return [outcome] * len(parcel.recipients)

@@ -16,8 +16,9 @@ from whimbrel.core.values import Duration
 from whimbrel.flow.delivery import sessions as sessions_module
 from whimbrel.flow.delivery.destination import Finder, destination
 from whimbrel.flow.delivery.outcome import Outcome
+from whimbrel.flow.delivery.parcel import Parcel
 from whimbrel.flow.delivery.settings import DeliverySettings, RelayRoute
-from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
+from whimbrel.flow.delivery.smtp import SmtpAgent
 from whimbrel.flow.settings import SmtpSettings
 
 MAIL = b"Subject: x\r\n\r\nhello\r\n"

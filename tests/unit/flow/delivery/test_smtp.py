@@ -14,8 +14,9 @@ from whimbrel.core.queue import QueueItem, RecipientState
 from whimbrel.core.values import Secret
 from whimbrel.flow.delivery.destination import Finder, destination
 from whimbrel.flow.delivery.outcome import Outcome
+from whimbrel.flow.delivery.parcel import PIECE, Parcel
 from whimbrel.flow.delivery.settings import DeliverySettings
-from whimbrel.flow.delivery.smtp import PIECE, Parcel, SmtpAgent
+from whimbrel.flow.delivery.smtp import SmtpAgent
 from whimbrel.flow.settings import SmtpSettings
 
 MAIL = b"Subject: x\r\n\r\n.leading dot\r\nhello\r\n"

@@ -18,10 +18,11 @@ from whimbrel.core.values import Duration
 from whimbrel.flow.delivery.destination import Finder
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.outcome import Outcome
+from whimbrel.flow.delivery.parcel import Parcel
 from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.flow.delivery.settings import DeliverySettings, SenderRoute
-from whimbrel.flow.delivery.slots import Turn
-from whimbrel.flow.delivery.smtp import Parcel, SmtpAgent
+from whimbrel.flow.delivery.slots import Slot
+from whimbrel.flow.delivery.smtp import SmtpAgent
 from whimbrel.flow.delivery.worker import QueueWorker
 from whimbrel.flow.report.reports import ReportSettings
 from whimbrel.flow.settings import SmtpSettings
@@ -312,10 +313,10 @@ class Watched(SmtpAgent):
         self.go = asyncio.Event()
 
     async def deliver(  # type: ignore[override]
-        self, parcel: Parcel, progress: Progress | None = None, turn: Turn | None = None
+        self, parcel: Parcel, progress: Progress | None = None, slot: Slot | None = None
     ) -> list[object]:
-        assert turn is not None
-        await turn.speak()
+        assert slot is not None
+        await slot.transfer()
         self.running.append(parcel)
         self.most = max(self.most, len(self.running))
         await self.go.wait()
@@ -417,10 +418,10 @@ class Fate:
         self.parcels: list[Parcel] = []
         self.stuck = asyncio.Event()
 
-    async def deliver(self, parcel: Parcel, progress: Progress, turn: Turn) -> list[Outcome]:
+    async def deliver(self, parcel: Parcel, progress: Progress, slot: Slot) -> list[Outcome]:
         self.parcels.append(parcel)
         if parcel.way.domain.startswith("slow"):
-            await turn.speak()
+            await slot.transfer()
             progress.phase, progress.server = Phase.CONTENT, "mx.slow.test[192.0.2.9]:25"
             await self.stuck.wait()
         if parcel.way.domain in self.dead:

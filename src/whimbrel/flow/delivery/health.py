@@ -1,9 +1,9 @@
-"""What is known of destinations: how many deliveries each takes at once, and which do not answer.
+"""The health of destinations: how many concurrent deliveries each gets, and which are paused.
 
-A destination begins with one delivery, has two as soon as a server was met, and gets one more for each that it
-answers; one that does not answer gets half. When it stays silent it is paused: nothing is tried until the pause is
-over, then one delivery finds out. So a queue full of mail for a dead domain costs one attempt, and one for each pause.
-Only memory: what is put off meanwhile is in the queue, and after a restart the first attempts find out anew.
+A destination begins with one delivery, has two as soon as a server has greeted, and gets one more for each that it
+answers; after one that it does not answer it has half. While it stays unreachable it is paused: nothing is tried until
+the pause is over, then one delivery is. So a queue full of mail for a dead domain costs one attempt, and one for each
+pause. Only memory: what is put off meanwhile is in the queue, and after a restart the first attempts find out anew.
 
 Standards: RFC 5321 4.5.4.1 ("the client SHOULD keep a list of hosts it cannot reach")
 """
@@ -19,9 +19,9 @@ from whimbrel.flow.delivery.settings import DeliverySettings
 KNOWN: Final = 10_000
 """Destinations that are remembered; those heard of longest ago are forgotten first."""
 START: Final = 1
-MET: Final = 2
-SILENCES: Final = 2
-"""Failures in a row, with nothing in between, that begin a pause; one is enough where nobody was ever met."""
+GREETED: Final = 2
+FAILURES: Final = 2
+"""Failures in a row, with nothing in between, that begin a pause; one is enough where no server has ever greeted."""
 LONGEST: Final = 3600.0
 """Seconds of the longest pause, whatever the schedule of single messages says."""
 
@@ -37,14 +37,14 @@ class Pause:
 @dataclass(slots=True)
 class _Known:
     limit: int
-    met: bool = False
-    """A server was reached and greeted us, once."""
-    silences: int = 0
+    greeted: bool = False
+    """A server has greeted us, once."""
+    failures: int = 0
     pauses: int = 0
     pause: Pause | None = None
 
 
-class Standings:
+class DestinationHealth:
     """By `Destination.key`."""
 
     def __init__(self, known: int = KNOWN) -> None:
@@ -60,46 +60,46 @@ class Standings:
         return min(known.limit if known else START, most)
 
     def answering(self, key: str) -> bool:
-        """It answered when it was last heard of."""
+        """The last attempt was answered."""
         known = self._known.get(key)
-        return known is not None and not known.silences
+        return known is not None and not known.failures
 
     def paused(self, key: str, now: float) -> Pause | None:
         known = self._known.get(key)
         return known.pause if known and known.pause and _lasts(known.pause, now) else None
 
-    def met(self, key: str, most: int) -> bool:
-        """A server greeted us; whether the destination takes more at once than before. Whether it answers is not said:
-        it may fall silent in each session."""
+    def greeted(self, key: str, most: int) -> bool:
+        """A server greeted us; whether the destination takes more at once than before. It may still fail in each
+        session."""
         known = self._known.get(key)
-        if known is not None and known.met:
+        if known is not None and known.greeted:
             return False
         known = self._get(key)
-        known.met = True
+        known.greeted = True
         limit = known.limit
-        if not known.silences:
-            known.limit = max(limit, min(MET, most))
+        if not known.failures:
+            known.limit = max(limit, min(GREETED, most))
         return known.limit > limit
 
     def answered(self, key: str, most: int) -> bool:
-        """Something was said that only a living destination says, be it a refusal. Whether it takes more at once than
-        before, or is no longer a stranger."""
+        """The server replied to the transaction, be it with a refusal. Whether the destination takes more at once than
+        before, or has recovered."""
         known = self._get(key)
-        limit, silences = known.limit, known.silences
-        known.met = True
+        limit, failures = known.limit, known.failures
+        known.greeted = True
         known.limit = min(limit + 1, most)
-        known.silences = known.pauses = 0
+        known.failures = known.pauses = 0
         known.pause = None
-        return known.limit > limit or silences > 0
+        return known.limit > limit or failures > 0
 
-    def silent(self, key: str, outcome: Outcome, now: float, settings: DeliverySettings) -> Pause | None:
+    def unreachable(self, key: str, outcome: Outcome, now: float, settings: DeliverySettings) -> Pause | None:
         """A pause if one begins."""
         known = self._get(key)
         if known.pause and _lasts(known.pause, now):
             return None  # Begun before it.
-        known.silences += 1
+        known.failures += 1
         known.limit = max(known.limit // 2, 1)
-        if known.met and known.silences < SILENCES and not known.pauses:
+        if known.greeted and known.failures < FAILURES and not known.pauses:
             return None
         known.pauses += 1
         waits = settings.retry_schedule or (900.0,)
@@ -124,9 +124,9 @@ def _lasts(pause: Pause, now: float) -> bool:
     return now < pause.until <= now + LONGEST
 
 
-def is_silence(outcome: Outcome) -> bool:
-    """It speaks of the destination, not of this message or recipient: nobody answered, or TLS failed, or the server
-    serves nobody now. RFC 3463 3.4 (X.3.2), 3.5 (X.4.1 to X.4.5); RFC 5321 4.2.2 (421)"""
+def is_unreachable(outcome: Outcome) -> bool:
+    """The failure is of the destination, not of this message or recipient: no answer, no TLS, or no service now.
+    RFC 3463 3.4 (X.3.2), 3.5 (X.4.1 to X.4.5); RFC 5321 4.2.2 (421)"""
     if outcome.state is not RecipientState.WAITING:
         return False
     code = outcome.status.partition(" ")[0]
