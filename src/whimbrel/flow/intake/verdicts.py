@@ -51,7 +51,7 @@ class Verdicts:
         groups: list[Hashable] = [id(box.addressee) for box in boxes]
         rated = UNSUSPECTED
         if plan.onward:
-            rated = await self._rater.rate(self._gravest(tx), None)
+            rated = self._rater.rate(self._gravest(tx), None)
             ratings.append(rated)
             groups.append(plan)
         ratings = self._rater.agree(ratings, tx.answers, self._groups(tx, plan, groups))
@@ -115,7 +115,7 @@ class Verdicts:
             await self._policy.judge(Stage.MAILBOX, tx, own, box.account, queued=tx.resumed is not None)
             if own.own:
                 known = own
-        return await self._rater.rate(known, box.account)
+        return self._rater.rate(known, box.account)
 
     def _gravest(self, tx: Transaction) -> Assessment:
         """Of what is known of those who lead elsewhere: they share entries of the queue."""

@@ -10,12 +10,13 @@ Standards: RFC 5321 4.2 (one reply after the data), RFC 2033 4.2 (one for each),
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
 from whimbrel.core.settings import Section, setting
+from whimbrel.core.spam import DomainScores, UserScores
 from whimbrel.flow.assessment import Action, Assessment
 from whimbrel.flow.transaction import Answers
 from whimbrel.mail.writing.changes import AddField, Change, MarkSubject, RemoveFields
@@ -70,14 +71,6 @@ class Thresholds:
         return Action.MARK if 0 < self.mark <= score else Action.ACCEPT
 
 
-class ThresholdSource(Protocol):
-    """Where thresholds of domains and users come from."""
-
-    async def thresholds(self, account: Account, server: Thresholds) -> Thresholds:
-        """Those of a mailbox; `server` where neither its owner nor the domain has any."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Rating:
     """What happens to a message at one place."""
@@ -115,23 +108,26 @@ _SHOWN: Final = 50
 class Rater:
     """Makes ratings by the settings in use."""
 
-    def __init__(self, config: ConfigStore, source: ThresholdSource | None = None) -> None:
-        """Without `source` all have the server's thresholds."""
-        self._config, self._source = config, source
+    def __init__(self, config: ConfigStore) -> None:
+        self._config = config
 
-    async def thresholds(self, account: Account | None) -> Thresholds:
-        """Of a mailbox; None: of what leaves for other servers."""
+    def thresholds(self, account: Account | None) -> Thresholds:
+        """Of a mailbox: its owner's, else the domain's, else the server's. None: of what leaves for other servers."""
         settings = self._config.section(RatingSettings)
-        server = Thresholds(settings.mark_score, settings.junk_score, settings.block_score, _BLOCKING[settings.block])
-        if account is None or self._source is None:
-            return server
-        return await self._source.thresholds(account, server)
+        junk, block = settings.junk_score, settings.block_score
+        if account is not None:
+            domain = account.domain_part(DomainScores)
+            own = account.part(UserScores).junk_score
+            own = domain.junk_score if own is None else own
+            junk = junk if own is None else own
+            block = block if domain.block_score is None else domain.block_score
+        return Thresholds(settings.mark_score, junk, block, _BLOCKING[settings.block])
 
-    async def rate(self, known: Assessment, account: Account | None) -> Rating:
+    def rate(self, known: Assessment, account: Account | None) -> Rating:
         """What the findings demand at a mailbox, or (None) where the message leaves for other servers."""
         if not known:
             return UNSUSPECTED
-        thresholds, score = await self.thresholds(account), known.score
+        thresholds, score = self.thresholds(account), known.score
         rule, finding = known.gravest
         action, reply = thresholds.action(score), None
         if action > finding.action:

@@ -22,6 +22,7 @@ from whimbrel.core.people import (
 )
 from whimbrel.core.quota import DomainLimits, DomainMessageSize, MailboxQuota, UserMessageSize
 from whimbrel.core.record import Kind, RecordType
+from whimbrel.core.spam import DomainScores, UserScores
 
 DOMAIN: Final = RecordType(
     kind=Kind.DOMAIN,
@@ -30,7 +31,7 @@ DOMAIN: Final = RecordType(
     name_help="The domain's name.",
     name_check=Domain,
     name_form="host",
-    parts=(DomainNames, DomainMessageSize, DomainLimits, DomainRetention, CatchAll),
+    parts=(DomainNames, DomainMessageSize, DomainLimits, DomainRetention, DomainScores, CatchAll),
 )
 
 USER: Final = RecordType(
@@ -40,7 +41,7 @@ USER: Final = RecordType(
     name_help="Login name; also the address before @.",
     name_check=user_name,
     name_form="local-part",
-    parts=(Person, Access, FurtherNames, MailboxQuota, UserCleanOut, UserMessageSize, Forwarding),
+    parts=(Person, Access, FurtherNames, MailboxQuota, UserCleanOut, UserMessageSize, UserScores, Forwarding),
 )
 
 ALIAS: Final = RecordType(

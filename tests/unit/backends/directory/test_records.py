@@ -19,14 +19,14 @@ from whimbrel.services.admin.records import ALIAS, DOMAIN, GROUP, USER
 
 
 @dataclass(frozen=True, slots=True)
-class Junk(Part):
+class Sample(Part):
     """From which score on mail is junk."""
 
-    junk_score: float | None = value(None, minimum=0, maximum=100, help="Mail of this score is junk.")
+    sample_score: float | None = value(None, minimum=0, maximum=100, help="A sample.")
     junk_report: str = value("", check=lambda text: recipient(text) if text else "", address=True, help="Who hears.")
 
 
-RECORDS = (DOMAIN.with_part(Junk), USER.with_part(Junk), ALIAS, GROUP)
+RECORDS = (DOMAIN.with_part(Sample), USER.with_part(Sample), ALIAS, GROUP)
 
 
 def opened(folder: Path) -> DirectoryFile:
@@ -39,17 +39,17 @@ def opened(folder: Path) -> DirectoryFile:
 
 def test_a_contributed_value_is_written_read_and_listed(tmp_path: Path) -> None:
     editor = opened(tmp_path)
-    editor.edit([put(Kind.USER, "example.org", "alice", junk_score="4.5")])
-    editor.edit([put(Kind.DOMAIN, "example.org", junk_score="7")])
-    assert "<junk-score>4.5</junk-score>" in (tmp_path / "users.cfg").read_text()
+    editor.edit([put(Kind.USER, "example.org", "alice", sample_score="4.5")])
+    editor.edit([put(Kind.DOMAIN, "example.org", sample_score="7")])
+    assert "<sample-score>4.5</sample-score>" in (tmp_path / "users.cfg").read_text()
     directory = IndexDirectory(tmp_path / "users.idx")
     alice = asyncio.run(directory.account(AccountId("alice@example.org")))
     bob = asyncio.run(directory.account(AccountId("bob@example.org")))
     assert alice is not None and bob is not None
-    assert (alice.part(Junk).junk_score, alice.domain_part(Junk).junk_score) == (4.5, 7.0)
-    assert (bob.part(Junk).junk_score, bob.domain_part(Junk).junk_score) == (None, 7.0)
+    assert (alice.part(Sample).sample_score, alice.domain_part(Sample).sample_score) == (4.5, 7.0)
+    assert (bob.part(Sample).sample_score, bob.domain_part(Sample).sample_score) == (None, 7.0)
     entry = asyncio.run(editor.entry(Kind.USER, "example.org", "alice"))
-    assert entry is not None and entry.values["junk-score"] == "4.5"
+    assert entry is not None and entry.values["sample-score"] == "4.5"
     directory.close()
     editor.close()
 
@@ -58,13 +58,13 @@ def test_a_contributed_value_is_written_read_and_listed(tmp_path: Path) -> None:
 def test_its_bounds_hold(tmp_path: Path, value: str) -> None:
     editor = opened(tmp_path)
     with pytest.raises(ConfigError):
-        editor.edit([put(Kind.USER, "example.org", "alice", junk_score=value)])
+        editor.edit([put(Kind.USER, "example.org", "alice", sample_score=value)])
     editor.close()
 
 
 def test_a_file_with_a_wrong_value_is_refused_with_its_line(tmp_path: Path) -> None:
-    text = FILE.replace("<quota>5G</quota>", "<junk-score>x</junk-score>")
+    text = FILE.replace("<quota>5G</quota>", "<sample-score>x</sample-score>")
     (tmp_path / "users.cfg").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match="'x' is not a number") as told:
         opened(tmp_path)
-    assert told.value.faults[0].line == 1 + text[: text.index("<junk-score>")].count("\n")
+    assert told.value.faults[0].line == 1 + text[: text.index("<sample-score>")].count("\n")

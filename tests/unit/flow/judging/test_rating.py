@@ -1,6 +1,5 @@
 """What is known of a message becomes what happens to it, at each mailbox by its own thresholds."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -8,11 +7,12 @@ import pytest
 from tests.support.fakes import FakeConfig
 from tests.support.filters import NO
 from tests.support.flow_fakes import account
-from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
+from whimbrel.core.record import Record
+from whimbrel.core.spam import DomainScores, UserScores
 from whimbrel.flow.assessment import Action, Assessment, Finding, Symbol
 from whimbrel.flow.judging.filter import refuse
-from whimbrel.flow.judging.rating import UNSUSPECTED, Rater, Rating, RatingSettings, Thresholds
+from whimbrel.flow.judging.rating import UNSUSPECTED, Rater, Rating, RatingSettings
 from whimbrel.flow.transaction import Answers
 from whimbrel.mail.writing.changes import AddField, AddText, MarkSubject, RemoveFields
 
@@ -31,7 +31,7 @@ def points(score: float) -> Finding:
 
 
 def rated(assessment: Assessment, settings: RatingSettings = FULL) -> Rating:
-    return asyncio.run(Rater(FakeConfig(settings)).rate(assessment, ALICE))
+    return Rater(FakeConfig(settings)).rate(assessment, ALICE)
 
 
 @pytest.mark.parametrize(
@@ -80,15 +80,26 @@ def test_all_of_the_chain_counts_and_what_is_nothing_is_not_rated() -> None:
     assert rated(Assessment(Assessment())) is UNSUSPECTED
 
 
-def test_an_owner_has_thresholds_of_his_own() -> None:
-    class Lenient:
-        async def thresholds(self, account: Account, server: Thresholds) -> Thresholds:
-            return replace(server, junk=8.0)
-
-    rater = Rater(FakeConfig(FULL), Lenient())
-    assert asyncio.run(rater.rate(known(a=points(6)), ALICE)).action is Action.MARK
-    assert asyncio.run(rater.rate(known(a=points(6)), None)).action is Action.JUNK  # What leaves has the server's.
-    assert asyncio.run(rater.rate(known(a=points(12)), ALICE)).action is Action.REFUSE
+@pytest.mark.parametrize(
+    ("own", "domain", "score", "action"),
+    [
+        (8.0, None, 6, Action.MARK),
+        (2.0, None, 2, Action.JUNK),
+        (0.0, None, 9, Action.MARK),
+        (None, DomainScores(junk_score=8.0), 6, Action.MARK),
+        (2.0, DomainScores(junk_score=8.0), 4, Action.JUNK),
+        (None, DomainScores(block_score=6.0), 6, Action.REFUSE),
+        (None, DomainScores(block_score=0.0), 100, Action.JUNK),
+        (1000.0, None, 12, Action.REFUSE),  # What is blocked is not an owner's matter.
+    ],
+)
+def test_thresholds_are_the_owners_or_the_domains_or_the_servers(
+    own: float | None, domain: DomainScores | None, score: float, action: Action
+) -> None:
+    whose = replace(ALICE, record=Record(None, UserScores(own)), domain_record=Record(None, domain or DomainScores()))
+    rater = Rater(FakeConfig(FULL))
+    assert rater.rate(known(a=points(score)), whose).action is action
+    assert rater.rate(known(a=points(6)), None).action is Action.JUNK  # What leaves has the server's.
 
 
 REFUSE, DEFER = Rating(Action.REFUSE, "virus", NO.reply), Rating(Action.DEFER, "grey")
@@ -142,7 +153,7 @@ def test_a_junked_message_is_marked_in_its_fields_and_its_subject() -> None:
     rater = Rater(FakeConfig(FULL))
     footer = AddText("footer")
     assessment = known(a=points(4.5), b=Finding((Symbol("FRIEND", -0.5), Symbol("LIST:x y", 1.25)), changes=(footer,)))
-    rating = asyncio.run(rater.rate(assessment, ALICE))
+    rating = rater.rate(assessment, ALICE)
     assert rater.changes(rating) == (
         footer,
         RemoveFields(b"x-spam-*"),
@@ -154,25 +165,25 @@ def test_a_junked_message_is_marked_in_its_fields_and_its_subject() -> None:
 
 def test_a_message_that_is_well_has_its_score_in_a_field_and_no_mark() -> None:
     rater = Rater(FakeConfig(FULL))
-    rating = asyncio.run(rater.rate(known(a=points(1)), ALICE))
+    rating = rater.rate(known(a=points(1)), ALICE)
     assert rater.changes(rating) == (
         RemoveFields(b"x-spam-*"),
         AddField(b"X-Spam-Status: No, score=1.0 required=5.0 tests=POINTS=1\r\n"),
     )
     assert rater.changes(UNSUSPECTED) == ()
-    only_text = asyncio.run(rater.rate(known(a=Finding(changes=(AddText("footer"),))), ALICE))
+    only_text = rater.rate(known(a=Finding(changes=(AddText("footer"),))), ALICE)
     assert rater.changes(only_text) == (AddText("footer"),)
 
 
 def test_junk_without_points_names_its_rule() -> None:
     rater = Rater(FakeConfig())
-    rating = asyncio.run(rater.rate(known(custom_rules=Finding(action=Action.JUNK)), ALICE))
+    rating = rater.rate(known(custom_rules=Finding(action=Action.JUNK)), ALICE)
     assert AddField(b"X-Spam-Status: Yes, score=0.0 required=5.0 tests=custom-rules\r\n") in rater.changes(rating)
 
 
 def test_a_symbol_cannot_break_out_of_the_field() -> None:
     rater = Rater(FakeConfig())
-    rating = asyncio.run(rater.rate(known(a=Finding((Symbol("A\r\nBcc: x@y.test", 1.0),))), ALICE))
+    rating = rater.rate(known(a=Finding((Symbol("A\r\nBcc: x@y.test", 1.0),))), ALICE)
     (_, field) = rater.changes(rating)
     assert isinstance(field, AddField) and field.raw.count(b"\r\n") == 1
 
