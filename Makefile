@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 .PHONY: run test check peers bench docs lock clean
 
 run: $(VENV)/.run
-	@$(BIN)/python -m whimbrel.app.demo var
+	@$(BIN)/python -I -m whimbrel.app.demo var
 
 test: $(VENV)/.test
 	@$(BIN)/python -m tests.run
@@ -36,7 +36,7 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what Whimbrel needs into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "whimbrel.pth").write_text(str(pathlib.Path("src").resolve()) + "\n")'
-	@printf '#!%s\nimport sys\nfrom whimbrel.app.cli import main\nsys.exit(main())\n' "$(abspath $(BIN))/python" > $(BIN)/whimbrel && chmod 755 $(BIN)/whimbrel
+	@printf '#!%s -I\nimport sys\nfrom whimbrel.app.cli import main\nsys.exit(main())\n' "$(abspath $(BIN))/python" > $(BIN)/whimbrel && chmod 755 $(BIN)/whimbrel
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.run

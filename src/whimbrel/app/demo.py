@@ -24,6 +24,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+from whimbrel.app import interpreter
 from whimbrel.app.demo_card import Endpoint, User, table, write, write_demo
 from whimbrel.app.services import SERVICES
 
@@ -188,8 +189,10 @@ def _start(directory: Path) -> "subprocess.Popen[bytes]":
     with contextlib.suppress(FileNotFoundError):
         (directory / "run" / "ready.json").unlink()  # Left by a server that was killed.
     return subprocess.Popen(
-        [sys.executable, "-m", "whimbrel.app.cli", "--dir", str(directory), "serve"],
+        interpreter.command("whimbrel.app.cli", "--dir", str(directory), "serve"),
+        env=interpreter.environment(),
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # Where it listens, our own table says.
         start_new_session=True,  # Ctrl-C reaches us alone, and we stop it in order.
         preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - there is one thread
     )
@@ -236,8 +239,11 @@ def _on_other_ports(
     for name in refused:
         port = next_free(20000 + STANDARD.get(name, 0), taken)
         subprocess.run(
-            [sys.executable, "-m", "whimbrel.app.cli", "--dir", str(directory), "--offline", "config", "set",
-             f"services/{name}/listen", f"{HOST}:{port}", "--quiet"],
+            interpreter.command(
+                "whimbrel.app.cli", "--dir", str(directory), "--offline", "config", "set", f"services/{name}/listen",
+                f"{HOST}:{port}", "--quiet",
+            ),
+            env=interpreter.environment(),
             check=True,
         )  # fmt: skip
     return _start(directory)

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from whimbrel import __version__
+from whimbrel.app import interpreter
 from whimbrel.app.cli.reach import Reach
 from whimbrel.app.cli.show import print_error
 from whimbrel.services.admin import NOUNS
@@ -114,7 +115,8 @@ def serve(reach: Reach) -> None:
         sys.exit(supervise(reach.directory))
     # A program of its own: what the command line has loaded would stay in memory for as long as the server runs.
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "whimbrel.app.supervisor", os.fspath(reach.directory.absolute())])  # noqa: S606
+    words = interpreter.command("whimbrel.app.supervisor", os.fspath(reach.directory.absolute()))
+    os.execve(words[0], words, interpreter.environment())  # noqa: S606
 
 
 @click.command(short_help="Set up a new installation.")
