@@ -11,22 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import other_user
 from tests.support import server as support
 from tests.support.mail import letter, send, subjects
 from tests.support.server import SERVICES, free_ports, serving, set_up
 
-OTHER = "nobody"
+OTHER = other_user.OTHER
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-
-
-def may_run(program: str) -> bool:
-    user = pwd.getpwnam(OTHER)
-    try:
-        command = [program, "-c", f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"]
-        return subprocess.run(command, user=user.pw_uid, group=user.pw_gid, check=False).returncode == 0
-    except OSError:
-        return False
 
 
 @pytest.fixture
@@ -49,11 +41,10 @@ def owners(pid: int) -> dict[str, int]:
 
 
 def test_all_but_the_supervisor_run_as_the_user_that_is_set(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = next((name for name in (sys.executable, "/usr/bin/python3") if may_run(name)), None)
+    program = other_user.program(directory.parent)
     if program is None:
-        pytest.skip(f"no Python {sys.version_info[0]}.{sys.version_info[1]} that {OTHER} may run")
+        pytest.skip(f"no Python that {OTHER} may run")
     monkeypatch.setattr(sys, "executable", program)
-    monkeypatch.setitem(support.ENV, "PYTHONPATH", f"{support.ENV['PYTHONPATH']}:{sysconfig.get_path('purelib')}")
     set_up(directory, 2, free_ports(SERVICES), {"server/run-as": OTHER})
     with serving(directory) as server:
         send(server, "user1@example.test", letter("other"))

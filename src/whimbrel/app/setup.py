@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from whimbrel.app import ownership, store_mark
 from whimbrel.app.services import SERVICES
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config.files import sync_folder
@@ -244,13 +245,15 @@ def set_up(directory: Path, answers: Answers) -> None:
     staging.mkdir(mode=0o700)
     try:
         asyncio.run(_write(staging, answers))
-        store = _make_store(directory, answers.store)
+        store = _make_store(directory, str(answers.settings.get("store/directory", answers.store)))
         refuse_if_set_up(directory)
         for name in ("users.cfg", "mailserver.cfg"):
             os.chmod(staging / name, 0o600)
             os.rename(staging / name, directory / name)
         sync_folder(directory)
         sync_folder(store)
+        store_mark.check(directory, store)
+        _hand_over(directory)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
         if created and not (directory / "mailserver.cfg").exists():
@@ -342,6 +345,14 @@ def _answer_name(path: str) -> str:
     if parts[0] == "services" and parts[-1] in ("listen", "enabled") and len(parts) == 3:
         return ".".join(parts)
     return f'settings."{path}"' if path else ""
+
+
+def _hand_over(directory: Path) -> None:
+    """To the user that the server is to run as; where there is none yet, the first start does it."""
+    with contextlib.suppress(ownership.Refused):
+        user = ownership.owner(directory)
+        if user is not None:
+            ownership.hand_over(directory, user)
 
 
 def _make_store(directory: Path, name: str) -> Path:

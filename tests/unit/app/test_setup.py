@@ -69,7 +69,7 @@ def test_files_and_folders_are_for_their_owner_alone(tmp_path: Path) -> None:
     (tmp_path / "users.csv").write_text(USERS)
     directory = tmp_path / "server"
     set_up(directory, read_answers(GOOD, "answers.toml", tmp_path))
-    assert {path.name for path in directory.iterdir()} == {"mailserver.cfg", "users.cfg", "mailstore"}
+    assert {path.name for path in directory.iterdir()} == {"mailserver.cfg", "users.cfg", "mailstore", "store.id"}
     for path in (directory, *directory.iterdir()):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from whimbrel.app import ownership, store_mark
 from whimbrel.app.cli.client import Answer, Options
 from whimbrel.app.clock import SystemClock
 from whimbrel.app.config_files import FormerVersions
@@ -92,6 +93,7 @@ async def _first(items: AsyncIterator[object]) -> AsyncIterator[object]:
 async def context(directory: Path, call: Call, options: Options) -> AsyncIterator[AdminContext]:
     """What `call` needs, opened under the lock and closed again. CallError."""
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(as_owner(directory))
         stack.enter_context(lock(directory))
         installation = Installation(directory)
         pool = ThreadPool(_THREADS)
@@ -196,7 +198,13 @@ def _with_store(
     from whimbrel.backends.store.disk.store import DiskStore
     from whimbrel.backends.store.disk.undelete import DiskUndelete
 
-    number = generation.begin(installation.store)
+    try:
+        store_mark.check(installation.directory, installation.store)
+        number = generation.begin(installation.store)
+    except store_mark.StoreMissing as error:
+        raise CallError(Failure.REFUSED, str(error)) from None
+    except OSError as error:
+        raise CallError(Failure.REFUSED, store_mark.why(installation.store, error)) from None
     stack.callback(generation.end, installation.store, number)
     notices = LocalNotices()
     barrier = Barrier(installation.store)
@@ -217,6 +225,26 @@ def _with_store(
         undelete=DiskUndelete(store, pool),
         mailboxes=DiskMailboxes(store, pool),
     )
+
+
+@contextlib.contextmanager
+def as_owner(directory: Path) -> Iterator[None]:
+    """Root works as the user that the server runs as, so that every file stays the server's. Where that user cannot
+    read this program, root works on and hands over at the end what it made."""
+    user = None
+    with contextlib.suppress(ownership.Refused):  # Nobody yet: the first start hands everything over.
+        user = ownership.owner(directory)
+    if user is None:
+        yield
+        return
+    ownership.hand_over(directory, user)
+    if ownership.become(user):
+        yield
+        return
+    try:
+        yield
+    finally:
+        ownership.hand_over(directory, user)
 
 
 @contextlib.contextmanager

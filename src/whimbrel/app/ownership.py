@@ -1,0 +1,196 @@
+"""Everything of an installation belongs to the user that the server runs as.
+
+Root sets a server up, starts it and mends it; what it leaves behind must not lock the server out. The supervisor hands
+over what belongs to root (or to a former `server/run-as`) at each start, setup at its end; a command on the files
+becomes that user before it opens any.
+
+Root works here in folders that another user may write to: names are followed through descriptors only, never through
+symbolic links, and no file with a second name outside is given away.
+"""
+
+import contextlib
+import os
+import pwd
+import stat
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_STORE_PARTS = frozenset({"mail", "queue", "logs", "spool"})
+_MARKS = frozenset({"store.id", "generation"})
+"""What tells a folder to be a store of ours."""
+
+
+class Refused(Exception):
+    """The server cannot start, or the command cannot be done; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basics:
+    """What must be known of mailserver.cfg before anything else is; the codec validates the whole later."""
+
+    run_as: str
+    store: Path
+
+
+def basics(directory: Path) -> Basics:
+    text = b""
+    with contextlib.suppress(OSError):
+        text = (directory / "mailserver.cfg").read_bytes()
+    run_as, store = "", ""
+    if b"<!DOCTYPE" not in text:  # No entities here; the codec refuses the file with its line.
+        with contextlib.suppress(ElementTree.ParseError):
+            root = ElementTree.fromstring(text)  # noqa: S314
+            run_as, store = (root.findtext("server/run-as") or ""), (root.findtext("store/directory") or "")
+    return Basics(run_as.strip(), directory / (store.strip() or "store"))
+
+
+def owner(directory: Path) -> pwd.struct_passwd | None:
+    """The user for all but the supervisor; None: whoever starts the server. Refused."""
+    name = basics(directory).run_as
+    if os.geteuid() != 0:
+        return None
+    if not name:
+        raise Refused(
+            "Started as root, and server/run-as names no user to run as. Set it with "
+            f"`whimbrel --dir {directory} config set server/run-as USER` "
+            "(a user of its own; `root` only for trials)"
+        )
+    if name == "root":
+        return None
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        raise Refused(f"server/run-as: there is no user {name} on this system") from None
+
+
+def hand_over(directory: Path, user: pwd.struct_passwd) -> int:
+    """Gives what is root's, or a former owner's, to `user`. How many files and folders that were.
+
+    Of the mail only accounts and what lies directly in them is looked at, unless some of the store had another owner:
+    then all of it.
+    """
+    store = basics(directory).store
+    giver = _Giver(user, _owners(directory, store))
+    inside = store.parent == directory
+    with _folder(str(directory)) as top:
+        if top is None:
+            return 0
+        giver.give(top)
+        giver.below(top, skip=frozenset({store.name}) if inside else frozenset())
+    before = giver.count
+    known = (directory / "store.id").exists()
+    _store(giver, store, known=known, deep=False)
+    if giver.count > before:
+        _store(giver, store, known=known, deep=True)
+    return giver.count
+
+
+def _store(giver: "_Giver", store: Path, *, known: bool, deep: bool) -> None:
+    with _folder(str(store)) as top:
+        if top is None:
+            return
+        names = set(os.listdir(top)) - {"lost+found"}
+        if not names and known:
+            return  # Its file system is not mounted.
+        if not names & _MARKS and not names <= _STORE_PARTS:
+            return  # Not ours: a setting may name any folder.
+        giver.give(top)
+        for name in sorted(names):
+            if name not in _STORE_PARTS and not name.startswith((".", "state.db", "store.id", "generation")):
+                continue
+            giver.give_named(top, name)
+            depth = 100 if deep or name != "mail" else 2
+            if name in _STORE_PARTS:
+                with _folder(name, top) as part:
+                    if part is not None:
+                        giver.below(part, depth=depth)
+
+
+def become(user: pwd.struct_passwd) -> bool:
+    """This process becomes `user` for good, with files of its own (umask 077). False, and nothing is changed, where
+    that user may not read the program."""
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    before = os.getgroups(), os.getegid()
+    os.setgroups(groups)
+    os.setegid(user.pw_gid)
+    os.seteuid(user.pw_uid)
+    readable = all(os.access(path, os.R_OK, effective_ids=True) for path in (os.__file__, __file__))
+    os.seteuid(0)
+    os.setegid(before[1])
+    if not readable:
+        os.setgroups(before[0])
+        return False
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+    os.umask(0o077)
+    return True
+
+
+class _Giver:
+    def __init__(self, user: pwd.struct_passwd, owners: frozenset[int]) -> None:
+        self.count = 0
+        self._user, self._owners = user, owners - {user.pw_uid}
+        # Without that protection of Linux, a user can give another's file a second name. proc_sys_fs(5)
+        try:
+            self._linked = Path("/proc/sys/fs/protected_hardlinks").read_text().strip() == "1"
+        except OSError:
+            self._linked = False
+
+    def give(self, descriptor: int) -> None:
+        if os.fstat(descriptor).st_uid in self._owners:
+            os.fchown(descriptor, self._user.pw_uid, self._user.pw_gid)
+            self.count += 1
+
+    def give_named(self, folder: int, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            self._give(folder, name, found)
+
+    def _give(self, folder: int, name: str, found: os.stat_result) -> None:
+        if found.st_uid not in self._owners:
+            return
+        if stat.S_ISREG(found.st_mode) and found.st_nlink > 1 and not self._linked:
+            return
+        os.chown(name, self._user.pw_uid, self._user.pw_gid, dir_fd=folder, follow_symlinks=False)
+        self.count += 1
+
+    def below(self, folder: int, *, depth: int = 100, skip: frozenset[str] = frozenset()) -> None:
+        """All that is in the folder, and in its folders as deep as that."""
+        folders = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name in skip:
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    self._give(folder, entry.name, entry.stat(follow_symlinks=False))
+                    if depth and entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.name)
+        for name in folders:
+            with _folder(name, folder) as inner:
+                if inner is not None:
+                    self.below(inner, depth=depth - 1)
+
+
+def _owners(directory: Path, store: Path) -> frozenset[int]:
+    """Root, and whoever the server ran as before."""
+    found = {0}
+    for path in (directory / "users.cfg", store):
+        with contextlib.suppress(OSError):
+            found.add(path.lstat().st_uid)
+    return frozenset(found)
+
+
+@contextlib.contextmanager
+def _folder(name: str, parent: int | None = None) -> Iterator[int | None]:
+    """Its descriptor; None where it is no folder (any more)."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

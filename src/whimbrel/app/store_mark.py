@@ -1,0 +1,95 @@
+"""The mark of a store: `store.id` in it, and beside mailserver.cfg the same id, by which it is known again.
+
+A store whose file system is not mounted is an empty folder: it must never be taken for a new store, and one that was
+put in its place by mistake never for ours. A store of a former release gets its mark at the first start.
+"""
+
+import contextlib
+import json
+import os
+import pwd
+import secrets
+import stat
+from pathlib import Path
+from typing import Final
+
+NAME: Final = "store.id"
+_CONTENT: Final = ("mail", "queue", "state.db", "generation")
+"""One of these is in every store."""
+
+
+class StoreMissing(Exception):
+    """The store cannot be used as it is; the text says why and what to do, in a sentence."""
+
+
+def check(directory: Path, store: Path) -> None:
+    """Proves that `store` is the store of the installation `directory`, or makes its first one. StoreMissing."""
+    remembered = directory / NAME
+    try:
+        known, there = _read(remembered), _read(store / NAME)
+        if there and known and there != known:
+            raise StoreMissing(
+                f"The store {store} is not the one of this installation: mount or name the right one, or delete "
+                f"{remembered} to use this one"
+            )
+        if there:
+            if not known:
+                _write(remembered, there)
+            return
+        if known and not any((store / name).exists() for name in _CONTENT):
+            raise StoreMissing(
+                f"The store {store} is {'empty' if store.is_dir() else 'not there'}, and was not before: is its file "
+                f"system mounted? To begin with an empty one, delete {remembered}"
+            )
+        store.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mark = known or secrets.token_hex(16)
+        _write(store / NAME, mark)
+        _write(remembered, mark)
+    except OSError as error:
+        raise StoreMissing(why(store, error)) from None
+
+
+def why(store: Path, error: OSError) -> str:
+    """In a sentence, why a store cannot be used."""
+    if isinstance(error, PermissionError):
+        return f"The store {store} is closed to {_name(os.geteuid())}{_owner(store)}: give it to the server's user"
+    place = error.filename or store
+    return f"The store {store} cannot be used: {place}: {error.strerror or error}"
+
+
+def _owner(store: Path) -> str:
+    with contextlib.suppress(OSError):
+        found = store.lstat()
+        return f" (it belongs to {_name(found.st_uid)}, mode {stat.S_IMODE(found.st_mode):o})"
+    return ""
+
+
+def _name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
+
+
+def _read(path: Path) -> str:
+    """The id; empty if there is none."""
+    try:
+        content = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return ""
+    return str(content.get("id", "")) if isinstance(content, dict) else ""
+
+
+def _write(path: Path, mark: str) -> None:
+    beside = path.with_name(f".{path.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({"version": "1.0", "id": mark}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
