@@ -99,10 +99,10 @@ def _state(ready: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def serving(directory: Path) -> Iterator[Running]:
-    """The server, until it answers; stopped at the end."""
+def serving(directory: Path, program: Sequence[str] = ("-m", "whimbrel.app.supervisor")) -> Iterator[Running]:
+    """The server, until it answers; stopped at the end. `program` is what the interpreter runs."""
     begun = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "whimbrel.app.supervisor", str(directory)], env=ENV)
+    process = subprocess.Popen([sys.executable, *program, str(directory)], env=ENV)
     ready = directory / "run" / "ready.json"
     try:
         while (state := _state(ready)).get("pid") != process.pid:  # One of a killed server may lie there.

@@ -5,9 +5,10 @@ import socket
 from pathlib import Path
 
 
-def describe_holder(host: str, port: int) -> str:
+def describe_holder(host: str, port: int, *, datagrams: bool = False) -> str:
     """`postfix's master (pid 812, unit postfix.service)`, or "" where it cannot be told."""
-    inodes = {inode for inode, at in _listening() if at == port}
+    sockets = _bound("udp", "07") if datagrams else _bound("tcp", "0A")
+    inodes = {inode for inode, at in sockets if at == port}
     if not inodes:
         return ""
     for entry in os.scandir("/proc") if os.path.isdir("/proc") else ():
@@ -36,19 +37,19 @@ def _describe(pid: int) -> str:
     return f"{name} (pid {pid}{unit})"
 
 
-def _listening() -> list[tuple[int, int]]:
-    """(inode, port) of listening TCP sockets."""
-    found = []
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+def _bound(protocol: str, state: str) -> list[tuple[int, int]]:
+    """(inode, port) of sockets in that state: 0A is a TCP socket that listens, 07 a UDP socket. proc(5)"""
+    rows = []
+    for table in (f"/proc/net/{protocol}", f"/proc/net/{protocol}6"):
         try:
             lines = Path(table).read_text().splitlines()[1:]
         except OSError:
             continue
         for line in lines:
             fields = line.split()
-            if fields[3] == "0A":
-                found.append((int(fields[9]), int(fields[1].rpartition(":")[2], 16)))
-    return found
+            if fields[3] == state:
+                rows.append((int(fields[9]), int(fields[1].rpartition(":")[2], 16)))
+    return rows
 
 
 def free_port(host: str, wanted: int, tries: int = 200) -> int:

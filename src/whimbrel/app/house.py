@@ -5,9 +5,9 @@ needs; what it does not ask for is never opened.
 """
 
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.commit import Commit, Spool
@@ -26,6 +26,7 @@ from whimbrel.core.space import Space
 from whimbrel.core.state import Counters, State
 from whimbrel.core.tasks import Tasks
 from whimbrel.core.undelete import Undelete
+from whimbrel.core.values import HostPort
 from whimbrel.flow.intake.reception import Reception
 from whimbrel.services.admin.ports import ConfigFiles, StoreKeeper
 from whimbrel.services.session.authenticator import Authenticator
@@ -132,6 +133,26 @@ class LogRotation(Protocol):
         ...
 
 
+class Supervision(Protocol):
+    """What control asks of the zygote, and hears from it."""
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """How the services stand: `services` (name -> addresses), `refused`, `overrides`."""
+        ...
+
+    async def listen(
+        self, wanted: Mapping[str, Sequence[HostPort]], *, end: Collection[str], overrides: Mapping[str, bool]
+    ) -> None:
+        """These services listen at these addresses from now on, in all their processes; the sessions of those in
+        `end` end. `state` tells how that went. OSError: the zygote does not answer."""
+        ...
+
+    async def connections(self) -> Mapping[str, int]:
+        """By service, over all processes. OSError."""
+        ...
+
+
 class House(Protocol):
     """The ports as one process has them."""
 
@@ -188,6 +209,9 @@ class House(Protocol):
     def connector(self) -> Connector: ...
 
     # For control
+
+    @property
+    def supervision(self) -> Supervision: ...
 
     @property
     def editor(self) -> DirectoryEditor:

@@ -17,6 +17,7 @@ from whimbrel.app.key_file import KeyFile
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.store.settings import StoreSettings
+from whimbrel.core.settings import Section
 
 if TYPE_CHECKING:
     from whimbrel.core.log import Log
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 class Installation:
     """Paths, and the configuration as the files have it."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory.absolute()
+    def __init__(self, directory: Path, root: type[Section] = MailServer) -> None:
+        """`root` is the table of sections of mailserver.cfg."""
+        self.directory, self._root = directory.absolute(), root
         self.config_file = self.directory / "mailserver.cfg"
         self.users_file = self.directory / "users.cfg"
         self.users_index = self.directory / "users.idx"
@@ -41,7 +43,7 @@ class Installation:
 
     def load_config(self, *, pool: "Pool | None" = None, log: "Log | None" = None) -> FileConfig:
         """Reads mailserver.cfg. ConfigError tells every fault with its line."""
-        config = FileConfig(self.config_file, MailServer, pool=pool, log=log, history=self.history)
+        config = FileConfig(self.config_file, self._root, pool=pool, log=log, history=self.history)
         config.load()
         self._store = self.directory / config.section(StoreSettings).directory
         return config

@@ -2,10 +2,13 @@
 
 Standard library only, no event loop, no thread, no open database: as little as can be wrong in a process that may run
 as root. Everything else runs in the zygote and its workers as the user `server/run-as`.
+
+A zygote is replaced by a new one after `REFRESH`, and at SIGHUP: the new one loads the code anew, makes TLS contexts
+with new keys for session tickets, and takes over one worker after the other while the sockets stay open.
 """
 
-import array
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -16,14 +19,23 @@ import socket
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+from whimbrel import __version__
+from whimbrel.app import channel, interpreter
 from whimbrel.app.holders import describe_holder
+from whimbrel.app.ownership import Refused, basics, hand_over, owner
 
 BACKLOG = 1024
 STOP_DEADLINE = 25.0
+REFRESH = 6 * 86_400.0
+"""Seconds after which the zygote is replaced: keys of session tickets live for a week at most. RFC 8446 4.6.1"""
+REPLACE_AGAIN = 3600.0
+"""Seconds until another attempt, if a new zygote could not take over."""
+HANDOVER_DEADLINE = 120.0
+"""Seconds in which a new zygote takes over, or is given up."""
 _BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY = 60.0
 """Seconds a zygote must have run for its end to count as the first failure again."""
@@ -33,18 +45,41 @@ _MAPPED_FROM = "196608"
 """Octets from which glibc maps memory for itself, so that large buffers (of uploads, and of uvloop's outgoing TLS) go
 back to the system. It would learn to take them from the heap, over pages that others have used."""
 
+Key = tuple[str, str, int, bool]
+"""Service, host, port, and whether it is for datagrams."""
 
-class Refused(Exception):
-    """The server cannot start; the text says why and what to do."""
+
+class Zygote:
+    """A zygote as the supervisor sees it."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", line: socket.socket, number: int) -> None:
+        self.process, self.line, self.number = process, line, number
+        self.started = time.monotonic()
+        self.state: dict[str, Any] | None = None
+        """What it said of itself when it was ready."""
+        self.ended = False
+        """Its end of the channel is closed."""
 
 
 class Supervisor:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._run = directory / "run"
-        self._sockets: dict[tuple[str, str, int], socket.socket] = {}
-        self._stopping = False
-        self._zygote: subprocess.Popen[bytes] | None = None
+        self._sockets: dict[Key, socket.socket] = {}
+        self._overrides: dict[str, bool] = {}
+        """Services that a person started or stopped; it holds until the server starts again."""
+        self._events: list[dict[str, Any]] = []
+        """For the log, which the next zygote can reach."""
+        self._stopping = self._refresh = False
+        self._zygotes: list[Zygote] = []
+        """The last one serves; those before it only finish their sessions, or are being replaced."""
+        self._unclean = False
+        self._taking = False
+        """The last zygote has begun to take workers over."""
+        self._not_before = 0.0
+        """When a zygote may be replaced again."""
+        self._number = 0
+        self._announced = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
 
@@ -55,15 +90,16 @@ class Supervisor:
                 f"{self._directory / 'mailserver.cfg'} is not there: set the server up first, with "
                 f"`whimbrel --dir {self._directory} setup`"
             )
-        user = self._run_as()
+        user = owner(self._directory)
         self._run.mkdir(mode=0o700, exist_ok=True)
-        if user is not None:
-            self._hand_over(user)
         lock = self._lock()
+        self._forget_ready()
+        if user is not None:
+            self._mend(user)
         signal.set_wakeup_fd(self._wake_write)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        signal.signal(signal.SIGHUP, lambda number, frame: None)
+        signal.signal(signal.SIGHUP, self._hang_up)
         failures, status = 0, 0
         try:
             while not self._stopping:
@@ -73,27 +109,78 @@ class Supervisor:
                     break
                 failures = 0 if time.monotonic() - started > _STEADY else failures + 1
                 pause = _BACK_OFF[min(failures, len(_BACK_OFF)) - 1]
+                self._event("server.zygote-died", "error", status=status, seconds=pause)
                 print(f"whimbrel: stopped with status {status}, starting again in {pause:g} s", file=sys.stderr)
                 self._sleep(pause)
         finally:
             for sock in self._sockets.values():
                 sock.close()
-            with contextlib.suppress(OSError):
-                (self._run / "ready.json").unlink()
+            self._forget_ready()
             os.close(lock)
         return status
 
+    # Zygotes
+
     def _serve(self, user: pwd.struct_passwd | None) -> int:
-        """Starts a zygote and answers it until it ends; its exit status."""
-        with contextlib.suppress(OSError):
-            (self._run / "ready.json").unlink()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "whimbrel.app.zygote", str(self._directory), str(theirs.fileno())]
+        """Starts a zygote, and those that replace it; answers them until all have ended. The exit status."""
+        self._forget_ready()
+        self._unclean = False
+        if not self._spawn(user):
+            return _EX_CONFIG
+        stopped_at, status = 0.0, 0
+        while self._zygotes:
+            for zygote in self._heard():
+                if not self._answer(zygote):
+                    zygote.ended = True
+            for zygote in [each for each in self._zygotes if each.ended]:
+                status = self._reap(zygote, user)
+            if self._stopping and not stopped_at:
+                stopped_at = time.monotonic()
+                self._terminate()
+            elif not self._stopping and self._due():
+                self._refresh = False
+                self._spawn(user)
+            now = time.monotonic()
+            for at, zygote in enumerate(self._zygotes):
+                late = at and zygote.state is None and now - zygote.started > HANDOVER_DEADLINE
+                if late or (stopped_at and now - stopped_at > STOP_DEADLINE):
+                    os.killpg(zygote.process.pid, signal.SIGKILL)
+        return status
+
+    def _heard(self) -> list[Zygote]:
+        lines = {zygote.line.fileno(): zygote for zygote in self._zygotes}
+        ready, _, _ = select.select([*lines, self._wake_read], [], [], 0.5)
+        if self._wake_read in ready:
+            os.read(self._wake_read, 4096)
+        return [lines[descriptor] for descriptor in ready if descriptor in lines]
+
+    def _due(self) -> bool:
+        """Is it time for a new zygote? Not while one takes over, nor while a former one still finishes sessions; then
+        that one's must end."""
+        last = self._zygotes[-1] if self._zygotes else None
+        if last is None or last.state is None:
+            return False
+        now = time.monotonic()
+        if now < self._not_before or (not self._refresh and now - last.started < REFRESH):
+            return False
+        for former in self._zygotes[:-1]:
+            former.process.send_signal(signal.SIGTERM)
+        return len(self._zygotes) == 1
+
+    def _terminate(self) -> None:
+        """All at the end. The last one marks the store as cleanly stopped: when those before it have ended."""
+        for zygote in self._zygotes[:-1] or self._zygotes:
+            zygote.process.send_signal(signal.SIGTERM)
+
+    def _spawn(self, user: pwd.struct_passwd | None) -> bool:
+        """A new zygote, which replaces the one that serves, if one does. False: it cannot be started."""
+        ours, theirs = channel.pair()
         try:
-            self._zygote = subprocess.Popen(
-                command,
-                env={"MALLOC_MMAP_THRESHOLD_": _MAPPED_FROM, **os.environ},
+            process = subprocess.Popen(
+                self._command(theirs),
+                env={"MALLOC_MMAP_THRESHOLD_": _MAPPED_FROM, **interpreter.environment()},
                 pass_fds=(theirs.fileno(),),
+                cwd="/",
                 start_new_session=True,
                 user=user.pw_uid if user else None,
                 group=user.pw_gid if user else None,
@@ -108,123 +195,161 @@ class Supervisor:
                 file=sys.stderr,
             )
             ours.close()
+            return False
+        finally:
             theirs.close()
-            return _EX_CONFIG
-        theirs.close()
-        stopped_at = 0.0
-        with ours:
-            while True:
-                ready, _, _ = select.select([ours.fileno(), self._wake_read], [], [], 0.5)
-                if self._wake_read in ready:
-                    os.read(self._wake_read, 4096)
-                if ours.fileno() in ready and not self._answer(ours):
-                    break
-                if self._stopping and not stopped_at:
-                    stopped_at = time.monotonic()
-                    self._zygote.send_signal(signal.SIGTERM)
-                if stopped_at and time.monotonic() - stopped_at > STOP_DEADLINE:
-                    os.killpg(self._zygote.pid, signal.SIGKILL)
-                    break
-        try:
-            return self._zygote.wait(timeout=5.0)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._zygote.pid, signal.SIGKILL)
-            return self._zygote.wait()
-
-    def _answer(self, channel: socket.socket) -> bool:
-        """One request of the zygote. False at its end."""
-        try:
-            data = channel.recv(65536)
-        except OSError:
-            return False
-        if not data:
-            return False
-        request = json.loads(data)
-        if request["do"] == "bind":
-            self._bind(channel, str(request["service"]), str(request["host"]), int(request["port"]))
-        elif request["do"] == "ready":
-            state = {"pid": os.getpid(), "zygote": self._zygote.pid if self._zygote else 0} | request["state"]
-            temporary = self._run / "ready.json.new"
-            temporary.write_text(json.dumps(state, indent=1) + "\n")
-            os.replace(temporary, self._run / "ready.json")
+        former = self._zygotes[-1].state if self._zygotes else None
+        begin = {
+            "do": "begin",
+            "number": self._number,
+            "overrides": self._overrides,
+            "generation": former["generation"] if former else None,
+            "events": self._events,
+        }
+        self._events = []
+        channel.send(ours, begin)
+        self._taking = False
+        self._zygotes.append(Zygote(process, ours, self._number))
+        self._number += 1
         return True
 
-    def _bind(self, channel: socket.socket, service: str, host: str, port: int) -> None:
-        """Sends the listening socket, or why there is none. A socket once bound is kept over a zygote's end."""
-        key = (service, host, port)
+    def _command(self, line: socket.socket) -> list[str]:
+        return interpreter.command("whimbrel.app.zygote", str(self._directory), str(line.fileno()))
+
+    def _reap(self, zygote: Zygote, user: pwd.struct_passwd | None) -> int:
+        zygote.line.close()
+        try:
+            status = zygote.process.wait(timeout=5.0)
+        except subprocess.TimeoutExpired:
+            os.killpg(zygote.process.pid, signal.SIGKILL)
+            status = zygote.process.wait()
+        last = zygote is self._zygotes[-1]
+        self._zygotes.remove(zygote)
+        if not last:
+            self._unclean |= status != 0
+            if self._stopping and len(self._zygotes) == 1:
+                self._tell_stop(self._zygotes[-1])
+            return status
+        if self._zygotes and zygote.state is None:  # It could not take over.
+            self._event("server.replacement-failed", "error", status=status)
+            print(f"whimbrel: a new zygote ended with status {status}", file=sys.stderr)
+            self._not_before = time.monotonic() + REPLACE_AGAIN
+            if not self._taking:  # The one before it still has all workers.
+                return 0
+        for former in self._zygotes:
+            former.process.send_signal(signal.SIGTERM)
+        return status
+
+    def _tell_stop(self, zygote: Zygote) -> None:
+        if self._unclean:
+            channel.send(zygote.line, {"do": "unclean"})
+        zygote.process.send_signal(signal.SIGTERM)
+
+    def _answer(self, zygote: Zygote) -> bool:
+        """One request of a zygote. False at its end."""
+        received = channel.receive(zygote.line)
+        if received is None:
+            return False
+        request, _ = received
+        match request.get("do"):
+            case "bind":
+                key = (
+                    str(request["service"]), str(request["host"]), int(request["port"]), bool(request["datagrams"])
+                )  # fmt: skip
+                self._bind(zygote.line, key)
+            case "release":
+                for service, host, port, datagrams in request["keys"]:
+                    if (sock := self._sockets.pop((service, host, port, datagrams), None)) is not None:
+                        sock.close()
+            case "retire" | "end":  # What a new zygote wants of those before it.
+                self._taking |= request["do"] == "retire"
+                for former in self._zygotes:
+                    if former.number < zygote.number:
+                        channel.send(former.line, request)
+            case "retired":
+                for later in self._zygotes:
+                    if later.number > zygote.number:
+                        channel.send(later.line, request)
+            case "ready":
+                zygote.state = request["state"]
+                self._overrides = dict(request["state"].get("overrides", {}))
+                self._write_ready(zygote)
+        return True
+
+    # What the state is, for people and programs
+
+    def _write_ready(self, zygote: Zygote) -> None:
+        state = {"pid": os.getpid(), "zygote": zygote.process.pid} | (zygote.state or {})
+        # The folder belongs to another user: no link in it is followed.
+        folder = os.open(self._run, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink("ready.json.new", dir_fd=folder)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with open(os.open("ready.json.new", flags, 0o644, dir_fd=folder), "w") as file:
+                file.write(json.dumps(state, indent=1) + "\n")
+            os.replace("ready.json.new", "ready.json", src_dir_fd=folder, dst_dir_fd=folder)
+        finally:
+            os.close(folder)
+        if not self._announced:
+            self._announced = True
+            places = [
+                f"{name} {', '.join(_shown(host, port) for host, port in addresses)}"
+                for name, addresses in state["services"].items()
+            ]
+            with contextlib.suppress(OSError):  # Whoever read it has gone.
+                print(
+                    f"Whimbrel {__version__} runs in {self._directory}, process {os.getpid()}; SIGTERM or Ctrl-C stops "
+                    f"it, `whimbrel --dir {self._directory} status` shows it\n"
+                    f"Listening: {'; '.join(places) or 'nowhere'}",
+                    flush=True,
+                )
+
+    def _forget_ready(self) -> None:
+        with contextlib.suppress(OSError):
+            (self._run / "ready.json").unlink()
+
+    def _event(self, name: str, level: str, **fields: object) -> None:
+        self._events = [*self._events[-50:], {"do": "event", "name": name, "level": level, "fields": fields}]
+
+    # Sockets
+
+    def _bind(self, line: socket.socket, key: Key) -> None:
+        """Sends the socket, or why there is none. One that was bound is kept over a zygote's end."""
         sock = self._sockets.get(key)
         if sock is None:
+            _, host, port, datagrams = key
             try:
-                sock = self._listen(host, port)
+                sock = bound(host, port, datagrams=datagrams)
             except OSError as error:
                 text = error.strerror or str(error)
-                if error.errno == 98:
-                    holder = describe_holder(host, port)
+                if error.errno == errno.EADDRINUSE:
+                    holder = describe_holder(host, port, datagrams=datagrams)
                     text = f"the port is held by {holder}" if holder else "the port is in use"
-                elif error.errno == 13:
+                elif error.errno == errno.EACCES:
                     text = "ports below 1024 need root"
-                channel.send(json.dumps({"error": text}).encode())
+                channel.send(line, {"do": "bound", "error": text})
                 return
             self._sockets[key] = sock
-        rights = array.array("i", [sock.fileno()])
-        channel.sendmsg([b"{}"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+        channel.send(line, {"do": "bound"}, [sock])
 
-    @staticmethod
-    def _listen(host: str, port: int) -> socket.socket:
-        # Any address is IPv6 with IPv4 mapped in, where the system has IPv6: one socket for both.
-        both = host == "*" and socket.has_dualstack_ipv6()
-        family = socket.AF_INET6 if both or ":" in host else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # No REUSEPORT: a second server must notice.
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if both else 1)
-            sock.bind(("::" if both else "0.0.0.0" if host == "*" else host, port))  # noqa: S104 - as configured
-            sock.listen(BACKLOG)
-        except OSError:
-            sock.close()
-            raise
-        return sock
+    # Files and signals
 
-    def _run_as(self) -> pwd.struct_passwd | None:
-        """The user for everything else. Only this one element is read here; the zygote validates the whole."""
-        name, text = "", (self._directory / "mailserver.cfg").read_bytes()
-        if b"<!DOCTYPE" not in text:  # No entities here; the codec refuses the file with its line.
-            with contextlib.suppress(ElementTree.ParseError):
-                name = (ElementTree.fromstring(text).findtext("server/run-as") or "").strip()  # noqa: S314
-        if os.geteuid() != 0:
-            return None
-        if not name:
-            raise Refused(
-                "Started as root, and server/run-as names no user to run as. Set it with "
-                f"`whimbrel --dir {self._directory} config set server/run-as USER` "
-                "(a user of its own; `root` only for trials)"
+    def _mend(self, user: pwd.struct_passwd) -> None:
+        count = hand_over(self._directory, user)
+        store = basics(self._directory).store
+        if count and (store / "generation").exists():  # Before the first start all is root's, as it must be.
+            things = "1 file or folder" if count == 1 else f"{count} files and folders"
+            print(
+                f"whimbrel: {things} in {self._directory} or {store} now belong to {user.pw_name}, as whom the server "
+                "runs",
+                file=sys.stderr,
             )
-        if name == "root":
-            return None
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            raise Refused(f"server/run-as: there is no user {name} on this system") from None
-
-    def _hand_over(self, user: pwd.struct_passwd) -> None:
-        """The installation belongs to the user who runs it: what root made by setup is given to it."""
-        for folder, folders, files in os.walk(self._directory):
-            for name in (".", *folders, *files):
-                path = os.path.join(folder, name)
-                with contextlib.suppress(FileNotFoundError):
-                    if os.lstat(path).st_uid == 0:
-                        os.lchown(path, user.pw_uid, user.pw_gid)
-            folders[:] = [name for name in folders if folder != str(self._directory) or name not in ("store",)]
-        store = self._directory / "store"
-        if store.is_dir():
-            for item in (store, *store.iterdir()):
-                if item.lstat().st_uid == 0:
-                    os.lchown(item, user.pw_uid, user.pw_gid)
+            self._event("server.ownership-mended", "warning", count=count, user=user.pw_name)
 
     def _lock(self) -> int:
         """One server, or one offline command, for an installation."""
-        lock = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -235,11 +360,38 @@ class Supervisor:
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
+    def _hang_up(self, _number: int, _frame: FrameType | None) -> None:
+        self._refresh = True
+
     def _sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while not self._stopping and (left := end - time.monotonic()) > 0:
             if select.select([self._wake_read], [], [], left)[0]:
                 os.read(self._wake_read, 4096)
+
+
+def bound(host: str, port: int, *, datagrams: bool = False) -> socket.socket:
+    """A socket at that address; one for connections listens. OSError."""
+    # Any address is IPv6 with IPv4 mapped in, where the system has IPv6: one socket for both.
+    both = host == "*" and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both or ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
+    try:
+        if not datagrams:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # No REUSEPORT: a second server must notice.
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if both else 1)
+        sock.bind(("::" if both else "0.0.0.0" if host == "*" else host, port))  # noqa: S104 - as configured
+        if not datagrams:
+            sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def main(directory: Path) -> int:

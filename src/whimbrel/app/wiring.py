@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from whimbrel.app.clock import SystemClock, SystemIds
 from whimbrel.app.config_files import FormerVersions
-from whimbrel.app.house import House
+from whimbrel.app.house import House, Supervision
 from whimbrel.app.installation import Installation
 from whimbrel.app.keeper import DiskKeeper
 from whimbrel.backends.directory.editor import DirectoryFile
@@ -61,14 +61,21 @@ PURGE_PAUSE = 0.05
 
 
 class DiskHouse:
-    """The ports of one process of a server on one machine's disk. For one event loop, inside `opened`."""
+    """The ports of one process of a server on one machine's disk. For one event loop."""
 
     def __init__(
-        self, installation: Installation, slot: int, title: str, topics: Collection[str], generation: int
+        self,
+        installation: Installation,
+        slot: int,
+        title: str,
+        topics: Collection[str],
+        generation: int,
+        supervision: Supervision,
     ) -> None:
         """`slot` tells the processes apart in ids, `topics` are the notices this one wants, `generation` is the
         store's."""
         self.title, self.places, self._generation = title, installation, generation
+        self.supervision = supervision
         self._stack = contextlib.AsyncExitStack()
         self._made: dict[Callable[[House], Any], Any] = {}
         self.clock, self.ids = SystemClock(), SystemIds(slot)
@@ -364,22 +371,6 @@ class Rotation:
 
     def pause(self) -> float:
         return self._keeper.pause(self._house.clock.now())
-
-
-@contextlib.asynccontextmanager
-async def opened(
-    installation: Installation,
-    slot: int,
-    title: str,
-    topics: Sequence[str],
-    generation: int,
-) -> AsyncIterator[House]:
-    """The house of one process, for as long as the block runs."""
-    house = DiskHouse(installation, slot, title, topics, generation)
-    try:
-        yield house
-    finally:
-        await house.close()
 
 
 if TYPE_CHECKING:

@@ -3,26 +3,29 @@
 import asyncio
 import contextlib
 import gc
-import os
 import signal
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from whimbrel.app.line import Line
 from whimbrel.app.process import loop_factory, prepare
 from whimbrel.app.processes.process import Process
 from whimbrel.app.services import Service, Serving
-from whimbrel.app.wiring import opened
+from whimbrel.app.wiring import DiskHouse
 from whimbrel.backends.net.listener import watch_lag
 
 if TYPE_CHECKING:
+    from whimbrel.app.house import House
     from whimbrel.app.installation import Installation
 
 Sockets = Mapping[str, list[socket.socket]]
 GRACE = 10.0
-"""Seconds sessions have to finish what they are at when the server stops."""
+"""Seconds sessions have to finish what they are at when the server, or their service, stops."""
+_LEFT = 1.0
+"""Seconds between two looks whether the last session of a worker that is replaced is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,9 @@ def run_worker(
     services: Sequence[Service],
     sockets: Sockets,
     generation: int,
-    life: int,
-    ready: int,
+    line: socket.socket,
 ) -> int:
-    """In the forked child: serves until SIGTERM, or until the parent has gone. The exit status."""
+    """In the forked child: serves until SIGTERM, or until the zygote has gone. The exit status."""
     prepare()
     with contextlib.suppress(OSError):  # What ps, top and `whimbrel status` show.
         Path("/proc/self/comm").write_text(str(role))
@@ -58,7 +60,7 @@ def run_worker(
     gc.set_threshold(20_000, 20, 50)
     runner = asyncio.Runner(loop_factory=loop_factory())
     with runner:
-        runner.run(_serve(installation, role, services, sockets, generation, life, ready))
+        runner.run(_serve(installation, role, services, sockets, generation, line))
     return 0
 
 
@@ -68,31 +70,85 @@ async def _serve(
     services: Sequence[Service],
     sockets: Sockets,
     generation: int,
-    life: int,
-    ready: int,
+    channel: socket.socket,
 ) -> None:
-    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_reader(life, stop.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    line = Line(channel)
+    line.open(stop.set)
     async with contextlib.AsyncExitStack() as stack:
-        house = await stack.enter_async_context(
-            opened(installation, role.slot, str(role), role.process.topics, generation)
-        )
+        stack.callback(line.close)
+        house = DiskHouse(installation, role.slot, str(role), role.process.topics, generation, line)
+        stack.push_async_callback(house.close)
         for part in role.process.parts:
             await stack.enter_async_context(part(house))
-        serving: list[Serving] = []
-        for service in services:
-            if service.process == role.process.name and service.name in sockets:
-                serving.append(service.start(house, service.name))
-                serving[-1].listen(sockets[service.name])
-        watch = loop.create_task(watch_lag(serving)) if serving else None
+        serving = Services(house, services, line, stop)
+        for name, inherited in sockets.items():
+            serving.listen(name, inherited)
+        line.use(house.log, serving.order)
         house.log.info("server.started", process=str(role))
-        os.write(ready, b"1")
-        os.close(ready)
+        line.send({"do": "ready"})
         await stop.wait()
-        loop.remove_reader(life)
         house.log.info("server.stopping", process=str(role))
-        if watch is not None:
-            watch.cancel()
-        await asyncio.gather(*(each.close(GRACE) for each in serving))
+        await serving.close()
+
+
+class Services:
+    """What one process serves. A service begins with its first socket; stopped, it ends with its last session."""
+
+    def __init__(self, house: "House", services: Sequence[Service], line: Line, stop: asyncio.Event) -> None:
+        self._house, self._line, self._stop = house, line, stop
+        self._services = {service.name: service for service in services}
+        self._serving: dict[str, Serving] = {}
+        self._ending: dict[asyncio.Task[None], Serving] = {}
+        self._watch: asyncio.Task[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
+
+    def order(self, message: dict[str, Any], sockets: list[socket.socket]) -> None:
+        """What the zygote wants."""
+        match message.get("do"):
+            case "listen":
+                self.listen(str(message["service"]), sockets)
+                if message["end"]:
+                    self._end([str(message["service"])])
+                self._line.send({"do": "done"})
+            case "end":
+                self._end(message["services"])
+            case "drain":
+                for serving in self._serving.values():
+                    serving.listen(())
+                self._draining = asyncio.get_running_loop().create_task(self._drain())
+                self._line.send({"do": "done"})
+            case "connections":
+                counts = {name: serving.connections for name, serving in self._serving.items()}
+                self._line.send({"do": "done", "connections": counts})
+
+    def listen(self, name: str, sockets: Sequence[socket.socket]) -> None:
+        serving = self._serving.get(name)
+        if serving is None:
+            if not sockets or name not in self._services:
+                return
+            serving = self._serving[name] = self._services[name].start(self._house, name)
+        serving.listen(sockets)
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().create_task(watch_lag(self._serving.values()))
+
+    def _end(self, names: Sequence[str]) -> None:
+        for name in names:
+            if (serving := self._serving.pop(name, None)) is not None:
+                task = asyncio.get_running_loop().create_task(serving.close(GRACE))
+                self._ending[task] = serving
+                task.add_done_callback(lambda task: self._ending.pop(task) and None)
+
+    async def _drain(self) -> None:
+        """This process is replaced: it ends with its last session."""
+        while any(serving.connections for serving in self._serving.values()) or self._ending:  # noqa: ASYNC110
+            await asyncio.sleep(_LEFT)
+        self._stop.set()
+
+    async def close(self) -> None:
+        """Ends all sessions."""
+        for task in (self._watch, self._draining):
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*(each.close(GRACE) for each in self._serving.values()), *self._ending)

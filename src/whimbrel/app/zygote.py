@@ -1,12 +1,14 @@
 """The zygote: loads everything once, then forks the workers, which share its memory.
 
-One thread, nothing open but its channel to the supervisor: forking is safe. It asks the supervisor for the listening
-sockets, forks the workers with them, restarts those that end, and marks the store as cleanly stopped.
+One thread, nothing open but its channels: forking is safe. It asks the supervisor for the sockets of the services,
+forks the workers with them, restarts those that end, hands sockets to those that run when control wants a service to
+move, start or stop, and marks the store as cleanly stopped. A zygote that replaces another takes its workers over one
+by one: of control and queue there is never more than one; of those that serve sessions the old one accepts no more when
+the new one serves, and ends with its last session.
 """
 
 import contextlib
 import gc
-import json
 import os
 import select
 import signal
@@ -14,14 +16,20 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+from whimbrel.app import channel, store_mark
+from whimbrel.app.bindings import Address, Bindings, Supervisor
+from whimbrel.app.children import Child, Children
 from whimbrel.app.installation import Installation
 from whimbrel.app.processes import PROCESSES
+from whimbrel.app.processes.process import Process
 from whimbrel.app.server import ServerSettings
-from whimbrel.app.services import SERVICES, load
+from whimbrel.app.services import SERVICES, Service, load
 from whimbrel.app.worker import Role, run_worker
 from whimbrel.backends.store.disk import generation
 from whimbrel.core.config import ConfigError
@@ -33,54 +41,68 @@ with contextlib.suppress(ImportError):  # Shared, like everything that is loaded
 
 EX_CONFIG = 78
 STOP_DEADLINE = 20.0
-_BACK_OFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+ANSWER_DEADLINE = 20.0
+"""Seconds in which a worker must have taken its sockets, or ended as it was told; then it is killed."""
+MOST_EVENTS = 100
+"""Events held for the log until control can write them."""
 
-
-@dataclass(slots=True)
-class Child:
-    role: Role
-    pid: int
-    life: int
-    """Our end of its life line: when we end, it sees the end of file and stops."""
-    ready: int
-    """It writes a byte here once it serves."""
-    started: float
-    is_ready: bool = False
+Work = Generator[Callable[[], bool], None, None]
+"""Something that takes several steps: it yields what must become true before it goes on."""
 
 
 class Zygote:
-    def __init__(self, directory: Path, channel: socket.socket) -> None:
-        self._installation = Installation(directory)
-        self._channel = channel
-        self._children: dict[int, Child] = {}
+    def __init__(
+        self,
+        installation: Installation,
+        line: socket.socket,
+        services: Sequence[Service] = SERVICES,
+        processes: Sequence[Process] = PROCESSES,
+    ) -> None:
+        self._installation, self._services, self._processes = installation, services, processes
+        self._supervisor = Supervisor(line)
+        self._bindings = Bindings({service.name: service for service in services})
+        self._children = Children()
         self._due: list[tuple[float, Role]] = []
         self._later: list[Role] = []
-        self._failures: dict[str, int] = {}
-        self._stopping = False
-        self._told = False
-        self._sockets: dict[str, list[socket.socket]] = {}
-        self._refused: list[dict[str, object]] = []
-        self._generation = 0
+        self._work: deque[Work] = deque()
+        self._until: tuple[Callable[[], bool], float] | None = None
+        self._waiting: set[Child] = set()
+        self._answers: list[dict[str, Any]] = []
+        self._retired = 0
+        """Answers of the zygote that this one replaces."""
+        self._events: deque[dict[str, Any]] = deque(maxlen=MOST_EVENTS)
+        self._overrides: dict[str, bool] = {}
+        self._last_told: dict[str, Any] = {}
+        self._number = self._generation = 0
+        self._stopping = self._told = self._superseded = self._unclean = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
 
     def run(self) -> int:
+        begin = self._supervisor.receive()
+        if begin is None:
+            return 0
+        self._number, self._overrides = int(begin["number"]), dict(begin["overrides"])
+        self._events.extend(begin["events"])
+        replaces = begin["generation"] is not None
         try:
             config = self._installation.load_config()
+            store = self._installation.store
+            store_mark.check(self._installation.directory, store)
+            self._generation = int(begin["generation"]) if replaces else generation.begin(store)
         except ConfigError as error:
             print(f"whimbrel: the configuration is refused:\n{error}", file=sys.stderr)
+            return EX_CONFIG
+        except store_mark.StoreMissing as error:
+            print(f"whimbrel: {error}", file=sys.stderr)
+            return EX_CONFIG
+        except OSError as error:
+            print(f"whimbrel: {store_mark.why(self._installation.store, error)}", file=sys.stderr)
             return EX_CONFIG
         load()  # Modules that are loaded when first asked for: here, so that all workers share them.
         all_calls()
         self._bind(config.section(ServicesSettings))
-        store = self._installation.store
-        self._generation = generation.begin(store)
-        settings = config.section(ServerSettings)
-        self._later = [
-            Role(process, number)
-            for process in PROCESSES
-            for number in range(1, min(process.count(settings), len(process.slots)) + 1)
-        ]
+        roles = {process.name: self._roles(process, config.section(ServerSettings)) for process in self._processes}
         del config
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGTERM, self._stop)
@@ -88,151 +110,290 @@ class Zygote:
         gc.collect()
         gc.freeze()
         assert threading.active_count() == 1, "the zygote must have one thread only"
-        self._fork_due()
+        if replaces:
+            self._work.append(self._replace(roles))
+        else:
+            self._later = [role for each in roles.values() for role in each]
+            self._fork_due()
         clean = self._watch()
-        if clean:
+        if clean and not self._superseded and not self._unclean:
             generation.end(store, self._generation)
-        return 0
+        return 0 if clean else 1
 
-    def _bind(self, services: ServicesSettings) -> None:
-        for name in (service.name for service in SERVICES):
-            service = services.named(name)
-            if not service.enabled:
+    def _roles(self, process: Process, settings: ServerSettings) -> list[Role]:
+        """Those that may overlap with a former zygote's have the other half of the slots."""
+        if process.alone:
+            return [Role(process, 1)]
+        half = len(process.slots) // 2
+        first = 1 + half * (self._number % 2)
+        return [Role(process, first + at) for at in range(min(process.count(settings), half))]
+
+    def _bind(self, settings: ServicesSettings) -> None:
+        for service in self._services:
+            configured = settings.named(service.name)
+            if not self._overrides.get(service.name, configured.enabled):
                 continue
-            for address in service.listen:
-                request = {"do": "bind", "service": name, "host": address.host, "port": address.port}
-                self._channel.send(json.dumps(request).encode())
-                data, descriptors, _, _ = socket.recv_fds(self._channel, 65536, 1)
-                if descriptors:
-                    self._sockets.setdefault(name, []).append(socket.socket(fileno=descriptors[0]))
-                    continue
-                why = json.loads(data)["error"]
-                print(f"whimbrel: {name} cannot listen on {address}: {why}; the other services start", file=sys.stderr)
-                self._refused.append({"service": name, "address": str(address), "error": why})
+            self._bindings.bind(service.name, [(at.host, at.port) for at in configured.listen], self._supervisor)
+        for refused in self._bindings.state()["refused"]:
+            print(
+                f"whimbrel: {refused['service']} cannot listen on {refused['address']}: {refused['error']}; "
+                "it is tried again, the other services start",
+                file=sys.stderr,
+            )
 
-    def _fork(self, role: Role) -> None:
-        life_read, life_write = os.pipe()
-        ready_read, ready_write = os.pipe()
-        pid = os.fork()
-        if pid:
-            os.close(life_read)
-            os.close(ready_write)
-            self._children[pid] = Child(role, pid, life_write, ready_read, time.monotonic())
-            return
-        status = 1
-        try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for descriptor in (life_write, ready_read, self._wake_read, self._wake_write):
+    # Workers
+
+    def _fork(self, role: Role) -> Child:
+        mine = {service.name for service in self._services if service.process == role.process.name}
+
+        def run(line: socket.socket) -> int:
+            self._supervisor.line.close()
+            for descriptor in (self._wake_read, self._wake_write):
                 os.close(descriptor)
-            for child in self._children.values():
-                os.close(child.life)
-                if not child.is_ready:
-                    os.close(child.ready)
-            self._channel.close()
-            mine = {service.name for service in SERVICES if service.process == role.process.name}
-            for name, sockets in self._sockets.items():
-                for sock in sockets if name not in mine else ():
+            kept = {name: self._bindings.of(name) for name in mine if self._bindings.of(name)}
+            for name, held in self._bindings.sockets.items():
+                for sock in held.values() if name not in mine else ():
                     sock.close()
-            kept = {name: sockets for name, sockets in self._sockets.items() if name in mine}
-            status = run_worker(self._installation, role, SERVICES, kept, self._generation, life_read, ready_write)
-        except BaseException as error:  # noqa: BLE001 - the last line of defence of a forked process.
-            import traceback
+            services = [service for service in self._services if service.name in mine]
+            return run_worker(self._installation, role, services, kept, self._generation, line)
 
-            traceback.print_exception(error)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-
-    def _watch(self) -> bool:
-        """Until all children have ended after a stop. False if one had to be killed, or died on its own at the end."""
-        stopped_at, clean = 0.0, True
-        while self._children or not self._stopping:
-            waiting = [child.ready for child in self._children.values() if not child.is_ready]
-            timeout = 0.25 if self._stopping or self._due else 5.0
-            ready, _, _ = select.select([self._channel.fileno(), self._wake_read, *waiting], [], [], timeout)
-            if self._wake_read in ready:
-                os.read(self._wake_read, 4096)
-            if self._channel.fileno() in ready and not self._channel.recv(65536):
-                self._stopping = True  # The supervisor has gone.
-            self._note_ready(ready)
-            clean &= self._reap()
-            if self._stopping and not stopped_at:
-                stopped_at = time.monotonic()
-                for child in self._children.values():
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(child.pid, signal.SIGTERM)
-            if stopped_at and time.monotonic() - stopped_at > STOP_DEADLINE:
-                clean = False
-                for child in self._children.values():
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(child.pid, signal.SIGKILL)
-            now = time.monotonic()
-            for due, role in [entry for entry in self._due if entry[0] <= now]:
-                self._due.remove((due, role))
-                if not self._stopping:
-                    self._fork(role)
-        return clean
-
-    def _note_ready(self, ready: list[int]) -> None:
-        for child in self._children.values():
-            if not child.is_ready and child.ready in ready and os.read(child.ready, 1):
-                os.close(child.ready)
-                child.is_ready = True
-        self._fork_due()
-        if not self._told and not any(role.process.needed for role in self._later) and self._serve_all():
-            self._told = True
-            services = {
-                name: [list(sock.getsockname()[:2]) for sock in sockets] for name, sockets in self._sockets.items()
-            }
-            state = {"services": services, "refused": self._refused, "generation": self._generation}
-            self._channel.send(json.dumps({"do": "ready", "state": state}).encode())
+        return self._children.fork(role, run)
 
     def _fork_due(self) -> None:
         """Those whose forerunners serve."""
-        waiting = {role.process.name for role in self._later}
-        waiting |= {child.role.process.name for child in self._children.values() if not child.is_ready}
-        waiting |= {role.process.name for _, role in self._due}
-        due = [role for role in self._later if not waiting & set(role.process.after)]
+        missing = {role.process.name for role in self._later}
+        missing |= {child.role.process.name for child in self._children.all.values() if not child.ready}
+        missing |= {role.process.name for _, role in self._due}
+        due = [role for role in self._later if not missing & set(role.process.after)]
         self._later = [role for role in self._later if role not in due]
         for role in due:
             self._fork(role)
 
     def _serve_all(self) -> bool:
         """All serve that are needed."""
-        waited = [child for child in self._children.values() if child.role.process.needed]
-        return bool(waited) and (
-            all(child.is_ready for child in waited) and not any(role.process.needed for _, role in self._due)
-        )
+        if any(role.process.needed for role in [*self._later, *(role for _, role in self._due)]):
+            return False
+        needed = [child for child in self._children.all.values() if child.role.process.needed]
+        return bool(needed) and all(child.ready for child in needed)
+
+    def _watch(self) -> bool:
+        """Until all children have ended after a stop. False if one had to be killed, or died on its own at the end."""
+        stopped_at, clean = 0.0, True
+        while self._children.all or not (self._stopping or self._superseded):
+            self._hear(0.25 if self._stopping or self._due or self._until else 5.0)
+            clean &= self._reap()
+            if self._stopping and not stopped_at:
+                stopped_at = time.monotonic()
+                self._children.signal(signal.SIGTERM)
+            if stopped_at and time.monotonic() - stopped_at > STOP_DEADLINE:
+                clean = False
+                self._children.signal(signal.SIGKILL)
+            now = time.monotonic()
+            for due, role in [entry for entry in self._due if entry[0] <= now]:
+                self._due.remove((due, role))
+                if not self._stopping:
+                    self._fork(role)
+            if not self._stopping:
+                self._fork_due()
+                self._go_on()
+                if not self._told and not self._work and self._serve_all():
+                    self._told = True
+                    self._tell_ready()
+        return clean
 
     def _reap(self) -> bool:
         clean = True
-        while self._children:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                break
-            if not pid:
-                break
-            child = self._children.pop(pid, None)
-            if child is None:
-                continue
-            os.close(child.life)
-            if not child.is_ready:
-                os.close(child.ready)
-            code = os.waitstatus_to_exitcode(status)
-            if self._stopping:
+        for ended in self._children.reap():
+            child, code = ended.child, ended.status
+            self._waiting.discard(child)
+            if self._stopping or child.leaving:
                 clean &= code == 0
                 continue
-            name = str(child.role)
-            steady = time.monotonic() - child.started > 30.0
-            failures = self._failures[name] = 1 if steady else self._failures.get(name, 0) + 1
-            pause = _BACK_OFF[min(failures, len(_BACK_OFF)) - 1]
-            print(f"whimbrel: {name} ended with status {code}, starting again in {pause:g} s", file=sys.stderr)
-            self._due.append((time.monotonic() + pause, child.role))
+            again = f"starting again in {ended.pause:g} s"
+            print(f"whimbrel: {child.role} ended with status {code}, {again}", file=sys.stderr)
+            self._event("server.process-died", "error", process=str(child.role), status=code, seconds=ended.pause)
+            self._due.append((time.monotonic() + ended.pause, child.role))
         return clean
+
+    # What others want of it
+
+    def _hear(self, timeout: float) -> None:
+        lines = {child.line.fileno(): child for child in self._children.all.values()}
+        if self._supervisor.heard:
+            timeout = 0
+        descriptors = [self._supervisor.line.fileno(), self._wake_read, *lines]
+        ready, _, _ = select.select(descriptors, [], [], timeout)
+        if self._wake_read in ready:
+            os.read(self._wake_read, 4096)
+        if self._supervisor.heard or self._supervisor.line.fileno() in ready:
+            self._obey(self._supervisor.receive())
+        for descriptor in ready:
+            child = lines.get(descriptor)
+            if child is not None and (received := channel.receive(child.line)) is not None:
+                self._answer(child, received[0])
+
+    def _obey(self, message: dict[str, Any] | None) -> None:
+        if message is None:
+            self._stopping = True  # The supervisor has gone.
+            return
+        match message.get("do"):
+            case "unclean":
+                self._unclean = True
+            case "retired":
+                self._retired += 1
+            case "retire":
+                everyone, last = bool(message["all"]), bool(message["last"])
+                self._work.append(self._retire(str(message["process"]), everyone=everyone, last=last))
+            case "end":
+                self._tell(self._children.all.values(), {"do": "end", "services": message["services"]})
+
+    def _answer(self, child: Child, message: dict[str, Any]) -> None:
+        """Workers talk to the internet: only control may want something."""
+        match message.get("do"):
+            case "ready":
+                child.ready = True
+                if child.role.process.name == "control":
+                    self._tell_control()
+            case "done":
+                if child in self._waiting:
+                    self._waiting.discard(child)
+                    self._answers.append(message)
+            case "listen" if child.role.process.name == "control":
+                self._work.append(self._listen(child, message))
+            case "connections" if child.role.process.name == "control":
+                self._work.append(self._connections(child, message))
+
+    def _go_on(self) -> None:
+        """The next steps of what is under way."""
+        while self._work:
+            if self._until is not None:
+                true, deadline = self._until
+                if time.monotonic() > deadline:
+                    for child in self._waiting:  # One that is to go on is started again.
+                        print(f"whimbrel: {child.role} does not answer; it is ended", file=sys.stderr)
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(child.pid, signal.SIGKILL)
+                    self._waiting.clear()
+                if not true():
+                    return
+            try:
+                self._until = next(self._work[0]), time.monotonic() + ANSWER_DEADLINE
+            except StopIteration:
+                self._work.popleft()
+                self._until = None
+
+    def _ask(
+        self, children: Sequence[Child], message: dict[str, Any], sockets: Sequence[socket.socket] = ()
+    ) -> Callable[[], bool]:
+        """True when all have answered; the answers are then in `_answers`."""
+        self._waiting = {child for child in children if channel.send(child.line, message, sockets)}
+        self._answers = []
+        return lambda: not self._waiting
+
+    def _tell(self, children: "Sequence[Child] | Any", message: dict[str, Any]) -> None:
+        for child in children:
+            channel.send(child.line, message)
+
+    # Services that start, stop and move
+
+    def _listen(self, asker: Child, request: dict[str, Any]) -> Work:
+        """First all that is not wanted any more is closed everywhere, then what is new is bound: two services may
+        change places."""
+        wanted: dict[str, list[Address]] = {
+            str(name): [(str(host), int(port)) for host, port in addresses]
+            for name, addresses in request["wanted"].items()
+            if name in self._bindings.services
+        }
+        ending = [str(name) for name in request["end"]]
+        self._overrides = {str(name): bool(on) for name, on in request["overrides"].items()}
+        if ending:
+            self._supervisor.send({"do": "end", "services": ending})  # To what a former zygote left.
+        for name, addresses in wanted.items():
+            unwanted = self._bindings.unwanted(name, addresses)
+            if unwanted or name in ending:
+                keys = self._bindings.drop(name, unwanted)
+                yield self._hand_out(name, end=name in ending)
+                self._supervisor.send({"do": "release", "keys": keys})
+        for name, addresses in wanted.items():
+            if self._bindings.bind(name, addresses, self._supervisor):
+                yield self._hand_out(name, end=False)
+        self._tell_control(answers=request.get("id"))
+        if self._told:
+            self._tell_ready()
+
+    def _hand_out(self, name: str, *, end: bool) -> Callable[[], bool]:
+        process = self._bindings.services[name].process
+        message = {"do": "listen", "service": name, "end": end}
+        return self._ask(self._children.named(process), message, self._bindings.of(name))
+
+    def _connections(self, asker: Child, request: dict[str, Any]) -> Work:
+        serving = {service.process for service in self._services}
+        yield self._ask([child for name in serving for child in self._children.named(name)], {"do": "connections"})
+        counts: dict[str, int] = {}
+        for answer in self._answers:
+            for name, count in answer.get("connections", {}).items():
+                counts[name] = counts.get(name, 0) + int(count)
+        channel.send(asker.line, {"do": "answer", "id": request.get("id"), "connections": counts})
+
+    def _state(self) -> dict[str, Any]:
+        return {**self._bindings.state(), "overrides": self._overrides, "generation": self._generation}
+
+    def _tell_ready(self) -> None:
+        state = self._state()
+        if state != self._last_told:
+            self._last_told = state
+            self._supervisor.send({"do": "ready", "state": state})
+
+    def _tell_control(self, answers: object = None) -> None:
+        """How the services stand, and what happened meanwhile."""
+        for child in self._children.named("control"):
+            if child.ready:
+                channel.send(child.line, {"do": "state", "id": answers, "state": self._state()})
+                while self._events:
+                    channel.send(child.line, self._events.popleft())
+
+    def _event(self, name: str, level: str, **fields: object) -> None:
+        self._events.append({"do": "event", "name": name, "level": level, "fields": fields})
+        for child in self._children.named("control"):
+            while child.ready and self._events:
+                channel.send(child.line, self._events.popleft())
+
+    # One zygote after another
+
+    def _replace(self, roles: dict[str, list[Role]]) -> Work:
+        """Takes over the workers of the one before, kind by kind in the order of the table, one by one."""
+        for process in self._processes:
+            for role in roles[process.name]:
+                last = role is roles[process.name][-1]
+                if not process.alone:
+                    child = self._fork(role)
+                    yield lambda child=child: child.ready or child.pid not in self._children.all  # type: ignore[misc]
+                before = self._retired
+                ends = last and process is self._processes[-1]
+                self._supervisor.send({"do": "retire", "process": process.name, "all": last, "last": ends})
+                yield lambda before=before: self._retired > before  # type: ignore[misc]
+                if process.alone:
+                    child = self._fork(role)
+                    yield lambda child=child: child.ready or child.pid not in self._children.all  # type: ignore[misc]
+        self._event("server.replaced", "info", processes=sum(map(len, roles.values())))
+
+    def _retire(self, process: str, *, everyone: bool, last: bool) -> Work:
+        """Of this kind one, or all that are left, make room for those of a new zygote."""
+        leaving = self._children.named(process)[: None if everyone else 1]
+        for child in leaving:
+            child.leaving = True
+            if child.role.process.alone:
+                os.kill(child.pid, signal.SIGTERM)
+        self._due = [(at, role) for at, role in self._due if role.process.name != process]
+        if leaving and leaving[0].role.process.alone:
+            self._waiting = set(leaving)
+            yield lambda: not any(child.pid in self._children.all for child in leaving)
+        else:
+            yield self._ask(leaving, {"do": "drain"})
+        if last:
+            self._superseded = True
+            self._bindings.close()
+        self._supervisor.send({"do": "retired", "process": process})
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -240,7 +401,9 @@ class Zygote:
 
 def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return Zygote(Path(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))).run()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    line = socket.socket(fileno=int(sys.argv[2]))
+    return Zygote(Installation(Path(sys.argv[1])), line).run()
 
 
 if __name__ == "__main__":

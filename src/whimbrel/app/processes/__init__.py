@@ -11,7 +11,14 @@ from whimbrel.app.processes.queue import sending
 from whimbrel.core.notices import CONFIG, FOLDER, QUEUE, USERS
 
 PROCESSES: Final = (
-    Process(name="control", slots=range(0xC1, 0xC2), topics=(FOLDER,), parts=(controlling,)),
-    Process(name="queue", slots=range(0x81, 0x82), topics=(QUEUE, CONFIG, USERS), parts=(sending,), after=("control",)),
-    Process(name="mail", slots=range(0x01, 0x41), topics=(FOLDER, CONFIG, USERS), after=("control",), count=each_core),
+    Process(name="control", slots=range(0xC1, 0xC2), topics=(FOLDER,), parts=(controlling,), alone=True),
+    Process(
+        name="queue",
+        slots=range(0x81, 0x82),
+        topics=(QUEUE, CONFIG, USERS),
+        parts=(sending,),
+        after=("control",),
+        alone=True,
+    ),
+    Process(name="mail", slots=range(0x01, 0x81), topics=(FOLDER, CONFIG, USERS), after=("control",), count=each_core),
 )

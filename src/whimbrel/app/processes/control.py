@@ -12,7 +12,8 @@ from pathlib import Path
 from starlette.requests import Request
 
 from whimbrel import __version__
-from whimbrel.app.house import House, Places, RoomWatch
+from whimbrel.app.house import House
+from whimbrel.app.processes.switching import Switch
 from whimbrel.backends.disk.space import SpaceSettings
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.core.credentials.stored import StoredPassword
@@ -49,6 +50,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
     async def stored_password(password: Secret) -> StoredPassword:
         return await house.pool.run(make_password, password)
 
+    switch = Switch(house)
     ctx = AdminContext(
         config=house.config,
         editor=editor,
@@ -68,7 +70,8 @@ async def controlling(house: House) -> AsyncIterator[None]:
         intents=house.intents,
         logs=house.logs,
         files=house.files,
-        status=ServerState(house.places, house.space),
+        status=ServerState(house),
+        services=switch,
         live=True,
     )
     await recover(ctx)
@@ -99,6 +102,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     chores = [
         loop.create_task(watch.run()),
+        loop.create_task(switch.follow()),
         *(loop.create_task(keep_running(job, jobs)) for job in JOBS),
         loop.create_task(_every(CERTIFICATE_CHECK, house.tls.ensure_certificate, house)),
         loop.create_task(_keep_logs(house)),
@@ -190,36 +194,34 @@ async def _relieve(house: House) -> None:
 
 
 class ServerState:
-    """The admin port ServerStatus: from what the supervisor wrote, and from /proc."""
+    """The admin port ServerStatus: from what the zygote told, and from /proc."""
 
-    def __init__(self, places: Places, space: RoomWatch) -> None:
-        self._space = space
-        self._ready, self._started = places.run / "ready.json", time.time()
+    def __init__(self, house: House) -> None:
+        self._house, self._started = house, time.time()
+        self._ready = house.places.run / "ready.json"
 
     async def running(self) -> Running:
         try:
-            state = json.loads(self._ready.read_text())
+            supervisor = int(json.loads(self._ready.read_text()).get("pid", 0))
         except (OSError, ValueError):
-            state = {}
-        listening: dict[str, tuple[list[str], list[str]]] = {}
-        for name, addresses in state.get("services", {}).items():
-            listening[name] = ([f"{_bracketed(host)}:{port}" for host, port in addresses], [])
-        for refused in state.get("refused", ()):
-            entry = listening.setdefault(refused["service"], ([], []))
-            entry[1].append(f"{refused['address']}: {refused['error']}")
+            supervisor = 0
+        state, room = self._house.supervision.state, self._house.space.room
+        refused: dict[str, list[str]] = {}
+        for each in state.get("refused", ()):
+            refused.setdefault(each["service"], []).append(f"{each['address']}: {each['error']}")
+        bound, overrides = state.get("bound", {}), state.get("overrides", {})
         return Running(
             __version__,
-            int(state.get("pid", 0)),
+            supervisor,
             self._started,
-            tuple(_processes(int(state.get("pid", 0)), os.getppid())),
-            tuple(Listening(name, tuple(at), tuple(why)) for name, (at, why) in listening.items()),
-            self._space.room.free,
-            self._space.room.word,
+            tuple(_processes(supervisor, os.getppid())),
+            tuple(
+                Listening(name, tuple(bound.get(name, ())), tuple(refused.get(name, ())), overrides.get(name))
+                for name in {**bound, **refused, **overrides}
+            ),
+            room.free,
+            room.word,
         )
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _processes(supervisor: int, zygote: int) -> list[Process]:

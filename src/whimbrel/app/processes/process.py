@@ -26,7 +26,8 @@ def each_core(settings: ServerSettings) -> int:
 class Process:
     name: str
     slots: range
-    """Of its processes, in order: they tell the processes of a server apart in ids (0 to 255)."""
+    """Of its processes, in order: they tell the processes of a server apart in ids (0 to 255). Half of them are for
+    those of the next zygote, unless it is `alone`."""
     topics: tuple[str, ...]
     """Notices that it wants to hear of from the others."""
     parts: tuple[Part, ...] = ()
@@ -34,6 +35,12 @@ class Process:
     after: tuple[str, ...] = ()
     """Forked when all processes of these kinds serve. The server counts as started when all serve that another waits
     for, or that are `needed`."""
+    alone: bool = False
+    """There is never more than one: a new zygote's begins when the former one's has ended."""
     needed: bool = True
     """Nobody calls the server started without it. A process that is not needed may fail while mail goes on."""
     count: Callable[[ServerSettings], int] = single
+
+    def __post_init__(self) -> None:
+        if not self.alone and len(self.slots) < 2:
+            raise ValueError(f"{self.name} needs a slot for one of the next zygote, or is alone")

@@ -11,7 +11,7 @@ import errno
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -248,7 +248,7 @@ class Accepting(Protocol):
     def resume(self) -> None: ...
 
 
-async def watch_lag(listeners: Sequence[Accepting]) -> None:
+async def watch_lag(listeners: Collection[Accepting]) -> None:
     """Runs for the life of a worker: pauses all listeners while the loop is late."""
     loop, late = asyncio.get_running_loop(), 0
     while True:

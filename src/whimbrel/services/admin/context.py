@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from whimbrel.core.undelete import Undelete
     from whimbrel.core.values import Secret
     from whimbrel.services.admin.operations import Operations
-    from whimbrel.services.admin.ports import ConfigFiles, Jobs, ServerStatus, StoreKeeper
+    from whimbrel.services.admin.ports import ConfigFiles, Jobs, ServerStatus, ServiceSwitch, StoreKeeper
 
 P = TypeVar("P")
 
@@ -75,6 +75,7 @@ class AdminContext:
     logs: LogSource | None = None
     files: ConfigFiles | None = None
     status: ServerStatus | None = None
+    services: ServiceSwitch | None = None
     jobs: Jobs | None = None
     operations: Operations | None = None
     rename_domain: Callable[[str, str], Awaitable[None]] | None = None

@@ -1,6 +1,6 @@
 """What admin calls need beyond the ports of the core; `app` gives them what the backends offer."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,6 +28,8 @@ class Listening:
     addresses: tuple[str, ...]
     refused: tuple[str, ...] = ()
     """`127.0.0.1:25: the port is held by ...`"""
+    override: bool | None = None
+    """A person started or stopped it, whatever the settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,27 @@ class Running:
 
 class ServerStatus(Protocol):
     async def running(self) -> Running: ...
+
+
+class ServiceSwitch(Protocol):
+    """Starts and stops services while the server runs. OSError: the server's first process does not answer."""
+
+    async def start(self, name: str) -> None:
+        """Listens where the settings say, until the server ends."""
+        ...
+
+    async def stop(self, name: str) -> None:
+        """Listens no more and ends its sessions; its ports are free when this returns. Until the next start of the
+        server, which goes by the setting `enabled`."""
+        ...
+
+    async def restart(self, name: str) -> None:
+        """Ends its sessions, closes its sockets and opens them again."""
+        ...
+
+    async def connections(self) -> Mapping[str, int]:
+        """By service."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

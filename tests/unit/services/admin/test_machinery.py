@@ -82,7 +82,7 @@ def test_a_service_has_a_state_and_the_reason_for_it(office: Office) -> None:
     assert states["imap"] == ("listening", "")
     assert states["smtp"] == ("refused", "*:25: the port is held by exim")
     assert states["lmtp"] == ("off", "")
-    assert states["pop3"] == ("off", "changed: takes effect at a restart")
+    assert states["pop3"] == ("starting", "")
     stopped = {row.service: row.state for row in office.do("service list", {"status": None, "live": False}).items}
     assert (stopped["imap"], stopped["lmtp"]) == ("stopped", "off")
 

@@ -1,0 +1,125 @@
+"""Calls about the network services (mission S21 to S23)."""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call, nearest, not_found
+from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.ports import Listening, Running
+from whimbrel.services.admin.views import Page
+
+Name = Annotated[str, "Name of the service, such as imaps.", Known("service")]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    """`state`: listening, partly (one address could not be bound), refused, stopped (by a person, or since no server
+    runs), starting (enabled a moment ago) or off (not enabled)."""
+
+    service: str
+    state: str
+    listen: tuple[str, ...]
+    """As configured."""
+    tls: str
+    connections: int
+    detail: str
+
+
+@call(
+    "service",
+    "list",
+    reads=True,
+    names=("service", "service"),
+    help="Lists the services with their addresses, states and connections.",
+)
+async def service_list(
+    ctx: AdminContext, enabled: Annotated[bool, "Only those that are switched on."] = False
+) -> Page[ServiceRow]:
+    running = await ctx.status.running() if ctx.status else None
+    return Page(tuple(row for row in await service_rows(ctx, running) if not enabled or row.state != "off"))
+
+
+@call("service", "start", needs=Needs.SERVER, help="Starts a service, until the server ends.")
+async def service_start(ctx: AdminContext, name: Name) -> ServiceRow:
+    _known(ctx, name)
+    if not ctx.dry_run:
+        await _switch(need(ctx.services, "Starting a service").start(name))
+    return await _row(ctx, name)
+
+
+@call(
+    "service",
+    "stop",
+    needs=Needs.SERVER,
+    confirm="End the sessions of {name}, and take no connections until it or the server is started?",
+    help="Stops a service and ends its sessions. It stays so until `service start` or the next start of the server.",
+)
+async def service_stop(ctx: AdminContext, name: Name) -> ServiceRow:
+    _known(ctx, name)
+    if not ctx.dry_run:
+        await _switch(need(ctx.services, "Stopping a service").stop(name))
+    return await _row(ctx, name)
+
+
+@call(
+    "service",
+    "restart",
+    needs=Needs.SERVER,
+    confirm="End the sessions of {name}?",
+    help="Ends the sessions of a service, closes its sockets and opens them again.",
+)
+async def service_restart(ctx: AdminContext, name: Name) -> ServiceRow:
+    _known(ctx, name)
+    if not ctx.dry_run:
+        await _switch(need(ctx.services, "Restarting a service").restart(name))
+    return await _row(ctx, name)
+
+
+async def service_rows(ctx: AdminContext, running: Running | None) -> tuple[ServiceRow, ...]:
+    """All services; `running` is the server, if one runs."""
+    from whimbrel.services.session.services import ServicesSettings  # Here: the command line's client needs it not.
+
+    configured = ctx.config.section(ServicesSettings)
+    listening = {each.service: each for each in running.listening} if running else {}
+    counts: Mapping[str, int] = {}
+    if ctx.services is not None:
+        try:
+            counts = await ctx.services.connections()
+        except OSError:  # What is known is shown all the same.
+            counts = {}
+    rows = []
+    for name in type(configured).model_fields:
+        service, present = configured.named(name), listening.get(name, Listening(name, ()))
+        if present.override is False:
+            state, detail = "stopped", "until `service start`, or the next start of the server"
+        elif not running:
+            state, detail = "stopped" if service.enabled else "off", ""
+        elif not (present.addresses or present.refused):
+            state, detail = "starting" if service.enabled and service.listen else "off", ""
+        else:
+            state = "refused" if not present.addresses else "partly" if present.refused else "listening"
+            detail = "; ".join(present.refused)
+        rows.append(ServiceRow(name, state, tuple(map(str, service.listen)), service.tls, counts.get(name, 0), detail))
+    return tuple(rows)
+
+
+def _known(ctx: AdminContext, name: str) -> None:
+    from whimbrel.services.session.services import ServicesSettings
+
+    names = tuple(type(ctx.config.section(ServicesSettings)).model_fields)
+    if name not in names:
+        not_found("service", name, nearest(name, names))
+
+
+async def _switch(change: Awaitable[None]) -> None:
+    try:
+        await change
+    except OSError as error:
+        text = str(error) or "it does not answer"
+        raise CallError(Failure.UNAVAILABLE, f"The server could not do that: {text}; see the error log") from None
+
+
+async def _row(ctx: AdminContext, name: str) -> ServiceRow:
+    running = await ctx.status.running() if ctx.status else None
+    return next(row for row in await service_rows(ctx, running) if row.service == name)
