@@ -37,6 +37,7 @@ from whimbrel.backends.store.disk.undelete import DiskUndelete
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.backends.tasks.sockets import AllTasks
 from whimbrel.backends.tls.contexts import TlsContexts
+from whimbrel.backends.tls.server import ServerContexts
 from whimbrel.core.config import ConfigError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.notices import CONFIG, USERS
@@ -71,11 +72,12 @@ class DiskHouse:
         topics: Collection[str],
         generation: int,
         supervision: Supervision,
+        tls: ServerContexts | None = None,
     ) -> None:
         """`slot` tells the processes apart in ids, `topics` are the notices this one wants, `generation` is the
-        store's."""
+        store's, `tls` was made before the fork."""
         self.title, self.places, self._generation = title, installation, generation
-        self.supervision = supervision
+        self.supervision, self._server_contexts = supervision, tls
         self._stack = contextlib.AsyncExitStack()
         self._made: dict[Callable[[House], Any], Any] = {}
         self.clock, self.ids = SystemClock(), SystemIds(slot)
@@ -294,6 +296,7 @@ class DiskHouse:
             lambda: (self.config.section(SmtpSettings).hostname,),
             self.log,
             self.clock,
+            self._server_contexts,
         )
 
     @cached_property

@@ -16,6 +16,7 @@ from whimbrel.app.processes.process import Process
 from whimbrel.app.services import Service, Serving
 from whimbrel.app.wiring import DiskHouse
 from whimbrel.backends.net.listener import watch_lag
+from whimbrel.backends.tls.server import ServerContexts
 
 if TYPE_CHECKING:
     from whimbrel.app.house import House
@@ -51,6 +52,7 @@ def run_worker(
     sockets: Sockets,
     generation: int,
     line: socket.socket,
+    tls: ServerContexts | None,
 ) -> int:
     """In the forked child: serves until SIGTERM, or until the zygote has gone. The exit status."""
     prepare()
@@ -60,7 +62,7 @@ def run_worker(
     gc.set_threshold(20_000, 20, 50)
     runner = asyncio.Runner(loop_factory=loop_factory())
     with runner:
-        runner.run(_serve(installation, role, services, sockets, generation, line))
+        runner.run(_serve(installation, role, services, sockets, generation, line, tls))
     return 0
 
 
@@ -71,6 +73,7 @@ async def _serve(
     sockets: Sockets,
     generation: int,
     channel: socket.socket,
+    tls: ServerContexts | None,
 ) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -78,7 +81,7 @@ async def _serve(
     line.open(stop.set)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(line.close)
-        house = DiskHouse(installation, role.slot, str(role), role.process.topics, generation, line)
+        house = DiskHouse(installation, role.slot, str(role), role.process.topics, generation, line, tls)
         stack.push_async_callback(house.close)
         for part in role.process.parts:
             await stack.enter_async_context(part(house))

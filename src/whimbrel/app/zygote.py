@@ -32,6 +32,9 @@ from whimbrel.app.server import ServerSettings
 from whimbrel.app.services import SERVICES, Service, load
 from whimbrel.app.worker import Role, run_worker
 from whimbrel.backends.store.disk import generation
+from whimbrel.backends.tls.contexts import SELF_SIGNED
+from whimbrel.backends.tls.server import ServerContexts
+from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.config import ConfigError
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.session.services import ServicesSettings
@@ -73,6 +76,8 @@ class Zygote:
         self._events: deque[dict[str, Any]] = deque(maxlen=MOST_EVENTS)
         self._overrides: dict[str, bool] = {}
         self._last_told: dict[str, Any] = {}
+        self._tls: ServerContexts | None = None
+        self._tls_settings = TlsSettings()
         self._number = self._generation = 0
         self._stopping = self._told = self._superseded = self._unclean = False
         self._wake_read, self._wake_write = os.pipe()
@@ -103,6 +108,7 @@ class Zygote:
         all_calls()
         self._bind(config.section(ServicesSettings))
         roles = {process.name: self._roles(process, config.section(ServerSettings)) for process in self._processes}
+        self._tls_settings = config.section(TlsSettings)
         del config
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGTERM, self._stop)
@@ -155,9 +161,20 @@ class Zygote:
                 for sock in held.values() if name not in mine else ():
                     sock.close()
             services = [service for service in self._services if service.name in mine]
-            return run_worker(self._installation, role, services, kept, self._generation, line)
+            tls = self._tls if services else None
+            return run_worker(self._installation, role, services, kept, self._generation, line, tls)
 
+        if mine and self._tls is None:
+            self._tls = self._contexts()
         return self._children.fork(role, run)
+
+    def _contexts(self) -> ServerContexts:
+        """Made once, so that all workers share the keys of session tickets; each then follows its files and logs
+        what is wrong with them. Control has made the self-signed certificate by now."""
+        contexts = ServerContexts()
+        with contextlib.suppress(OSError, ValueError):
+            contexts.refresh(self._tls_settings, self._installation.tls / SELF_SIGNED)
+        return contexts
 
     def _fork_due(self) -> None:
         """Those whose forerunners serve."""

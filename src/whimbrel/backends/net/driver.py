@@ -266,6 +266,10 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
             self._transport.resume_reading()
         await self.handshake()
 
+    def channel_binding(self, kind: str) -> bytes | None:
+        """As `Secure.channel_binding`; None without TLS."""
+        return None if self._secure is None else self._secure.channel_binding(kind)
+
     def deadline_in(self, seconds: float) -> float:
         """What `event_or_wake` takes as its deadline."""
         return self._loop.time() + seconds

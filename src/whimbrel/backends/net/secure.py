@@ -56,6 +56,20 @@ class Secure:
         name, _, bits = self._tls.cipher() or ("", "", 0)
         return TlsInfo(str(self._tls.version() or ""), str(name), int(bits))
 
+    def channel_binding(self, kind: str) -> bytes | None:
+        """What binds an exchange to this connection: tls-server-end-point, or tls-unique below TLS 1.3. None: there is
+        none of this kind here. RFC 5929 3, 4"""
+        if not self.established:
+            return None
+        if kind == "tls-unique":
+            return self._tls.get_channel_binding(kind) if self._tls.version() == "TLSv1.2" else None
+        if kind != "tls-server-end-point":
+            return None
+        shown = self._tls.context  # That which SNI chose.
+        if self._tls.session_reused and not getattr(shown, "first", True):
+            return None  # It was not shown now, and what the client was shown before may have been another.
+        return getattr(shown, "endpoint", b"") or None
+
     # From the peer
 
     def feed(self, data: bytes | memoryview) -> bytes:

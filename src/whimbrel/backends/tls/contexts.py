@@ -1,17 +1,14 @@
-"""TLS contexts of a worker: made once, replaced without a restart when settings or certificate files change.
+"""TLS contexts of a process: kept true to settings and certificate files without a restart.
 
-A context holds the keys of session tickets; one made before the workers are forked lets a client resume with any of
-them.
-Standards: RFC 9325 (recommendations), RFC 7435 (opportunistic), RFC 8446 4.6.1 (tickets), RFC 9525 (names).
+Standards: RFC 7435 (opportunistic), RFC 9525 (names).
 """
 
-import os
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from whimbrel.backends.tls import authority
+from whimbrel.backends.tls.server import ServerContexts, Stamp, default_pair, load, reason_of, stamp_of
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.backends.tls.shown import serves
 from whimbrel.backends.tls.trust import Trust, peer_chain
@@ -26,29 +23,27 @@ RENEW_WITHIN = 30 * 86_400.0
 """Seconds before its end."""
 _OPPORTUNISTIC_CIPHERS = "DEFAULT:@SECLEVEL=1"
 """RFC 7435 3: a weak key is better than none at all."""
-_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-
-_Stamp = tuple[tuple[int, int, int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Served:
-    settings: TlsSettings
-    stamp: _Stamp
-    context: ssl.SSLContext
 
 
 class TlsContexts:
-    """`folder` is where the self-signed certificate is kept (0700); `names` says for which names it is to be."""
+    """`folder` is where the self-signed certificate is kept (0700); `names` says for which names it is to be. `server`
+    are the contexts that were made before this process was forked."""
 
     def __init__(
-        self, config: ConfigStore, folder: Path, names: Callable[[], Sequence[str]], log: Log, clock: Clock
+        self,
+        config: ConfigStore,
+        folder: Path,
+        names: Callable[[], Sequence[str]],
+        log: Log,
+        clock: Clock,
+        server: ServerContexts | None = None,
     ) -> None:
         self._config, self._folder, self._names, self._log, self._clock = config, folder, names, log, clock
-        self._served: _Served | None = None
+        self._server = ServerContexts() if server is None else server
+        self._settings: TlsSettings | None = None
         self._checked = 0.0
         self._clients: dict[bool, ssl.SSLContext] = {}
-        self._clients_of: tuple[str, _Stamp] | None = None
+        self._clients_of: tuple[str, Stamp] | None = None
         self._trust = Trust()
 
     @property
@@ -78,31 +73,23 @@ class TlsContexts:
         one) if there is none yet.
         """
         settings, now = self._config.section(TlsSettings), self._clock.monotonic()
-        served = self._served
-        if served is not None:
-            if settings is served.settings and 0 <= now - self._checked < settings.reload_interval:
-                return served.context
-            stamp = _stamp(*self._files(settings))
-            if stamp == served.stamp and settings == served.settings:
-                self._checked = now
-                self._served = _Served(settings, stamp, served.context)
-                return served.context
-        self._checked = now
-        certificate, key = self._files(settings)
-        # The stamp is of before the reading: a change during it is seen the next time.
-        stamp = _stamp(certificate, key)
+        if settings is self._settings and 0 <= now - self._checked < settings.reload_interval and self._server.usable:
+            return self._server.base
         try:
-            context = _server_context(settings, certificate, key)
-        except (OSError, ValueError) as error:
-            if served is None:
-                raise
-            self._log.error("tls.certificate-unusable", file=certificate, reason=_reason(error))
-            context = served.context
-        else:
-            if served is not None:
-                self._log.info("tls.certificate-loaded", file=certificate)
-        self._served = _Served(settings, stamp, context)
-        return context
+            looked_at = self._server.refresh(settings, self.self_signed)
+        except (OSError, ValueError) as error:  # The ciphers: the settings before stay in use.
+            looked_at = []
+            if settings is not self._settings:
+                self._log.error("tls.certificate-unusable", file="", reason=reason_of(error))
+        self._settings, self._checked = settings, now
+        for loaded in looked_at:
+            if loaded.reason:
+                self._log.error("tls.certificate-unusable", file=loaded.file, reason=loaded.reason)
+            elif loaded.replaced:
+                self._log.info("tls.certificate-loaded", file=loaded.file)
+        if not self._server.usable:
+            raise OSError(f"there is no certificate: {default_pair(settings, self.self_signed)[0]} cannot be used")
+        return self._server.base
 
     def client_context(self, policy: TlsPolicy) -> ssl.SSLContext:
         """The context for a connection of ours: verified and implicit check the chain and the server's name."""
@@ -122,39 +109,25 @@ class TlsContexts:
 
     def _renew_clients(self) -> None:
         path = self._config.section(TlsSettings).authorities
-        identity = (path, _stamp(path) if path else ())
+        identity = (path, stamp_of(path) if path else ())
         if identity != self._clients_of:
             self._clients.clear()
             self._trust = Trust(path)
             self._clients_of = identity
 
-    def _files(self, settings: TlsSettings) -> tuple[str, str]:
-        if settings.certificate:
-            return settings.certificate, settings.private_key or settings.certificate
-        return str(self.self_signed), str(self.self_signed)
-
 
 def check(settings: TlsSettings) -> None:
     """Raises ValueError, with words for a person, if these settings name files or ciphers that cannot be used."""
     try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(settings.ciphers)
         if settings.certificate:
-            _server_context(settings, settings.certificate, settings.private_key or settings.certificate)
+            load(settings.certificate, settings.private_key or settings.certificate)
+        for host in settings.hosts:
+            load(host.certificate, host.private_key or host.certificate)
         if settings.authorities:
             ssl.create_default_context(cafile=settings.authorities)
     except (OSError, ValueError) as error:
-        raise ValueError(_reason(error)) from None
-
-
-def _server_context(settings: TlsSettings, certificate: str, key: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = _VERSIONS[settings.minimum_version]
-    context.set_ciphers(settings.ciphers)
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_SINGLE_ECDH_USE
-    # Let a phone without AES instructions choose ChaCha20; among ours there is no bad choice.
-    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    context.num_tickets = 1  # Mail clients resume once, if at all: each ticket costs a sealing and 250 octets.
-    context.load_cert_chain(certificate, key, password=_no_password)
-    return context
+        raise ValueError(reason_of(error)) from None
 
 
 def _client_context(checked: bool, authorities: str) -> ssl.SSLContext:
@@ -167,39 +140,3 @@ def _client_context(checked: bool, authorities: str) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
         context.set_ciphers(_OPPORTUNISTIC_CIPHERS)
     return context
-
-
-def _no_password() -> str:
-    # Without this OpenSSL asks on the terminal, for ever.
-    raise ValueError("the private key is protected by a password")
-
-
-def _stamp(*paths: str) -> _Stamp:
-    found = []
-    for path in paths:
-        try:
-            stat = os.stat(path)
-            found.append((stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size))
-        except OSError:
-            found.append((0, 0, 0, 0))
-    return tuple(found)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        text = str(getattr(error, "reason", None) or error)  # Python's own ssl.SSLError has no reason.
-        for found, words in _WORDS.items():
-            if found in text:
-                return words
-        return text
-    if isinstance(error, OSError):
-        return f"{error.filename or 'file'}: {error.strerror}" if error.strerror else str(error)
-    return str(error)
-
-
-_WORDS = {
-    "KEY_VALUES_MISMATCH": "the private key does not belong to the certificate",
-    "No cipher": "no such cipher is known",
-    "PEM lib": "the file holds no certificate and key in PEM",
-    "NO_CERTIFICATE_OR_CRL_FOUND": "the file holds no certificate in PEM",
-}

@@ -2,11 +2,22 @@
 
 from typing import Literal
 
-from whimbrel.core.settings import Section, setting
+from whimbrel.core.settings import Section, required, setting
 from whimbrel.core.values import Duration
 
 SERVER_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK"
 """For TLS 1.2; those of TLS 1.3 are all good. RFC 9325 4.2"""
+
+
+class HostCertificate(Section, tag="host", key="name"):
+    """The certificate for clients that ask for this name (SNI, RFC 6066 3)."""
+
+    name: str = required(
+        help="Name, such as mail.example.org, or *.example.org for all one level below it.",
+        pattern=r"^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
+    )
+    certificate: str = setting("", help="File of the certificate and its chain (PEM).")
+    private_key: str = setting("", help="File of its private key (PEM), unless it is in the same file.")
 
 
 class TlsSettings(Section, tag="tls"):
@@ -24,6 +35,9 @@ class TlsSettings(Section, tag="tls"):
     )
     private_key: str = setting(
         "", help="File of the certificate's private key (PEM), unless it is in the same file.", row="S69"
+    )
+    hosts: tuple[HostCertificate, ...] = setting(
+        (), help="Further certificates, by the name that a client asks for; all others get `certificate`.", row="S69"
     )
     authorities: str = setting(
         "", help="File of further authorities (PEM) believed when others' certificates are checked.", advanced=True
