@@ -1,5 +1,7 @@
 """Root sets up, starts and mends; whatever root does, every file stays the user's that the server runs as."""
 
+import contextlib
+import json
 import os
 import subprocess
 import tempfile
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import other_user, server
-from tests.support.mail import letter, send, subjects
+from tests.support.mail import eventually, letter, send, subjects
 from tests.support.server import SERVICES, command, free_ports, serving, set_up
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -113,3 +115,34 @@ def test_a_store_that_the_user_may_not_enter_is_told_in_one_sentence(folder: Pat
     )  # fmt: skip
     assert done.returncode == 78 and len(done.stderr.strip().splitlines()) == 1
     assert f"closed to {other_user.OTHER}" in done.stderr
+
+
+def test_a_read_only_store_is_told_in_one_sentence_at_the_start_and_by_the_status(folder: Path) -> None:
+    directory = folder / "server"
+    store = directory / "store"
+    set_up(directory, 1, free_ports(SERVICES), {"server/run-as": other_user.OTHER})
+    with serving(directory):
+        pass
+    with read_only(store):
+        done = subprocess.run(
+            [server.sys.executable, "-m", "whimbrel.app.supervisor", str(directory)],
+            env=server.ENV, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 78 and len(done.stderr.strip().splitlines()) == 1
+        assert "Read-only file system" in done.stderr and str(store) in done.stderr
+    with serving(directory), read_only(store):
+        for _ in eventually(30):
+            if json.loads(command(directory, "status", "--json"))["space"] == "read-only":
+                break
+
+
+@contextlib.contextmanager
+def read_only(store: Path) -> Iterator[None]:
+    """As it becomes when its disk fails; who has a file open there already keeps it."""
+    if subprocess.run(["mount", "--bind", str(store), str(store)], capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(store)], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(store)], check=True)

@@ -186,6 +186,30 @@ def test_all_processes_are_replaced_one_by_one_while_every_connection_is_taken(s
     assert json.loads(ready.read_text())["generation"] == before["generation"]
 
 
+def test_a_new_zygote_that_cannot_begin_leaves_the_one_before_it_serving(server: Running) -> None:
+    file = server.directory / "mailserver.cfg"
+    good = file.read_text()
+    with talking(server.ports["imap"]) as session:
+        file.write_text("<mailserver>")
+        os.kill(server.pid, signal.SIGHUP)
+        for _ in eventually(30):
+            ended = not (server.directory / "run" / "ready.json").exists()
+            assert not ended
+            found = subprocess.run(["ps", "--ppid", str(server.pid), "-o", "pid="], capture_output=True, text=True)
+            if len(found.stdout.split()) == 2:
+                break
+        for _ in eventually(30):
+            found = subprocess.run(["ps", "--ppid", str(server.pid), "-o", "pid="], capture_output=True, text=True)
+            if len(found.stdout.split()) == 1:
+                break
+        file.write_text(good)
+        assert answers(session, b"a NOOP")
+        with talking(server.ports["pop3"]):
+            pass
+    status = json.loads(command(server.directory, "status", "--json"))
+    assert {"mail/1", "mail/2"} <= {process["name"] for process in status["processes"]}
+
+
 def test_a_stop_after_a_replacement_is_clean(tmp_path: Path) -> None:
     directory = tmp_path / "server"
     set_up(directory, 1, free_ports(NAMES), {"server/mail-workers": "1"})

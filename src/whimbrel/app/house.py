@@ -64,7 +64,7 @@ class Room(Protocol):
 
     @property
     def word(self) -> str:
-        """enough, low or full."""
+        """enough, low, full or read-only."""
         ...
 
 

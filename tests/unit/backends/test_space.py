@@ -1,6 +1,7 @@
 """Free space: warned at the soft limit, no mail taken in below the hard one, and all is well again by itself."""
 
 import asyncio
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class Disk:
     f_blocks: int = 100 * 1024 * 256
     f_files: int = 1_000_000
     f_favail: int = 900_000
+    f_flag: int = 0
 
     @property
     def f_bavail(self) -> int:
@@ -45,6 +47,19 @@ def test_the_way_down_and_up_again_is_told_once_each(tmp_path: Path) -> None:
         "space.enough",
     ]  # fmt: skip
     assert log.records[1][2] == {"folder": str(tmp_path), "free": 199 * MIB, "limit": 200 * MIB}
+
+
+def test_a_read_only_file_system_takes_no_mail_however_much_is_free(tmp_path: Path) -> None:
+    disk, log = Disk(9000 * MIB), MemoryLog()
+    space = DiskSpace([tmp_path], SpaceSettings, log, look_at=lambda path: disk)
+    states = []
+    for flag, free in ((0, 9000), (os.ST_RDONLY, 9000), (os.ST_RDONLY, 100), (0, 100), (0, 9000)):
+        disk.f_flag, disk.free = flag, free * MIB
+        states.append((space.look().word, space.accepting()))
+    assert states == [
+        ("enough", True), ("read-only", False), ("read-only", False), ("full", False), ("enough", True),
+    ]  # fmt: skip
+    assert [event for _, event, _ in log.records] == ["store.read-only", "space.full", "space.enough"]
 
 
 @pytest.mark.parametrize(("limit", "expected"), [("200M", 200 * MIB), ("5%", 5), ("0.5%", 0), ("0", 0), ("7", 7)])

@@ -1,7 +1,8 @@
 """The Space port: whether the store's file systems have room, looked at every few seconds.
 
-Below the soft limit people are told and deleted mail makes room; below the hard one no more mail is taken in, until
-there is a quarter more than that limit. Each process looks for itself (a look takes microseconds); one of them tells.
+Below the soft limit people are told and deleted mail makes room. Below the hard one no more mail is taken in, until
+there is a quarter more than that limit; nor is it while the file system is read-only. Each process looks for itself (a
+look takes microseconds); one of them tells.
 
 Standards: RFC 3463 3.4 (X.3.1, mail system full)
 """
@@ -73,6 +74,8 @@ class Statistics(Protocol):
     def f_files(self) -> int: ...
     @property
     def f_favail(self) -> int: ...
+    @property
+    def f_flag(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class Room:
     """Octets."""
     limit: int
     """The one it is below; 0: none."""
+    read_only: bool = False
+    """Nothing can be written there, whatever is free."""
 
     @property
     def short(self) -> bool:
@@ -93,8 +98,8 @@ class Room:
 
     @property
     def word(self) -> str:
-        """enough, low or full."""
-        return self.level.name.lower()
+        """enough, low, full or read-only."""
+        return "read-only" if self.read_only else self.level.name.lower()
 
 
 def octets(limit: str, total: int) -> int:
@@ -122,7 +127,7 @@ class DiskSpace:
 
     def look(self) -> Room:
         """Looks now. A folder that cannot be asked changes nothing."""
-        before, settings = self.room.level, self._settings()
+        before, was_read_only, settings = self.room.level, self.room.read_only, self._settings()
         worst: Room | None = None
         for folder in self._folders:
             with contextlib.suppress(OSError):
@@ -133,7 +138,7 @@ class DiskSpace:
                     worst = room
         if worst is not None:
             self.room = worst
-            if worst.level is not before:
+            if worst.level is not before or worst.read_only is not was_read_only:
                 self._tell(worst, before)
         return self.room
 
@@ -146,6 +151,8 @@ class DiskSpace:
     @staticmethod
     def _judge(folder: str, found: Statistics, settings: SpaceSettings, before: Level) -> Room:
         total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+        if found.f_flag & os.ST_RDONLY:  # As a file system becomes when its disk fails.
+            return Room(Level.FULL, folder, free, 0, read_only=True)
         for level, text in ((Level.FULL, settings.hard_limit), (Level.LOW, settings.soft_limit)):
             limit = octets(text, total)
             factor = MARGIN if before >= level else 1.0
@@ -159,7 +166,9 @@ class DiskSpace:
     def _tell(self, room: Room, before: Level) -> None:
         if self._log is None:
             return
-        if room.level is Level.FULL:
+        if room.read_only:
+            self._log.error("store.read-only", folder=room.folder)
+        elif room.level is Level.FULL:
             self._log.error("space.full", folder=room.folder, free=room.free, limit=room.limit)
         elif room.level is Level.LOW:
             if before is Level.FULL:

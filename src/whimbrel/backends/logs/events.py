@@ -196,6 +196,8 @@ _TABLE: Final = (
     ("server.no_certificate", "error", "No certificate", "service", "TLS cannot be offered."),
     ("server.chore-failed", "error", "Chore failed", "error", "Rotating logs or renewing the certificate failed."),
 
+    ("store.read-only", "error", "Disk read-only", "folder",
+     "The file system takes no writes, as after a fault of its disk: no mail is taken in until it does."),
     ("space.full", "error", "Disk full", "folder free limit",
      "Below the hard limit: no mail is taken in until there is room."),
 

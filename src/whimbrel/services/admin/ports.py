@@ -44,7 +44,7 @@ class Running:
     free: int = 0
     """Octets free where the store is."""
     space: str = "enough"
-    """enough, low (below the soft limit) or full (no mail is taken in)."""
+    """enough, low (below the soft limit), full or read-only (no mail is taken in)."""
 
 
 class ServerStatus(Protocol):

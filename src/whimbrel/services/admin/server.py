@@ -32,7 +32,7 @@ class StatusView:
     free: Octets
     """Where the store is."""
     space: str
-    """enough, low (below the soft limit) or full (no mail is taken in)."""
+    """enough, low (below the soft limit), full or read-only (no mail is taken in)."""
     attention: tuple[str, ...]
     """What an administrator should look at, each a sentence."""
     services: tuple[ServiceRow, ...]
