@@ -1,15 +1,20 @@
 """Messages between the processes of a server: small JSON objects over a socket pair, with descriptors beside them."""
 
+from __future__ import annotations
+
 import array
 import contextlib
 import json
 import socket
-from collections.abc import Sequence
-from typing import Any, Final
 
-MAX: Final = 131_072
+TYPE_CHECKING = False  # As `typing` has it, whose half megabyte the supervisor does without.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+MAX = 131_072
 """Octets of a message."""
-MOST_SOCKETS: Final = 200
+MOST_SOCKETS = 200
 """Descriptors with one message; the system allows 253. unix(7)"""
 
 

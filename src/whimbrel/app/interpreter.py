@@ -6,9 +6,8 @@ package by its own place, so that an uninstalled tree runs as well.
 
 import os
 import sys
-from typing import Final
 
-START: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.py")
+START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.py")
 
 
 def command(module: str, *arguments: str) -> list[str]:

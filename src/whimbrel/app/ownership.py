@@ -14,7 +14,6 @@ import pwd
 import stat
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 _STORE_PARTS = frozenset({"mail", "queue", "logs", "spool"})
@@ -26,12 +25,11 @@ class Refused(Exception):
     """The server cannot start, or the command cannot be done; the text says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
 class Basics:
     """What must be known of mailserver.cfg before anything else is; the codec validates the whole later."""
 
-    run_as: str
-    store: Path
+    def __init__(self, run_as: str, store: Path) -> None:  # No dataclass: it would cost the supervisor a megabyte.
+        self.run_as, self.store = run_as, store
 
 
 def basics(directory: Path) -> Basics:

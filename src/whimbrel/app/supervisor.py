@@ -7,6 +7,8 @@ A zygote is replaced by a new one after `REFRESH`, and at SIGHUP: the new one lo
 with new keys for session tickets, and takes over one worker after the other while the sockets stay open.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import fcntl
@@ -21,12 +23,15 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from whimbrel import __version__
 from whimbrel.app import channel, interpreter
 from whimbrel.app.holders import describe_holder
 from whimbrel.app.ownership import Refused, basics, hand_over, owner
+
+TYPE_CHECKING = False  # As `typing` has it, whose half megabyte the supervisor does without.
+if TYPE_CHECKING:
+    from typing import Any
 
 BACKLOG = 1024
 STOP_DEADLINE = 25.0
@@ -52,7 +57,7 @@ Key = tuple[str, str, int, bool]
 class Zygote:
     """A zygote as the supervisor sees it."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", line: socket.socket, number: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], line: socket.socket, number: int) -> None:
         self.process, self.line, self.number = process, line, number
         self.started = time.monotonic()
         self.state: dict[str, Any] | None = None
