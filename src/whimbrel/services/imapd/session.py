@@ -158,7 +158,9 @@ class Session:
     def peer(self) -> SessionPeer:
         """The other end, as it is now (TLS may have begun)."""
         connection = self.connection
-        return SessionPeer(self.service, connection.peer[0], connection.tls is not None, self.id)
+        return SessionPeer(
+            self.service, connection.peer[0], connection.tls is not None, self.id, connection.channel_binding
+        )
 
     @property
     def security(self) -> SecuritySettings:

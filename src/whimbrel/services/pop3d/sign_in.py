@@ -62,7 +62,10 @@ class Authorization:
     @property
     def _peer(self) -> SessionPeer:
         """The other end, as it is now (TLS may have begun)."""
-        return SessionPeer(self._service, self._connection.peer[0], self._connection.tls is not None, self._id)
+        connection = self._connection
+        return SessionPeer(
+            self._service, connection.peer[0], connection.tls is not None, self._id, connection.channel_binding
+        )
 
     @property
     def _security(self) -> SecuritySettings:

@@ -84,7 +84,9 @@ class SmtpSession:
     @property
     def peer(self) -> SessionPeer:
         connection = self._connection
-        return SessionPeer(self._service, connection.peer[0], connection.tls is not None, self._id)
+        return SessionPeer(
+            self._service, connection.peer[0], connection.tls is not None, self._id, connection.channel_binding
+        )
 
     @property
     def waiter(self) -> SmtpConnection:
