@@ -27,7 +27,7 @@ class Child:
     ready: bool = False
     """It serves."""
     leaving: bool = False
-    """It was told to end, or ends with its last session; another has its place."""
+    """It ends now, or with its last session; another has its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,9 @@ def run(directory: Path) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     users = prepare(directory)
-    told = directory / "demo.json"
+    card = directory / "demo.json"
     with contextlib.suppress(FileNotFoundError):
-        told.unlink()
+        card.unlink()
     server = _start(directory)
     try:
         state = _await_ready(directory, server, stopping)
@@ -79,13 +79,13 @@ def run(directory: Path) -> int:
             services = _endpoints(directory, state)
             _await_answers(services, directory / "demo-ca.pem", stopping)
             if not stopping:
-                write_demo(told, directory, int(state["pid"]), services, users)
+                write_demo(card, directory, int(state["pid"]), services, users)
                 print(table(directory, services, users, time.monotonic() - started), flush=True)
         while not stopping and server.poll() is None:
             time.sleep(0.1)
     finally:
         with contextlib.suppress(FileNotFoundError):
-            told.unlink()
+            card.unlink()
         status = _stop(server)
     if stopping:
         print("\nStopped; the next `make run` goes on with the same data.", flush=True)
@@ -254,11 +254,11 @@ def _endpoints(directory: Path, state: Mapping[str, Any]) -> dict[str, Endpoint]
     from whimbrel.services.session.services import ServicesSettings
 
     services = Installation(directory).load_config().section(ServicesSettings)
-    found = {}
+    endpoints = {}
     for name in STANDARD:
         for host, port in state["services"].get(name, ())[:1]:
-            found[name] = Endpoint(str(host), int(port), services.named(name).tls)
-    return found
+            endpoints[name] = Endpoint(str(host), int(port), services.named(name).tls)
+    return endpoints
 
 
 def _await_answers(services: Mapping[str, Endpoint], authority: Path, stopping: list[int]) -> None:

@@ -39,14 +39,14 @@ def write(path: Path, text: str) -> None:
 
 def write_demo(path: Path, directory: Path, pid: int, services: Mapping[str, Endpoint], users: Sequence[User]) -> None:
     """demo.json: passwords of a demonstration, still for its own user alone."""
-    told = {
+    content = {
         "pid": pid,
         "dir": str(directory),
         "ca": str(directory / "demo-ca.pem"),
         "services": {name: asdict(service) for name, service in services.items()},
         "users": [asdict(user) for user in users],
     }
-    write(path, json.dumps(told, indent=1))
+    write(path, json.dumps(content, indent=1))
 
 
 def table(directory: Path, services: Mapping[str, Endpoint], users: Sequence[User], seconds: float) -> str:

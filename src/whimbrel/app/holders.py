@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def describe_holder(host: str, port: int, *, datagrams: bool = False) -> str:
-    """`postfix's master (pid 812, unit postfix.service)`, or "" where it cannot be told."""
+    """`postfix's master (pid 812, unit postfix.service)`, or "" where that is not known."""
     sockets = _bound("udp", "07") if datagrams else _bound("tcp", "0A")
     inodes = {inode for inode, at in sockets if at == port}
     if not inodes:

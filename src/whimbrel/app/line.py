@@ -1,4 +1,4 @@
-"""A worker's end of its channel to the zygote: what it is told to serve, and for control, what it asks.
+"""A worker's end of its channel to the zygote: its orders, and for control, its questions.
 
 Its end is the worker's end: a worker does not outlive its zygote.
 """

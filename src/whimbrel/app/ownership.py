@@ -143,13 +143,13 @@ class _Giver:
 
     def give_named(self, folder: int, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
-            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            self._give(folder, name, found)
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            self._give(folder, name, status)
 
-    def _give(self, folder: int, name: str, found: os.stat_result) -> None:
-        if found.st_uid not in self._owners:
+    def _give(self, folder: int, name: str, status: os.stat_result) -> None:
+        if status.st_uid not in self._owners:
             return
-        if stat.S_ISREG(found.st_mode) and found.st_nlink > 1 and not self._linked:
+        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and not self._linked:
             return
         os.chown(name, self._user.pw_uid, self._user.pw_gid, dir_fd=folder, follow_symlinks=False)
         self.count += 1
@@ -173,11 +173,11 @@ class _Giver:
 
 def _owners(directory: Path, store: Path) -> frozenset[int]:
     """Root, and whoever the server ran as before."""
-    found = {0}
+    users = {0}
     for path in (directory / "users.cfg", store):
         with contextlib.suppress(OSError):
-            found.add(path.lstat().st_uid)
-    return frozenset(found)
+            users.add(path.lstat().st_uid)
+    return frozenset(users)
 
 
 @contextlib.contextmanager

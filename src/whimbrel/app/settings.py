@@ -51,7 +51,7 @@ class MailServer(Section, tag="mailserver"):
     folders: FolderSettings = setting(FolderSettings(), help="The folders a new mailbox begins with.")
     pop3: Pop3Settings = setting(Pop3Settings(), help="Fetching mail over POP3.")
     jobs: JobSettings = setting(JobSettings(), help="What the server does by itself at times.")
-    relay: RelaySettings = setting(RelaySettings(), help="Relaying: mail from one stranger to another.")
+    relay: RelaySettings = setting(RelaySettings(), help="Relaying: mail that is neither from nor to our users.")
     routing: RoutingSettings = setting(RoutingSettings(), help="What addresses of ours stand for.")
     quota: QuotaSettings = setting(QuotaSettings(), help="Full mailboxes.")
     policy: PolicySettings = setting(PolicySettings(), help="How long the filters may look at a message.")

@@ -159,7 +159,7 @@ def _local_name(reading: _Reading, name: str | None, domain: Domain | None) -> s
 
 
 def _services(reading: _Reading, table: Mapping[str, Any]) -> dict[str, ServiceAnswer]:
-    found = {}
+    services = {}
     for name, answers in table.items():
         path = f"services.{name}"
         if name in LATER:
@@ -174,8 +174,8 @@ def _services(reading: _Reading, table: Mapping[str, Any]) -> dict[str, ServiceA
             if enabled is not None and not isinstance(enabled, bool):
                 reading.fault(f"{path}.enabled", "true or false is meant")
                 enabled = None
-            found[name] = ServiceAnswer(_listen(reading, answers.get("listen"), f"{path}.listen"), enabled)
-    return found
+            services[name] = ServiceAnswer(_listen(reading, answers.get("listen"), f"{path}.listen"), enabled)
+    return services
 
 
 def _listen(reading: _Reading, value: object, path: str) -> tuple[HostPort, ...] | None:
@@ -184,25 +184,25 @@ def _listen(reading: _Reading, value: object, path: str) -> tuple[HostPort, ...]
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         reading.fault(path, 'a list is meant: ["127.0.0.1:2525"]')
         return None
-    found = []
+    addresses = []
     for item in value:
         try:
-            found.append(HostPort(item))
+            addresses.append(HostPort(item))
         except ValueError as error:
             reading.fault(path, str(error))
-    return tuple(found)
+    return tuple(addresses)
 
 
 def _settings(reading: _Reading, table: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
-    found: dict[str, str | tuple[str, ...]] = {}
+    settings: dict[str, str | tuple[str, ...]] = {}
     for path, value in table.items():
         if isinstance(value, list):
-            found[path] = tuple(setting_text(item) for item in value)
+            settings[path] = tuple(setting_text(item) for item in value)
         elif isinstance(value, dict):
             reading.fault(f"settings.{path}", 'write the path in quotes: "smtp/max-message-size" = "80M"')
         else:
-            found[path] = setting_text(value)
-    return found
+            settings[path] = setting_text(value)
+    return settings
 
 
 def _users(reading: _Reading, table: Mapping[str, Any], folder: Path | None) -> tuple[UserLine, ...]:
@@ -274,7 +274,7 @@ async def _write(folder: Path, answers: Answers) -> None:
         await editor.change([DirectoryChange(Op.ADD, Kind.DOMAIN, str(answers.domain), values={"primary": "yes"})])
         people, wrong = people_changes(answers)
         faults += wrong
-        # Verifiers last: each takes tens of milliseconds, and faults are told before the first one is made.
+        # Verifiers last: each takes tens of milliseconds, and faults are reported before the first one is made.
         if not faults:
             await editor.change([_with_verifier(change, password) for change, password in people])
     except ConfigError as error:
@@ -301,11 +301,11 @@ def setting_values(answers: Answers) -> dict[str, object]:
 def people_changes(answers: Answers) -> tuple[list[tuple[DirectoryChange, Secret]], list[Fault]]:
     """The administrator and the users of the table, each with the password; further domains come first."""
     faults = []
-    domains, found = {str(answers.domain)}, []
+    domains, changes = {str(answers.domain)}, []
     admin = DirectoryChange(
         Op.ADD, Kind.USER, str(answers.domain), answers.administrator, {"rights": Rights.SERVER_WRITE.value}
     )
-    found.append((admin, answers.password))
+    changes.append((admin, answers.password))
     for line in answers.users:
         try:
             address = full_address(line.address, str(answers.domain))
@@ -314,7 +314,7 @@ def people_changes(answers: Answers) -> tuple[list[tuple[DirectoryChange, Secret
             continue
         if address.domain not in domains:
             domains.add(address.domain)
-            found.append((DirectoryChange(Op.ADD, Kind.DOMAIN, address.domain), Secret("")))
+            changes.append((DirectoryChange(Op.ADD, Kind.DOMAIN, address.domain), Secret("")))
         values: dict[str, object] = dict(line.values)
         if line.full_name:
             values["full-name"] = line.full_name
@@ -322,8 +322,8 @@ def people_changes(answers: Answers) -> tuple[list[tuple[DirectoryChange, Secret
             values["rights"] = line.rights.value
         if line.quota:
             values["quota"] = str(line.quota)
-        found.append((DirectoryChange(Op.ADD, Kind.USER, address.domain, address.local, values), line.password))
-    return found, faults
+        changes.append((DirectoryChange(Op.ADD, Kind.USER, address.domain, address.local, values), line.password))
+    return changes, faults
 
 
 def _with_verifier(change: DirectoryChange, password: Secret) -> DirectoryChange:

@@ -59,8 +59,8 @@ def why(store: Path, error: OSError) -> str:
 
 def _owner(store: Path) -> str:
     with contextlib.suppress(OSError):
-        found = store.lstat()
-        return f" (it belongs to {_name(found.st_uid)}, mode {stat.S_IMODE(found.st_mode):o})"
+        status = store.lstat()
+        return f" (it belongs to {_name(status.st_uid)}, mode {stat.S_IMODE(status.st_mode):o})"
     return ""
 
 

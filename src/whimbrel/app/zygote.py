@@ -45,7 +45,7 @@ with contextlib.suppress(ImportError):  # Shared, like everything that is loaded
 EX_CONFIG = 78
 STOP_DEADLINE = 20.0
 ANSWER_DEADLINE = 20.0
-"""Seconds in which a worker must have taken its sockets, or ended as it was told; then it is killed."""
+"""Seconds in which a worker must have taken its sockets, or have ended as ordered; then it is killed."""
 MOST_EVENTS = 100
 """Events held for the log until control can write them."""
 
@@ -75,11 +75,11 @@ class Zygote:
         """Answers of the zygote that this one replaces."""
         self._events: deque[dict[str, Any]] = deque(maxlen=MOST_EVENTS)
         self._overrides: dict[str, bool] = {}
-        self._last_told: dict[str, Any] = {}
+        self._last_state: dict[str, Any] = {}
         self._tls: ServerContexts | None = None
         self._tls_settings = TlsSettings()
         self._number = self._generation = 0
-        self._stopping = self._told = self._superseded = self._unclean = False
+        self._stopping = self._announced = self._superseded = self._unclean = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
 
@@ -213,8 +213,8 @@ class Zygote:
             if not self._stopping:
                 self._fork_due()
                 self._go_on()
-                if not self._told and not self._work and self._serve_all():
-                    self._told = True
+                if not self._announced and not self._work and self._serve_all():
+                    self._announced = True
                     self._tell_ready()
         return clean
 
@@ -262,7 +262,7 @@ class Zygote:
                 everyone, last = bool(message["all"]), bool(message["last"])
                 self._work.append(self._retire(str(message["process"]), everyone=everyone, last=last))
             case "end":
-                self._tell(self._children.all.values(), {"do": "end", "services": message["services"]})
+                self._send(self._children.all.values(), {"do": "end", "services": message["services"]})
 
     def _answer(self, child: Child, message: dict[str, Any]) -> None:
         """Workers talk to the internet: only control may want something."""
@@ -307,7 +307,7 @@ class Zygote:
         self._answers = []
         return lambda: not self._waiting
 
-    def _tell(self, children: "Sequence[Child] | Any", message: dict[str, Any]) -> None:
+    def _send(self, children: "Sequence[Child] | Any", message: dict[str, Any]) -> None:
         for child in children:
             channel.send(child.line, message)
 
@@ -335,7 +335,7 @@ class Zygote:
             if self._bindings.bind(name, addresses, self._supervisor):
                 yield self._hand_out(name, end=False)
         self._tell_control(answers=request.get("id"))
-        if self._told:
+        if self._announced:
             self._tell_ready()
 
     def _hand_out(self, name: str, *, end: bool) -> Callable[[], bool]:
@@ -357,8 +357,8 @@ class Zygote:
 
     def _tell_ready(self) -> None:
         state = self._state()
-        if state != self._last_told:
-            self._last_told = state
+        if state != self._last_state:
+            self._last_state = state
             self._supervisor.send({"do": "ready", "state": state})
 
     def _tell_control(self, answers: object = None) -> None:

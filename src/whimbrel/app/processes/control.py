@@ -170,12 +170,12 @@ async def _purge(house: House) -> None:
         await asyncio.sleep(PURGE_CHECK)
         try:
             accounts = await house.keeper.accounts()
-            found = await house.purger.round(accounts)
+            purged = await house.purger.round(accounts)
         except Exception as error:  # A chore that meets a bug is still done the next time.
             house.log.exception("server.chore-failed", error)
         else:
-            if found.messages:
-                house.log.info("store.purged", messages=found.messages, bytes=found.bytes)
+            if purged.messages:
+                house.log.info("store.purged", messages=purged.messages, bytes=purged.bytes)
 
 
 async def _relieve(house: House) -> None:
@@ -185,16 +185,16 @@ async def _relieve(house: House) -> None:
         try:
             if not await house.purger.short():
                 continue
-            found = await house.purger.relieve(await house.keeper.accounts(), house.purger.short)
+            purged = await house.purger.relieve(await house.keeper.accounts(), house.purger.short)
         except Exception as error:  # A chore that meets a bug is still done the next time.
             house.log.exception("server.chore-failed", error)
         else:
-            if found.messages:
-                house.log.warning("store.made-room", messages=found.messages, bytes=found.bytes)
+            if purged.messages:
+                house.log.warning("store.made-room", messages=purged.messages, bytes=purged.bytes)
 
 
 class ServerState:
-    """The admin port ServerStatus: from what the zygote told, and from /proc."""
+    """The admin port ServerStatus: from what the zygote says, and from /proc."""
 
     def __init__(self, house: House) -> None:
         self._house, self._started = house, time.time()
@@ -227,7 +227,7 @@ class ServerState:
 def _processes(supervisor: int, zygote: int) -> list[Process]:
     """Where /proc tells; else only this process."""
     names = {supervisor: "supervisor", zygote: "zygote", os.getpid(): "control"}
-    found = []
+    processes = []
     try:
         children = Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split()
     except OSError:
@@ -238,5 +238,5 @@ def _processes(supervisor: int, zygote: int) -> list[Process]:
             title = Path(f"/proc/{pid}/comm").read_text().strip()
         except (OSError, ValueError, IndexError):
             continue
-        found.append(Process(names.get(pid, title), pid, pages * os.sysconf("SC_PAGE_SIZE")))
-    return found
+        processes.append(Process(names.get(pid, title), pid, pages * os.sysconf("SC_PAGE_SIZE")))
+    return processes

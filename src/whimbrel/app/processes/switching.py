@@ -57,10 +57,10 @@ class Switch:
                 pass
             self._changed.clear()
             if not self._house.supervision.state:
-                continue  # The zygote has not told us yet how things stand.
+                continue  # The state has not come yet.
             try:
                 async with self._lock:
-                    self._tell()
+                    self._log_refusals()
                     overrides = self._overrides()
                     enabled = self._settings()
                     for name, on in enabled.items():
@@ -102,7 +102,7 @@ class Switch:
         wanted = {name: self._places(name, overrides) for name in names}
         end = [name for name, places in wanted.items() if not places]
         await self._house.supervision.listen(wanted, end=end, overrides=overrides)
-        self._tell()
+        self._log_refusals()
         for name in names:
             now, log = self._present(name), self._house.log
             if now and now != before[name]:
@@ -110,7 +110,7 @@ class Switch:
             elif before[name] and not now and not wanted[name] and not quiet:
                 log.info("service.stopped", service=name)
 
-    def _tell(self) -> None:
+    def _log_refusals(self) -> None:
         """Logs what could not be bound; once, not at each attempt."""
         refused = self._house.supervision.state.get("refused", ())
         for each in refused:

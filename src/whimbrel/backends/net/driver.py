@@ -75,7 +75,7 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
         """`ready` is called once connected: for those who have no listener."""
         self.engine = engine
         self.broken: Callable[[str, str], None] | None = None
-        """Is told the peer's address and the reason when TLS fails after its handshake."""
+        """Called with the peer's address and the reason when TLS fails after its handshake."""
         self.tls: TlsInfo | None = None
         self.busy = self.stopping = self.asked = False
         """`busy`: the session is at what it must finish and answer, so `stop` only tells it by `stopping`. `asked`: the
@@ -400,8 +400,8 @@ class Connection(asyncio.BufferedProtocol, Generic[EventT, ReplyT]):
         if transport is None:
             return b""
         plain = secure.feed(data)
-        if told := secure.told():
-            transport.write(told)
+        if records := secure.outgoing():
+            transport.write(records)
             if transport.get_write_buffer_size() > READ_AHEAD:
                 self.abort()  # It makes TLS answer, and reads nothing.
         if secure.failure:

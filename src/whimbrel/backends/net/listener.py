@@ -160,7 +160,7 @@ class Listener:
                 self._not_before = asyncio.get_running_loop().time() + EXHAUSTED  # Then the lag watch resumes.
             return
         try:
-            # As the session will know it: IPv4 is not told in its IPv6 form.
+            # As the session will know it: IPv4 without its IPv6 form.
             self._admit(connection, host_and_port(address)[0])
         except Exception:
             connection.close()  # A bug must not keep it, as its traceback would.
@@ -241,7 +241,7 @@ class Listener:
 
 
 class Accepting(Protocol):
-    """What takes new work as long as it is not told to pause."""
+    """What takes new work until it is paused."""
 
     def pause(self) -> None: ...
 

@@ -1,4 +1,4 @@
-"""How a socket's address is told: as host and port, IPv4 always in its own form."""
+"""A socket's address as host and port, IPv4 always in its own form."""
 
 from typing import Final
 

@@ -45,7 +45,7 @@ class Secure:
         self.ended = False
         """The peer has said that it will send no more (close_notify)."""
         self.failure = ""
-        """What went wrong; then nothing more is taken or given, except by `told` the alert about it."""
+        """What went wrong; then nothing more is taken or given, except by `outgoing` the alert about it."""
         self.held = 0
         """Octets of plaintext that `sealed` has not given yet."""
         self._held: list[bytes] = []
@@ -79,17 +79,17 @@ class Secure:
             raise ValueError("too much at once")
         plain = _here.plain
         if size <= PIECE:
-            found = self._opened(data, plain, 0)
+            filled = self._opened(data, plain, 0)
         else:
-            found = 0
+            filled = 0
             for at in range(0, size, PIECE):
-                found = self._opened(data[at : at + PIECE], plain, found)
-        return bytes(plain[:found])
+                filled = self._opened(data[at : at + PIECE], plain, filled)
+        return bytes(plain[:filled])
 
-    def _opened(self, data: bytes | memoryview, plain: memoryview, found: int) -> int:
-        """Appends to the `found` octets in `plain`; how many there are then."""
+    def _opened(self, data: bytes | memoryview, plain: memoryview, filled: int) -> int:
+        """Appends to the first `filled` octets of `plain`; how many are filled then."""
         if self.ended or self.failure:
-            return found
+            return filled
         try:
             self._in.write(data)
             if not self.established:
@@ -98,22 +98,22 @@ class Secure:
             # OpenSSL takes no octet of a record before it needs it: an empty BIO says that there is no more to read,
             # without asking for it in vain. Key updates and the like are done with inside of `read`.
             while self._in.pending:
-                size = cast(int, self._tls.read(_RECORD, plain[found:]))  # Since it is given a buffer.
+                size = cast(int, self._tls.read(_RECORD, plain[filled:]))  # Since it is given a buffer.
                 if not size:
                     self.ended = True
                     break
-                found += size
+                filled += size
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
             self.ended = True
         except ssl.SSLError as error:
             self._fail(error)
-        return found
+        return filled
 
     # To the peer
 
-    def told(self) -> bytes:
+    def outgoing(self) -> bytes:
         """What TLS itself has to say: its part of the handshake, tickets, alerts."""
         return self._out.read() if self._out.pending else b""
 
@@ -145,14 +145,14 @@ class Secure:
     def close(self) -> bytes:
         """Our close_notify, so that the peer knows it got everything, or the alert about what failed. RFC 8446 6.1"""
         if not self.established or self.failure:
-            return self.told()
+            return self.outgoing()
         try:
             self._tls.unwrap()
         except ssl.SSLWantReadError:
             pass  # The peer's own is not waited for.
         except ssl.SSLError:
             return b""
-        return self.told()
+        return self.outgoing()
 
     def _fail(self, error: ssl.SSLError) -> None:
         self.failure = str(error)

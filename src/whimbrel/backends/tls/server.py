@@ -134,9 +134,9 @@ def load(certificate: str, key: str) -> CertificateContext:
     """OSError (ssl.SSLError is one), ValueError: it cannot be used."""
     context = CertificateContext(ssl.PROTOCOL_TLS_SERVER)
     pem = _read(certificate)
-    with _held(pem) as one, _held(pem if key == certificate else _read(key)) as other:
+    with _held(pem) as chain, _held(pem if key == certificate else _read(key)) as secret:
         # From a copy: the files may be replaced between two looks.
-        context.load_cert_chain(one, other, password=_no_password)
+        context.load_cert_chain(chain, secret, password=_no_password)
     context.endpoint = endpoint_of_pem(pem)
     return context
 

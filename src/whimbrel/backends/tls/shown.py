@@ -41,9 +41,9 @@ def _shown(certificate: Path, key: Path) -> tuple[set[str], float]:
             except ssl.SSLWantReadError:
                 continue
             if end is ours:
-                told: dict[str, Any] = ours.getpeercert() or {}
-                names = {_name(value) for _, value in told.get("subjectAltName", ())}
-                return names, float(ssl.cert_time_to_seconds(told["notAfter"]))
+                peer: dict[str, Any] = ours.getpeercert() or {}
+                names = {_name(value) for _, value in peer.get("subjectAltName", ())}
+                return names, float(ssl.cert_time_to_seconds(peer["notAfter"]))
     raise ValueError(f"{certificate} cannot be shown")
 
 

@@ -73,7 +73,7 @@ class Trust:
 
             roots = []
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Old roots with odd serial numbers.
+                warnings.simplefilter("ignore")  # Old roots with serial numbers that RFC 5280 forbids.
                 for der in _roots(self._authorities):
                     try:
                         roots.append(x509.load_der_x509_certificate(der))

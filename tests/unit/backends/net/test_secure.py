@@ -52,15 +52,15 @@ def shaken(size: int = STEP, context: ssl.SSLContext = CLIENT, early: bytes = b"
     """Both ends after the handshake, and what the server got of `early`, sent with the handshake's end."""
     secure, client = Secure(SERVER), Client(context)
     assert fed(secure, client.shake(), size) == b"" and not secure.established
-    client.input.write(secure.told())
+    client.input.write(secure.outgoing())
     last = client.shake()
     if context.maximum_version == ssl.TLSVersion.TLSv1_2:
         assert fed(secure, last, size) == b""
-        client.input.write(secure.told())
+        client.input.write(secure.outgoing())
         last = client.shake()
     got = fed(secure, last + client.says(early), size)
     assert secure.established and not secure.failure
-    assert client.hears(secure.told()) == b""
+    assert client.hears(secure.outgoing()) == b""
     return secure, client, got
 
 
@@ -166,8 +166,8 @@ def test_garbage_instead_of_a_handshake_is_a_failure_with_an_alert_at_most(garba
     secure = Secure(SERVER)
     assert secure.feed(garbage) == b""
     assert secure.failure and not secure.established
-    assert len(secure.told()) <= 7 and secure.close() == b""
-    assert secure.feed(Client().shake()) == b"" and secure.told() == b""
+    assert len(secure.outgoing()) <= 7 and secure.close() == b""
+    assert secure.feed(Client().shake()) == b"" and secure.outgoing() == b""
 
 
 def test_a_client_hello_without_end_is_bounded() -> None:
@@ -186,7 +186,7 @@ def test_a_forged_record_ends_it_but_what_came_before_is_told() -> None:
     good, bad = client.says(b"good\r\n"), bytearray(client.says(b"bad\r\n"))
     bad[-1] ^= 1
     assert secure.feed(good + bytes(bad)) == b"good\r\n"
-    assert secure.failure and 0 < len(secure.told()) < 100
+    assert secure.failure and 0 < len(secure.outgoing()) < 100
     secure.hold(b"never")
     assert secure.held == 0 and secure.sealed() == b""
 

@@ -122,7 +122,7 @@ class Visit:
                 pass
             if there.pending:
                 server.feed(there.read())
-            back.write(server.told())
+            back.write(server.outgoing())
         server.hold(b"x")
         back.write(server.sealed())
         assert ours.read(1) == b"x"  # With TLS 1.3 the ticket comes before it.
