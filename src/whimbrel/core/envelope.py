@@ -60,6 +60,9 @@ class MailOptions:
     """The two characters with which a recipient's address is put into the reverse-path, `+=`; empty: it is not."""
     account: AccountId = AccountId("")  # noqa: RUF009 - a str.
     """The account that submitted it; empty for mail from outside and our own."""
+    findings: str = ""
+    """Of a message that was taken before its content was judged: what filters had said by then
+    (`flow/intake/keeping.py`)."""
 
 
 PLAIN: Final = MailOptions()

@@ -30,6 +30,8 @@ def values(options: MailOptions) -> tuple[Value, ...]:
         later["verp"] = options.verp
     if options.account:
         later["account"] = options.account
+    if options.findings:
+        later["findings"] = options.findings
     return (
         options.envid,
         options.ret == "FULL",
@@ -57,4 +59,5 @@ def read(row: Sequence[object]) -> MailOptions:
         hold_until=float(later.get("hold-until", 0.0)),
         verp=str(later.get("verp", "")),
         account=AccountId(str(later.get("account", ""))),
+        findings=str(later.get("findings", "")),
     )

@@ -50,6 +50,7 @@ class Acceptance:
 
     async def put_off(self, tx: Transaction, content: Spooled) -> Result:
         """Into the queue as it is, which has it judged again. MailError."""
+        self._verdicts.keep(tx)
         rendition = Rendition(b"".join(self._trace(tx)), content)
         await self._dispatch.put_off(tx, rendition)
         self._records.received(tx, rendition.size)
@@ -59,6 +60,7 @@ class Acceptance:
 
     async def schedule(self, tx: Transaction, content: Spooled) -> Result:
         """Into the queue until the time before which nothing is delivered; it is judged again then. RFC 4865"""
+        self._verdicts.keep(tx)
         rendition = Rendition(b"".join(self._trace(tx)), content)
         await self._dispatch.put_off(tx, rendition, Parked(SCHEDULED, tx.options.hold_until))
         self._records.received(tx, rendition.size)

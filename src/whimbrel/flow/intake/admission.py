@@ -10,11 +10,11 @@ from whimbrel.core.config import ConfigStore
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
-from whimbrel.flow.assessment import Assessment, Peer, Stage
+from whimbrel.flow.assessment import PEERS, Assessment, Peer, Stage
 from whimbrel.flow.intake.records import Records
 from whimbrel.flow.judging.policy import Policy
 from whimbrel.flow.placement.placement import Placement
-from whimbrel.flow.routing.relay import RelayDenied
+from whimbrel.flow.routing.relay import RelayDenied, RelaySettings, allowed
 from whimbrel.flow.routing.route import Expansion, Local, Unreachable
 from whimbrel.flow.routing.router import Router
 from whimbrel.flow.settings import SmtpSettings
@@ -96,6 +96,15 @@ class Admission:
         if not full:
             return expansion
         return replace(expansion, local=tuple(kept), unreachable=(*expansion.unreachable, *full))
+
+
+def peer_of(config: ConfigStore, origin: Origin, ip: str) -> Peer:
+    """Who hands a message in."""
+    if origin is Origin.INBOUND:
+        relay = config.section(RelaySettings)
+        if relay.allow_from and allowed(relay, ip):
+            return Peer.NETWORK
+    return PEERS[origin]
 
 
 def _final(error: MailError) -> MailError:

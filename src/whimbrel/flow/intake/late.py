@@ -18,7 +18,8 @@ from whimbrel.core.intake import Client, Origin
 from whimbrel.core.queue import QueueItem
 from whimbrel.flow.assessment import Action, Finding, Stage
 from whimbrel.flow.intake.acceptance import Acceptance
-from whimbrel.flow.intake.admission import Admission
+from whimbrel.flow.intake.admission import Admission, peer_of
+from whimbrel.flow.intake.keeping import restore
 from whimbrel.flow.intake.records import Records
 from whimbrel.flow.judging.filters.header_limits import largest_header
 from whimbrel.flow.judging.policy import Policy
@@ -58,6 +59,7 @@ class LateJudging:
             await self._admission.readmit(tx, recipient)
         if all(to.error is not None for to in tx.addressees):
             return _errors(tx)
+        restore(tx, item.options.findings, self._policy.facts)
         tx.take_content(content)
         if tx.header_goes_on:
             await tx.read_header(largest_header(self._config))
@@ -84,11 +86,11 @@ class LateJudging:
             Client(item.client, 0, "", 0, helo="", service="queue"),
             account,
             item.sender,
-            replace(item.options, size=item.size, hold_until=0.0),
+            replace(item.options, size=item.size, hold_until=0.0, findings=""),
             self._clock.monotonic(),
             Answers.NOBODY,
         )
-        tx.resumed = item
+        tx.resumed, tx.peer = item, peer_of(self._config, tx.origin, item.client)
         if account is not None:
             tx.max_size = await self._sizes.of(account)
         return tx

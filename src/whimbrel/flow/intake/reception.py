@@ -23,10 +23,10 @@ from whimbrel.core.mailbox import Folders
 from whimbrel.core.queue import QueueItem
 from whimbrel.core.space import Space
 from whimbrel.core.state import Counters, State
-from whimbrel.flow.assessment import PEERS, Action, Assessment, Peer, Stage
+from whimbrel.flow.assessment import Action, Assessment, Stage
 from whimbrel.flow.delivery.local import LocalDelivery
 from whimbrel.flow.intake.acceptance import Acceptance
-from whimbrel.flow.intake.admission import Admission
+from whimbrel.flow.intake.admission import Admission, peer_of
 from whimbrel.flow.intake.dispatch import Dispatch
 from whimbrel.flow.intake.late import LateJudging
 from whimbrel.flow.intake.receipts import LATE, Receipts
@@ -40,7 +40,6 @@ from whimbrel.flow.placement.quota import QuotaCheck
 from whimbrel.flow.placement.size_limits import SizeLimits
 from whimbrel.flow.report.reports import Reports
 from whimbrel.flow.routing.loops import decline_loops
-from whimbrel.flow.routing.relay import RelaySettings, allowed
 from whimbrel.flow.routing.route import Expansion
 from whimbrel.flow.routing.router import Router
 from whimbrel.flow.settings import SmtpSettings
@@ -128,7 +127,7 @@ class Reception:
         tx = Transaction(queue_id, origin, client, account, sender, options, started, answers)
         if account is not None:
             tx.max_size = await self._sizes.of(account)
-        tx.peer = self._peer(origin, client)
+        tx.peer = peer_of(self._config, origin, client.ip)
         if known:
             tx.known.parent = self._policy.concerning(known, tx.peer) or None
         judgement = BUSY if self._policy.busy else await self._policy.judge(Stage.MAIL, tx, tx.known)
@@ -224,20 +223,13 @@ class Reception:
     async def _early(
         self, stage: Stage, origin: Origin, client: Client, before: Assessment | None
     ) -> Assessment | None:
-        peer = self._peer(origin, client)
+        peer = peer_of(self._config, origin, client.ip)
         if not self._policy.has(stage, peer):
             return before
         tx = Transaction("", origin, client, None, None, started=self._clock.monotonic())
         tx.peer, tx.known.parent = peer, before
         self._enforce(tx, await self._policy.judge(stage, tx, tx.known))
         return tx.known if tx.known.own else before
-
-    def _peer(self, origin: Origin, client: Client) -> Peer:
-        if origin is Origin.INBOUND:
-            relay = self._config.section(RelaySettings)
-            if relay.allow_from and allowed(relay, client.ip):
-                return Peer.NETWORK
-        return PEERS[origin]
 
     def _enforce(self, tx: Transaction, judgement: Judgement) -> None:
         try:

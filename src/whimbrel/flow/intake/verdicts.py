@@ -6,9 +6,11 @@ message that no filter had anything to say about passes at once.
 """
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 from whimbrel.core.errors import MailError
 from whimbrel.flow.assessment import Action, Assessment, Stage
+from whimbrel.flow.intake.keeping import kept
 from whimbrel.flow.intake.plan import Mailbox, Plan
 from whimbrel.flow.intake.records import Records, status
 from whimbrel.flow.judging.policy import Judgement, Policy
@@ -38,6 +40,12 @@ class Verdicts:
             rating = Rating(judgement.action, judgement.rule, judgement.reply, known=tx.known, score=tx.known.score)
             self._refused(tx, rating)
         raise Unwanted(judgement.reply, judgement.rule)
+
+    def keep(self, tx: Transaction) -> None:
+        """Leaves what is known so far with the options of a message that the queue judges to its end."""
+        if tx.known or tx.differs:
+            findings = kept(tx, without=self._policy.names(Stage.DATA))
+            tx.options = replace(tx.options, findings=findings)
 
     async def decide(self, tx: Transaction, plan: Plan) -> None:
         """Leaves a rating and the edits of its copy with each mailbox, and with what goes on; what is refused for a

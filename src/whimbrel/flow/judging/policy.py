@@ -89,6 +89,9 @@ class Policy:
         self._config, self._log, self._clock = ports.config, ports.log, ports.clock
         self._orders = orders(filters)
         self._peers = {filter.name: filter.peers for filter in filters}
+        self._stages = {filter.name: filter.stage for filter in filters}
+        self.facts = frozenset(fact for filter in filters for fact in filter.gives)
+        """The kinds that filters give."""
         self.health = Health(ports.state, ports.clock, ports.log)
         self.conclusions = Conclusions(filters, ports.log)
         self._looking = 0
@@ -102,6 +105,10 @@ class Policy:
         """Whether any filter looks at this."""
         order = self._orders[stage, peer]
         return bool(order.quick or order.steps)
+
+    def names(self, stage: Stage) -> frozenset[str]:
+        """Of the filters of a stage."""
+        return frozenset(name for name, at in self._stages.items() if at is stage)
 
     def concerning(self, known: Assessment, peer: Peer) -> Assessment:
         """What was found about a connection, without findings of filters that do not judge mail of `peer`: a client

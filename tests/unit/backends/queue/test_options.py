@@ -26,6 +26,7 @@ RETS: list[Ret] = ["", "FULL", "HDRS"]
         hold_until=st.floats(min_value=0, max_value=1e12),
         verp=st.sampled_from(["", "+="]),
         account=st.text(max_size=20).map(AccountId),
+        findings=st.text(max_size=20),
     )
 )
 def test_what_is_kept_is_what_was_said(said: MailOptions) -> None:
