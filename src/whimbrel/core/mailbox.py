@@ -76,7 +76,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class FolderStatus:
-    """What STATUS and SELECT tell. `first_recent` is the first UID no session was told of as \\Recent (RFC 3501)."""
+    """What STATUS and SELECT give. `first_recent` is the first UID that no session was shown as \\Recent (RFC 3501)."""
 
     uid_validity: int
     uid_next: int

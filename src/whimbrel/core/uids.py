@@ -58,18 +58,18 @@ class UidSet:
 
     def __and__(self, other: "UidSet") -> "UidSet":
         """The UIDs in both."""
-        found: list[tuple[int, int]] = []
+        common: list[tuple[int, int]] = []
         mine, theirs = self.ranges, other.ranges
         i = j = 0
         while i < len(mine) and j < len(theirs):
             first, last = max(mine[i][0], theirs[j][0]), min(mine[i][1], theirs[j][1])
             if first <= last:
-                found.append((first, last))
+                common.append((first, last))
             if mine[i][1] < theirs[j][1]:
                 i += 1
             else:
                 j += 1
-        return UidSet(found)
+        return UidSet(common)
 
     def __len__(self) -> int:
         return sum(last - first + 1 for first, last in self.ranges)
@@ -92,11 +92,11 @@ class UidSet:
 
     def within(self, present: Sequence[int]) -> list[int]:
         """Those of the ascending `present` that are in this set: the set may be far larger than the folder."""
-        found: list[int] = []
+        inside: list[int] = []
         for first, last in self.ranges:
             low = bisect_right(present, first - 1)
-            found.extend(present[low : bisect_right(present, last, low)])
-        return found
+            inside.extend(present[low : bisect_right(present, last, low)])
+        return inside
 
 
 ALL: Final = UidSet([(1, MAX_UID)])

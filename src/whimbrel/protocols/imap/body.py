@@ -48,26 +48,26 @@ def _body(data: bytes, at: int) -> tuple[bytes, int]:
     at += 1
     if data.startswith(b"(", at):
         return _multipart(data, at)
-    found: list[bytes] = []
+    values: list[bytes] = []
 
     def take() -> None:
         nonlocal at
         at += data.startswith(b" ", at)
         end = _value(data, at)
-        found.append(data[at:end])
+        values.append(data[at:end])
         at = end
 
     for _ in range(7):  # type, subtype, parameters, id, description, encoding, size
         take()
-    kind = found[0].upper()
+    kind = values[0].upper()
     if kind == b'"TEXT"':
         take()
     elif kind == b'"MESSAGE"' and data.startswith(b" (", at):
         take()  # The envelope; a media type without one has only extension data here, which begins with MD5.
         inner, at = _body(data, at + 1)
-        found.append(inner)
+        values.append(inner)
         take()
-    return b"(" + b" ".join(found) + b")", _close(data, at)
+    return b"(" + b" ".join(values) + b")", _close(data, at)
 
 
 def _multipart(data: bytes, at: int) -> tuple[bytes, int]:

@@ -16,7 +16,7 @@ MODSEQ: Final = Attribute(b"MODSEQ")
 
 @dataclass(frozen=True, slots=True)
 class Condstore(Parameter):
-    """Of SELECT: tell modseqs from now on. RFC 7162 3.1.8"""
+    """Of SELECT: send modseqs from now on. RFC 7162 3.1.8"""
 
 
 @dataclass(frozen=True, slots=True)

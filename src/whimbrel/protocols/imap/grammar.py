@@ -50,7 +50,7 @@ class Arguments:
 
     @property
     def removes(self) -> bool:
-        """Its answer is what is gone from the selected mailbox: told also to a client that does not want to hear of
+        """Its answer is what is gone from the selected mailbox: reported also to a client that does not want to hear of
         it by itself. RFC 5465 3.1"""
         return False
 

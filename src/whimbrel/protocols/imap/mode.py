@@ -16,7 +16,7 @@ UTF8 = b"UTF8=ACCEPT"
 @dataclass(frozen=True, slots=True)
 class Mode:
     condstore: bool = False
-    """Flags are told with their MODSEQ. RFC 7162 3.1"""
+    """Flags are sent with their MODSEQ. RFC 7162 3.1"""
     qresync: bool = False
     """VANISHED instead of EXPUNGE. RFC 7162 3.2"""
     rev2: bool = False

@@ -57,7 +57,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Notify(Arguments):
-    """`groups` None: NOTIFY NONE. `status`: tell the STATUS of each mailbox now."""
+    """`groups` None: NOTIFY NONE. `status`: send the STATUS of each mailbox now."""
 
     groups: tuple[Group, ...] | None
     status: bool = False

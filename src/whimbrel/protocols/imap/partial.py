@@ -17,13 +17,13 @@ class Partial(Parameter):
     first: int
     last: int
 
-    def of(self, found: Sequence[int]) -> Sequence[int]:
-        """The page of the ascending `found`."""
+    def of(self, results: Sequence[int]) -> Sequence[int]:
+        """The page of the ascending `results`."""
         low, high = sorted((self.first, self.last))
         if low > 0:
-            return found[low - 1 : high]
+            return results[low - 1 : high]
         # RFC 9394 3.1: -1:-100 is the last hundred.
-        return found[max(0, len(found) + low) : max(0, len(found) + high + 1)]
+        return results[max(0, len(results) + low) : max(0, len(results) + high + 1)]
 
     def __bytes__(self) -> bytes:
         return b"%d:%d" % (self.first, self.last)

@@ -1,4 +1,4 @@
-"""QRESYNC: a client that comes back is told only what it missed.
+"""QRESYNC: a client that comes back gets only what it missed.
 
 Standards: RFC 7162 3.2, 7 (formal syntax)
 """
@@ -24,15 +24,15 @@ class Qresync(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class Vanished(Parameter):
-    """Of UID FETCH with CHANGEDSINCE: tell the UIDs that are gone, too. RFC 7162 3.2.6"""
+    """Of UID FETCH with CHANGEDSINCE: with the UIDs that are gone. RFC 7162 3.2.6"""
 
 
 def _known(cursor: Cursor) -> SequenceSet:
     """RFC 7162 7: `*` is not a known UID."""
-    found = cursor.sequence_set()
-    if any(STAR in pair for pair in found.ranges):
+    known = cursor.sequence_set()
+    if any(STAR in pair for pair in known.ranges):
         raise BadSyntax("* cannot be known")
-    return found
+    return known
 
 
 def _qresync(cursor: Cursor) -> Qresync:

@@ -87,10 +87,10 @@ def flags(names: Iterable[str]) -> bytes:
     return f"({' '.join(names)})".encode("ascii", "replace")
 
 
-def numbers(name: str, found: Iterable[int], modseq: int) -> bytes:
+def numbers(name: str, results: Iterable[int], modseq: int) -> bytes:
     """SEARCH or SORT; `modseq` 0: not asked for. RFC 7162 3.1.5"""
     tail = f" (MODSEQ {modseq})" if modseq else ""
-    return f"{' '.join([name, *map(str, found)])}{tail}".encode()
+    return f"{' '.join([name, *map(str, results)])}{tail}".encode()
 
 
 def thread(threads: bytes) -> bytes:

@@ -27,13 +27,13 @@ class Returns:
         """Only SAVE: there is no answer but the tagged one. RFC 5182 2.1"""
         return self.options == {b"SAVE"} and self.window is None
 
-    def shown(self, found: Sequence[int]) -> Sequence[int]:
-        """Which of `found` the answer is about, for SAVE (RFC 5182 2.4, RFC 9394 3.2) and for the highest MODSEQ."""
+    def shown(self, results: Sequence[int]) -> Sequence[int]:
+        """Which of `results` the answer is about, for SAVE (RFC 5182 2.4, RFC 9394 3.2) and for the highest MODSEQ."""
         if self.options & {b"ALL", b"COUNT"} or not (self.window or self.options & {b"MIN", b"MAX"}):
-            return found
-        some = set(self.window.of(found)) if self.window else set[int]()
-        some.update(found[:1] if b"MIN" in self.options else (), found[-1:] if b"MAX" in self.options else ())
-        return [one for one in found if one in some]
+            return results
+        some = set(self.window.of(results)) if self.window else set[int]()
+        some.update(results[:1] if b"MIN" in self.options else (), results[-1:] if b"MAX" in self.options else ())
+        return [result for result in results if result in some]
 
 
 ALL = Returns(frozenset({b"ALL"}))
@@ -64,25 +64,25 @@ def optional_returns(cursor: Cursor) -> Returns | None:
 
 
 def esearch(
-    tag: bytes, found: Sequence[int], returns: Returns, *, uid: bool, modseq: int = 0, mailbox: bytes = b""
+    tag: bytes, results: Sequence[int], returns: Returns, *, uid: bool, modseq: int = 0, mailbox: bytes = b""
 ) -> bytes:
-    """The response behind `* `. `found` is in the order of the results; `mailbox`: RFC 7377 2.1, what names it."""
+    """The response behind `* `. `results` is in the order of the results; `mailbox`: RFC 7377 2.1, what names it."""
     out = [b"ESEARCH (TAG %b%b)" % (string(tag), b" " + mailbox if mailbox else b"")]
     if uid:
         out.append(b"UID")
     options = returns.options
-    if found:
+    if results:
         if b"MIN" in options:
-            out.append(b"MIN %d" % found[0])
+            out.append(b"MIN %d" % results[0])
         if b"MAX" in options:
-            out.append(b"MAX %d" % found[-1])
+            out.append(b"MAX %d" % results[-1])
         if b"ALL" in options:
-            out.append(b"ALL " + uid_set(found))
+            out.append(b"ALL " + uid_set(results))
     if b"COUNT" in options:
-        out.append(b"COUNT %d" % len(found))
+        out.append(b"COUNT %d" % len(results))
     if returns.window:
-        part = returns.window.of(found)
+        part = returns.window.of(results)
         out.append(b"PARTIAL (%b %b)" % (bytes(returns.window), uid_set(part) if part else b"NIL"))
-    if modseq and found:
+    if modseq and results:
         out.append(b"MODSEQ %d" % modseq)
     return b" ".join(out)

@@ -192,11 +192,11 @@ class _Conditions:
         read = cursor.grammar.search_keys.get(name)
         if read is None:
             raise BadSyntax("Unknown search key")
-        found = read(cursor)
-        self._contents += isinstance(found, Content)
+        condition = read(cursor)
+        self._contents += isinstance(condition, Content)
         if self._contents > MAX_CONTENTS:
             raise BadSyntax("Search too complex")
-        return found
+        return condition
 
 
 _SET_STARTS = frozenset(bytes([char]) for char in b"0123456789*$")
@@ -234,29 +234,30 @@ def conditions(key: SearchKey) -> Iterator[SearchKey]:
     """Every condition in `key`, and what joins them."""
     pending = [key]
     while pending:
-        one = pending.pop()
-        yield one
-        if isinstance(one, And):
-            pending += one.keys
-        elif isinstance(one, Or):
-            pending += (one.first, one.second)
-        elif isinstance(one, Not):
-            pending.append(one.key)
+        condition = pending.pop()
+        yield condition
+        if isinstance(condition, And):
+            pending += condition.keys
+        elif isinstance(condition, Or):
+            pending += (condition.first, condition.second)
+        elif isinstance(condition, Not):
+            pending.append(condition.key)
 
 
 def uses(key: SearchKey, kind: type[SearchKey]) -> bool:
     """A condition of `kind` is somewhere in `key`."""
-    return any(isinstance(one, kind) for one in conditions(key))
+    return any(isinstance(condition, kind) for condition in conditions(key))
 
 
 def uses_saved(key: SearchKey) -> bool:
     """`$` is somewhere in `key`. RFC 5182 2.1"""
-    return any(isinstance(one, Numbers) and one.sequence.saved for one in conditions(key))
+    return any(isinstance(condition, Numbers) and condition.sequence.saved for condition in conditions(key))
 
 
 def by_number(key: SearchKey) -> bool:
     """Messages are named by sequence number: none may change meanwhile, not even for UID SEARCH. RFC 7162 3.2.10.2"""
-    return any(isinstance(one, Numbers) and not (one.uid or one.sequence.saved) for one in conditions(key))
+    numbers = (condition for condition in conditions(key) if isinstance(condition, Numbers))
+    return any(not (each.uid or each.sequence.saved) for each in numbers)
 
 
 def _folded(cursor: Cursor) -> str:

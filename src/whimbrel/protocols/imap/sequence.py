@@ -22,12 +22,12 @@ class SequenceSet:
 
     def resolve(self, last: int) -> UidSet:
         """The numbers meant when `last` is the largest in use. `last` 0 (an empty mailbox): `*` alone means none."""
-        found: list[tuple[int, int]] = []
+        resolved: list[tuple[int, int]] = []
         for first, second in self.ranges:
             low, high = first or last, second or last
             if low and high:
-                found.append((low, high) if low <= high else (high, low))
-        return UidSet(found)
+                resolved.append((low, high) if low <= high else (high, low))
+        return UidSet(resolved)
 
     def beyond(self, count: int) -> bool:
         """Names a message number that is not there, `*` of an empty mailbox included. RFC 3501 9"""

@@ -116,10 +116,10 @@ class Top:
     def _body(self, piece: bytes) -> int:
         """Where the body begins in `piece`; -1: not in it."""
         text = self._last + piece
-        found = [at for at in (text.find(b"\n\n"), text.find(b"\n\r\n")) if at >= 0]
-        if not found:
+        places = [at for at in (text.find(b"\n\n"), text.find(b"\n\r\n")) if at >= 0]
+        if not places:
             self._last = text[-2:]
             return -1
         self._header = False
-        at = min(found)
+        at = min(places)
         return text.index(b"\n", at + 1) + 1 - len(self._last)

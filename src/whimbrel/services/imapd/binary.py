@@ -55,19 +55,19 @@ def transfer_encoding(header: bytes) -> bytes:
     return name
 
 
-def decoded(found: Target, message: bytes) -> bytes:
+def decoded(part: Target, message: bytes) -> bytes:
     """From a whole message. UnknownEncoding."""
-    octets = message[found.span.start : found.span.stop]
-    if found.header is None:
+    octets = message[part.span.start : part.span.stop]
+    if part.header is None:
         return octets
-    return content(octets, transfer_encoding(message[found.header.start : found.header.stop]))
+    return content(octets, transfer_encoding(message[part.header.start : part.header.stop]))
 
 
 class Decoded:
     """A part of a large message."""
 
-    def __init__(self, found: Target, read: Read) -> None:
-        self._span, self._header, self._read = found.span, found.header, read
+    def __init__(self, part: Target, read: Read) -> None:
+        self._span, self._header, self._read = part.span, part.header, read
         self._encoding = b""
 
     async def prepare(self) -> None:

@@ -65,7 +65,7 @@ COLUMNS: Mapping[FetchItem, Column] = {
     THREADID: Column(b"THREADID %b", lambda row, _: b"(%b)" % row[THREAD_ID].encode() if row[THREAD_ID] else b"NIL"),
 }
 OF_FLAGS = frozenset({grammar.UID, grammar.FLAGS, condstore.MODSEQ})
-"""What a FlagRow tells."""
+"""What a FlagRow has."""
 
 
 def shown_recent(view: Selected) -> Recent | tuple[()]:

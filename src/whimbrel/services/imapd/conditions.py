@@ -84,7 +84,8 @@ def numbers_of(key: grammar.Numbers, view: Selected) -> UidSet:
 def held(key: SearchKey) -> list[Holding]:
     """What a row must hold to meet `key` at all: the store leaves out the others."""
     keys = key.keys if isinstance(key, grammar.And) else (key,)
-    return [(one.name, one.value) for one in keys if isinstance(one, grammar.Field) and one.value and one.name in HELD]
+    fields = (condition for condition in keys if isinstance(condition, grammar.Field))
+    return [(field.name, field.value) for field in fields if field.value and field.name in HELD]
 
 
 def _all(_key: SearchKey, _scene: Scene) -> Condition:
@@ -200,33 +201,33 @@ def _not(key: grammar.Not, scene: Scene) -> Condition:
 
 def _or(key: grammar.Or, scene: Scene) -> Condition:
     first, second = _cheapest_first((compile_key(key.first, scene), compile_key(key.second, scene)))
-    one, other = first.test, second.test
+    former, latter = first.test, second.test
 
     def either(row: FlagRow | SearchRow, text: MessageText | None) -> bool | None:
-        verdict = one(row, text)
+        verdict = former(row, text)
         if verdict:
             return True
-        last = other(row, text)
+        last = latter(row, text)
         return last if last or verdict is False else None
 
     return Condition(max(first.need, second.need), either)
 
 
 def _and(key: grammar.And, scene: Scene) -> Condition:
-    inner = _cheapest_first(compile_key(one, scene) for one in key.keys)
-    tests = [one.test for one in inner]
+    inner = _cheapest_first(compile_key(answer, scene) for answer in key.keys)
+    tests = [answer.test for answer in inner]
 
     def every(row: FlagRow | SearchRow, text: MessageText | None) -> bool | None:
         verdict: bool | None = True
         for test in tests:
-            one = test(row, text)
-            if one is False:
+            answer = test(row, text)
+            if answer is False:
                 return False
-            if one is None:
+            if answer is None:
                 verdict = None
         return verdict
 
-    return Condition(max(one.need for one in inner), every)
+    return Condition(max(answer.need for answer in inner), every)
 
 
 def _cheapest_first(conditions: Iterable[Condition]) -> list[Condition]:

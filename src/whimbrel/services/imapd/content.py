@@ -49,7 +49,7 @@ class ContentReader:
 
     def __init__(self, session: Session, sections: Sequence[BodySection | BinarySection]) -> None:
         self._session, self._sections = session, sections
-        self._structured = any(isinstance(one, BinarySection) or one.spec for one in sections)
+        self._structured = any(isinstance(section, BinarySection) or section.spec for section in sections)
         only = sections[0] if len(sections) == 1 else None
         plain = isinstance(only, BodySection) and not only.spec and not only.fields and only.partial is None
         self._whole = only.label if only is not None and plain else None
@@ -111,17 +111,17 @@ class ContentReader:
 
     def _wanted(self, row: MetaRow, parts: bytes | None) -> list[_Wanted]:
         structure = Structure.unpack(parts) if parts is not None else None
-        found: list[_Wanted] = []
+        wanted: list[_Wanted] = []
         for at, section in enumerate(self._sections):
             label = b" " + section.label if at else section.label
             if isinstance(section, BinarySection):
                 binary = target(section, structure) if structure else None
-                found.append(_Wanted(section, label, binary.span if binary else None, binary))
+                wanted.append(_Wanted(section, label, binary.span if binary else None, binary))
             elif section.spec:
-                found.append(_Wanted(section, label, structure.locate(section.spec) if structure else None))
+                wanted.append(_Wanted(section, label, structure.locate(section.spec) if structure else None))
             else:
-                found.append(_Wanted(section, label, Span(0, row[SIZE])))
-        return found
+                wanted.append(_Wanted(section, label, Span(0, row[SIZE])))
+        return wanted
 
     def _binary(self, wanted: _Wanted, content: bytes | None) -> tuple[bytes, ...]:
         section = wanted.section
@@ -151,31 +151,31 @@ class ContentReader:
             return
         await write(head)
         try:
-            for one in wanted:
-                if one.binary is not None:
-                    await self._large_binary(row[UID], one, one.binary)
+            for each in wanted:
+                if each.binary is not None:
+                    await self._large_binary(row[UID], each, each.binary)
                 else:
-                    await self._large_section(row[UID], one)
+                    await self._large_section(row[UID], each)
         except BaseException:
             # The client waits for octets that will not come: nothing can be said in their place.
             self._session.connection.abort()
             raise
         await write(b")\r\n")
 
-    async def _large_section(self, uid: int, one: _Wanted) -> None:
+    async def _large_section(self, uid: int, wanted: _Wanted) -> None:
         messages, ref, write = self._session.ports.messages, self._session.view.ref, self._session.write
-        span = one.span
-        if span is not None and isinstance(one.section, BodySection) and one.section.fields:
+        span = wanted.span
+        if span is not None and isinstance(wanted.section, BodySection) and wanted.section.fields:
             header = await messages.content(ref, uid, span.start, min(span.length, MAX_HEADER))
-            await write(b"".join(_section(replace(one, span=Span(0, len(header or b""))), header)))
+            await write(b"".join(_section(replace(wanted, span=Span(0, len(header or b""))), header)))
             return
         if span is not None:
-            span = _cut(span, one.section.partial)
+            span = _cut(span, wanted.section.partial)
         first = await messages.content(ref, uid, span.start, min(span.length, READ_AT_ONCE)) if span else None
         if span is None or first is None:
-            await write(_nothing(one))
+            await write(_nothing(wanted))
             return
-        await write(_literal(one.label, span.length))
+        await write(_literal(wanted.label, span.length))
         await write(_printable(first))
         sent = len(first)
         while sent < span.length:
@@ -185,28 +185,28 @@ class ContentReader:
             await write(_printable(more))
             sent += len(more)
 
-    async def _large_binary(self, uid: int, one: _Wanted, found: Target) -> None:
+    async def _large_binary(self, uid: int, wanted: _Wanted, part_of: Target) -> None:
         messages, ref, write, section = self._session.ports.messages, self._session.view.ref, self._session.write, (
-            one.section
+            wanted.section
         )  # fmt: skip
 
         async def read(start: int, length: int) -> bytes | None:
             return await messages.content(ref, uid, start, length)
 
-        part = Decoded(found, read)
+        part = Decoded(part_of, read)
         try:
             await part.prepare()
         except UnknownEncoding:
             self.unknown_encoding = True
-            await write(_nothing(one))
+            await write(_nothing(wanted))
             return
         size = await part.size()
         if isinstance(section, BinarySection) and section.size:
-            await write(b"%b %d" % (one.label, size))
+            await write(b"%b %d" % (wanted.label, size))
             return
         span = _cut(Span(0, size), section.partial)
         # Whether a NUL is among so many octets is not known before they are sent: literal8 takes them all.
-        await write(_literal(one.label, span.length, eight=True))
+        await write(_literal(wanted.label, span.length, eight=True))
         sent = 0
         async for piece in _within(part.pieces(), span):
             await write(piece)

@@ -44,7 +44,7 @@ async def fetch(session: Session, command: grammar.Fetch) -> Done:
     if missing:
         missing = await answer_expunged(session, missing, items)
     if condstore.MODSEQ in items and view.mode.qresync:
-        # What changed before the latest MODSEQ that was shown must be told with this command. RFC 7162 6
+        # What changed before the latest MODSEQ that was shown must be reported with this command. RFC 7162 6
         view.hints.stale = True
     if missing and not command.uid:
         return refusal(*EXPUNGE_ISSUED)  # RFC 2180 4.1.2
@@ -82,7 +82,7 @@ async def answer_expunged(session: Session, wanted: Sequence[int], items: Sequen
             for message in await session.ports.messages.expunged(view.ref, uids, structure=whole)
             if not whole or message.parts is not None
         ]
-        # The modseq of the expunge is for the news that tell of it.
+        # The modseq of the expunge is for the responses that report it.
         rows = [with_modseq(message.row, min(message.row[MODSEQ], view.modseq)) for message in kept]
         if rows:
             await session.write(view.new_keywords({row[KEYWORDS] for row in rows}))

@@ -46,7 +46,7 @@ async def idle(session: Session, command: grammar.Idle) -> Done:
                 if session.hears:
                     await session.sync(expunge=True)
                 if session.observer is not None:
-                    await session.observer.tell()
+                    await session.observer.report()
                 if session.leaving:
                     return Done(Status.NO, "Selected mailbox was deleted")
             elif isinstance(event, IdleDone):

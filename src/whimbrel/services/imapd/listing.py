@@ -33,21 +33,21 @@ def _line(session: Session, kind: bytes, attributes: Iterable[str], name: str, e
 
 def parents(names: Iterable[str]) -> set[str]:
     """Every level above one of `names`."""
-    found: set[str] = set()
+    levels: set[str] = set()
     for name in names:
         at = name.rfind(DELIMITER)
-        while at > 0 and name[:at] not in found:
-            found.add(name[:at])
+        while at > 0 and name[:at] not in levels:
+            levels.add(name[:at])
             at = name.rfind(DELIMITER, 0, at)
-    return found
+    return levels
 
 
 def attributes(folder: Mailbox, *, children: bool) -> list[str]:
-    found = [] if folder.selectable else ["\\Noselect"]
-    found.append("\\HasChildren" if children else "\\HasNoChildren")
+    words = [] if folder.selectable else ["\\Noselect"]
+    words.append("\\HasChildren" if children else "\\HasNoChildren")
     if folder.special_use is not None:
-        found.append(f"\\{folder.special_use.value}")
-    return found
+        words.append(f"\\{folder.special_use.value}")
+    return words
 
 
 async def list_(session: Session, command: grammar.List) -> Done:
@@ -80,7 +80,7 @@ async def _extended(session: Session, command: grammar.List, folders: Collection
         # RFC 5258 3.1: subscribed names that no folder has are shown, too.
         names |= {name: _Name(name, None) for name in subscribed.difference(names)}
     above = parents(folder.name for folder in folders)
-    chosen = {name for name, one in names.items() if _selected(command.select, one, subscribed)}
+    chosen = {name for name, entry in names.items() if _selected(command.select, entry, subscribed)}
     shown = await matching(names, patterns)
     recursive = b"RECURSIVEMATCH" in command.select
     hidden_below = parents(chosen - shown) if recursive else set[str]()
@@ -91,40 +91,41 @@ async def _extended(session: Session, command: grammar.List, folders: Collection
     statuses = await session.mailboxes.statuses() if command.status else {}
     if b"HIGHESTMODSEQ" in command.status:
         await session.enable((b"CONDSTORE",))
-    tell = b"SUBSCRIBED" in command.returns or b"SUBSCRIBED" in command.select
+    subscriptions_shown = b"SUBSCRIBED" in command.returns or b"SUBSCRIBED" in command.select
     child_info = responses.child_info(option for option in (b"SPECIAL-USE", b"SUBSCRIBED") if option in command.select)
-    # RFC 5258 3.5: of what meets the criteria itself it is told always, of other names only where it is not redundant.
+    # RFC 5258 3.5: what meets the criteria itself always has CHILDINFO, other names only where it is not redundant.
     with_info = hidden_below | (parents(chosen) & chosen if recursive else set[str]())
-    for one in listed:
-        words = _attributes(one, one.name in above)
-        if tell and one.name in subscribed:
+    for entry in listed:
+        words = _attributes(entry, entry.name in above)
+        if subscriptions_shown and entry.name in subscribed:
             words.append("\\Subscribed")
-        line = _line(session, b"LIST", words, one.name, child_info if one.name in with_info else b"")
-        # RFC 5819 2, RFC 9590 3: what is told of a mailbox comes right behind its LIST response.
-        if one.folder is not None and one.folder.selectable:
-            if command.status and one.folder.ref.mailbox in statuses:
-                status = statuses[one.folder.ref.mailbox]
-                line += b"* %b\r\n" % await status_line(session, one.folder, status, command.status)
+        line = _line(session, b"LIST", words, entry.name, child_info if entry.name in with_info else b"")
+        # RFC 5819 2, RFC 9590 3: what describes a mailbox comes right behind its LIST response.
+        if entry.folder is not None and entry.folder.selectable:
+            if command.status and entry.folder.ref.mailbox in statuses:
+                status = statuses[entry.folder.ref.mailbox]
+                line += b"* %b\r\n" % await status_line(session, entry.folder, status, command.status)
             if command.metadata:
-                line += b"* %b\r\n" % await _metadata(session, one.folder, command.metadata)
+                line += b"* %b\r\n" % await _metadata(session, entry.folder, command.metadata)
         await session.write(line)
 
 
-def _selected(select: Collection[bytes], one: _Name, subscribed: Collection[str]) -> bool:
-    if b"SUBSCRIBED" in select and one.name not in subscribed:
+def _selected(select: Collection[bytes], entry: _Name, subscribed: Collection[str]) -> bool:
+    if b"SUBSCRIBED" in select and entry.name not in subscribed:
         return False
-    return not (b"SPECIAL-USE" in select and (one.folder is None or one.folder.special_use is None))
+    return not (b"SPECIAL-USE" in select and (entry.folder is None or entry.folder.special_use is None))
 
 
-def _attributes(one: _Name, children: bool) -> list[str]:
-    if one.folder is not None:
-        return attributes(one.folder, children=children)
+def _attributes(entry: _Name, children: bool) -> list[str]:
+    if entry.folder is not None:
+        return attributes(entry.folder, children=children)
     return ["\\NonExistent", "\\HasChildren" if children else "\\HasNoChildren"]
 
 
 def _in_order(names: Mapping[str, _Name]) -> list[str]:
     """Folders as the store orders them, then names without a folder."""
-    return [name for name, one in names.items() if one.folder] + sorted(n for n, one in names.items() if not one.folder)
+    missing = sorted(name for name, entry in names.items() if not entry.folder)
+    return [name for name, entry in names.items() if entry.folder] + missing
 
 
 async def _metadata(session: Session, folder: Mailbox, entries: Iterable[str]) -> bytes:

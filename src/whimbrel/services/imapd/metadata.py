@@ -26,30 +26,30 @@ async def _place(session: Session, name: str, rights: Right) -> tuple[Mailbox | 
 async def get(session: Session, command: grammar.GetMetadata) -> Done:
     place, name = await _place(session, command.mailbox, Right.READ)
     there = await session.mailboxes.annotations(place)
-    found: list[tuple[str, bytes | None]] = []
+    values: list[tuple[str, bytes | None]] = []
     longest = 0
     for entry, value in _wanted(there, command).items():
         if value is not None and command.max_size is not None and len(value) > command.max_size:
             longest = max(longest, len(value))  # RFC 5464 4.2.1
         else:
-            found.append((entry, value))
-    if found:
-        await session.untagged(grammar.response(name, found))
+            values.append((entry, value))
+    if values:
+        await session.untagged(grammar.response(name, values))
     return done(command, b"METADATA LONGENTRIES %d" % longest if longest else b"")
 
 
 def _wanted(there: Mapping[str, bytes], command: grammar.GetMetadata) -> dict[str, bytes | None]:
-    found: dict[str, bytes | None] = {}
+    wanted: dict[str, bytes | None] = {}
     for entry in command.entries:
         if entry in there or (not command.depth and entry.count("/") > 1):
-            found[entry] = there.get(entry)
+            wanted[entry] = there.get(entry)
         if not command.depth:
             continue
         for name in sorted(there):
             below = name.removeprefix(entry + "/")
             if below != name and below.count("/") < command.depth:
-                found[name] = there[name]
-    return found
+                wanted[name] = there[name]
+    return wanted
 
 
 async def set_(session: Session, command: grammar.SetMetadata) -> Done:

@@ -26,15 +26,15 @@ async def modified(
         items = tuple(item for item in items if item is not UID)  # UIDFETCH names it already. RFC 9586 3.3
     if MODSEQ in items:
         await session.enable((CONDSTORE,))
-    since = next((one.modseq for one in modifiers if isinstance(one, ChangedSince)), None)
-    gone = any(isinstance(one, Vanished) for one in modifiers)
+    since = next((modifier.modseq for modifier in modifiers if isinstance(modifier, ChangedSince)), None)
+    gone = any(isinstance(modifier, Vanished) for modifier in modifiers)
     if gone and (since is None or not command.uid or not session.mode.qresync):
         raise BadSyntax("VANISHED needs UID FETCH, CHANGEDSINCE and ENABLE QRESYNC")  # RFC 7162 3.2.6
-    page = next((one for one in modifiers if isinstance(one, Partial)), None)
+    page = next((modifier for modifier in modifiers if isinstance(modifier, Partial)), None)
     if page is not None:
         if not command.uid:
             raise BadSyntax("PARTIAL needs UID FETCH")  # RFC 9394 3.3
-        wanted = page.of(wanted)  # Of all messages, of which those that changed are told then. RFC 9394 3.4
+        wanted = page.of(wanted)  # Of all messages, of which those that changed are answered then. RFC 9394 3.4
     if since is not None:
         await session.enable((CONDSTORE,))
         items = items if MODSEQ in items else (*items, MODSEQ)

@@ -11,12 +11,12 @@ from whimbrel.protocols.imap import multisearch as grammar
 from whimbrel.protocols.imap.cursor import BadSyntax
 from whimbrel.protocols.imap.engine import Done
 from whimbrel.protocols.imap.returns import esearch
-from whimbrel.services.imapd.circle import Hints
 from whimbrel.services.imapd.named import below, delivered_to, spelled
 from whimbrel.services.imapd.offer import Offer, serves
 from whimbrel.services.imapd.search import highest_modseq, matching
 from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.session import Session, done
+from whimbrel.services.imapd.shared_watch import Hints
 from whimbrel.services.session.namespaces import Kind, Mailbox
 
 MAX_FOLDERS = 1000
@@ -48,15 +48,15 @@ async def _view(session: Session, folder: Mailbox) -> Selected:
 
 
 async def _search(session: Session, command: grammar.MultiSearch, folder: Mailbox, view: Selected) -> None:
-    found = await matching(session, view, command.key)
-    modseq = await highest_modseq(session, view, command.key, found, command.returns)
+    uids = await matching(session, view, command.key)
+    modseq = await highest_modseq(session, view, command.key, uids, command.returns)
     if b"SAVE" in command.returns.options:
-        view.saved = UidSet.of(command.returns.shown(found))
-    if not found or command.returns.silent:
+        view.saved = UidSet.of(command.returns.shown(uids))
+    if not uids or command.returns.silent:
         return  # RFC 7377 2.1: no answer for a mailbox in which nothing was found.
     status = await session.ports.folders.status(folder.ref)
     mailbox = b"MAILBOX %b UIDVALIDITY %d" % (session.mailbox(folder.name), status.uid_validity)
-    await session.untagged(esearch(session.tag, found, command.returns, uid=True, modseq=modseq, mailbox=mailbox))
+    await session.untagged(esearch(session.tag, uids, command.returns, uid=True, modseq=modseq, mailbox=mailbox))
 
 
 async def _chosen(session: Session, sources: Iterable[grammar.Source]) -> list[Mailbox]:

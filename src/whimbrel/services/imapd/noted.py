@@ -1,6 +1,6 @@
 """What annotations a watching session knows of: of each mailbox it asked for, and of the account itself.
 
-Kept is a number for each annotation, not its value: which ones changed is all that is told.
+Kept is a number for each annotation, not its value: which ones changed is all that is reported.
 
 Standards: RFC 5465 5.6 (MailboxMetadataChange), 5.7 (ServerMetadataChange), RFC 5464 4.4.2 (METADATA without values)
 """

@@ -68,7 +68,7 @@ class Watch:
         group = self._selected
         if group is not None and group.events:
             await self._session.sync(expunge=group.where is Where.SELECTED)
-        await self.tell()
+        await self.report()
 
     async def arrived(self, uids: Sequence[int]) -> None:
         group = self._selected
@@ -77,11 +77,11 @@ class Watch:
             items = [replace(item, peek=True) if isinstance(item, BodySection) else item for item in group.items]
             await answer(self._session, list(uids), items)
 
-    # RFC 5465 5: not done, what a client did itself to other mailboxes and to the list of them is told to it, too.
-    async def tell(self) -> None:
+    # RFC 5465 5: not done, what a client did itself to other mailboxes and to the list of them is reported to it, too.
+    async def report(self) -> None:
         if self._relisted:
             self._relisted = False
-            await self._tell_list()
+            await self._report_list()
             if names := await self._noted.changed(None):
                 await self._session.untagged(metadata.changed(b'""', names))
         changed, self._changed = self._changed, set()
@@ -90,8 +90,8 @@ class Watch:
             if folder is None:
                 continue
             if folder.selectable:
-                await self._tell_counts(folder)
-            await self._tell_annotations(folder)
+                await self._report_counts(folder)
+            await self._report_annotations(folder)
 
     # Inside
 
@@ -136,14 +136,14 @@ class Watch:
         """Of all groups that name the folder. RFC 5465 6"""
         return frozenset[Event]().union(*(group.events for group in self._groups if _names(group, folder)))
 
-    async def _tell_counts(self, folder: Mailbox) -> None:
+    async def _report_counts(self, folder: Mailbox) -> None:
         events, mailbox = self._events(folder) & OF_MESSAGES, folder.ref.mailbox
         if not events:
             return
         try:
             now = await self._session.ports.folders.status(folder.ref)
         except MailboxError:
-            return  # Gone meanwhile: the list tells.
+            return  # Gone meanwhile: the list says so.
         before, after = self._counts.get(mailbox), _counts(now)
         self._counts[mailbox] = after
         if before == after or self._is_selected(folder):
@@ -152,7 +152,7 @@ class Watch:
         if before is None or before[:3] != after[:3] or Event.FLAG_CHANGE in events:
             await self._status(folder, now, events)
 
-    async def _tell_annotations(self, folder: Mailbox) -> None:
+    async def _report_annotations(self, folder: Mailbox) -> None:
         """RFC 5465 5.6: their names; the values are asked for by whoever wants them."""
         mailbox = folder.ref.mailbox
         try:
@@ -160,7 +160,7 @@ class Watch:
                 await self._noted.learn(folder)  # A new one.
             names = await self._noted.changed(folder)
         except MailboxError:
-            return  # Gone meanwhile: the list tells.
+            return  # Gone meanwhile: the list says so.
         if names:
             await self._session.untagged(metadata.changed(self._session.mailbox(folder.name), names))
 
@@ -173,7 +173,7 @@ class Watch:
             items.append((b"HIGHESTMODSEQ", now.highest_modseq))
         await self._session.untagged(responses.status(self._session.mailbox(folder.name), items))
 
-    async def _tell_list(self) -> None:
+    async def _report_list(self) -> None:
         """RFC 5465 5.4, 5.5: mailboxes made, renamed and deleted, subscriptions."""
         folders = await self._session.mailboxes.list()
         if len(folders) > MAX_WATCHED:
@@ -191,7 +191,7 @@ class Watch:
             extra = b""
             if old is None:
                 self._changed.add(folder.ref.mailbox)
-                told = Event.MAILBOX_NAME in events
+                reported = Event.MAILBOX_NAME in events
             else:
                 events |= self._events(old)
                 subscription = old.subscribed != folder.subscribed and Event.SUBSCRIPTION_CHANGE in events
@@ -200,8 +200,8 @@ class Watch:
                     named = not _follows(old.name, folder.name, moved)
                 else:
                     named = folder.name in affected or old.selectable != folder.selectable
-                told = subscription or (named and Event.MAILBOX_NAME in events)
-            if told:
+                reported = subscription or (named and Event.MAILBOX_NAME in events)
+            if reported:
                 await self._list(folder.name, _attributes(folder, children=folder.name in above), extra)
         for old in gone:
             self._counts.pop(old.ref.mailbox, None)
@@ -224,12 +224,12 @@ def _counts(status: FolderStatus) -> Counts:
 
 
 def _attributes(folder: Mailbox, *, children: bool) -> list[str]:
-    found = attributes(folder, children=children)
-    return [*found, "\\Subscribed"] if folder.subscribed else found
+    words = attributes(folder, children=children)
+    return [*words, "\\Subscribed"] if folder.subscribed else words
 
 
 def _follows(old: str, new: str, moved: Mapping[str, str]) -> bool:
-    """It only came along when the mailbox above it was renamed: nothing is told of it. RFC 5465 5.4"""
+    """It only came along when the mailbox above it was renamed: nothing is reported. RFC 5465 5.4"""
     before, _, last = old.rpartition(DELIMITER)
     now, _, same = new.rpartition(DELIMITER)
     return last == same and before != now and moved.get(before) == now
@@ -253,7 +253,7 @@ async def notify(session: Session, command: grammar.Notify) -> Done:
     watch = Watch(session, command.groups or ())
     try:
         if command.groups is not None:
-            # RFC 5465 3.1: whatever was asked for before, all that has changed until now is told.
+            # RFC 5465 3.1: whatever was asked for before, all that has changed until now is reported.
             session.observer = None
             await session.sync(expunge=True, always=True)
         if not await watch.begin(status=command.status):

@@ -72,7 +72,7 @@ AT_ONCE = 100_000
 
 async def matching(names: Iterable[str], patterns: Sequence[MailboxPattern]) -> set[str]:
     """Those that match one of `patterns`."""
-    found: set[str] = set()
+    matched: set[str] = set()
     cost = 0
     for name in names:
         cost += len(name) * len(patterns)
@@ -80,5 +80,5 @@ async def matching(names: Iterable[str], patterns: Sequence[MailboxPattern]) -> 
             cost = 0
             await asyncio.sleep(0)
         if any(pattern.matches(name) for pattern in patterns):
-            found.add(name)
-    return found
+            matched.add(name)
+    return matched

@@ -27,10 +27,10 @@ def _line(root: bytes, limit: Limit, usage: Usage) -> bytes:
 
 
 async def get_quota(session: Session, command: grammar.GetQuota) -> Done:
-    found = (await session.quotas()).get(command.root)
-    if found is None:
+    quota = (await session.quotas()).get(command.root)
+    if quota is None:
         raise MailboxError(Condition.NONEXISTENT, "No such quota root")
-    await session.untagged(_line(command.root, *found))
+    await session.untagged(_line(command.root, *quota))
     return done(command)
 
 

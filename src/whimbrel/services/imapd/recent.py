@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 class Recent:
-    """UIDs that this session alone was told of first."""
+    """UIDs that this session alone was notified of first."""
 
     __slots__ = ("_ranges", "_view")
 
@@ -38,10 +38,10 @@ class Recent:
 
     def between(self, first: int, last: int) -> frozenset[int]:
         """Those of the messages from UID `first` to `last`."""
-        found: list[int] = []
+        uids: list[int] = []
         for start, end in self._places(first, last):
-            found += self._view[start:end]
-        return frozenset(found)
+            uids += self._view[start:end]
+        return frozenset(uids)
 
     def count(self, first: int, last: int) -> int:
         """How many of the messages from UID `first` to `last`."""

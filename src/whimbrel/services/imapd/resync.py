@@ -27,7 +27,7 @@ async def missed(messages: Messages, view: Selected, known: Qresync) -> bytes:
 
 def vanished(view: Selected, delta: Delta, wanted: UidSet) -> UidSet:
     """Those of `wanted` that are not in the mailbox any more. A message that the client still sees is not among them:
-    it will be told when it may be."""
+    it is reported when it may be."""
     if delta.complete:
         gone = delta.expunged & wanted
         shown = set(gone.within(view.uids)) if gone else set()
@@ -48,13 +48,13 @@ def _gaps(view: Selected) -> Iterator[tuple[int, int]]:
 
 def agreed(view: Selected, numbers: SequenceSet, uids: SequenceSet) -> int:
     """The largest UID up to which client and server have the same messages. RFC 7162 3.2.5.2"""
-    count, found = len(view.uids), 0
+    count, largest = len(view.uids), 0
     pairs = zip(_each(numbers), _each(uids), strict=False)
     for _, (number, uid) in zip(range(MAX_PAIRS), pairs, strict=False):
         # The server has no message that the client has not seen below its largest: same number, same messages below.
         if number <= count and view.uids[number - 1] == uid:
-            found = max(found, uid)
-    return found
+            largest = max(largest, uid)
+    return largest
 
 
 MAX_PAIRS = 10_000
@@ -76,11 +76,11 @@ def changed_of(delta: Delta, wanted: Sequence[int]) -> list[int]:
     if not changed or not wanted:
         return []
     if len(changed) < len(wanted):
-        found = []
+        both = []
         for uid in sorted(changed):
             at = bisect_left(wanted, uid)
             if at < len(wanted) and wanted[at] == uid:
-                found.append(uid)
-        return found
+                both.append(uid)
+        return both
     present = set(changed)
     return [uid for uid in wanted if uid in present]

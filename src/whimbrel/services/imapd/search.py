@@ -43,11 +43,11 @@ async def search(session: Session, command: grammar.Search) -> Done:
     saves = returns is not None and b"SAVE" in returns.options
     if saves and not grammar.uses(command.key, grammar.Numbers):
         view.saved = UidSet()  # RFC 5182 2.1: and so it stays if this search fails.
-    found = await matching(session, view, command.key)
-    modseq = await highest_modseq(session, view, command.key, found, returns or ALL)
+    uids = await matching(session, view, command.key)
+    modseq = await highest_modseq(session, view, command.key, uids, returns or ALL)
     if returns is not None and saves:
-        view.saved = UidSet.of(returns.shown(found))
-    numbers = found if command.uid else [number for number in view.numbered(found) if number]
+        view.saved = UidSet.of(returns.shown(uids))
+    numbers = uids if command.uid else [number for number in view.numbered(uids) if number]
     if returns is not None or view.mode.rev2:
         await answer(session, numbers, returns or ALL, uid=command.uid, modseq=modseq)
     else:
@@ -62,13 +62,13 @@ async def answer(session: Session, numbers: Sequence[int], returns: Returns, *, 
 
 
 async def highest_modseq(
-    session: Session, view: Selected, key: SearchKey, found: Sequence[int], returns: Returns
+    session: Session, view: Selected, key: SearchKey, uids: Sequence[int], returns: Returns
 ) -> int:
     """RFC 7162 3.1.5, RFC 4731 3.2: of the messages the answer is about; 0 if modseqs were not asked for."""
     if not grammar.uses(key, grammar.ModSeq):
         return 0
     await session.enable((CONDSTORE,))  # RFC 7162 3.1
-    shown = UidSet.of(returns.shown(found))
+    shown = UidSet.of(returns.shown(uids))
     return max((row[MODSEQ] for row in await session.ports.messages.flags(view.ref, shown)), default=0) if shown else 0
 
 
@@ -76,7 +76,7 @@ async def matching(session: Session, view: Selected, key: SearchKey) -> list[int
     """The UIDs of `view` that meet `key`, ascending."""
     condition = compile_key(key, Scene(view, session.ports.clock.now()))
     wanted = narrowed(key, view)
-    found: list[int] = []
+    matched: list[int] = []
     if condition.need is Need.NOTHING and isinstance(key, grammar.All | grammar.Numbers):
         return list(wanted)
     holding = held(key)
@@ -84,39 +84,39 @@ async def matching(session: Session, view: Selected, key: SearchKey) -> list[int
     for piece, uids in batches(view, wanted, size):
         if condition.need is Need.NOTHING:
             nothing: list[FlagRow] = [(uid, 0, "", 0) for uid in piece]
-            found += [row[UID] for row in nothing if condition.test(row, None)]
+            matched += [row[UID] for row in nothing if condition.test(row, None)]
         elif condition.need is Need.FLAGS:
             flag_rows = await session.ports.messages.flags(view.ref, uids)
-            found += [row[UID] for row in flag_rows if condition.test(row, None)]
+            matched += [row[UID] for row in flag_rows if condition.test(row, None)]
         else:
             rows = await session.ports.messages.search_rows(view.ref, uids, holding)
-            found += await _of_rows(session, view, condition, rows)
+            matched += await _of_rows(session, view, condition, rows)
         await session.progress(bisect_left(wanted, piece[-1]) + 1, len(wanted))
-    return found
+    return matched
 
 
 def narrowed(key: SearchKey, view: Selected) -> Sequence[int]:
     """The UIDs that can meet `key` at all, by the sets of numbers it demands."""
     keys = key.keys if isinstance(key, grammar.And) else (key,)
     wanted: Sequence[int] = view.uids
-    for one in keys:
-        if isinstance(one, grammar.Numbers):
-            wanted = numbers_of(one, view).within(wanted)
+    for condition in keys:
+        if isinstance(condition, grammar.Numbers):
+            wanted = numbers_of(condition, view).within(wanted)
     return wanted
 
 
 async def _of_rows(session: Session, view: Selected, condition: Condition, rows: Sequence[SearchRow]) -> list[int]:
     verdicts = [condition.test(row, None) for row in rows]
-    found = [row[UID] for row, verdict in zip(rows, verdicts, strict=True) if verdict]
+    matched = [row[UID] for row, verdict in zip(rows, verdicts, strict=True) if verdict]
     if None not in verdicts:
-        return found
+        return matched
     undecided = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
     for group in _groups(undecided):
         contents = await _contents(session, view, group)
         pairs = zip(group, contents, strict=True)
         session.report_unreadable(view.ref, [row[UID] for row, content in pairs if isinstance(content, MailboxError)])
-        found += await session.ports.pool.run(_look_through, condition, group, contents)
-    return sorted(found)
+        matched += await session.ports.pool.run(_look_through, condition, group, contents)
+    return sorted(matched)
 
 
 def _look_through(condition: Condition, rows: Sequence[SearchRow], contents: Sequence[Content]) -> list[int]:

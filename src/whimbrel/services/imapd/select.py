@@ -22,7 +22,7 @@ from whimbrel.services.session.namespaces import CHANGING, Mailbox, Right
 
 
 async def select(session: Session, command: grammar.Select) -> Done:
-    known = next((one for one in command.parameters if isinstance(one, Qresync)), None)
+    known = next((parameter for parameter in command.parameters if isinstance(parameter, Qresync)), None)
     if known is not None and not session.mode.qresync:
         raise BadSyntax("QRESYNC was not enabled")  # RFC 7162 3.2.5
     if known is not None and known.matched is not None and session.mode.uidonly:
@@ -30,10 +30,10 @@ async def select(session: Session, command: grammar.Select) -> Done:
     if session.selected is not None:
         session.leave()  # Even if this SELECT fails. RFC 3501 6.3.1
         await session.untagged(responses.ok(b"CLOSED", "The mailbox before is closed"))
-    if any(isinstance(one, Condstore) for one in command.parameters):
+    if any(isinstance(parameter, Condstore) for parameter in command.parameters):
         await session.enable((CONDSTORE,))
     folder = await session.named(command.mailbox, Right.READ)
-    hints = session.ports.circles.join(folder.ref)
+    hints = session.ports.watches.join(folder.ref)
     try:
         read_only = command.read_only or not folder.rights & CHANGING  # RFC 4314 5.2
         recent = not read_only and not session.mode.rev2

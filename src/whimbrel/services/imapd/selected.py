@@ -1,6 +1,6 @@
-r"""A session's view of its selected mailbox: which message has which number, and what the client was told.
+r"""A session's view of its selected mailbox: which message has which number, and what the client was notified of.
 
-The view changes only when the client is told so, which makes sequence numbers safe. What changed is asked by modseq;
+The view changes only when the client is notified, which makes sequence numbers safe. What changed is asked by modseq;
 hints only say when to ask.
 
 Standards: RFC 3501 2.3.1.2 (sequence numbers), 2.3.2 (\Recent), 5.2 (updates), 7.3, 7.4.1; RFC 2180 4;
@@ -20,8 +20,8 @@ from whimbrel.protocols.imap.cursor import BadSyntax
 from whimbrel.protocols.imap.flaglines import flag_lines
 from whimbrel.protocols.imap.mode import PLAIN, Mode
 from whimbrel.protocols.imap.sequence import SequenceSet
-from whimbrel.services.imapd.circle import Hints
 from whimbrel.services.imapd.recent import Recent
+from whimbrel.services.imapd.shared_watch import Hints
 from whimbrel.services.session.namespaces import ALL_RIGHTS, Right, demand
 
 NOTHING = UidSet()
@@ -63,11 +63,11 @@ class Selected:
         self.saved = NOTHING
         """The search result variable `$`; messages that are gone count for nothing. RFC 5182 2.1"""
         self.modseq = snapshot.status.highest_modseq
-        """The client was told of every change up to it, but for `pending`."""
+        """The client was notified of every change up to it, but for `pending`."""
         self.pending = NOTHING
-        """Gone, but the client may not be told yet."""
+        """Gone, but the client may not be notified yet."""
         self.complete = self.modseq
-        """While something is `pending`: up to it the client was told everything."""
+        """While something is `pending`: up to it the client was notified of everything."""
         self._last = max(self.uids[-1] if self.uids else 0, snapshot.status.uid_next - 1)
         self._own: Mapping[int, int] = NO_CHANGES
         """Modseqs, by UID, of changes that the client made itself and has had the flags of."""
@@ -135,17 +135,17 @@ class Selected:
         start = bisect_left(view, uids[0]) if uids else 0
         if view[start : start + len(uids)].tolist() == uids:  # Neighbours, as in 1:*.
             return range(start + 1, start + 1 + len(uids))
-        found: list[int] = []
+        numbers: list[int] = []
         at = 0
         for uid in uids:
             if at >= size or view[at] != uid:
                 at = bisect_left(view, uid, at)
                 if at >= size or view[at] != uid:
-                    found.append(0)
+                    numbers.append(0)
                     continue
             at += 1
-            found.append(at)
-        return found
+            numbers.append(at)
+        return numbers
 
     def at_once(self, most: int) -> int:
         """How many messages are answered together, `most` at best: each may have all keywords of the mailbox."""
@@ -176,7 +176,7 @@ class Selected:
     def stored(self, change: FlagsStored, *, silent: bool = False, others: Delta | None = None) -> None:
         """The client made this change itself and knows of it. If others changed something meanwhile, that is still to
         be sent, and of its own changes only those whose flags it cannot know: `silent`, and others changed the same
-        message, as `others` (what they changed before) tells."""
+        message, as `others` (what they changed before) says."""
         if change.before <= self.modseq:
             self.modseq = max(self.modseq, change.highest_modseq)
             return
@@ -221,13 +221,13 @@ class Selected:
         newest = max((row[UID] for row in delta.rows), default=0)
         first_recent = newest + 1
         if newest > self._last and not self.mode.rev2:
-            # This session is the first to be told of them, if no other was. RFC 3501 2.3.2
+            # This session is the first to be notified of them, if no other was. RFC 3501 2.3.2
             first_recent = (await folders.status(self.ref)).first_recent
             if first_recent <= newest and not self.read_only:
                 first_recent = (await messages.snapshot(self.ref, take_recent=True)).status.first_recent
         return self._apply(delta, first_recent, expunge=expunge, flags=flags, uid=uid)
 
-    def told(self, delta: Delta, *, claimed: bool) -> bytes | None:
+    def shared_news(self, delta: Delta, *, claimed: bool) -> bytes | None:
         r"""Responses for `delta`, which was asked for several sessions at once and begins at `modseq`. None if it has
         new messages that may be \Recent here, or more than is made in one go: then `news` must be asked."""
         if len(delta.rows) > MAX_SHARED or (not claimed and self.claiming and self._has_new(delta)):

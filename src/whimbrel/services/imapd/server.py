@@ -25,11 +25,11 @@ from whimbrel.protocols.imap.engine import Bad, Command, Continue, Done, Event, 
 from whimbrel.protocols.imap.engine import Status as Answer
 from whimbrel.protocols.imap.grammar import Grammar, State
 from whimbrel.services.imapd import OFFERS
-from whimbrel.services.imapd.circle import Circles
 from whimbrel.services.imapd.offer import Offered
 from whimbrel.services.imapd.refusals import refusal_of
 from whimbrel.services.imapd.session import PROGRESS, Ports, Session
 from whimbrel.services.imapd.settings import ImapSettings
+from whimbrel.services.imapd.shared_watch import SharedWatches
 from whimbrel.services.session.authenticator import Authenticator
 
 _GRAMMAR = Grammar.of(PARTS)
@@ -57,9 +57,9 @@ class ImapServer:
         space: Space | None = None,
         quotas: Quotas | None = None,
     ) -> None:
-        circles = Circles(messages, changes)
+        watches = SharedWatches(messages, changes)
         self._ports = Ports(
-            folders, messages, changes, spool, commit, pool, config, sign_in, clock, tls, circles, _OFFERED, space,
+            folders, messages, changes, spool, commit, pool, config, sign_in, clock, tls, watches, _OFFERED, space,
             quotas,
         )  # fmt: skip
         self._log, self._ids = log, ids
@@ -156,7 +156,7 @@ class ImapServer:
             if session.hears or arguments.removes:
                 await session.sync(expunge=not arguments.holds_numbers, uid=arguments.by_uid)
             if session.observer is not None:
-                await session.observer.tell()
+                await session.observer.report()
         except MailError as error:
             session.log.warning("imap.sync_failed", status=error.text, detail=error.detail)
         await session.connection.send(replace(answer, state=state_of(session)))

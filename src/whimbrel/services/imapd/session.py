@@ -22,9 +22,9 @@ from whimbrel.protocols.imap import encode, responses
 from whimbrel.protocols.imap.engine import Done, Event, Reply, Speak, Status, Untagged
 from whimbrel.protocols.imap.grammar import Arguments
 from whimbrel.protocols.imap.mode import PLAIN, mode_of
-from whimbrel.services.imapd.circle import Circles
 from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.settings import ImapSettings
+from whimbrel.services.imapd.shared_watch import SharedWatches
 from whimbrel.services.session.authenticator import Authenticator
 from whimbrel.services.session.identities import SignedIn, SignedOut
 from whimbrel.services.session.namespaces import Mailbox, Mailboxes, Right
@@ -46,7 +46,7 @@ class Ports:
     sign_in: Authenticator
     clock: Clock
     tls: Callable[[], ssl.SSLContext | None]
-    circles: Circles
+    watches: SharedWatches
     offered: "Offered"
     space: Space | None = None
     """Without it there always is room."""
@@ -61,28 +61,28 @@ PROGRESS = 10.0
 
 
 class Observer(Protocol):
-    """What the client asked to be told of without asking again (NOTIFY)."""
+    """What the client asked to be notified of (NOTIFY)."""
 
     @property
     def silent(self) -> bool:
-        """Of messages in the selected mailbox nothing is told. RFC 5465 3.1"""
+        """Nothing is reported of messages in the selected mailbox. RFC 5465 3.1"""
         ...
 
     @property
     def flags(self) -> bool:
-        """Changed flags in the selected mailbox are told."""
+        """Changed flags in the selected mailbox are reported."""
         ...
 
     async def arrived(self, uids: Sequence[int]) -> None:
-        """New messages in the selected mailbox were told."""
+        """New messages in the selected mailbox were reported."""
         ...
 
-    async def tell(self) -> None:
-        """Tells what changed in other mailboxes, and in the list of them."""
+    async def report(self) -> None:
+        """Reports what changed in other mailboxes, and in the list of them."""
         ...
 
     async def push(self) -> None:
-        """No command is in progress: tells what may be told now."""
+        """No command is in progress: reports what may be reported now."""
         ...
 
     def close(self) -> None: ...
@@ -236,7 +236,7 @@ class Session:
         self.leaving = True
 
     async def progress(self, done: int, total: int) -> None:
-        """Between two responses of a long command: others have their turn, and a client that waits for long is told
+        """Between two responses of a long command: others have their turn, and a client that waits for long hears
         how far it has come. RFC 9585 3"""
         now = self.ports.clock.monotonic()
         if now >= self.silent_until:
@@ -249,7 +249,7 @@ class Session:
 
     @property
     def hears(self) -> bool:
-        """What others do in the selected mailbox is told: unless the client said by NOTIFY that it is not."""
+        """What others do in the selected mailbox is reported, unless the client said by NOTIFY that it is not."""
         return self.observer is None or not self.observer.silent
 
     def leave(self) -> None:
@@ -283,7 +283,7 @@ class Session:
             # RFC 2180 3.3: the mailbox is gone, and with it every number the client knows.
             await self.bye("Selected mailbox was deleted")
 
-    # While the client idles: `circle.Listener`
+    # While the client idles: `shared_watch.Listener`
 
     @property
     def modseq(self) -> int:
@@ -293,10 +293,10 @@ class Session:
     def claiming(self) -> bool:
         return self.view.claiming
 
-    def told(self, delta: Delta, *, claimed: bool) -> bool:
+    def push(self, delta: Delta, *, claimed: bool) -> bool:
         if not self.connection.clear:
             return False
-        news = self.view.told(delta, claimed=claimed)
+        news = self.view.shared_news(delta, claimed=claimed)
         if news is None:
             return False
         if news:
@@ -333,16 +333,16 @@ class Session:
 
     async def quotas(self) -> dict[bytes, tuple[Limit, Usage]]:
         """What there are limits for, and what it holds, by quota root: the account, and its domain once counted."""
-        account, found = self.account, dict[bytes, tuple[Limit, Usage]]()
+        account, quotas = self.account, dict[bytes, tuple[Limit, Usage]]()
         if account is None:
-            return found
+            return quotas
         if limit := limit_of(account):
-            found[ACCOUNT_ROOT] = limit, await self.ports.folders.usage(account.id)
+            quotas[ACCOUNT_ROOT] = limit, await self.ports.folders.usage(account.id)
         if self.ports.quotas is not None:
             domain = await self.ports.quotas.domain(account.address.domain)
             if domain is not None and domain.usage is not None:
-                found[DOMAIN_ROOT] = domain.limit, domain.usage
-        return found
+                quotas[DOMAIN_ROOT] = domain.limit, domain.usage
+        return quotas
 
     def report_unreadable(self, ref: FolderRef, uids: Sequence[int]) -> None:
         """To the log: messages whose content could not be read."""
@@ -350,7 +350,7 @@ class Session:
             self.log.warning("imap.unreadable", uids=str(UidSet.of(sorted(uids))), mailbox=ref.mailbox)
 
     def changed(self, folder: Mailbox) -> None:
-        """We changed `folder` ourselves: if it is selected, its news are told with this command."""
+        """We changed `folder` ourselves: if it is selected, its changes are reported with this command."""
         if self.selected is not None and self.selected.ref == folder.ref:
             self.selected.hints.stale = True
 

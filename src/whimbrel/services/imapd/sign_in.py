@@ -102,7 +102,7 @@ async def _signed_in(session: Session, running: Awaitable[SignedIn]) -> Done:
         if error.temporary:
             return refusal(b"UNAVAILABLE", error.text)
         return await failed(session)
-    account = signed.account = session.ports.circles.account(signed.account)
+    account = signed.account = session.ports.watches.account(signed.account)
     session.signed = signed
     session.log = session.log.bind(user=str(account.address))
     try:

@@ -50,12 +50,12 @@ _COLUMNS: Mapping[bytes, int] = {
 async def _rows(session: Session, key: SearchKey) -> tuple[list[int], list[SortRow]]:
     """What `key` finds, and the rows of those messages, by UID."""
     view = session.view
-    found = await matching(session, view, key)
+    matched = await matching(session, view, key)
     rows: list[SortRow] = []
-    for _, uids in batches(view, found, ROW_BATCH):
+    for _, uids in batches(view, matched, ROW_BATCH):
         rows += await session.ports.messages.sort_rows(view.ref, uids)
         await asyncio.sleep(0)
-    return found, rows
+    return matched, rows
 
 
 def collated(cell: int | str) -> int | str:
@@ -77,9 +77,9 @@ def ordered(rows: Sequence[SortRow], keys: Sequence[grammar.SortKey]) -> list[in
 
 async def sort(session: Session, command: grammar.Sort) -> Done:
     view, returns = session.view, command.returns
-    found, rows = await _rows(session, command.key)
+    matched, rows = await _rows(session, command.key)
     uids = await session.ports.pool.run(ordered, rows, command.keys)
-    modseq = await highest_modseq(session, view, command.key, found, returns or ALL)
+    modseq = await highest_modseq(session, view, command.key, matched, returns or ALL)
     if returns is not None and b"SAVE" in returns.options:
         view.saved = UidSet.of(sorted(returns.shown(uids)))
     numbers = uids if command.uid else _numbered(view, uids)
@@ -106,11 +106,11 @@ _ALGORITHMS: Mapping[bytes, Callable[[Sequence[SortRow]], Threads]] = {
 
 async def thread(session: Session, command: grammar.Thread) -> Done:
     view = session.view
-    found, rows = await _rows(session, command.key)
+    matched, rows = await _rows(session, command.key)
     threads = await session.ports.pool.run(_ALGORITHMS[command.algorithm], rows)
-    names: Mapping[int, int] = {uid: uid for uid in found}
+    names: Mapping[int, int] = {uid: uid for uid in matched}
     if not command.uid:
-        names = dict(zip(found, view.numbered(found), strict=True))
+        names = dict(zip(matched, view.numbered(matched), strict=True))
     out = threads.written(names)
     await session.untagged(responses.thread(out))
     return done(command)

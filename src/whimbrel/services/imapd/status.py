@@ -1,4 +1,4 @@
-"""Handler of STATUS, and what it and LIST tell of a mailbox without opening it.
+"""Handler of STATUS, and what it and LIST say of a mailbox without opening it.
 
 Standards: RFC 3501 6.3.10, 7.2.4; RFC 7162 3.1.7 (HIGHESTMODSEQ), RFC 7889 4 (APPENDLIMIT), RFC 8438 (SIZE),
 RFC 8474 4.3 (MAILBOXID), RFC 9208 4.1.4 (DELETED, DELETED-STORAGE)

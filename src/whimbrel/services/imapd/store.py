@@ -27,7 +27,7 @@ async def store(session: Session, command: grammar.Store) -> Done:
     change, view = command.change, session.view
     view.demand(for_flags(change.flags, others=bool(change.keywords) or change.op is FlagOp.REPLACE))
     uids = view.chosen(command.sequence, uid=command.uid)
-    unchanged_since = next((one.modseq for one in command.modifiers if isinstance(one, UnchangedSince)), None)
+    unchanged_since = next((each.modseq for each in command.modifiers if isinstance(each, UnchangedSince)), None)
     if unchanged_since is not None:
         await session.enable((CONDSTORE,))  # RFC 7162 3.1
     if not change.flags and not change.keywords and change.op is not FlagOp.REPLACE:
@@ -42,7 +42,7 @@ async def store(session: Session, command: grammar.Store) -> Done:
     if not command.silent:
         out.append(view.flag_lines(rows, uid=command.uid))
     elif view.mode.condstore:
-        # RFC 7162 3.1.3: the new modseq is told even so.
+        # RFC 7162 3.1.3: the new modseq is reported even so.
         out.append(view.flag_lines(rows, uid=command.uid, flags=False))
     view.stored(stored, silent=command.silent, others=others)
     await session.write(b"".join(out))
@@ -62,14 +62,14 @@ async def store(session: Session, command: grammar.Store) -> Done:
 
 async def expunge(session: Session, command: grammar.Expunge) -> Done:
     view = session.view.demand(Right.EXPUNGE)
-    # Never what the client has not yet been told of.
+    # Never what the client has not been notified of.
     uids = view.chosen(command.uids, uid=True) if command.uids else UidSet([(1, view.uids[-1])] if view.uids else ())
     uids = UidSet.of(uids.within(view.uids)) if command.uids else uids
     if uids:
         gone = await session.ports.messages.expunge(view.ref, uids)
         view.hints.stale = True
         if gone.uids and session.mode.condstore:
-            # RFC 7162 3.2.7, 3.2.8: what the client was told up to, so after the news.
+            # RFC 7162 3.2.7, 3.2.8: what the client was notified up to, so after the changes.
             await session.sync(expunge=True)
             return done(command, b"HIGHESTMODSEQ %d" % view.modseq)
     return done(command)
@@ -105,7 +105,7 @@ async def _check_domain(session: Session, view: Selected, uids: UidSet) -> None:
     """OVERQUOTA. What the account may hold, the store sees to."""
     if DOMAIN_ROOT in await session.quotas():
         rows = await session.ports.messages.cells(view.ref, uids, ("size",))
-        await session.check_quota(sum(int(size) for _, *found in rows for size in found), len(rows))
+        await session.check_quota(sum(int(size) for _, *sizes in rows for size in sizes), len(rows))
 
 
 OFFER = Offer(

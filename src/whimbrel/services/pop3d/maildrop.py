@@ -168,9 +168,9 @@ class Maildrop:
             data = await self._messages.content(self._ref, uid, 0, length)
             if data is None:
                 raise NoSuchMessage
-            found = top(data, lines, whole=len(data) < length or length >= size)
-            if found is not None:
-                return found
+            cut = top(data, lines, whole=len(data) < length or length >= size)
+            if cut is not None:
+                return cut
             length *= 8
 
     async def top_pieces(self, number: int, lines: int) -> AsyncIterator[bytes]:

@@ -74,8 +74,8 @@ def known(tag: str) -> str | None:
     tag = tag.lower()
     if tag in ("*", I_DEFAULT):
         return DEFAULT
-    found = tag.partition("-")[0]
-    return found if found in LANGUAGES else None
+    language = tag.partition("-")[0]
+    return language if language in LANGUAGES else None
 
 
 def said(reply: Reply, language: str) -> Reply:

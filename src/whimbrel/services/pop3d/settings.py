@@ -18,7 +18,7 @@ class Pop3Settings(Section, tag="pop3"):
         Duration("1m"), minimum=Duration("10s"), maximum=Duration("30m"), help="Time a client has to sign in."
     )
     exclusive: bool = setting(
-        True, help="One POP3 session at a time for each mailbox, as RFC 1939 wants it; another is told [IN-USE]."
+        True, help="One POP3 session at a time for each mailbox, as RFC 1939 wants it; another gets [IN-USE]."
     )
     login_delay: Duration = setting(
         Duration("0s"),

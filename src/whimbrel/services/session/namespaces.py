@@ -260,10 +260,10 @@ class Mailboxes:
         return [space.prefix + name for space in self.namespaces for name in await space.subscriptions()]
 
     async def statuses(self) -> Mapping[MailboxId, FolderStatus]:
-        found: dict[MailboxId, FolderStatus] = {}
+        statuses: dict[MailboxId, FolderStatus] = {}
         for space in self.namespaces:
-            found |= await space.statuses()
-        return found
+            statuses |= await space.statuses()
+        return statuses
 
     async def annotations(self, mailbox: Mailbox | None) -> Mapping[str, bytes]:
         """None: those of the account itself."""

@@ -68,7 +68,7 @@ def test_a_modseq_shown_by_fetch_never_hides_what_changed_before_it() -> None:
         await house.store.set_flags(ref, UidSet.of([2]), flag)
         await house.store.set_flags(ref, UidSet.of([3]), flag)
         assert client.connection is not None
-        for session in [hints for circle in house.server._ports.circles._of.values() for hints in circle._members]:
+        for session in [hints for watch in house.server._ports.watches._of.values() for hints in watch._members]:
             session.stale = False  # The hints are still on their way.
         said = await client.ask(b"FETCH 3 (MODSEQ)")
         highest = computed(said, highest)

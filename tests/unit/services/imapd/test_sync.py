@@ -17,10 +17,10 @@ from whimbrel.protocols.imap.grammar import Grammar, Reader
 from whimbrel.protocols.imap.partial import Partial
 from whimbrel.protocols.imap.sequence import SequenceSet
 from whimbrel.services.imapd import fetch, notify
-from whimbrel.services.imapd.circle import Hints
 from whimbrel.services.imapd.resync import agreed, vanished
 from whimbrel.services.imapd.selected import Selected
 from whimbrel.services.imapd.settings import ImapSettings
+from whimbrel.services.imapd.shared_watch import Hints
 
 GRAMMAR = Grammar.of(PARTS)
 

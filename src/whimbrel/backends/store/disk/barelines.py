@@ -56,10 +56,10 @@ class BareLines:
         known = self._structures.get(uid)
         if known is None:
             with open(self._file(uid), "rb", buffering=0) as file:
-                found = scan(with_crlf(file.read()))
+                scanned = scan(with_crlf(file.read()))
             if len(self._structures) >= MAX_SCANNED:
                 self._structures.clear()
-            known = self._structures[uid] = Structure(found.bodystructure, found.parts)
+            known = self._structures[uid] = Structure(scanned.bodystructure, scanned.parts)
         return known
 
     def read(self, descriptor: int, uid: int, start: int, length: int | None) -> bytes:

@@ -75,14 +75,14 @@ class Described:
 
     def __init__(self, content: bytes, *, crlf: bool = False) -> None:
         """`crlf`: each line is known to end in CRLF. To count takes a millisecond for each MiB."""
-        found = scan(content)
+        scanned = scan(content)
         self.size = len(content)
         # RFC 1939 11: a bare LF is sent as CRLF, and a last line without an end gets one.
         bare = 0 if crlf else content.count(b"\n") - content.count(b"\r\n")
         self.octets = self.size + bare + (0 if content.endswith(b"\n") else 2)
         self.email_id = email_id(content)
-        self.thread_id = thread_id(found, self.email_id)
-        self.meta = meta_values(found)
+        self.thread_id = thread_id(scanned, self.email_id)
+        self.meta = meta_values(scanned)
 
 
 def email_id(content: bytes) -> str:
@@ -90,30 +90,30 @@ def email_id(content: bytes) -> str:
     return "M" + hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def thread_id(found: Scan, own: str) -> str:
+def thread_id(scanned: Scan, own: str) -> str:
     """RFC 8474 5.2: of the message that began the thread, as far as References tells (decision 0004)."""
-    first = (found.references[0] if found.references else "") or found.in_reply_to or found.message_id or own
+    first = (scanned.references[0] if scanned.references else "") or scanned.in_reply_to or scanned.message_id or own
     return "T" + hashlib.blake2b(first.encode("utf-8", "replace"), digest_size=10).hexdigest()
 
 
-def meta_values(found: Scan) -> tuple[object, ...]:
+def meta_values(scanned: Scan) -> tuple[object, ...]:
     """The columns META. Text is bounded where it is made: it serves searching and sorting, the file has the rest."""
-    keys = found.sort
+    keys = scanned.sort
     return (
-        found.envelope,
-        found.bodystructure,
-        found.parts,
-        _text(found.preview)[:MAX_PREVIEW],
-        found.sent,
-        _text(found.from_),
-        _text(found.to),
-        _text(found.cc),
-        _text(found.bcc),
-        _text(found.subject),
-        _text(found.message_id),
-        _text(found.in_reply_to),
-        _text(" ".join(found.references)),
-        found.sent_utc,
+        scanned.envelope,
+        scanned.bodystructure,
+        scanned.parts,
+        _text(scanned.preview)[:MAX_PREVIEW],
+        scanned.sent,
+        _text(scanned.from_),
+        _text(scanned.to),
+        _text(scanned.cc),
+        _text(scanned.bcc),
+        _text(scanned.subject),
+        _text(scanned.message_id),
+        _text(scanned.in_reply_to),
+        _text(" ".join(scanned.references)),
+        scanned.sent_utc,
         _text(keys.from_),
         _text(keys.to),
         _text(keys.cc),

@@ -73,7 +73,7 @@ def _alone(index: FolderIndex, uid: int) -> Content:
 
 
 def _by_descriptor(index: FolderIndex, uids: Sequence[int], at: int) -> list[Content]:
-    found: list[Content] = []
+    contents: list[Content] = []
     open_, read, close, flags = os.open, os.read, os.close, os.O_RDONLY | os.O_CLOEXEC
     bare = index.bare.among(UidSet.of(uids))
     for uid in uids:
@@ -85,10 +85,10 @@ def _by_descriptor(index: FolderIndex, uids: Sequence[int], at: int) -> list[Con
                     data += _read_exactly(descriptor, 1 << 62)
             finally:
                 close(descriptor)
-            found.append(with_crlf(data) if uid in bare else data)
+            contents.append(with_crlf(data) if uid in bare else data)
         except OSError:
-            found.append(_alone(index, uid))
-    return found
+            contents.append(_alone(index, uid))
+    return contents
 
 
 def _read_exactly(descriptor: int, length: int) -> bytes:

@@ -143,8 +143,8 @@ class FolderIndex:
         self._counts, self._counted = counts, self.connection.data_version()
 
     def generation(self) -> int:
-        found = row(self.connection, "SELECT generation FROM folder")
-        return found[0] if found else -1
+        kept = row(self.connection, "SELECT generation FROM folder")
+        return kept[0] if kept else -1
 
     def snapshot(self, *, dirty: bool = False) -> Snapshot:
         """`dirty`: inside a transaction that has written; what it sees may yet be rolled back, so nothing is kept."""
@@ -176,14 +176,14 @@ class FolderIndex:
 
     def meta(self, uids: UidSet, *, structure: bool = True) -> list[MetaRow]:
         if structure:
-            found = self._some_rows(_META, "msg.uid", uids, _META_SIZED)
+            stored = self._some_rows(_META, "msg.uid", uids, _META_SIZED)
         else:
-            found = self._rows(_ROWS, "uid", uids)
-        return self._converted(found, uids, SIZE, BODYSTRUCTURE if structure else 0)
+            stored = self._rows(_ROWS, "uid", uids)
+        return self._converted(stored, uids, SIZE, BODYSTRUCTURE if structure else 0)
 
     def signs(self, first: int, last: int) -> str | None:
-        found, words = row(self.connection, _SIGNS, (first, last))
-        return None if words else found or ""
+        letters, words = row(self.connection, _SIGNS, (first, last))
+        return None if words else letters or ""
 
     def total_size(self, uids: UidSet) -> int:
         query = "SELECT coalesce(sum(size), 0) FROM msg WHERE "
@@ -193,9 +193,9 @@ class FolderIndex:
         table = "meta JOIN msg ON msg.uid = meta.uid" if "size" in names else "meta"
         sized = [at for at, name in enumerate(names, 1) if name in _LARGE]
         query = _select(["uid", *names], table, uid="meta.uid")
-        found = self._some_rows(query, "meta.uid", uids, sized)
+        stored = self._some_rows(query, "meta.uid", uids, sized)
         places = [names.index(name) + 1 if name in names else 0 for name in ("size", "bodystructure")]
-        return self._converted(found, uids, *places) if any(places) else found
+        return self._converted(stored, uids, *places) if any(places) else stored
 
     def search_rows(self, uids: UidSet, holding: Sequence[Holding] = ()) -> list[SearchRow]:
         if not holding:
@@ -203,8 +203,8 @@ class FolderIndex:
         if any("\0" in text or not _is_text(text) for _, text in holding):
             return []  # No value that is kept has such characters.
         conditions = [f"instr({_SQL.get(name, name)}, ?)" for name, _ in holding]
-        found = self._rows(_SEARCH_HELD, "meta.uid", uids, conditions, [text for _, text in holding])
-        return self._converted(found, UidSet.of(row[UID] for row in found), SIZE)
+        holders = self._rows(_SEARCH_HELD, "meta.uid", uids, conditions, [text for _, text in holding])
+        return self._converted(holders, UidSet.of(row[UID] for row in holders), SIZE)
 
     def sort_rows(self, uids: UidSet) -> list[SortRow]:
         return self._converted(self._rows(_SORT, "msg.uid", uids), uids, SORT_SIZE)
@@ -237,14 +237,14 @@ class FolderIndex:
         return f"{self.folder}/#deleted/{uid:08x}.eml"
 
     def _converted(
-        self, found: list[Row], uids: UidSet, size: int, bodystructure: int = 0, parts: int = 0
+        self, stored: list[Row], uids: UidSet, size: int, bodystructure: int = 0, parts: int = 0
     ) -> list[Row]:
-        """`found` as clients get messages, with CRLF: the other arguments are the places of what is then different, 0
+        """`stored` as clients get messages, with CRLF: the other arguments are the places of what is then different, 0
         for what the rows do not have."""
         bare = self.bare.among(uids)
-        if not bare or not found:
-            return found
-        for at, each in enumerate(found):
+        if not bare or not stored:
+            return stored
+        for at, each in enumerate(stored):
             if each[UID] not in bare:
                 continue
             cells = list(each)
@@ -257,34 +257,34 @@ class FolderIndex:
                     cells[parts] = self.bare.structure(each[UID]).parts
             except OSError:
                 pass  # Its content cannot be read, either.
-            found[at] = tuple(cells)
-        return found
+            stored[at] = tuple(cells)
+        return stored
 
     def _rows(
         self, query: str, column: str, uids: UidSet, conditions: Sequence[str] = (), compared: Sequence[str] = ()
     ) -> list[Row]:
         with reading(self.connection):
-            found: list[Row] = []
+            stored: list[Row] = []
             for clause, values in where(column, uids):
                 text = f"{query}{' AND '.join((clause, *conditions))} ORDER BY {column}"
-                found += rows(self.connection, text, (*values, *compared))
-            return found
+                stored += rows(self.connection, text, (*values, *compared))
+            return stored
 
     def _some_rows(self, query: str, column: str, uids: UidSet, sized: Sequence[int]) -> list[Row]:
         """As many as there are before their columns `sized` have MAX_CELLS octets together."""
         cells = [itemgetter(at) for at in sized]
-        found: list[Row] = []
+        stored: list[Row] = []
         size = 0
         with reading(self.connection):
             for clause, values in where(column, uids):
                 cursor = self.connection.execute(f"{query}{clause} ORDER BY {column}", values)
                 while some := list(islice(cursor, _SOME)):
-                    found += some
+                    stored += some
                     size += sum([sum(map(len, map(cell, some))) for cell in cells])
                     if size > MAX_CELLS:
                         cursor.close()
-                        return found
-        return found
+                        return stored
+        return stored
 
 
 def _is_text(value: str) -> bool:
@@ -309,9 +309,9 @@ def where(column: str, uids: UidSet) -> Iterator[tuple[str, list[int]]]:
 
 def recount(connection: apsw.Connection) -> tuple[int, int, int, int]:
     """messages, unseen, deleted, bytes, from the rows themselves."""
-    found: tuple[int, int, int, int] = row(
+    counted: tuple[int, int, int, int] = row(
         connection,
         f"SELECT count(*), coalesce(sum(flags & {SEEN} = 0), 0), coalesce(sum(flags & {DELETED} <> 0), 0), "
         "coalesce(sum(size), 0) FROM msg",
     )
-    return found
+    return counted

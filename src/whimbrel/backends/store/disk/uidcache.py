@@ -82,8 +82,8 @@ class UidCache:
                 if uid < below and not flags & SEEN:
                     start = min(start, uid)
         query = f"SELECT uid FROM msg WHERE uid >= ? AND flags & {SEEN} = 0 ORDER BY uid LIMIT 1"
-        found = row(connection, query, (start,))
-        return found[0] if found else 0
+        unseen = row(connection, query, (start,))
+        return unseen[0] if unseen else 0
 
 
 def _without(uids: "array[int]", gone: UidSet) -> "array[int]":
@@ -100,16 +100,16 @@ def changed_rows(connection: apsw.Connection, columns: str, since: int) -> list[
     blocks = rows(connection, "SELECT id FROM block WHERE modseq > ? ORDER BY id", (since,))
     if len(blocks) > _MANY:
         return rows(connection, f"SELECT {columns} FROM msg WHERE modseq > ? ORDER BY uid", (since,))
-    found: list[Row] = []
+    changed: list[Row] = []
     query = f"SELECT {columns} FROM msg WHERE uid BETWEEN ? AND ? AND modseq > ? ORDER BY uid"
     for (block,) in blocks:
-        found += rows(connection, query, (block << BLOCK_BITS, (block << BLOCK_BITS) + _RUN, since))
-    return found
+        changed += rows(connection, query, (block << BLOCK_BITS, (block << BLOCK_BITS) + _RUN, since))
+    return changed
 
 
 def keywords(connection: apsw.Connection) -> tuple[str, ...]:
     """In use, sorted."""
-    found: set[str] = set()
+    used: set[str] = set()
     for (words,) in rows(connection, "SELECT DISTINCT keywords FROM msg WHERE keywords <> ''"):
-        found.update(words.split(" "))
-    return tuple(sorted(found))
+        used.update(words.split(" "))
+    return tuple(sorted(used))

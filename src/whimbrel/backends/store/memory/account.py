@@ -40,25 +40,25 @@ class MemoryAccount:
     # Reading
 
     def folders(self) -> list[Folder]:
-        found = sorted(self._by_name.values(), key=lambda each: (each.name != INBOX, each.name.casefold(), each.name))
-        return [self._shown(each) for each in found]
+        ordered = sorted(self._by_name.values(), key=lambda each: (each.name != INBOX, each.name.casefold(), each.name))
+        return [self._shown(each) for each in ordered]
 
     def all(self) -> list[MemoryFolder]:
         return list(self._by_name.values())
 
     def find(self, name: str) -> Folder | None:
         try:
-            found = self._by_name.get(canonical(name))
+            folder = self._by_name.get(canonical(name))
         except MailboxError:
             return None  # A name that no folder can have.
-        return self._shown(found) if found is not None else None
+        return self._shown(folder) if folder is not None else None
 
     def open(self, mailbox: MailboxId) -> MemoryFolder:
         """MailboxError NONEXISTENT for a folder that is gone or has no messages of its own."""
-        found = self._by_id.get(mailbox)
-        if found is None or not found.selectable:
+        folder = self._by_id.get(mailbox)
+        if folder is None or not folder.selectable:
             raise MailboxError(Condition.NONEXISTENT, "No such folder")
-        return found
+        return folder
 
     def subscriptions(self) -> list[str]:
         return sorted(self._subscribed)
@@ -77,21 +77,21 @@ class MemoryAccount:
         return [each for each in self._by_name.values() if each.name.startswith(prefix)]
 
     def _named(self, name: str) -> MemoryFolder:
-        found = self._by_name.get(canonical(name))
-        if found is None:
+        folder = self._by_name.get(canonical(name))
+        if folder is None:
             raise MailboxError(Condition.NONEXISTENT, "No such folder")
-        return found
+        return folder
 
     # Changing
 
     def create(self, name: str, special_use: SpecialUse | None) -> Folder:
         name = canonical(name)
-        found = self._by_name.get(name)
-        if found is not None:
-            if found.selectable:
+        present = self._by_name.get(name)
+        if present is not None:
+            if present.selectable:
                 raise MailboxError(Condition.ALREADYEXISTS, "That folder exists")
             # A new folder where only a level was: another MAILBOXID, another UIDVALIDITY. RFC 8474 4
-            self._forget(found)
+            self._forget(present)
         self._add_above(name, adding=1)
         return self._shown(self._add(name, special_use))
 
@@ -111,11 +111,11 @@ class MemoryAccount:
 
     def revive(self, folder: MemoryFolder, name: str) -> None:
         """A deleted folder comes back as it was, under `name`. ALREADYEXISTS, LIMIT."""
-        found = self._by_name.get(name)
-        if found is not None:
-            if found.selectable:
+        present = self._by_name.get(name)
+        if present is not None:
+            if present.selectable:
                 raise MailboxError(Condition.ALREADYEXISTS, f"A folder {name} is in use; give another name")
-            self._forget(found)
+            self._forget(present)
         self._add_above(name, adding=1)
         folder.name = name
         folder.highest_modseq = self.modseq()

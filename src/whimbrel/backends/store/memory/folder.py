@@ -45,8 +45,8 @@ class Stored:
         self.content = with_crlf(content)
         self.size = len(self.content)
         self.scanned: Scan = scan(self.content)
-        found = self.scanned
-        root = (found.references[0] if found.references else "") or found.in_reply_to or found.message_id
+        scanned = self.scanned
+        root = (scanned.references[0] if scanned.references else "") or scanned.in_reply_to or scanned.message_id
         first = (root or self.email_id).encode("utf-8", "replace")
         self.thread_id = "T" + hashlib.blake2b(first, digest_size=10).hexdigest()
 
@@ -116,10 +116,10 @@ class MemoryFolder:
 
     def snapshot(self, *, take_recent: bool) -> Snapshot:
         unseen = next((message.uid for message in self.messages.values() if not message.flags & SEEN), 0)
-        found = Snapshot(self.status(), array("I", self.messages), tuple(sorted(self._keywords())), unseen)
+        now = Snapshot(self.status(), array("I", self.messages), tuple(sorted(self._keywords())), unseen)
         if take_recent:
             self.first_recent = self.uid_next
-        return found
+        return now
 
     def changes(self, since: int) -> Delta:
         rows = [message.row for message in self.messages.values() if message.modseq > since]
@@ -241,27 +241,27 @@ def _changed(message: Message, change: FlagChange, words: str) -> tuple[int, str
 
 
 def meta_row(m: Message, *, structure: bool) -> MetaRow:
-    s, found = m.stored, m.stored.scanned
+    s, scanned = m.stored, m.stored.scanned
     return (
         m.uid, m.flags, m.keywords, m.modseq, m.internal_date, s.size, s.email_id, s.thread_id,
-        found.envelope if structure else b"", found.bodystructure if structure else b"",
+        scanned.envelope if structure else b"", scanned.bodystructure if structure else b"",
     )  # fmt: skip
 
 
 def search_row(m: Message) -> SearchRow:
-    s, found = m.stored, m.stored.scanned
+    s, scanned = m.stored, m.stored.scanned
     return (
-        m.uid, m.flags, m.keywords, m.modseq, m.internal_date, s.size, s.email_id, s.thread_id, found.sent,
-        found.from_, found.to, found.cc, found.bcc, found.subject, found.message_id, m.saved,
+        m.uid, m.flags, m.keywords, m.modseq, m.internal_date, s.size, s.email_id, s.thread_id, scanned.sent,
+        scanned.from_, scanned.to, scanned.cc, scanned.bcc, scanned.subject, scanned.message_id, m.saved,
     )  # fmt: skip
 
 
 def sort_row(m: Message) -> SortRow:
-    found, keys = m.stored.scanned, m.stored.scanned.sort
+    scanned, keys = m.stored.scanned, m.stored.scanned.sort
     return (
-        m.uid, m.internal_date, m.stored.size, m.internal_date if found.sent_utc is None else found.sent_utc,
+        m.uid, m.internal_date, m.stored.size, m.internal_date if scanned.sent_utc is None else scanned.sent_utc,
         keys.from_, keys.to, keys.cc, keys.display_from, keys.display_to, keys.subject, int(keys.reply),
-        found.message_id, found.in_reply_to, " ".join(found.references), m.stored.thread_id,
+        scanned.message_id, scanned.in_reply_to, " ".join(scanned.references), m.stored.thread_id,
     )  # fmt: skip
 
 

@@ -123,8 +123,8 @@ class MemoryStore:
             self.hint(account, mailbox)
 
     def _annotated(self, account: AccountId, mailbox: MailboxId | None) -> dict[str, bytes]:
-        found = self.account(account)
-        return found.annotations if mailbox is None else found.open(mailbox).annotations
+        held = self.account(account)
+        return held.annotations if mailbox is None else held.open(mailbox).annotations
 
     async def usage(self, account: AccountId) -> Usage:
         return self._usage(account)
@@ -198,10 +198,10 @@ class MemoryStore:
         return [(message.uid, octets(message)) for message in self._open(ref).messages.values()]
 
     async def content(self, ref: FolderRef, uid: int, start: int = 0, length: int | None = None) -> bytes | None:
-        found = self._open(ref).content(uid)
-        if found is None:
+        whole = self._open(ref).content(uid)
+        if whole is None:
             return None
-        return found[start:] if length is None else found[start : start + length]
+        return whole[start:] if length is None else whole[start : start + length]
 
     async def contents(self, ref: FolderRef, uids: Sequence[int]) -> builtins.list[bytes | MailboxError | None]:
         folder = self._open(ref)
@@ -318,10 +318,10 @@ class MemoryStore:
 
     def account(self, account: AccountId) -> MemoryAccount:
         account = self.links.get(account, account)
-        found = self._accounts.get(account)
-        if found is None:
-            found = self._accounts[account] = MemoryAccount(account, self._clock, self._validity)
-        return found
+        known = self._accounts.get(account)
+        if known is None:
+            known = self._accounts[account] = MemoryAccount(account, self._clock, self._validity)
+        return known
 
     def _validity(self) -> int:
         self._last_validity = max(self._last_validity + 1, int(self._clock.now()))

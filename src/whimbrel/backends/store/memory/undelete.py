@@ -20,14 +20,14 @@ class MemoryUndelete:
     async def messages(
         self, account: AccountId, chosen: Chosen = Chosen(), *, after: str = "", limit: int = 100
     ) -> Page:
-        found = sorted(self._chosen(account, chosen), key=_order, reverse=True)
-        names = [_id(folder, gone) for folder, gone in found]
+        ordered = sorted(self._chosen(account, chosen), key=_order, reverse=True)
+        names = [_id(folder, gone) for folder, gone in ordered]
         if after and after not in names:
             raise MailboxError(Condition.NONEXISTENT, f"{after} names no page")
         start = names.index(after) + 1 if after else 0
         limit = max(1, min(limit, MAX_PAGE))
-        shown = tuple(_shown(folder, gone) for folder, gone in found[start : start + limit])
-        return Page(shown, names[start + limit - 1] if start + limit < len(found) else "")
+        shown = tuple(_shown(folder, gone) for folder, gone in ordered[start : start + limit])
+        return Page(shown, names[start + limit - 1] if start + limit < len(ordered) else "")
 
     async def count(self, account: AccountId, chosen: Chosen) -> Tally:
         sizes = [gone.message.stored.size for _, gone in self._chosen(account, chosen)]
@@ -38,8 +38,8 @@ class MemoryUndelete:
         if target and await self._store.find(account, target) is None:
             await self._store.create(account, target)
         into = await self._store.find(account, target) if target else None
-        found = sorted(self._chosen(account, chosen), key=lambda each: each[1].message.uid)
-        for folder, gone in found:
+        ordered = sorted(self._chosen(account, chosen), key=lambda each: each[1].message.uid)
+        for folder, gone in ordered:
             message = gone.message
             (held.open(into.ref.mailbox) if into else folder).add(
                 message.stored,
@@ -50,9 +50,9 @@ class MemoryUndelete:
                 saved=self._store.now(),
             )
             gone.kept = False
-        if found:
-            self._store.hint(account, *{into.ref.mailbox if into else folder.mailbox for folder, _ in found})
-        return Tally(len(found), sum(gone.message.stored.size for _, gone in found))
+        if ordered:
+            self._store.hint(account, *{into.ref.mailbox if into else folder.mailbox for folder, _ in ordered})
+        return Tally(len(ordered), sum(gone.message.stored.size for _, gone in ordered))
 
     async def purge(self, account: AccountId, chosen: Chosen) -> Tally:
         tally = await self.count(account, chosen)
@@ -76,8 +76,8 @@ class MemoryUndelete:
         base = canonical(name) if name else first.name
         renamed = [(canonical(base + old[len(first.name) :]), chosen[old]) for old in sorted(chosen)]
         for new, _ in renamed:
-            found = held.find(new)
-            if found is not None and found.selectable:
+            present = held.find(new)
+            if present is not None and present.selectable:
                 raise MailboxError(Condition.ALREADYEXISTS, f"A folder {new} is in use; give another name")
         for new, folder in renamed:
             held.revive(folder, new)
@@ -102,7 +102,7 @@ class MemoryUndelete:
             raise MailboxError(Condition.LIMIT, f"At most {MAX_PAGE} messages are named at once")
         for folder in self._store.account(account).all():
             for gone in folder.gone.values():
-                found, text = gone.message.stored.scanned, chosen.text.casefold()
+                scanned, text = gone.message.stored.scanned, chosen.text.casefold()
                 if (
                     gone.kept
                     and not gone.moved
@@ -111,7 +111,7 @@ class MemoryUndelete:
                     and (not chosen.folder or folder.name == canonical(chosen.folder))
                     and (chosen.since is None or gone.at >= chosen.since)
                     and (chosen.until is None or gone.at < chosen.until)
-                    and (text in found.from_ or text in found.subject)
+                    and (text in scanned.from_ or text in scanned.subject)
                 ):
                     yield folder, gone
 
@@ -120,8 +120,8 @@ def _id(folder: MemoryFolder, gone: Gone) -> str:
     return f"{folder.mailbox}.{gone.message.uid:x}"
 
 
-def _order(found: tuple[MemoryFolder, Gone]) -> tuple[int, str, int]:
-    folder, gone = found
+def _order(pair: tuple[MemoryFolder, Gone]) -> tuple[int, str, int]:
+    folder, gone = pair
     return gone.at, folder.mailbox, gone.message.uid
 
 

@@ -1,10 +1,10 @@
 """The sessions of one process that have the same mailbox selected: what changed is asked once for all that wait.
 
-A session that idles is told from here, without waking its task: the query, the way to the thread and back, and the
-switches between tasks are shared. Whoever is busy is only hinted, and asks with its next command. Whoever cannot be
-told so (it does not read, watches by NOTIFY, is to get the \\Recent ones) is woken and asks for itself.
+An idling session gets its responses from here, without waking its task: the query, the way to the thread and back, and
+the switches between tasks are shared. Whoever is busy is only hinted, and asks with its next command. Whoever cannot be
+served so (it does not read, watches by NOTIFY, is to get the \\Recent ones) is woken and asks for itself.
 
-Standards: RFC 2177 3, RFC 3501 5.2, 2.3.2 (told to one session alone)
+Standards: RFC 2177 3, RFC 3501 5.2, 2.3.2 (recent in one session alone)
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId, Changes, Delta, FolderRef, MailboxId, Messages
 
 BETWEEN_TURNS = 50
-"""Sessions that are told before others have their turn."""
+"""Sessions that are served before others have their turn."""
 MAX_ACCOUNTS = 1_000
 """Accounts that are kept to be shared."""
 MAX_QUERIES = 4
@@ -28,7 +28,7 @@ class Listener(Protocol):
 
     @property
     def modseq(self) -> int:
-        """Up to which the client was told everything."""
+        """Up to which the client was notified of everything."""
         ...
 
     @property
@@ -36,8 +36,8 @@ class Listener(Protocol):
         r"""The session wants the new messages as its \Recent ones, unless another was first."""
         ...
 
-    def told(self, delta: Delta, *, claimed: bool) -> bool:
-        r"""Tells the client what `delta` has, of everything after its modseq. False: nothing was told, wake it instead.
+    def push(self, delta: Delta, *, claimed: bool) -> bool:
+        r"""Pushes what `delta` has, all changes after its modseq, to the client. False: nothing was pushed, wake it.
         `claimed`: a session of this process was woken to claim what is \Recent."""
         ...
 
@@ -45,13 +45,13 @@ class Listener(Protocol):
 class Hints:
     """Hears that the mailbox may have changed; made before the snapshot, so that nothing falls between."""
 
-    __slots__ = ("_circle", "listener", "stale", "wake")
+    __slots__ = ("_watch", "listener", "stale", "wake")
 
-    def __init__(self, circle: "Circle | None" = None) -> None:
-        self._circle = circle
+    def __init__(self, watch: "SharedWatch | None" = None) -> None:
+        self._watch = watch
         self.stale = False
         self.wake: Callable[[], None] | None = None
-        """Called at each hint, unless the listener is told."""
+        """Called at each hint, unless the listener is served."""
         self.listener: Listener | None = None
         """While the session idles and its task does nothing else."""
 
@@ -63,22 +63,22 @@ class Hints:
     def end(self) -> None:
         """Hears nothing more."""
         self.listener = self.wake = None
-        if self._circle is not None:
-            self._circle.leave(self)
-            self._circle = None
+        if self._watch is not None:
+            self._watch.leave(self)
+            self._watch = None
 
 
-class Circle:
+class SharedWatch:
     """Of one mailbox; lives while somebody is in it."""
 
-    __slots__ = ("_due", "_end", "_gone", "_members", "_messages", "_serial", "_telling", "ref")
+    __slots__ = ("_due", "_end", "_gone", "_members", "_messages", "_serial", "_serving", "ref")
 
     def __init__(self, ref: FolderRef, messages: Messages, changes: Changes, gone: Callable[[FolderRef], None]) -> None:
         self.ref, self._messages, self._gone = ref, messages, gone
         self._members: dict[Hints, None] = {}
         self._due: dict[Hints, None] = {}
         self._serial = 0
-        self._telling: asyncio.Task[None] | None = None
+        self._serving: asyncio.Task[None] | None = None
         self._end = changes.watch(ref.account, self._heard)
 
     def join(self) -> Hints:
@@ -105,10 +105,10 @@ class Circle:
             else:
                 hints.stale = True
                 self._due[hints] = None
-        if self._due and self._telling is None:
-            self._telling = asyncio.get_running_loop().create_task(self._tell())
+        if self._due and self._serving is None:
+            self._serving = asyncio.get_running_loop().create_task(self._serve())
 
-    async def _tell(self) -> None:
+    async def _serve(self) -> None:
         complete = False
         try:
             while self._due:
@@ -119,20 +119,20 @@ class Circle:
                         starts.setdefault(hints.listener.modseq, []).append(hints)
                 for number, (since, waiting) in enumerate(sorted(starts.items(), key=_largest_first)):
                     if number < MAX_QUERIES:
-                        await self._tell_all(since, waiting)
+                        await self._serve_all(since, waiting)
                     else:
                         for hints in waiting:
                             hints.hint()
             complete = True
         finally:
-            self._telling = None
+            self._serving = None
             if not complete:  # A bug, or the end of the server: nobody is forgotten.
                 self._due = {}
                 for hints in tuple(self._members):
                     if hints.stale and hints.listener is not None:
                         hints.hint()
 
-    async def _tell_all(self, since: int, waiting: list[Hints]) -> None:
+    async def _serve_all(self, since: int, waiting: list[Hints]) -> None:
         serial = self._serial
         try:
             delta = await self._messages.changes(self.ref, since)
@@ -149,7 +149,7 @@ class Circle:
                 if hints.stale:
                     self._due[hints] = None
                 continue
-            if listener.told(delta, claimed=claimed):
+            if listener.push(delta, claimed=claimed):
                 # A hint that came during the query counts for the next one.
                 hints.stale = serial != self._serial
             else:
@@ -163,14 +163,14 @@ def _largest_first(start: tuple[int, list[Hints]]) -> int:
     return -len(start[1])
 
 
-class Circles:
+class SharedWatches:
     """Those of a process."""
 
     __slots__ = ("_accounts", "_changes", "_messages", "_of")
 
     def __init__(self, messages: Messages, changes: Changes) -> None:
         self._messages, self._changes = messages, changes
-        self._of: dict[FolderRef, Circle] = {}
+        self._of: dict[FolderRef, SharedWatch] = {}
         self._accounts: dict[AccountId, Account] = {}
 
     def account(self, account: Account) -> Account:
@@ -185,10 +185,10 @@ class Circles:
 
     def join(self, ref: FolderRef) -> Hints:
         """Until `Hints.end`."""
-        circle = self._of.get(ref)
-        if circle is None:
-            circle = self._of[ref] = Circle(ref, self._messages, self._changes, self._gone)
-        return circle.join()
+        watch = self._of.get(ref)
+        if watch is None:
+            watch = self._of[ref] = SharedWatch(ref, self._messages, self._changes, self._gone)
+        return watch.join()
 
     def _gone(self, ref: FolderRef) -> None:
         self._of.pop(ref, None)

@@ -9,14 +9,14 @@ from tests.unit.services.imapd.house import ALICE, Client, House, account
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import Delta, FolderRef, MailboxId
 from whimbrel.core.uids import UidSet
-from whimbrel.services.imapd.circle import BETWEEN_TURNS, MAX_ACCOUNTS, MAX_QUERIES, Circles
+from whimbrel.services.imapd.shared_watch import BETWEEN_TURNS, MAX_ACCOUNTS, MAX_QUERIES, SharedWatches
 
 REF = FolderRef(ALICE, MailboxId("m"))
 MAIL = b"Subject: x\r\n\r\ny\r\n"
 
 
 class Store:
-    """Messages and Changes of one mailbox, as far as a circle asks; `gate` holds queries back."""
+    """Messages and Changes of one mailbox, as far as a watch asks; `gate` holds queries back."""
 
     def __init__(self) -> None:
         self.highest = 1
@@ -47,18 +47,18 @@ class Store:
 class Waiting:
     """A session that idles."""
 
-    def __init__(self, circles: Circles, modseq: int = 1, *, claiming: bool = False, takes: bool = True) -> None:
+    def __init__(self, watches: SharedWatches, modseq: int = 1, *, claiming: bool = False, takes: bool = True) -> None:
         self.modseq, self.claiming, self.takes = modseq, claiming, takes
         self.news: list[int] = []
         self.woken = 0
-        self.hints = circles.join(REF)
+        self.hints = watches.join(REF)
         self.hints.listener = self
         self.hints.wake = self._wake
 
     def _wake(self) -> None:
         self.woken += 1
 
-    def told(self, delta: Delta, *, claimed: bool) -> bool:
+    def push(self, delta: Delta, *, claimed: bool) -> bool:
         if not self.takes or (self.claiming and not claimed):
             return False
         self.modseq = delta.highest_modseq
@@ -66,10 +66,10 @@ class Waiting:
         return True
 
 
-def run(test: Callable[[Store, Circles], Awaitable[None]]) -> None:
+def run(test: Callable[[Store, SharedWatches], Awaitable[None]]) -> None:
     async def main() -> None:
         store = Store()
-        await test(store, Circles(store, store))  # type: ignore[arg-type]
+        await test(store, SharedWatches(store, store))  # type: ignore[arg-type]
 
     asyncio.run(main())
 
@@ -80,8 +80,8 @@ async def settle() -> None:
 
 
 def test_all_that_wait_are_told_by_one_query() -> None:
-    async def test(store: Store, circles: Circles) -> None:
-        waiting = [Waiting(circles) for _ in range(BETWEEN_TURNS * 3)]
+    async def test(store: Store, watches: SharedWatches) -> None:
+        waiting = [Waiting(watches) for _ in range(BETWEEN_TURNS * 3)]
         store.change()
         await settle()
         assert store.asked == [1]
@@ -91,8 +91,8 @@ def test_all_that_wait_are_told_by_one_query() -> None:
 
 
 def test_another_mailbox_of_the_account_costs_nothing() -> None:
-    async def test(store: Store, circles: Circles) -> None:
-        one = Waiting(circles)
+    async def test(store: Store, watches: SharedWatches) -> None:
+        one = Waiting(watches)
         store.change(MailboxId("other"))
         await settle()
         assert store.asked == [] and not one.hints.stale
@@ -101,8 +101,8 @@ def test_another_mailbox_of_the_account_costs_nothing() -> None:
 
 
 def test_a_hint_during_the_query_is_another_query() -> None:
-    async def test(store: Store, circles: Circles) -> None:
-        one = Waiting(circles)
+    async def test(store: Store, watches: SharedWatches) -> None:
+        one = Waiting(watches)
         store.gate.clear()
         store.change()
         await settle()
@@ -115,8 +115,8 @@ def test_a_hint_during_the_query_is_another_query() -> None:
 
 
 def test_one_who_leaves_idle_during_the_query_stays_stale_and_is_not_told() -> None:
-    async def test(store: Store, circles: Circles) -> None:
-        one = Waiting(circles)
+    async def test(store: Store, watches: SharedWatches) -> None:
+        one = Waiting(watches)
         store.gate.clear()
         store.change()
         await settle()
@@ -129,8 +129,8 @@ def test_one_who_leaves_idle_during_the_query_stays_stale_and_is_not_told() -> N
 
 
 def test_one_who_was_told_otherwise_meanwhile_is_not_told_the_same_again() -> None:
-    async def test(store: Store, circles: Circles) -> None:
-        one, other = Waiting(circles), Waiting(circles)
+    async def test(store: Store, watches: SharedWatches) -> None:
+        one, other = Waiting(watches), Waiting(watches)
         store.gate.clear()
         store.change()
         await settle()
@@ -143,8 +143,8 @@ def test_one_who_was_told_otherwise_meanwhile_is_not_told_the_same_again() -> No
 
 
 def test_a_busy_session_is_hinted_and_asks_for_itself() -> None:
-    async def test(store: Store, circles: Circles) -> None:
-        one = Waiting(circles)
+    async def test(store: Store, watches: SharedWatches) -> None:
+        one = Waiting(watches)
         one.hints.listener = None
         store.change()
         await settle()
@@ -154,9 +154,9 @@ def test_a_busy_session_is_hinted_and_asks_for_itself() -> None:
 
 
 def test_one_claims_what_is_recent_and_the_others_need_not_wait_for_it() -> None:
-    async def test(store: Store, circles: Circles) -> None:
-        reader = Waiting(circles)
-        claiming = [Waiting(circles, claiming=True) for _ in range(3)]
+    async def test(store: Store, watches: SharedWatches) -> None:
+        reader = Waiting(watches)
+        claiming = [Waiting(watches, claiming=True) for _ in range(3)]
         store.change()
         await settle()
         assert [one.woken for one in claiming] == [1, 0, 0] and reader.news == [2]
@@ -166,9 +166,9 @@ def test_one_claims_what_is_recent_and_the_others_need_not_wait_for_it() -> None
 
 
 def test_one_who_does_not_read_is_woken_and_claims_nothing() -> None:
-    async def test(store: Store, circles: Circles) -> None:
-        deaf = Waiting(circles, takes=False)
-        one = Waiting(circles, claiming=True)
+    async def test(store: Store, watches: SharedWatches) -> None:
+        deaf = Waiting(watches, takes=False)
+        one = Waiting(watches, claiming=True)
         store.change()
         await settle()
         assert deaf.woken == 1 and one.woken == 1
@@ -177,10 +177,10 @@ def test_one_who_does_not_read_is_woken_and_claims_nothing() -> None:
 
 
 def test_different_starting_points_are_asked_up_to_a_bound() -> None:
-    async def test(store: Store, circles: Circles) -> None:
+    async def test(store: Store, watches: SharedWatches) -> None:
         store.highest = 50
-        many = [Waiting(circles, 7) for _ in range(3)]
-        few = [Waiting(circles, 10 + number) for number in range(MAX_QUERIES + 2)]
+        many = [Waiting(watches, 7) for _ in range(3)]
+        few = [Waiting(watches, 10 + number) for number in range(MAX_QUERIES + 2)]
         store.change()
         await settle()
         assert store.asked[0] == 7 and len(store.asked) == MAX_QUERIES
@@ -193,8 +193,8 @@ def test_different_starting_points_are_asked_up_to_a_bound() -> None:
 
 @pytest.mark.parametrize("error", [MailError(451, "4.3.0", "Not now"), RuntimeError("a bug")])
 def test_a_query_that_fails_wakes_all_who_wait(error: Exception) -> None:
-    async def test(store: Store, circles: Circles) -> None:
-        waiting = [Waiting(circles) for _ in range(3)]
+    async def test(store: Store, watches: SharedWatches) -> None:
+        waiting = [Waiting(watches) for _ in range(3)]
         store.error = error
         store.change()
         await settle()
@@ -208,20 +208,20 @@ def test_a_query_that_fails_wakes_all_who_wait(error: Exception) -> None:
 
 
 def test_the_watch_ends_with_the_last_and_may_end_while_all_are_told() -> None:
-    async def test(store: Store, circles: Circles) -> None:
-        one, other = Waiting(circles), Waiting(circles)
-        assert len(store.watchers) == 1 and len(circles) == 1
+    async def test(store: Store, watches: SharedWatches) -> None:
+        one, other = Waiting(watches), Waiting(watches)
+        assert len(store.watchers) == 1 and len(watches) == 1
         store.gate.clear()
         store.change()
         await settle()
         one.hints.end()
         one.hints.end()
         other.hints.end()
-        assert not store.watchers and not len(circles)
+        assert not store.watchers and not len(watches)
         store.gate.set()
         await settle()
         assert one.news == other.news == []
-        again = Waiting(circles)
+        again = Waiting(watches)
         store.change()
         await settle()
         assert again.news == [3]
@@ -230,13 +230,13 @@ def test_the_watch_ends_with_the_last_and_may_end_while_all_are_told() -> None:
 
 
 def test_sessions_of_an_account_share_what_is_known_of_it_until_it_changes() -> None:
-    async def test(_store: Store, circles: Circles) -> None:
+    async def test(_store: Store, watches: SharedWatches) -> None:
         first, same, changed = account(), account(), account(quota_bytes=5)
-        assert circles.account(first) is first and circles.account(same) is first
-        assert circles.account(changed) is changed
+        assert watches.account(first) is first and watches.account(same) is first
+        assert watches.account(changed) is changed
         for number in range(MAX_ACCOUNTS + 10):
-            circles.account(account(f"u{number}@example.test"))
-        assert len(circles._accounts) <= MAX_ACCOUNTS
+            watches.account(account(f"u{number}@example.test"))
+        assert len(watches._accounts) <= MAX_ACCOUNTS
 
     run(test)
 
