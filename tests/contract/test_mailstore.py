@@ -43,7 +43,7 @@ from whimbrel.core.mailbox import (
     MailboxId,
 )
 from whimbrel.core.uids import ALL, UidSet
-from whimbrel.mail.structure.lines import with_crlf
+from whimbrel.mail.structure.lines import for_clients
 
 NONEXISTENT, LIMIT = Condition.NONEXISTENT, Condition.LIMIT
 BIG = b"".join(b"%07d " % n for n in range(655_360))  # 5 MiB in one line.
@@ -124,7 +124,7 @@ async def test_an_empty_commit_is_nothing(backend: Backend) -> None:
 async def test_every_message_comes_out_as_it_went_in_but_for_bare_line_feeds(backend: Backend, name: str) -> None:
     ref, content = await inbox(backend), CONTENTS[name]
     uid = await append(backend, ref, content)
-    content = with_crlf(content)
+    content = for_clients(content)
     assert await backend.messages.content(ref, uid) == content
     assert await backend.messages.contents(ref, [uid]) == [content]
     (meta,) = await backend.messages.meta(ref, ALL)

@@ -16,6 +16,11 @@ MIXED = (
     b"--b\n\none\r\ntwo\n--b\nContent-Type: text/x-y\n\nz\n--b--\n"
 )
 CONTENTS = (MIXED, b"a: b\n\ntext", b"a: b\n\n", b"a: b\r\n\r\nno end", b"\n", b"a: b\r\n\nx\n" * 9000)
+BINARY = (
+    b"Content-Type: application/x-y\r\nContent-Transfer-Encoding: binary\r\n\r\n\0\x80\n\r\n\n",
+    b"Content-Type: application/x-y\r\ncontent-transfer-encoding:\r\n  BINARY\r\n\r\na\nb\n",
+    b"Content-Type: application/x-y\r\n\r\n\0\n",
+)
 SECTIONS = (
     b"BODY.PEEK[]", b"BODY.PEEK[TEXT]", b"BODY.PEEK[]<0.5>", b"BODY.PEEK[HEADER.FIELDS (SUBJECT)]", b"BINARY.PEEK[1]",
 )  # fmt: skip
@@ -91,6 +96,20 @@ def test_parts_of_a_message_with_bare_line_feeds_lie_where_bodystructure_says(tm
         assert parts == [b"one\r\ntwo", b"z"] and sizes == [8, 1]
         assert octets(await client.ask(b"FETCH 1 BINARY.PEEK[1]")) == b"one\r\ntwo"
         assert b"SEARCH 1\r\n" in await client.ask(b"SEARCH BODY two")
+
+    run(tmp_path, work)
+
+
+@pytest.mark.parametrize("content", BINARY)
+def test_binary_data_is_not_converted(tmp_path: Path, content: bytes) -> None:
+    async def work(house: House) -> None:
+        client = await house.signed_in(kind=Patient)
+        await client.ask(b"APPEND INBOX ~{%d+}\r\n%b" % (len(content), content))
+        await client.ask(b"SELECT INBOX")
+        assert b"RFC822.SIZE %d)" % len(content) in await client.ask(b"FETCH 1 RFC822.SIZE")
+        text = content.partition(b"\r\n\r\n")[2]
+        assert octets(await client.ask(b"FETCH 1 BINARY.PEEK[1]")) == text
+        assert b"BINARY.SIZE[1] %d" % len(text) in await client.ask(b"FETCH 1 BINARY.SIZE[1]")
 
     run(tmp_path, work)
 

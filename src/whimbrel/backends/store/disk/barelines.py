@@ -3,7 +3,7 @@
 Clients get them with CRLF, so their sizes and the offsets of their parts are others than those of the file, which the
 index keeps. No column tells them apart: what POP3 counts (`octets`) differs from the size of the file for them, and for
 those whose last line has no end, which the last octet of the file settles. They are few, so what is found out of them
-is kept in memory (decision 0011).
+is kept in memory (decision 0011). Messages with binary data stay as they came.
 
 Standards: RFC 5322 2.3, RFC 9051 2.3.4.2 (RFC822.SIZE), RFC 1939 11
 """
@@ -17,7 +17,7 @@ import apsw
 from whimbrel.backends.store.disk.database import rows
 from whimbrel.core.uids import UidSet
 from whimbrel.mail.scan import scan
-from whimbrel.mail.structure.lines import with_crlf
+from whimbrel.mail.structure.lines import binary, for_clients, with_crlf
 
 MAX_KNOWN = 10_000
 MAX_SCANNED = 64
@@ -88,7 +88,7 @@ class BareLines:
 
     def expunged(self, uid: int, content: bytes) -> bytes:
         """`content` in converted form: of a message that has no row any more."""
-        converted = with_crlf(content)
+        converted = for_clients(content)
         if len(converted) != len(content):
             self._sizes[uid] = len(converted)
         return converted
@@ -105,15 +105,16 @@ class BareLines:
         query = "SELECT uid, size, octets FROM msg WHERE uid BETWEEN ? AND ? AND octets <> size"
         for first, end in ranges:
             for uid, size, octets in rows(self._connection, query, (first, end)):
-                ended = self._ended(uid, size)
-                if ended is not None and octets - size != (0 if ended else 2):
-                    self._sizes[uid] = octets if ended else octets - 2
+                converted = self._converted(uid, size, octets)
+                if converted != size:
+                    self._sizes[uid] = converted
         self._scanned = UidSet((*self._scanned.ranges, *ranges))
 
-    def _ended(self, uid: int, size: int) -> bool | None:
-        """The last octet is an LF. None: the file cannot be read."""
+    def _converted(self, uid: int, size: int, octets: int) -> int:
+        """Its size in converted form; `size`, if there is nothing to convert or the file cannot be read."""
         try:
             with open(self._file(uid), "rb", buffering=0) as file:
-                return os.pread(file.fileno(), 1, size - 1) == b"\n"
+                added = 0 if os.pread(file.fileno(), 1, size - 1) == b"\n" else 2
+                return size if octets - size == added or binary(file.read()) else octets - added
         except OSError:
-            return None
+            return size

@@ -30,7 +30,7 @@ from whimbrel.core.mailbox import (
 from whimbrel.core.rows import FlagRow, MetaRow, PartsRow, SearchRow, SortRow
 from whimbrel.core.uids import MAX_UID, UidSet
 from whimbrel.mail.scan import Scan, scan
-from whimbrel.mail.structure.lines import with_crlf
+from whimbrel.mail.structure.lines import for_clients
 
 
 class Stored:
@@ -42,7 +42,7 @@ class Stored:
         self.email_id = "M" + hashlib.blake2b(content, digest_size=16).hexdigest()
         self.held = len(content)
         """Octets as they came, which are what counts in quotas."""
-        self.content = with_crlf(content)
+        self.content = for_clients(content)
         self.size = len(self.content)
         self.scanned: Scan = scan(self.content)
         scanned = self.scanned
