@@ -79,10 +79,10 @@ async def test_a_user_without_mail_leaves_a_record_all_the_same(backend: Backend
 
 async def test_who_gets_a_name_that_was_used_begins_with_nothing(backend: Backend) -> None:
     await fill(backend, await inbox(backend), 2)
-    assert await backend.mailboxes.make_way(ANN, new_id())
+    assert list(await backend.mailboxes.make_way([EVE, ANN], new_id())) == [ANN]
     assert await backend.folders.usage(ANN) == Usage(0, 0)
     assert [each.messages for each in await backend.mailboxes.removed()] == [2]
-    assert not await backend.mailboxes.make_way(EVE, new_id())
+    assert not await backend.mailboxes.make_way([EVE], new_id())
 
 
 async def test_mail_that_is_on_its_way_to_a_renamed_mailbox_arrives_there(backend: Backend) -> None:
@@ -136,7 +136,7 @@ async def test_a_name_that_has_a_mailbox_is_not_overwritten(backend: Backend) ->
 async def test_who_gets_a_former_name_has_a_mailbox_of_his_own(backend: Backend) -> None:
     await fill(backend, await inbox(backend), 2)
     await backend.mailboxes.rename(ANN, EVE)
-    assert not await backend.mailboxes.make_way(ANN, new_id())
+    assert not await backend.mailboxes.make_way([ANN], new_id())
     assert await append(backend, await inbox(backend)) == 1
     assert (await backend.folders.usage(EVE)).messages == 2
 

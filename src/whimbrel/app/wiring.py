@@ -270,6 +270,7 @@ class DiskHouse:
 
     @cached_property
     def sign_in(self) -> Authenticator:
+        furnisher = Furnisher(self.folders, self.state, self.config, self.clock)
         authenticator = Authenticator.of_users_file(
             directory=self.directory,
             config=self.config,
@@ -278,12 +279,13 @@ class DiskHouse:
             log=self.log,
             clock=self.clock,
             record=SignInRecord(self.state, self.clock),
-            furnisher=Furnisher(self.folders, self.state, self.config, self.clock),
+            furnisher=furnisher,
             installation_key=lambda: self.places.key.derived("keys of unknown users"),
             version=self.directory.version,
         )
         self._stack.push_async_callback(authenticator.close)
         self.notices.subscribe(USERS, authenticator.directory_changed)
+        self.notices.subscribe(USERS, furnisher.users_changed)
         return authenticator
 
     # The network

@@ -35,9 +35,9 @@ class Mailboxes(Protocol):
         gets an empty one there, which keeps the record. Nothing to do if `id` is there already."""
         ...
 
-    async def make_way(self, account: AccountId, id: str) -> bool:
-        """Before a new user gets this name: what a former one of the name left is put aside as `id`. True if there was
-        something."""
+    async def make_way(self, accounts: Sequence[AccountId], id: str) -> Sequence[AccountId]:
+        """Before new users get these names: what former ones of the names left is put aside, under `id` and what
+        follows on it. Of whom there was something."""
         ...
 
     async def removed(self) -> Sequence[RemovedMailbox]:

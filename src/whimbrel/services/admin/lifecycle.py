@@ -31,6 +31,9 @@ RESTORE: Final = "restore-user"
 RENAME: Final = "rename-user"
 _VERSION: Final = "1.0"
 _MAILBOXES: Final = "The mail store"
+_FEW: Final = 20
+_MANY: Final = 1_000_000
+"""More is kept of no kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +116,16 @@ async def rename_user(ctx: AdminContext, old: AccountId, new: AccountId, changes
     )  # fmt: skip
 
 
-async def make_way(ctx: AdminContext, account: AccountId) -> None:
-    """Before a user of this name is added: nothing of a former one is shown."""
-    if ctx.mailboxes is not None and not ctx.dry_run:
-        if await ctx.mailboxes.make_way(account, new_id(ctx)):
-            ctx.warn(
-                f"Mail of a former user {account} was put aside: `whimbrel user removed-list` shows it, `whimbrel user "
-                f"removed-restore` brings it back"
-            )
-        await _forget_state(ctx, account)
+async def make_way(ctx: AdminContext, *accounts: AccountId) -> None:
+    """Before users of these names are added: nothing of former ones is shown."""
+    if ctx.mailboxes is None or ctx.dry_run:
+        return
+    for account in await ctx.mailboxes.make_way(accounts, new_id(ctx)):
+        ctx.warn(
+            f"Mail of a former user {account} was put aside: `whimbrel user removed-list` shows it, `whimbrel user "
+            f"removed-restore` brings it back"
+        )
+    await _forget_state(ctx, *accounts)
 
 
 async def recover(ctx: AdminContext) -> None:
@@ -228,10 +232,15 @@ def _names(texts: Texts) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else names
 
 
-async def _forget_state(ctx: AdminContext, account: AccountId) -> None:
-    if ctx.state is not None:
-        for kind in OF_ACCOUNTS:
-            await ctx.state.delete(kind, account)
+async def _forget_state(ctx: AdminContext, *accounts: AccountId) -> None:
+    if ctx.state is None:
+        return
+    names = set(accounts)
+    for kind in OF_ACCOUNTS:
+        known = [key for key, _ in await ctx.state.list(kind, _MANY)] if len(names) > _FEW else names
+        for key in known:
+            if key in names:
+                await ctx.state.delete(kind, key)
 
 
 async def _move_state(ctx: AdminContext, old: AccountId, new: AccountId) -> None:

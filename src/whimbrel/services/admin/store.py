@@ -38,6 +38,7 @@ class SizeLine:
     deleted_size: Octets
 
 
+_REMOVED = "(removed user)"
 Account = Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user"), ARGUMENT]
 Folder = Annotated[str, "Folder, such as INBOX or Work/2026; all of them unless given.", ARGUMENT]
 All = Annotated[bool, "All accounts."]
@@ -108,6 +109,9 @@ async def store_size(ctx: AdminContext, account: Account = "", all: All = False)
                 found.account, found.folder, found.messages, Octets(found.bytes), found.deleted_messages,
                 Octets(found.deleted_bytes),
             )  # fmt: skip
+    if all and ctx.mailboxes is not None:
+        for removed in await ctx.mailboxes.removed():
+            yield SizeLine(str(removed.account), _REMOVED, 0, Octets(0), removed.messages, Octets(removed.bytes))
 
 
 async def _over(

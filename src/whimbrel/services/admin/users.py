@@ -101,9 +101,8 @@ async def user_add(
 async def added(ctx: AdminContext, *steps: DirectoryChange) -> None:
     """Makes new users, whose mailboxes begin empty, and other changes in the same write."""
     await ctx.editor.check(steps)
-    for step in steps:
-        if step.op is Op.ADD and step.kind is Kind.USER:
-            await make_way(ctx, AccountId(Address(step.name, step.domain).key))
+    new = [step for step in steps if step.op is Op.ADD and step.kind is Kind.USER]
+    await make_way(ctx, *(AccountId(Address(step.name, step.domain).key) for step in new))
     await change(ctx, *steps)
 
 

@@ -27,6 +27,10 @@ class Furnisher:
         self._folders, self._state, self._config, self._clock = folders, state, config, clock
         self._known: set[AccountId] = set()
 
+    def users_changed(self, _key: str) -> None:
+        """A notice: somebody may have got a name that another user had."""
+        self._known.clear()
+
     async def furnish(self, account: AccountId) -> None:
         """Makes and subscribes them, if this is the first time. MailError."""
         if account in self._known:

@@ -42,8 +42,11 @@ class DiskMailboxes:
     async def put_aside(self, account: AccountId, id: str, record: str) -> None:
         await self._changed(account, lambda: self._put_aside(account, id, record))
 
-    async def make_way(self, account: AccountId, id: str) -> bool:
-        return await self._changed(account, lambda: self._make_way(account, id))
+    async def make_way(self, accounts: Sequence[AccountId], id: str) -> Sequence[AccountId]:
+        left = await self._pool.run(self._make_way, accounts, id)
+        for account in left:
+            self._store.forget(account)
+        return left
 
     async def removed(self) -> Sequence[RemovedMailbox]:
         return await self._pool.run(self._removed)
@@ -104,16 +107,17 @@ class DiskMailboxes:
         _renamed_to(making, target)
         sync_directory(str(self._mail))
 
-    def _make_way(self, account: AccountId, id: str) -> bool:
-        root = self._root(account)
-        if root.is_symlink():
-            os.unlink(root)
-            sync_directory(str(root.parent))
-            return False
-        if not root.is_dir():
-            return False
-        self._put_aside(account, id, "")
-        return True
+    def _make_way(self, accounts: Sequence[AccountId], id: str) -> list[AccountId]:
+        left: list[AccountId] = []
+        for account in accounts:
+            root = self._root(account)
+            if root.is_symlink():
+                os.unlink(root)
+                sync_directory(str(root.parent))
+            elif root.is_dir():
+                self._put_aside(account, f"{int(id, 16) + len(left):x}", "")
+                left.append(account)
+        return left
 
     def _removed(self) -> list[RemovedMailbox]:
         found = []

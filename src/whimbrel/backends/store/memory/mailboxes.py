@@ -29,11 +29,15 @@ class MemoryMailboxes:
         if id not in self._aside:
             self._aside[id] = _Aside(account, record, self._store.take_account(account))
 
-    async def make_way(self, account: AccountId, id: str) -> bool:
-        if self._store.links.pop(account, None) or not self._store.has_account(account):
-            return False
-        await self.put_aside(account, id, "")
-        return True
+    async def make_way(self, accounts: Sequence[AccountId], id: str) -> Sequence[AccountId]:
+        left = [
+            account
+            for account in accounts
+            if self._store.links.pop(account, None) is None and self._store.has_account(account)
+        ]
+        for number, account in enumerate(left):
+            await self.put_aside(account, f"{int(id, 16) + number:x}", "")
+        return left
 
     async def removed(self) -> Sequence[RemovedMailbox]:
         found = []

@@ -1,0 +1,58 @@
+"""Users come, go, come back and get other names, on the whole server by its command line."""
+
+import contextlib
+import imaplib
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.mail import eventually, letter, send, subjects
+from tests.support.server import PASSWORD, Running, command
+
+Maker = Callable[..., contextlib.AbstractContextManager[Running]]
+ONE, TWO = "user1@example.test", "anna@example.test"
+
+
+def test_a_removed_user_comes_back_with_the_mail_and_a_new_one_sees_nothing_of_it(own_server: Maker) -> None:
+    with own_server(users=2) as server:
+        send(server, ONE, letter("kept"))
+        assert subjects(server, ONE) == ["kept"]
+        with imaplib.IMAP4("127.0.0.1", server.ports["imap"]) as session:
+            session.login(ONE, PASSWORD)
+            command(server.directory, "user", "remove", ONE, "--yes")
+            with pytest.raises((imaplib.IMAP4.error, OSError)):
+                for _ in eventually(20):
+                    status, _ = session.select("INBOX")
+                    assert status == "OK"
+        (removed,) = json.loads(command(server.directory, "user", "removed-list", "--json"))["items"]
+        assert (removed["address"], removed["messages"]) == (ONE, 1)
+        assert "(removed user)" in command(server.directory, "store", "size", "--all")
+        password = server.directory / "password"
+        password.write_text(PASSWORD)
+        command(server.directory, "user", "add", ONE, "--password-file", str(password))
+        assert subjects(server, ONE) == []
+        command(server.directory, "user", "removed-restore", ONE, "--to", TWO, "--yes")
+        assert subjects(server, TWO) == ["kept"]
+        assert subjects(server, ONE) == []
+
+
+def test_a_renamed_user_has_the_mail_and_the_former_address(own_server: Maker) -> None:
+    with own_server(users=2) as server:
+        send(server, ONE, letter("before"))
+        assert subjects(server, ONE) == ["before"]
+        command(server.directory, "user", "rename", ONE, "anna", "--keep-alias", "--yes")
+        send(server, ONE, letter("after"))
+        assert sorted(subjects(server, TWO)) == ["after", "before"]
+        with imaplib.IMAP4("127.0.0.1", server.ports["imap"]) as session, pytest.raises(imaplib.IMAP4.error):
+            session.login(ONE, PASSWORD)
+    # And without a server.
+    with own_server() as server:
+        assert sorted(subjects(server, TWO)) == ["after", "before"]
+    command(server.directory, "user", "rename", TWO, "user1", "--yes")
+    command(server.directory, "alias", "check", "postmaster@example.test")
+    with own_server() as server:
+        assert sorted(subjects(server, ONE)) == ["after", "before"]
+        assert "postmaster, an address that nobody has" in command(
+            server.directory, "alias", "check", "postmaster@example.test"
+        )
