@@ -27,7 +27,7 @@ async def test_what_was_put_aside_is_out_of_sight_and_comes_back_as_it_was(backe
     assert (removed.id, removed.account, removed.messages, removed.record) == (id, ANN, 5, '{"quota": "5G"}')
     assert removed.bytes > 0 and removed.removed == int(id, 16) / 1e9
     await backend.mailboxes.bring_back(id, ANN)
-    await backend.mailboxes.settle(ANN)
+    await backend.mailboxes.drop_record(ANN)
     assert await names(backend) == [INBOX, "Work"]
     assert len(await texts(backend, await inbox(backend))) == 3
     assert not await backend.mailboxes.removed()
@@ -66,7 +66,7 @@ async def test_each_step_can_be_made_again(backend: Backend) -> None:
     assert len(await backend.mailboxes.removed()) == 1
     await backend.mailboxes.bring_back(id, ANN)
     for _ in range(2):
-        await backend.mailboxes.settle(ANN)
+        await backend.mailboxes.drop_record(ANN)
         await backend.mailboxes.rename(ANN, EVE)
     assert (await backend.folders.usage(EVE)).messages == 1
 

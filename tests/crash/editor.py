@@ -26,7 +26,7 @@ def opened(folder: Path, log: MemoryLog, pool: ThreadPool | None = None) -> Dire
     """Written every few milliseconds, so that kills fall into it."""
     editor = DirectoryFile(
         folder / "users.cfg", folder / "users.idx", records=RECORDS, pool=pool, log=log, journal_from=0,
-        settle_after=0.004,
+        write_after=0.004,
     )  # fmt: skip
     editor.open()
     return editor

@@ -30,12 +30,12 @@ class FormerVersions:
         self._config, self._editor, self._pool, self._unread = config, editor, pool, unread
 
     async def versions(self, file: str) -> Sequence[Version]:
-        await self._settled(file)
+        await self._written(file)
         former: list[Former] = self._holder(file).former()
         return [Version(found.number, file, found.replaced, found.size) for found in former]
 
     async def difference(self, file: str, number: int) -> str:
-        await self._settled(file)
+        await self._written(file)
         holder = self._holder(file)
         return await self._pool.run(holder.difference_to, number) if self._pool else holder.difference_to(number)
 
@@ -75,10 +75,10 @@ class FormerVersions:
             raise ConfigError(*faults)
         return self._config.concerns_on_disk()
 
-    async def _settled(self, file: str) -> None:
+    async def _written(self, file: str) -> None:
         """What was in force a moment ago is a former version only when the file has been written since."""
         if file == USERS and self._unread is None:
-            await self._editor.settle()
+            await self._editor.write()
 
     def _holder(self, file: str) -> FileConfig | DirectoryFile:
         return self._config if file == CONFIG else self._editor

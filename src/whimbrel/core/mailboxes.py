@@ -53,7 +53,7 @@ class Mailboxes(Protocol):
         """Takes back `bring_back`, however far it came; `origin` is whose mailbox it was."""
         ...
 
-    async def settle(self, account: AccountId) -> None:
+    async def drop_record(self, account: AccountId) -> None:
         """The user is there again: the record that was kept with the mailbox goes."""
         ...
 

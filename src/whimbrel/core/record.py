@@ -102,8 +102,8 @@ def value(
         help, element, option, shown_as, columns, reference, address, check, form, minimum, maximum, pattern,
         changed_by, listed, row,
     )  # fmt: skip
-    found: Any = dataclasses.field(default=default, metadata={_DECLARED: declared})
-    return found  # type: ignore[no-any-return]  # As with dataclasses.field: it stands where the value will be.
+    made: Any = dataclasses.field(default=default, metadata={_DECLARED: declared})
+    return made  # type: ignore[no-any-return]  # As with dataclasses.field: it stands where the value will be.
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +147,12 @@ class Field:
 
     def read(self, texts: Texts) -> Any:
         """The value in a record that is valid."""
-        found = texts.get(self.element)
-        if found is None:
+        text = texts.get(self.element)
+        if text is None:
             return self.default
         if self.many:
-            return tuple(self._read(item) for item in ((found,) if isinstance(found, str) else found))
-        return self._read(found)
+            return tuple(self._read(item) for item in ((text,) if isinstance(text, str) else text))
+        return self._read(text)
 
     def _read(self, text: Any) -> Any:
         return text == "yes" if self.kind is bool else self.kind(text)
@@ -197,10 +197,10 @@ class Record:
 
     def part(self, kind: type[P]) -> P:
         """The values of one part; its defaults where the record says nothing."""
-        found = self._parts.get(kind)
-        if found is None:
-            found = self._parts[kind] = kind(**{field.name: field.read(self.texts) for field in fields_of(kind)})
-        return found  # type: ignore[return-value]  # Kept under its own type.
+        made = self._parts.get(kind)
+        if made is None:
+            made = self._parts[kind] = kind(**{field.name: field.read(self.texts) for field in fields_of(kind)})
+        return made  # type: ignore[return-value]  # Kept under its own type.
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Record):

@@ -168,8 +168,8 @@ def rebuild(db: apsw.Connection, content: bytes, file: str, schema: Schema) -> l
 
 
 def add_node(db: apsw.Connection, node: int, kind: int, domain: int, name: str, values: Values) -> None:
-    words = [name, index.one(values, "full-name"), index.one(values, "description")]
-    rights = (index.one(values, "rights"), *index.several(values, "grant"))
+    words = [name, index.value_of(values, "full-name"), index.value_of(values, "description")]
+    rights = (index.value_of(values, "rights"), *index.values_of(values, "grant"))
     admin = kind == USER and "server-write" in rights and values.get("enabled", "yes") == "yes"
     db.execute(
         "INSERT INTO node VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
@@ -202,7 +202,7 @@ def add_record(
             problems.append(f"'{name}' is already {_who(db, known, lines)}")
         db.execute("INSERT INTO wildcard VALUES(?, ?, ?)", (domain, node, fold))
     else:
-        for local in (name, *(index.several(values, "alias") if kind == USER else ())):
+        for local in (name, *(index.values_of(values, "alias") if kind == USER else ())):
             db.execute("INSERT OR IGNORE INTO local VALUES(?, ?, ?)", (domain, local.casefold(), node))
             if not db.changes():
                 query = "SELECT id FROM local WHERE domain = ? AND name = ?"
@@ -210,7 +210,7 @@ def add_record(
                 problems.append(f"'{local}' is already {_who(db, known, lines)}")
     _add_edges(db, schema, kind, node, host, values)
     if kind in (USER, GROUP):
-        names = (name, *index.several(values, "alias"), index.one(values, "full-name"))
+        names = (name, *index.values_of(values, "alias"), index.value_of(values, "full-name"))
         db.executemany("INSERT INTO word VALUES(?, ?)", [(word, node) for word in words_of(*names)])
     if kind == ALIAS and not values.get("to"):
         problems.append("an alias needs at least one 'to'")
@@ -219,7 +219,7 @@ def add_record(
 
 def _add_edges(db: apsw.Connection, schema: Schema, kind: int, node: int, host: str, values: Values) -> None:
     for element in schema.addresses[kind]:
-        for member in index.several(values, element):
+        for member in index.values_of(values, element):
             if member:
                 _add_edge(db, node, member, host)
 
@@ -246,7 +246,7 @@ def add_domain(
     add_node(db, node, DOMAIN, 0, own, values)
     _add_edges(db, schema, DOMAIN, node, own, values)
     problems = []
-    for alias, name in enumerate((own, *index.several(values, "domain-alias"))):
+    for alias, name in enumerate((own, *index.values_of(values, "domain-alias"))):
         db.execute("INSERT OR IGNORE INTO host VALUES(?, ?, ?)", (name, node, alias > 0))
         if not db.changes():
             known = int(str(db.execute("SELECT domain FROM host WHERE name = ?", (name,)).get))

@@ -29,17 +29,17 @@ class Changer:
         self._db, self._source, self._pending, self._schema = db, source, pending, schema
         self._former: list[tuple[int, Edit | None]] = []
         highest = [db.execute(f"SELECT max(id) FROM {table}").get for table in ("node", "place")]
-        self._next = max(pending.highest, *(int(str(found or 1)) for found in highest)) + 1
+        self._next = max(pending.highest, *(int(str(number or 1)) for number in highest)) + 1
 
     def begin(self) -> None:
-        self._db.execute("SAVEPOINT one")
+        self._db.execute("SAVEPOINT call")
         self._former.clear()
 
     def done(self) -> None:
-        self._db.execute("RELEASE one")
+        self._db.execute("RELEASE call")
 
     def undo(self) -> None:
-        self._db.execute("ROLLBACK TO one; RELEASE one")
+        self._db.execute("ROLLBACK TO call; RELEASE call")
         for node, former in reversed(self._former):
             if former is None:
                 self._pending.forget(node)

@@ -22,7 +22,7 @@ from whimbrel.core.record import RecordType
 
 T = TypeVar("T")
 
-SETTLE_AFTER: Final = 0.5
+WRITE_AFTER: Final = 0.5
 """Seconds from a change until a large file is written with it and what came meanwhile."""
 _RETRY_AFTER: Final = 5.0
 """A change of more records than this, such as an import, is one line in the log."""
@@ -43,19 +43,19 @@ class DirectoryFile:
         history: Path | None = None,
         changed: Callable[[], None] | None = None,
         journal_from: int = JOURNAL_FROM,
-        settle_after: float = SETTLE_AFTER,
+        write_after: float = WRITE_AFTER,
     ) -> None:
         """`records`: what can stand in the file. `journal_from`: a file of so many bytes is not written anew for each
         change."""
         self._schema = schema_of(records)
         self._ledger = Ledger(path, index_path, self._schema, history=history, log=log, journal_from=journal_from)
-        self._index_path, self._settle_after = index_path, settle_after
+        self._index_path, self._write_after = index_path, write_after
         self._pool, self._log, self._changed = pool, log, changed
         self._lister: listing.Listing | None = None
         self._listed = 0  # The inode that the lister has open.
         self._waiting: list[Request] = []
         self._writer: asyncio.Task[None] | None = None
-        self._settler: asyncio.Task[None] | None = None
+        self._later: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -107,22 +107,22 @@ class DirectoryFile:
         async with self._lock:
             await self._run(self._ledger.keep)
 
-    async def settle(self) -> None:
+    async def write(self) -> None:
         """The file has all that is in force, if it can be written; if not, the log tells why."""
-        self._ledger.tell_unwritten(await self._run(self._ledger.fold_if_possible))
+        self._ledger.log_unwritten(await self._run(self._ledger.fold_if_possible))
 
-    async def _settle_later(self) -> None:
+    async def _write_later(self) -> None:
         """Until all is in the file. A reason why it cannot be written is told once."""
-        told, pause = "", self._settle_after
+        logged, pause = "", self._write_after
         while True:
             await asyncio.sleep(pause)
             if not self._ledger.unwritten:  # Done, or closed, which writes it too.
                 return
             reason = await self._run(self._ledger.fold_if_possible)
-            pause = _RETRY_AFTER if reason else self._settle_after
-            if reason != told:
-                self._ledger.tell_unwritten(reason)
-            told = reason
+            pause = _RETRY_AFTER if reason else self._write_after
+            if reason != logged:
+                self._ledger.log_unwritten(reason)
+            logged = reason
 
     # Former versions
 
@@ -195,8 +195,8 @@ class DirectoryFile:
                     done.set_exception(result)
             if self._changed and None in results:
                 self._changed()
-            if self._ledger.unwritten and (self._settler is None or self._settler.done()):
-                self._settler = asyncio.create_task(self._settle_later())
+            if self._ledger.unwritten and (self._later is None or self._later.done()):
+                self._later = asyncio.create_task(self._write_later())
 
     def _write(self, requests: Sequence[tuple[DirectoryChange, ...]], for_good: bool = True) -> list[Exception | None]:
         """One write for all; what became of each. Not `for_good`: nothing is written."""

@@ -94,17 +94,17 @@ def pack(values: Values) -> str:
 
 
 def unpack(data: str) -> Values:
-    found = json.loads(data)
-    return {name: tuple(value) if isinstance(value, list) else str(value) for name, value in found.items()}
+    values = json.loads(data)
+    return {name: tuple(value) if isinstance(value, list) else str(value) for name, value in values.items()}
 
 
-def one(values: Values, name: str, default: str = "") -> str:
+def value_of(values: Values, name: str, default: str = "") -> str:
     """A single value."""
     value = values.get(name, default)
     return value if isinstance(value, str) else default
 
 
-def several(values: Values, name: str) -> tuple[str, ...]:
+def values_of(values: Values, name: str) -> tuple[str, ...]:
     """A list."""
     value = values.get(name, ())
     return value if isinstance(value, tuple) else (value,)

@@ -44,8 +44,8 @@ class Journaled:
     def left(self, digest: str) -> tuple[Changes, ...] | None:
         """The calls that the file with this SHA-256 lacks. None: the file is none that these calls were made for."""
         # Where the content was the same twice, both answers lead to the same end; the later one is shorter.
-        for found, covers in reversed(self.written):
-            if found == digest:
+        for digest_written, covers in reversed(self.written):
+            if digest_written == digest:
                 return self.calls[covers:]
         return self.calls if digest == self.base else None
 
@@ -79,10 +79,10 @@ class Journal:
                 content = file.read(MAX_BYTES + 1)
         except FileNotFoundError:
             return None
-        found, end = parse(content[:MAX_BYTES])
+        journaled, end = parse(content[:MAX_BYTES])
         self._torn = end < len(content)
-        self._at = Position(end, len(found.calls) if found else 0)
-        return found
+        self._at = Position(end, len(journaled.calls) if journaled else 0)
+        return journaled
 
     def append(self, base: str, calls: Sequence[Changes]) -> None:
         """Durable when it returns. On an error nothing was added."""
@@ -201,10 +201,10 @@ def _record(line: bytes) -> dict[str, Any] | None:
     if line[:8] != b"%08x" % zlib.crc32(body):
         return None
     try:
-        found = json.loads(body.decode("utf-8", "surrogatepass"))
+        record = json.loads(body.decode("utf-8", "surrogatepass"))
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return record if isinstance(record, dict) else None
 
 
 def _plain(change: DirectoryChange) -> dict[str, object]:

@@ -82,25 +82,25 @@ class Ledger:
         with self._alone():
             db = self.connect()
             built = False
-            found = None
+            journaled = None
             if not self._recovered:
                 self.file.sweep()
-                found = self._journal.read()
+                journaled = self._journal.read()
             current = self.current(db)
-            if current and found and not found.damaged and found.left(index.meta(db, "digest")) == ():
+            if current and journaled and not journaled.damaged and journaled.left(index.meta(db, "digest")) == ():
                 self._journal.clear()  # All of it had reached the file.
-            elif found or not current:
+            elif journaled or not current:
                 self._recover(db)
                 built = True
             self._recovered = True
             if self._pending:
-                self.tell_unwritten(self.fold_if_possible())
+                self.log_unwritten(self.fold_if_possible())
             return built
 
     def close(self) -> None:
         """Writes what the file lacks. If that fails, it stays in the journal for the next `open`."""
         with self._alone():
-            self.tell_unwritten(self.fold_if_possible())
+            self.log_unwritten(self.fold_if_possible())
             self._journal.close()
             self._disconnect()
             self._pending.clear()
@@ -155,8 +155,8 @@ class Ledger:
         """The index anew from the file, and on it the changes of the journal that were made for this file."""
         content, identity = self.read()
         digest, known = digest_of(content), index.meta(db, "digest")
-        found = self._journal.read() or Journaled(digest, ())
-        left = found.left(digest)
+        journaled = self._journal.read() or Journaled(digest, ())
+        left = journaled.left(digest)
         pending = Pending()
         refused: list[Changes] = []
         with db:  # One transaction: no reader sees the file without the changes.
@@ -171,10 +171,10 @@ class Ledger:
         self._pending, self.warnings = pending, warnings
         self._round += 1
         if left is None:
-            since = found.left(known)
-            refused = list(found.calls if since is None else since)
-        if refused or found.damaged:
-            self._set_aside(refused, found.damaged)
+            since = journaled.left(known)
+            refused = list(journaled.calls if since is None else since)
+        if refused or journaled.damaged:
+            self._set_aside(refused, journaled.damaged)
         if not pending:
             self._journal.clear()
 
@@ -286,8 +286,8 @@ class Ledger:
                             self.file.discard(prepared)
                         return
                     if prepared:
-                        self._settle(prepared, covers, splices, gone)
-                    self._pending.settled()
+                        self._take_name(prepared, covers, splices, gone)
+                    self._pending.written()
                     if not self._pending:
                         self._journal.clear()
             except BaseException:
@@ -296,7 +296,7 @@ class Ledger:
                         self._pending.thaw()
                 raise
 
-    def _settle(self, prepared: Path, covers: int, splices: Sequence[Splice], gone: Sequence[int]) -> None:
+    def _take_name(self, prepared: Path, covers: int, splices: Sequence[Splice], gone: Sequence[int]) -> None:
         """The file that was written takes its name, and the index has the places of that."""
         db, now = self.connect(), self._round
         if not self.current(db):
@@ -344,9 +344,9 @@ class Ledger:
         """The records as they are in use over an edit made outside, which is then among the former versions."""
         with self._alone():
             db = self.connect()
-            if not self._recovered and (found := self._journal.read()):
-                left = found.left(index.meta(db, "digest"))
-                self._set_aside(found.calls if left is None else left, found.damaged)
+            if not self._recovered and (journaled := self._journal.read()):
+                left = journaled.left(index.meta(db, "digest"))
+                self._set_aside(journaled.calls if left is None else left, journaled.damaged)
             prepared = self._prepare(listing.whole(db, self.schema))
             self._named(prepared, self._journal.position.calls)
             self._recover(db)
@@ -384,7 +384,7 @@ class Ledger:
     def conflict(self, db: apsw.Connection) -> ConfigConflict:
         return ConfigConflict(self.file.name, listing.difference(db, self.read()[0], self.file.name, self.schema))
 
-    def tell_unwritten(self, reason: str) -> None:
+    def log_unwritten(self, reason: str) -> None:
         if self._log and reason:
             self._log.error("config.not-written", path=str(self.file.path), error=reason)
 

@@ -78,21 +78,21 @@ class Listing:
         if domain:
             only = self._host(domain)
             hosts = [host for host in hosts if host[0] == only]
-        found: list[Entry] = []
+        entries: list[Entry] = []
         for host, name in hosts:
-            if name < behind or len(found) >= limit:
+            if name < behind or len(entries) >= limit:
                 continue
             rows = self.db.execute(
                 "SELECT n.name, d.name, n.data FROM node n JOIN node d ON d.id = n.domain WHERE n.kind = ? "
                 "AND n.domain = ? AND n.fold > ? AND (n.search || '@' || d.fold) LIKE ? ESCAPE '!' "
                 "ORDER BY n.fold LIMIT ?",
-                (NUMBERS[kind], host, local if name == behind else "", words, limit - len(found)),
+                (NUMBERS[kind], host, local if name == behind else "", words, limit - len(entries)),
             )
-            found += [self._entry(kind, *row) for row in rows]
-        return found
+            entries += [self._entry(kind, *row) for row in rows]
+        return entries
 
     def naming(self, addresses: Sequence[str]) -> list[Naming]:
-        found: dict[Naming, None] = {}
+        namings: dict[Naming, None] = {}
         for address in addresses:
             local, _, domain = address.rpartition("@")
             here = self._host(domain)
@@ -102,23 +102,23 @@ class Listing:
             for host in hosts:
                 query = f"{_NAMING} WHERE e.host = ?" + (" AND e.name = ?" if local else "")
                 rows = self.db.execute(query, (host, local.casefold()) if local else (host,))
-                found |= dict.fromkeys(_naming(*row) for row in rows)
-        return list(found)
+                namings |= dict.fromkeys(_naming(*row) for row in rows)
+        return list(namings)
 
     def doubtful(self, limit: int) -> list[Naming]:
-        found: dict[Naming, None] = {}
+        namings: dict[Naming, None] = {}
         for query in (_NOWHERE, _ONWARD):
-            rows = self.db.execute(f"{query} LIMIT ?", (limit - len(found),)) if len(found) < limit else ()
-            found |= dict.fromkeys(_naming(*row) for row in rows)
-        return list(found)
+            rows = self.db.execute(f"{query} LIMIT ?", (limit - len(namings),)) if len(namings) < limit else ()
+            namings |= dict.fromkeys(_naming(*row) for row in rows)
+        return list(namings)
 
     def _host(self, domain: str) -> int | None:
         try:
             name = Domain(domain)
         except ValueError:
             return None
-        found = self.db.execute("SELECT domain FROM host WHERE name = ?", (name,)).get
-        return None if found is None else int(str(found))
+        row = self.db.execute("SELECT domain FROM host WHERE name = ?", (name,)).get
+        return None if row is None else int(str(row))
 
     def _entry(self, kind: Kind, name: object, domain: object, data: object) -> Entry:
         """With defaults filled in, secrets masked."""
@@ -217,8 +217,8 @@ def _compared(db: apsw.Connection, schema: Schema, seen: bytearray, host: str, r
         return []
     old = _record(type(record), str(name), index.unpack(str(data)))
     masks: dict[str, str] = {}
-    found = difflib.unified_diff(_lines(host, old, masks), _lines(host, record, masks), lineterm="", n=0)
-    return [line for line in found if not line.startswith(("---", "+++", "@@"))]
+    changes = difflib.unified_diff(_lines(host, old, masks), _lines(host, record, masks), lineterm="", n=0)
+    return [line for line in changes if not line.startswith(("---", "+++", "@@"))]
 
 
 def _lines(host: str, record: Section, masks: dict[str, str]) -> list[str]:

@@ -47,11 +47,11 @@ class Pending:
         self._fresh = copy
 
     def freeze(self) -> list[Edit]:
-        """The edits for the next file. `settled` or `thaw` follows."""
+        """The edits for the next file. `written` or `thaw` follows."""
         self._frozen, self._fresh = self._fresh, {}
         return list(self._frozen.values())
 
-    def settled(self) -> None:
+    def written(self) -> None:
         self._frozen = {}
 
     def thaw(self) -> None:

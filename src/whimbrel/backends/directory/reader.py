@@ -135,10 +135,10 @@ class IndexDirectory:
             self._db = None
 
     async def domain(self, name: str) -> LocalDomain | None:
-        found = self._domains.get(name, _UNASKED) if self._current else _UNASKED
-        if isinstance(found, _Unasked):
-            found = self._ask(lambda: self._domain(name))
-        return found.local if found else None
+        domain = self._domains.get(name, _UNASKED) if self._current else _UNASKED
+        if isinstance(domain, _Unasked):
+            domain = self._ask(lambda: self._domain(name))
+        return domain.local if domain else None
 
     async def primary(self) -> LocalDomain:
         return self._ask(self._primary).local
@@ -146,13 +146,13 @@ class IndexDirectory:
     async def domains(self) -> tuple[LocalDomain, ...]:
         def read() -> tuple[LocalDomain, ...]:
             rows = self._rows("SELECT fold FROM node WHERE kind = ? ORDER BY fold", DOMAIN)
-            return tuple(found.local for (name,) in rows if (found := self._domain(str(name))))
+            return tuple(domain.local for (name,) in rows if (domain := self._domain(str(name))))
 
         return self._ask(read)
 
     async def resolve(self, address: Address) -> Target | None:
-        found = self._targets.get(address.key, _UNASKED) if self._current else _UNASKED
-        return self._ask(lambda: self._resolve(address)) if isinstance(found, _Unasked) else found
+        target = self._targets.get(address.key, _UNASKED) if self._current else _UNASKED
+        return self._ask(lambda: self._resolve(address)) if isinstance(target, _Unasked) else target
 
     async def account(self, account: AccountId) -> Account | None:
         local, _, domain = account.rpartition("@")
@@ -237,9 +237,9 @@ class IndexDirectory:
         rows = self._rows(
             "SELECT d.id, d.name, d.data FROM host h JOIN node d ON d.id = h.domain WHERE h.name = ?", host
         )
-        found = self._made(int(str(rows[0][0])), str(rows[0][1]), str(rows[0][2])) if rows else None
-        self._domains.put(name, found)
-        return found
+        known_domain = self._made(int(str(rows[0][0])), str(rows[0][1]), str(rows[0][2])) if rows else None
+        self._domains.put(name, known_domain)
+        return known_domain
 
     def _made(self, domain: int, name: str, data: str) -> _Domain:
         record = Record(index.unpack(data))
@@ -262,21 +262,21 @@ class IndexDirectory:
 
     def _primary(self) -> _Domain:
         name = index.meta(self._db, "primary") if self._db else ""
-        found = self._domain(name) if name else None
-        if found is None:
+        domain = self._domain(name) if name else None
+        if domain is None:
             raise MailError(451, "4.3.5", "The server is not set up yet", detail="there is no primary domain")
-        return found
+        return domain
 
     def _resolve(self, address: Address) -> Target | None:
         known = self._targets.get(address.key, _UNASKED)
         if not isinstance(known, _Unasked):
             return known
         domain = self._domain(address.domain)
-        target = self._found(domain, _fold(address.local)) if domain else None
+        target = self._target(domain, _fold(address.local)) if domain else None
         self._targets.put(address.key, target)
         return target
 
-    def _found(self, domain: _Domain, name: str) -> Target | None:
+    def _target(self, domain: _Domain, name: str) -> Target | None:
         where = f"{name}@{domain.local.name}"
         rows = self._rows(
             "SELECT n.kind, n.name, n.data FROM local l JOIN node n ON n.id = l.id WHERE l.domain = ? AND l.name = ?",
@@ -313,9 +313,9 @@ class IndexDirectory:
         rows = domain and self._rows(
             "SELECT name, data FROM node WHERE kind = ? AND domain = ? AND fold = ?", USER, domain.id, _fold(name)
         )
-        found = self._made_account(domain.local, _fold(name), rows or []) if domain else None
-        self._accounts.put(key, found)
-        return found
+        account = self._made_account(domain.local, _fold(name), rows or []) if domain else None
+        self._accounts.put(key, account)
+        return account
 
     def _made_account(self, local: LocalDomain, name: str, rows: list[tuple[object, ...]]) -> Account | None:
         """Of the file's record, of a directory service's person, or of both."""

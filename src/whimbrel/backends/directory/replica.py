@@ -143,15 +143,15 @@ class ReplicaReader:
             "SELECT p.uid, p.domain, p.name, p.data FROM person p WHERE p.uid IN "
             "(SELECT uid FROM word WHERE word >= ? AND word < ?)"
         )
-        people = (_person(*row) for row in self._rows(query, words[0], end_of(words[0])))
-        found: list[Replicated] = []
-        for person in people:
+        every = (_person(*row) for row in self._rows(query, words[0], end_of(words[0])))
+        people: list[Replicated] = []
+        for person in every:
             own = words_of(person.name, str(person.texts.get("full-name", "")))
             if (domains is None or person.domain in domains) and fits(own, words):
-                found.append(person)
-                if len(found) >= limit:
+                people.append(person)
+                if len(people) >= limit:
                     break
-        return found
+        return people
 
     def _opened(self) -> apsw.Connection:
         try:

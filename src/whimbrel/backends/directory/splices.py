@@ -126,8 +126,8 @@ def _into(content: bytes, domain: int, start: int, end: int, children: list[Edit
         return _append(content, domain, start, end, [*fields, *records], 1)
     head = _tag_end(content, start)
     text, marks = _joined([(b"\n" + _INDENT * 2, fields[0]), *((b"\n" + _INDENT * 2, block) for block in fields[1:])])
-    found = [Splice(head, head, text, domain, marks)]
-    return found + (_append(content, domain, start, end, records, 1) if records else [])
+    splices = [Splice(head, head, text, domain, marks)]
+    return splices + (_append(content, domain, start, end, records, 1) if records else [])
 
 
 def _append(content: bytes, domain: int, start: int, end: int, blocks: Sequence[Block], depth: int) -> list[Splice]:

@@ -12,11 +12,11 @@ _BETWEEN: Final = re.compile(r"[\s._\-,;'\"()<>/]+")
 
 def words_of(*texts: str) -> tuple[str, ...]:
     """The words of these texts, each once; texts as they are, too, so that `anna.m` finds `anna.maier`."""
-    found: dict[str, None] = {}
+    words: dict[str, None] = {}
     for text in texts:
         text = folded(text)
-        found |= dict.fromkeys(word for word in (text, *_BETWEEN.split(text)) if word)
-    return tuple(found)[:MAX_WORDS]
+        words |= dict.fromkeys(word for word in (text, *_BETWEEN.split(text)) if word)
+    return tuple(words)[:MAX_WORDS]
 
 
 def asked(prefix: str) -> tuple[str, ...]:

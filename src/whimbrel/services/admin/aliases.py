@@ -18,8 +18,8 @@ AliasView: Any = view("AliasView", ALIAS, "An alias.", before=[("alias", str)])
 Name = Annotated[str, "name@domain; * stands for any characters, ? for one.", Known("alias")]
 
 
-def _view(found: Entry) -> Any:
-    return AliasView(alias=address_of(found), **shown(ALIAS, found))
+def _view(alias: Entry) -> Any:
+    return AliasView(alias=address_of(alias), **shown(ALIAS, alias))
 
 
 @call("alias", "list", reads=True, names=("alias", "alias"), right=Right.ACCOUNTS, help="Lists aliases.")
@@ -31,8 +31,8 @@ async def alias_list(
     after: Annotated[str, "Begin after this alias."] = "",
     limit: Annotated[int, "Most to list."] = 1000,
 ) -> Page[Any]:
-    found, more = await listed(ctx, Kind.ALIAS, domain, search, after, limit)
-    return Page(tuple(map(_view, found)), more)
+    aliases, more = await listed(ctx, Kind.ALIAS, domain, search, after, limit)
+    return Page(tuple(map(_view, aliases)), more)
 
 
 @call("alias", "show", reads=True, right=Right.ACCOUNTS, help="Shows an alias.")
@@ -60,21 +60,21 @@ async def alias_add(
 @call("alias", "set", right=Right.ACCOUNTS, help="Changes an alias; what is not named stays as it is.")
 @takes(ALIAS)
 async def alias_set(ctx: AdminContext, name: Name, **values: object) -> Done:
-    found = await entry(ctx, Kind.ALIAS, name)
-    step = step_of(ALIAS, Op.SET, found.domain, found.name, values)
+    alias = await entry(ctx, Kind.ALIAS, name)
+    step = step_of(ALIAS, Op.SET, alias.domain, alias.name, values)
     if not step.values:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel alias set --help`")
     await change(ctx, step)
-    await warn_of(ctx, sample_of(Kind.ALIAS, found.name, found.domain))
-    return done(ctx.dry_run, f"Alias {address_of(found)}", "changed")
+    await warn_of(ctx, sample_of(Kind.ALIAS, alias.name, alias.domain))
+    return done(ctx.dry_run, f"Alias {address_of(alias)}", "changed")
 
 
 @call("alias", "remove", right=Right.ACCOUNTS, help="Removes an alias.", confirm="Remove the alias {name}?")
 async def alias_remove(ctx: AdminContext, name: Name) -> Done:
-    found = await entry(ctx, Kind.ALIAS, name)
-    await change(ctx, changed(Op.REMOVE, Kind.ALIAS, found.domain, found.name))
-    await still_named(ctx, address_of(found))
-    return done(ctx.dry_run, f"Alias {address_of(found)}", "removed")
+    alias = await entry(ctx, Kind.ALIAS, name)
+    await change(ctx, changed(Op.REMOVE, Kind.ALIAS, alias.domain, alias.name))
+    await still_named(ctx, address_of(alias))
+    return done(ctx.dry_run, f"Alias {address_of(alias)}", "removed")
 
 
 @call(

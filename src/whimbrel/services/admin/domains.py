@@ -15,8 +15,8 @@ from whimbrel.services.admin.views import Done, Page, done
 DomainView: Any = view("DomainView", DOMAIN, "A domain; its values as they stand in the file.", before=[("name", str)])
 
 
-def _view(found: Entry) -> Any:
-    return DomainView(name=found.domain, **shown(DOMAIN, found))
+def _view(entry: Entry) -> Any:
+    return DomainView(name=entry.domain, **shown(DOMAIN, entry))
 
 
 Name = Annotated[Domain, "Name of the domain, such as example.org.", Known("domain")]
@@ -30,18 +30,18 @@ async def domain_list(
     after: Annotated[str, "Begin after this domain."] = "",
     limit: Annotated[int, "Most to list."] = 1000,
 ) -> Page[Any]:
-    found, more = await listed(ctx, Kind.DOMAIN, "", search, after, limit)
-    return Page(tuple(map(_view, found)), more)
+    domains, more = await listed(ctx, Kind.DOMAIN, "", search, after, limit)
+    return Page(tuple(map(_view, domains)), more)
 
 
 @call("domain", "show", reads=True, help="Shows a domain.")
 @answers(DomainView)
 async def domain_show(ctx: AdminContext, name: Name) -> Any:
     domain = await domain_named(ctx, name)
-    found = await ctx.editor.entry(Kind.DOMAIN, domain)
-    if found is None:
+    entry = await ctx.editor.entry(Kind.DOMAIN, domain)
+    if entry is None:
         not_found("domain", domain)
-    return _view(found)
+    return _view(entry)
 
 
 @call("domain", "add", help="Adds a domain.")

@@ -18,7 +18,7 @@ from whimbrel.core.directory import DirectoryChange, Entry, Op
 from whimbrel.core.record import ChangedBy, Field, RecordType
 from whimbrel.core.values import Secret, Size
 from whimbrel.services.admin.calls import Known
-from whimbrel.services.admin.people import flag, one, several
+from whimbrel.services.admin.people import flag, value_of, values_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 _TYPED: Final = (bool, int, float, Size)
@@ -139,7 +139,7 @@ def _shown_type(field: Field) -> Any:
 
 def _shown_value(field: Field, entry: Entry) -> object:
     if field.many:
-        return several(entry, field.element)
+        return values_of(entry, field.element)
     if field.kind is bool:
         return flag(entry, field.element, bool(field.default))
-    return one(entry, field.element)
+    return value_of(entry, field.element)

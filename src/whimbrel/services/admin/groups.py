@@ -8,7 +8,7 @@ from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, Known, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, shown, step_of, takes, view
-from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, several
+from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, values_of
 from whimbrel.services.admin.records import GROUP
 from whimbrel.services.admin.resolving import still_named, warn_of
 from whimbrel.services.admin.views import Done, Page, done
@@ -18,8 +18,8 @@ GroupView: Any = view("GroupView", GROUP, "A group.", before=[("group", str)])
 Name = Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("group")]
 
 
-def _view(found: Entry) -> Any:
-    return GroupView(group=address_of(found), **shown(GROUP, found))
+def _view(group: Entry) -> Any:
+    return GroupView(group=address_of(group), **shown(GROUP, group))
 
 
 @call("group", "list", reads=True, names=("group", "group"), right=Right.ACCOUNTS, help="Lists groups.")
@@ -31,8 +31,8 @@ async def group_list(
     after: Annotated[str, "Begin after this group."] = "",
     limit: Annotated[int, "Most to list."] = 1000,
 ) -> Page[Any]:
-    found, more = await listed(ctx, Kind.GROUP, domain, search, after, limit)
-    return Page(tuple(map(_view, found)), more)
+    groups, more = await listed(ctx, Kind.GROUP, domain, search, after, limit)
+    return Page(tuple(map(_view, groups)), more)
 
 
 @call("group", "show", reads=True, right=Right.ACCOUNTS, help="Shows a group.")
@@ -60,25 +60,25 @@ async def group_set(
     remove_member: Annotated[tuple[str, ...], "Members to take out. Repeat for several."] = (),
     **values: object,
 ) -> Done:
-    found = await entry(ctx, Kind.GROUP, name)
+    group = await entry(ctx, Kind.GROUP, name)
     if add_member or remove_member:
         gone = {folded(text) for text in remove_member}
         named = values.get("member")
-        base = named if isinstance(named, tuple) else several(found, "member")
+        base = named if isinstance(named, tuple) else values_of(group, "member")
         kept = [text for text in base if folded(text) not in gone]
         have = {folded(text) for text in kept}
         values["member"] = (*kept, *(text for text in add_member if folded(text) not in have))
-    step = step_of(GROUP, Op.SET, found.domain, found.name, values)
+    step = step_of(GROUP, Op.SET, group.domain, group.name, values)
     if not step.values:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel group set --help`")
     await change(ctx, step)
-    await warn_of(ctx, Address(found.name, found.domain))
-    return done(ctx.dry_run, f"Group {address_of(found)}", "changed")
+    await warn_of(ctx, Address(group.name, group.domain))
+    return done(ctx.dry_run, f"Group {address_of(group)}", "changed")
 
 
 @call("group", "remove", right=Right.ACCOUNTS, help="Removes a group; its members stay.", confirm="Remove {name}?")
 async def group_remove(ctx: AdminContext, name: Name) -> Done:
-    found = await entry(ctx, Kind.GROUP, name)
-    await change(ctx, changed(Op.REMOVE, Kind.GROUP, found.domain, found.name))
-    await still_named(ctx, address_of(found))
-    return done(ctx.dry_run, f"Group {address_of(found)}", "removed")
+    group = await entry(ctx, Kind.GROUP, name)
+    await change(ctx, changed(Op.REMOVE, Kind.GROUP, group.domain, group.name))
+    await still_named(ctx, address_of(group))
+    return done(ctx.dry_run, f"Group {address_of(group)}", "removed")

@@ -19,7 +19,7 @@ from whimbrel.core.record import Texts
 from whimbrel.core.state import OF_ACCOUNTS
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.context import AdminContext, need
-from whimbrel.services.admin.people import change, several
+from whimbrel.services.admin.people import change, values_of
 from whimbrel.services.admin.records import RECORDS
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class Kept:
     def read(cls, text: str) -> "Kept":
         """From what stands with a removed mailbox; of a former release it says nothing."""
         try:
-            found = json.loads(text) if text else {}
-            values = {str(name): _text(value) for name, value in dict(found.get("values", {})).items()}
-            return cls(values, tuple(str(group) for group in found.get("groups", ())))
+            content = json.loads(text) if text else {}
+            values = {str(name): _text(value) for name, value in dict(content.get("values", {})).items()}
+            return cls(values, tuple(str(group) for group in content.get("groups", ())))
         except (ValueError, TypeError, AttributeError):
             return cls({}, ())
 
@@ -98,7 +98,7 @@ async def restore_user(
         ctx, RESTORE, values, changes,
         before=lambda: mailboxes.bring_back(removed.id, account),
         undo=lambda: mailboxes.undo_bring_back(removed.id, account, removed.account),
-        after=lambda: mailboxes.settle(account),
+        after=lambda: mailboxes.drop_record(account),
     )  # fmt: skip
 
 
@@ -156,7 +156,7 @@ async def _recovered(ctx: AdminContext, intent: Intent) -> bool:
         return True
     if intent.what == RESTORE:
         if there:
-            await mailboxes.settle(account)
+            await mailboxes.drop_record(account)
             return True
         await mailboxes.undo_bring_back(values["id"], account, AccountId(values["origin"]))
     return False
@@ -282,7 +282,7 @@ async def _redirected(ctx: AdminContext, entry: Entry, names: Mapping[str, str])
     for field in next(each for each in RECORDS if each.kind is entry.kind).fields:
         if not field.declared.address:
             continue
-        former = several(entry, field.element)
+        former = values_of(entry, field.element)
         current = tuple(dict.fromkeys([text for each in former if (text := await _new_name(ctx, each, entry, names))]))
         if current != former:
             changed[field.element] = current if field.many else (current[0] if current else "")

@@ -18,12 +18,12 @@ async def domain_named(ctx: AdminContext, text: str) -> str:
         name = Domain(text)
     except ValueError as error:
         raise CallError(Failure.USAGE, str(error), FieldFault("domain", str(error))) from None
-    found = await ctx.directory.domain(name)
-    if found is None:
+    domain = await ctx.directory.domain(name)
+    if domain is None:
         known = [domain.name for domain in await ctx.directory.domains()]
         not_found("domain", name, nearest(name, known))
-    ctx.within(str(found.name))
-    return str(found.name)
+    ctx.within(str(domain.name))
+    return str(domain.name)
 
 
 async def place(ctx: AdminContext, text: str, parameter: str = "name") -> tuple[str, str]:
@@ -39,11 +39,11 @@ async def place(ctx: AdminContext, text: str, parameter: str = "name") -> tuple[
 async def entry(ctx: AdminContext, kind: Kind, text: str) -> Entry:
     """The record named `text`. CallError with the nearest known name."""
     domain, name = await place(ctx, text)
-    found = await ctx.editor.entry(kind, domain, name)
-    if found is None:
+    record = await ctx.editor.entry(kind, domain, name)
+    if record is None:
         known = [address_of(near) for near in await ctx.editor.entries(kind, domain=domain, limit=PAGE)]
         not_found(str(kind.value), f"{name}@{domain}", nearest(f"{name}@{domain}", known))
-    return found
+    return record
 
 
 async def listed(
@@ -52,9 +52,9 @@ async def listed(
     """A page of records, and what to give as `after` for the next one (empty: that was all)."""
     limit = max(1, min(limit, MAX_PAGE))
     where = await domain_named(ctx, domain) if domain else ""
-    found = await _entries(ctx, kind, where, search, after, limit + 1)
-    more = address_of(found[limit - 1]) if len(found) > limit else ""
-    return found[:limit], more
+    entries = await _entries(ctx, kind, where, search, after, limit + 1)
+    more = address_of(entries[limit - 1]) if len(entries) > limit else ""
+    return entries[:limit], more
 
 
 async def _entries(ctx: AdminContext, kind: Kind, domain: str, search: str, after: str, limit: int) -> list[Entry]:
@@ -63,12 +63,12 @@ async def _entries(ctx: AdminContext, kind: Kind, domain: str, search: str, afte
     if domain or domains is None:
         return await ctx.editor.entries(kind, domain=domain, search=search, after=after, limit=limit)
     begin = after.rpartition("@")[2]
-    found: list[Entry] = []
+    entries: list[Entry] = []
     for name in sorted(domains):
-        if name >= begin and len(found) < limit:
-            rest = limit - len(found)
-            found += await ctx.editor.entries(kind, domain=name, search=search, after=after, limit=rest)
-    return found
+        if name >= begin and len(entries) < limit:
+            rest = limit - len(entries)
+            entries += await ctx.editor.entries(kind, domain=name, search=search, after=after, limit=rest)
+    return entries
 
 
 async def count(ctx: AdminContext, kind: Kind, domain: str) -> int:
@@ -107,23 +107,23 @@ def text(value: object) -> object:
     return value
 
 
-def address_of(found: Entry) -> str:
+def address_of(record: Entry) -> str:
     """`name@domain`; a domain's own name."""
-    return f"{found.name}@{found.domain}" if found.name else found.domain
+    return f"{record.name}@{record.domain}" if record.name else record.domain
 
 
-def one(found: Entry, name: str, default: str = "") -> str:
+def value_of(record: Entry, name: str, default: str = "") -> str:
     """A value that is not a list."""
-    value = found.values.get(name, default)
+    value = record.values.get(name, default)
     return value if isinstance(value, str) else ", ".join(value)
 
 
-def several(found: Entry, name: str) -> tuple[str, ...]:
+def values_of(record: Entry, name: str) -> tuple[str, ...]:
     """A value that is a list."""
-    value = found.values.get(name, ())
+    value = record.values.get(name, ())
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def flag(found: Entry, name: str, default: bool) -> bool:
+def flag(record: Entry, name: str, default: bool) -> bool:
     """A yes or no."""
-    return {"yes": True, "no": False}.get(one(found, name), default)
+    return {"yes": True, "no": False}.get(value_of(record, name), default)

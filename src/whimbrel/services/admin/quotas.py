@@ -46,11 +46,11 @@ async def user_quota(
     name: Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user")],
 ) -> QuotaView:
     user = await entry(ctx, Kind.USER, name)
-    found = await ctx.directory.account(AccountId(address_of(user).casefold()))
-    if found is None:
+    account = await ctx.directory.account(AccountId(address_of(user).casefold()))
+    if account is None:
         not_found("user", address_of(user))
-    usage = await need(ctx.folders, "Counting mail").usage(found.id)
-    limit = limit_of(found)
+    usage = await need(ctx.folders, "Counting mail").usage(account.id)
+    limit = limit_of(account)
     domain = await ctx.quotas.domain(user.domain) if ctx.quotas is not None else None
     most = domain.limit if domain is not None else Limit(0, 0)
     counted = domain.usage if domain is not None else None

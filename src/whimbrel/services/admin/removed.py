@@ -11,7 +11,7 @@ from whimbrel.core.rights import Grants, Right
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, Needs, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.lifecycle import Kept, account_id, redirected, rename_user, restore_user
-from whimbrel.services.admin.people import address_of, change, entry, place, several
+from whimbrel.services.admin.people import address_of, change, entry, place, values_of
 from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.admin.resolving import warn_of
 from whimbrel.services.admin.users import may_change
@@ -67,8 +67,8 @@ async def user_removed_restore(
     removed: Which,
     to: Annotated[str, "Another name@domain for the user; or a user who has no mail yet, who gets it."] = "",
 ) -> Done:
-    found = await _removed(ctx, removed)
-    domain, local = await place(ctx, to or str(found.account))
+    mailbox = await _removed(ctx, removed)
+    domain, local = await place(ctx, to or str(mailbox.account))
     account = AccountId(Address(local, domain).key)
     there = await ctx.editor.entry(Kind.USER, domain, local)
     if there is not None:
@@ -78,14 +78,14 @@ async def user_removed_restore(
                 f"There is a user {account} again: say by --to who gets the mail, {account} or another user",
             )
         may_change(ctx, there)
-        await restore_user(ctx, found, [], account)
-        return done(ctx.dry_run, f"The mail of {found.account}", "brought back", f" as the mailbox of {account}")
-    changes, left = await _returning(ctx, found, domain, local)
-    await restore_user(ctx, found, changes, account)
+        await restore_user(ctx, mailbox, [], account)
+        return done(ctx.dry_run, f"The mail of {mailbox.account}", "brought back", f" as the mailbox of {account}")
+    changes, left = await _returning(ctx, mailbox, domain, local)
+    await restore_user(ctx, mailbox, changes, account)
     for text in left:
         ctx.warn(text)
-    rest = f" as {account}" if account != found.account else ""
-    return done(ctx.dry_run, f"User {found.account}", "brought back", rest)
+    rest = f" as {account}" if account != mailbox.account else ""
+    return done(ctx.dry_run, f"User {mailbox.account}", "brought back", rest)
 
 
 @call(
@@ -97,10 +97,10 @@ async def user_removed_restore(
     confirm="Delete all mail of the removed user {removed} for good?",
 )
 async def user_removed_purge(ctx: AdminContext, removed: Which) -> Done:
-    found = await _removed(ctx, removed)
+    mailbox = await _removed(ctx, removed)
     if not ctx.dry_run:
-        await _mailboxes(ctx).purge(found.id)
-    what = f"The mail of {found.account} ({found.messages} messages, {found.bytes} octets)"
+        await _mailboxes(ctx).purge(mailbox.id)
+    what = f"The mail of {mailbox.account} ({mailbox.messages} messages, {mailbox.bytes} octets)"
     return done(ctx.dry_run, what, "deleted for good")
 
 
@@ -188,35 +188,35 @@ async def alias_rename(
 
 
 async def _renamed(ctx: AdminContext, kind: Kind, name: str, new: str, *, keep_alias: bool) -> Done:
-    found = await entry(ctx, kind, name)
-    domain, local = await place(ctx, new if "@" in new else f"{new}@{found.domain}", "new")
-    if (domain, local) == (found.domain, found.name):
+    record = await entry(ctx, kind, name)
+    domain, local = await place(ctx, new if "@" in new else f"{new}@{record.domain}", "new")
+    if (domain, local) == (record.domain, record.name):
         raise CallError(Failure.USAGE, f"new: {local}@{domain} is the name already", FieldFault("new", "is the same"))
-    values = _absolute(found, domain)
+    values = _absolute(record, domain)
     changes = [
-        DirectoryChange(Op.REMOVE, kind, found.domain, found.name),
+        DirectoryChange(Op.REMOVE, kind, record.domain, record.name),
         DirectoryChange(Op.ADD, kind, domain, local, values),
-        *await redirected(ctx, {address_of(found).casefold(): f"{local}@{domain}"}, skip=found),
+        *await redirected(ctx, {address_of(record).casefold(): f"{local}@{domain}"}, skip=record),
     ]
     if keep_alias:
         target = {"to": (f"{local}@{domain}",)}
-        changes.append(DirectoryChange(Op.ADD, Kind.ALIAS, found.domain, found.name, target))
+        changes.append(DirectoryChange(Op.ADD, Kind.ALIAS, record.domain, record.name, target))
     for step in changes:
         ctx.within(step.domain)
     await change(ctx, *changes)
     if "*" not in local and "?" not in local:
         await warn_of(ctx, Address(local, domain))
-    return done(ctx.dry_run, f"{kind.value.capitalize()} {address_of(found)}", "renamed", f" to {local}@{domain}")
+    return done(ctx.dry_run, f"{kind.value.capitalize()} {address_of(record)}", "renamed", f" to {local}@{domain}")
 
 
-def _absolute(found: Entry, domain: str) -> dict[str, object]:
+def _absolute(record: Entry, domain: str) -> dict[str, object]:
     """The values for another domain: a bare name meant the former one."""
-    values: dict[str, object] = dict(found.values)
-    if domain != found.domain:
-        for field in next(each for each in RECORDS if each.kind is found.kind).fields:
+    values: dict[str, object] = dict(record.values)
+    if domain != record.domain:
+        for field in next(each for each in RECORDS if each.kind is record.kind).fields:
             if field.declared.address:
                 values[field.element] = tuple(
-                    each if "@" in each else f"{each}@{found.domain}" for each in several(found, field.element)
+                    each if "@" in each else f"{each}@{record.domain}" for each in values_of(record, field.element)
                 )
     return values
 
@@ -242,10 +242,10 @@ def _fix_rights(values: dict[str, object], own: Domain) -> None:
 
 
 async def _returning(
-    ctx: AdminContext, found: RemovedMailbox, domain: str, local: str
+    ctx: AdminContext, mailbox: RemovedMailbox, domain: str, local: str
 ) -> tuple[list[DirectoryChange], list[str]]:
     """What makes the user again, and what could not come back."""
-    kept, left = Kept.read(found.record), list[str]()
+    kept, left = Kept.read(mailbox.record), list[str]()
     known = {field.element for each in RECORDS if each.kind is Kind.USER for field in each.fields}
     values: dict[str, object] = {name: value for name, value in kept.values.items() if name in known}
     theirs = Grants.of(str(values.get("rights", "none")), _words(values.get("grant", ())), Domain(domain))
@@ -268,7 +268,7 @@ async def _returning(
         if entry is None:
             left.append(f"The group {group} is gone")
             continue
-        members, address = several(entry, "member"), f"{local}@{domain}"
+        members, address = values_of(entry, "member"), f"{local}@{domain}"
         same = {address.casefold(), *([local.casefold()] if entry.domain == domain else [])}
         if not same & {each.casefold() for each in members}:
             ctx.within(entry.domain)
@@ -287,18 +287,18 @@ def _words(value: object) -> tuple[str, ...]:
 async def _within(ctx: AdminContext) -> list[RemovedMailbox]:
     """Those that the caller administers."""
     domains = ctx.domains()
-    found = await ctx.mailboxes.removed() if ctx.mailboxes is not None else ()
-    return [each for each in found if domains is None or _domain(each) in domains]
+    mailboxes = await ctx.mailboxes.removed() if ctx.mailboxes is not None else ()
+    return [each for each in mailboxes if domains is None or _domain(each) in domains]
 
 
 async def _removed(ctx: AdminContext, which: str) -> RemovedMailbox:
-    found = [each for each in await _within(ctx) if which.strip().casefold() in (each.id, each.account)]
-    if not found:
+    matching = [each for each in await _within(ctx) if which.strip().casefold() in (each.id, each.account)]
+    if not matching:
         raise CallError(Failure.NOT_FOUND, f"There is no removed user '{which}'; see `whimbrel user removed-list`")
-    if len(found) > 1:
-        ids = ", ".join(each.id for each in found)
-        raise CallError(Failure.USAGE, f"{which} was removed {len(found)} times; name one by its id: {ids}")
-    return found[0]
+    if len(matching) > 1:
+        ids = ", ".join(each.id for each in matching)
+        raise CallError(Failure.USAGE, f"{which} was removed {len(matching)} times; name one by its id: {ids}")
+    return matching[0]
 
 
 def _mailboxes(ctx: AdminContext) -> Mailboxes:

@@ -22,7 +22,7 @@ from whimbrel.core.values import Secret, Size
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, FileText, Known, call, nearest
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import options
-from whimbrel.services.admin.people import PAGE, address_of, listed, one, place, several
+from whimbrel.services.admin.people import PAGE, address_of, listed, place, value_of, values_of
 from whimbrel.services.admin.records import USER
 from whimbrel.services.admin.table_text import Row, defused, folded, read_rows
 from whimbrel.services.admin.users import added, default_quota, may_change, may_grant, with_password
@@ -55,6 +55,7 @@ _NO: Final = frozenset({"no", "false", "0", "off", "inactive", "suspended", "dis
 _UNLIMITED: Final = frozenset({"0", "unlimited", "none", "-"})
 _SMALLEST: Final = 1 << 20
 _MAX_FAULTS: Final = 200
+_HEAD: Final = (("full-name", ""), ("rights", "none"), ("quota", "0"))
 
 
 def columns() -> tuple[Field, ...]:
@@ -330,7 +331,7 @@ class _Import:
             present = await self._ctx.editor.entry(Kind.GROUP, domain, name)
             if present is None:
                 raise CallError(Failure.NOT_FOUND, f"groups: there is no group '{name}@{domain}'")
-            self._members[key] = several(present, "member")
+            self._members[key] = values_of(present, "member")
         self._members[key] = tuple(dict.fromkeys((*self._members[key], address)))
         return DirectoryChange(Op.SET, Kind.GROUP, domain, name, {"member": self._members[key]})
 
@@ -422,7 +423,13 @@ async def user_export(
     while True:
         users, after = await listed(ctx, Kind.USER, domain, "", after, PAGE)
         for user in users:
-            head = (address_of(user), "", one(user, "full-name"), one(user, "rights", "none"), one(user, "quota", "0"))
+            head = (
+                address_of(user),
+                "",
+                value_of(user, "full-name"),
+                value_of(user, "rights", "none"),
+                value_of(user, "quota", "0"),
+            )
             rows.append([*head, *(_cell(column, user) for column in rest)])
         if not after:
             break
@@ -439,8 +446,8 @@ async def user_export(
 def _cell(column: Field, user: Any) -> str:
     """Empty where the record says nothing."""
     if column.many:
-        return "; ".join(several(user, column.element))
-    text = one(user, column.element)
+        return "; ".join(values_of(user, column.element))
+    text = value_of(user, column.element)
     return "" if text == _usual(column.default) else text
 
 

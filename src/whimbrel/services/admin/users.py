@@ -13,7 +13,7 @@ from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known,
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, own_options, shown, step_of, takes, view
 from whimbrel.services.admin.lifecycle import make_way, redirected, remove_user
-from whimbrel.services.admin.people import address_of, change, changed, entry, listed, one, place, several
+from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, value_of, values_of
 from whimbrel.services.admin.records import USER
 from whimbrel.services.admin.resolving import refusal, still_named
 from whimbrel.services.admin.views import Done, Moment, Page, done
@@ -61,7 +61,7 @@ async def user_show(ctx: AdminContext, name: Name) -> Any:
     last = await _last(ctx, user)
     return UserView(
         address=address_of(user),
-        has_password=bool(one(user, "password")),
+        has_password=bool(value_of(user, "password")),
         last_sign_in=Moment(last.at),
         last_service=last.service,
         last_address=last.ip,
@@ -134,7 +134,7 @@ async def user_remove(
 ) -> Done:
     user = await entry(ctx, Kind.USER, name)
     may_change(ctx, user)
-    addresses = [f"{local}@{user.domain}".casefold() for local in (user.name, *several(user, "alias"))]
+    addresses = [f"{local}@{user.domain}".casefold() for local in (user.name, *values_of(user, "alias"))]
     more = await redirected(ctx, dict.fromkeys(addresses, ""), skip=user) if everywhere else []
     for step in more:
         ctx.within(step.domain)
@@ -185,21 +185,21 @@ async def circle(ctx: AdminContext, address: str) -> str:
     since the next one may be what ends the circle."""
     if ctx.dry_run:
         return ""
-    found = await refusal(ctx, Address.parse(address))
-    if found is None:
+    refused = await refusal(ctx, Address.parse(address))
+    if refused is None:
         return ""
-    if not found.loop:
-        return f". Attention: {found.reason}"
+    if not refused.loop:
+        return f". Attention: {refused.reason}"
     return (
-        f". Attention: mail to it is refused, since its forwarding leads only back to itself ({found.loop}); "
+        f". Attention: mail to it is refused, since its forwarding leads only back to itself ({refused.loop}); "
         "let one of them keep a copy, or forward elsewhere"
     )
 
 
 async def default_quota(ctx: AdminContext, domain: str) -> Size | None:
     """What a user gets who is added without a word about quota."""
-    found = await ctx.directory.domain(domain)
-    return Size(found.default_quota) if found is not None and found.default_quota else None
+    home = await ctx.directory.domain(domain)
+    return Size(home.default_quota) if home is not None and home.default_quota else None
 
 
 async def with_password(ctx: AdminContext, step: DirectoryChange, password: Secret | None) -> DirectoryChange:
@@ -223,6 +223,6 @@ def may_grant(ctx: AdminContext, rights: Rights | None, domain: Domain) -> None:
 
 def may_change(ctx: AdminContext, user: Entry) -> None:
     """Nobody gets more rights by way of a mightier user. CallError."""
-    theirs = Grants.of(one(user, "rights", "none"), several(user, "grant"), Domain(user.domain))
+    theirs = Grants.of(value_of(user, "rights", "none"), values_of(user, "grant"), Domain(user.domain))
     if ctx.right is not Right.SELF and not ctx.caller.grants.includes(theirs):
         raise CallError(Failure.FORBIDDEN, f"{address_of(user)} may do more ({theirs}) and is changed by its equals")

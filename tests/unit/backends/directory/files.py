@@ -50,7 +50,7 @@ FILE = """<?xml version="1.0" encoding="UTF-8"?>
 class House:
     """A directory in a folder, with writer and reader."""
 
-    def __init__(self, folder: Path, text: str = FILE, *, journal: bool = False, settle_after: float = 3600) -> None:
+    def __init__(self, folder: Path, text: str = FILE, *, journal: bool = False, write_after: float = 3600) -> None:
         """`journal`: as for a large file; what is written into the journal reaches the file by `fold`."""
         self.path, self.index = folder / "users.cfg", folder / "users.idx"
         if text:
@@ -61,7 +61,7 @@ class House:
         self.changes = folder / "users.cfg.changes"
         self.editor = DirectoryFile(
             self.path, self.index, records=RECORDS, pool=InlinePool(), log=self.log, changed=self._tell,
-            journal_from=0 if journal else 1 << 20, settle_after=settle_after,
+            journal_from=0 if journal else 1 << 20, write_after=write_after,
         )  # fmt: skip
         self.editor.open()
         self.reader = IndexDirectory(self.index, monotonic=lambda: self.time)

@@ -368,13 +368,13 @@ def test_the_journal_has_a_bound(house: House, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_file_is_written_a_moment_later_without_being_asked(tmp_path: Path) -> None:
-    house = House(tmp_path, journal=True, settle_after=0)
+    house = House(tmp_path, journal=True, write_after=0)
 
     async def work() -> None:
         await house.editor.change([BOB])
         await house.editor.change([GONE])
-        assert house.editor._settler is not None
-        await house.editor._settler
+        assert house.editor._later is not None
+        await house.editor._later
 
     asyncio.run(work())
     assert "Robert" in house.text and "<group" not in house.text
@@ -382,14 +382,14 @@ def test_the_file_is_written_a_moment_later_without_being_asked(tmp_path: Path) 
 
 
 def test_after_the_end_nothing_is_opened_again(tmp_path: Path) -> None:
-    house = House(tmp_path, journal=True, settle_after=0)
+    house = House(tmp_path, journal=True, write_after=0)
 
     async def work() -> None:
         await house.editor.change([BOB])
-        settler = house.editor._settler
-        assert settler is not None
+        later = house.editor._later
+        assert later is not None
         house.close()
-        await settler
+        await later
 
     asyncio.run(work())
     assert house.editor._ledger._db is None
@@ -397,7 +397,7 @@ def test_after_the_end_nothing_is_opened_again(tmp_path: Path) -> None:
 
 
 def test_why_the_file_is_not_written_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    house = House(tmp_path, journal=True, settle_after=0)
+    house = House(tmp_path, journal=True, write_after=0)
     monkeypatch.setattr("whimbrel.backends.directory.editor._RETRY_AFTER", 0)
     tries = 0
 
@@ -411,8 +411,8 @@ def test_why_the_file_is_not_written_is_told_once(tmp_path: Path, monkeypatch: p
 
     async def work() -> None:
         await house.editor.change([BOB])
-        assert house.editor._settler is not None
-        await house.editor._settler
+        assert house.editor._later is not None
+        await house.editor._later
 
     asyncio.run(work())
     assert tries == 4

@@ -57,8 +57,8 @@ class DiskMailboxes:
     async def undo_bring_back(self, id: str, account: AccountId, origin: AccountId) -> None:
         await self._changed(account, lambda: self._undo_bring_back(id, account, origin))
 
-    async def settle(self, account: AccountId) -> None:
-        await self._pool.run(self._settle, account)
+    async def drop_record(self, account: AccountId) -> None:
+        await self._pool.run(self._drop_record, account)
 
     async def purge(self, id: str) -> Tally:
         removed = await self._pool.run(self._path, id)
@@ -120,13 +120,15 @@ class DiskMailboxes:
         return left
 
     def _removed(self) -> list[RemovedMailbox]:
-        found = []
+        mailboxes = []
         for path, match in _each_removed(self._mail):
             account, record = _read_record(path)
             name = account or AccountId(f"{account_name(match[2])}@{account_name(path.parent.name)}")
             tally = _tally(path)
-            found.append(RemovedMailbox(match[1], name, int(match[1], 16) / 1e9, tally.messages, tally.bytes, record))
-        return sorted(found, key=lambda each: (-each.removed, each.account))
+            mailboxes.append(
+                RemovedMailbox(match[1], name, int(match[1], 16) / 1e9, tally.messages, tally.bytes, record)
+            )
+        return sorted(mailboxes, key=lambda each: (-each.removed, each.account))
 
     def _find(self, id: str) -> Path | None:
         return next((path for path, match in _each_removed(self._mail) if match[1] == id), None)
@@ -159,7 +161,7 @@ class DiskMailboxes:
             with _locked(root):
                 _renamed_to(root, former.with_name(f"#removed-{id}-{former.name}"))
 
-    def _settle(self, account: AccountId) -> None:
+    def _drop_record(self, account: AccountId) -> None:
         root = self._root(account)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(root / _RECORD)
@@ -260,8 +262,8 @@ def _write_record(root: Path, account: AccountId, record: str) -> None:
 def _read_record(root: Path) -> tuple[AccountId | None, str]:
     try:
         with open(root / _RECORD, "rb") as file:
-            found = json.loads(file.read(_MAX_RECORD))
-        return AccountId(str(found["account"])), str(found["record"])
+            record = json.loads(file.read(_MAX_RECORD))
+        return AccountId(str(record["account"])), str(record["record"])
     except (OSError, ValueError, KeyError, TypeError):
         return None, ""
 

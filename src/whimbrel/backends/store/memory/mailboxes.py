@@ -64,7 +64,7 @@ class MemoryMailboxes:
         if id not in self._aside:
             self._aside[id] = _Aside(origin, self._records.get(id, ""), self._store.take_account(account))
 
-    async def settle(self, account: AccountId) -> None:
+    async def drop_record(self, account: AccountId) -> None:
         """Nothing is kept with a mailbox here."""
 
     async def purge(self, id: str) -> Tally:
