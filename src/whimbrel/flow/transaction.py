@@ -184,6 +184,15 @@ class Header:
     def has(self, name: bytes) -> bool:
         return b"\r\n" + name + b":" in self._lower
 
+    def begin(self, *names: bytes) -> bool:
+        """A field begins with one of `names` (in lower case): it may be called so, with white space before the colon
+        too, or longer."""
+        lower = self._lower
+        for name in names:  # noqa: SIM110 - for each message, and `any` calls for each name.
+            if b"\n" + name in lower:
+                return True
+        return False
+
     @property
     def fields(self) -> int:
         """How many fields there are; continuation lines don't count."""

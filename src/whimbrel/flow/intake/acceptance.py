@@ -16,13 +16,14 @@ from whimbrel.core.log import Log
 from whimbrel.core.queue import RecipientState
 from whimbrel.flow.intake.copies import Copies
 from whimbrel.flow.intake.dispatch import Dispatch
+from whimbrel.flow.intake.dropped_fields import to_drop, without
 from whimbrel.flow.intake.outcomes import conclude, reported, result
 from whimbrel.flow.intake.plan import Plan
 from whimbrel.flow.intake.records import Records, status
-from whimbrel.flow.intake.return_path import has_old_path, without_old_path
 from whimbrel.flow.intake.verdicts import Verdicts
 from whimbrel.flow.judging.renditions import Renditions
 from whimbrel.flow.report.reports import Reports, Subject
+from whimbrel.flow.routing.relay import RelaySettings
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Result, Transaction
 from whimbrel.mail.writing.trace import joint, received
@@ -70,9 +71,10 @@ class Acceptance:
 
     async def take(self, tx: Transaction, content: Spooled) -> Result:
         """MailError if nobody gets it, or the one reply for all must be that."""
-        if not has_old_path(tx):
+        names = to_drop(tx, self._config.section(RelaySettings))
+        if not names:
             return await self._carry_out(tx, content)
-        tx.content = await without_old_path(tx, content, self._spool)
+        tx.content = await without(names, content, self._spool)
         try:
             return await self._carry_out(tx, tx.content)
         finally:

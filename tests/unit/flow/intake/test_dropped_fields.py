@@ -1,4 +1,5 @@
-"""A delivered message has one Return-Path, ours; one that passes through has what it came with. RFC 5321 4.4"""
+"""A delivered message has one Return-Path, ours, and what was submitted tells nobody whom Bcc named; all else passes
+through as it came. RFC 5321 4.4, RFC 5322 3.6.3"""
 
 import asyncio
 
@@ -7,6 +8,8 @@ import pytest
 from tests.support.flow_fakes import HeldContent, MemorySpool, MemorySpoolWriter
 from tests.support.reception_house import House, house
 from whimbrel.core.intake import Origin
+from whimbrel.flow.intake.dropped_fields import to_drop, without
+from whimbrel.flow.routing.relay import RelaySettings
 
 OLD = b"Return-Path: <old@else.test>\r\n"
 REST = b"From: a@b.test\r\nSubject: hello\r\n\r\nReturn-Path: <in@the.text>\r\n"
@@ -97,3 +100,38 @@ def test_the_copy_is_closed_and_the_content_is_left_to_who_gave_it() -> None:
     there = House(made.directory, made.store, spool=(spool := Spool()))
     asyncio.run(there.send("alice@example.test", content=OLD + REST))
     assert [one.closed for one in spool.made] == [False, True]
+
+
+SECRET = (
+    b"To: alice@example.test\r\nBcc: carol@else.test,\r\n dave@else.test\r\nSubject: x\r\nRESENT-BCC : e@else.test\r\n"
+    b"Content-Length: 7\r\n\r\nBcc: in the text\r\n"
+)
+TOLD = b"To: alice@example.test\r\nSubject: x\r\n\r\nBcc: in the text\r\n"
+
+
+@pytest.mark.parametrize(
+    ("origin", "networks"), [(Origin.SUBMISSION, ()), (Origin.INBOUND, ("192.0.2.64/28",))], ids=["user", "network"]
+)
+def test_what_is_submitted_tells_nobody_whom_bcc_named(origin: Origin, networks: tuple[str, ...]) -> None:
+    there = house(RelaySettings.model_validate({"allow_from": networks}))
+    asyncio.run(there.send("alice@example.test", "carol@else.test", content=SECRET, origin=origin))
+    ((_, onward),) = there.store.queued
+    for content in (filed(there), onward):
+        assert content.endswith(TOLD) and b"else.test" not in content
+
+
+def test_a_stranger_may_send_what_bcc_he_likes() -> None:
+    there = house()
+    asyncio.run(there.send("alice@example.test", content=SECRET))
+    assert filed(there).endswith(SECRET)
+
+
+def test_a_bcc_beyond_what_is_looked_at_is_found() -> None:
+    there = house()
+    tx = asyncio.run(there.begin("x@else.test", origin=Origin.SUBMISSION))
+    long = b"X: x\r\n" * 20_000
+    content = HeldContent(long + SECRET)
+    tx.take_content(content)
+    names = to_drop(tx, RelaySettings())
+    assert b"bcc" in names
+    assert asyncio.run(without(names, content, there.spool)).content == long + TOLD  # type: ignore[attr-defined]
