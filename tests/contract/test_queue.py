@@ -577,3 +577,33 @@ def test_counts_by_filter_and_by_lane(within: Within) -> None:
         assert len(await house.queue.lanes(1)) == 1
 
     within(check)
+
+
+def test_a_clock_that_was_set_back_makes_nothing_wait_for_the_time_it_showed(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        queue, month = house.queue, 30 * 86_400.0
+        await house.add(entry("a-1", created=NOW + month, due=NOW + month + 60))  # Came while it was ahead.
+        await house.add(entry("a-2", due=NOW + month))  # Was tried then.
+        await house.add(entry("a-3", due=NOW + 3600))
+        await house.add(replace(entry("a-4"), held=True, parked=Parked("scheduled", NOW + 2 * month)))
+        await house.add(entry("a-5", "x@else.test", due=NOW))
+        assert [one.id for one in await queue.lease(NOW + month, 1, 60, room={"remote.test": 0})] == ["a-5"]
+        await queue.restrain(NOW, 2 * 3600.0)
+        found = {one.id: one for one in await queue.select(ALL)}
+        assert found["a-1"].created == NOW and found["a-1"].next_attempt == NOW + 60
+        assert NOW <= found["a-2"].next_attempt <= NOW + 60 and found["a-3"].next_attempt == NOW + 3600
+        assert found["a-4"].parked == Parked("scheduled", NOW + 2 * month)
+        assert {one.id for one in await queue.lease(NOW + 61, 9, 60)} == {"a-1", "a-2", "a-5"}
+
+    within(check)
+
+
+def test_what_was_put_off_past_its_end_is_looked_at(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        await house.add(entry("a-1", created=NOW - 1000, due=NOW - 10))
+        await house.add(entry("a-2", created=NOW - 100, due=NOW - 10))
+        deferral = Deferral("remote.test", NOW, NOW + 60, 0.0, "4.4.1 No", ages=(500.0, 900.0))
+        assert await house.queue.defer([deferral]) == 1
+        assert [one.id for one in await house.queue.lease(NOW, 9, 60)] == ["a-1"]
+
+    within(check)

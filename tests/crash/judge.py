@@ -34,13 +34,14 @@ from whimbrel.core.directory import Account
 from whimbrel.core.disposition import Disposition, Place, SideMessage
 from whimbrel.core.envelope import Envelope, Recipient
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.queue import QueueItem, QueueRecipient, RecipientState
+from whimbrel.core.queue import QueueFilter, QueueItem, QueueRecipient, RecipientState
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.intake.reception import Reception
 from whimbrel.flow.judging.filter import Verdict
 from whimbrel.flow.judging.policy import Policy
 
 MAIL = b"From: a@b.test\r\nDate: x\r\nSubject: once\r\n\r\nhello\r\n"
+OLD = "6ab3f000-00000001"
 ALICE = AccountId("alice@example.test")
 WHAT = Disposition(
     (Place(), Place("Copies", create=True)),
@@ -115,7 +116,7 @@ async def main(folder: Path, kill: int, mutant: str) -> None:
     queue.recover()
     if not (folder / "begun").exists():
         recipients = tuple(QueueRecipient(Recipient(address(to)), local=True) for to in (ALICE, "out@else.test"))
-        item = QueueItem("6ab3f000-00000001", address("a@b.test"), recipients, time.time(), time.time(), unchecked=True,
+        item = QueueItem(OLD, address("a@b.test"), recipients, time.time(), time.time(), unchecked=True,
                          origin="submission")  # fmt: skip
         await store.commit([Enqueue(item, Rendition(b"", spool.hold(MAIL)))])
         (folder / "begun").touch()
@@ -123,6 +124,11 @@ async def main(folder: Path, kill: int, mutant: str) -> None:
         queue=queue, directory=directory, delivery=reception.local, spool=spool, commit=commits,
         resume=reception.resume,
     )  # fmt: skip
+    old = QueueFilter(ids=frozenset({OLD}))
+    if kill == 0:  # What went on may be gone before the old one comes again.
+        await queue.hold(old, held=True)
+        await work_off(queue, agent, folder / "sent")
+        await queue.hold(old, held=False)
     await work_off(queue, agent, folder / "sent")
     for each in await store.list(ALICE):
         status = await store.status(each.ref)

@@ -24,15 +24,17 @@ class FakeClock:
 
     def __init__(self, start: float = 1_790_000_000.0) -> None:
         self.time = start
+        self.ahead = 0.0
+        """Seconds by which somebody has set the time of day."""
 
     def now(self) -> float:
-        return self.time
+        return self.time + self.ahead
 
     def monotonic(self) -> float:
         return self.time
 
     def date(self, at: float | None = None) -> str:
-        return formatdate(self.time if at is None else at)
+        return formatdate(self.now() if at is None else at)
 
     def forward(self, seconds: float) -> None:
         self.time += seconds

@@ -274,6 +274,7 @@ class MemoryQueue:
         self.updates: list[QueueItem] = []
         self.proven: dict[str, bool] = {}
         self.deferrals: list[Deferral] = []
+        self.restrained: list[tuple[float, float]] = []
         self.records: list[tuple[str, dict[int, QueueRecipient]]] = []
         self._changed = asyncio.Event()
 
@@ -322,6 +323,9 @@ class MemoryQueue:
                     self.leases.pop(item.id, None)
                     count += 1
         return count
+
+    async def restrain(self, now: float, longest: float) -> None:
+        self.restrained.append((now, longest))
 
     async def back(self, ids: Sequence[str]) -> None:
         for name in ids:

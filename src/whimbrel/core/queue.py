@@ -108,7 +108,8 @@ class Deferral:
     status: str
     remote: str = ""
     ages: tuple[float, ...] = ()
-    """Seconds since it was created at which an entry is looked at all the same: a notice or its end is due."""
+    """Seconds since it was created at which an entry is looked at all the same: a notice, or at the last its end is
+    due. What was put off past its end is looked at too."""
     leased: frozenset[str] = frozenset()
     """Entries leased by the caller that are to be put off too."""
     whole: bool = True
@@ -187,6 +188,11 @@ class Queue(Protocol):
     async def defer(self, deferrals: Sequence[Deferral]) -> int:
         """Puts off what is due and not leased, urgent entries and those of a moment in `ages` excepted; how many.
         Losing it costs attempts, nothing else."""
+        ...
+
+    async def restrain(self, now: float, longest: float) -> None:
+        """After the clock was set back: nothing is due later than `longest` seconds from now but what is parked, and
+        nothing was created, leased or served in the future."""
         ...
 
     async def back(self, ids: Sequence[str]) -> None:

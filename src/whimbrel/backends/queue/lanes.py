@@ -34,6 +34,10 @@ _FIRST: Final = (
     "ORDER BY one.key, entry.ready"
 )
 """The earliest entries of each lane that are due."""
+CLOCKS: Final = 300.0
+"""Seconds by which a clock may be set back without anything being made of it."""
+LEASE: Final = 3600.0
+"""Seconds for which nobody leases anything."""
 TOGETHER: Final = 64
 """Lanes that are looked into at once; not many more than can be served."""
 _IN_TURN: Final = {
@@ -89,6 +93,26 @@ def prove(connection: apsw.Connection, names: Mapping[str, bool]) -> None:
     silent = rows.names(name for name, answers in names.items() if not answers)
     connection.execute(f"DELETE FROM lane WHERE name IN {rows.NAMED} AND due = {NEVER!r}", (silent,))
     connection.execute(f"UPDATE lane SET proven = 0 WHERE name IN {rows.NAMED}", (silent,))
+
+
+def restrain(connection: apsw.Connection, now: float, longest: float) -> None:
+    """In a transaction."""
+    set_back(connection, now)
+    connection.execute(
+        "UPDATE entry SET next_attempt = ?1 + abs(random() % 60) WHERE next_attempt > ?1 + ?2 AND done = 0",
+        (now, longest),
+    )
+    connection.execute("UPDATE entry SET lease_until = ?1 WHERE lease_until > ?1 + ?2", (now, LEASE))
+    connection.execute("UPDATE lane SET served = ?1 WHERE served > ?1", (now,))
+    rebuild(connection)
+
+
+def set_back(connection: apsw.Connection, now: float) -> None:
+    """What was to wait an hour must not wait for years."""
+    connection.execute(
+        "UPDATE entry SET next_attempt = ?1 + max(0, next_attempt - created), created = ?1 WHERE created > ?1 + ?2",
+        (now, CLOCKS),
+    )
 
 
 def rebuild(connection: apsw.Connection) -> None:
@@ -187,6 +211,8 @@ def _defer(connection: apsw.Connection, deferrals: Sequence[Deferral], ages: Seq
     # An entry whose moment has come since its attempt was planned is left for whoever leases it.
     now = "(one.value ->> 'now')"
     looked = " ".join(f"AND NOT (created + {age!r} BETWEEN next_attempt AND {now})" for age in ages)
+    if ages:
+        looked += f" AND next_attempt <= created + {ages[-1]!r}"
     moments = "".join(f", iif(created + {age!r} > {now}, created + {age!r}, {NEVER!r})" for age in ages)
     # By lane what is due, and by name what is leased: of a lane that is not meant as a whole only that.
     meant = [

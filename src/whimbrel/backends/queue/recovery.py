@@ -17,12 +17,10 @@ import apsw
 from whimbrel.backends.queue import rows
 from whimbrel.backends.queue.checksum import damaged
 from whimbrel.backends.queue.database import immediate
-from whimbrel.backends.queue.lanes import rebuild
+from whimbrel.backends.queue.lanes import CLOCKS, rebuild, set_back
 from whimbrel.core.log import Log
 from whimbrel.core.queue import CONTENT_LOST, QueueRecipient
 
-CLOCKS: Final = 300.0
-"""Seconds by which a clock may be set back without anything being made of it."""
 LAST_MOMENT: Final = 60.0
 """Seconds before the latest entry in which one may have been added that nobody was told of."""
 
@@ -70,11 +68,7 @@ def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
         _without_content(connection, torn, moment)
         if whole != rows.integer(connection.execute("SELECT count(*) FROM entry").fetchall()[0][0]):
             odd += _without_file(connection, folder, set(torn), moment, log)
-        # The clock was set back since: what was to wait an hour must not wait for years.
-        connection.execute(
-            "UPDATE entry SET next_attempt = ?1 + max(0, next_attempt - created), created = ?1 WHERE created > ?1 + ?2",
-            (time.time(), CLOCKS),
-        )
+        set_back(connection, time.time())
         # Nobody holds a lease yet: the one who did is dead.
         connection.execute("UPDATE entry SET lease_until = 0 WHERE lease_until > 0")
         rebuild(connection)

@@ -236,6 +236,13 @@ class QueueStore:
 
         return await self._read(work)
 
+    async def restrain(self, now: float, longest: float) -> None:
+        def work(connection: apsw.Connection) -> None:
+            with self._alone(connection):
+                lanes.restrain(connection, now, longest)
+
+        await self._read(work)
+
     async def back(self, ids: Sequence[str]) -> None:
         def work(connection: apsw.Connection) -> None:
             with self._alone(connection):

@@ -43,6 +43,8 @@ def settle(
     """`outcomes` by the place of the recipient in the entry; who is not among them was not tried and waits on.
     `paused_until`: no attempt was made, since the destination is known not to answer; until then none will be."""
     expired = now - item.created >= settings.give_up_after
+    if paused_until is not None and not _put_off_past_end(item, settings):
+        expired = False  # The destination is tried once more after this pause, whatever the clock did.
     notices = sum(now - item.created >= moment for moment in moments(settings)[:-1])
     recipients: list[QueueRecipient] = []
     told: list[tuple[QueueRecipient, Outcome]] = []
@@ -139,7 +141,14 @@ def moments(settings: DeliverySettings) -> tuple[float, ...]:
 
 def is_moment(item: QueueItem, now: float, settings: DeliverySettings) -> bool:
     """One of them has come since its attempt was planned."""
-    return any(item.next_attempt <= item.created + age <= now for age in moments(settings))
+    return _put_off_past_end(item, settings) or any(
+        item.next_attempt <= item.created + age <= now for age in moments(settings)
+    )
+
+
+def _put_off_past_end(item: QueueItem, settings: DeliverySettings) -> bool:
+    """It was to end, and waited for the end of a pause instead."""
+    return item.next_attempt > item.created + settings.give_up_after
 
 
 def _before_the_end(item: QueueItem, at: float, now: float, settings: DeliverySettings) -> float:

@@ -19,6 +19,7 @@ from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.core.queue import LOCAL, MIXED, Deferral, Queue, QueueItem, QueueRecipient, RecipientState
+from whimbrel.flow.delivery.clock_watch import ClockWatch, longest_wait
 from whimbrel.flow.delivery.destination import Destination, Ways
 from whimbrel.flow.delivery.endings import Endings, stored
 from whimbrel.flow.delivery.health import DestinationHealth, Pause, is_unreachable
@@ -98,6 +99,7 @@ class QueueWorker:
         """Deliveries under way."""
         self._leases = Leases(queue, self._health, self._slots, self._ways, clock)
         self._deferrals: dict[tuple[str, float], Deferral] = {}
+        self._watch = ClockWatch(clock)
         self._stopping = False
         self._stirred = asyncio.Event()
         self._endings = Endings(queue, log, self._ends, pace / 2)
@@ -181,11 +183,16 @@ class QueueWorker:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(RENEW)
             try:
+                if self._watch.set_back():
+                    longest = longest_wait(self._config.section(DeliverySettings))
+                    await self._queue.restrain(self._clock.now(), longest)
+                    self._stirred.set()
+                await asyncio.sleep(RENEW)
                 await self._leases.renew()
             except Exception as error:  # noqa: BLE001 - the next time is early enough.
                 self._stalled(error)
+                await asyncio.sleep(RENEW)
 
     def _stalled(self, error: Exception) -> None:
         self._log.exception("queue.stalled", error)

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.fakes import FakeClock
 from tests.support.queue_house import NOW, entry
 from whimbrel.core.envelope import Notify
 from whimbrel.core.queue import QueueItem, QueueRecipient, RecipientState
 from whimbrel.core.values import Duration
+from whimbrel.flow.delivery.clock_watch import ClockWatch, longest_wait
 from whimbrel.flow.delivery.outcome import Outcome, status_of
-from whimbrel.flow.delivery.schedule import next_attempt, settle
+from whimbrel.flow.delivery.schedule import is_moment, next_attempt, settle
 from whimbrel.flow.delivery.settings import DeliverySettings
 
 SETTINGS = DeliverySettings(retry_schedule=(Duration("5m"), Duration("1h")))
@@ -95,3 +97,40 @@ def test_notify_decides_what_is_told(notify: tuple[Notify, ...], failure: bool, 
 )
 def test_a_status_has_the_class_of_its_reply(code: int, enhanced: str, text: str, status: str) -> None:
     assert status_of(code, enhanced, text) == status
+
+
+def test_an_entry_whose_destination_is_paused_is_not_given_up_before_one_more_attempt() -> None:
+    """Clocks jump and machines sleep: what is old then was not tried since."""
+    item = entry("q1", created=NOW - SETTINGS.give_up_after - 60, due=NOW - 4000)
+    settled = settle(item, {0: WAIT}, NOW, SETTINGS, paused_until=NOW + 300)
+    assert settled.item.recipients[0].state is RecipientState.WAITING
+    assert NOW + 300 <= settled.item.next_attempt <= NOW + 360
+    # After the pause: it is tried, or somebody else was and found out that nothing has changed.
+    assert is_moment(settled.item, NOW + 360, SETTINGS)
+    for paused_until in (None, NOW + 900):
+        again = settle(settled.item, {0: WAIT}, NOW + 360, SETTINGS, paused_until=paused_until)
+        assert again.item.recipients[0].state is RecipientState.FAILED
+
+
+@pytest.mark.parametrize(("status", "waits"), [("4.2.0 Busy", [1, 2, 4, 8]), ("4.2.2 Mailbox is full", [300, 3600])])
+def test_a_busy_mailbox_is_tried_soon_and_a_full_one_as_anything_else(status: str, waits: list[float]) -> None:
+    item = entry("q1")
+    local = QueueRecipient(item.recipients[0].recipient, local=True, account="b@example.test")
+    item, now = replace(item, recipients=(local,)), NOW
+    for wait in waits:
+        item = settle(item, {0: Outcome(RecipientState.WAITING, status)}, now, SETTINGS).item
+        assert abs(item.next_attempt - now - wait) <= wait / 10 + 0.01
+        now = item.next_attempt
+
+
+def test_a_clock_that_was_set_back_is_noticed() -> None:
+    clock = FakeClock()
+    watch = ClockWatch(clock)
+    assert watch.set_back() and not watch.set_back()
+    clock.forward(5000)
+    assert not watch.set_back()
+    clock.ahead += 30 * 86_400
+    assert not watch.set_back()
+    clock.ahead -= 30 * 86_400
+    assert watch.set_back() and not watch.set_back()
+    assert longest_wait(SETTINGS) > 3600

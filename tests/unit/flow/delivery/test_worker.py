@@ -465,8 +465,12 @@ def test_what_waits_for_a_paused_destination_is_still_told_of_and_returned() -> 
     for n in range(2):
         post.queue.add(entry(f"d{n}", "b@dead.test", sender=""), MAIL)
     asyncio.run(post.worker.run_due())
-    age = 5 * 86400
-    post.queue.add(replace(item("b@dead.test"), created=NOW - age, next_attempt=NOW - 1), MAIL)
+    age = 5 * 86400 + 100
+    post.queue.add(replace(item("b@dead.test"), created=NOW - age, next_attempt=NOW - 200), MAIL)
+    asyncio.run(post.worker.run_due())
+    assert post.queue.items["q1"].next_attempt > NOW and "Action: delayed" in post.report
+    post.there.store.filed.clear()  # It is not returned before the pause is over.
+    post.queue.items["q1"] = replace(post.queue.items["q1"], next_attempt=NOW - 1)
     asyncio.run(post.worker.run_due())
     assert "Status: 5.4.7" in post.report and "q1" not in post.queue.items
     assert "Last-Attempt-Date" not in post.report  # Nobody made one.
