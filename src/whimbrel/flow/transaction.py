@@ -74,6 +74,7 @@ class Transaction:
         "header",
         "known",
         "max_size",
+        "message_id",
         "options",
         "origin",
         "peer",
@@ -119,12 +120,14 @@ class Transaction:
         """They said something of a recipient, which is not known of the others."""
         self.content: Spooled | None = None
         self.header = Header(b"")
+        self.message_id = ""
 
     def take_content(self, content: Spooled) -> None:
         """Its header is looked for in its first `HEAD` bytes; if it is longer, `read_header` must follow."""
         self.content = content
         head = content.head
         self.header = Header(head if len(head) <= HEAD else head[:HEAD])
+        self.message_id = self.header.value(b"message-id")
 
     @property
     def header_goes_on(self) -> bool:

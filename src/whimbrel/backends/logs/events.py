@@ -11,18 +11,17 @@ from whimbrel.core.log import LogEvent
 LOGS: Final = ("mail", "security", "warning", "error", "debug", "config", "operations", "spam")
 BY_LEVEL: Final = {"debug": "debug", "info": "operations", "warning": "warning", "error": "error"}
 
-_RECEIVED = "queue_id service from_ to size user sender_host tls"
-_SENT = "queue_id recipient mailbox folder result status remote tls cipher verified"
+_RECEIVED = "queue_id service from_ to size user sender_host tls message_id subject"
+_SENT = "queue_id recipient result status remote tls cipher verified mailbox folder message_id"
 _REFUSED = "queue_id service from_ to recipient user sender_host status"
 _SIGN_IN = "user sender_host method"
 
 _TABLE: Final = (
     # (event, log, title, fields, what it means)
-    ("message.received", "mail", "Recv", _RECEIVED, "A message was accepted; from here on it is ours."),
+    ("message.received", "mail", "Recv", _RECEIVED,
+     "A message was accepted; from here on it is ours. Its subject is told if smtp/log-subject is on."),
     ("delivery.sent", "mail", "Sent", _SENT,
      "How a delivery to one recipient ended, or that it will be tried again; of a mailbox here, for each folder."),
-    ("message.named", "mail", "Message", "queue_id message_id subject",
-     "The Message-ID of a message that was accepted, and its subject if smtp/log-subject is on."),
     ("message.refused", "mail", "Refused", _REFUSED, "A message, or a whole transaction, was not accepted."),
     ("rcpt.refused", "mail", "Refused recipient", _REFUSED, "A recipient was not accepted."),
     ("message.repeated", "mail", "Repeated", "queue_id before sender_host",

@@ -18,8 +18,9 @@ MAX_RECORD = 8000
 """Characters."""
 _LABELS: Final = {
     "from_": "From", "queue_id": "Queue-ID", "session_id": "Session-ID", "uid": "UID", "tls": "TLS", "ip": "IP",
-    "message_id": "Message-ID"}  # fmt: skip
-_PATHS: Final = frozenset({"from_", "to", "recipient"})
+    "message_id": "Msg-Id",
+    "remote": "Remote-Host"}  # fmt: skip
+_PATHS: Final = frozenset({"from_", "to", "recipient", "mailbox"})
 _HIDDEN: Final = frozenset({"session_id", "service", "sender_host"})
 """Bound to every record of a session; shown by a declared event only if it names them."""
 

@@ -401,13 +401,13 @@ class QueueWorker:
         paused_until = attempt.pause.until if attempt.pause and not attempt.tried else None
         settled = settle(item, attempt.outcomes, self._clock.now(), settings, paused_until=paused_until)
         until = item.created + settings.give_up_after
-        if paused_until is None:
-            places = sorted(attempt.outcomes)
-            self._log_outcomes(
-                item,
-                [pair for at, pair in zip(places, settled.outcomes, strict=True) if at not in attempt.logged],
-                settled.item.attempts,
-            )
+        # Without an attempt there is nothing to tell but its end.
+        ended = [
+            pair
+            for at, pair in zip(sorted(attempt.outcomes), settled.outcomes, strict=True)
+            if at not in attempt.logged and (paused_until is None or pair[1].state is RecipientState.FAILED)
+        ]
+        self._log_outcomes(item, ended, settled.item.attempts)
         tried = paused_until is None and not item.give_up
         told = [
             Told(recipient.recipient, outcome.state, outcome.status, outcome.remote, outcome.reply, tried)
@@ -434,6 +434,7 @@ class QueueWorker:
                 "cipher": outcome.cipher,
                 "verified": outcome.verified,
                 "attempts": attempts,
+                "message_id": item.message_id[:250],
             }
             if outcome.mailbox:
                 told["mailbox"] = outcome.mailbox

@@ -301,7 +301,7 @@ class Dispatch:
             created=now if tx.resumed is None else tx.resumed.created,
             next_attempt=now,
             size=size,
-            message_id=tx.header.value(b"message-id")[:998],
+            message_id=tx.message_id[:998],
             user=str(tx.account.address) if tx.account else "",
             client=tx.client.ip,
             options=options,

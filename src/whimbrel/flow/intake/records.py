@@ -50,7 +50,9 @@ class Records:
         )
 
     def received(self, tx: Transaction, size: int) -> None:
-        client = tx.client
+        client, subject = tx.client, ""
+        if self._config.section(SmtpSettings).log_subject:
+            subject = words(tx.header.value(b"subject")[:998].encode())[:250]
         self._log.info(
             "message.received",
             queue_id=tx.queue_id,
@@ -62,12 +64,9 @@ class Records:
             user=_user(tx),
             sender_host=client.ip,
             tls=client.tls.version if client.tls else "",
+            message_id=tx.message_id[:250],
+            subject=subject,
         )
-        message_id, subject = tx.header.value(b"message-id")[:250], ""
-        if self._config.section(SmtpSettings).log_subject:
-            subject = words(tx.header.value(b"subject")[:998].encode())[:250]
-        if message_id or subject:
-            self._log.info("message.named", queue_id=tx.queue_id, message_id=message_id, subject=subject)
 
     def mailbox(self, tx: Transaction, mailbox: Mailbox) -> None:
         """What became of the message at a mailbox here, by folders."""
@@ -81,6 +80,7 @@ class Records:
                 remote="",
                 mailbox=mailbox.account.id,
                 folder=folder,
+                message_id=tx.message_id[:250],
             )
         if mailbox.error is not None:
             result, text = "delayed" if mailbox.queued else "failed", status(mailbox.error)
@@ -101,6 +101,7 @@ class Records:
             status=text,
             remote="",
             mailbox=mailbox.account.id,
+            message_id=tx.message_id[:250],
         )
 
     def judged(self, tx: Transaction, rating: Rating, to: Sequence[str] = ()) -> None:
@@ -126,6 +127,7 @@ class Records:
             result=result,
             status=status,
             remote="",
+            message_id=tx.message_id[:250],
         )
 
     def repeated(self, tx: Transaction, before: str) -> None:

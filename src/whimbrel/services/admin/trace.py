@@ -123,7 +123,11 @@ class Sought:
     def queries(self, since: float) -> Iterator[tuple[LogQuery, Callable[[LogLine], bool]]]:
         """For each thing said: lines that may tell of it, and whether one does."""
         query = LogQuery(("mail",), since=since, newest_first=True)
-        words = ((self.sender, ("From",)), (self.to, ("To", "Recipient")), (self.message_id, ("Message-ID",)))
+        words = (
+            (self.sender, ("From",)),
+            (self.to, ("To", "Recipient", "Mailbox")),
+            (self.message_id, ("Msg-Id", "Message-ID")),
+        )
         for word, labels in words:
             if word:
                 yield replace(query, words=(word,)), partial(_tells, word=word, labels=labels)
@@ -149,7 +153,7 @@ def _tells(line: LogLine, word: str, labels: tuple[str, ...]) -> bool:
 
 def _has_subject(line: LogLine, text: str) -> bool:
     """It is the last of its line, and may hold what looks like fields."""
-    return line.title == "Message" and text in line.text.partition(", Subject: ")[2].casefold()
+    return line.title in ("Recv", "Message") and text in line.text.partition(", Subject: ")[2].casefold()
 
 
 def _names(value: str, word: str) -> bool:

@@ -65,7 +65,7 @@ def test_a_delivery_is_told_in_the_form_that_tools_know() -> None:
 def test_further_fields_follow_those_declared() -> None:
     text = line("delivery.sent", attempts=3, queue_id="1", recipient="<b@y.test>", result="relayed", status="2.0.0",
                 remote="192.0.2.1:25", tls="TLSv1.3 verified")  # fmt: skip
-    assert text.endswith("Status: 2.0.0, Remote: 192.0.2.1:25, TLS: TLSv1.3 verified, Attempts: 3")
+    assert text.endswith("Status: 2.0.0, Remote-Host: 192.0.2.1:25, TLS: TLSv1.3 verified, Attempts: 3")
 
 
 @pytest.mark.parametrize("service", ["imap", "pop3"])
@@ -150,7 +150,7 @@ def test_the_session_is_shown_by_every_event_but_those_of_known_form() -> None:
 
 def test_labels_are_made_of_field_names() -> None:
     assert [label_of(name) for name in ("from_", "queue_id", "sender_host", "uid", "message_id", "to")] == [
-        "From", "Queue-ID", "Sender-Host", "UID", "Message-ID", "To"]  # fmt: skip
+        "From", "Queue-ID", "Sender-Host", "UID", "Msg-Id", "To"]  # fmt: skip
 
 
 def test_a_comma_in_a_quoted_local_part_makes_no_second_recipient() -> None:

@@ -374,7 +374,7 @@ def test_the_subject_is_logged_decoded_and_bounded_where_that_is_set() -> None:
     there = house(SmtpSettings(log_subject=True))
     for subject in (b"=?utf-8?q?R=C3=A9f=3A_4711?=", b"x" * 5000):
         asyncio.run(there.send("alice@example.test", content=b"Subject: " + subject + b"\r\n\r\ns3cret-words\r\n"))
-    assert [record["subject"] for record in there.log.named("message.named")] == ["Réf: 4711", "x" * 250]
+    assert [record["subject"] for record in there.log.named("message.received")] == ["Réf: 4711", "x" * 250]
     assert "s3cret-words" not in repr(there.log.records)
 
 
