@@ -473,7 +473,8 @@ def test_what_waits_for_a_paused_destination_is_still_told_of_and_returned() -> 
     post.queue.items["q1"] = replace(post.queue.items["q1"], next_attempt=NOW - 1)
     asyncio.run(post.worker.run_due())
     assert "Status: 5.4.7" in post.report and "q1" not in post.queue.items
-    assert "Last-Attempt-Date" not in post.report  # Nobody made one.
+    assert "Last-Attempt-Date" not in post.report  # There was none.
+    assert post.results[-2:] == [("b@dead.test", "failed"), ("alice@example.test", "delivered")]
 
 
 def test_a_person_who_wants_it_tried_now_gets_an_attempt_in_a_pause() -> None:
