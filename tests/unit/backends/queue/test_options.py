@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import apsw
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.queue_house import QueueHouse, entry
@@ -29,6 +29,7 @@ RETS: list[Ret] = ["", "FULL", "HDRS"]
         findings=st.text(max_size=20),
     )
 )
+@settings(deadline=None)
 def test_what_is_kept_is_what_was_said(said: MailOptions) -> None:
     assert options.read(options.values(said)) == said
     assert len(options.values(said)) == options.NUMBER

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.filters import Says
@@ -418,6 +418,7 @@ def test_a_message_that_is_refused_is_never_logged_as_received() -> None:
     st.lists(st.sampled_from([b"\r\n", b"A: 1", b"Received:", b" ", b"\t", b":", b"\xff", b"Date: x"])).map(b"".join),
     st.sampled_from([Origin.INBOUND, Origin.SUBMISSION, Origin.LMTP, Origin.INTERNAL]),
 )
+@settings(deadline=None)
 def test_any_content_is_filed_as_it_came_or_refused(content: bytes, origin: Origin) -> None:
     there = house()
     try:
