@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.support.fakes import FakeConfig, FakeIds, MemoryCounters, MemoryLog, MemoryState
+from tests.support.filters import filter_ports
 from tests.support.flow_fakes import FakeDirectory, address
 from whimbrel.app.clock import SystemClock
 from whimbrel.backends.disk.barrier import Barrier
@@ -37,7 +38,6 @@ from whimbrel.core.mailbox import AccountId
 from whimbrel.core.queue import QueueFilter, QueueItem, QueueRecipient, RecipientState
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.intake.reception import Reception
-from whimbrel.flow.judging.filter import Verdict
 from whimbrel.flow.judging.policy import Policy
 
 MAIL = b"From: a@b.test\r\nDate: x\r\nSubject: once\r\n\r\nhello\r\n"
@@ -105,11 +105,11 @@ async def main(folder: Path, kill: int, mutant: str) -> None:
     directory.user(ALICE)
     commits = Commits(store, kill, mutant)
     reception = Reception(
-        directory=directory, folders=store, spool=spool, commit=commits, policy=Policy([], config, log), config=config,
+        directory=directory, folders=store, spool=spool, commit=commits, policy=Policy([], filter_ports(config, log)), config=config,
         state=MemoryState(), counters=MemoryCounters(), clock=clock, ids=FakeIds(), log=log,
     )  # fmt: skip
 
-    async def decide(account: Account, verdict: Verdict = Verdict.ACCEPT, rule: str = "") -> Disposition:
+    async def decide(account: Account, *_what: object) -> Disposition:
         return WHAT
 
     reception.placement.decide = decide  # type: ignore[method-assign]
