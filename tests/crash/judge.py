@@ -105,8 +105,9 @@ async def main(folder: Path, kill: int, mutant: str) -> None:
     directory.user(ALICE)
     commits = Commits(store, kill, mutant)
     reception = Reception(
-        directory=directory, folders=store, spool=spool, commit=commits, policy=Policy([], filter_ports(config, log)), config=config,
-        state=MemoryState(), counters=MemoryCounters(), clock=clock, ids=FakeIds(), log=log,
+        directory=directory, folders=store, spool=spool, commit=commits, config=config,
+        policy=Policy([], filter_ports(config, log)), state=MemoryState(), counters=MemoryCounters(),
+        clock=clock, ids=FakeIds(), log=log,
     )  # fmt: skip
 
     async def decide(account: Account, *_what: object) -> Disposition:
