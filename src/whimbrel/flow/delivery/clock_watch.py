@@ -3,9 +3,9 @@
 from typing import Final
 
 from whimbrel.core.clock import Clock
+from whimbrel.flow.delivery.health import LONGEST
 from whimbrel.flow.delivery.schedule import BUSY_PAUSES, SPREAD
 from whimbrel.flow.delivery.settings import DeliverySettings
-from whimbrel.flow.delivery.standing import LONGEST
 
 MOST: Final = 60.0
 """Seconds by which a clock may be corrected without anything being made of it."""
