@@ -9,7 +9,7 @@ Standards: RFC 5322 2.3, RFC 9051 2.3.4.2 (RFC822.SIZE), RFC 1939 11
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import apsw
@@ -97,7 +97,8 @@ class BareLines:
 
     def _scan(self, uids: UidSet) -> None:
         (last,) = rows(self._connection, "SELECT coalesce(max(uid), 0) FROM msg")[0]
-        ranges: Sequence[tuple[int, int]] = [(first, min(end, last)) for first, end in uids.ranges if first <= last]
+        asked = [(first, min(end, last)) for first, end in uids.ranges if first <= last]
+        ranges = [pair for pair in asked if not self._scanned.covers(*pair)]
         if len(self._sizes) > MAX_KNOWN:
             self._sizes, self._scanned = {}, UidSet()
         if len(self._scanned.ranges) + len(ranges) > MAX_SCANNED:
