@@ -10,7 +10,8 @@ Standards: RFC 4422 3 (the exchange), 3.6 (additional data with success), RFC 46
 
 import base64
 import binascii
-from collections.abc import Callable, Generator
+import re
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeVar
@@ -23,6 +24,7 @@ MAX_RESPONSE: Final = 8192
 """Decoded octets of one response."""
 MAX_NAME: Final = 320
 MAX_PASSWORD: Final = 1024
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 
 
 class SaslError(Exception):
@@ -140,7 +142,7 @@ class Channel:
     certificate that SNI chose); None: not to be had."""
     nonce: Callable[[], str] = lambda: ""
     """Fresh, printable, without commas; at least 18 characters."""
-    offered: tuple[str, ...] = ()
+    offered: Callable[[], Collection[str]] = tuple
     """Mechanisms that the client was offered. RFC 5802 6"""
 
 
@@ -223,6 +225,6 @@ def read_text(octets: bytes) -> str:
         text = octets.decode("utf-8")
     except UnicodeDecodeError:
         raise SaslError("not UTF-8") from None
-    if any(char < " " or char == "\x7f" for char in text):
+    if _CONTROL.search(text):
         raise SaslError("control characters are not allowed")
     return text

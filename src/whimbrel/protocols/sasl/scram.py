@@ -2,7 +2,7 @@
 
 Not among the mechanisms that are offered yet: accounts from before have no keys until they signed in once.
 
-Standards: RFC 5802 (messages, 5.1 attributes, 6 channel binding), RFC 7677 (SHA-256), RFC 5929 4, RFC 9266 (bindings)
+Standards: RFC 5802 (messages, 5.1 attributes, 6 channel binding), RFC 7677 (SHA-256), RFC 5929, RFC 9266 (bindings)
 RFC 5802 7 server-error: not done, the protocols around it say what failed.
 """
 
@@ -30,7 +30,7 @@ from whimbrel.protocols.sasl.exchange import (
 )
 
 MAX_NONCE: Final = 256
-BINDINGS: Final = frozenset({"tls-exporter", "tls-server-end-point"})
+BINDINGS: Final = frozenset({"tls-exporter", "tls-server-end-point", "tls-unique"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def _server(initial: bytes | None, channel: Channel, plus: bool) -> Exchange:
     first = _read_first(initial if initial else (yield from ask(b"")))
     if plus is not (first.binding in BINDINGS):
         raise SaslError("a channel binding goes with -PLUS, and only with it")
-    if first.binding == "y" and f"{SCRAM_SHA_256}-PLUS" in channel.offered:
+    if first.binding == "y" and f"{SCRAM_SHA_256}-PLUS" in channel.offered():
         raise Rejected("the client was not shown -PLUS, though it was offered")  # RFC 5802 6: somebody took it away.
     binding = channel.binding(first.binding) if plus else b""
     stored = ScramKeys.read((yield from keys(first.name, SCRAM_SHA_256)).reveal())

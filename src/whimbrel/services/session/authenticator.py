@@ -8,9 +8,10 @@ Standards: RFC 4422 3, RFC 4954 6 (535 5.7.8, 454 4.7.0), RFC 5530 (AUTHENTICATI
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
@@ -37,7 +38,7 @@ from whimbrel.protocols.sasl.exchange import (
 )
 from whimbrel.services.session.folders import Furnisher
 from whimbrel.services.session.identities import IdentityWatch, SignedIn, Waiter, source_of
-from whimbrel.services.session.lockout import LockOut
+from whimbrel.services.session.lockout import Failures, LockOut
 from whimbrel.services.session.peer import SessionPeer, offered
 from whimbrel.services.session.record import SignInRecord
 from whimbrel.services.session.settings import SecuritySettings
@@ -73,6 +74,7 @@ class _Attempt:
     user: str = ""
     account: Account | None = None
     named: bool = False
+    failures: Failures | None = None
     credential: str = ""
 
 
@@ -141,21 +143,22 @@ class Authenticator:
 
     def offered(self, peer: SessionPeer) -> dict[str, Mechanism]:
         """The mechanisms that can succeed on this connection as it is now, best first."""
-        schemes = frozenset[str]().union(*(source.schemes for source in self._sources))
+        sources = self._sources
+        schemes = sources[0].schemes.union(*(source.schemes for source in sources[1:]))
         return offered(self._config.section(SecuritySettings), peer, schemes)
 
-    async def start(
+    def start(
         self, mechanism: Mechanism, initial: bytes | None, peer: SessionPeer, ask: Ask, waiter: Waiter | None = None
-    ) -> SignedIn:
+    ) -> Coroutine[Any, Any, SignedIn]:
         """Runs a mechanism on a connection. As `run`."""
-        channel = Channel(peer.binding, _nonce, tuple(self.offered(peer)))
-        return await self.run(mechanism.start(initial, channel), mechanism.name, peer, ask, waiter)
+        channel = Channel(peer.binding, _nonce, partial(self.offered, peer))
+        return self.run(mechanism.start(initial, channel), mechanism.name, peer, ask, waiter)
 
-    async def password(
+    def password(
         self, name: str, password: Secret, peer: SessionPeer, *, method: str, waiter: Waiter | None = None
-    ) -> SignedIn:
+    ) -> Coroutine[Any, Any, SignedIn]:
         """For commands that bring both (LOGIN, USER and PASS). As `run`."""
-        return await self.run(_given(name, password), method, peer, _nobody, waiter)
+        return self.run(_given(name, password), method, peer, _nobody, waiter)
 
     async def run(
         self, exchange: Exchange, method: str, peer: SessionPeer, ask: Ask, waiter: Waiter | None = None
@@ -178,7 +181,8 @@ class Authenticator:
             raise
         finally:
             exchange.close()
-        self._lockout.succeeded(peer.ip, account.id)
+        if attempt.failures is not None:
+            attempt.failures.forgive()
         self._log.info("signin.ok", **_fields(attempt))
         if self._record is not None:
             await self._record.signed_in(account.id, peer)
@@ -230,7 +234,8 @@ class Authenticator:
         attempt.named = True
         attempt.account = await self._directory.sign_in(name) if 0 < len(name) <= MAX_NAME else None
         attempt.user = attempt.account.id if attempt.account is not None else name[:MAX_NAME].casefold()
-        if self._lockout.locked(attempt.peer.ip, attempt.user):
+        attempt.failures = self._lockout.of(attempt.peer.ip, attempt.user)
+        if attempt.failures.locked():
             # Logged each time: who cannot sign in asks why, and fail2ban counts on. The pause bounds how often.
             self._log.warning("signin.locked", **_fields(attempt))
             await self._pause(self._config.section(SecuritySettings).failure_delay)
@@ -240,7 +245,8 @@ class Authenticator:
 
     async def _authorised(self, attempt: _Attempt, success: Success) -> Account:
         """The account, now that the client has proven to be `success.name`. Rejected"""
-        await self._name(attempt, success.name)
+        if not attempt.named:
+            await self._name(attempt, success.name)
         account = attempt.account
         if account is None:
             raise Rejected("unknown user")
@@ -270,16 +276,19 @@ class Authenticator:
         elif attempt.account is not None and not attempt.account.enabled:
             reason = "the user is disabled"
         self._log.warning("signin.failed", **_fields(attempt), reason=reason)
-        self._lockout.failed(
-            attempt.peer.ip, attempt.user, lambda: self._log.warning("signin.locked", **_fields(attempt))
-        )
+        self._count(attempt)
         await self._pause(self._config.section(SecuritySettings).failure_delay)
         return MailError(535, "5.7.8", "Authentication credentials invalid")
 
     def _unreadable(self, attempt: _Attempt) -> None:
         """The client sent what is not of the mechanism: logged and counted as the failed sign-in that it is."""
         self._log.warning("signin.failed", **_fields(attempt), reason="not of the mechanism")
-        self._lockout.failed(attempt.peer.ip, "", lambda: self._log.warning("signin.locked", **_fields(attempt)))
+        attempt.failures = None
+        self._count(attempt)
+
+    def _count(self, attempt: _Attempt) -> None:
+        failures = attempt.failures or self._lockout.of(attempt.peer.ip)
+        failures.count(lambda: self._log.warning("signin.locked", **_fields(attempt)))
 
 
 def _given(name: str, password: Secret) -> Exchange:

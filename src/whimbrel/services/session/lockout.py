@@ -17,33 +17,44 @@ class LockOut:
     def __init__(self, config: ConfigStore, counters: Counters) -> None:
         self._config, self._counters = config, counters
 
-    def locked(self, ip: str, user: str) -> bool:
+    def of(self, ip: str, user: str = "") -> "Failures":
+        """Those of an address, for a user; an empty `user` is nobody's failure."""
+        return Failures(self._config.section(SecuritySettings), self._counters, ip, user)
+
+
+class Failures:
+    """Of one address and user, by the settings of now."""
+
+    __slots__ = ("_counters", "_host", "_pair", "_settings", "_window")
+
+    def __init__(self, settings: SecuritySettings, counters: Counters, ip: str, user: str) -> None:
+        self._settings, self._counters, self._window = settings, counters, float(settings.lock_out_window)
+        self._host = f"signin:{counted(ip)}"
+        self._pair = f"{self._host}:{user}" if user else ""
+
+    def locked(self) -> bool:
         """Whether this address may not try now, for this user or for any."""
-        settings, host = self._config.section(SecuritySettings), counted(ip)
-        window = float(settings.lock_out_window)
-        return self._reached(f"signin:{host}:{user}", settings.lock_out_after, window) or self._reached(
-            f"signin:{host}", settings.lock_out_host_after, window
+        settings = self._settings
+        return (bool(self._pair) and self._reached(self._pair, settings.lock_out_after)) or self._reached(
+            self._host, settings.lock_out_host_after
         )
 
-    def succeeded(self, ip: str, user: str) -> None:
-        """Forgives the failures of the address for this user."""
-        pair, window = f"signin:{counted(ip)}:{user}", float(self._config.section(SecuritySettings).lock_out_window)
-        if failures := self._counters.get(pair, window=window):
-            self._counters.add(pair, -failures, window=window)
+    def forgive(self) -> None:
+        """The address has proven to be the user."""
+        if failures := self._counters.get(self._pair, window=self._window):
+            self._counters.add(self._pair, -failures, window=self._window)
 
-    def failed(self, ip: str, user: str, reached: Callable[[], None]) -> None:
-        """Counts; `reached` is called for each limit that is reached by it. An empty `user` is nobody's failure."""
-        settings, host = self._config.section(SecuritySettings), counted(ip)
-        window = float(settings.lock_out_window)
-        limits = {f"signin:{host}": settings.lock_out_host_after}
-        if user:
-            limits[f"signin:{host}:{user}"] = settings.lock_out_after
-        for counter, limit in limits.items():
-            if limit > 0 and self._counters.add(counter, window=window) == limit:
+    def count(self, reached: Callable[[], None]) -> None:
+        """One more; `reached` is called for each limit that is reached by it."""
+        for counter, limit in (
+            (self._pair, self._settings.lock_out_after),
+            (self._host, self._settings.lock_out_host_after),
+        ):
+            if counter and limit > 0 and self._counters.add(counter, window=self._window) == limit:
                 reached()
 
-    def _reached(self, counter: str, limit: int, window: float) -> bool:
-        return limit > 0 and self._counters.get(counter, window=window) >= limit
+    def _reached(self, counter: str, limit: int) -> bool:
+        return limit > 0 and self._counters.get(counter, window=self._window) >= limit
 
 
 def counted(ip: str) -> str:

@@ -5,6 +5,7 @@ Standards: RFC 8314 3 (no passwords without TLS), RFC 4954 4, RFC 9051 6.2.3, RF
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from whimbrel.core.log import Log
 from whimbrel.core.network import contains
@@ -42,13 +43,21 @@ def offered(
 ) -> dict[str, Mechanism]:
     """The mechanisms that can succeed here, best first: none that would show the password to who listens, none whose
     keys (`schemes`) accounts lack, none that binds to a TLS channel that is not there."""
-    allowed = plaintext_allowed(settings, peer)
+    allowed, bound = plaintext_allowed(settings, peer), peer.tls and peer.binding("tls-server-end-point") is not None
+    return _offered(tuple(mechanisms.values()), allowed, bound, schemes)
+
+
+@lru_cache(64)
+def _offered(
+    mechanisms: tuple[Mechanism, ...], allowed: bool, bound: bool, schemes: frozenset[str]
+) -> dict[str, Mechanism]:
+    """Asked for at each greeting and each sign-in: the same few answers."""
     return {
-        name: mechanism
-        for name, mechanism in mechanisms.items()
+        mechanism.name: mechanism
+        for mechanism in mechanisms
         if (allowed or not mechanism.plain)
         and (mechanism.form is not Form.KEYS or mechanism.scheme in schemes)
-        and (not mechanism.binds or (peer.tls and peer.binding("tls-server-end-point") is not None))
+        and (bound or not mechanism.binds)
     }
 
 

@@ -6,7 +6,6 @@ right sign-in, one at a time and without keeping the client waiting.
 """
 
 import asyncio
-import hashlib
 import hmac
 import secrets
 from collections import deque
@@ -70,11 +69,7 @@ class StoredSecrets:
             await self._verify(NOBODY, password)
             return None
         # The verifier is part of what is remembered: a changed one is another entry.
-        digest = hmac.new(self._key, digestmod=hashlib.sha256)
-        for part in (account.id, account.password.reveal(), password.reveal()[: MAX_PASSWORD + 1]):
-            octets = part.encode("utf-8", "surrogatepass")
-            digest.update(len(octets).to_bytes(4, "big") + octets)
-        key = digest.digest()
+        key = self._digest(account, password)
         # Of a disabled account nothing is remembered: the time would tell that the password is right.
         if account.enabled and (known := self._known(key)):
             return known
@@ -88,6 +83,11 @@ class StoredSecrets:
             if self._record is not None and needs_upgrade(stored):
                 self._upgrade_later(account, password)
         return credential
+
+    def _digest(self, account: Account, password: Secret) -> bytes:
+        name, verifier = account.id.encode(), account.password.reveal().encode("utf-8", "surrogatepass")
+        words = password.reveal()[: MAX_PASSWORD + 1].encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, b"%d %d %b%b%b" % (len(name), len(verifier), name, verifier, words), "sha256")
 
     async def keys(self, account: Account | None, name: str, scheme: str) -> Keys:
         if scheme != SCRAM_SHA_256:

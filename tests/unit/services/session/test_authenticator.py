@@ -288,6 +288,7 @@ def test_scram_fails_in_the_same_words_as_any_other(name: str, password: str, he
 
 def test_the_salt_does_not_tell_who_exists() -> None:
     stage = scram_stage()
+    stage.counters.add = lambda *_given, **_more: 0  # type: ignore[method-assign]
 
     def salt(name: str) -> bytes:
         client = Client(b"c=biws,r=x,p=AAAA")
@@ -295,7 +296,6 @@ def test_the_salt_does_not_tell_who_exists() -> None:
             run(stage.exchange(SCRAM, b"n,,n=%b,r=client" % name.encode(), client))
         return client.asked[0].split(b",")[1]
 
-    stage.sign_in._lockout.failed = lambda *_given: None  # type: ignore[method-assign]
     for name in ("alice", "bob", "eve"):
         spellings = (name, name.upper(), f"{name}@example.test", f"{name}@EXAMPLE.test", f"{name}@alias.test")
         assert len({salt(spelling) for spelling in spellings}) == 1, name
