@@ -1,6 +1,6 @@
-"""The installation's key: 32 octets of chance in a file of its own, from which keys for single purposes are derived.
+"""The installation's key: 32 random octets in a file of its own, from which keys for single purposes are derived.
 
-Made when it is first asked for; the same in each process and after each start. Whoever has it knows which users exist.
+Created on first use; the same in each process and after each start. It reveals which users exist.
 """
 
 import contextlib
@@ -14,14 +14,14 @@ LENGTH: Final = 32
 
 
 class KeyFile:
-    """`path` in a folder that only the server's user can enter."""
+    """The key in the file `path`, whose folder only the server's user can enter."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._key = b""
 
     def derived(self, purpose: str) -> bytes:
-        """The key for one purpose, which tells nothing of the others. OSError"""
+        """Returns the key for one purpose, which reveals nothing about the others. OSError"""
         if not self._key:
             self._key = self._read() or self._make()
         return hmac.digest(self._key, purpose.encode(), "sha256")
@@ -36,7 +36,7 @@ class KeyFile:
         return key
 
     def _make(self) -> bytes:
-        """Whole or not at all, and by one process only: whoever comes second takes the first one's."""
+        """Creates the file atomically; a process that comes second uses the first one's key."""
         draft = self._path.with_name(f".{self._path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

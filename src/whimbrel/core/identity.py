@@ -1,4 +1,4 @@
-"""Who a session acts for, once a client has proven who it is."""
+"""The identity of an authenticated session."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,16 @@ from whimbrel.core.rights import Grants
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What signing in came to. It holds for a moment: `services/session/identities.py` asks again."""
+    """The result of authentication, as of now: `services/session/identities.py` re-validates it when accounts
+    change."""
 
     account: AccountId
-    """Authorised as: whose mailbox, limits and addresses count."""
+    """The authorisation identity: whose mailbox, limits and addresses apply."""
     actor: AccountId
-    """Who proved to be who; another than `account` for a delegate or an administrator."""
+    """The authentication identity; differs from `account` for a delegate or an administrator."""
     method: str
-    """By which mechanism or command."""
+    """The mechanism or command."""
     credential: str
-    """`password:3f0c9a61d2b4`: its end ends the session. A verifier made anew of the same password is the same one."""
+    """`password:3f0c9a61d2b4`: revoking it ends the session; rehashing the same password does not change it."""
     grants: Grants
-    """What the actor may do."""
+    """The actor's rights."""

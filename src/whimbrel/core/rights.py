@@ -1,4 +1,4 @@
-"""What a signed-in user may do besides using the own mailbox: a set of grants, each with the domains it is for.
+"""Rights of a user beyond the own mailbox: a set of grants, each with its domains.
 
     server-write                    everything that is set anywhere
     server-read                     sees everything that is set, changes nothing
@@ -7,10 +7,11 @@
     mail-read                       other people's mail: source, undelete, quarantine, export
     self                            what concerns the user alone; everybody has it, nobody has to be given it
 
-`domain` and `accounts` without domains are for the user's own. `mail-read` without domains counts wherever the user may
-administer accounts. No other right includes `mail-read`: who administers a server does not thereby read mail.
+`domain` and `accounts` without domains apply to the user's own domain, `mail-read` without domains wherever the user
+may administer accounts. No other right includes `mail-read`: administering a server does not permit reading mail.
 
-In users.cfg `<rights>` has one of none, domain, server-read, server-write, as it always had; each `<grant>` adds to it.
+In users.cfg `<rights>` has one of none, domain, server-read, server-write, as in the former release; each `<grant>`
+adds one grant.
 """
 
 from collections.abc import Iterable
@@ -29,7 +30,7 @@ MAX_DOMAINS: Final = 1000
 
 
 class Right(StrEnum):
-    """One kind of grant, and what a call needs."""
+    """A right that can be granted, and that a call can require."""
 
     SELF = "self"
     ACCOUNTS = "accounts"
@@ -41,15 +42,15 @@ class Right(StrEnum):
 
 GRANTABLE: Final = (Right.ACCOUNTS, Right.DOMAIN, Right.MAIL_READ, Right.SERVER_READ, Right.SERVER_WRITE)
 OF_DOMAINS: Final = frozenset({Right.ACCOUNTS, Right.DOMAIN, Right.MAIL_READ})
-"""Those that can name domains."""
+"""Rights that can name domains."""
 
 
 class Grant(str):
-    """A grant as it is written: the right, then its domains. ValueError says what is wrong with it."""
+    """A grant in its text form: the right, then its domains. ValueError says what is wrong."""
 
     right: Right
     domains: frozenset[Domain]
-    """Empty: the user's own; with `mail-read` those that the user administers."""
+    """Empty: the user's own domain; for `mail-read`, those that the user administers."""
 
     def __new__(cls, text: str) -> "Grant":
         if isinstance(text, Grant):
@@ -74,31 +75,31 @@ class Grant(str):
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """All that one user may do. `own` is the user's domain, which grants without domains mean."""
+    """The grants of one user. `own` is the user's domain, to which grants without domains apply."""
 
     grants: frozenset[Grant] = frozenset()
     own: Domain | None = None
 
     @classmethod
     def of(cls, rights: str, more: Iterable[str] = (), own: Domain | None = None) -> "Grants":
-        """From `<rights>` (`none`, or a right) and each `<grant>`. ValueError."""
+        """Makes the set of `<rights>` (`none` or a right) and each `<grant>`. ValueError"""
         words = [word for word in (rights, *more) if word not in ("", "none")]
         return cls(frozenset(Grant(word) for word in words), own)
 
     def has(self, right: Right) -> bool:
-        """A grant of exactly this right, for whatever domains."""
+        """True if this very right is granted, for whatever domains."""
         return any(grant.right is right for grant in self.grants)
 
     def allows(self, right: Right, domain: str = "", *, reads: bool = False) -> bool:
-        """Whether the user may do what needs `right` in `domain`; without one, in any domain at all. `reads`: it
-        changes nothing."""
+        """True if the user may do what requires `right` in `domain`; without a domain, in any domain at all. `reads`:
+        it changes nothing."""
         if right is Right.SELF:
             return True
         within = self.domains(right, reads=reads)
         return within is None or (domain in within if domain else bool(within))
 
     def domains(self, right: Right, *, reads: bool = False) -> frozenset[Domain] | None:
-        """Where `right` counts; None: everywhere. A right of the whole server has no domains: everywhere or nowhere."""
+        """Returns the domains in which the user has `right`; None: all. A right on the server gives all or none."""
         if right is Right.MAIL_READ:
             return self._mail()
         if self.has(Right.SERVER_WRITE) or (reads and self.has(Right.SERVER_READ)):
@@ -110,8 +111,8 @@ class Grants:
         return None if right is Right.SERVER_READ and self.has(Right.SERVER_READ) else frozenset()
 
     def includes(self, other: "Grants") -> bool:
-        """Nobody gives more than they have, and nobody changes the password of somebody mightier: whether the user may
-        all that `other` may."""
+        """True if the user may do all that `other` may: only then may the user give these grants, or change the
+        password of who has them."""
         for grant in other.grants:
             within = self.domains(grant.right)
             if within is None:
@@ -138,4 +139,4 @@ class Grants:
 
 NOTHING: Final = Grants()
 EVERYTHING: Final = Grants(frozenset({Grant("server-write"), Grant("mail-read")}))
-"""Of who can read the files anyway: the local socket, and the command line without a server."""
+"""For callers who can read the files anyway: the local socket, and the command line without a server."""

@@ -43,7 +43,7 @@ _TABLE: Final = (
      "An open session's sign-in counts no more: the user was removed or disabled, or has another password."),
     ("signin.not-renewed", "warning", "Session not renewed", "user detail",
      "The directory could not be asked whether the user is still there; the session asks again."),
-    ("signin.not-upgraded", "error", "Password not stored anew", "user", "It is tried again at the next sign-in."),
+    ("signin.not-rehashed", "error", "Password not rehashed", "user", "It is tried again at the next sign-in."),
     ("signin.ok", "security", "{service} login", _SIGN_IN, "Somebody signed in."),
     ("signin.locked", "security", "Locked {service} login", _SIGN_IN, "Too many failures: refused for a while."),
     ("relay.denied", "security", "Relay denied", _REFUSED, "A stranger wanted mail passed on."),

@@ -10,15 +10,15 @@ from typing import Any, Final
 _ALPHABET: Final = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 SHA_ROUNDS: Final = 5000
-"""Where a verifier names no number."""
+"""Default of SHA-crypt."""
 MIN_ROUNDS: Final = 1000
-"""Fewer are raised to this."""
+"""Lower counts are raised to this."""
 MAX_PASSWORD: Final = 512
 """Octets, as in libxcrypt: each round hashes the whole password, so that a long one costs more than the rounds tell."""
 
 
 def md5_crypt(password: bytes, salt: bytes, magic: bytes = b"$1$") -> str:
-    """The 22 characters after the salt."""
+    """Returns the 22 characters after the salt."""
     inner = hashlib.md5(password + salt + password, usedforsecurity=False).digest()
     digest = hashlib.md5(password + magic + salt, usedforsecurity=False)
     digest.update(_repeated(inner, len(password)))
@@ -39,12 +39,12 @@ def md5_crypt(password: bytes, salt: bytes, magic: bytes = b"$1$") -> str:
 
 
 def sha256_crypt(password: bytes, salt: bytes, rounds: int) -> str:
-    """The 43 characters after the salt."""
+    """Returns the 43 characters after the salt."""
     return _text(_sha_crypt(hashlib.sha256, password, salt, rounds), _SHA256_ORDER)
 
 
 def sha512_crypt(password: bytes, salt: bytes, rounds: int) -> str:
-    """The 86 characters after the salt."""
+    """Returns the 86 characters after the salt."""
     return _text(_sha_crypt(hashlib.sha512, password, salt, rounds), _SHA512_ORDER)
 
 
@@ -74,11 +74,11 @@ def _repeated(block: bytes, length: int) -> bytes:
 
 
 Order = tuple[tuple[int, ...], ...]
-"""Which octets make four characters, the last one lowest; then those that are left."""
+"""Octets that are encoded together, most significant first."""
 
 
 def _rotated(count: int, third: int, step: int) -> Order:
-    """The orders of SHA-crypt: three columns that change places from row to row."""
+    """Returns the order of SHA-crypt: three columns that rotate from row to row."""
     rows = []
     columns = (0, third, 2 * third)
     for number in range(count):
@@ -93,7 +93,7 @@ _SHA512_ORDER: Final[Order] = (*_rotated(21, 21, 1), (63,))
 
 
 def _text(digest: bytes, order: Order) -> str:
-    """crypt's own base 64: three octets as four characters, the lowest six bits first."""
+    """Encodes as crypt does: three octets as four characters, the lowest six bits first."""
     characters = []
     for places in order:
         value = 0

@@ -1,8 +1,8 @@
-"""Verifiers of passwords: each scheme with its form, its bounds, and the check. Slow on purpose: off the loop.
+"""Password verifiers: each scheme's syntax, limits and check. Checks are slow on purpose: run them off the loop.
 
 Ours is argon2id. The others come from other servers, in users.cfg and in tables of users, and are replaced at the first
-right sign-in. A form is checked when it is read, so that a value unlike its label is refused by line; the work that a
-verifier may ask for is bounded there as well, or a hostile one would hold a process for hours.
+successful sign-in. Reading checks the syntax, so that a value unlike its label is refused by line, and bounds the cost
+(rounds, memory), or a hostile verifier would hold a process for hours.
 
 The forms are those of LDAP ({CRYPT}, {MD5}, {SHA}, {SSHA}), of Dovecot ({SHA512-CRYPT}, {SSHA256.HEX}, {PBKDF2}), of
 crypt(3), and PBKDF2 as passlib, Django and OpenLDAP write it. Not among them: DES crypt, which is broken; yescrypt,
@@ -43,16 +43,16 @@ Check = Callable[[bytes], bool]
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """One that can be checked. `heavy`: a check takes at least as long as ours."""
+    """A verifier that was read. `heavy`: a check costs at least as much as ours."""
 
     scheme: str
     check: Check = field(repr=False)
     heavy: bool = False
     check_text: Callable[[str], bool] | None = field(default=None, repr=False)
-    """In place of `check`, for a scheme with a spelling of its own."""
+    """Replaces `check` for a scheme that prepares the password itself."""
 
     def fits(self, password: str) -> bool:
-        """Whether it is of this password, in any of its spellings. Takes constant time for each."""
+        """True if it matches the password in any of its spellings. Compares in constant time."""
         if self.check_text is not None:
             return self.check_text(password)
         for spelling in spellings(password):
@@ -63,7 +63,7 @@ class Verifier:
 
 
 def read(text: Secret) -> Verifier:
-    """The verifier that `text` is. ValueError says what is wrong, and shows nothing of it."""
+    """Reads a verifier. ValueError says what is wrong without showing the value."""
     value = text.reveal().strip()
     if len(value) > MAX_VERIFIER or not value.isascii() or not value.isprintable():
         raise ValueError(f"a verifier is printable ASCII, at most {MAX_VERIFIER} characters")
@@ -79,16 +79,16 @@ def read(text: Secret) -> Verifier:
 
 
 def normal(text: Secret) -> Secret:
-    """The form in which users.cfg keeps it: it begins with `$`, which is all that the former release asks of a verifier
-    that it cannot check. ValueError."""
+    """Returns the form that users.cfg keeps: it begins with `$`, which the former release requires of any verifier.
+    ValueError"""
     read(text)
     value = text.reveal().strip()
     return Secret(value if value.startswith("$") else f"${value}")
 
 
 def password_or_verifier(text: Secret) -> StoredPassword | Secret:
-    """What a person, or a table of users, gives in the place of a password: a verifier that is ready, or the password.
-    `{PLAIN}` marks a password that looks like a verifier. ValueError: it looks like one and cannot be checked here."""
+    """Interprets what an administrator or a table gives as a password: a ready verifier, or the password itself.
+    `{PLAIN}` marks a password that looks like a verifier. ValueError: it looks like one and is not supported."""
     value = text.reveal()
     match = _LABEL.match(value.removeprefix("$") if value.startswith("${") else value)
     if match and match[1].upper() in _CLEAR and not match[2]:
@@ -152,7 +152,7 @@ def _argon2(value: str) -> Verifier:
 
 _BCRYPT: Final = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}\Z")
 _BCRYPT_PASSWORD: Final = 72
-"""Octets that bcrypt looks at; of longer passwords everybody takes the beginning."""
+"""Octets that bcrypt uses; longer passwords are truncated, as everywhere."""
 
 
 def _bcrypt(value: str) -> Verifier:
@@ -262,7 +262,7 @@ Labelled = Callable[[str, str, str], Verifier]
 
 
 def _modular_of(*prefixes: str) -> Labelled:
-    """A label before a form that says itself what it is."""
+    """A label before a value in modular crypt format."""
 
     def form(label: str, rest: str, encoding: str) -> Verifier:
         if encoding or not rest.startswith(prefixes):
@@ -273,7 +273,7 @@ def _modular_of(*prefixes: str) -> Labelled:
 
 
 def _digest(digest: str, *, salted: bool = False) -> Labelled:
-    """A hash of the password alone, or of password and salt with the salt behind it."""
+    """A hash of the password, or of password and salt with the salt appended."""
     size = hashlib.new(digest, usedforsecurity=False).digest_size
 
     def form(label: str, rest: str, encoding: str) -> Verifier:
@@ -323,7 +323,7 @@ def _scram(label: str, rest: str, encoding: str) -> Verifier:
 
 
 def _octets(text: str, label: str, encoding: str, size: int, *, exact: bool) -> bytes:
-    """As the label says; else hexadecimal where only that can be meant."""
+    """Decodes as the label says, else as hexadecimal where the length leaves no doubt, else as base64."""
     if encoding not in ("", "hex", "b64", "base64"):
         raise ValueError(f"{{{label}.{encoding}}}: an encoding is hex or b64")
     hexadecimal = re.fullmatch(r"(?:[0-9a-fA-F]{2})+", text) is not None

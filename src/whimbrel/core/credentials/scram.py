@@ -1,4 +1,4 @@
-"""What SCRAM needs of a password: salted keys, from which the password cannot be had.
+"""Stored keys of SCRAM, derived from a password.
 
 Standards: RFC 5802 3 (StoredKey, ServerKey), RFC 7677 (SHA-256, at least 4096 iterations), RFC 5803 2 (as text)
 """
@@ -14,13 +14,13 @@ from whimbrel.core.credentials.spelling import saslprep
 
 SCRAM_SHA_256: Final = "SCRAM-SHA-256"
 ITERATIONS: Final = 100_000
-"""Of keys that we make."""
+"""For new keys."""
 MAX_ITERATIONS: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class ScramKeys:
-    """Of one password, for SHA-256."""
+    """SCRAM-SHA-256 keys of one password."""
 
     salt: bytes
     iterations: int
@@ -29,21 +29,21 @@ class ScramKeys:
 
     @classmethod
     def of(cls, password: str, salt: bytes, iterations: int = ITERATIONS) -> "ScramKeys":
-        """Takes tens of milliseconds: off the loop."""
+        """Derives the keys. Takes tens of milliseconds: run it off the loop."""
         salted = hashlib.pbkdf2_hmac("sha256", saslprep(password).encode("utf-8", "surrogatepass"), salt, iterations)
         client = hmac.digest(salted, b"Client Key", "sha256")
         return cls(salt, iterations, hashlib.sha256(client).digest(), hmac.digest(salted, b"Server Key", "sha256"))
 
     @classmethod
     def unknown(cls, key: bytes, name: str) -> "ScramKeys":
-        """For a name without keys: the same at each time and in each process, made of the installation's key; no
-        password fits. RFC 5802 9"""
+        """Returns keys for a user without any, derived from the installation's key: the same each time and in each
+        process. No password matches. RFC 5802 9"""
         salt = hmac.digest(key, b"scram salt\0" + name.encode("utf-8", "surrogatepass"), "sha256")[:16]
         return cls(salt, ITERATIONS, hmac.digest(key, b"scram keys\0" + salt, "sha256"), b"\0" * 32)
 
     @classmethod
     def read(cls, text: str) -> "ScramKeys":
-        """`SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`. ValueError, in words without the keys."""
+        """Reads `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`. ValueError does not show the keys."""
         try:
             scheme, parameters, keys = text.split("$")
             iterations, salt = parameters.split(":")
@@ -66,7 +66,7 @@ class ScramKeys:
         return f"{SCRAM_SHA_256}${self.iterations}:{salt}${stored}:{server}"
 
     def fit(self, password: str) -> bool:
-        """Whether they are of this password. Takes as long as making them."""
+        """True if they are derived from this password. Costs as much as deriving them."""
         return hmac.compare_digest(ScramKeys.of(password, self.salt, self.iterations).stored_key, self.stored_key)
 
 

@@ -1,6 +1,6 @@
-"""Where the secrets of accounts are: one port for each source of accounts, as Dovecot's passdb.
+"""The port to the secrets of accounts, one per source of accounts, like Dovecot's passdb.
 
-The directory says who there is, a source what proves it: the verifiers in users.cfg, a directory service that is asked.
+The directory knows accounts; a source verifies their passwords: by users.cfg, by asking a directory service.
 """
 
 from dataclasses import dataclass, field
@@ -19,28 +19,29 @@ class Keys:
 
 
 class SecretSource(Protocol):
-    """MailError 454 4.7.0: it cannot be asked now. An answer takes as long for an account without secrets."""
+    """Methods raise MailError 454 4.7.0 while the source is unavailable. Response times do not depend on whether the
+    account exists or has secrets."""
 
     @property
     def schemes(self) -> frozenset[str]:
-        """Of which it has keys, for every account that can sign in: what may be offered."""
+        """Schemes of which every account that can sign in has keys, so that their mechanisms may be offered."""
         ...
 
     def serves(self, account: Account) -> bool:
-        """It has the secrets of this account."""
+        """True if it has the account's secrets."""
         ...
 
     async def verify(self, account: Account | None, password: Secret) -> str | None:
-        """The credential that `password` is; None: none of this account's. Without an account it takes as long."""
+        """Returns the credential that the password matches; None: no match, or no account."""
         ...
 
     async def keys(self, account: Account | None, name: str, scheme: str) -> Keys:
-        """Keys of the account, which signs in as `name`. Without an account, or where it has none, they are keys that
-        no password fits, the same at each time."""
+        """Returns the account's keys. For an account without keys, and for the unknown user `name`, keys that no
+        password matches, the same each time."""
         ...
 
     def holds(self, account: Account, credential: str) -> bool:
-        """Whether the credential is still one of the account's. At no cost: it is asked for open sessions."""
+        """True if the account still has the credential. Cheap: called for each open session."""
         ...
 
     async def close(self) -> None:

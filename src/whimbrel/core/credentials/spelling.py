@@ -1,7 +1,7 @@
-"""A password's spelling: which octets stand for what a person typed.
+"""Unicode normalization of passwords.
 
-The same letter comes composed (NFC) from one keyboard and decomposed (NFD) from another. What is stored is made of one
-spelling, `prepared`; what is checked against verifiers that others made is tried in each of `spellings`.
+Some keyboards send composed letters (NFC), others decomposed ones (NFD). New verifiers are made of the `prepared` form;
+verifiers of unknown origin are tried with each of `spellings`.
 
 Standards: RFC 8265 4.2 (OpaqueString: spaces, NFC), RFC 4013 (SASLprep, which SCRAM's clients apply), RFC 3454
 """
@@ -11,12 +11,12 @@ import unicodedata
 from typing import Final
 
 MAX_PASSWORD: Final = 1024
-"""Characters; a longer password is never right."""
+"""Characters; longer passwords never match."""
 
 
 def prepared(password: str) -> str:
-    """What a verifier is made of. No password is refused for its characters: RFC 8265 4.2 would forbid some that other
-    servers took for years."""
+    """Returns the form to hash. No password is refused for its characters: RFC 8265 4.2 would forbid some that other
+    servers have accepted for years."""
     if password.isascii():
         return password
     spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
@@ -24,7 +24,7 @@ def prepared(password: str) -> str:
 
 
 def spellings(password: str) -> tuple[str, ...]:
-    """The octets that a verifier of unknown origin may have been made of, the likeliest first; at most three."""
+    """Returns the forms that a verifier of unknown origin may be made of, the likeliest first; at most three."""
     if password.isascii():
         return (password,)
     forms = (prepared(password), password, unicodedata.normalize("NFD", password))
@@ -32,7 +32,7 @@ def spellings(password: str) -> tuple[str, ...]:
 
 
 def saslprep(password: str) -> str:
-    """RFC 4013 with unassigned code points allowed. What it prohibits stays as it is, as clients in use have it."""
+    """Prepares by RFC 4013, unassigned code points allowed. Prohibited text is returned unchanged, as clients do."""
     if password.isascii():
         return password
     mapped = "".join(
@@ -58,7 +58,7 @@ def _prohibited(char: str) -> bool:
 
 
 def _mixed(text: str) -> bool:
-    """Right-to-left text that RFC 3454 6 does not allow."""
+    """True for mixed-direction text that RFC 3454 6 prohibits."""
     if not any(map(stringprep.in_table_d1, text)):
         return False
     return (

@@ -1,12 +1,12 @@
-"""A password as it is stored: a verifier, keys of other schemes beside it, and the credential's id.
+"""A stored password: a verifier, keys for other mechanisms, and the credential's id.
 
 In users.cfg `<password>` has the verifier, as it always had. `<password-keys>` has the rest, in words:
 
     id=3f0c9a61d2b4 of=<SHA-256 of the verifier, first half> SCRAM-SHA-256$100000:<salt>$<StoredKey>:<ServerKey>
 
-`of` ties the keys to the verifier: whoever writes a new verifier and knows nothing of keys (a person, the former
-release) leaves none behind that still fit the former password. The id stays when a verifier of the same password is
-made anew, and then open sessions go on; a verifier without an id is one by itself.
+`of` ties the keys to the verifier: when a person or the former release writes a new verifier and leaves the keys, they
+no longer count. The id survives rehashing of the same password, so that open sessions go on; a verifier without an id
+has one derived from it.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ ID_LENGTH: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class StoredPassword:
-    """`keys` by scheme, each as text. The empty verifier: no password."""
+    """`keys` maps scheme to text. An empty verifier: no password."""
 
     verifier: Secret
     id: str = ""
@@ -29,7 +29,7 @@ class StoredPassword:
 
     @classmethod
     def read(cls, verifier: Secret, beside: Secret) -> "StoredPassword":
-        """From `<password>` and `<password-keys>`; what is not tied to this verifier is as if it were not there."""
+        """Reads `<password>` and `<password-keys>`; ignores keys that are not tied to this verifier."""
         words = beside.reveal().split()
         marks = dict(word.split("=", 1) for word in words if word.startswith(("id=", "of=")))
         if not verifier or marks.get("of") != mark(verifier):
@@ -38,11 +38,11 @@ class StoredPassword:
         return cls(verifier, marks.get("id") or own_id(verifier), keys)
 
     def values(self) -> dict[str, object]:
-        """As a change of a user's record has them."""
+        """Returns the values for a change of the user's record."""
         return {"password": self.verifier, "password-keys": self.beside()}
 
     def beside(self) -> Secret:
-        """What `<password-keys>` says; nothing where it would say no more than the verifier."""
+        """Returns the text of `<password-keys>`; empty if it would add nothing to the verifier."""
         if not self.keys and self.id in ("", own_id(self.verifier)):
             return Secret("")
         words = [f"id={self.id or own_id(self.verifier)}", f"of={mark(self.verifier)}"]
@@ -50,17 +50,17 @@ class StoredPassword:
 
 
 def check_beside(text: str) -> None:
-    """ValueError if `text` is nothing that `StoredPassword` writes; a word of a newer release is none of that."""
+    """Raises ValueError if `text` is not a list of keys. Words of a newer release pass."""
     words = text.split()
     if len(words) > MAX_KEYS or any("=" not in word and "$" not in word for word in words):
         raise ValueError("keys as the server writes them are meant: id=... of=... and scheme$...")
 
 
 def mark(verifier: Secret) -> str:
-    """Tells a verifier from others. It is salted, so that its hash says nothing of the password."""
+    """Identifies a verifier. Verifiers are salted, so the hash reveals nothing about the password."""
     return hashlib.sha256(verifier.reveal().encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def own_id(verifier: Secret) -> str:
-    """The id of a verifier that was given none; empty for no password."""
+    """Returns the id derived from a verifier; empty for no password."""
     return mark(verifier)[:ID_LENGTH] if verifier else ""

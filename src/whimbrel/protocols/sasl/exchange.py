@@ -1,9 +1,9 @@
-"""A SASL exchange: what a mechanism asks for, one thing after another, until it knows who the client is.
+"""SASL exchanges as generators, and the types that mechanisms and their driver share.
 
-Sans-IO. A mechanism is a generator: it yields what it wants next, and is sent the answer. What it wants of the client
-is a `Challenge`; what it wants of whoever keeps the secrets (a password verified, stored keys, a token, a step of a
-security context, a certificate) says so itself, so that one driver runs every mechanism for every protocol. The octets
-are without base64: each protocol wraps them in its own way, and `from_base64` undoes the usual one.
+Sans-IO. A mechanism yields what it needs next and is sent the answer: a `Challenge` is for the client; everything else
+(a password to verify, stored keys, a token, a step of a security context, a certificate) is for whoever has the
+secrets. So one driver runs every mechanism for every protocol. Octets come without base64: each protocol encodes them
+in its own way, and `from_base64` decodes the usual one.
 
 Standards: RFC 4422 3 (the exchange), 3.6 (additional data with success), RFC 4648 4 (base64)
 """
@@ -28,27 +28,27 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 
 
 class SaslError(Exception):
-    """The exchange cannot go on: what the client sent is not of the mechanism. Its text holds nothing of it."""
+    """A message of the client is malformed: the exchange ends. The text does not quote it."""
 
 
 class Rejected(Exception):
-    """What the client sent is of the mechanism, and proves nothing: wrong password, wrong proof, another's identity.
-    The text is for the security log; the client is told what it is told of a wrong password."""
+    """Authentication failed: wrong password, wrong proof, foreign identity. The text is for the security log; the
+    client gets the same reply for every reason."""
 
 
-# What a mechanism wants
+# What a mechanism needs
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """To be sent; the answer is the client's response, octets."""
+    """Send it to the client; answer with the response (bytes)."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class CheckPassword:
-    """Whether the password of `name` is this one: True or False."""
+    """Verify the password of `name`; answer True or False."""
 
     name: str
     password: Secret
@@ -56,8 +56,8 @@ class CheckPassword:
 
 @dataclass(frozen=True, slots=True)
 class LookUpKeys:
-    """What is stored for `name` under `scheme` (`SCRAM-SHA-256`): a Secret in the scheme's own form. Of a name without
-    keys, keys that no password fits, the same at each time."""
+    """Look up the keys of `name` for `scheme` (`SCRAM-SHA-256`); answer with a Secret in the scheme's text form. For a
+    user without keys, answer with keys that no password matches, the same each time."""
 
     name: str
     scheme: str
@@ -65,8 +65,8 @@ class LookUpKeys:
 
 @dataclass(frozen=True, slots=True)
 class CheckResponse:
-    """Whether `response` answers `challenge` by the secret of `name`, for schemes where only another has the secret (a
-    domain controller for NTLM): True or False."""
+    """Verify that `response` answers `challenge` with the secret of `name`, for schemes whose secret another server has
+    (a domain controller for NTLM); answer True or False."""
 
     name: str
     scheme: str
@@ -76,7 +76,7 @@ class CheckResponse:
 
 @dataclass(frozen=True, slots=True)
 class CheckToken:
-    """Whether a bearer token is one of `name` (empty: of whoever it says): True or False. RFC 7628"""
+    """Verify a bearer token of `name` (empty: of the user that the token names); answer True or False. RFC 7628"""
 
     name: str
     token: Secret
@@ -84,7 +84,7 @@ class CheckToken:
 
 @dataclass(frozen=True, slots=True)
 class AcceptContext:
-    """One step of a security context (GSSAPI, SPNEGO): a ContextStep. RFC 4752, RFC 2743"""
+    """Take one step of a security context (GSSAPI, SPNEGO); answer with a ContextStep. RFC 4752, RFC 2743"""
 
     token: bytes = field(repr=False)
 
@@ -99,7 +99,7 @@ class ContextStep:
 
 @dataclass(frozen=True, slots=True)
 class MatchCertificate:
-    """Whether the client's certificate is one of `name`: True or False. RFC 4422 appendix A"""
+    """Verify that the client's TLS certificate belongs to `name`; answer True or False. RFC 4422 appendix A"""
 
     name: str
 
@@ -111,7 +111,7 @@ Answer = bytes | bool | Secret | ContextStep | None
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """Who the client is (`name`), whom it wants to be (`authzid`, empty: the same), octets for it to check us by."""
+    """Authentication identity `name`, authorisation identity `authzid` (empty: the same), additional data."""
 
     name: str
     authzid: str = ""
@@ -119,11 +119,11 @@ class Success:
 
 
 Exchange = Generator[Want, Answer, Success]
-"""One run of a mechanism. Raises SaslError, Rejected; whoever drives it closes it."""
+"""One run of a mechanism. Raises SaslError, Rejected; the driver closes it."""
 
 
 class Form(Enum):
-    """What a mechanism verifies with: decides where it can succeed."""
+    """What a mechanism verifies; decides where it can succeed."""
 
     PASSWORD = 1
     KEYS = 2
@@ -138,33 +138,33 @@ class Channel:
     """The connection as a mechanism sees it."""
 
     binding: Callable[[str], bytes | None] = lambda _kind: None
-    """Data of the TLS channel by type: `tls-exporter` (RFC 9266), `tls-server-end-point` (RFC 5929 4, of the
-    certificate that SNI chose); None: not to be had."""
+    """Returns channel binding data by type: `tls-exporter` (RFC 9266), `tls-server-end-point` (RFC 5929 4, of the
+    certificate that SNI chose), `tls-unique` (RFC 5929 3). None: not available."""
     nonce: Callable[[], str] = lambda: ""
-    """Fresh, printable, without commas; at least 18 characters."""
+    """Returns a fresh nonce: printable, without commas, at least 18 characters."""
     offered: Callable[[], Collection[str]] = tuple
-    """Mechanisms that the client was offered. RFC 5802 6"""
+    """Returns the mechanisms that the client was offered. RFC 5802 6"""
 
 
 @dataclass(frozen=True, slots=True)
 class Mechanism:
-    """A mechanism's server side. `plain`: whoever listens learns the secret. `scheme`: which stored keys it needs."""
+    """The server side of a mechanism. `plain`: it sends the secret itself. `scheme`: the stored keys it needs."""
 
     name: str
     form: Form
     start: Callable[[bytes | None, Channel], Exchange] = field(repr=False)
-    """Given the initial response, None if there was none."""
+    """Takes the initial response, None if there was none."""
     scheme: str = ""
     plain: bool = False
     binds: bool = False
-    """Needs the data of a TLS channel."""
+    """It needs channel binding data."""
 
 
 # Asking, with the answer's type
 
 
 def ask(data: bytes) -> Generator[Want, Answer, bytes]:
-    """Sends a challenge; the client's response, bounded."""
+    """Sends a challenge; returns the response, bounded in length."""
     response = yield Challenge(data)
     answer = _of(bytes, response)
     if len(answer) > MAX_RESPONSE:
@@ -173,17 +173,17 @@ def ask(data: bytes) -> Generator[Want, Answer, bytes]:
 
 
 def check(want: CheckPassword | CheckResponse | CheckToken | MatchCertificate) -> Generator[Want, Answer, bool]:
-    """Whether it is right."""
+    """Returns True if it is verified."""
     return _of(bool, (yield want))
 
 
 def keys(name: str, scheme: str) -> Generator[Want, Answer, Secret]:
-    """Stored keys."""
+    """Returns stored keys."""
     return _of(Secret, (yield LookUpKeys(name, scheme)))
 
 
 def accept(token: bytes) -> Generator[Want, Answer, ContextStep]:
-    """A step of a security context."""
+    """Takes a step of a security context."""
     return _of(ContextStep, (yield AcceptContext(token)))
 
 
@@ -197,7 +197,7 @@ def _of(kind: type[A], answer: Answer) -> A:
 
 
 def from_base64(text: bytes) -> bytes:
-    """RFC 4648 4, strictly: no line breaks, no other characters, right padding. SaslError if it is not that."""
+    """Decodes base64 strictly: no line breaks, no other characters, right padding. SaslError. RFC 4648 4"""
     if len(text) > MAX_RESPONSE * 4 // 3 + 4:
         raise SaslError("response too long")
     try:
@@ -207,7 +207,7 @@ def from_base64(text: bytes) -> bytes:
 
 
 def read_name(octets: bytes) -> str:
-    """A user name: UTF-8, not empty, no control characters."""
+    """Reads a user name: UTF-8, not empty, no control characters. SaslError"""
     if not octets or len(octets) > MAX_NAME:
         raise SaslError("a user name has 1 to 320 octets")
     return read_text(octets)
@@ -220,7 +220,7 @@ def read_password(octets: bytes) -> Secret:
 
 
 def read_text(octets: bytes) -> str:
-    """UTF-8 without control characters. SaslError"""
+    """Reads UTF-8 without control characters. SaslError"""
     try:
         text = octets.decode("utf-8")
     except UnicodeDecodeError:

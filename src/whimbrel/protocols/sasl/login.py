@@ -1,4 +1,4 @@
-"""LOGIN: name, then password. Never a standard; many printers and scripts know nothing else.
+"""LOGIN: name, then password. Never standardised; many printers and scripts support nothing else.
 
 Standards: none (draft-murchison-sasl-login-00).
 """

@@ -1,6 +1,7 @@
-"""SCRAM-SHA-256 and -PLUS: the client proves that it knows the password, and we that we have its keys.
+"""SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, the server side.
 
-Not among the mechanisms that are offered yet: accounts from before have no keys until they signed in once.
+Not in the table of mechanisms: imported accounts have no keys until their first sign-in, and SCRAM must not be offered
+while accounts lack keys.
 
 Standards: RFC 5802 (messages, 5.1 attributes, 6 channel binding), RFC 7677 (SHA-256), RFC 5929, RFC 9266 (bindings)
 RFC 5802 7 server-error: not done, the protocols around it say what failed.
@@ -38,7 +39,7 @@ class _First:
     """The client's first message. RFC 5802 7 client-first-message"""
 
     header: bytes
-    """GS2 header, which the client's final message repeats."""
+    """The GS2 header, repeated in the client-final-message."""
     binding: str
     """`n`, `y`, or the type of the channel binding after `p=`."""
     authzid: str
@@ -48,12 +49,12 @@ class _First:
 
 
 def _server(initial: bytes | None, channel: Channel, plus: bool) -> Exchange:
-    # An empty initial response is none: SCRAM's client speaks first. RFC 4422 3.3
+    # An empty initial response counts as none: in SCRAM the client speaks first. RFC 4422 3.3
     first = _read_first(initial if initial else (yield from ask(b"")))
     if plus is not (first.binding in BINDINGS):
         raise SaslError("a channel binding goes with -PLUS, and only with it")
     if first.binding == "y" and f"{SCRAM_SHA_256}-PLUS" in channel.offered():
-        raise Rejected("the client was not shown -PLUS, though it was offered")  # RFC 5802 6: somebody took it away.
+        raise Rejected("the client was not shown -PLUS, though it was offered")  # RFC 5802 6: an attacker removed it.
     binding = channel.binding(first.binding) if plus else b""
     stored = ScramKeys.read((yield from keys(first.name, SCRAM_SHA_256)).reveal())
     nonce = first.nonce + channel.nonce().encode("ascii")

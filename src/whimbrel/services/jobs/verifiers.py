@@ -1,6 +1,4 @@
-"""Puts passwords that sign-in stored anew (argon2id of today's parameters, keys of SCRAM) into the users' file.
-
-All of a minute are one write.
+"""Writes passwords that sign-in rehashed (argon2id, keys of SCRAM) to users.cfg, once a minute in one write.
 
 Each waits in State with a mark of the verifier it replaces. One whose password was changed meanwhile is dropped: the
 directory compares in the same step in which it writes.
@@ -35,7 +33,7 @@ async def run(ctx: JobContext) -> None:
             upgrade[1].values(), {"password": account.password.reveal()},
         )  # fmt: skip
         steps.append((key, change))
-    # Each by itself, so that one refusal is no other's; the directory makes one write of all.
+    # Separate changes, so that one refusal fails no other; the directory writes them together.
     results = await asyncio.gather(
         *(ctx.editor.change([step]) for _, step in steps if step is not None), return_exceptions=True
     )

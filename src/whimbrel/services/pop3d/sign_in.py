@@ -95,7 +95,7 @@ class Authorization:
         return Listing("Capabilities follow", "".join(f"{line}\r\n" for line in lines).encode("ascii"))
 
     async def signed_in(self) -> SignedIn | None:
-        """Who signed in, with the last command not answered yet; None: the client has been sent away."""
+        """Serves the AUTHORIZATION state. Returns the sign-in, its command not answered yet; None: the session ends."""
         self._deadline = self._clock.monotonic() + self._config.section(Pop3Settings).sign_in_time
         while True:
             event = await self._next()
@@ -121,11 +121,11 @@ class Authorization:
         if not tag:
             names = "".join(f"{each} {name}\r\n" for each, name in LANGUAGES.items())
             return Listing("Languages follow", names.encode("utf-8"))
-        found = known(tag)
-        if found is None:
+        language = known(tag)
+        if language is None:
             return Err(f"No such language; there are {', '.join(LANGUAGES)}")
-        self._language = found
-        return Ok(f"{found} {LANGUAGES[found]}", unicode=True)
+        self._language = language
+        return Ok(f"{language} {LANGUAGES[language]}", unicode=True)
 
     async def _next(self) -> Event:
         left = self._deadline - self._clock.monotonic()
@@ -153,7 +153,7 @@ class Authorization:
                 if not plaintext_allowed(self._security, self._peer):
                     return PRIVACY
                 self._name = name
-                return Ok("Send the password")  # Whether there is such a user is not told.
+                return Ok("Send the password")  # Whatever the name: it must not reveal who exists.
             case commands.Pass(password):
                 if not plaintext_allowed(self._security, self._peer):
                     return PRIVACY

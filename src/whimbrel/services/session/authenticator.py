@@ -1,7 +1,7 @@
-"""Signing in, the same for every service and mechanism: one driver of SASL exchanges, and what follows from them.
+"""Authenticates clients of every service: drives SASL exchanges, authorises, counts failures, logs.
 
-Unknown user, wrong password, disabled account, somebody else's identity: the client is told the same words after the
-same work, and the security log alone is told which it was.
+An unknown user, a wrong password, a disabled account and a foreign authorisation identity give the same reply after the
+same work; only the security log has the reason.
 
 Standards: RFC 4422 3, RFC 4954 6 (535 5.7.8, 454 4.7.0), RFC 5530 (AUTHENTICATIONFAILED)
 """
@@ -45,17 +45,17 @@ from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.session.stored_secrets import StoredSecrets
 
 MAX_STEPS: Final = 16
-"""Of one exchange, with the client and with those who keep secrets."""
+"""Bounds one exchange: challenges, password checks and look-ups of keys together."""
 MAX_NAME: Final = 320
 
 Ask = Callable[[bytes], Awaitable[bytes]]
-"""Sends a challenge in the protocol's own way; the client's response. It raises what the protocol likes if the client
-gave up, which comes out of `run`."""
+"""Sends a challenge as the protocol encodes it and returns the client's response. When the client cancels, it raises an
+exception of the service's own, which `run` passes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a provider answers to a want that is not about passwords. `name`: who it is about, once that is known."""
+    """A provider's answer to a want other than passwords and keys. `name`: the user, once the exchange tells."""
 
     answer: Answer
     name: str = ""
@@ -67,7 +67,7 @@ Provider = Callable[[Want], Awaitable[Proof]]
 
 @dataclass(slots=True)
 class _Attempt:
-    """One try to sign in."""
+    """State of one sign-in attempt."""
 
     peer: SessionPeer
     method: str
@@ -79,7 +79,7 @@ class _Attempt:
 
 
 class Authenticator:
-    """One in each process."""
+    """Drives sign-in attempts. One per process."""
 
     def __init__(
         self,
@@ -95,8 +95,8 @@ class Authenticator:
         providers: Mapping[type[Want], Provider] | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`sources`: the last one has the secrets of all whom no other serves. `record` keeps what signing in leaves
-        behind; `furnisher` makes the first folders; `providers` answer what is wanted besides passwords and keys."""
+        """`sources` are asked in order; the last one also serves accounts that no other serves. `record` stores last
+        sign-ins; `furnisher` creates default folders; `providers` verify tokens, contexts and certificates."""
         self._directory, self._config, self._lockout = directory, config, lockout
         self._sources, self._watch, self._log = sources, watch, log
         self._record, self._furnisher, self._pause = record, furnisher, pause
@@ -118,7 +118,7 @@ class Authenticator:
         version: Callable[[], int] | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> "Authenticator":
-        """For accounts whose secrets are all in users.cfg."""
+        """Builds an authenticator whose only source is users.cfg."""
         sources = (StoredSecrets(config, pool, clock, log, record, installation_key),)
         return cls(
             directory=directory,
@@ -133,7 +133,7 @@ class Authenticator:
         )
 
     def directory_changed(self, key: str = "") -> None:
-        """For notices of USERS: open sessions of the account `key`, or all, are looked at."""
+        """Handles a notice of USERS: checks the open sessions of the account `key`, or all of them."""
         self._watch.heard(key)
 
     async def close(self) -> None:
@@ -142,7 +142,7 @@ class Authenticator:
             await source.close()
 
     def offered(self, peer: SessionPeer) -> dict[str, Mechanism]:
-        """The mechanisms that can succeed on this connection as it is now, best first."""
+        """Returns the mechanisms that can succeed on this connection as it is now, in order of preference."""
         sources = self._sources
         schemes = sources[0].schemes.union(*(source.schemes for source in sources[1:]))
         return offered(self._config.section(SecuritySettings), peer, schemes)
@@ -150,23 +150,24 @@ class Authenticator:
     def start(
         self, mechanism: Mechanism, initial: bytes | None, peer: SessionPeer, ask: Ask, waiter: Waiter | None = None
     ) -> Coroutine[Any, Any, SignedIn]:
-        """Runs a mechanism on a connection. As `run`."""
+        """Starts a mechanism and runs its exchange. See `run`."""
         channel = Channel(peer.binding, _nonce, partial(self.offered, peer))
         return self.run(mechanism.start(initial, channel), mechanism.name, peer, ask, waiter)
 
     def password(
         self, name: str, password: Secret, peer: SessionPeer, *, method: str, waiter: Waiter | None = None
     ) -> Coroutine[Any, Any, SignedIn]:
-        """For commands that bring both (LOGIN, USER and PASS). As `run`."""
+        """Checks name and password of one command (IMAP LOGIN, POP3 USER and PASS). See `run`."""
         return self.run(_given(name, password), method, peer, _nobody, waiter)
 
     async def run(
         self, exchange: Exchange, method: str, peer: SessionPeer, ask: Ask, waiter: Waiter | None = None
     ) -> SignedIn:
-        """Drives the exchange to its end; `waiter` is woken when the sign-in counts no more.
+        """Runs the exchange to its end. `waiter` is woken when the sign-in is revoked.
 
-        MailError 535 5.7.8 if it proves nothing, 454 4.7.0 if locked or too busy; SaslError if the client does not keep
-        to the mechanism; what `ask` raises. Whether the connection is safe enough is asked before: `offered`.
+        Raises MailError 535 5.7.8 if authentication fails, 454 4.7.0 if locked out or overloaded; SaslError if a
+        response is malformed; whatever `ask` raises. The caller checks before, by `offered`, that the connection is
+        safe enough for the mechanism.
         """
         attempt = _Attempt(peer, method)
         try:
@@ -189,7 +190,7 @@ class Authenticator:
         return self._watch.hold(account, method, attempt.credential, waiter)
 
     async def furnish(self, account: Account) -> None:
-        """The first folders of the account, where a client is about to look at folders. MailError: not now."""
+        """Creates the account's default folders at its first sign-in to a service with folders. MailError"""
         if self._furnisher is not None:
             await self._furnisher.furnish(account.id)
 
@@ -228,7 +229,7 @@ class Authenticator:
         return proof.answer
 
     async def _name(self, attempt: _Attempt, name: str) -> None:
-        """Now it is known who wants to sign in: who guesses is told to come later."""
+        """Looks up the user that the client named, and refuses it while locked out. MailError 454"""
         if attempt.named:
             return
         attempt.named = True
@@ -236,7 +237,7 @@ class Authenticator:
         attempt.user = attempt.account.id if attempt.account is not None else name[:MAX_NAME].casefold()
         attempt.failures = self._lockout.of(attempt.peer.ip, attempt.user)
         if attempt.failures.locked():
-            # Logged each time: who cannot sign in asks why, and fail2ban counts on. The pause bounds how often.
+            # Logged each time: administrators look for it, and fail2ban keeps counting. The delay bounds the rate.
             self._log.warning("signin.locked", **_fields(attempt))
             await self._pause(self._config.section(SecuritySettings).failure_delay)
             raise MailError(
@@ -244,7 +245,7 @@ class Authenticator:
             )
 
     async def _authorised(self, attempt: _Attempt, success: Success) -> Account:
-        """The account, now that the client has proven to be `success.name`. Rejected"""
+        """Returns the account that the authenticated client may act as. Rejected"""
         if not attempt.named:
             await self._name(attempt, success.name)
         account = attempt.account
@@ -259,8 +260,8 @@ class Authenticator:
         return account
 
     async def _canonical(self, name: str) -> str:
-        """One name for all spellings of a user who may not exist: an unknown user's salt tells no more than a known
-        one's."""
+        """Returns one name for all spellings of an address, so that an unknown user's salt does not vary where a known
+        user's does not."""
         local, at, domain = name.rpartition("@")
         if not at:
             return f"{name.casefold()}@{(await self._directory.primary()).name}"
@@ -270,7 +271,7 @@ class Authenticator:
     # Failing
 
     async def _failed(self, attempt: _Attempt, reason: str) -> MailError:
-        """The same words and the same wait, whatever was wrong."""
+        """Logs, counts and delays a failure; returns the reply, which is the same for every reason."""
         if attempt.named and attempt.account is None:
             reason = "unknown user"
         elif attempt.account is not None and not attempt.account.enabled:
@@ -281,7 +282,7 @@ class Authenticator:
         return MailError(535, "5.7.8", "Authentication credentials invalid")
 
     def _unreadable(self, attempt: _Attempt) -> None:
-        """The client sent what is not of the mechanism: logged and counted as the failed sign-in that it is."""
+        """Logs a malformed response and counts it as a failure of the address."""
         self._log.warning("signin.failed", **_fields(attempt), reason="not of the mechanism")
         attempt.failures = None
         self._count(attempt)

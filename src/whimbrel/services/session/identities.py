@@ -1,9 +1,8 @@
-"""Who is signed in, asked again when the directory changes: an open session lives by the account as it is now.
+"""Keeps open sessions in step with the directory: who is signed in, re-validated when accounts change.
 
-A notice of USERS marks the sessions that it may concern, and each account is looked up once; what changed (limits,
-rights) is in force with the session's next command. A session whose account is gone or disabled, or whose credential is
-none of the account's any more, is woken where it waits, and ends. Where nothing changed a command costs the look at one
-attribute.
+A notice of USERS marks the sessions it may concern, and each account is looked up once for all of its sessions. Changed
+limits and rights apply to the session's next command. A session whose account was removed or disabled, or whose
+credential was revoked, is woken and ends. While nothing changes, a command costs one attribute read.
 """
 
 import asyncio
@@ -18,27 +17,27 @@ from whimbrel.core.log import Log
 from whimbrel.core.mailbox import AccountId
 
 LOOK_AT_LEAST: Final = 5.0
-"""Seconds between looks whether the directory changed without a notice: one is lost with the process that gave it."""
+"""Seconds between polls of the directory's version: a notice is lost if its sender dies."""
 BETWEEN_ROUNDS: Final = 0.2
-"""Seconds after a round of questions until the next."""
+"""Seconds between two rounds of look-ups."""
 BETWEEN_TURNS: Final = 50
-"""Accounts that are looked up before others have their turn."""
+"""Look-ups before the loop serves other tasks."""
 
 
 class SignedOut(Exception):
-    """The session's sign-in counts no more. Its text is for the log."""
+    """The session's sign-in was revoked. Its text is for the log."""
 
 
 class Waiter(Protocol):
     """A session's connection."""
 
     def wake(self) -> None:
-        """The session looks at its sign-in now, if it waits for its client, else with the next command."""
+        """Makes the session check its sign-in: now if it waits for the client, else before its next command."""
         ...
 
 
 class SignedIn:
-    """One session's sign-in; kept small, thousands are open at a time."""
+    """The sign-in of one session. Small, since thousands are open at a time."""
 
     __slots__ = ("_waiter", "_watch", "account", "actor", "credential", "method", "outdated")
 
@@ -52,10 +51,10 @@ class SignedIn:
         waiter: Waiter | None,
     ) -> None:
         self.account = account
-        """As it was when the directory last changed."""
+        """The account as of the last look-up."""
         self.actor, self.method, self.credential = actor, method, credential
         self.outdated = False
-        """The directory may have changed since: `renew` comes before the next command."""
+        """The account may have changed since; the session calls `renew` before the next command."""
         self._watch, self._waiter = watch, waiter
 
     @property
@@ -64,18 +63,19 @@ class SignedIn:
         return Identity(account.id, self.actor, self.method, self.credential, account.grants)
 
     async def renew(self) -> Account:
-        """The account as it is now. SignedOut; a directory that cannot be asked changes nothing."""
+        """Returns the current account. Raises SignedOut; while the directory is unavailable, the last known account
+        stands."""
         if self.outdated:
             await self._watch.renew(self)
         return self.account
 
     def close(self) -> None:
-        """The session is over."""
+        """Forgets the session."""
         self._watch.release(self)
 
 
 class IdentityWatch:
-    """Those that are signed in to one process."""
+    """All sessions that are signed in to one process."""
 
     def __init__(
         self,
@@ -85,9 +85,9 @@ class IdentityWatch:
         version: Callable[[], int] | None = None,
         holders: Mapping[str, Callable[[Account, str], bool]] | None = None,
     ) -> None:
-        """`heard` is for notices of USERS. `version` is another number whenever the directory may have changed.
-        `holders` tell by the kind of a credential (what stands before its colon) whether it is still the account's:
-        `password` is the sources', and one of a kind that nobody knows ends with the account."""
+        """`version` changes whenever the directory may have changed. `holders` say by the kind of a credential (the
+        part before its colon) whether the account still has it; sources answer for `password`; a credential of any
+        other kind is valid as long as the account."""
         self._directory, self._sources, self._log, self._version = directory, sources, log, version
         self._holders = dict(holders or {})
         self._held: dict[SignedIn, None] = {}
@@ -97,7 +97,7 @@ class IdentityWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def hold(self, account: Account, method: str, credential: str, waiter: Waiter | None = None) -> SignedIn:
-        """A session's sign-in, until `SignedIn.close`."""
+        """Registers a session until `SignedIn.close`."""
         signed = SignedIn(self, account, account.id, method, credential, waiter)
         self._held[signed] = None
         if self._timer is None and self._version is not None:
@@ -109,7 +109,7 @@ class IdentityWatch:
         self._held.pop(signed, None)
 
     def heard(self, key: str = "") -> None:
-        """The account `key` changed; "": any may have."""
+        """Handles a notice that the account `key` changed; "": any account may have."""
         concerned = False
         for signed in self._held:
             if not key or signed.account.id == key:
@@ -120,7 +120,7 @@ class IdentityWatch:
                 self._sweep = asyncio.get_running_loop().create_task(self._ask_all())
 
     async def renew(self, signed: SignedIn) -> None:
-        signed.outdated = False  # Before the question: what changes while it is asked counts.
+        signed.outdated = False  # Before the look-up, so that a change during it is not missed.
         try:
             account = await self._directory.account(signed.account.id)
         except MailError:
@@ -167,7 +167,7 @@ class IdentityWatch:
                     await self._ask(name, sessions)
                     if number % BETWEEN_TURNS == 0:
                         await asyncio.sleep(0)
-                if self._again:  # Changes that follow one another are asked about together.
+                if self._again:  # A burst of changes costs one round, not one each.
                     await asyncio.sleep(BETWEEN_ROUNDS)
         finally:
             self._sweep = None
@@ -178,7 +178,7 @@ class IdentityWatch:
         try:
             account = await self._directory.account(name)
         except MailError as error:
-            # Each asks again with its next command.
+            # Each session looks up again before its next command.
             self._log.warning("signin.not-renewed", user=name, detail=error.detail)
             for signed in sessions:
                 signed.outdated = True
@@ -205,7 +205,7 @@ class IdentityWatch:
 
 
 def source_of(sources: tuple[SecretSource, ...], account: Account | None) -> SecretSource:
-    """The one that has the secrets of the account; the last one has those of the others, and of nobody."""
+    """Returns the source that has the account's secrets; the last one for unknown users."""
     if account is not None:
         for source in sources:
             if source.serves(account):

@@ -1,6 +1,6 @@
-"""Who guesses passwords is locked out: failures counted for account and address together, and for the address alone.
+"""Locks out password guessing: counts failures per account and address, and per address.
 
-The counters are shared by all workers.
+All workers share the counters.
 """
 
 import ipaddress
@@ -12,18 +12,18 @@ from whimbrel.services.session.settings import SecuritySettings
 
 
 class LockOut:
-    """One in each process."""
+    """Makes counters of failures. One per process."""
 
     def __init__(self, config: ConfigStore, counters: Counters) -> None:
         self._config, self._counters = config, counters
 
     def of(self, ip: str, user: str = "") -> "Failures":
-        """Those of an address, for a user; an empty `user` is nobody's failure."""
+        """Returns the counters of an address and a user; of the address alone if `user` is empty."""
         return Failures(self._config.section(SecuritySettings), self._counters, ip, user)
 
 
 class Failures:
-    """Of one address and user, by the settings of now."""
+    """Failures of one address and user, under the settings in force."""
 
     __slots__ = ("_counters", "_host", "_pair", "_settings", "_window")
 
@@ -33,19 +33,19 @@ class Failures:
         self._pair = f"{self._host}:{user}" if user else ""
 
     def locked(self) -> bool:
-        """Whether this address may not try now, for this user or for any."""
+        """True if the address is locked out, for this user or entirely."""
         settings = self._settings
         return (bool(self._pair) and self._reached(self._pair, settings.lock_out_after)) or self._reached(
             self._host, settings.lock_out_host_after
         )
 
     def forgive(self) -> None:
-        """The address has proven to be the user."""
+        """Resets the failures of address and user after a success."""
         if failures := self._counters.get(self._pair, window=self._window):
             self._counters.add(self._pair, -failures, window=self._window)
 
     def count(self, reached: Callable[[], None]) -> None:
-        """One more; `reached` is called for each limit that is reached by it."""
+        """Counts a failure; calls `reached` for each limit that it reaches."""
         for counter, limit in (
             (self._pair, self._settings.lock_out_after),
             (self._host, self._settings.lock_out_host_after),
@@ -58,7 +58,7 @@ class Failures:
 
 
 def counted(ip: str) -> str:
-    """Who is counted: an IPv4 address; of IPv6 the /64, all of which one client owns."""
+    """Returns the unit that is counted: an IPv4 address, or the /64 of an IPv6 address, which belongs to one client."""
     if ":" not in ip:
         return ip
     try:

@@ -1,4 +1,4 @@
-"""Making and checking stored passwords: argon2id, with the keys of SCRAM-SHA-256 beside it.
+"""Hashes and verifies passwords: argon2id, with the keys of SCRAM-SHA-256 beside it.
 
 Heavy on purpose (19 MiB and about 20 ms, 40 ms more for the keys): callers use a Pool.
 
@@ -23,24 +23,24 @@ _SALT: Final = 16
 NOBODY: Final = Secret(
     "$argon2id$v=19$m=19456,t=2,p=1$d2hpbWJyZWwgbm9ib2R5IQ$bm8gcGFzc3dvcmQgZXZlciBoYXMgdGhpcyBkaWdlc3Q"
 )
-"""A verifier that no password fits. Whoever has none is checked against it, and so takes the same time."""
+"""A verifier that no password matches. Users without one are checked against it, which takes the same time."""
 _NOBODY: Final = schemes.read(NOBODY)
 
 
 def hash_password(password: Secret) -> Secret:
-    """A verifier with a salt of its own."""
+    """Returns an argon2id verifier with a fresh salt."""
     return Secret(_HASHER.hash(prepared(password.reveal()).encode("utf-8", "surrogatepass")))
 
 
 def make_password(password: Secret, *, credential: str = "") -> StoredPassword:
-    """All that is stored of a password. `credential` keeps the id of the one that it is made anew of."""
+    """Returns all that is stored of a password. `credential` is the id to keep when the same password is rehashed."""
     keys = ScramKeys.of(password.reveal(), secrets.token_bytes(_SALT))
     return StoredPassword(hash_password(password), credential, {SCRAM_SHA_256: Secret(keys.text())})
 
 
 def verify_password(verifier: Secret, password: Secret) -> bool:
-    """False for a wrong password, and for a verifier that cannot be read. Each failure takes at least as long as one of
-    ours, or the time would tell who has which verifier, and who none."""
+    """Returns False for a wrong password, and for a verifier that cannot be read. Every failure takes at least one run
+    of argon2id, or the response time would reveal who has which scheme, and who has no password."""
     if len(password) > MAX_PASSWORD:
         password = Secret("")
     try:
@@ -54,7 +54,7 @@ def verify_password(verifier: Secret, password: Secret) -> bool:
 
 
 def needs_upgrade(stored: StoredPassword) -> bool:
-    """What is stored was made otherwise than ours is made today."""
+    """True if the verifier or the keys are not of today's scheme and parameters."""
     try:
         if _HASHER.check_needs_rehash(stored.verifier.reveal()):
             return True

@@ -1,4 +1,4 @@
-"""Who is at the other end of a session, and what that end may do before it has signed in.
+"""The peer of a session, and what it may do before authentication.
 
 Standards: RFC 8314 3 (no passwords without TLS), RFC 4954 4, RFC 9051 6.2.3, RFC 2595 2.3.
 """
@@ -26,12 +26,12 @@ class SessionPeer:
     tls: bool
     session_id: str
     binding: Callable[[str], bytes | None] = field(default=_unbound, compare=False, repr=False)
-    """Data of the TLS channel by the type of its binding, `tls-server-end-point` of the certificate that the client was
-    shown; None: not to be had. RFC 5929 4, RFC 9266"""
+    """Returns channel binding data by type; `tls-server-end-point` is of the certificate that the client was shown.
+    None: not available. RFC 5929, RFC 9266"""
 
 
 def plaintext_allowed(settings: SecuritySettings, peer: SessionPeer) -> bool:
-    """Whether a password may pass as this connection is now: under TLS, or from a network set for that."""
+    """True if passwords may be sent on this connection: under TLS, or from a network set for that."""
     return peer.tls or contains(settings.plaintext_from, peer.ip)
 
 
@@ -41,8 +41,8 @@ def offered(
     schemes: frozenset[str] = frozenset(),
     mechanisms: dict[str, Mechanism] = SERVER_MECHANISMS,
 ) -> dict[str, Mechanism]:
-    """The mechanisms that can succeed here, best first: none that would show the password to who listens, none whose
-    keys (`schemes`) accounts lack, none that binds to a TLS channel that is not there."""
+    """Returns the mechanisms that can succeed here, in order of preference: none that would reveal the password to
+    eavesdroppers, none whose keys accounts lack (`schemes` lists those they have), no channel binding without TLS."""
     allowed, bound = plaintext_allowed(settings, peer), peer.tls and peer.binding("tls-server-end-point") is not None
     return _offered(tuple(mechanisms.values()), allowed, bound, schemes)
 
@@ -51,7 +51,7 @@ def offered(
 def _offered(
     mechanisms: tuple[Mechanism, ...], allowed: bool, bound: bool, schemes: frozenset[str]
 ) -> dict[str, Mechanism]:
-    """Asked for at each greeting and each sign-in: the same few answers."""
+    """Cached: it is asked at each greeting and each sign-in."""
     return {
         mechanism.name: mechanism
         for mechanism in mechanisms
@@ -62,5 +62,5 @@ def _offered(
 
 
 def session_log(log: Log, peer: SessionPeer) -> Log:
-    """`log`, its records carrying what tells this session from others."""
+    """Returns `log` with service, session id and client address in each record."""
     return log.bind(service=peer.service, session_id=peer.session_id, sender_host=peer.ip)

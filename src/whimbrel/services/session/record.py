@@ -1,6 +1,6 @@
-"""What signing in leaves behind: when and from where it last was, and the password stored as it is stored today.
+"""Records of sign-ins in State: each account's last one, and rehashed passwords.
 
-Both go to State at once. `services/jobs` puts the latter into the users' file, many in one write.
+`services/jobs/verifiers.py` moves rehashed passwords to users.cfg, many in one write.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ if TYPE_CHECKING:  # The command line shows a last sign-in, and must start in a 
 
 LAST: Final = "sign-in"
 UPGRADE: Final = "credential"
-"""The former release knows `verifier`, without keys: its job must not take these for such."""
+"""Kind in State. Not `verifier`: the former release's job reads that kind, and expects no keys."""
 EVERY: Final = 60.0
-"""Seconds in which one account's last sign-in is written once: a client opens many connections."""
+"""Seconds between two records of one account's last sign-in: a client opens many connections."""
 MAX_KNOWN: Final = 50_000
 
 
@@ -33,7 +33,7 @@ class LastSignIn:
 
 
 class SignInRecord:
-    """One in each process."""
+    """Writes the records. One per process."""
 
     def __init__(self, state: State, clock: Clock) -> None:
         self._state, self._clock = state, clock
@@ -49,13 +49,13 @@ class SignInRecord:
         await self._state.set(LAST, account, f"{self._clock.now():.0f} {peer.service} {peer.ip}")
 
     async def upgrade(self, account: Account, stored: StoredPassword) -> None:
-        """`stored` is of the same password as the account's present verifier, and of the same credential."""
+        """Queues `stored`, made of the same password and credential, to replace the account's verifier."""
         words = (mark(account.password), stored.verifier.reveal(), stored.beside().reveal())
         await self._state.set(UPGRADE, account.id, " ".join(words))
 
 
 def read_upgrade(text: str) -> tuple[str, StoredPassword] | None:
-    """The mark of the verifier to be replaced, and what is stored in its place; None if State holds something else."""
+    """Returns the mark of the verifier to replace, and its replacement; None if State holds something else."""
     replaced, _, rest = text.partition(" ")
     verifier, _, beside = rest.partition(" ")
     stored = StoredPassword.read(Secret(verifier), Secret(beside))
@@ -63,7 +63,7 @@ def read_upgrade(text: str) -> tuple[str, StoredPassword] | None:
 
 
 async def last_sign_in(state: State, account: AccountId) -> LastSignIn | None:
-    """None: never, or not since State was begun anew."""
+    """Returns the account's last sign-in; None: never, or not since State was reset."""
     words = (await state.get(LAST, account) or "").split()
     if len(words) < 2 or not words[0].isdigit():
         return None

@@ -1,8 +1,8 @@
-"""The source of secrets that every installation has: verifiers and keys in users.cfg.
+"""The built-in source of secrets: verifiers and keys in users.cfg.
 
-A right password is remembered for minutes as an HMAC under a key that dies with the process, so that the fifty
-connections of one IMAP client cost one run of argon2. What is not stored as it is stored today is made anew after a
-right sign-in, one at a time and without keeping the client waiting.
+A verified password is cached for minutes as an HMAC under a key that dies with the process, so that the fifty
+connections of one IMAP client cost one run of argon2. An outdated verifier is replaced in the background after a
+successful sign-in, one at a time.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ from whimbrel.services.session.settings import SecuritySettings
 AT_ONCE: Final = 2
 """Runs of argon2 at once in a process: each takes 19 MiB and a core."""
 MAX_WAITING: Final = 200
-"""Sign-ins that wait for their run; more are told to come again."""
+"""Sign-ins waiting for their run; more get 454."""
 MAX_REMEMBERED: Final = 10_000
-MAX_UPGRADES: Final = 100
-"""Passwords that wait to be stored anew; more are, when they are verified the next time."""
+MAX_TO_REHASH: Final = 100
+"""Passwords waiting to be rehashed; others are rehashed at a later sign-in."""
 
 
 class StoredSecrets:
-    """One in each process."""
+    """SecretSource on users.cfg. One per process."""
 
     schemes: frozenset[str] = frozenset()
     # SCRAM-SHA-256 is not among them: accounts from before have no keys until they signed in once.
@@ -51,15 +51,15 @@ class StoredSecrets:
         record: SignInRecord | None = None,
         installation_key: Callable[[], bytes] | None = None,
     ) -> None:
-        """`record` takes what is stored anew. `installation_key` is the same in each process and after each start."""
+        """`record` takes rehashed passwords. `installation_key` is the same in each process and after each start."""
         self._config, self._pool, self._clock, self._log, self._record = config, pool, clock, log, record
         self._key = secrets.token_bytes(32)
         self._unknown = installation_key or (lambda: self._key)
         self._remembered: dict[bytes, tuple[float, str]] = {}
         self._running = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
-        self._upgrades: deque[tuple[Account, Secret]] = deque()
-        self._upgrading: asyncio.Task[None] | None = None
+        self._to_rehash: deque[tuple[Account, Secret]] = deque()
+        self._rehashing: asyncio.Task[None] | None = None
 
     def serves(self, _account: Account) -> bool:
         return True
@@ -70,7 +70,7 @@ class StoredSecrets:
             return None
         # The verifier is part of what is remembered: a changed one is another entry.
         key = self._digest(account, password)
-        # Of a disabled account nothing is remembered: the time would tell that the password is right.
+        # Nothing is cached for disabled accounts: the response time would confirm the password.
         if account.enabled and (known := self._known(key)):
             return known
         if not await self._verify(account.password, password, key if account.enabled else b""):
@@ -81,7 +81,7 @@ class StoredSecrets:
             if remember := self._config.section(SecuritySettings).remember_sign_in:
                 self._remember(key, self._clock.monotonic() + remember, credential)
             if self._record is not None and needs_upgrade(stored):
-                self._upgrade_later(account, password)
+                self._rehash_later(account, password)
         return credential
 
     def _digest(self, account: Account, password: Secret) -> bytes:
@@ -97,7 +97,7 @@ class StoredSecrets:
             if account is None
             else StoredPassword.read(account.password, account.password_keys)
         )
-        # Made in any case, so that the time tells nothing.
+        # Computed in any case, so that the response time does not depend on it.
         try:
             key = self._unknown()
         except OSError as error:
@@ -105,18 +105,18 @@ class StoredSecrets:
                 454, "4.7.0", "Signing in is not possible now, try again later", detail=str(error)
             ) from error
         unknown = ScramKeys.unknown(key, name if account is None else account.id)
-        found = stored.keys.get(scheme)
-        return Keys(f"password:{stored.id}" if found else "", found or Secret(unknown.text()))
+        own = stored.keys.get(scheme)
+        return Keys(f"password:{stored.id}" if own else "", own or Secret(unknown.text()))
 
     def holds(self, account: Account, credential: str) -> bool:
         return credential == f"password:{_stored(account).id}"
 
     async def close(self) -> None:
-        """What waits to be stored anew is stored at another sign-in."""
-        self._upgrades.clear()
-        if self._upgrading is not None:
-            self._upgrading.cancel()
-            await asyncio.gather(self._upgrading, return_exceptions=True)
+        """Drops the passwords that wait to be rehashed; a later sign-in rehashes them."""
+        self._to_rehash.clear()
+        if self._rehashing is not None:
+            self._rehashing.cancel()
+            await asyncio.gather(self._rehashing, return_exceptions=True)
 
     # Verifying
 
@@ -126,7 +126,7 @@ class StoredSecrets:
         self._waiting += 1
         try:
             async with self._running:
-                # Another connection of the same client may have been right while this one waited.
+                # Another connection of the same client may have verified it meanwhile.
                 if key and self._known(key):
                     return True
                 return await self._pool.run(verify_password, verifier, password)
@@ -145,26 +145,26 @@ class StoredSecrets:
                 self._remembered.clear()
         self._remembered[key] = (until, credential)
 
-    # Storing anew
+    # Rehashing
 
-    def _upgrade_later(self, account: Account, password: Secret) -> None:
-        if len(self._upgrades) < MAX_UPGRADES:
-            self._upgrades.append((account, password))
-            if self._upgrading is None:
-                self._upgrading = asyncio.get_running_loop().create_task(self._upgrade_all())
+    def _rehash_later(self, account: Account, password: Secret) -> None:
+        if len(self._to_rehash) < MAX_TO_REHASH:
+            self._to_rehash.append((account, password))
+            if self._rehashing is None:
+                self._rehashing = asyncio.get_running_loop().create_task(self._rehash_all())
 
-    async def _upgrade_all(self) -> None:
+    async def _rehash_all(self) -> None:
         try:
-            while self._upgrades:
-                account, password = self._upgrades.popleft()
+            while self._to_rehash:
+                account, password = self._to_rehash.popleft()
                 try:
-                    await self._upgrade(account, password)
+                    await self._rehash(account, password)
                 except Exception as error:  # noqa: BLE001  # It is tried again at the next right sign-in.
-                    self._log.exception("signin.not-upgraded", error, user=account.id)
+                    self._log.exception("signin.not-rehashed", error, user=account.id)
         finally:
-            self._upgrading = None
+            self._rehashing = None
 
-    async def _upgrade(self, account: Account, password: Secret) -> None:
+    async def _rehash(self, account: Account, password: Secret) -> None:
         stored = _stored(account)
         async with self._running:
             made = await self._pool.run(make_password, password, credential=stored.id)

@@ -86,8 +86,8 @@ def test_a_verifier_of_the_past_is_made_anew() -> None:
 
     async def signed_in() -> None:
         assert await stage.check("alice", RIGHT) == "alice@example.test"
-        assert stage.secrets._upgrading is not None  # Nobody waits for it.
-        await stage.secrets._upgrading
+        assert stage.secrets._rehashing is not None  # Nobody waits for it.
+        await stage.secrets._rehashing
 
     run(signed_in())
     upgrade = read_upgrade(stage.state.values["credential", "alice@example.test"])
@@ -100,9 +100,9 @@ def test_a_verifier_of_the_past_is_made_anew() -> None:
 
 def test_many_old_verifiers_are_made_anew_one_at_a_time_and_not_all_at_once() -> None:
     stage = Stage()
-    stage.secrets._upgrades.extend([(account("bob"), RIGHT)] * module.MAX_UPGRADES)
+    stage.secrets._to_rehash.extend([(account("bob"), RIGHT)] * module.MAX_TO_REHASH)
     run(stage.check("alice", RIGHT))
-    assert len(stage.secrets._upgrades) == module.MAX_UPGRADES
+    assert len(stage.secrets._to_rehash) == module.MAX_TO_REHASH
 
 
 def test_an_upgrade_that_fails_is_logged_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,11 +115,11 @@ def test_an_upgrade_that_fails_is_logged_without_the_password(monkeypatch: pytes
 
     async def signed_in() -> None:
         await stage.check("alice", RIGHT)
-        assert stage.secrets._upgrading is not None
-        await stage.secrets._upgrading
+        assert stage.secrets._rehashing is not None
+        await stage.secrets._rehashing
 
     run(signed_in())
-    assert stage.log.named("signin.not-upgraded")
+    assert stage.log.named("signin.not-rehashed")
     assert PASSWORD not in repr(stage.log.records)
     assert stage.state.values.keys() == {("sign-in", "alice@example.test")}
 
