@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whimbrel.core.credentials.schemes import normal, password_or_verifier, read
@@ -188,6 +188,7 @@ def test_a_password_fits_however_it_was_spelt_when_it_was_set(stored: str, typed
 
 
 @pytest.mark.parametrize("form", ["$1$%s", "$5$%s", "$5$rounds=1400$%s", "$6$%s", "$6$rounds=1000$%s"])
+@settings(deadline=None)
 @given(st.text("./abcXYZ019", min_size=1, max_size=8), st.text(max_size=80))
 def test_crypt_is_that_of_the_system(form: str, salt: str, password: str) -> None:
     with warnings.catch_warnings():

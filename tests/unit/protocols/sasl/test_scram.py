@@ -4,7 +4,7 @@ import base64
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.protocols.sasl.drive import Run
@@ -166,6 +166,7 @@ def test_what_proves_nothing_is_rejected_and_what_is_no_message_refused(final: b
         run(FIRST).respond(final)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from([b"n", b"y", b"p=", b"tls-exporter", b",", b"a=", b"n=", b"r=", b"=2C", b"x", b"\xff", b"m="])
@@ -179,6 +180,7 @@ def test_no_first_message_raises_anything_else(parts: list[bytes]) -> None:
             pass
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([b"c=", b"biws", b",", b"r=" + NONCE, b"p=", PROOF, b"r=", b"=", b"\x00", b"x=1"])))
 def test_no_final_message_raises_anything_else_or_succeeds_without_the_proof(parts: list[bytes]) -> None:
     final = b"".join(parts)
