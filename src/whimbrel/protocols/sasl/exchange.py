@@ -146,7 +146,7 @@ class Channel:
     """Returns the mechanisms that the client was offered. RFC 5802 6"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Mechanism:
     """The server side of a mechanism. `plain`: it sends the secret itself. `scheme`: the stored keys it needs."""
 

@@ -101,7 +101,7 @@ class IdentityWatch:
         signed = SignedIn(self, account, account.id, method, credential, waiter)
         self._held[signed] = None
         if self._timer is None and self._version is not None:
-            self._seen = self._version()
+            self._seen = self._current_version()
             self._timer = asyncio.get_running_loop().call_later(LOOK_AT_LEAST, self._look)
         return signed
 
@@ -190,14 +190,18 @@ class IdentityWatch:
                 if signed._waiter is not None:
                     signed._waiter.wake()
 
+    def _current_version(self) -> int:
+        """The last known one while the directory is unavailable."""
+        try:
+            return self._seen if self._version is None else self._version()
+        except MailError:
+            return self._seen
+
     def _look(self) -> None:
         self._timer = None
-        if not self._held or self._version is None:
+        if not self._held:
             return
-        try:
-            version = self._version()
-        except MailError:
-            version = self._seen
+        version = self._current_version()
         if version != self._seen:
             self._seen = version
             self.heard()
