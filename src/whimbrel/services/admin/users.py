@@ -7,13 +7,23 @@ from whimbrel.core.address import Address, Domain
 from whimbrel.core.credentials.schemes import password_or_verifier
 from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op, Rights
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.rights import Grants, Right
+from whimbrel.core.rights import Grant, Grants, Right
 from whimbrel.core.values import Secret, Size
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, Needs, Own, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, own_options, shown, step_of, takes, view
 from whimbrel.services.admin.lifecycle import make_way, redirected, remove_user
-from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, value_of, values_of
+from whimbrel.services.admin.people import (
+    address_of,
+    change,
+    changed,
+    domain_named,
+    entry,
+    listed,
+    place,
+    value_of,
+    values_of,
+)
 from whimbrel.services.admin.records import USER
 from whimbrel.services.admin.resolving import refusal, still_named
 from whimbrel.services.admin.views import Done, Moment, Page, done
@@ -164,9 +174,28 @@ async def user_password(ctx: AdminContext, name: Name, password: Annotated[Secre
     return done(ctx.dry_run, f"The password of {address_of(user)}", "changed")
 
 
-@call("user", "rights", help="Says what a user may administer: none, own domain, the server (to read or to write).")
-async def user_rights(ctx: AdminContext, name: Name, rights: Annotated[Rights, "The right to give."]) -> Done:
-    return await _set(ctx, name, {}, rights=rights)
+@call("user", "rights", help="Sets what a user may administer: none, own domain, the server (to read or to write).")
+async def user_rights(
+    ctx: AdminContext,
+    name: Name,
+    rights: Annotated[Rights, "The right to give."],
+    grant: Annotated[
+        tuple[str, ...] | None,
+        "A further right: 'domain' or 'accounts' with names of domains, or 'mail-read' for other people's mail. Repeat "
+        "for several; '' for none.",
+    ] = None,
+) -> Done:
+    user = await entry(ctx, Kind.USER, name)
+    try:
+        grants = None if grant is None else tuple(Grant(text) for text in grant if text)
+    except ValueError as error:
+        raise CallError(Failure.USAGE, f"grant: {error}", FieldFault("grant", str(error))) from None
+    for domain in sorted({domain for each in grants or () for domain in each.domains}):
+        await domain_named(ctx, domain)
+    given = Grants.of(rights.value, values_of(user, "grant") if grants is None else grants, Domain(user.domain))
+    if not ctx.caller.grants.includes(given):
+        raise CallError(Failure.FORBIDDEN, f"rights: only who may do all of it gives {given}")
+    return await _set(ctx, name, {}, rights=rights, grant=grants)
 
 
 async def _set(ctx: AdminContext, name: str, values: Mapping[str, object], **more: object) -> Done:
