@@ -5,8 +5,10 @@ what each owner has of his own. The rating makes an action of it, as far as whoe
 message that no filter had anything to say about passes at once.
 """
 
+import asyncio
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from whimbrel.core.errors import MailError
 from whimbrel.flow.assessment import Action, Assessment, Stage
@@ -17,6 +19,9 @@ from whimbrel.flow.judging.policy import Judgement, Policy
 from whimbrel.flow.judging.rating import UNSUSPECTED, Rater, Rating
 from whimbrel.flow.placement.placement import Placement
 from whimbrel.flow.transaction import Answers, Transaction
+
+TOGETHER: Final = 20
+"""Mailboxes that filters which wait are asked about at the same time."""
 
 
 class Unwanted(MailError):
@@ -55,7 +60,7 @@ class Verdicts:
             return
         plan.judged = True
         boxes = list(plan.mailboxes.values())
-        ratings = [await self._rating(tx, box, judging=judging) for box in boxes]
+        ratings = await self._ratings(tx, boxes, judging=judging)
         groups: list[Hashable] = [id(box.addressee) for box in boxes]
         rated = UNSUSPECTED
         if plan.onward:
@@ -114,6 +119,15 @@ class Verdicts:
             ratings.append(plan.rating)
         outcomes = {(id(rating.known), rating.action): rating for rating in ratings}
         self._policy.conclusions.add(tx, [(rating.known or tx.known, rating.action) for rating in outcomes.values()])
+
+    async def _ratings(self, tx: Transaction, boxes: Sequence[Mailbox], *, judging: bool) -> list[Rating]:
+        if not (judging and self._policy.waits(Stage.MAILBOX, tx.peer)):
+            return [await self._rating(tx, box, judging=judging) for box in boxes]
+        ratings: list[Rating] = []
+        for start in range(0, len(boxes), TOGETHER):
+            some = boxes[start : start + TOGETHER]
+            ratings += await asyncio.gather(*(self._rating(tx, box, judging=True) for box in some))
+        return ratings
 
     async def _rating(self, tx: Transaction, box: Mailbox, *, judging: bool) -> Rating:
         known = box.addressee.known or tx.known

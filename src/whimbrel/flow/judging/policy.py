@@ -106,6 +106,10 @@ class Policy:
         order = self._orders[stage, peer]
         return bool(order.quick or order.steps)
 
+    def waits(self, stage: Stage, peer: Peer) -> bool:
+        """Whether any of the filters that look at this waits for others."""
+        return bool(self._orders[stage, peer].steps)
+
     def names(self, stage: Stage) -> frozenset[str]:
         """Of the filters of a stage."""
         return frozenset(name for name, at in self._stages.items() if at is stage)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.support.filters import NO, SPAM, AllowList, OneRecipientOnly, Prover, Says, Training, filter_ports
+from tests.support.filters import NO, SPAM, AllowList, OneRecipientOnly, Prover, Says, Training, Waits, filter_ports
 from tests.support.reception_house import MAIL, STRANGER, House, house
 from whimbrel.core.disposition import QUARANTINE, Parked
 from whimbrel.core.envelope import Recipient
@@ -267,3 +267,19 @@ def test_what_a_filter_puts_in_front_stands_behind_our_received_field() -> None:
     run(there, ALICE)
     (content,) = there.store.content_of(ALICE)
     assert content.index(b"Received: ") < content.index(b"Authentication-Results") < content.index(b"From: a@b.test")
+
+
+def test_mailboxes_are_judged_at_the_same_time_by_filters_that_wait() -> None:
+    """A filter that hangs costs a message its deadline once, not once for each mailbox."""
+
+    async def check() -> None:
+        waits = Waits(Finding((Symbol("OWN", 9.0),)), stage=Stage.MAILBOX)
+        there = judging(waits)
+        sending = asyncio.create_task(session(there, ALICE, BOB))
+        while waits.asked < 2:
+            await asyncio.sleep(0)
+        waits.go.set()
+        await sending
+        assert folders(there) == {ALICE: "Junk", BOB: "Junk"}
+
+    asyncio.run(check())
