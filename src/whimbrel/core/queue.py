@@ -81,6 +81,13 @@ class QueueItem:
         return tuple(r for r in self.recipients if r.state is RecipientState.WAITING)
 
     @property
+    def reason(self) -> str:
+        """Why it waits, for people: it is to be returned, it is parked, or how the last attempt went."""
+        if self.give_up or self.parked is not None:
+            return self.give_up or (self.parked.reason if self.parked is not None else "")
+        return next((each.status for each in self.waiting if each.status), "")
+
+    @property
     def lane(self) -> str:
         """The line it stands in: the domain of all who wait; `MIXED` for several, `LOCAL` for mailboxes here."""
         if len(self.recipients) == 1:  # Nearly always.

@@ -21,7 +21,7 @@ class QueueRow:
     recipients: tuple[str, ...]
     """Those that still wait."""
     status: str
-    """How the last attempt went."""
+    """Why it is parked (quarantine, scheduled, ...), or how the last attempt went."""
     next_attempt: Moment
     attempts: int
     size: Octets
@@ -67,6 +67,8 @@ class QueueView:
     require_tls: bool
     given_up: str
     """Why it is being returned to its sender, if it is."""
+    parked: str
+    """Why it waits outside its line: quarantine, moderation, scheduled, collected."""
     recipients: tuple[RecipientView, ...]
 
 
@@ -135,7 +137,7 @@ def _filter(
 
 def _row(item: QueueItem) -> QueueRow:
     waiting = item.waiting
-    status = item.give_up or next((recipient.status for recipient in waiting if recipient.status), "")
+    status = item.reason
     return QueueRow(
         item.id, path_text(item.sender), tuple(str(recipient.recipient.address) for recipient in waiting), status,
         Moment(item.next_attempt), item.attempts, Octets(item.size), item.held, Moment(item.created),
@@ -187,6 +189,7 @@ async def queue_show(ctx: AdminContext, id: Annotated[str, "Queue id.", Known("m
     return QueueView(
         item.id, item.message_id, Moment(item.created), Moment(item.next_attempt), item.attempts, Octets(item.size),
         item.held, path_text(item.sender), item.user, item.client, item.options.require_tls, item.give_up,
+        item.parked.reason if item.parked is not None else "",
         tuple(
             RecipientView(str(r.recipient.address), _state(r.state, item.held), r.status, r.remote)
             for r in item.recipients

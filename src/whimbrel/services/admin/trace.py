@@ -196,8 +196,10 @@ async def _queued(ctx: AdminContext, one: str) -> TraceStep | None:
 
 
 def _waits(item: QueueItem) -> Iterator[tuple[str, str]]:
-    yield "State", "held" if item.held else "waiting"
+    yield "State", (item.reason if item.parked is not None else "held") if item.held else "waiting"
     yield "Attempts", str(item.attempts)
+    if item.parked is not None and item.parked.until is not None:
+        yield "Until", _when(item.parked.until)
     if not item.held:
         yield "Next-Attempt", _when(item.next_attempt)
     for number, recipient in enumerate(item.recipients[:50], 1):

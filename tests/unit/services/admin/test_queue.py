@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.services.admin.office import CALLS, Office, item
+from whimbrel.core.disposition import Parked
 from whimbrel.core.tasks import DeliveryTask
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.invoke import stream
@@ -114,3 +115,10 @@ def test_the_list_shows_all_that_a_message_is_known_by(office: Office) -> None:
     (row,) = office.do("queue list").items
     assert (row.message_id, row.client, row.sender) == ("<1@x.test>", "192.0.2.9", f"<{item(1).sender}>")
     assert row.recipients == tuple(str(one.recipient.address) for one in item(1).recipients)
+
+
+def test_why_a_message_is_parked_is_shown(office: Office) -> None:
+    office.queue.items[2] = replace(office.queue.items[2], parked=Parked("quarantine", 1_790_000_060.0))
+    assert [row.status for row in office.do("queue list").items][-1] == "quarantine"
+    assert office.do("queue show", id=office.queue.items[2].id).parked == "quarantine"
+    assert office.do("queue show", id=office.queue.items[0].id).parked == ""
