@@ -434,9 +434,9 @@ def test_lanes_that_were_not_proven_can_be_left_out(within: Within) -> None:
         queue = house.queue
         for name in ("living", "dead", "unknown"):
             await house.add(entry(name, f"b@{name}.test"))
-        await queue.prove({"living.test": True, "dead.test": True, "nobody.test": True})
-        await queue.prove({"dead.test": False})
-        assert [one.id for one in await queue.lease(NOW, 9, 60, strangers=0)] == ["living"]
+        await queue.verify({"living.test": True, "dead.test": True, "nobody.test": True})
+        await queue.verify({"dead.test": False})
+        assert [one.id for one in await queue.lease(NOW, 9, 60, unverified=0)] == ["living"]
         assert {one.id for one in await queue.lease(NOW, 9, 60)} == {"dead", "unknown"}
 
     within(check)
@@ -450,13 +450,13 @@ def test_of_strangers_comes_one_each_and_the_bound_of_the_others_does_not_count_
             await house.add(entry(f"new{n}", f"b@new{n}.test"))
             await house.add(entry(f"known{n}", "b@known.test"))
         await house.add(entry("mixed", "b@dead.test", "b@new0.test"))
-        await queue.prove({"known.test": True})
-        first = await queue.lease(NOW, 4, 60, each=3, strangers=3)
+        await queue.verify({"known.test": True})
+        first = await queue.lease(NOW, 4, 60, each=3, unverified=3)
         # A message to several is among the known: it must not wait until each of its destinations has answered.
         assert sorted(one.id for one in first[:4]) == ["known0", "known1", "known2", "mixed"]
         assert len(first) == 7 and len({one.lane for one in first[4:]}) == 3
-        assert [one.id for one in await queue.lease(NOW, 0, 60, strangers=1)] != []
-        assert await queue.lease(NOW, 9, 60, strangers=0) == []
+        assert [one.id for one in await queue.lease(NOW, 0, 60, unverified=1)] != []
+        assert await queue.lease(NOW, 9, 60, unverified=0) == []
 
     within(check)
 
@@ -466,17 +466,17 @@ def test_that_a_lane_was_proven_outlives_what_stood_in_it(within: Within) -> Non
         queue = house.queue
         await house.add(entry("first", "b@living.test"))
         await queue.lease(NOW, 9, 60)
-        await queue.prove({"living.test": True})
+        await queue.verify({"living.test": True})
         await queue.finish(["first"])
         assert await queue.next_due() is None
         house.queue.recover()
         assert await queue.next_due() is None
         await house.add(entry("second", "b@living.test"))
-        assert [one.id for one in await queue.lease(NOW, 9, 60, strangers=0)] == ["second"]
-        await queue.prove({"living.test": False})
+        assert [one.id for one in await queue.lease(NOW, 9, 60, unverified=0)] == ["second"]
+        await queue.verify({"living.test": False})
         await queue.finish(["second"])
         await house.add(entry("third", "b@living.test"))
-        assert await queue.lease(NOW, 9, 60, strangers=0) == []
+        assert await queue.lease(NOW, 9, 60, unverified=0) == []
 
     within(check)
 

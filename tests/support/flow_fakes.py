@@ -290,15 +290,15 @@ class MemoryQueue:
         *,
         each: int | None = None,
         room: Mapping[str, int] | None = None,
-        strangers: int | None = None,
+        unverified: int | None = None,
     ) -> Sequence[QueueItem]:
         left, due, met = dict(room or {}), list[QueueItem](), set[str]()
         for item in self.items.values():
             if item.held or item.next_attempt > now or self.leases.get(item.id, 0) > now:
                 continue
             lane = item.lane
-            if strangers is not None and lane not in (HERE, MIXED) and not self.proven.get(lane):
-                if lane in met or len(met) >= strangers or left.get(lane, 1) <= 0:
+            if unverified is not None and lane not in (HERE, MIXED) and not self.proven.get(lane):
+                if lane in met or len(met) >= unverified or left.get(lane, 1) <= 0:
                     continue
                 met.add(lane)
             elif len(due) - len(met) >= limit or left.setdefault(lane, limit if each is None else each) <= 0:
@@ -309,7 +309,7 @@ class MemoryQueue:
         self.leases.update((item.id, now + seconds) for item in due)
         return due
 
-    async def prove(self, names: Mapping[str, bool]) -> None:
+    async def verify(self, names: Mapping[str, bool]) -> None:
         self.proven |= names
 
     async def defer(self, deferrals: Sequence[Deferral]) -> int:

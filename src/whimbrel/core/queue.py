@@ -91,8 +91,8 @@ class QueueItem:
     def lane(self) -> str:
         """The line it stands in: the domain of all who wait; `MIXED` for several, `LOCAL` for mailboxes here."""
         if len(self.recipients) == 1:  # Nearly always.
-            one = self.recipients[0]
-            return LOCAL if one.local or one.state is not RecipientState.WAITING else one.recipient.address.domain
+            only = self.recipients[0]
+            return LOCAL if only.local or only.state is not RecipientState.WAITING else only.recipient.address.domain
         lanes = {LOCAL if r.local else r.recipient.address.domain for r in self.waiting}
         return lanes.pop() if len(lanes) == 1 else MIXED if lanes else LOCAL
 
@@ -176,18 +176,18 @@ class Queue(Protocol):
         *,
         each: int | None = None,
         room: Mapping[str, int] | None = None,
-        strangers: int | None = None,
+        unverified: int | None = None,
     ) -> Sequence[QueueItem]:
         """Entries due; nobody else gets them for `seconds` (a killed worker loses nothing).
 
         Lanes take turns, the one served longest ago first, and get at most `each` entries (None: no bound), or what
         `room` says of them; within a lane the earliest comes first. What is parked until a time is due then. With
-        `strangers` only lanes that are proven to answer share `limit`; of all others come one each, and that many at
+        `unverified` only lanes that are verified to answer share `limit`; of all others come one each, and that many at
         most.
         """
         ...
 
-    async def prove(self, names: Mapping[str, bool]) -> None:
+    async def verify(self, names: Mapping[str, bool]) -> None:
         """Lanes whose destination answers (True) or does not (False). It is remembered while nothing stands in them;
         a hint that need not survive anything. Mailboxes here, and lanes of several destinations, always are."""
         ...

@@ -209,10 +209,10 @@ class Header:
 
     def values(self, name: bytes) -> list[str]:
         """All of them, in order."""
-        found, sought, start = list[str](), b"\r\n" + name + b":", -1
+        values_, sought, start = list[str](), b"\r\n" + name + b":", -1
         while (start := self._lower.find(sought, start + 1)) >= 0:
-            found.append(self._value(start + len(name) + 1))
-        return found
+            values_.append(self._value(start + len(name) + 1))
+        return values_
 
     def _value(self, start: int) -> str:
         """`start`: where it begins in `raw`; `_lower` has two octets more in front, the name is followed by a colon."""

@@ -57,10 +57,10 @@ def damaged(path: str, expected: int | None) -> bool:
 
 
 def _checksum_of(descriptor: int) -> int:
-    found = 0
+    crc = 0
     while piece := os.read(descriptor, _PIECE):
-        found = crc32(piece, found)
-    return found
+        crc = crc32(piece, crc)
+    return crc
 
 
 def _unwritten(descriptor: int) -> bool:

@@ -32,9 +32,9 @@ def open_database(path: Path) -> apsw.Connection:
                 connection.execute("INSERT INTO meta VALUES('format', '1.0')")
             _migrate(connection)
         row = connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
-        found = str(row[0]) if row else "unknown"
-        if found.partition(".")[0] != str(FORMAT[0]):
-            raise RuntimeError(f"{path} has format {found}; this release reads {FORMAT[0]}.x")
+        version = str(row[0]) if row else "unknown"
+        if version.partition(".")[0] != str(FORMAT[0]):
+            raise RuntimeError(f"{path} has format {version}; this release reads {FORMAT[0]}.x")
     except BaseException:
         connection.close()
         raise

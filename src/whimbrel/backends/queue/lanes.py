@@ -3,9 +3,9 @@
 `lane` has one row for each destination that has entries which are not held. Its `due` is when there is something to
 lease, but never before the lane was last `served`: so lanes take turns, and one with a long line goes to the end of
 the line of lanes each time. All of that can be computed from `entry`, and is at each start. Besides it is kept which
-destinations are `proven` to answer, also while nothing is there for them: they never stand in line behind strangers.
-Of strangers the one served longest ago comes first. Who never was is ordered by chance: those who wait longest would
-be the dead.
+destinations are verified to answer (the column `proven`), also while nothing is there for them: they never stand in
+line behind those that are not. Of these the one served longest ago comes first. Who never was is ordered by chance:
+those who wait longest would be the dead.
 """
 
 import json
@@ -22,16 +22,16 @@ _FREE: Final = "held = 0 AND done = 0"
 NEVER: Final = 1e18
 """`due` of a lane in which nothing stands."""
 REMEMBERED: Final = 10_000
-"""Lanes that are proven though nothing stands in them; those served longest ago are forgotten at a start."""
+"""Lanes that are verified though nothing stands in them; those served longest ago are forgotten at a start."""
 _ALWAYS: Final = (LOCAL, MIXED)
-"""Proven by what they are."""
+"""Verified by what they are."""
 _PARKED: Final = "FROM entry WHERE held = 1 AND done = 0 AND parked_until IS NOT NULL"
 RELEASED: Final = "held = 0, parked = '', parked_until = NULL"
 """What becomes of an entry that waits for nobody any more."""
 _FIRST: Final = (
-    "SELECT one.value, entry.id FROM json_each(?) AS one JOIN entry ON entry.id IN "
-    f"(SELECT id FROM entry WHERE lane = one.value AND {_FREE} AND ready <= ? ORDER BY ready LIMIT ?) "
-    "ORDER BY one.key, entry.ready"
+    "SELECT given.value, entry.id FROM json_each(?) AS given JOIN entry ON entry.id IN "
+    f"(SELECT id FROM entry WHERE lane = given.value AND {_FREE} AND ready <= ? ORDER BY ready LIMIT ?) "
+    "ORDER BY given.key, entry.ready"
 )
 """The earliest entries of each lane that are due."""
 CLOCKS: Final = 300.0
@@ -83,7 +83,7 @@ def refresh(connection: apsw.Connection, names: Collection[str], served: float =
             connection.execute(f"DELETE FROM lane WHERE proven = 0 AND {empty}", (lanes,))
 
 
-def prove(connection: apsw.Connection, names: Mapping[str, bool]) -> None:
+def verify(connection: apsw.Connection, names: Mapping[str, bool]) -> None:
     """In a transaction."""
     connection.execute(
         f"INSERT INTO lane(name, due, proven) SELECT value, {NEVER!r}, 1 FROM json_each(?) WHERE true "
@@ -146,18 +146,18 @@ def parked_due(connection: apsw.Connection, now: float) -> bool:
 def unpark(connection: apsw.Connection, now: float) -> None:
     """What was parked until a time that has come stands in its lane from now on. In a transaction."""
     where = _PARKED.removeprefix("FROM entry ")
-    found = connection.execute(
+    changed = connection.execute(
         f"UPDATE entry SET {RELEASED} {where} AND parked_until <= ? RETURNING lane", (now,)
     ).fetchall()
-    refresh(connection, {str(row[0]) for row in found})
+    refresh(connection, {str(row[0]) for row in changed})
 
 
-def due(connection: apsw.Connection, now: float, limit: int, full: set[str], *, proven: bool | None) -> list[str]:
-    """Up to `limit` lanes that may have something to lease, whose turn comes first first; `proven` or not, or None:
+def due(connection: apsw.Connection, now: float, limit: int, full: set[str], *, verified: bool | None) -> list[str]:
+    """Up to `limit` lanes that may have something to lease, whose turn comes first first; `verified` or not, or None:
     all."""
-    query = f"SELECT name FROM lane WHERE due <= ? {_IN_TURN[proven]} LIMIT ?"
-    found = (str(name) for (name,) in connection.execute(query, (now, limit + len(full))))
-    return list(islice((name for name in found if name not in full), limit))
+    query = f"SELECT name FROM lane WHERE due <= ? {_IN_TURN[verified]} LIMIT ?"
+    ready = (str(name) for (name,) in connection.execute(query, (now, limit + len(full))))
+    return list(islice((name for name in ready if name not in full), limit))
 
 
 def lease(
@@ -168,22 +168,22 @@ def lease(
     *,
     each: int,
     room: Mapping[str, int],
-    proven: bool | None,
+    verified: bool | None,
 ) -> list[rows.Row]:
     """For `rows.items`, leased. In a transaction."""
     full = {name for name, left in room.items() if left <= 0}
     served: list[str] = []
     chosen: list[str] = []
     while len(chosen) < limit:
-        names = due(connection, now, min(limit - len(chosen), TOGETHER), full, proven=proven)
+        names = due(connection, now, min(limit - len(chosen), TOGETHER), full, verified=verified)
         if not names:
             break
         full.update(names)  # Once in a round: it has had its turn.
-        found: dict[str, list[str]] = {name: [] for name in names}
+        earliest: dict[str, list[str]] = {name: [] for name in names}
         most = max(room.get(name, each) for name in names)
         for name, entry in connection.execute(_FIRST, (rows.names(names), now, most)):
-            found[str(name)].append(str(entry))
-        for name, ids in found.items():
+            earliest[str(name)].append(str(entry))
+        for name, ids in earliest.items():
             if len(chosen) < limit:
                 chosen += ids[: min(room.get(name, each), limit - len(chosen))]
                 served.append(name)
@@ -199,46 +199,46 @@ def defer(connection: apsw.Connection, deferrals: Sequence[Deferral]) -> int:
     """A few statements for all, however long the lanes. In a transaction."""
     put_off = 0
     by_moments: dict[tuple[float, ...], list[Deferral]] = {}
-    for one in deferrals:
-        by_moments.setdefault(one.ages, []).append(one)
+    for deferral in deferrals:
+        by_moments.setdefault(deferral.ages, []).append(deferral)
     for ages, some in by_moments.items():  # Of one set of settings, but for the moment in which they change.
         put_off += _defer(connection, some, ages)
-    refresh(connection, {one.lane for one in deferrals})
+    refresh(connection, {deferral.lane for deferral in deferrals})
     return put_off
 
 
 def _defer(connection: apsw.Connection, deferrals: Sequence[Deferral], ages: Sequence[float]) -> int:
     # An entry whose moment has come since its attempt was planned is left for whoever leases it.
-    now = "(one.value ->> 'now')"
+    now = "(given.value ->> 'now')"
     looked = " ".join(f"AND NOT (created + {age!r} BETWEEN next_attempt AND {now})" for age in ages)
     if ages:
         looked += f" AND next_attempt <= created + {ages[-1]!r}"
     moments = "".join(f", iif(created + {age!r} > {now}, created + {age!r}, {NEVER!r})" for age in ages)
     # By lane what is due, and by name what is leased: of a lane that is not meant as a whole only that.
     meant = [
-        {"lane": one.lane, "id": name, "now": one.now, "until": one.until, "spread": one.spread}
-        for one in deferrals
-        for name in (*sorted(one.leased), *([None] if one.whole else []))
+        {"lane": deferral.lane, "id": name, "now": deferral.now, "until": deferral.until, "spread": deferral.spread}
+        for deferral in deferrals
+        for name in (*sorted(deferral.leased), *([None] if deferral.whole else []))
     ]
-    found = connection.execute(
-        "UPDATE entry SET lease_until = 0, next_attempt = min((one.value ->> 'until') + (one.value ->> 'spread') "
-        f"* (abs(random() % 1000) / 1000.0), {NEVER!r}{moments}) FROM json_each(?) AS one "
-        f"WHERE lane = (one.value ->> 'lane') AND {_FREE} AND urgent = 0 AND give_up = '' {looked} "
-        f"AND iif((one.value ->> 'id') IS NULL, ready <= {now}, entry.id = (one.value ->> 'id')) "
+    deferred = connection.execute(
+        "UPDATE entry SET lease_until = 0, next_attempt = min((given.value ->> 'until') + (given.value ->> 'spread') "
+        f"* (abs(random() % 1000) / 1000.0), {NEVER!r}{moments}) FROM json_each(?) AS given "
+        f"WHERE lane = (given.value ->> 'lane') AND {_FREE} AND urgent = 0 AND give_up = '' {looked} "
+        f"AND iif((given.value ->> 'id') IS NULL, ready <= {now}, entry.id = (given.value ->> 'id')) "
         "RETURNING entry.id, entry.lane",
         (json.dumps(meant),),
     ).fetchall()
-    told = {one.lane: one for one in deferrals}
+    by_lane = {deferral.lane: deferral for deferral in deferrals}
     connection.execute(
-        "UPDATE recipient SET status = one.value ->> 1, remote = one.value ->> 2 FROM json_each(?) AS one "
-        "WHERE entry = (one.value ->> 0) AND state = 'waiting' AND recipient.status = ''",
-        (json.dumps([(name, told[str(lane)].status, told[str(lane)].remote) for name, lane in found]),),
+        "UPDATE recipient SET status = given.value ->> 1, remote = given.value ->> 2 FROM json_each(?) AS given "
+        "WHERE entry = (given.value ->> 0) AND state = 'waiting' AND recipient.status = ''",
+        (json.dumps([(name, by_lane[str(lane)].status, by_lane[str(lane)].remote) for name, lane in deferred]),),
     )
-    return len(found)
+    return len(deferred)
 
 
 def counts(connection: apsw.Connection, limit: int) -> Sequence[LaneCounts]:
-    found = connection.execute(
+    counted = connection.execute(
         "SELECT lane, count(*) FILTER (WHERE held = 0), count(*) FILTER (WHERE held = 1), total(size), min(created), "
         "min(next_attempt) FILTER (WHERE held = 0) FROM entry WHERE done = 0 "
         "GROUP BY lane ORDER BY count(*) DESC, lane LIMIT ?",
@@ -254,7 +254,7 @@ def counts(connection: apsw.Connection, limit: int) -> Sequence[LaneCounts]:
             None if following is None else rows.real(following),
             _status(connection, str(name), rows.real(oldest)),
         )
-        for name, waiting, held, size, oldest, following in found
+        for name, waiting, held, size, oldest, following in counted
     ]
 
 

@@ -26,9 +26,9 @@ LAST_MOMENT: Final = 60.0
 
 
 def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
-    """A settled entry loses file and row; a file without a row goes to `lost/`; a row without a whole file is returned
+    """A finished entry loses file and row; a file without a row goes to `lost/`; a row without a whole file is returned
     to its sender, or goes (`_without_content`). Returns how many were odd."""
-    odd = 0
+    mended = 0
     torn: list[str] = []
     strays: list[tuple[str, int, int]] = []
     moment = _last_moment(connection)
@@ -46,7 +46,7 @@ def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
                 name = file.name.removesuffix(".eml")
                 try:
                     size = file.stat(follow_symlinks=False).st_size
-                except FileNotFoundError:  # Of an entry that another process has settled: that needs no lock.
+                except FileNotFoundError:  # Of an entry that another process has finished: that needs no lock.
                     continue
                 row = connection.execute("SELECT size FROM entry WHERE id = ?", (name,)).fetchone()
                 if row is not None and rows.integer(row[0]) == size and name not in spoilt:
@@ -54,7 +54,7 @@ def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
                 else:
                     strays.append((name, size, -1 if row is None else rows.integer(row[0])))
         for name, size, expected in sorted(strays):
-            odd += 1
+            mended += 1
             if size:
                 lose(folder, f"{name}.eml")
             else:
@@ -67,12 +67,12 @@ def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
                 torn.append(name)
         _without_content(connection, torn, moment)
         if whole != rows.integer(connection.execute("SELECT count(*) FROM entry").fetchall()[0][0]):
-            odd += _without_file(connection, folder, set(torn), moment, log)
+            mended += _without_file(connection, folder, set(torn), moment, log)
         set_back(connection, time.time())
         # Nobody holds a lease yet: the one who did is dead.
         connection.execute("UPDATE entry SET lease_until = 0 WHERE lease_until > 0")
         rebuild(connection)
-    return odd
+    return mended
 
 
 def _last_moment(connection: apsw.Connection) -> float:
@@ -85,7 +85,7 @@ def _spoilt(connection: apsw.Connection, folder: Path, moment: float) -> set[str
     """Entries whose file has its length and not their content: a file system may note the one before it has written
     the other. All are read that a barrier may not have covered; some more, should the clock have been set back a
     little, but only where a checksum says for certain what is wrong."""
-    found = connection.execute(
+    candidates = connection.execute(
         "SELECT id, checksum FROM entry WHERE done = 0 AND attempts < 2 "
         "AND created >= iif(checksum IS NULL, ?1, ?1 - ?2)",
         (moment, CLOCKS),
@@ -93,7 +93,7 @@ def _spoilt(connection: apsw.Connection, folder: Path, moment: float) -> set[str
     # One by one: a long queue must not fill the memory.
     return {
         str(name)
-        for name, checksum in found
+        for name, checksum in candidates
         if damaged(f"{folder}/{name}.eml", None if checksum is None else rows.integer(checksum))
     }
 
@@ -120,16 +120,16 @@ def _without_content(connection: apsw.Connection, names: Sequence[str], moment: 
         return
     keys = rows.names(names)
     certain = f"id IN {rows.NAMED} AND (attempts > 1 OR created < ?)"
-    found = connection.execute(
+    marked = connection.execute(
         f"UPDATE entry SET give_up = ?, next_attempt = created WHERE {certain} RETURNING id",
         (CONTENT_LOST, keys, moment),
     ).fetchall()
-    told = {str(row[0]) for row in found}
+    returned = {str(row[0]) for row in marked}
     connection.execute(
         f"UPDATE recipient SET status = ?, remote = '' WHERE state = 'waiting' AND entry IN {rows.NAMED}",
-        (CONTENT_LOST, rows.names(told)),
+        (CONTENT_LOST, rows.names(returned)),
     )
-    rows.remove(connection, [name for name in names if name not in told])
+    rows.remove(connection, [name for name in names if name not in returned])
 
 
 def rescue(

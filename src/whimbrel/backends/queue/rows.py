@@ -1,7 +1,7 @@
 """The queue's tables, and how an entry becomes rows and back.
 
 An entry is a row of `entry` and one row of `recipient` for each recipient; its content is the file `<id>.eml` beside
-the database. `done` marks an entry whose last recipient is settled: it is invisible from then on, its file is removed
+the database. `done` marks an entry whose last recipient is done with: it is invisible from then on, its file is removed
 once that is durable, and the row last, so that a crash never leaves a file that nobody can explain.
 """
 
@@ -113,7 +113,7 @@ def insert(connection: apsw.Connection, items: Sequence[QueueItem], checksums: S
     the others."""
     entries = [_entry_values(item, checksum) for item, checksum in zip(items, checksums, strict=True)]
     _insert(connection, _INTO_ENTRY, _ENTRY_COLUMNS, entries)
-    recipients = [_recipient_values(item.id, at, one) for item in items for at, one in enumerate(item.recipients)]
+    recipients = [_recipient_values(item.id, at, each) for item in items for at, each in enumerate(item.recipients)]
     _insert(connection, _INTO_RECIPIENT, _RECIPIENT_COLUMNS, recipients)
 
 
@@ -152,29 +152,29 @@ def update(connection: apsw.Connection, items: Sequence[QueueItem]) -> dict[str,
     """Writes how attempts went, of different entries: by id the lane in which each stood, but for those that have gone
     meanwhile. `held` stays: a person sets it; so does the wish to give it up, at once, that came during the attempt."""
     query = f"SELECT id, lane FROM entry WHERE id IN {NAMED} AND done = 0"
-    found = {str(name): str(lane) for name, lane in connection.execute(query, (names(item.id for item in items),))}
-    there = [item for item in items if item.id in found]
+    lane_of = {str(name): str(lane) for name, lane in connection.execute(query, (names(item.id for item in items),))}
+    there = [item for item in items if item.id in lane_of]
     values = [
         (item.id, item.give_up, item.next_attempt, item.attempts, not item.waiting,
-         item.lane if item.waiting else found[item.id])
+         item.lane if item.waiting else lane_of[item.id])
         for item in there
     ]  # fmt: skip
     connection.execute(
-        "UPDATE entry SET next_attempt = iif(give_up <> one.value ->> 1, created, one.value ->> 2), "
-        "attempts = one.value ->> 3, lease_until = 0, urgent = 0, done = one.value ->> 4, lane = one.value ->> 5 "
-        "FROM json_each(?) AS one WHERE entry.id = one.value ->> 0",
+        "UPDATE entry SET next_attempt = iif(give_up <> given.value ->> 1, created, given.value ->> 2), "
+        "attempts = given.value ->> 3, lease_until = 0, urgent = 0, done = given.value ->> 4, lane = given.value ->> 5 "
+        "FROM json_each(?) AS given WHERE entry.id = given.value ->> 0",
         (json.dumps(values),),
     )
     record(connection, {item.id: dict(enumerate(item.recipients)) for item in there if item.waiting})
-    return found
+    return lane_of
 
 
 def finish(connection: apsw.Connection, ids: Sequence[str]) -> dict[str, str]:
-    """Marks entries whose recipients all are settled; the lane of each that was still there, by its id."""
-    found = connection.execute(
+    """Marks entries of which all recipients are done with; the lane of each that was still there, by its id."""
+    finished = connection.execute(
         f"UPDATE entry SET done = 1, lease_until = 0 WHERE id IN {NAMED} AND done = 0 RETURNING id, lane", (names(ids),)
     ).fetchall()
-    return {str(name): str(lane) for name, lane in found}
+    return {str(name): str(lane) for name, lane in finished}
 
 
 def record(connection: apsw.Connection, entries: Mapping[str, Mapping[int, QueueRecipient]]) -> None:
@@ -186,9 +186,9 @@ def record(connection: apsw.Connection, entries: Mapping[str, Mapping[int, Queue
     ]
     if values:
         connection.execute(
-            "UPDATE recipient SET state = one.value ->> 0, status = one.value ->> 1, remote = one.value ->> 2, "
-            "reported_delay = one.value ->> 3, disposition = one.value ->> 6 "
-            "FROM json_each(?) AS one WHERE entry = one.value ->> 4 AND place = one.value ->> 5",
+            "UPDATE recipient SET state = given.value ->> 0, status = given.value ->> 1, remote = given.value ->> 2, "
+            "reported_delay = given.value ->> 3, disposition = given.value ->> 6 "
+            "FROM json_each(?) AS given WHERE entry = given.value ->> 4 AND place = given.value ->> 5",
             (json.dumps(values),),
         )
 
@@ -197,7 +197,7 @@ def record_instead(
     connection: apsw.Connection, queue_id: str, recipients: Mapping[int, QueueRecipient]
 ) -> dict[int, QueueRecipient]:
     """As `record`, of one entry; the recipients as they were."""
-    before = [one for item in read(connection, "id = ?", (queue_id,)) for one in item.recipients]
+    before = [recipient for item in read(connection, "id = ?", (queue_id,)) for recipient in item.recipients]
     record(connection, {queue_id: recipients})
     return {place: before[place] for place in recipients if place < len(before)}
 

@@ -198,34 +198,36 @@ class QueueStore:
         *,
         each: int | None = None,
         room: Mapping[str, int] | None = None,
-        strangers: int | None = None,
+        unverified: int | None = None,
     ) -> Sequence[QueueItem]:
         left = room or {}
         full = {name for name, some in left.items() if some <= 0}
         of_lane = limit if each is None else each
-        wanted = [(limit, of_lane, None)] if strangers is None else [(limit, of_lane, True), (strangers, 1, False)]
+        wanted = [(limit, of_lane, None)] if unverified is None else [(limit, of_lane, True), (unverified, 1, False)]
 
         def work(connection: apsw.Connection) -> list[QueueItem]:
             if lanes.parked_due(connection, now):
                 with self._alone(connection):
                     lanes.unpark(connection, now)
             # Without taking the write lock, if there is nothing.
-            asked = [one for one in wanted if one[0] > 0 and lanes.due(connection, now, 1, full, proven=one[2])]
+            asked = [
+                share for share in wanted if share[0] > 0 and lanes.due(connection, now, 1, full, verified=share[2])
+            ]
             leased: list[rows.Row] = []
             if asked:
                 with self._alone(connection):
-                    for most, of_each, proven in asked:
+                    for most, of_each, verified in asked:
                         leased += lanes.lease(
-                            connection, now, most, now + seconds, each=of_each, room=left, proven=proven
+                            connection, now, most, now + seconds, each=of_each, room=left, verified=verified
                         )
             return rows.items(connection, leased)
 
         return await self._read(work)
 
-    async def prove(self, names: Mapping[str, bool]) -> None:
+    async def verify(self, names: Mapping[str, bool]) -> None:
         def work(connection: apsw.Connection) -> None:
             with self._alone(connection):
-                lanes.prove(connection, names)
+                lanes.verify(connection, names)
 
         await self._read(work)
 
@@ -246,11 +248,11 @@ class QueueStore:
     async def back(self, ids: Sequence[str]) -> None:
         def work(connection: apsw.Connection) -> None:
             with self._alone(connection):
-                found = connection.execute(
+                given_back = connection.execute(
                     f"UPDATE entry SET lease_until = 0 WHERE id IN {rows.NAMED} AND done = 0 RETURNING lane",
                     (rows.names(ids),),
                 ).fetchall()
-                lanes.refresh(connection, {str(row[0]) for row in found})
+                lanes.refresh(connection, {str(row[0]) for row in given_back})
 
         await self._read(work)
 
@@ -272,9 +274,9 @@ class QueueStore:
 
     async def finish(self, ids: Sequence[str]) -> None:
         def change(connection: apsw.Connection) -> list[str]:
-            found = rows.finish(connection, ids)
-            lanes.refresh(connection, set(found.values()))
-            return list(found)
+            finished = rows.finish(connection, ids)
+            lanes.refresh(connection, set(finished.values()))
+            return list(finished)
 
         if gone := await self._change(change):
             await self._pool.run(self._unlink, gone)
@@ -286,8 +288,8 @@ class QueueStore:
         return await self._read(work)
 
     async def get(self, queue_id: str) -> QueueItem | None:
-        found = await self._read(lambda connection: rows.read(connection, "id = ?", (queue_id,)))
-        return found[0] if found else None
+        items = await self._read(lambda connection: rows.read(connection, "id = ?", (queue_id,)))
+        return items[0] if items else None
 
     async def select(self, which: QueueFilter, limit: int = 1000, offset: int = 0) -> Sequence[QueueItem]:
         condition, values = rows.where(which)
@@ -344,9 +346,9 @@ class QueueStore:
 
         def change(connection: apsw.Connection) -> list[str]:
             query = f"UPDATE entry SET done = 1 WHERE {condition} RETURNING id, lane"
-            found = connection.execute(query, values).fetchall()
-            lanes.refresh(connection, {str(row[1]) for row in found})
-            return [str(row[0]) for row in found]
+            deleted = connection.execute(query, values).fetchall()
+            lanes.refresh(connection, {str(row[1]) for row in deleted})
+            return [str(row[0]) for row in deleted]
 
         gone = await self._change(change)
         await self._pool.run(self._unlink, gone)
@@ -359,9 +361,9 @@ class QueueStore:
         query = f"UPDATE entry SET {what} WHERE {condition} AND {also} RETURNING lane"
 
         def change(connection: apsw.Connection) -> int:
-            found = connection.execute(query, (*new, *chosen, *values)).fetchall()
-            lanes.refresh(connection, {str(row[0]) for row in found})
-            return len(found)
+            changed = connection.execute(query, (*new, *chosen, *values)).fetchall()
+            lanes.refresh(connection, {str(row[0]) for row in changed})
+            return len(changed)
 
         count = await self._change(change)
         self.announce()
@@ -436,10 +438,10 @@ class QueueStore:
 def _update(connection: apsw.Connection, updates: dict[str, UpdateJob]) -> None:
     """All of them, and `updates` is empty."""
     if updates:
-        found = rows.update(connection, [job.item for job in updates.values()])
-        touched = set(found.values())
+        lane_of = rows.update(connection, [job.item for job in updates.values()])
+        touched = set(lane_of.values())
         for queue_id, job in updates.items():
-            job.result = queue_id in found
+            job.result = queue_id in lane_of
             if job.result and job.item.waiting:
                 touched.add(job.item.lane)
         if touched:

@@ -67,13 +67,13 @@ class Leases:
         if self._marks:
             marks, self._marks = self._marks, {}
             try:
-                await self._queue.prove(marks)
+                await self._queue.verify(marks)
             except BaseException:
                 self._marks = marks | self._marks
                 raise
         room = {lane: self._room(lane, number, settings) for lane, number in self._lanes.items()}
         leased = await self._queue.lease(
-            self._clock.now(), known, SECONDS, each=IN_LANE * START, room=room, strangers=unverified
+            self._clock.now(), known, SECONDS, each=IN_LANE * START, room=room, unverified=unverified
         )
         fresh = [item for item in leased if item.id not in self._items]  # Else its lease ran out while it was sent.
         for item in fresh:

@@ -169,7 +169,7 @@ class LocalAgent:
     ) -> list[Outcome]:
         if self._resume is None:
             return [of_error(MailError(451, "4.3.5", "Nobody here can check the message"))] * len(recipients)
-        errors = await self._resume(item, [one.recipient for one in recipients], content)
+        errors = await self._resume(item, [each.recipient for each in recipients], content)
         passed_on = Outcome(RecipientState.DELIVERED, "2.0.0 Checked and passed on", dsn=True)
         return [passed_on if error is None else of_error(error) for error in errors]
 

@@ -33,7 +33,7 @@ from whimbrel.flow.delivery.schedule import SPREAD, is_moment, moments, settle, 
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.delivery.slots import CONNECTIONS, Slots
 from whimbrel.flow.delivery.smtp import SmtpAgent
-from whimbrel.flow.report.reports import Reports, Told
+from whimbrel.flow.report.reports import RecipientStatus, Reports
 
 RENEW: Final = 40.0
 PACE: Final = 0.02
@@ -232,7 +232,7 @@ class QueueWorker:
             given_up = Outcome(RecipientState.FAILED, item.give_up)
             attempt.tried = True
             attempt.outcomes = {
-                at: given_up for at, one in enumerate(item.recipients) if one.state is RecipientState.WAITING
+                at: given_up for at, each in enumerate(item.recipients) if each.state is RecipientState.WAITING
             }
             return
         local: list[int] = []
@@ -258,8 +258,8 @@ class QueueWorker:
             await work[0]()
             return
         async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(one())
+            for delivery in work:
+                group.create_task(delivery())
 
     async def _to_mailboxes(self, attempt: _Attempt, places: list[int]) -> None:
         item, recipients = attempt.item, tuple(attempt.item.recipients[at] for at in places)
@@ -268,11 +268,11 @@ class QueueWorker:
         async with (slot := self._slots.slot(LOCAL)):
             await slot.transfer()
             attempt.tried = True
-            found = await self.tasks.run(item, progress, lambda: self._local.deliver(item, recipients, progress))
-        if found[0] is not ABORTED:
+            outcomes = await self.tasks.run(item, progress, lambda: self._local.deliver(item, recipients, progress))
+        if outcomes[0] is not ABORTED:
             # Mailboxes do not fall silent: more of them are written at once.
             self._health.answered(LOCAL, self._config.section(DeliverySettings).per_destination)
-        await self._ended(attempt, places, found)
+        await self._ended(attempt, places, outcomes)
 
     async def _remote(self, attempt: _Attempt, way: Destination, places: list[int]) -> None:
         item, key = attempt.item, way.key
@@ -286,10 +286,10 @@ class QueueWorker:
                     attempt.tried = True
                     progress.since = self._clock.now()
                     parcel = Parcel(item, way, tuple(item.recipients[at] for at in places))
-                    found = await self.tasks.run(item, progress, lambda: self._smtp.deliver(parcel, progress, slot))
-                    if found[0] is not ABORTED:
-                        self._judge(item, key, found)
-                    await self._ended(attempt, places, found)
+                    outcomes = await self.tasks.run(item, progress, lambda: self._smtp.deliver(parcel, progress, slot))
+                    if outcomes[0] is not ABORTED:
+                        self._judge(item, key, outcomes)
+                    await self._ended(attempt, places, outcomes)
                     return
             pause = self._health.paused(key, self._clock.now())
         if pause is None:  # Its destination answered again at this moment: soon.
@@ -299,14 +299,14 @@ class QueueWorker:
         attempt.outcomes |= dict.fromkeys(places, Outcome(RecipientState.WAITING, pause.status, pause.remote))
         attempt.groups -= 1
 
-    def _judge(self, item: QueueItem, key: str, found: Sequence[Outcome]) -> None:
+    def _judge(self, item: QueueItem, key: str, outcomes: Sequence[Outcome]) -> None:
         """What an attempt tells of its destination."""
         settings = self._config.section(DeliverySettings)
-        silent = is_unreachable(found[0]) and all(is_unreachable(one) for one in found)
+        silent = is_unreachable(outcomes[0]) and all(is_unreachable(outcome) for outcome in outcomes)
         if not silent:
             if self._health.answered(key, settings.per_destination):
                 self._slots.offer(key)
-        elif pause := self._health.unreachable(key, found[0], self._clock.now(), settings):
+        elif pause := self._health.unreachable(key, outcomes[0], self._clock.now(), settings):
             self._slots.pause(key)
             if item.lane not in (LOCAL, MIXED) and not settings.sender_routes:
                 self._defer(item.lane, pause, settings)  # Before more of it is leased.
@@ -323,17 +323,17 @@ class QueueWorker:
         if self._leases.mark(lane, answers=answers):
             self._stirred.set()
 
-    async def _ended(self, attempt: _Attempt, places: list[int], found: Sequence[Outcome]) -> None:
+    async def _ended(self, attempt: _Attempt, places: list[int], outcomes: Sequence[Outcome]) -> None:
         """While others of the entry are still tried, what was sent is stored, so that a crash does not repeat it."""
         attempt.groups -= 1
-        attempt.outcomes.update(zip(places, found, strict=True))
+        attempt.outcomes.update(zip(places, outcomes, strict=True))
         if not attempt.groups:
             return
         recipients = attempt.item.recipients
         done = {
-            at: replace(recipients[at], state=one.state, status=one.status, remote=one.remote)
-            for at, one in zip(places, found, strict=True)
-            if one.state in SENT and not wants_report(recipients[at], one)  # A report must not be forgotten.
+            at: replace(recipients[at], state=outcome.state, status=outcome.status, remote=outcome.remote)
+            for at, outcome in zip(places, outcomes, strict=True)
+            if outcome.state in SENT and not wants_report(recipients[at], outcome)  # A report must not be forgotten.
         }
         if done:
             self._log_outcomes(
@@ -373,15 +373,15 @@ class QueueWorker:
         item, outcomes = attempt.item, attempt.outcomes
         if item.give_up:
             return False
-        told = []
+        ended = []
         for at, recipient in enumerate(item.recipients):
             if recipient.state is RecipientState.WAITING:
                 outcome = outcomes.get(at)
                 if outcome is None or outcome.state not in SENT or wants_report(recipient, outcome):
                     return False
                 if at not in attempt.logged:
-                    told.append((recipient, outcome))
-        self._log_outcomes(item, told, item.attempts + 1)
+                    ended.append((recipient, outcome))
+        self._log_outcomes(item, ended, item.attempts + 1)
         self._endings.add(item.id)
         return True
 
@@ -409,13 +409,13 @@ class QueueWorker:
         ]
         self._log_outcomes(item, ended, settled.item.attempts)
         tried = paused_until is None and not item.give_up
-        told = [
-            Told(recipient.recipient, outcome.state, outcome.status, outcome.remote, outcome.reply, tried)
+        statuses = [
+            RecipientStatus(recipient.recipient, outcome.state, outcome.status, outcome.remote, outcome.reply, tried)
             for recipient, outcome in settled.told
         ]
         following = settled.item
         try:
-            await self._reports.of_queue(item, partial(self._queue.content, item.id), told, until=until)
+            await self._reports.of_queue(item, partial(self._queue.content, item.id), statuses, until=until)
         except Exception as error:  # noqa: BLE001 - whatever befell the report, what was sent is not sent again.
             if isinstance(error, MailError):
                 self._log.warning("report.failed", queue_id=item.id, status=str(error))
@@ -426,7 +426,7 @@ class QueueWorker:
 
     def _log_outcomes(self, item: QueueItem, outcomes: Sequence[tuple[QueueRecipient, Outcome]], attempts: int) -> None:
         for recipient, outcome in outcomes:
-            told: dict[str, str | int] = {
+            fields: dict[str, str | int] = {
                 "queue_id": item.id,
                 "recipient": str(recipient.recipient.address),
                 "remote": outcome.remote,
@@ -437,8 +437,8 @@ class QueueWorker:
                 "message_id": item.message_id[:250],
             }
             if outcome.mailbox:
-                told["mailbox"] = outcome.mailbox
+                fields["mailbox"] = outcome.mailbox
             for folder in outcome.folders:
-                self._log.info("delivery.sent", **told, result="delivered", status="2.0.0 Delivered", folder=folder)
+                self._log.info("delivery.sent", **fields, result="delivered", status="2.0.0 Delivered", folder=folder)
             if not outcome.folders or outcome.state is not RecipientState.DELIVERED:
-                self._log.info("delivery.sent", **told, result=RESULTS[outcome.state], status=outcome.status)
+                self._log.info("delivery.sent", **fields, result=RESULTS[outcome.state], status=outcome.status)

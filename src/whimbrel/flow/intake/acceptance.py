@@ -141,14 +141,14 @@ class Acceptance:
                     self._records.sent(tx, Recipient(member.address), "failed", status(member.error))
 
     async def _report(self, tx: Transaction, plan: Plan, content: Spooled) -> None:
-        told = reported(tx, plan)
-        if not told:
+        statuses = reported(tx, plan)
+        if not statuses:
             return
         subject = Subject(tx.queue_id, tx.sender, self._clock.now(), content.size, content.read, tx.options)
         try:
-            await self._reports.send(subject, told)
+            await self._reports.send(subject, statuses)
         except MailError as error:
-            if any(one.state is RecipientState.FAILED for one in told):
+            if any(each.state is RecipientState.FAILED for each in statuses):
                 raise  # Nobody else would tell.
             # A confirmation that cannot be made is not worth a second copy to all.
             self._log.warning("report.failed", queue_id=tx.queue_id, status=str(error))

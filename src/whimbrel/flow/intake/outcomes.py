@@ -8,7 +8,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.queue import RecipientState
 from whimbrel.flow.intake.plan import Plan
 from whimbrel.flow.intake.records import status
-from whimbrel.flow.report.reports import Told
+from whimbrel.flow.report.reports import RecipientStatus
 from whimbrel.flow.transaction import Result, Transaction
 
 
@@ -45,32 +45,32 @@ def result(tx: Transaction) -> Result:
     return Result(tx.queue_id, tuple(to.error for to in tx.addressees))
 
 
-def reported(tx: Transaction, plan: Plan) -> list[Told]:
+def reported(tx: Transaction, plan: Plan) -> list[RecipientStatus]:
     """What went wrong for a part of the recipients after all; and what went well, where that is asked for."""
     each = tx.per_recipient
-    told = [] if each else [_failure(to.recipient, to.recipient, to.error) for to in plan.declined if to.error]
+    statuses = [] if each else [_failure(to.recipient, to.recipient, to.error) for to in plan.declined if to.error]
     for to in tx.addressees:
         if to.error is not None and (each or to in plan.declined):
             continue  # The client knows, and tells; or it stands above.
         recipient, expansion = to.recipient, to.expansion
         for member in expansion.unreachable:
-            told.append(_failure(Recipient(member.address), recipient, member.error))
+            statuses.append(_failure(Recipient(member.address), recipient, member.error))
         for local in expansion.local:
             mailbox = plan.mailboxes[local.account.id]
             if mailbox.addressee is to and not mailbox.taken and mailbox.error is not None:
-                told.append(_failure(Recipient(local.account.address), recipient, mailbox.error))
+                statuses.append(_failure(Recipient(local.account.address), recipient, mailbox.error))
         if Notify.SUCCESS in recipient.notify and expansion.several:
-            told.append(Told(recipient, RecipientState.DELIVERED, "2.1.5 Expanded", expanded=True))
+            statuses.append(RecipientStatus(recipient, RecipientState.DELIVERED, "2.1.5 Expanded", expanded=True))
         elif Notify.SUCCESS in recipient.notify:
-            told += [
-                Told(recipient, RecipientState.DELIVERED, "2.1.5 Delivered")
+            statuses += [
+                RecipientStatus(recipient, RecipientState.DELIVERED, "2.1.5 Delivered")
                 for local in expansion.local
                 if plan.mailboxes[local.account.id].folders
             ][:1]
-    return [one for one in told if Notify.NEVER not in one.recipient.notify]
+    return [each for each in statuses if Notify.NEVER not in each.recipient.notify]
 
 
-def _failure(final: Recipient, envelope: Recipient, error: MailError) -> Told:
+def _failure(final: Recipient, envelope: Recipient, error: MailError) -> RecipientStatus:
     """About the address that failed, under the wishes given for the recipient of the envelope."""
     orcpt = envelope.orcpt
     if not orcpt and final.address != envelope.address:  # Else its sender would not know what it has to do with him.
@@ -79,4 +79,4 @@ def _failure(final: Recipient, envelope: Recipient, error: MailError) -> Told:
     wanted = not about.notify or Notify.FAILURE in about.notify
     if not wanted:
         about = Recipient(about.address, frozenset({Notify.NEVER}), about.orcpt)
-    return Told(about, RecipientState.FAILED, status(error))
+    return RecipientStatus(about, RecipientState.FAILED, status(error))

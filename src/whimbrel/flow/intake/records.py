@@ -152,5 +152,5 @@ def _user(tx: Transaction) -> str:
 def _names(addressees: Sequence[Addressee]) -> str:
     if len(addressees) == 1:
         return str(addressees[0].recipient.address)
-    names = ", ".join(str(one.recipient.address) for one in addressees[:_SHOWN])
+    names = ", ".join(str(to.recipient.address) for to in addressees[:_SHOWN])
     return names if len(addressees) <= _SHOWN else f"{names} and {len(addressees) - _SHOWN} more"

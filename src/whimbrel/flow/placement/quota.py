@@ -98,10 +98,10 @@ class QuotaCheck:
             known.own_messages -= messages
 
     async def domain(self, name: str) -> DomainQuota | None:
-        found = await self._directory.domain(name)
-        if found is None or not (found.quota_bytes or found.quota_messages):
+        record = await self._directory.domain(name)
+        if record is None or not (record.quota_bytes or record.quota_messages):
             return None
-        return DomainQuota(Limit(found.quota_bytes, found.quota_messages), await self._usage(name))
+        return DomainQuota(Limit(record.quota_bytes, record.quota_messages), await self._usage(name))
 
     def _enforce(self, limit: Limit, usage: Usage, size: int, messages: int, what: str) -> None:
         size = max(size, 1)

@@ -50,7 +50,7 @@ class ReportSettings(Section, tag="reports"):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RecipientStatus:
     """What is told of one recipient."""
 
     recipient: Recipient
@@ -96,7 +96,7 @@ class Reports:
         self._intake, self._spool, self._config = intake, spool, config
         self._clock, self._ids, self._log = clock, ids, log
 
-    async def send(self, subject: Subject, told: Sequence[Told], *, until: float | None = None) -> None:
+    async def send(self, subject: Subject, statuses: Sequence[RecipientStatus], *, until: float | None = None) -> None:
         """One report for failures, one for delays, one for successes. `until`: when a delayed message is given up.
 
         Who wanted which was decided before (`schedule.wants_report`). MailError: a report could not be stored, and the
@@ -107,31 +107,31 @@ class Reports:
             (RecipientState.WAITING,),
             (RecipientState.DELIVERED, RecipientState.RELAYED),
         ):
-            group = [one for one in told if one.state in states]
+            group = [each for each in statuses if each.state in states]
             if group:
-                await self._one(subject, group, until)
+                await self._report(subject, group, until)
 
-    async def of_queue(self, item: QueueItem, read: Read, told: Sequence[Told], *, until: float) -> None:
+    async def of_queue(self, item: QueueItem, read: Read, statuses: Sequence[RecipientStatus], *, until: float) -> None:
         """About an entry of the queue."""
-        if told:
+        if statuses:
             subject = Subject(item.id, item.sender, item.created, item.size, read, item.options)
-            await self.send(subject, told, until=until)
+            await self.send(subject, statuses, until=until)
 
-    async def _one(self, subject: Subject, told: list[Told], until: float | None) -> None:
+    async def _report(self, subject: Subject, statuses: list[RecipientStatus], until: float | None) -> None:
         to = subject.sender
         if to is None:
-            failed = told[0].state is RecipientState.FAILED
+            failed = statuses[0].state is RecipientState.FAILED
             if failed:
                 self._log.warning(
                     "report.undeliverable",
                     queue_id=subject.queue_id,
-                    recipient=str(told[0].recipient.address),
-                    status=told[0].status,
+                    recipient=str(statuses[0].recipient.address),
+                    status=statuses[0].status,
                 )
-            to = self._postmaster(told) if failed else None
+            to = self._postmaster(statuses) if failed else None
             if to is None:
                 return
-        report = await self._build(subject, told, to, until)
+        report = await self._build(subject, statuses, to, until)
         envelope = Envelope(
             None,
             (Recipient(to, SILENT),),
@@ -150,24 +150,28 @@ class Reports:
             queue_id=subject.queue_id,
             report=queue_id,
             to=str(to),
-            result=(Action.EXPANDED if told[0].expanded else _ACTIONS[told[0].state]).value,
-            recipients=len(told),
+            result=(Action.EXPANDED if statuses[0].expanded else _ACTIONS[statuses[0].state]).value,
+            recipients=len(statuses),
         )
 
-    def _postmaster(self, told: list[Told]) -> Address | None:
+    def _postmaster(self, statuses: list[RecipientStatus]) -> Address | None:
         """Who gets a copy; not if he is the one who cannot be reached."""
         text = self._config.section(ReportSettings).postmaster_copy
         try:
             address = Address.parse(text) if text else None
         except ValueError:  # The pattern of the setting lets some pass that are none.
             address = None
-        return None if address is None or any(one.recipient.address.key == address.key for one in told) else address
+        if address is None or any(each.recipient.address.key == address.key for each in statuses):
+            return None
+        return address
 
-    async def _build(self, subject: Subject, told: list[Told], to: Address, until: float | None) -> Composed:
+    async def _build(
+        self, subject: Subject, statuses: list[RecipientStatus], to: Address, until: float | None
+    ) -> Composed:
         settings = self._config.section(ReportSettings)
         options = subject.options
         full = options.ret == "FULL" and not options.require_tls  # RFC 8689 5: as if it were RET=HDRS.
-        whole = full and told[0].state is RecipientState.FAILED and subject.size <= settings.max_returned
+        whole = full and statuses[0].state is RecipientState.FAILED and subject.size <= settings.max_returned
         original = await subject.read(0, subject.size if whole else HEAD) or b""
         hostname = self._config.section(SmtpSettings).hostname
         now = self._clock.date()
@@ -181,17 +185,17 @@ class Reports:
                 date=now,
                 recipients=tuple(
                     RecipientReport(
-                        recipient=one.recipient.address,
-                        action=Action.EXPANDED if one.expanded else _ACTIONS[one.state],
-                        status=one.status.partition(" ")[0],
-                        diagnostic=one.reply or (one.status.partition(" ")[2] if one.state in _TROUBLE else ""),
+                        recipient=each.recipient.address,
+                        action=Action.EXPANDED if each.expanded else _ACTIONS[each.state],
+                        status=each.status.partition(" ")[0],
+                        diagnostic=each.reply or (each.status.partition(" ")[2] if each.state in _TROUBLE else ""),
                         # Without its words it is we who speak: nobody was reached.
-                        remote=_host(one.remote) if one.reply else "",
-                        orcpt=one.recipient.orcpt,
-                        last_attempt=now if one.tried else "",  # RFC 3464 2.3.7
-                        retry_until=retry_until if one.state is RecipientState.WAITING else "",
+                        remote=_host(each.remote) if each.reply else "",
+                        orcpt=each.recipient.orcpt,
+                        last_attempt=now if each.tried else "",  # RFC 3464 2.3.7
+                        retry_until=retry_until if each.state is RecipientState.WAITING else "",
                     )
-                    for one in told
+                    for each in statuses
                 ),
                 original=original,
                 complete=whole,

@@ -39,8 +39,8 @@ def decline_loops(tx: Transaction) -> None:
 
 
 def _not_yet(expansion: Expansion, seen: set[str]) -> Expansion:
-    def fresh(one: Local | Remote) -> bool:
-        return not any(address.key in seen for address in one.through)
+    def fresh(step: Local | Remote) -> bool:
+        return not any(address.key in seen for address in step.through)
 
     return replace(
         expansion, local=tuple(filter(fresh, expansion.local)), remote=tuple(filter(fresh, expansion.remote))

@@ -97,10 +97,10 @@ async def plus_address(at: Lookup) -> Step | None:
     base, plus, _ = at.address.local.partition("+")
     if not (plus and base and at.config.section(RoutingSettings).plus_addressing):
         return None
-    found = await at.directory.resolve(Address(base, at.address.domain))
-    if found is None or found.kind is TargetKind.CATCH_ALL:
+    target = await at.directory.resolve(Address(base, at.address.domain))
+    if target is None or target.kind is TargetKind.CATCH_ALL:
         return None
-    return into(found.account) if found.account is not None else Onward(found.members, found.name)
+    return into(target.account) if target.account is not None else Onward(target.members, target.name)
 
 
 async def postmaster(at: Lookup) -> Step | None:
@@ -141,7 +141,7 @@ async def _postmaster(at: Lookup, domain: LocalDomain | None) -> Step:
     administrators = await at.directory.administrators()
     if not administrators:
         raise _unknown(at.address)
-    return Onward(tuple(one.address for one in administrators), POSTMASTER)
+    return Onward(tuple(each.address for each in administrators), POSTMASTER)
 
 
 def _unknown(address: Address) -> MailError:

@@ -112,17 +112,17 @@ def test_a_message_to_several_of_whom_one_is_unknown_is_counted_as_a_stranger() 
 
 def test_what_the_queue_could_not_be_told_is_told_again() -> None:
     async def check() -> None:
-        desk, prove = Desk(), MemoryQueue.prove
+        desk, verify = Desk(), MemoryQueue.verify
 
         async def fails(_names: object) -> None:
             raise MailError(452, "4.3.1", "Insufficient system storage")
 
         desk.leases.mark("a.test", answers=True)
-        desk.queue.prove = fails  # type: ignore[assignment,method-assign]
+        desk.queue.verify = fails  # type: ignore[assignment,method-assign]
         with pytest.raises(MailError):
             await desk.more()
         desk.leases.mark("b.test", answers=True)
-        desk.queue.prove = partial(prove, desk.queue)  # type: ignore[method-assign]
+        desk.queue.verify = partial(verify, desk.queue)  # type: ignore[method-assign]
         await desk.more()
         assert desk.queue.proven == {"a.test": True, "b.test": True}
 
