@@ -15,8 +15,9 @@ from whimbrel.flow.settings import SmtpSettings
 from whimbrel.protocols.smtp.server import SmtpEngine
 from whimbrel.protocols.smtp.state import Role
 from whimbrel.services.session.authenticator import Authenticator
+from whimbrel.services.smtpd.content import SmtpConnection
 from whimbrel.services.smtpd.door import Ports, Reception
-from whimbrel.services.smtpd.session import SmtpConnection, SmtpSession
+from whimbrel.services.smtpd.session import SmtpSession
 
 ROLES: Final = {
     "smtp": Role.SMTP,

@@ -1,9 +1,9 @@
 """One connection with an SMTP, submission or LMTP client: engine events become steps of the reception.
 
-Whatever happens, what the reception has accepted is answered for: a shutdown waits for `complete` and sends its reply.
+Content is received in `content.py`.
 
 Standards: RFC 5321 3, 4.3.2, 4.5.3.2 (time-outs), RFC 6409 4.3 (530), RFC 2033 4.2, RFC 3207 4, RFC 3848 (protocols),
-RFC 3030 2 (BDAT), RFC 8689 2, RFC 9422 5.1, draft-hall-prdr-00.
+RFC 8689 2, RFC 9422 5.1, draft-hall-prdr-00.
 """
 
 import asyncio
@@ -12,24 +12,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from whimbrel.backends.net.driver import Closed, Connection, TimedOut
+from whimbrel.backends.net.driver import Closed, TimedOut
 from whimbrel.core.address import Address
-from whimbrel.core.commit import Spooled, SpoolWriter
-from whimbrel.core.directory import Account
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
 from whimbrel.flow.assessment import Assessment
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.flow.transaction import Answers, Result, Transaction
+from whimbrel.flow.transaction import Answers
 from whimbrel.protocols.smtp.reply import Reply
 from whimbrel.protocols.smtp.server import SmtpEngine
 from whimbrel.protocols.smtp.server_events import (
     Auth,
     Chunk,
-    ChunkEnd,
     Data,
-    DataEnd,
     Expn,
     Fault,
     Helo,
@@ -44,42 +40,35 @@ from whimbrel.protocols.smtp.server_events import (
     Vrfy,
 )
 from whimbrel.protocols.smtp.state import Role, Terms
-from whimbrel.services.session.identities import SignedIn, SignedOut
+from whimbrel.services.session.identities import SignedIn
 from whimbrel.services.session.peer import SessionPeer
 from whimbrel.services.session.services import ServicesSettings
 from whimbrel.services.smtpd import replies
+from whimbrel.services.smtpd.content import ContentReceiver, SmtpConnection
 from whimbrel.services.smtpd.door import Ports
 from whimbrel.services.smtpd.help import commands
-from whimbrel.services.smtpd.settings import SmtpServerSettings
 from whimbrel.services.smtpd.sign_in import authenticate
 
-SmtpConnection = Connection[ServerEvent, Reply]
 MAX_IDLE: Final = 100
 """Commands that bring no mail (NOOP, RSET, a stranger's wrong recipients) between two messages."""
 
 
-class SmtpSession:
+class SmtpSession(ContentReceiver):
     """From greeting to the end. `run` is the whole life."""
 
     def __init__(self, ports: Ports, connection: SmtpConnection, engine: SmtpEngine, service: str) -> None:
-        self.ports, self._connection, self._engine = ports, connection, engine
-        self._service, self._role = service, engine.state.role
-        self._settings = ports.config.section(SmtpServerSettings)
+        self._id = ports.ids.session_id()
+        log = ports.log.bind(service=service, session_id=self._id, sender_host=connection.peer[0])
+        super().__init__(ports, connection, engine, log)
+        self._service = service
         self._smtp = ports.config.section(SmtpSettings)
         self._timeout = float(self._settings.command_timeout)
-        self._until = ports.clock.monotonic() + self._settings.max_session_time
-        self._id = ports.ids.session_id()
-        self._log = ports.log.bind(service=service, session_id=self._id, sender_host=connection.peer[0])
-        self._signed: SignedIn | None = None
         self._helo, self._extended = "", False
         self._client = self._describe()
         self._connected: Assessment | None = None
         self._known: Assessment | None = None
         """What filters said of the connection, and of it and its HELO: for all its transactions."""
-        self._tx: Transaction | None = None
-        self._writer: SpoolWriter | None = None
-        self._failures = self.failed_sign_ins = self._messages = self._idle = 0
-        self._over = False
+        self._failures = self.failed_sign_ins = self._messages = 0
 
     @property
     def peer(self) -> SessionPeer:
@@ -92,10 +81,6 @@ class SmtpSession:
     def waiter(self) -> SmtpConnection:
         """Woken when the sign-in counts no more."""
         return self._connection
-
-    @property
-    def _account(self) -> Account | None:
-        return None if self._signed is None else self._signed.account
 
     async def ask(self, reply: Reply) -> ServerEvent:
         """Sends `reply`; the event that follows."""
@@ -143,15 +128,6 @@ class SmtpSession:
                 raise RuntimeError(f"{type(event).__name__} out of place")
             await handler(self, event)
 
-    async def _still_signed_in(self, signed: SignedIn) -> bool:
-        """False: the session ends."""
-        try:
-            await signed.renew()
-        except SignedOut as reason:
-            self._log.info("signin.ended", reason=str(reason))
-            return False
-        return True
-
     @property
     def _service_tls(self) -> str:
         return self.ports.config.section(ServicesSettings).named(self._service).tls
@@ -192,13 +168,6 @@ class SmtpSession:
         except Closed as error:
             self._log.debug("smtp.tls_failed", error=str(error))
             raise
-
-    def _drop(self) -> None:
-        """Forgets the transaction."""
-        self._tx = None
-        if self._writer is not None:
-            self._writer.discard()
-            self._writer = None
 
     # Commands
 
@@ -285,107 +254,6 @@ class SmtpSession:
             return
         await self._connection.send(replies.RECIPIENT_OK)
 
-    async def _on_data(self, _event: Data) -> None:
-        tx = self._transaction
-        self._writer = self.ports.reception.data(tx)
-        await self._connection.send(replies.GO_AHEAD)
-        await self._receive(tx, self._writer)
-
-    async def _on_chunk(self, _event: Chunk) -> None:
-        tx = self._transaction
-        if self._writer is None:
-            self._writer = self.ports.reception.data(tx)
-        await self._receive(tx, self._writer)
-
-    async def _receive(self, tx: Transaction, writer: SpoolWriter) -> None:
-        """All of the content by DATA, or one chunk."""
-        connection = self._connection
-        failure: Reply | None = None
-        timeout = float(self._settings.data_timeout)
-        while True:
-            block = await connection.next_event(timeout)
-            if type(block) is not bytes:
-                break
-            if failure is None and block:
-                try:
-                    await writer.write(block)
-                except MailError as error:
-                    failure = replies.refusal(error)  # Read on to the end, then say so.
-            if self.ports.clock.monotonic() > self._until:
-                await self._close(replies.TOO_LONG_A_SESSION)
-                return
-        if isinstance(block, ChunkEnd):
-            refused = replies.TOO_BIG if block.oversize else failure
-            if refused is None:
-                await connection.send(replies.CHUNK_OK)
-                return
-        elif isinstance(block, DataEnd):
-            refused = replies.TOO_BIG if block.oversize else replies.BARE if block.bare else failure
-            if refused is None:
-                await self._complete(tx)
-                return
-        else:
-            raise RuntimeError(f"{type(block).__name__} within data")
-        # What the reception refuses it logs itself.
-        to = ", ".join(str(one.recipient.address) for one in tx.addressees[:10])
-        self._log.info("message.refused", queue_id=tx.queue_id, from_=str(tx.sender or ""), to=to, status=str(refused))
-        await self._reject(refused)
-
-    async def _reject(self, reply: Reply) -> None:
-        """The message as a whole, for everybody."""
-        self._drop()
-        while self._engine.waiting:  # LMTP: one for each recipient.
-            await self._connection.send(reply)
-
-    async def _complete(self, tx: Transaction) -> None:
-        assert self._writer is not None
-        connection = self._connection
-        if self._signed is not None and self._signed.outdated and not await self._still_signed_in(self._signed):
-            self._over = True
-            await self._reject(replies.SIGNED_OUT)
-            return
-        tx.account = self._account
-        content: Spooled | None = None
-        connection.busy = True  # What is accepted must be answered, or it comes twice: a shutdown waits.
-        try:
-            content = await self._writer.finish(crlf=True)  # The engine takes no other, or has mended them.
-            self._writer = None
-            result = await self.ports.reception.complete(tx, content)
-        except MailError as error:
-            await self._reject(replies.refusal(error))
-        else:
-            self._idle = 0
-            if connection.ended and not any(result.outcomes):  # Perhaps nobody hears the answer.
-                await self.ports.reception.unanswered(tx)
-            await self._answer(tx, result)
-        finally:
-            connection.busy = False
-            if content is not None:
-                content.close()
-        if connection.stopping:
-            raise asyncio.CancelledError
-
-    async def _answer(self, tx: Transaction, result: Result) -> None:
-        self._drop()
-        outcomes = result.outcomes
-        text = f"Ok: queued as {result.queue_id}"
-        each = self._role is Role.LMTP
-        if not each:
-            refused = next((error for error in outcomes if error is not None), None)
-            if refused is not None and None not in outcomes:
-                await self._reject(replies.refusal(refused))
-                return
-            if refused is None or not tx.per_recipient:
-                await self._connection.send(Reply(250, "2.0.0", (text,)))
-                return
-            await self._connection.send(replies.EACH)
-        if len(outcomes) != len(tx.addressees):
-            raise RuntimeError("an outcome for each recipient is needed")
-        for outcome in outcomes:
-            await self._connection.send(Reply(250, "2.1.5", (text,)) if outcome is None else replies.refusal(outcome))
-        if not each:
-            await self._connection.send(Reply(250, "2.0.0", (text,)))
-
     async def _on_auth(self, event: Auth) -> None:
         signed = await authenticate(self, event)
         if isinstance(signed, SignedIn):
@@ -440,15 +308,6 @@ class SmtpSession:
 
     # Refusing
 
-    @property
-    def _transaction(self) -> Transaction:
-        """The engine lets nothing that needs one pass without."""
-        if self._tx is None:
-            raise RuntimeError("no transaction")
-        if self._signed is not None:
-            self._tx.account = self._signed.account  # As it is now.
-        return self._tx
-
     async def _refuse(self, error: MailError) -> None:
         await self._fail(replies.refusal(error))
 
@@ -469,10 +328,6 @@ class SmtpSession:
         elif self._failures >= self._settings.max_failed_commands:
             self._log.warning("session.too_many_errors", failures=self._failures)
             await self._close(replies.TOO_MANY_ERRORS)
-
-    async def _close(self, reply: Reply) -> None:
-        self._over = True
-        await self._connection.send(reply)
 
 
 Handler = Callable[[SmtpSession, Any], Awaitable[None]]
