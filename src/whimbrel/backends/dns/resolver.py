@@ -76,17 +76,17 @@ class DnsResolver:
 
     async def mx(self, domain: str) -> list[Mx]:
         """By preference; equals in an order that is this process's own. A null MX is [Mx(0, ".")]."""
-        found = []
+        records = []
         for record in await self._ask(domain, "MX"):
             preference, _, host = record.partition(" ")
-            found.append(Mx(int(preference), host))
-        if len(found) > 1:
+            records.append(Mx(int(preference), host))
+        if len(records) > 1:
             # RFC 7505 3: a null MX beside others says nothing.
-            found = [entry for entry in found if entry.host != "."] or [NO_SERVICE]
-            found.sort(key=lambda entry: (entry.preference, self._rank(domain, entry.host)))
-        elif found and found[0].host == ".":
+            records = [entry for entry in records if entry.host != "."] or [NO_SERVICE]
+            records.sort(key=lambda entry: (entry.preference, self._rank(domain, entry.host)))
+        elif records and records[0].host == ".":
             return [NO_SERVICE]
-        return found[:MAX_RECORDS]
+        return records[:MAX_RECORDS]
 
     async def addresses(self, host: str) -> list[str]:
         """IPv6 before IPv4 where IPv6 goes out at all; an address literal is its own answer."""
@@ -177,10 +177,10 @@ class DnsResolver:
         ttl = 0.0
         try:
             async with self._slots:
-                found = await stub.resolve(wire, kind, raise_on_no_answer=False, search=False)
-            records = tuple(_text(record) for record in found.rrset) if found.rrset is not None else ()
+                response = await stub.resolve(wire, kind, raise_on_no_answer=False, search=False)
+            records = tuple(_text(record) for record in response.rrset) if response.rrset is not None else ()
             answer = Answer(_bounded(records, kind))
-            ttl = found.chaining_result.minimum_ttl
+            ttl = response.chaining_result.minimum_ttl
         except dns.resolver.NXDOMAIN as error:
             answer, ttl = Answer(exists=False), _negative_ttl(error)
         except dns.resolver.YXDOMAIN:

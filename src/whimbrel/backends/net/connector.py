@@ -81,13 +81,13 @@ class NetConnector:
             return [str(ipaddress.ip_address(host.strip("[]")))]
         if self._resolver is not None and host.rstrip(".").lower() != "localhost":
             try:
-                found = await self._resolver.addresses(host)
+                addresses = await self._resolver.addresses(host)
             except MailError as error:
                 raise OSError(f"{host}: {error.detail or error.text}") from None
             except NoSuchName:
-                found = []
-            if found:
-                return found[:MAX_ADDRESSES]
+                addresses = []
+            if addresses:
+                return addresses[:MAX_ADDRESSES]
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_timeout):

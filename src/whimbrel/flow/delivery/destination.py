@@ -83,9 +83,9 @@ def destination(domain: str, settings: DeliverySettings, sender: ReversePath = N
         if route.host and matches(folded(route.domain), domain):
             return Destination(domain, _relay(route))
     if sender is not None and settings.sender_routes:
-        found = _of_sender(settings.sender_routes, sender.key, sender.domain)
-        if found is not None:
-            return Destination("", _relay(found))
+        by_sender = _of_sender(settings.sender_routes, sender.key, sender.domain)
+        if by_sender is not None:
+            return Destination("", _relay(by_sender))
     if settings.relay_host:
         relay = Relay(
             settings.relay_host,
@@ -119,14 +119,14 @@ def _relay(route: RelayRoute | SenderRoute) -> Relay:
 @lru_cache(maxsize=256)
 def hosts(text: str, port: int) -> Sequence[tuple[str, int]]:
     """`a.example b.example:587 [2001:db8::1]:26` as names and ports; `port` where none is told."""
-    found = []
+    servers = []
     for word in text.replace(",", " ").split():
         name, colon, number = word.rpartition(":")
         if colon and number.isascii() and number.isdigit() and (":" not in name or name.endswith("]")):
-            found.append((name.strip("[]"), int(number)))
+            servers.append((name.strip("[]"), int(number)))
         else:
-            found.append((word.strip("[]"), port))
-    return found
+            servers.append((word.strip("[]"), port))
+    return servers
 
 
 def matches(pattern: str, domain: str) -> bool:
@@ -146,10 +146,10 @@ class Ways:
             return destination(domain, settings, sender)
         if settings is not self._settings or len(self._known) >= MAX_WAYS:
             self._settings, self._known = settings, {}
-        found = self._known.get(domain)
-        if found is None:
-            found = self._known[domain] = destination(domain, settings)
-        return found
+        known = self._known.get(domain)
+        if known is None:
+            known = self._known[domain] = destination(domain, settings)
+        return known
 
 
 class Finder:
@@ -171,7 +171,7 @@ class Finder:
         return await self._found(way.domain, port, salt)
 
     async def _relay(self, relay: Relay) -> list[Server]:
-        found: list[Server] = []
+        servers: list[Server] = []
         unknown: MailError | None = None
         for name, port in hosts(relay.host, relay.port):
             try:
@@ -182,10 +182,10 @@ class Finder:
             except MailError as error:
                 unknown = error
                 continue
-            found += _at(name, port, tuple(addresses))
-        if not found:
+            servers += _at(name, port, tuple(addresses))
+        if not servers:
             raise unknown or MailError(451, "4.3.5", "The relay host that is set is no host", detail=relay.host)
-        return found[:MAX_SERVERS]
+        return servers[:MAX_SERVERS]
 
     async def _found(self, domain: str, port: int, salt: str) -> list[Server]:
         try:
@@ -203,7 +203,7 @@ class Finder:
 
     async def _addresses(self, domain: str, exchangers: list[Mx], port: int, *, implicit: bool) -> list[Server]:
         hostname = self._config.section(SmtpSettings).hostname
-        found: list[tuple[int, Server]] = []
+        servers: list[tuple[int, Server]] = []
         unknown: MailError | None = None
         for mx in exchangers:
             name = mx.host.rstrip(".").lower()
@@ -215,15 +215,15 @@ class Finder:
                 unknown, addresses = error, []
             if name == hostname or any(self._ours(address, port) for address in addresses):
                 # RFC 5321 5.1: we are one of them, so only those before us may have it.
-                found = [(preference, server) for preference, server in found if preference < mx.preference]
-                if not found:
+                servers = [(preference, server) for preference, server in servers if preference < mx.preference]
+                if not servers:
                     raise _loop(domain)
                 break
-            found += [(mx.preference, server) for server in _at(name, port, tuple(addresses))]
-            if len(found) >= MAX_SERVERS:
+            servers += [(mx.preference, server) for server in _at(name, port, tuple(addresses))]
+            if len(servers) >= MAX_SERVERS:
                 break
-        if found:
-            return [server for _, server in found[:MAX_SERVERS]]
+        if servers:
+            return [server for _, server in servers[:MAX_SERVERS]]
         if unknown is not None:
             raise unknown
         if implicit:

@@ -82,11 +82,11 @@ class Dialer:
         if living and ":" not in living[0].address:
             lanes.reverse()
         if all(lanes):
-            found = await self._race(lanes, call)
+            reached = await self._race(lanes, call)
         else:
-            found = await self._lane(living, call)
-        if found is not None:
-            dialled.server, dialled.link = found
+            reached = await self._lane(living, call)
+        if reached is not None:
+            dialled.server, dialled.link = reached
         return dialled
 
     async def close(self) -> None:
@@ -126,8 +126,8 @@ class Dialer:
 
     def _late(self, task: "asyncio.Task[tuple[Server, Link] | None]") -> None:
         """A connection that came too late is closed."""
-        if not task.cancelled() and task.exception() is None and (found := task.result()) is not None:
-            closing = asyncio.ensure_future(found[1].close())
+        if not task.cancelled() and task.exception() is None and (reached := task.result()) is not None:
+            closing = asyncio.ensure_future(reached[1].close())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 

@@ -113,7 +113,7 @@ class Leases:
             return True
         domains = [item.lane]
         if item.lane == MIXED:
-            domains = [one.recipient.address.domain for one in item.waiting if not one.local]
+            domains = [row.recipient.address.domain for row in item.waiting if not row.local]
         return all(self._health.answering(self._ways.of(domain, settings).key) for domain in domains)
 
     def _room(self, lane: str, number: int, settings: DeliverySettings) -> int:

@@ -54,7 +54,7 @@ def of_error(error: MailError, remote: str = "") -> Outcome:
 def without_content(recipients: Sequence[QueueRecipient]) -> list[Outcome]:
     """For an entry whose content is not there. The first time it may have been deleted at this moment; if it is still
     in the queue the next time, its sender must hear that nobody will get it."""
-    again = any(one.status == UNREADABLE for one in recipients)
+    again = any(recipient.status == UNREADABLE for recipient in recipients)
     lost, waits = Outcome(RecipientState.FAILED, CONTENT_LOST), Outcome(RecipientState.WAITING, UNREADABLE)
     return [lost if again else waits] * len(recipients)
 

@@ -89,13 +89,13 @@ def untold(item: QueueItem, told: Sequence[tuple[QueueRecipient, Outcome]]) -> Q
     again = {id(recipient) for recipient, _ in told}
     recipients = [
         replace(
-            one,
-            state=RecipientState.WAITING if one.state is RecipientState.FAILED else one.state,
-            reported_delay=max(one.reported_delay - 1, 0),
+            recipient,
+            state=RecipientState.WAITING if recipient.state is RecipientState.FAILED else recipient.state,
+            reported_delay=max(recipient.reported_delay - 1, 0),
         )
-        if id(one) in again
-        else one
-        for one in item.recipients
+        if id(recipient) in again
+        else recipient
+        for recipient in item.recipients
     ]
     return replace(item, recipients=tuple(recipients))
 
@@ -134,7 +134,7 @@ def _is_full(recipient: QueueRecipient) -> bool:
 def moments(settings: DeliverySettings) -> tuple[float, ...]:
     """Ages at which something is to be said of an entry, whether or not it can be tried: the notices, and its end."""
     return (
-        *sorted({float(one) for one in (settings.notify_after, *settings.notify_again[:MAX_NOTICES])}),
+        *sorted({float(wait) for wait in (settings.notify_after, *settings.notify_again[:MAX_NOTICES])}),
         float(settings.give_up_after),
     )
 

@@ -104,7 +104,7 @@ class SmtpAgent:
         if options.require_tls and mode is not TlsMode.IMPLICIT:
             mode = TlsMode.VERIFIED
         whole = head if item.size <= len(head) < HEAD else None
-        recipients = tuple(one.recipient for one in parcel.recipients)
+        recipients = tuple(row.recipient for row in parcel.recipients)
         return Job(
             parcel,
             Content(Letter(item.sender, options, whole), partial(pieces_of, self._queue, item)),
@@ -119,13 +119,13 @@ class SmtpAgent:
     async def _try(self, job: Job, servers: Sequence[Server]) -> tuple[list[Outcome], bool, list[Server]]:
         """How it went at the first server of `servers` that could be reached; whether that is final; who is left."""
         name = servers[0].name
-        group = list(takewhile(lambda one: one.name == name, servers))
+        group = list(takewhile(lambda other: other.name == name, servers))
         try:
             for server in group:
                 conversation = await self._sessions.take(job.key(server))
                 if conversation is not None:
                     outcomes, done = await self._converse(job, server, conversation, reused=True)
-                    return outcomes, done, [one for one in servers if one != server]
+                    return outcomes, done, [other for other in servers if other != server]
         except Stale:
             self._sessions.forget(job.key(server))
         job.progress.phase = Phase.CONNECTING
@@ -135,7 +135,7 @@ class SmtpAgent:
         policy = TlsPolicy(job.mode, name)
         crowded = job.slot is not None and job.slot.crowded
         dialled = await self._dialer.open(group, policy, job.sources, anew=job.parcel.item.urgent, crowded=crowded)
-        left = [one for one in servers if one not in dialled.failed and one != dialled.server]
+        left = [other for other in servers if other not in dialled.failed and other != dialled.server]
         if dialled.link is None or dialled.server is None:
             at, why = next(iter(dialled.failed.items()))
             return self._all(job, at, f"4.4.1 Cannot connect to remote host: {why}"), False, left

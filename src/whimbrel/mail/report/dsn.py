@@ -139,7 +139,7 @@ def compose(report: Report) -> Composed:
 
 
 def _worst(report: Report) -> Action:
-    actions = {one.action for one in report.recipients}
+    actions = {recipient.action for recipient in report.recipients}
     for action in (Action.FAILED, Action.DELAYED, Action.RELAYED, Action.EXPANDED):
         if action in actions:
             return action
@@ -148,9 +148,9 @@ def _worst(report: Report) -> Action:
 
 def _thread(original: bytes) -> list[bytes]:
     """So that mail programs show the report beside the message it is about. RFC 5322 3.6.4"""
-    for one in header.fields(original[: header.end(original, 0, min(len(original), _MAX_HEADER))]):
-        if one.name.lower() == b"message-id":
-            ids = identifiers(one.value)
+    for item in header.fields(original[: header.end(original, 0, min(len(original), _MAX_HEADER))]):
+        if item.name.lower() == b"message-id":
+            ids = identifiers(item.value)
             if ids and ids[0].isascii() and len(ids[0]) < 500:
                 return [token_field("In-Reply-To", ids[0]), token_field("References", ids[0])]
     return []
@@ -166,33 +166,34 @@ def _words(report: Report, phrases: Phrases) -> str:
         ((Action.RELAYED, Action.EXPANDED), phrases.passed_on),
     )
     for actions, opening in groups:
-        some = [one for one in report.recipients if one.action in actions]
+        some = [recipient for recipient in report.recipients if recipient.action in actions]
         if some:
             out += [textwrap.fill(opening.format(host=clean(report.reporting_mta)), 72), ""]
-            for one in some:
-                out += [*_one(one, phrases), ""]
-            until = next((one.retry_until for one in some if one.retry_until), "")
+            for recipient in some:
+                out += [*_about(recipient, phrases), ""]
+            until = next((recipient.retry_until for recipient in some if recipient.retry_until), "")
             if until:
                 out += [textwrap.fill(phrases.retry_until.format(when=clean(until)), 72), ""]
     out.append(textwrap.fill(phrases.details, 72))
     return "\n".join(out) + "\n"
 
 
-def _one(one: RecipientReport, phrases: Phrases) -> list[str]:
-    lines = [f"  <{clean(str(one.recipient))}>"]
-    meaning = phrases.statuses.get(_status(one).partition(".")[2]) if one.action in _DEFAULT_STATUS else None
-    meaning = {Action.RELAYED: phrases.relayed, Action.EXPANDED: phrases.expanded}.get(one.action, meaning)
+def _about(recipient: RecipientReport, phrases: Phrases) -> list[str]:
+    lines = [f"  <{clean(str(recipient.recipient))}>"]
+    known = recipient.action in _DEFAULT_STATUS
+    meaning = phrases.statuses.get(_status(recipient).partition(".")[2]) if known else None
+    meaning = {Action.RELAYED: phrases.relayed, Action.EXPANDED: phrases.expanded}.get(recipient.action, meaning)
     if meaning:
         lines.append(textwrap.fill(meaning, 72, initial_indent="    ", subsequent_indent="    "))
-    if one.diagnostic:
-        lead = phrases.answered.format(host=clean(one.remote)) if one.remote else phrases.reason
-        said = clean(one.diagnostic)
+    if recipient.diagnostic:
+        lead = phrases.answered.format(host=clean(recipient.remote)) if recipient.remote else phrases.reason
+        said = clean(recipient.diagnostic)
         lines.append(textwrap.fill(f"{lead} {said}", 72, initial_indent="    ", subsequent_indent="    "))
     return lines
 
 
-def _status(one: RecipientReport) -> str:
-    return one.status if _STATUS.match(one.status) else _DEFAULT_STATUS.get(one.action, "2.0.0")
+def _status(recipient: RecipientReport) -> str:
+    return recipient.status if _STATUS.match(recipient.status) else _DEFAULT_STATUS.get(recipient.action, "2.0.0")
 
 
 def _status_part(report: Report, *, international: bool, eight_bit: bool) -> bytes:
@@ -203,26 +204,27 @@ def _status_part(report: Report, *, international: bool, eight_bit: bool) -> byt
     out.append(token_field("Reporting-MTA", f"dns; {clean(report.reporting_mta)}"))
     if report.arrival:
         out.append(token_field("Arrival-Date", report.arrival))
-    for one in report.recipients:
+    for recipient in report.recipients:
         out.append(b"\r\n")
-        if one.orcpt:
-            out.append(token_field("Original-Recipient", _original_recipient(one.orcpt, international=international)))
-        kind = "rfc822" if one.recipient.ascii else "utf-8"
-        out.append(token_field("Final-Recipient", f"{kind}; {one.recipient}"))
-        out.append(token_field("Action", one.action.value))
-        out.append(token_field("Status", _status(one)))
-        if one.remote:
-            out.append(token_field("Remote-MTA", f"dns; {_ascii(one.remote, keep=international)}"))
-        if one.diagnostic:
+        if recipient.orcpt:
+            original = _original_recipient(recipient.orcpt, international=international)
+            out.append(token_field("Original-Recipient", original))
+        kind = "rfc822" if recipient.recipient.ascii else "utf-8"
+        out.append(token_field("Final-Recipient", f"{kind}; {recipient.recipient}"))
+        out.append(token_field("Action", recipient.action.value))
+        out.append(token_field("Status", _status(recipient)))
+        if recipient.remote:
+            out.append(token_field("Remote-MTA", f"dns; {_ascii(recipient.remote, keep=international)}"))
+        if recipient.diagnostic:
             # RFC 3464 2.3.6: the type says whose language it is; ours speaks in SMTP replies too.
-            said = _ascii(one.diagnostic, keep=international)
+            said = _ascii(recipient.diagnostic, keep=international)
             out.append(token_field("Diagnostic-Code", f"{'smtp' if _SMTP_REPLY.match(said) else 'x-whimbrel'}; {said}"))
-        if one.last_attempt:
-            out.append(token_field("Last-Attempt-Date", one.last_attempt))
+        if recipient.last_attempt:
+            out.append(token_field("Last-Attempt-Date", recipient.last_attempt))
         if report.queue_id:
             out.append(token_field("Final-Log-ID", report.queue_id))
-        if one.retry_until and one.action is Action.DELAYED:
-            out.append(token_field("Will-Retry-Until", one.retry_until))
+        if recipient.retry_until and recipient.action is Action.DELAYED:
+            out.append(token_field("Will-Retry-Until", recipient.retry_until))
     body = b"".join(out)
     kind = "message/global-delivery-status" if international else "message/delivery-status"
     return _entity(kind, body, eight_bit=eight_bit)

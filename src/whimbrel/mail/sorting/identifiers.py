@@ -21,26 +21,26 @@ def identifiers(value: bytes) -> list[str]:
         and b" " not in value
     ):
         return [value.decode("ascii")] if 2 < len(value) <= _MAX_ID else []
-    found = _ID.findall(value)
-    if len(found) > MAX_REFERENCES:
-        found = found[:1] + found[1 - MAX_REFERENCES :]
-    ids = [f"<{raw.translate(None, _SPACE).decode('utf-8', 'replace')}>" for raw in found]
-    return [one for one in ids if len(one) > 2]
+    octets = _ID.findall(value)
+    if len(octets) > MAX_REFERENCES:
+        octets = octets[:1] + octets[1 - MAX_REFERENCES :]
+    ids = [f"<{raw.translate(None, _SPACE).decode('utf-8', 'replace')}>" for raw in octets]
+    return [identifier for identifier in ids if len(identifier) > 2]
 
 
 def message_id(value: bytes | None) -> str:
     """The first id of a Message-ID field; one without brackets as it stands."""
     if not value:
         return ""
-    found = identifiers(value)
-    if found:
-        return found[0]
+    ids = identifiers(value)
+    if ids:
+        return ids[0]
     return value[:_MAX_ID].translate(None, _SPACE).decode("utf-8", "replace")
 
 
 def references(references: bytes | None, in_reply_to: bytes | None) -> tuple[str, ...]:
     """The messages above this one, the oldest first. RFC 5256 3: without References the first id of In-Reply-To."""
-    found = identifiers(references) if references else []
-    if not found and in_reply_to:
-        found = identifiers(in_reply_to)[:1]
-    return tuple(found)
+    ids = identifiers(references) if references else []
+    if not ids and in_reply_to:
+        ids = identifiers(in_reply_to)[:1]
+    return tuple(ids)

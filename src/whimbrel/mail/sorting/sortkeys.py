@@ -40,12 +40,12 @@ def sort_keys(from_: bytes | None, to: bytes | None, cc: bytes | None, subject: 
 @remember(4096)
 def _first(value: bytes) -> tuple[str, str]:
     """addr-mailbox and display form of the first address; a group has its name as its mailbox."""
-    found = entries(value)
-    if not found:
+    listed = entries(value)
+    if not listed:
         return "", ""
-    one = found[0]
-    mailbox = words(one.mailbox or b"").casefold()[:MAX_KEY]
-    if one.name:
-        return mailbox, words(one.name).casefold()[:MAX_KEY]
-    host = words(one.host or b"").casefold()
+    first = listed[0]
+    mailbox = words(first.mailbox or b"").casefold()[:MAX_KEY]
+    if first.name:
+        return mailbox, words(first.name).casefold()[:MAX_KEY]
+    host = words(first.host or b"").casefold()
     return mailbox, f"{mailbox}@{host}"[:MAX_KEY] if host else mailbox

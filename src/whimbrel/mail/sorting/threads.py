@@ -109,7 +109,7 @@ def refs(rows: Sequence[SortRow]) -> Threads:
     roots = _pruned(_linked(rows))
     _sort_below(roots)
     for node in roots:
-        node.latest = max((one.row[SORT_SENT], one.place) for one in _below(node) if one.row is not None)
+        node.latest = max((item.row[SORT_SENT], item.place) for item in _below(node) if item.row is not None)
     roots.sort(key=lambda node: node.latest)
     return Threads(roots)
 

@@ -141,10 +141,10 @@ def _encoding(value: bytes | None) -> bytes:
 
 @remember(1024)
 def _disposition(value: bytes) -> bytes:
-    found = disposition(value)
-    return b"(%b %b)" % (string(found.main), parameters(found.parameters)) if found else NIL
+    value_read = disposition(value)
+    return b"(%b %b)" % (string(value_read.main), parameters(value_read.parameters)) if value_read else NIL
 
 
 def _languages(value: bytes) -> bytes:
-    found = tokens(value)
-    return b"(%b)" % b" ".join(map(string, found)) if found else NIL
+    value_read = tokens(value)
+    return b"(%b)" % b" ".join(map(string, value_read)) if value_read else NIL

@@ -244,8 +244,8 @@ class _Walk:
                 # Nothing of an inner multipart lies behind the next delimiter of an outer one.
                 if self.budget > 0:
                     until = min(self.size, limit + len(boundary) + 1)
-                    found = message.find(b"\n" + boundary, max(at - 1, 0), until)
-                    line = found + 1 if found >= 0 else self.size
+                    delimiter = message.find(b"\n" + boundary, max(at - 1, 0), until)
+                    line = delimiter + 1 if delimiter >= 0 else self.size
                     self.budget -= min(line, limit) - at + 100
                 else:
                     line = self.size

@@ -51,13 +51,13 @@ class Octets:
         start, size = -self._line, len(piece)  # Where the line began; before this piece perhaps.
         while size - start >= _WINDOW:
             # The last LF in the window: of several lines that end in it all but the first are short.
-            found = piece.rfind(b"\n", max(start, 0), start + _WINDOW)
-            if found == start + LONGEST + 1 and not (piece[found - 1] == 0x0D if found else self._cr):
-                found = piece.rfind(b"\n", max(start, 0), found)  # It will be a CRLF, one octet longer.
-            if found < 0:
+            line_feed = piece.rfind(b"\n", max(start, 0), start + _WINDOW)
+            if line_feed == start + LONGEST + 1 and not (piece[line_feed - 1] == 0x0D if line_feed else self._cr):
+                line_feed = piece.rfind(b"\n", max(start, 0), line_feed)  # It will be a CRLF, one octet longer.
+            if line_feed < 0:
                 self.long_line = True
                 return
-            start = found + 1
-        found = piece.rfind(b"\n", max(start, 0))
-        self._line = size - (start if found < 0 else found + 1)
+            start = line_feed + 1
+        line_feed = piece.rfind(b"\n", max(start, 0))
+        self._line = size - (start if line_feed < 0 else line_feed + 1)
         self._cr = piece.endswith(b"\r")

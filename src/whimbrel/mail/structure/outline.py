@@ -121,9 +121,9 @@ class Outline:
         """Which open multipart the line at `at` delimits, and whether it closes it. RFC 2046 5.1.1: the boundary need
         only begin the line. Of several that do, the longest is meant; of equal ones the innermost."""
         level, longest = -1, 0
-        for number, one in enumerate(self._levels):
-            if len(one.delimiter) >= longest and self._data.startswith(one.delimiter, at):
-                level, longest = number, len(one.delimiter)
+        for number, open_level in enumerate(self._levels):
+            if len(open_level.delimiter) >= longest and self._data.startswith(open_level.delimiter, at):
+                level, longest = number, len(open_level.delimiter)
         return None if level < 0 else (level, self._data.startswith(b"--", at + longest))
 
     def _header(self, *, final: bool) -> bool:
@@ -234,19 +234,19 @@ class Outline:
         if not (stop or final):
             return False
         self._found = None
-        one = self._levels[level]
+        open_level = self._levels[level]
         del self._levels[level + (not closing) :]
         if closing:
-            self._begin(one.entity)
+            self._begin(open_level.entity)
         else:
-            self._depth, self._within, self._parent = one.depth, one.entity, one.number
+            self._depth, self._within, self._parent = open_level.depth, open_level.entity, open_level.number
         return True
 
 
 def _dashes(data: bytes, after: int) -> int:
     """The next line that begins with two hyphens; -1 if there is none."""
-    found = data.find(b"\n--", after)
-    return found + 1 if found >= 0 else -1
+    line = data.find(b"\n--", after)
+    return line + 1 if line >= 0 else -1
 
 
 def _fields(entity: Entity, head: bytes) -> bytes:

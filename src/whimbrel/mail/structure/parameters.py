@@ -82,11 +82,11 @@ _ENCODINGS = frozenset((b"7bit", b"8bit", b"binary", b"base64", b"quoted-printab
 def encoding(value: bytes) -> bytes:
     """Content-Transfer-Encoding as written, without comments; empty if it is no word: then it is 7bit. What follows a
     known one (a semicolon mostly) is overlooked. RFC 2045 6.1"""
-    found = _TOKEN.match(value, _skip(value, 0))
-    if not found:
+    pairs = _TOKEN.match(value, _skip(value, 0))
+    if not pairs:
         return b""
-    alone = _skip(value, found.end()) == len(value)
-    return found[0] if alone or found[0].lower() in _ENCODINGS else b""
+    alone = _skip(value, pairs.end()) == len(value)
+    return pairs[0] if alone or pairs[0].lower() in _ENCODINGS else b""
 
 
 def tokens(value: bytes) -> list[bytes]:
@@ -95,10 +95,10 @@ def tokens(value: bytes) -> list[bytes]:
     at = 0
     while at < len(value) and len(out) < MAX_PARAMETERS:
         at = _skip(value, at)
-        found = _TOKEN.match(value, at)
-        if found:
-            out.append(found[0])
-        comma = value.find(b",", found.end() if found else at)
+        pairs = _TOKEN.match(value, at)
+        if pairs:
+            out.append(pairs[0])
+        comma = value.find(b",", pairs.end() if pairs else at)
         if comma < 0:
             break
         at = comma + 1
@@ -108,8 +108,8 @@ def tokens(value: bytes) -> list[bytes]:
 @remember(512)
 def charset_of(content_type: bytes) -> str:
     """The charset a Content-Type names, or an empty text."""
-    found = media_type(content_type)
-    return (found.text(b"charset") or "") if found else ""
+    pairs = media_type(content_type)
+    return (pairs.text(b"charset") or "") if pairs else ""
 
 
 def _skip(value: bytes, at: int) -> int:
@@ -144,9 +144,9 @@ def comment_end(value: bytes, at: int) -> int:
 
 
 def _parameters(value: bytes, at: int) -> tuple[Parameter, ...]:
-    found: list[Parameter] = []
+    pairs: list[Parameter] = []
     size = len(value)
-    while len(found) < MAX_PARAMETERS:
+    while len(pairs) < MAX_PARAMETERS:
         at = value.find(b";", at)
         if at < 0:
             break
@@ -162,7 +162,7 @@ def _parameters(value: bytes, at: int) -> tuple[Parameter, ...]:
         if quoted:
             text = quoted[1]
             at = quoted.end()
-            found.append((name[0], _PAIR.sub(rb"\1", text) if b"\\" in text else text))
+            pairs.append((name[0], _PAIR.sub(rb"\1", text) if b"\\" in text else text))
         else:
             bare = _BARE.match(value, at)
             text = bare[0] if bare else b""
@@ -170,8 +170,8 @@ def _parameters(value: bytes, at: int) -> tuple[Parameter, ...]:
             text = _unquoted(text)
             if name[0].lower() == b"boundary":  # As delimiters match by their beginning, its first word is enough.
                 text = text.split(maxsplit=1)[0] if text else text
-            found.append((name[0], text))
-    return tuple(_joined(found)) if any(b"*" in name for name, _ in found) else tuple(found)
+            pairs.append((name[0], text))
+    return tuple(_joined(pairs)) if any(b"*" in name for name, _ in pairs) else tuple(pairs)
 
 
 def _unquoted(text: bytes) -> bytes:
@@ -187,12 +187,12 @@ def _unquoted(text: bytes) -> bytes:
     return text
 
 
-def _joined(found: list[Parameter]) -> list[Parameter]:
+def _joined(pairs: list[Parameter]) -> list[Parameter]:
     """RFC 2231 3: `name*0`, `name*1*`... become `name`, or `name*` if any section is encoded."""
     sections: dict[bytes, dict[int, tuple[bytes, bool]]] = {}
     names: dict[bytes, bytes] = {}
     out: list[Parameter] = []
-    for name, value in found:
+    for name, value in pairs:
         match = _SECTION.match(name)
         if match:
             key = match[1].lower()

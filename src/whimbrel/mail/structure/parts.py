@@ -101,10 +101,10 @@ class Structure:
                     return None
                 if node.kind == MESSAGE:
                     node = node.children[0]
-            found = node.numbered(number)
-            if found is None:
+            inner = node.numbered(number)
+            if inner is None:
                 return None
-            node = found
+            node = inner
         return node
 
 

@@ -63,9 +63,9 @@ class _ByLine:
         raise NotImplementedError
 
 
-def _spelt(found: re.Match[bytes]) -> bytes:
+def _spelt(match: re.Match[bytes]) -> bytes:
     """Hyphens encoded, in lines of their own, as the line they stand in may have no room for more."""
-    count = len(found[0])
+    count = len(match[0])
     return b"".join(b"=2D" * min(24, count - at) + _SOFT for at in range(0, count, 24))
 
 
@@ -92,7 +92,7 @@ class MendedQuotedPrintable(_ByLine):
 
 def _mended(line: bytes) -> bytes:
     text = line.rstrip(b"\r\n")
-    wire = _EIGHT.sub(lambda found: b"=%02X" % ord(found[0]), text)
+    wire = _EIGHT.sub(lambda match: b"=%02X" % ord(match[0]), text)
     if len(wire) > 76:
         wire = _SOFT.join(_SHORT.findall(wire))
     return wire + line[len(text) :]

@@ -215,7 +215,9 @@ class SmtpClient(ClientSession):
             self._todo.append((Step.CLEAR, 0, b"RSET\r\n"))
             self._open = False
         needs_utf8 = utf8 and (
-            options.utf8 or not (sender is None or sender.ascii) or not all(one.address.ascii for one in recipients)
+            options.utf8
+            or not (sender is None or sender.ascii)
+            or not all(recipient.address.ascii for recipient in recipients)
         )
         self._todo.append((Step.MAIL, 0, mail_line(sender, options, known, utf8=needs_utf8)))
         for at, recipient in enumerate(recipients):

@@ -50,7 +50,7 @@ def rcpt_line(recipient: Recipient, known: Extensions) -> bytes:
 
 def xtext(text: str) -> str:
     """RFC 3461 4: what is no xchar becomes +XX. Nothing that `text` holds can end the line or begin another word."""
-    return _NOT_XCHAR.sub(lambda found: "".join(f"+{octet:02X}" for octet in found[0].encode()), text)
+    return _NOT_XCHAR.sub(lambda match: "".join(f"+{octet:02X}" for octet in match[0].encode()), text)
 
 
 def _original(orcpt: str) -> str:
@@ -58,6 +58,6 @@ def _original(orcpt: str) -> str:
     kind, _, address = orcpt.partition(";")
     if kind.lower() == "utf-8":
         # RFC 6533 3: this form goes through servers without SMTPUTF8 too.
-        address = _NOT_QCHAR.sub(lambda found: f"\\x{{{ord(found[0]):02X}}}", _CONTROL.sub("?", address))
+        address = _NOT_QCHAR.sub(lambda match: f"\\x{{{ord(match[0]):02X}}}", _CONTROL.sub("?", address))
         return f"{xtext(kind)};{address}"
     return f"{xtext(kind)};{xtext(address)}"

@@ -112,7 +112,7 @@ class ContentReceiver:
         else:
             raise RuntimeError(f"{type(block).__name__} within data")
         # What the reception refuses it logs itself.
-        to = ", ".join(str(one.recipient.address) for one in tx.addressees[:10])
+        to = ", ".join(str(addressee.recipient.address) for addressee in tx.addressees[:10])
         self._log.info("message.refused", queue_id=tx.queue_id, from_=str(tx.sender or ""), to=to, status=str(refused))
         await self._reject(refused)
 

@@ -50,7 +50,7 @@ from whimbrel.services.smtpd.help import commands
 from whimbrel.services.smtpd.sign_in import authenticate
 
 MAX_IDLE: Final = 100
-"""Commands that bring no mail (NOOP, RSET, a stranger's wrong recipients) between two messages."""
+"""Commands that bring no mail (NOOP, RSET, unknown recipients on port 25) between two messages."""
 
 
 class SmtpSession(ContentReceiver):
@@ -248,7 +248,7 @@ class SmtpSession(ContentReceiver):
                 address = Address("postmaster", (await self.ports.directory.primary()).name)
             await self.ports.reception.rcpt(tx, Recipient(address, event.notify, event.orcpt))
         except MailError as error:
-            # Whoever tries names out is a stranger; a user's list, or a program's beside us, may be full of old ones.
+            # Dictionary attacks come to port 25; the list of a user or of a local program may be full of old addresses.
             tell = self._connection.send if error.temporary or tx.origin is not Origin.INBOUND else self._chat
             await tell(replies.refusal(error))
             return

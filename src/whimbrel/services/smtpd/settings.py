@@ -20,7 +20,7 @@ class SmtpServerSettings(Section, tag="smtp-server"):
         minimum=1,
         maximum=10_000,
         help="Wrong commands in a session before it is closed with 421. Commands that bring no mail, and recipients "
-        "that a stranger tries in vain, count too from the 101st on between two messages.",
+        "that are unknown, from servers, count too from the 101st on between two messages.",
         row="S62",
     )
     command_timeout: Duration = setting(
