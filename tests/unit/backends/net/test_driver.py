@@ -12,7 +12,8 @@ from tests.support.certs import certificates
 from tests.unit.backends.net.loops import Run, both_loops
 from tests.unit.backends.net.toy import LineEngine, Toy, connected, read, settle
 from whimbrel.backends.net import driver, farewell
-from whimbrel.backends.net.driver import READ_AHEAD, WRITE_AHEAD, Closed, Connection, TimedOut
+from whimbrel.backends.net.driver import WRITE_AHEAD, Closed, Connection, TimedOut
+from whimbrel.backends.net.wire import READ_AHEAD
 
 
 async def echo(connection: Toy, timeout: float = 5) -> None:

@@ -16,8 +16,9 @@ from tests.unit.backends.net.test_listener import Bench, FakeListening, use
 from tests.unit.backends.net.test_secure import Client
 from tests.unit.backends.net.toy import LineEngine, Toy, connected, read, settle
 from whimbrel.backends.net import driver, farewell
-from whimbrel.backends.net.driver import READ_AHEAD, SECURE_CHUNK, Closed, Connection, TimedOut
+from whimbrel.backends.net.driver import Closed, Connection, TimedOut
 from whimbrel.backends.net.secure import STEP, Secure
+from whimbrel.backends.net.wire import READ_AHEAD, SECURE_CHUNK
 
 
 async def told(theirs: socket.socket, data: bytes) -> None:
@@ -367,7 +368,7 @@ def test_closing_a_listener_ends_handshakes_too(run: Run, tmp_path: Path) -> Non
 def test_a_peer_that_makes_tls_answer_and_never_reads_is_cut_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         async with secured(buffer=8192) as (connection, theirs, client):
-            monkeypatch.setattr(Secure, "told", lambda _: b"x" * 1000)
+            monkeypatch.setattr(Secure, "outgoing", lambda _: b"x" * 1000)
             async with asyncio.timeout(5):
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     while not connection._lost:

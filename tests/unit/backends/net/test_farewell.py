@@ -18,10 +18,11 @@ from tests.unit.backends.net.test_driver_tls import secured
 from tests.unit.backends.net.test_listener import Bench, use
 from tests.unit.backends.net.toy import LineEngine, Toy, connected, read, settle
 from whimbrel.backends.net import driver, farewell, listener
-from whimbrel.backends.net.driver import READ_AHEAD, WRITE_AHEAD, Closed, Connection
+from whimbrel.backends.net.driver import WRITE_AHEAD, Closed, Connection
 from whimbrel.backends.net.farewell import Farewell
 from whimbrel.backends.net.listener import Limits
 from whimbrel.backends.net.secure import Secure
+from whimbrel.backends.net.wire import READ_AHEAD
 
 
 class Wire(asyncio.Transport):
