@@ -88,30 +88,30 @@ class BlockList(Filter):
 
 
 @dataclass(frozen=True, slots=True)
-class SenderProven(Fact):
+class VerifiedSender(Fact):
     domain: str
 
 
-class Prover(Filter):
-    """Says which domain the sender has proven, after a while."""
+class SenderCheck(Filter):
+    """Verifies the domain of the sender, after a while."""
 
-    name, stage, peers = "prover", Stage.DATA, OUTSIDERS
-    gives = frozenset({SenderProven})
+    name, stage, peers = "sender-check", Stage.DATA, OUTSIDERS
+    gives = frozenset({VerifiedSender})
 
     async def check(self, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
         await asyncio.sleep(0)
-        return Finding(facts=(SenderProven(tx.sender.domain),)) if tx.sender else NOTHING
+        return Finding(facts=(VerifiedSender(tx.sender.domain),)) if tx.sender else NOTHING
 
 
 class AllowList(QuickFilter):
-    """Takes the points of a friend away, if the domain is proven."""
+    """Takes the points of a friend away, if the domain is verified."""
 
     name, stage, peers = "allow-list", Stage.DATA, OUTSIDERS
-    needs = frozenset({SenderProven})
+    needs = frozenset({VerifiedSender})
 
     def look(self, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
-        proven = {fact.domain for fact in known.facts(SenderProven)}
-        return Finding(waives=True) if "friend.test" in proven else NOTHING
+        verified = {fact.domain for fact in known.facts(VerifiedSender)}
+        return Finding(waives=True) if "friend.test" in verified else NOTHING
 
 
 class Training(QuickFilter):

@@ -1,4 +1,4 @@
-"""What the filters have found out about a message, from the connection to each mailbox.
+"""The findings of filters about a message, from the connection to each mailbox.
 
 Assessments form a chain: the session's (CONNECT), its HELO's, the transaction's (MAIL, DATA), a recipient's (RCPT), a
 mailbox's. Each has a child of the one before; a new HELO or RSET drops a child and nothing else. Nothing that was found
@@ -75,7 +75,7 @@ PEERS: Final = {
 
 
 class Fact:
-    """What a filter has proven and others build on: an SPF result, a valid signature, tokens. Frozen subclasses."""
+    """What a filter has verified and others build on: an SPF result, a valid signature, tokens. Frozen subclasses."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Findings as text, for a message that the queue judges to its end: what was found before its content is not lost.
+"""Findings as text: those from CONNECT to RCPT are kept with a message whose content is judged by the queue.
 
 The text is JSON and stands in the options of the queue's entry. Facts and changes are frozen dataclasses of plain
 values; what another release wrote and this one does not know is passed over.

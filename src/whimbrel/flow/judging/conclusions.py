@@ -28,7 +28,7 @@ class Conclusions:
 
     def __init__(self, filters: Sequence[Filter], log: Log) -> None:
         hooked = [filter for filter in filters if type(filter).concluded is not Filter.concluded]
-        self._hooked = {peer: tuple(one for one in hooked if peer in one.peers) for peer in Peer}
+        self._hooked = {peer: tuple(filter for filter in hooked if peer in filter.peers) for peer in Peer}
         self._log = log
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -1,4 +1,4 @@
-"""In which order the filters of a stage run: who needs a fact runs after all who may give it, the others together.
+"""The order in which the filters of a stage run: a filter runs after those that give the facts it needs.
 
 The order is made once at the start. A fact that nobody gives, or filters that wait for each other, are a mistake of who
 wrote the table of filters: OrderError names them.
@@ -17,7 +17,7 @@ class OrderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A filter that waits, or has to wait for one: `after` are the steps (by number) that it begins behind."""
+    """A filter that waits for an answer or another filter; it begins when the steps `after` (by number) have ended."""
 
     filter: Filter
     after: tuple[int, ...]
@@ -52,8 +52,10 @@ def _givers(filters: Sequence[Filter], taker: Filter) -> list[Filter]:
     givers: list[Filter] = []
     before = _STAGES.index(taker.stage)
     for need in taker.needs:
-        able = [one for one in filters if one is not taker and any(issubclass(fact, need) for fact in one.gives)]
-        in_time = [one for one in able if _STAGES.index(one.stage) <= before]
+        able = [
+            giver for giver in filters if giver is not taker and any(issubclass(fact, need) for fact in giver.gives)
+        ]
+        in_time = [giver for giver in able if _STAGES.index(giver.stage) <= before]
         missing = taker.peers - {peer for giver in in_time for peer in giver.peers}
         if missing:
             raise OrderError(_missing(taker, need, able, missing))

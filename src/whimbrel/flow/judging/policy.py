@@ -115,8 +115,8 @@ class Policy:
         return frozenset(name for name, at in self._stages.items() if at is stage)
 
     def concerning(self, known: Assessment, peer: Peer) -> Assessment:
-        """What was found about a connection, without findings of filters that do not judge mail of `peer`: a client
-        may sign in after it was looked up in lists."""
+        """The findings about a connection but for those of filters that do not judge mail of `peer`: a client may sign
+        in after it was looked up in lists."""
         if not known:
             return known
         parent = None if known.parent is None else self.concerning(known.parent, peer)

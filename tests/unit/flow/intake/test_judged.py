@@ -4,7 +4,17 @@ import asyncio
 
 import pytest
 
-from tests.support.filters import NO, SPAM, AllowList, OneRecipientOnly, Prover, Says, Training, Waits, filter_ports
+from tests.support.filters import (
+    NO,
+    SPAM,
+    AllowList,
+    OneRecipientOnly,
+    Says,
+    SenderCheck,
+    Training,
+    Waits,
+    filter_ports,
+)
 from tests.support.reception_house import MAIL, STRANGER, House, house
 from whimbrel.core.disposition import QUARANTINE, Parked
 from whimbrel.core.envelope import Recipient
@@ -179,11 +189,11 @@ def test_what_goes_on_to_other_servers_waits_where_it_would_have_been_refused() 
 
 
 def test_a_waiver_takes_points_away_but_no_virus() -> None:
-    there = judging(Prover(filter_ports()), AllowList(filter_ports()), Says(SPAM))
+    there = judging(SenderCheck(filter_ports()), AllowList(filter_ports()), Says(SPAM))
     asyncio.run(there.send(ALICE, sender="a@friend.test"))
     assert folders(there) == {ALICE: "INBOX"}
     assert there.log.named("message.judged")[0]["waived"] == "allow-list"
-    there = judging(Prover(filter_ports()), AllowList(filter_ports()), Says(SPAM), Says(NO, name="virus"))
+    there = judging(SenderCheck(filter_ports()), AllowList(filter_ports()), Says(SPAM), Says(NO, name="virus"))
     with pytest.raises(MailError):
         asyncio.run(there.send(ALICE, sender="a@friend.test"))
 

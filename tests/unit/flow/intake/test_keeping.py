@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.support.filters import SPAM, OneRecipientOnly, Says, SenderProven, Waits
+from tests.support.filters import SPAM, OneRecipientOnly, Says, VerifiedSender, Waits
 from tests.support.flow_fakes import address
 from tests.support.reception_house import MAIL, STRANGER, House, house
 from tests.unit.flow.test_late import into_mailboxes
@@ -30,7 +30,7 @@ FULL = Finding(
     Action.REFUSE,
     waives=True,
     reply=refuse(550, "5.7.1", "No").reply,
-    facts=(SenderProven("friend.test"),),
+    facts=(VerifiedSender("friend.test"),),
     changes=(AddField(b"X: \xff\r\n"), RemoveFields(b"x-*"), MarkSubject("ü"), TakeOut(3, "gone"), AddText("foot\n")),
     unheard=Action.QUARANTINE,
 )
@@ -65,7 +65,7 @@ def test_all_of_a_finding_is_read_back_for_the_message_and_for_each_recipient() 
     bob.known, tx.differs = Assessment(tx.known), True
     bob.known.own["rcpt"] = SPAM
     again = transaction(ALICE, BOB)
-    restore(again, kept(tx, without=frozenset()), [SenderProven, Many])
+    restore(again, kept(tx, without=frozenset()), [VerifiedSender, Many])
     assert [name for name, _ in again.known.findings()] == ["connect", "mail"]
     connect, mail = (finding for _, finding in again.known.findings())
     assert equal(connect, FULL) and mail == tx.known.own["mail"]

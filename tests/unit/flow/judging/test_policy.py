@@ -10,8 +10,8 @@ from tests.support.filters import (
     AllowList,
     BlockList,
     BlockListSettings,
-    Prover,
     Says,
+    SenderCheck,
     Waits,
     filter_ports,
 )
@@ -185,7 +185,7 @@ def test_a_refusal_does_not_wait_for_the_others() -> None:
 
 def test_who_needs_a_fact_waits_for_who_gives_it() -> None:
     ports = filter_ports()
-    filters = [AllowList(ports), Prover(ports), Says(Finding((Symbol("A", 9.0),)))]
+    filters = [AllowList(ports), SenderCheck(ports), Says(Finding((Symbol("A", 9.0),)))]
     _, known = judged(*filters, tx=transaction(sender="x@friend.test"))
     assert known.waiver == "allow-list" and known.score == 0
     _, known = judged(*filters, tx=transaction(sender="x@stranger.test"))
@@ -193,7 +193,7 @@ def test_who_needs_a_fact_waits_for_who_gives_it() -> None:
 
 
 def test_a_giver_that_fails_leaves_its_taker_without_the_fact() -> None:
-    class Failing(Prover):
+    class Failing(SenderCheck):
         async def check(self, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
             raise MailError(451, "4.4.3", "DNS is down")
 
