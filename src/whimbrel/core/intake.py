@@ -16,7 +16,7 @@ class Origin(Enum):
     __hash__ = object.__hash__  # Looked up for each message: that of Enum is a Python function.
 
     INBOUND = "inbound"
-    """From a stranger, by SMTP on port 25."""
+    """From a client that has not signed in, on port 25."""
     SUBMISSION = "submission"
     """From a signed-in user."""
     LMTP = "lmtp"

@@ -27,7 +27,7 @@ LAST_MOMENT: Final = 60.0
 
 def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
     """A finished entry loses file and row; a file without a row goes to `lost/`; a row without a whole file is returned
-    to its sender, or goes (`_without_content`). Returns how many were odd."""
+    to its sender, or goes (`_without_content`). Returns how many were repaired."""
     mended = 0
     torn: list[str] = []
     strays: list[tuple[str, int, int]] = []

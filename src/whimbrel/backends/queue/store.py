@@ -74,7 +74,7 @@ class QueueStore:
 
     def recover(self) -> int:
         """At the start of the queue process: finishes what a crash interrupted and compares rows with files. Returns
-        how many entries or files were odd."""
+        how many entries or files were repaired."""
         with self._lock:
             return recover(self._reader, self.folder, self._log)
 

@@ -128,7 +128,7 @@ class LocalDelivery:
 
 
 class LocalAgent:
-    """Tries again what a mailbox could not take when the message arrived."""
+    """Delivers entries of the queue whose recipients are mailboxes here, or have not been judged."""
 
     def __init__(
         self,

@@ -2,8 +2,8 @@
 an earlier delivery, since ours is to be the only one.
 
 What is submitted (by a signed-in user, or from a network that may relay) loses Bcc, or every recipient would read whom
-the others were not to know; with it go Resent-Bcc, Return-Path and Content-Length, as with Postfix. Mail of strangers
-that only passes through to other servers stays as it came; at final delivery it loses Return-Path.
+the others were not to know; with it go Resent-Bcc, Return-Path and Content-Length, as with Postfix. Other mail that
+only passes through to other servers stays as it came; at final delivery it loses Return-Path.
 
 Standards: RFC 5322 3.6.3 (Bcc), 3.6.6 (Resent-Bcc), RFC 5321 4.4 (one Return-Path; none in what is submitted),
 RFC 6376 5.4.1 (signatures leave it out)

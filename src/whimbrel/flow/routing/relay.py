@@ -6,7 +6,7 @@ from whimbrel.core.settings import Section, setting
 
 
 class RelayDenied(MailError):
-    """A stranger wanted us to send to another server, openly or by a trick."""
+    """A client that may not relay wanted us to send to another server, openly or by a trick."""
 
     def __init__(self, *, detail: str = "") -> None:
         super().__init__(550, "5.7.1", "Relaying denied", detail=detail)
