@@ -1,8 +1,7 @@
-"""The folders that a mailbox begins with, made when its user signs in for the first time: IMAP, and webmail.
+"""Creates the default folders of a mailbox at its user's first sign-in to IMAP, and later to webmail.
 
-Only then: whoever deletes or renames one of them later has the last word. That it was done stands in State; should
-State be lost, an account with any folder besides INBOX and one for unwanted mail counts as furnished. Junk may be there
-before: the first message that goes there makes it (`flow/placement`).
+Only once, so that a user can delete or rename them. State records it; if State is lost, an account with any folder
+besides INBOX and Junk counts as done. Junk may exist already: the first message for it creates it (`flow/placement`).
 
 Standards: RFC 6154 2 (special use)
 """
@@ -21,7 +20,7 @@ MAX_KNOWN: Final = 50_000
 
 
 class Furnisher:
-    """One in each process."""
+    """Creates default folders. One per process."""
 
     def __init__(self, folders: Folders, state: State, config: ConfigStore, clock: Clock) -> None:
         self._folders, self._state, self._config, self._clock = folders, state, config, clock
@@ -32,7 +31,7 @@ class Furnisher:
         self._known.clear()
 
     async def furnish(self, account: AccountId) -> None:
-        """Makes and subscribes them, if this is the first time. MailError."""
+        """Creates and subscribes the default folders, unless that was done before. MailError"""
         if account in self._known:
             return
         settings = self._config.section(FolderSettings)

@@ -22,9 +22,9 @@ def test_what_is_written_is_read_again() -> None:
 
 def test_keys_of_a_former_password_never_count() -> None:
     """The former release, and whoever edits the file, writes a verifier and leaves the keys as they are."""
-    found = StoredPassword.read(NEW, stored(credential="abc").beside())
-    assert found.keys == {}
-    assert found.id == own_id(NEW) != "abc"
+    read_again = StoredPassword.read(NEW, stored(credential="abc").beside())
+    assert read_again.keys == {}
+    assert read_again.id == own_id(NEW) != "abc"
 
 
 def test_an_id_outlives_its_verifier() -> None:

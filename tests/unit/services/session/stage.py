@@ -113,7 +113,7 @@ class Stage:
         return await self.sign_in.start(mechanism, initial, peer, client or Client())
 
     def reasons(self) -> list[Any]:
-        """Why sign-ins failed, as the security log is told."""
+        """The reasons of failures in the security log."""
         return [record["reason"] for record in self.log.named("signin.failed")]
 
     def give_keys(self, name: str, stored: StoredPassword) -> None:

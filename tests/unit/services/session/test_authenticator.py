@@ -122,12 +122,12 @@ def test_the_last_sign_in_is_remembered_and_many_connections_write_it_once() -> 
     assert run(last_sign_in(stage.state, AccountId("alice@example.test"))) == LastSignIn(first, "imap", "192.0.2.1")
     stage.clock.forward(30)
     run(stage.check("alice", RIGHT))
-    found = run(last_sign_in(stage.state, AccountId("alice@example.test")))
-    assert found is not None and found.at == first
+    last = run(last_sign_in(stage.state, AccountId("alice@example.test")))
+    assert last is not None and last.at == first
     stage.clock.forward(31)
     run(stage.check("alice", RIGHT))
-    found = run(last_sign_in(stage.state, AccountId("alice@example.test")))
-    assert found is not None and found.at == first + 61
+    last = run(last_sign_in(stage.state, AccountId("alice@example.test")))
+    assert last is not None and last.at == first + 61
 
 
 # Mechanisms
@@ -395,7 +395,7 @@ def test_sign_ins_of_many_at_once_do_not_mix() -> None:
 
     async def all_at_once() -> list[str]:
         clients = [ScramClient(name, PASSWORD) for name in ("alice", "ALICE", "alice@alias.test") * 3]
-        found = await asyncio.gather(*(stage.exchange(SCRAM, client.initial, client) for client in clients))
-        return [signed.account.id for signed in found]
+        signed_in = await asyncio.gather(*(stage.exchange(SCRAM, client.initial, client) for client in clients))
+        return [signed.account.id for signed in signed_in]
 
     assert run(all_at_once()) == ["alice@example.test"] * 9

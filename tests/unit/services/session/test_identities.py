@@ -185,11 +185,11 @@ def test_a_change_while_it_is_asked_is_not_missed() -> None:
         async def slow(name: AccountId) -> Account | None:
             nonlocal times
             times += 1
-            found = await ask(name)
+            answer = await ask(name)
             if times == 1:  # The answer is on its way, and old already.
                 sessions.stage.directory.change("alice", enabled=False)
                 sessions.stage.watch.heard("")
-            return found
+            return answer
 
         sessions.stage.directory.account = slow  # type: ignore[method-assign]
         await sessions.changed()

@@ -148,7 +148,7 @@ def test_an_upgraded_verifier_ends_nothing() -> None:
     session(house, work)
 
 
-def test_strangers_sessions_are_no_concern() -> None:
+def test_sessions_that_never_signed_in_are_untouched() -> None:
     house = House(CLEAR)
 
     async def test() -> None:
