@@ -58,6 +58,15 @@ class FormerVersions:
                 kept.append(file)
         return kept
 
+    def edited(self) -> str:
+        return " ".join(filter(None, (self._config.edited(), self._editor.edited())))
+
+    async def differ(self) -> Sequence[str]:
+        return await self._pool.run(self._differ) if self._pool else self._differ()
+
+    def _differ(self) -> Sequence[str]:
+        return [file for file in (CONFIG, USERS) if self._holder(file).edited() and self._holder(file).difference()]
+
     async def aside(self) -> str:
         return await self._pool.run(self._editor.aside) if self._pool else self._editor.aside()
 

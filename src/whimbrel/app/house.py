@@ -5,7 +5,7 @@ needs; what it does not ask for is never opened.
 """
 
 import ssl
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from whimbrel.core.config import ConfigEditor
 from whimbrel.core.directory import Directory, DirectoryEditor
 from whimbrel.core.intents import Intents
 from whimbrel.core.log import Log, LogSource
-from whimbrel.core.mailbox import AccountId, Changes, Folders, Messages
+from whimbrel.core.mailbox import Changes, Folders, Messages
 from whimbrel.core.mailboxes import Mailboxes
 from whimbrel.core.net import Connector, Resolver
 from whimbrel.core.notices import Notices
@@ -29,6 +29,7 @@ from whimbrel.core.undelete import Undelete
 from whimbrel.core.values import HostPort
 from whimbrel.flow.intake.reception import Reception
 from whimbrel.services.admin.ports import ConfigFiles, StoreKeeper
+from whimbrel.services.jobs.ports import Certificates, LogRotation, Maintenance, Purging, Room
 from whimbrel.services.session.authenticator import Authenticator
 
 T = TypeVar("T")
@@ -46,28 +47,6 @@ class Places(Protocol):
     def admin_socket(self) -> Path: ...
 
 
-class Room(Protocol):
-    """Free space on disk as it was last looked at."""
-
-    @property
-    def short(self) -> bool:
-        """Below the soft limit, or the hard one."""
-        ...
-
-    @property
-    def folder(self) -> str: ...
-
-    @property
-    def free(self) -> int:
-        """Octets."""
-        ...
-
-    @property
-    def word(self) -> str:
-        """enough, low, full or read-only."""
-        ...
-
-
 class RoomWatch(Space, Protocol):
     """The Space port, and what it looked at."""
 
@@ -75,62 +54,16 @@ class RoomWatch(Space, Protocol):
     def room(self) -> Room: ...
 
 
-class TlsCertificates(Protocol):
+class TlsCertificates(Certificates, Protocol):
     """What this server shows to its clients."""
 
     def server_context(self) -> ssl.SSLContext | None:
         """The context for a connection accepted now. None: there is no certificate that can be used; it is logged."""
         ...
 
-    def ensure_certificate(self) -> bool:
-        """Makes the self-signed certificate where it is needed; for control. True: it was made. OSError."""
-        ...
 
-
-class Keeper(StoreKeeper, Protocol):
+class Keeper(StoreKeeper, Maintenance, Protocol):
     """StoreKeeper, and the round that looks after every folder."""
-
-    async def maintain(self, pause: float) -> int:
-        """`pause`: seconds between two folders. How many folders."""
-        ...
-
-
-class Purged(Protocol):
-    @property
-    def messages(self) -> int: ...
-
-    @property
-    def bytes(self) -> int: ...
-
-
-class Purging(Protocol):
-    """Deletes for good what was deleted before."""
-
-    async def round(self, accounts: Sequence[AccountId]) -> Purged:
-        """What was kept for long enough."""
-        ...
-
-    async def relieve(self, accounts: Sequence[AccountId], short: Callable[[], Awaitable[bool]]) -> Purged:
-        """While room is `short`, what was kept longest."""
-        ...
-
-    async def short(self) -> bool:
-        """Is the disk that holds the mail below the soft limit now?"""
-        ...
-
-
-class LogRotation(Protocol):
-    def rotate(self) -> None:
-        """Puts files aside that are due."""
-        ...
-
-    def index(self) -> bool:
-        """Indexes a little. True: there is more to do."""
-        ...
-
-    def pause(self) -> float:
-        """Seconds until the next look."""
-        ...
 
 
 class Supervision(Protocol):

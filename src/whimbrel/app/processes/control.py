@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from whimbrel.app.processes.switching import Switch
 from whimbrel.backends.disk.space import SpaceSettings
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.core.credentials.stored import StoredPassword
-from whimbrel.core.notices import CONFIG, FOLDER
+from whimbrel.core.notices import CONFIG
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.lifecycle import recover
@@ -27,16 +27,9 @@ from whimbrel.services.admin.ports import Listening, Process, Running
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.admin.web import application
 from whimbrel.services.jobs import JOBS
-from whimbrel.services.jobs.job import JobContext, keep_running
-from whimbrel.services.jobs.low_space import Found, watch_space
-from whimbrel.services.jobs.usage import UsageWatch
+from whimbrel.services.jobs.job import JobContext
+from whimbrel.services.jobs.owner import JobOwner
 from whimbrel.services.session.passwords import make_password
-
-CERTIFICATE_CHECK = 86_400.0
-PURGE_CHECK = 3600.0
-SPACE_CHECK = 60.0
-PAUSE = 0.05
-"""Seconds between two folders of a round of self-checks."""
 
 
 @contextlib.asynccontextmanager
@@ -77,120 +70,58 @@ async def controlling(house: House) -> AsyncIterator[None]:
     await recover(ctx)
 
     operations = Operations(house.state, house.clock, house.log, house.ids.session_id)
-    await operations.restore()
-    ctx = replace(ctx, operations=operations)
+    owner = JobOwner(JOBS, job_context(house))
+    ctx = replace(ctx, operations=operations, jobs=owner)
 
     def context(request: Request) -> AdminContext:
         return replace(ctx, caller=local_caller(request))
 
-    jobs = JobContext(
-        accounts=house.keeper.accounts,
+    async with (
+        _following(switch.follow()),
+        owner.running(),
+        operations.running(),
+        serving(application(all_calls(), context), house.places.admin_socket, house.log),
+    ):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _following(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """`work` goes on while the block does."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def job_context(house: House) -> JobContext:
+    """The ports of jobs."""
+    config = house.config
+    return JobContext(
+        maintenance=house.keeper,
+        self_check=lambda: float(config.section(StoreSettings).self_check),
+        purging=house.purger,
+        rotation=house.rotation,
+        certificates=house.tls,
+        room=lambda: house.space.room,
+        notify_low_space=lambda: config.section(SpaceSettings).notify,
+        edited=house.files,
         folders=house.folders,
         messages=house.messages,
         directory=house.directory,
-        editor=editor,
+        editor=house.editor,
         state=house.state,
         intake=house.reception,
         spool=house.spool,
-        config=house.config,
+        config=config,
+        notices=house.notices,
+        pool=house.pool,
         clock=house.clock,
         ids=house.ids,
         log=house.log,
     )
-    watch = UsageWatch(jobs)
-    unsubscribe = house.notices.subscribe(FOLDER, watch.heard)
-    loop = asyncio.get_running_loop()
-    chores = [
-        loop.create_task(watch.run()),
-        loop.create_task(switch.follow()),
-        *(loop.create_task(keep_running(job, jobs)) for job in JOBS),
-        loop.create_task(_every(CERTIFICATE_CHECK, house.tls.ensure_certificate, house)),
-        loop.create_task(_keep_logs(house)),
-        loop.create_task(watch_space(jobs, lambda: _space(house))),
-        loop.create_task(_maintain(house)),
-        loop.create_task(_purge(house)),
-        loop.create_task(_relieve(house)),
-    ]
-    try:
-        async with serving(
-            application(all_calls(), context),
-            house.places.admin_socket,
-            house.log,
-        ):
-            yield
-    finally:
-        await operations.close()
-        unsubscribe()
-        for chore in chores:
-            chore.cancel()
-        await asyncio.gather(*chores, return_exceptions=True)
-
-
-async def _every(seconds: float, work: Callable[[], object], house: House) -> None:
-    while True:
-        await asyncio.sleep(seconds)
-        try:
-            await house.pool.run(work)
-        except Exception as error:  # A chore that meets a bug is still done the next time.
-            house.log.exception("server.chore-failed", error)
-
-
-def _space(house: House) -> Found:
-    room = house.space.room
-    return Found(room.short, room.folder, room.free, house.config.section(SpaceSettings).notify)
-
-
-async def _keep_logs(house: House) -> None:
-    """Puts log files aside when they are due, and indexes them a little at a time."""
-    while True:
-        more = False
-        try:
-            await house.pool.run(house.rotation.rotate)
-            more = await house.pool.run(house.rotation.index)
-        except Exception as error:  # A chore that meets a bug is still done the next time.
-            house.log.exception("server.chore-failed", error)
-        await asyncio.sleep(PAUSE if more else house.rotation.pause())
-
-
-async def _maintain(house: House) -> None:
-    """The store heals without being asked: a round over all folders, again and again."""
-    while True:
-        await asyncio.sleep(float(house.config.section(StoreSettings).self_check))
-        try:
-            folders = await house.keeper.maintain(PAUSE)
-        except Exception as error:  # A chore that meets a bug is still done the next time.
-            house.log.exception("server.chore-failed", error)
-        else:
-            house.log.info("store.looked-after", folders=folders)
-
-
-async def _purge(house: House) -> None:
-    """What was deleted goes when it was kept long enough."""
-    while True:
-        await asyncio.sleep(PURGE_CHECK)
-        try:
-            accounts = await house.keeper.accounts()
-            purged = await house.purger.round(accounts)
-        except Exception as error:  # A chore that meets a bug is still done the next time.
-            house.log.exception("server.chore-failed", error)
-        else:
-            if purged.messages:
-                house.log.info("store.purged", messages=purged.messages, bytes=purged.bytes)
-
-
-async def _relieve(house: House) -> None:
-    """Before a full disk stops new mail, deleted mail makes room for it."""
-    while True:
-        await asyncio.sleep(SPACE_CHECK)
-        try:
-            if not await house.purger.short():
-                continue
-            purged = await house.purger.relieve(await house.keeper.accounts(), house.purger.short)
-        except Exception as error:  # A chore that meets a bug is still done the next time.
-            house.log.exception("server.chore-failed", error)
-        else:
-            if purged.messages:
-                house.log.warning("store.made-room", messages=purged.messages, bytes=purged.bytes)
 
 
 class ServerState:

@@ -136,6 +136,11 @@ class FileConfig:
             content, identity = await self._run(self._file.read, xml.MAX_BYTES)
             return self._take(content, identity)
 
+    def edited(self) -> str:
+        """Which state the file on disk is in, if it is not the one in use; else empty. One `stat`."""
+        identity = self._file.identity()
+        return "" if identity == self._snapshot.identity else f"{self._file.name}={identity}"
+
     def difference(self) -> str:
         if self._file.identity() == self._snapshot.identity:
             return ""

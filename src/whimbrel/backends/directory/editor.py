@@ -93,6 +93,12 @@ class DirectoryFile:
             self._changed()
         return built
 
+    def edited(self) -> str:
+        """Which state the file on disk is in, if it is not the one in use; else empty. One `stat`."""
+        file = self._ledger.file
+        identity = str(file.identity())
+        return "" if identity == index.meta(self._listing().db, "identity") else f"{file.name}={identity}"
+
     def difference(self) -> str:
         lister, file = self._listing(), self._ledger.file
         if str(file.identity()) == index.meta(lister.db, "identity"):

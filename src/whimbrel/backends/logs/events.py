@@ -109,6 +109,8 @@ _TABLE: Final = (
 
     ("server.ownership-mended", "warning", "Ownership mended", "count user",
      "Files and folders belonged to root, who had worked on them; now they are the server's again."),
+    ("config.edited", "warning", "Edited outside", "file",
+     "Somebody edited a configuration file; the server goes on with what it has until `config reload` or `keep`."),
     ("config.unknown", "warning", "Unknown setting", "path line", "The file holds what this release does not know."),
     ("log.dropped", "warning", "Log records dropped", "log count reason",
      "Records came faster than they could be written, or the disk failed."),
@@ -193,7 +195,6 @@ _TABLE: Final = (
     ("state.damaged", "error", "State damaged", "file error", "state.db was put aside and begun anew."),
     ("tls.certificate-unusable", "error", "Certificate unusable", "file reason", "The one before stays in use."),
     ("server.no_certificate", "error", "No certificate", "service", "TLS cannot be offered."),
-    ("server.chore-failed", "error", "Chore failed", "error", "Rotating logs or renewing the certificate failed."),
 
     ("store.read-only", "error", "Disk read-only", "folder",
      "The file system takes no writes, as after a fault of its disk: no mail is taken in until it does."),

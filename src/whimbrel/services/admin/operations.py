@@ -99,12 +99,21 @@ class Operation:
 
 
 class Operations:
-    """Control has one; `restore` before anything is started, `close` at its end."""
+    """Control has one."""
 
     def __init__(self, state: State, clock: Clock, log: Log, new_id: Callable[[], str]) -> None:
         self._state, self._clock, self._log, self._new_id = state, clock, log, new_id
         self._known: dict[str, Operation] = {}
         self._closing = False
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Operations can be started while the block runs."""
+        await self.restore()
+        try:
+            yield
+        finally:
+            await self.close()
 
     async def restore(self) -> None:
         """What was running when the server ended was cut off."""

@@ -153,6 +153,14 @@ class ConfigFiles(Protocol):
         """Writes what is in use over edits made outside, which are then among the former versions. The files."""
         ...
 
+    def edited(self) -> str:
+        """Which state of the files on disk it is that is not the one in use; empty if they are the same."""
+        ...
+
+    async def differ(self) -> Sequence[str]:
+        """The files whose content is not the one in use."""
+        ...
+
     async def aside(self) -> str:
         """Changes of users that were acknowledged and are not in force, since an edit outside came between."""
         ...

@@ -1,9 +1,26 @@
-"""The table of jobs on a schedule, run by `control` alone: each a function of the context."""
+"""The table of all that the server does by itself at times, run by `control` alone under one owner (`owner.py`).
+
+Also asked: `whimbrel job list`, and run at once: `whimbrel job run NAME`.
+"""
 
 from typing import Final
 
+from whimbrel.services.jobs.chores import CERTIFICATE, EDITS, LOG_FILES, PURGE, RELIEVE, SELF_CHECK
 from whimbrel.services.jobs.clean_out import CLEAN_OUT
 from whimbrel.services.jobs.job import Job
+from whimbrel.services.jobs.low_space import LOW_SPACE
+from whimbrel.services.jobs.usage import USAGE
 from whimbrel.services.jobs.verifiers import VERIFIERS
 
-JOBS: Final[tuple[Job, ...]] = (CLEAN_OUT, VERIFIERS)
+JOBS: Final[tuple[Job, ...]] = (
+    USAGE,
+    VERIFIERS,
+    CLEAN_OUT,
+    PURGE,
+    RELIEVE,
+    LOW_SPACE,
+    SELF_CHECK,
+    LOG_FILES,
+    CERTIFICATE,
+    EDITS,
+)

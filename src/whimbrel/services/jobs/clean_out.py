@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import MailError
 from whimbrel.flow.retention.cleanout import clean_out
-from whimbrel.services.jobs.job import Job, JobContext, after
+from whimbrel.services.jobs.job import Job, JobContext, Outcome, daily, each_time
 from whimbrel.services.jobs.settings import JobSettings
 
 STEP: Final = 50
@@ -13,9 +12,9 @@ PAUSE: Final = 0.05
 """Seconds of rest after so many accounts: mail goes first."""
 
 
-async def run(ctx: JobContext) -> None:
+async def run(ctx: JobContext) -> Outcome:
     total = touched = 0
-    for number, account in enumerate(await ctx.accounts(), 1):
+    for number, account in enumerate(await ctx.maintenance.accounts(), 1):
         if number % STEP == 0:
             await ctx.pause(PAUSE)
         try:
@@ -32,10 +31,10 @@ async def run(ctx: JobContext) -> None:
             total += cleaned.messages
         touched += bool(done)
     ctx.log.info("cleanout.ended", accounts=touched, messages=total)
+    return Outcome(f"{total} messages of {touched} accounts were deleted by a rule")
 
 
-def _due(config: ConfigStore, last: float) -> float | None:
-    return after(config.section(JobSettings).clean_out_at, last)
-
-
-CLEAN_OUT: Final = Job("clean-out", run, _due)
+CLEAN_OUT: Final = Job(
+    "clean-out", "Applies the clean-out rules of domains and users.", each_time(run),
+    daily(lambda ctx: ctx.config.section(JobSettings).clean_out_at),
+)  # fmt: skip

@@ -1,30 +1,37 @@
-"""What a job is, what it is given, and the loop that runs it when its time has come."""
+"""What a job is: a declared piece of work that control does by itself at times, and what it is given to do it."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.commit import Spool
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Directory, DirectoryEditor
-from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Intake
 from whimbrel.core.log import Log
-from whimbrel.core.mailbox import AccountId, Folders, Messages
+from whimbrel.core.mailbox import Folders, Messages
+from whimbrel.core.notices import Notices
+from whimbrel.core.pool import Pool
 from whimbrel.core.state import State
-
-LOOK = 60.0
-"""Seconds at most between two looks at the schedule, which may have been changed."""
+from whimbrel.services.jobs.ports import Certificates, EditedFiles, LogRotation, Maintenance, Purging, Room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobContext:
     """The ports, as control has them."""
 
-    accounts: Callable[[], Awaitable[Sequence[AccountId]]]
-    """All accounts that have folders."""
+    maintenance: Maintenance
+    self_check: Callable[[], float]
+    """Seconds between two rounds over all folders."""
+    purging: Purging
+    rotation: LogRotation
+    certificates: Certificates
+    room: Callable[[], Room]
+    notify_low_space: Callable[[], str]
+    """Who is to be written to; empty: nobody."""
+    edited: EditedFiles
     folders: Folders
     messages: Messages
     directory: Directory
@@ -33,6 +40,8 @@ class JobContext:
     intake: Intake
     spool: Spool
     config: ConfigStore
+    notices: Notices
+    pool: Pool
     clock: Clock
     ids: Ids
     log: Log
@@ -40,35 +49,60 @@ class JobContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: what it did in a few words (empty: nothing to tell), and when it wants to go on, in seconds, if
+    not by its schedule."""
+
+    text: str = ""
+    again: float | None = None
+
+
+NOTHING = Outcome()
+Run = Callable[[], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a job is due, by settings that may change meanwhile."""
+
+    words: "Callable[[JobContext], str]"
+    """`every 1h`, `at 03:30`, `never`."""
+    next_time: "Callable[[JobContext, float], float | None]"
+    """When it is due (seconds since 1970), given the time of the last run; None: never."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """`next_time`: when it is due (seconds since 1970), asked after each run with the time of that run; None: never."""
+    """One line of the table of jobs. `begin` is called once in the process that runs it, and gives what does one run:
+    it may keep what it must remember between two."""
 
     name: str
-    run: Callable[[JobContext], Awaitable[None]]
-    next_time: Callable[[ConfigStore, float], float | None]
+    help: str
+    begin: Callable[[JobContext], Run]
+    schedule: Schedule
 
 
-async def keep_running(job: Job, ctx: JobContext) -> None:
-    """For as long as the process lives. A run that fails is logged, and tried again when it is due again."""
-    last = ctx.clock.now()
-    while True:
-        due = job.next_time(ctx.config, last)
-        left = LOOK if due is None else due - ctx.clock.now()
-        if due is None or left > 0:
-            await ctx.pause(min(max(left, 1.0), LOOK))
-            continue
-        last = ctx.clock.now()
-        await attempt(job, ctx)
+def each_time(work: Callable[[JobContext], Awaitable[Outcome]]) -> Callable[[JobContext], Run]:
+    """The `begin` of a job that remembers nothing."""
+    return lambda ctx: lambda: work(ctx)
 
 
-async def attempt(job: Job, ctx: JobContext) -> None:
-    """One run; it never raises."""
-    try:
-        await job.run(ctx)
-    except (MailError, OSError) as error:
-        ctx.log.error("job.failed", job=job.name, status=str(error))
-    except Exception as error:  # A bug in one job must not stop the others.
-        ctx.log.exception("job.crashed", error, job=job.name)
+def every(period: float | Callable[[JobContext], float]) -> Schedule:
+    """So many seconds after the run before, or as many as a setting says."""
+
+    def seconds(ctx: JobContext) -> float:
+        return float(period(ctx)) if callable(period) else period
+
+    return Schedule(lambda ctx: f"every {spoken(seconds(ctx))}", lambda ctx, last: last + seconds(ctx))
+
+
+def daily(at: Callable[[JobContext], str]) -> Schedule:
+    """When the clock on the wall shows what a setting says (03:30); empty: never."""
+
+    def words(ctx: JobContext) -> str:
+        return f"at {at(ctx)}" if at(ctx) else "never"
+
+    return Schedule(words, lambda ctx, last: after(at(ctx), last))
 
 
 def after(text: str, last: float) -> float | None:
@@ -82,3 +116,11 @@ def after(text: str, last: float) -> float | None:
         if at > last:
             return at
     return last + 86_400
+
+
+def spoken(seconds: float) -> str:
+    """`90s`, `5m`, `6h`, `1d`."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"

@@ -3,8 +3,6 @@
 Standards: RFC 3834 5 (Auto-Submitted), RFC 5322 3.6
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from whimbrel.core.address import Address
@@ -13,7 +11,8 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Internal
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.mail.writing.compose import field, mailbox, text_part, token_field
-from whimbrel.services.jobs.job import JobContext
+from whimbrel.services.jobs.job import NOTHING, Job, JobContext, Outcome, Run, every
+from whimbrel.services.jobs.ports import Room
 
 LOOK: Final = 5.0
 """Seconds between two looks at what the watchdog found."""
@@ -24,33 +23,26 @@ _TEXT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What the watchdog found at its last look."""
+def watch_space(ctx: JobContext) -> Run:
+    """A notice that cannot be sent now is tried again for as long as space is low."""
+    noticed = False
 
-    low: bool
-    """Below the soft limit, or the hard one."""
-    folder: str
-    free: int
-    notify: str
-    """Who is to be written to; empty: nobody."""
+    async def look() -> Outcome:
+        nonlocal noticed
+        room, recipient = ctx.room(), ctx.notify_low_space()
+        if not room.short:
+            noticed = False
+        elif not noticed and recipient:
+            noticed = await _send(ctx, room, recipient)
+            return Outcome(f"{recipient} was written to" if noticed else f"{recipient} cannot be written to now")
+        return NOTHING
 
-
-async def watch_space(ctx: JobContext, look: Callable[[], Found]) -> None:
-    """For as long as the process lives. A notice that cannot be sent now is tried again for as long as space is low."""
-    told = False
-    while True:
-        found = look()
-        if found.low and not told and found.notify:
-            told = await _send(ctx, found)
-        elif not found.low:
-            told = False
-        await ctx.pause(LOOK)
+    return look
 
 
-async def _send(ctx: JobContext, found: Found) -> bool:
+async def _send(ctx: JobContext, room: Room, recipient: str) -> bool:
     try:
-        to = Address.parse(found.notify)
+        to = Address.parse(recipient)
         hostname = ctx.config.section(SmtpSettings).hostname
         content = b"".join(
             (
@@ -61,7 +53,7 @@ async def _send(ctx: JobContext, found: Found) -> bool:
                 token_field("Message-ID", ctx.ids.message_id(hostname)),
                 token_field("Auto-Submitted", "auto-generated"),
                 token_field("MIME-Version", "1.0"),
-                text_part(_TEXT.format(hostname=hostname, free=found.free >> 20, folder=found.folder), language="en"),
+                text_part(_TEXT.format(hostname=hostname, free=room.free >> 20, folder=room.folder), language="en"),
             )
         )
         envelope = Envelope(None, (Recipient(to, frozenset({Notify.NEVER})),), MailOptions(utf8=not str(to).isascii()))
@@ -69,5 +61,8 @@ async def _send(ctx: JobContext, found: Found) -> bool:
     except (MailError, ValueError) as error:  # ValueError: the setting is no address after all.
         if isinstance(error, MailError) and error.temporary:
             return False
-        ctx.log.warning("space.notice-failed", recipient=found.notify, status=str(error))
+        ctx.log.warning("space.notice-failed", recipient=recipient, status=str(error))
     return True
+
+
+LOW_SPACE: Final = Job("low-space", "Writes to an administrator when free space gets low.", watch_space, every(LOOK))

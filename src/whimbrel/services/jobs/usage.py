@@ -9,9 +9,10 @@ from typing import Final
 
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId, Usage
+from whimbrel.core.notices import FOLDER
 from whimbrel.core.quota import DOMAIN_USAGE, limit_of
 from whimbrel.flow.placement.quota import QuotaSettings
-from whimbrel.services.jobs.job import JobContext
+from whimbrel.services.jobs.job import NOTHING, Job, JobContext, Outcome, Run, every
 from whimbrel.services.jobs.warning import judge
 
 EVERY: Final = 2.0
@@ -61,25 +62,19 @@ class UsageWatch:
         else:
             self._round_due = 0.0  # Hints were lost: look at everything.
 
-    async def run(self) -> None:
-        """For as long as the process lives."""
-        while True:
-            try:
-                if self._ctx.clock.monotonic() >= self._round_due:
-                    await self.round()
-                await self.step()
-            except (MailError, OSError) as error:
-                self._ctx.log.error("job.failed", job="usage", status=str(error))
-            except Exception as error:  # A bug here must not end the watch for good.
-                self._ctx.log.exception("job.crashed", error, job="usage")
-            await self._ctx.pause(EVERY)
+    async def run(self) -> Outcome:
+        """Counts what changed, and everything when it is time for that."""
+        if self._ctx.clock.monotonic() >= self._round_due:
+            await self.round()
+        await self.step()
+        return NOTHING
 
     async def round(self) -> None:
         """Counts all accounts."""
         pause = float(self._ctx.config.section(QuotaSettings).count_every)
         self._round_due = self._ctx.clock.monotonic() + pause
         await self._follow_domains()
-        accounts = await self._ctx.accounts()
+        accounts = await self._ctx.maintenance.accounts()
         here = set(accounts)
         for domain in self._domains.values():
             for account in [one for one in domain.accounts if one not in here]:
@@ -143,3 +138,14 @@ class UsageWatch:
                 domain.changed = False
                 text = f"{max(0, domain.bytes)} {max(0, domain.messages)} {self._ctx.clock.now():.0f}"
                 await self._ctx.state.set(DOMAIN_USAGE, name, text)
+
+
+def _begin(ctx: JobContext) -> Run:
+    watch = UsageWatch(ctx)
+    ctx.notices.subscribe(FOLDER, watch.heard)
+    return watch.run
+
+
+USAGE: Final = Job(
+    "usage", "Counts what domains with a quota hold, and warns users of full mailboxes.", _begin, every(EVERY)
+)

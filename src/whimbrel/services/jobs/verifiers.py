@@ -7,21 +7,21 @@ directory compares in the same step in which it writes.
 import asyncio
 from typing import Final
 
-from whimbrel.core.config import ConfigConflict, ConfigError, ConfigStore
+from whimbrel.core.config import ConfigConflict, ConfigError
 from whimbrel.core.credentials.stored import mark
 from whimbrel.core.directory import DirectoryChange, Kind, Op
 from whimbrel.core.mailbox import AccountId
-from whimbrel.services.jobs.job import Job, JobContext
+from whimbrel.services.jobs.job import NOTHING, Job, JobContext, Outcome, each_time, every
 from whimbrel.services.session.record import UPGRADE, read_upgrade
 
 EVERY: Final = 60.0
 BATCH: Final = 1000
 
 
-async def run(ctx: JobContext) -> None:
+async def run(ctx: JobContext) -> Outcome:
     waiting = await ctx.state.list(UPGRADE, BATCH)
     if not waiting:
-        return
+        return NOTHING
     steps: list[tuple[str, DirectoryChange | None]] = []
     for key, text in waiting:
         upgrade, account = read_upgrade(text), await ctx.directory.account(AccountId(key))
@@ -49,10 +49,9 @@ async def run(ctx: JobContext) -> None:
         count += step is not None and answer is None
     if count:
         ctx.log.info("signin.upgraded", users=count)
+    return Outcome(f"{count} users have verifiers of today's parameters")
 
 
-def _due(_config: ConfigStore, last: float) -> float:
-    return last + EVERY
-
-
-VERIFIERS: Final = Job("verifiers", run, _due)
+VERIFIERS: Final = Job(
+    "verifiers", "Writes verifiers that sign-in made anew into users.cfg.", each_time(run), every(EVERY)
+)  # fmt: skip

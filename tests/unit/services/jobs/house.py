@@ -1,11 +1,13 @@
 """Jobs on a store and a directory file of their own, with everything else in memory."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.fakes import FakeClock, FakeConfig, FakeIds, InlinePool, MemoryLog, MemoryState
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.reader import IndexDirectory
+from whimbrel.backends.notices.local import LocalNotices
 from whimbrel.backends.store.memory.spool import MemorySpool
 from whimbrel.backends.store.memory.store import MemoryStore
 from whimbrel.core.commit import Append, Rendition
@@ -41,6 +43,69 @@ class Intake:
         return "q1"
 
 
+@dataclass
+class Room:
+    short: bool = False
+    folder: str = "/srv/store"
+    free: int = 900 << 20
+    word: str = "enough"
+
+
+@dataclass(frozen=True)
+class Purged:
+    messages: int
+    bytes: int
+
+
+@dataclass
+class Keeping:
+    """Store, log files, certificate and configuration files, as jobs look after them."""
+
+    maintained: int = 0
+    rotated: int = 0
+    indexes: int = 0
+    """Pieces that are left to be indexed."""
+    due: int = 0
+    shorts: list[bool] = field(default_factory=list)
+    state: str = ""
+    different: list[str] = field(default_factory=list)
+
+    async def accounts(self) -> list[AccountId]:
+        return [ALICE, BOB, AccountId("gone@example.org")]
+
+    async def maintain(self, pause: float) -> int:
+        self.maintained += 1
+        return 7
+
+    async def round(self, accounts: Sequence[AccountId]) -> Purged:
+        return Purged(self.due, self.due * 100)
+
+    async def short(self) -> bool:
+        return bool(self.shorts) and self.shorts.pop(0)
+
+    async def relieve(self, accounts: Sequence[AccountId], short: Callable[[], Awaitable[bool]]) -> Purged:
+        return Purged(self.due, self.due * 100)
+
+    def rotate(self) -> None:
+        self.rotated += 1
+
+    def index(self) -> bool:
+        self.indexes = max(0, self.indexes - 1)
+        return self.indexes > 0
+
+    def pause(self) -> float:
+        return 10.0
+
+    def ensure_certificate(self) -> bool:
+        return False
+
+    def edited(self) -> str:
+        return self.state
+
+    async def differ(self) -> list[str]:
+        return self.different
+
+
 class House:
     def __init__(self, folder: Path, *, domain: str = "", alice: str = "") -> None:
         path, index = folder / "users.cfg", folder / "users.idx"
@@ -53,14 +118,18 @@ class House:
         self.store, self.spool, self.intake = MemoryStore(self.clock), MemorySpool(), Intake()
         self.config = FakeConfig()
         self.pauses: list[float] = []
+        self.room = Room()
+        self.keeping = Keeping()
+        self.notices = LocalNotices()
+        self.notify = ""
         self.ctx = JobContext(
-            accounts=self._accounts, folders=self.store, messages=self.store, directory=self.directory,
+            maintenance=self.keeping, self_check=lambda: 21_600.0, purging=self.keeping,
+             rotation=self.keeping, certificates=self.keeping,
+            room=lambda: self.room, notify_low_space=lambda: self.notify, edited=self.keeping,
+            folders=self.store, messages=self.store, directory=self.directory,
             editor=self.editor, state=self.state, intake=self.intake, spool=self.spool, config=self.config,
-            clock=self.clock, ids=FakeIds(), log=self.log, pause=self._pause,
+            notices=self.notices, pool=InlinePool(), clock=self.clock, ids=FakeIds(), log=self.log, pause=self._pause,
         )  # fmt: skip
-
-    async def _accounts(self) -> list[AccountId]:
-        return [ALICE, BOB, AccountId("gone@example.org")]
 
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)

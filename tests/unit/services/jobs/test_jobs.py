@@ -4,27 +4,22 @@ import asyncio
 import time
 from pathlib import Path
 
-import pytest
-
 from tests.unit.services.jobs.house import ALICE, BOB, House
 from whimbrel.core.cleanout import DAY
 from whimbrel.core.credentials.stored import StoredPassword, mark, own_id
 from whimbrel.core.directory import DirectoryChange, Kind, Op
-from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import INBOX, AccountId
 from whimbrel.core.uids import ALL
 from whimbrel.core.values import Secret
 from whimbrel.services.jobs import JOBS
+from whimbrel.services.jobs.chores import EDITS, LOG_FILES, PAUSE, PURGE, RELIEVE, SELF_CHECK
 from whimbrel.services.jobs.clean_out import CLEAN_OUT
-from whimbrel.services.jobs.job import LOOK, Job, JobContext, after, attempt, keep_running
+from whimbrel.services.jobs.job import NOTHING, Job, Outcome, after
 from whimbrel.services.jobs.verifiers import VERIFIERS
 from whimbrel.services.session.record import UPGRADE
 
 OLD, NEW = "$argon2id$v=19$m=8,t=1,p=1$b2xk$b2xk", "$argon2id$v=19$m=19456,t=2,p=1$bmV3$bmV3"
-
-
-class Enough(Exception):
-    """Ends a loop that would go on for ever."""
 
 
 def test_a_time_of_day_is_the_next_moment_the_clock_shows_it() -> None:
@@ -32,40 +27,60 @@ def test_a_time_of_day_is_the_next_moment_the_clock_shows_it() -> None:
     for text, days in (("12:01", 0), ("11:59", 1), ("12:00", 1)):
         at = after(text, noon)
         assert at is not None and at > noon
-        found = time.localtime(at)
-        assert f"{found.tm_hour:02d}:{found.tm_min:02d}" == text and found.tm_mday == 24 + days
+        shown = time.localtime(at)
+        assert f"{shown.tm_hour:02d}:{shown.tm_min:02d}" == text and shown.tm_mday == 24 + days
     assert after("", noon) is None
 
 
-def test_a_job_runs_when_due_and_a_failing_one_goes_on(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    start = house.clock.now()
-    ran: list[float] = []
-
-    async def work(ctx: JobContext) -> None:
-        ran.append(ctx.clock.now() - start)
-        if len(ran) == 1:
-            raise MailError(451, "4.3.0", "Busy")
-        if len(ran) == 2:
-            raise ZeroDivisionError
-        if len(ran) == 3:
-            raise KeyboardInterrupt
-
-    job = Job("some", work, lambda _config, last: last + 3 * LOOK)
-    with pytest.raises(KeyboardInterrupt):
-        asyncio.run(keep_running(job, house.ctx))
-    assert ran == [3 * LOOK, 6 * LOOK, 9 * LOOK]
-    assert max(house.pauses) <= LOOK  # So that a changed schedule is noticed.
-    assert [len(house.log.named(name)) for name in ("job.failed", "job.crashed")] == [1, 1]
-    house.close()
+def run(job: Job, house: House) -> Outcome:
+    return asyncio.run(once(job, house))
 
 
-def test_every_job_has_a_name_of_its_own(tmp_path: Path) -> None:
+async def once(job: Job, house: House) -> Outcome:
+    return await job.begin(house.ctx)()
+
+
+def test_every_job_has_a_name_help_and_a_schedule(tmp_path: Path) -> None:
     house = House(tmp_path)
     assert len({job.name for job in JOBS}) == len(JOBS)
     for job in JOBS:
-        due = job.next_time(house.config, house.clock.now())
+        due = job.schedule.next_time(house.ctx, house.clock.now())
         assert due is not None and due > house.clock.now()
+        assert job.help.endswith(".") and job.schedule.words(house.ctx).split()[0] in ("every", "at")
+    house.close()
+
+
+def test_what_the_store_and_the_logs_need_is_done_and_said(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    assert run(SELF_CHECK, house).text == "7 folders were looked at"
+    assert run(PURGE, house).text == "nothing was due" and not house.log.named("store.purged")
+    house.keeping.due = 3
+    assert "3 messages (300 octets)" in run(PURGE, house).text
+    assert run(RELIEVE, house) == NOTHING
+    house.keeping.shorts = [True]
+    assert "made room" in run(RELIEVE, house).text and house.log.named("store.made-room")
+    house.keeping.indexes = 2
+    assert run(LOG_FILES, house).again == PAUSE  # More is to be indexed: a little later.
+    assert run(LOG_FILES, house).again == 10.0 and house.keeping.rotated == 2
+    house.close()
+
+
+def test_an_edit_made_outside_is_told_once_and_at_once(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    look = EDITS.begin(house.ctx)
+
+    async def test() -> None:
+        assert await look() == NOTHING
+        house.keeping.state, house.keeping.different = "1", ["mailserver.cfg"]
+        assert "mailserver.cfg was changed outside" in (await look()).text
+        assert await look() == NOTHING
+        house.keeping.state, house.keeping.different = "2", []  # Written again, as it was.
+        assert (await look()).text == "the files are those in use"
+        house.keeping.state, house.keeping.different = "3", ["users.cfg"]
+        await look()
+
+    asyncio.run(test())
+    assert [record["file"] for record in house.log.named("config.edited")] == ["mailserver.cfg", "users.cfg"]
     house.close()
 
 
@@ -76,7 +91,7 @@ def test_clean_out_follows_the_rules_of_users_and_domains_and_logs_each_account(
         await house.put(ALICE, 100, 2)
         await house.put(BOB, 100, 3)
         house.clock.forward(11 * DAY)
-        await attempt(CLEAN_OUT, house.ctx)
+        await once(CLEAN_OUT, house)
         left = []
         for account in (ALICE, BOB):
             found = await house.store.find(account, INBOX)
@@ -105,7 +120,7 @@ def test_an_account_that_is_busy_does_not_stop_the_others(tmp_path: Path) -> Non
         await house.put(ALICE, 100)
         await house.put(BOB, 100)
         house.clock.forward(11 * DAY)
-        await attempt(CLEAN_OUT, house.ctx)
+        await once(CLEAN_OUT, house)
 
     asyncio.run(test())
     assert [one["account"] for one in house.log.named("cleanout.failed")] == [ALICE]
@@ -124,7 +139,7 @@ def waiting(house: House, account: AccountId, old: str = OLD, new: str = NEW) ->
 def test_a_new_verifier_is_written_to_the_file_and_forgotten(tmp_path: Path) -> None:
     house = House(tmp_path, alice=f"<password>{OLD}</password><!-- kept -->")
     waiting(house, ALICE)
-    asyncio.run(attempt(VERIFIERS, house.ctx))
+    run(VERIFIERS, house)
     text = house.path.read_text()
     assert NEW in text and OLD not in text and "<!-- kept -->" in text
     assert '<users version="1.1">' in text  # The former release keeps what it doesn't know.
@@ -143,7 +158,7 @@ def test_a_password_that_was_changed_meanwhile_stays(tmp_path: Path) -> None:
     house = House(tmp_path, alice=f"<password>{other}</password>")
     waiting(house, ALICE)
     waiting(house, AccountId("gone@example.org"))
-    asyncio.run(attempt(VERIFIERS, house.ctx))
+    run(VERIFIERS, house)
     text = house.path.read_text()
     assert other in text and NEW not in text
     assert house.state.values == {}
@@ -161,7 +176,7 @@ def test_the_comparison_is_made_where_the_file_is_written(tmp_path: Path) -> Non
         await house.editor.change(
             [DirectoryChange(Op.SET, Kind.USER, "example.org", "alice", {"password": Secret(other)})]
         )
-        await attempt(VERIFIERS, house.ctx)
+        await once(VERIFIERS, house)
 
     asyncio.run(test())
     assert other in house.path.read_text() and house.state.values == {}
@@ -172,6 +187,6 @@ def test_an_edit_from_outside_makes_them_wait(tmp_path: Path) -> None:
     house = House(tmp_path, alice=f"<password>{OLD}</password>")
     waiting(house, ALICE)
     house.path.write_text(house.path.read_text().replace("Alice Adams", "Alice B."), encoding="utf-8")
-    asyncio.run(attempt(VERIFIERS, house.ctx))
+    run(VERIFIERS, house)
     assert (UPGRADE, ALICE) in house.state.values and NEW not in house.path.read_text()
     house.close()

@@ -4,15 +4,12 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from tests.unit.services.jobs.house import House
+from tests.unit.services.jobs.house import House, Room
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Internal
-from whimbrel.services.jobs.low_space import LOOK, Found, watch_space
+from whimbrel.services.jobs.low_space import watch_space
 
-LOW = Found(low=True, folder="/srv/store", free=900 << 20, notify="root@example.org")
-ENOUGH = replace(LOW, low=False)
+LOW, ENOUGH = Room(short=True), Room()
 
 
 class Door:
@@ -29,20 +26,17 @@ class Door:
         return "1"
 
 
-def went(folder: Path, looks: list[Found], *answers: MailError | None) -> tuple[Door, House]:
+def went(
+    folder: Path, looks: list[Room], *answers: MailError | None, notify: str = "root@example.org"
+) -> tuple[Door, House]:
     house, door = House(folder), Door(*answers)
-    left = list(looks)
-
-    async def pause(seconds: float) -> None:
-        assert seconds == LOOK
-        if not left:
-            raise asyncio.CancelledError
 
     async def main() -> None:
-        await watch_space(replace(house.ctx, intake=door, pause=pause), lambda: left.pop(0))
+        look = watch_space(replace(house.ctx, intake=door, room=lambda: house.room, notify_low_space=lambda: notify))
+        for house.room in looks:
+            await look()
 
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(main())
+    asyncio.run(main())
     return door, house
 
 
@@ -58,7 +52,7 @@ def test_each_time_space_runs_low_is_told_once(tmp_path: Path) -> None:
 
 
 def test_nobody_is_told_unless_somebody_is_named(tmp_path: Path) -> None:
-    assert went(tmp_path, [replace(LOW, notify="")] * 3)[0].taken == []
+    assert went(tmp_path, [LOW] * 3, notify="")[0].taken == []
 
 
 def test_a_notice_that_finds_no_room_is_sent_when_there_is_some(tmp_path: Path) -> None:
