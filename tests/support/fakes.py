@@ -66,9 +66,13 @@ class MemoryLog:
     def __init__(self, fields: Mapping[str, Value] | None = None, records: list[Any] | None = None) -> None:
         self.records: list[tuple[str, str, dict[str, Value]]] = [] if records is None else records
         self._fields = dict(fields or {})
+        self.debugging: set[str] = set()
 
     def _add(self, level: str, event: str, fields: Mapping[str, Value]) -> None:
         self.records.append((level, event, self._fields | dict(fields)))
+
+    def debugs(self, category: str) -> bool:
+        return category in self.debugging
 
     def debug(self, event: str, **fields: Value) -> None:
         self._add("debug", event, fields)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from whimbrel.app.key_file import KeyFile
 from whimbrel.app.settings import MailServer
+from whimbrel.backends.config.settings import HistorySettings
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.core.settings import Section
@@ -44,6 +45,7 @@ class Installation:
     def load_config(self, *, pool: "Pool | None" = None, log: "Log | None" = None) -> FileConfig:
         """Reads mailserver.cfg. ConfigError tells every fault with its line."""
         config = FileConfig(self.config_file, self._root, pool=pool, log=log, history=self.history)
+        config.retain(lambda: config.section(HistorySettings).retention)
         config.load()
         self._store = self.directory / config.section(StoreSettings).directory
         return config

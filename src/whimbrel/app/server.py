@@ -1,9 +1,27 @@
 """Settings of the server itself: its user and its processes."""
 
-from whimbrel.core.settings import Section, setting
+import pwd
+from collections.abc import Iterator
+
+from whimbrel.core.settings import Concern, Gravity, Section, Whole, setting
 
 
-class ServerSettings(Section, tag="server"):
+def _user(whole: Whole) -> Iterator[Concern]:
+    name = whole.section(ServerSettings).run_as
+    if not name:
+        return
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        yield Concern(
+            "server/run-as", f"there is no user {name} on this system; make one: useradd -r {name}", Gravity.WRONG
+        )
+        return
+    if found.pw_uid == 0:
+        yield Concern("server/run-as", f"{name} is root, which is what must not serve strangers", Gravity.WRONG)
+
+
+class ServerSettings(Section, tag="server", checks=(_user,)):
     """The server's own processes."""
 
     run_as: str = setting(

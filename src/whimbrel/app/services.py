@@ -94,6 +94,7 @@ def streams(make: Callable[["House"], Front], refusal: bytes) -> Start:
     def start(house: "House", name: str) -> Serving:
         from whimbrel.backends.net.driver import Connection
         from whimbrel.backends.net.listener import Limits, Listener
+        from whimbrel.backends.net.tracing import trace
 
         front = house.shared(make)
 
@@ -110,7 +111,7 @@ def streams(make: Callable[["House"], Front], refusal: bytes) -> Start:
         def connection() -> "Connection[Any, Any]":
             return Connection(front.engine(name))
 
-        return Listener(
+        listener = Listener(
             name,
             limits,
             house.log,
@@ -119,7 +120,15 @@ def streams(make: Callable[["House"], Front], refusal: bytes) -> Start:
             refusal=refusal,
             implicit_tls=implicit,
             tls=house.tls.server_context,
+            trace=lambda host: trace(name, host, house.log),
         )
+
+        def changed(paths: frozenset[str]) -> None:
+            if any(path.startswith("logs/debug") for path in paths):
+                listener.retrace()
+
+        house.config.subscribe(changed)
+        return listener
 
     return start
 

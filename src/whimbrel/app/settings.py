@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from whimbrel.app.server import ServerSettings
 from whimbrel.app.services import AllServicesSettings
+from whimbrel.backends.config.settings import HistorySettings
 from whimbrel.backends.disk.space import SpaceSettings
 from whimbrel.backends.dns.settings import DnsSettings
 from whimbrel.backends.logs.settings import LogSettings
@@ -62,5 +63,6 @@ class MailServer(Section, tag="mailserver"):
     dns: DnsSettings = setting(DnsSettings(), help="Asking the domain name system.")
     tls: TlsSettings = setting(TlsSettings(), help="Certificates and versions of TLS.")
     logs: LogSettings = setting(LogSettings(), help="What is written down, and how long it is kept.")
+    history: HistorySettings = setting(HistorySettings(), help="Former versions of the configuration files.")
     store: StoreSettings = setting(StoreSettings(), help="The mail store.")
     space: SpaceSettings = setting(SpaceSettings(), help="Free space on disk: when to warn, when to take in no more.")

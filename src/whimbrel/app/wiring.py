@@ -12,6 +12,8 @@ from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.house import House, Supervision
 from whimbrel.app.installation import Installation
 from whimbrel.app.keeper import DiskKeeper
+from whimbrel.backends.config.files import History
+from whimbrel.backends.config.settings import HistorySettings
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.intents import IntentFiles
 from whimbrel.backends.directory.reader import IndexDirectory
@@ -125,7 +127,7 @@ class DiskHouse:
             records=RECORDS,
             pool=self.pool,
             log=self.log,
-            history=self.places.history,
+            history=History(self.places.history, lambda: self.config.section(HistorySettings).retention),
             changed=lambda: self.notices.publish(USERS),
         )
         self._stack.callback(editor.close)

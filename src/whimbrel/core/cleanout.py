@@ -70,6 +70,7 @@ class DomainRetention(Part):
     keep_deleted: str = value(
         "",
         pattern=r"^$|^\d{1,6}(s|m|h|d|w)$",
+        like="a duration, such as 30d, or nothing",
         help="How long deleted mail of this domain can be restored, such as 30d; empty: as the server says.",
     )
     clean_out: tuple[CleanOut, ...] = value(

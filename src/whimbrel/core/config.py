@@ -103,7 +103,8 @@ class Setting:
     columns: tuple[str, ...] = ()
     """Of a list of sections: the settings of one entry."""
     shown_if: str = ""
-    """`way = relay` (a setting beside it): it means something only then."""
+    """A condition on a setting beside it, `transport = udp, tcp` or `relay-host` (not empty): it means something only
+    then."""
     examples: tuple[str, ...] = ()
 
 

@@ -3,6 +3,7 @@
 An engine holds no socket, clock, log or setting. One driver (`backends/net/driver.py`) pumps any of them.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -41,3 +42,11 @@ class Engine(Protocol, Generic[EventT_co, ReplyT_contra]):
     def tls_started(self) -> None:
         """Forget buffered plaintext (RFC 3207 4.2) and what was learnt before TLS."""
         ...
+
+
+class Trace(Protocol):
+    """Is shown the octets of one connection as its engine sees them; it must not fail."""
+
+    def received(self, data: bytes) -> None: ...
+
+    def sent(self, pieces: Sequence[bytes]) -> None: ...

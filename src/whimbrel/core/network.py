@@ -29,6 +29,15 @@ class Network(str):
         return text_schema(cls, "cidr")
 
 
+def reach(networks: tuple[str, ...]) -> tuple[float, float]:
+    """Which part of all public IPv4 and of all IPv6 addresses is in one of `networks`, 0 to 1 each. Private, loopback
+    and link-local networks count as nothing."""
+    own = [network for network in _networks(tuple(networks)) if not network.is_private]
+    four = ipaddress.collapse_addresses(network for network in own if network.version == 4)
+    six = ipaddress.collapse_addresses(network for network in own if network.version == 6)
+    return sum(n.num_addresses for n in four) / 2**32, sum(n.num_addresses for n in six) / 2**128
+
+
 def contains(networks: tuple[str, ...], ip: str) -> bool:
     """Whether the address `ip` is in one of `networks`. What is no address is in none."""
     return bool(networks) and _contains(tuple(networks), ip)

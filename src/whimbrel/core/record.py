@@ -66,6 +66,8 @@ class Declared:
     minimum: float | None
     maximum: float | None
     pattern: str | None
+    like: str
+    """What `pattern` demands, in words."""
     changed_by: ChangedBy
     listed: bool
     row: str
@@ -86,6 +88,7 @@ def value(
     minimum: float | None = None,
     maximum: float | None = None,
     pattern: str | None = None,
+    like: str = "",
     changed_by: ChangedBy = ChangedBy.DOMAIN,
     listed: bool = False,
     row: str = "",
@@ -99,7 +102,7 @@ def value(
     wrong), `form` is the word for what it looks like. `listed`: shown in lists too. `row`: the mission's row.
     """
     declared = Declared(
-        help, element, option, shown_as, columns, reference, address, check, form, minimum, maximum, pattern,
+        help, element, option, shown_as, columns, reference, address, check, form, minimum, maximum, pattern, like,
         changed_by, listed, row,
     )  # fmt: skip
     made: Any = dataclasses.field(default=default, metadata={_DECLARED: declared})

@@ -33,21 +33,37 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     pattern: str | None = None,
+    like: str = "",
     item: str = "",
     applies: Applies = "now",
     advanced: bool = False,
     ref: str = "",
     row: str = "",
+    group: str = "",
+    ordered: bool = False,
+    shown_if: str = "",
+    examples: tuple[str, ...] = (),
 ) -> T:
     """A field of a Section: its default, bounds and help.
 
     `item` is the XML element of one value of a tuple (the field's own name unless given); `applies` says when a
-    change takes effect; `ref` names the kind of record a value points to; `row` the mission's row it fulfils.
+    change takes effect; `ref` names the kind of record a value points to; `row` the mission's row it fulfils. `like`
+    says in words what `pattern` demands (`a time of day such as 03:30, or nothing`): people read it when a value does
+    not fit. For forms: `group` is the heading it stands under, `ordered` tells of a list whose order counts,
+    `shown_if` is a condition on a setting beside it without which it means nothing: `transport = udp, tcp` (one of
+    these), or `relay-host` (not empty).
     """
+    if pattern is not None and not like:
+        raise TypeError("a pattern needs `like`: nobody reads a regular expression")
     extra: dict[str, Any] = {"x-applies": applies}
     extra |= {f"x-{name}": value for name, value in (("item", item), ("ref", ref), ("mission", row)) if value}
+    extra |= {f"x-{name}": value for name, value in (("like", like), ("group", group), ("show-if", shown_if)) if value}
     if advanced:
         extra["x-advanced"] = True
+    if ordered:
+        extra["x-ordered"] = True
+    if examples:
+        extra["examples"] = list(examples)
     if minimum is not None:
         extra["minimum"] = minimum
     if maximum is not None:
@@ -58,9 +74,11 @@ def setting(
     return field  # type: ignore[no-any-return]  # pydantic's own trick: a FieldInfo stands where the value will be.
 
 
-def required(*, help: str, pattern: str | None = None, ref: str = "") -> Any:
+def required(*, help: str, pattern: str | None = None, like: str = "", ref: str = "") -> Any:
     """A field that must be given, such as a user's name."""
-    extra: dict[str, Any] = {"x-applies": "now"} | ({"x-ref": ref} if ref else {})
+    if pattern is not None and not like:
+        raise TypeError("a pattern needs `like`: nobody reads a regular expression")
+    extra: dict[str, Any] = {"x-applies": "now"} | ({"x-ref": ref} if ref else {}) | ({"x-like": like} if like else {})
     return Field(description=help, pattern=pattern, json_schema_extra=extra)
 
 

@@ -22,7 +22,8 @@ from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.installation import Installation
 from whimbrel.app.rename_domain import rename_domain
 from whimbrel.app.settings import MailServer
-from whimbrel.backends.config.files import ConfigFile
+from whimbrel.backends.config.files import ConfigFile, History
+from whimbrel.backends.config.settings import HistorySettings
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.intents import IntentFiles
@@ -99,13 +100,15 @@ async def context(directory: Path, call: Call, options: Options) -> AsyncIterato
         pool = ThreadPool(_THREADS)
         stack.callback(pool.close)
         config = FileConfig(installation.config_file, MailServer, history=installation.history)
+        config.retain(lambda: config.section(HistorySettings).retention)
+        history = History(installation.history, lambda: config.section(HistorySettings).retention)
         people = IndexDirectory(installation.users_index)
         stack.callback(people.close)
         editor = DirectoryFile(
             installation.users_file,
             installation.users_index,
             records=RECORDS,
-            history=installation.history,
+            history=history,
             changed=people.refresh,
         )
         stack.callback(editor.close)

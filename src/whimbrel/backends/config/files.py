@@ -1,7 +1,8 @@
 """The two configuration files on disk: replaced as a whole, former versions kept, edits from outside noticed.
 
 A write goes to a new file beside the old one, is synced, and takes its name; the former version is then found in
-DIR/history/ as `mailserver.cfg.00000042` (the highest number is the latest; ten are kept). Files are 0600.
+DIR/history/ as `mailserver.cfg.00000042` (the highest number is the latest). Which are kept, `Retention` says: a good
+version of last week is not pushed out by ten quick changes. Files are 0600.
 """
 
 import contextlib
@@ -9,12 +10,14 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-KEPT: Final = 10
+_HOUR: Final = 3600.0
+_DAY: Final = 86_400.0
 _NUMBER = re.compile(r"\.(\d{8,12})\Z")
 
 
@@ -53,14 +56,47 @@ class Former:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Which former versions are kept: the latest `versions`; of older ones that which began each of the last 24 hours
+    and each of the last `days` days. So many quick changes leave the version that was in force before them."""
+
+    versions: int = 10
+    days: int = 90
+
+    def doomed(self, former: "list[Former]", now: float) -> "list[Former]":
+        """Those of `former` (the latest first) that are not kept."""
+        gone, kept = [], set[tuple[str, int]]()
+        for version in reversed(former[self.versions :]):
+            age = now - version.replaced
+            slots = {
+                (name, int(version.replaced // size))
+                for name, size, longest in (("hour", _HOUR, _DAY), ("day", _DAY, self.days * _DAY))
+                if age <= longest
+            }
+            if slots <= kept:
+                gone.append(version)
+            kept |= slots
+        return gone
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Where former versions are kept, and which."""
+
+    folder: Path
+    retention: Callable[[], Retention] = Retention
+
+
 class ConfigFile:
     """One of the two files. Calls block; `control` makes them off its loop."""
 
-    def __init__(self, path: Path, *, history: Path | None = None, keep: int = KEPT) -> None:
+    def __init__(self, path: Path, *, history: Path | History | None = None) -> None:
         """`path` may be a symbolic link: the file it names is replaced, not the link."""
         self.path = Path(os.path.realpath(path))
-        self.history = history or self.path.parent / "history"
-        self.keep = keep
+        history = history or self.path.parent / "history"
+        kept = history if isinstance(history, History) else History(history)
+        self.history, self.retention = kept.folder, kept.retention
 
     @property
     def name(self) -> str:
@@ -146,7 +182,7 @@ class ConfigFile:
         raise LookupError(f"{self.name} has no former version {number}")
 
     def _keep_former(self) -> None:
-        if self.keep < 1 or not self.path.exists():
+        if not self.path.exists():
             return
         self.history.mkdir(mode=0o700, parents=True, exist_ok=True)
         former = self.former()
@@ -157,7 +193,8 @@ class ConfigFile:
         except OSError:
             target.write_bytes(self.path.read_bytes())
             target.chmod(0o600)
-        for old in former[self.keep - 1 :]:
+        now = time.time()
+        for old in self.retention().doomed([Former(0, target, now, 0), *former], now):
             with contextlib.suppress(FileNotFoundError):
                 old.path.unlink()
 

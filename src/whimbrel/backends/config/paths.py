@@ -211,6 +211,11 @@ def setting(path: str, section: Section, field: str) -> Setting:
         advanced=bool(extra.get("x-advanced")),
         ref=str(extra.get("x-ref", "")),
         row=str(extra.get("x-mission", "")),
+        group=str(extra.get("x-group", "")),
+        ordered=bool(extra.get("x-ordered")),
+        columns=tuple(shape.section.elements()) if shape.section and shape.many else (),
+        shown_if=str(extra.get("x-show-if", "")),
+        examples=tuple(map(str, examples)) if isinstance(examples := extra.get("examples"), list) else (),
     )
 
 

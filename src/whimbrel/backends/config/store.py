@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from whimbrel.backends.config import paths, text, tree, xml
 from whimbrel.backends.config.difference import unified
-from whimbrel.backends.config.files import ConfigFile, Former, Identity
+from whimbrel.backends.config.files import ConfigFile, Former, History, Identity, Retention
 from whimbrel.core.config import ConfigConflict, ConfigEditor, ConfigError, Fault, Setting, Text, Unconfirmed
 from whimbrel.core.log import Log
 from whimbrel.core.pool import Pool
@@ -47,7 +47,7 @@ class FileConfig:
         *,
         pool: Pool | None = None,
         log: Log | None = None,
-        history: Path | None = None,
+        history: Path | History | None = None,
     ) -> None:
         self._file = ConfigFile(path, history=history)
         self._kind, self._pool, self._log = root, pool, log
@@ -95,6 +95,10 @@ class FileConfig:
         ]
 
     # Former versions
+
+    def retain(self, retention: Callable[[], Retention]) -> None:
+        """Which former versions are kept from now on; asked at each write."""
+        self._file.retention = retention
 
     def former(self) -> list[Former]:
         """The latest first."""

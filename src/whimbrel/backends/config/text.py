@@ -231,12 +231,19 @@ def from_pydantic(
         if item["type"] == "missing" and rest:
             text = f"{_named(kind, loc)} is missing"
         else:
-            text = _sentence(item["type"], item["msg"], item.get("ctx") or {}, item.get("input"), _secret(kind, loc))
+            text = _sentence(
+                item["type"],
+                item["msg"],
+                item.get("ctx") or {},
+                item.get("input"),
+                _secret(kind, loc),
+                _like(kind, loc),
+            )
         faults.append(Fault(file, line, path, text))
     return faults
 
 
-def _sentence(code: str, message: str, context: Mapping[str, Any], value: object, secret: bool) -> str:
+def _sentence(code: str, message: str, context: Mapping[str, Any], value: object, secret: bool, like: str) -> str:
     shown_value = "the value" if secret or not isinstance(value, str) else f"'{_short(value)}'"
     if code in ("literal_error", "enum"):
         allowed = str(context.get("expected", ""))
@@ -248,7 +255,7 @@ def _sentence(code: str, message: str, context: Mapping[str, Any], value: object
     if code in ("float_parsing", "float_type"):
         return f"{shown_value} is not a number"
     if code == "string_pattern_mismatch":
-        return f"{shown_value} does not have the form {context.get('pattern', '')}"
+        return f"{shown_value} is not {like}"
     if code == "value_error" and secret and (not isinstance(value, str) or _reveal(value) in message):
         return "the value is not allowed here"
     return message.removeprefix("Value error, ")
@@ -268,6 +275,13 @@ def _step(kind: type[Section] | None, loc: tuple[str | int, ...]) -> tuple[type[
         if any(isinstance(later, str) for later in loc[index + 1 :]):
             kind = shape(kind, part).section or section_of(kind.model_fields[part])
     return kind, field
+
+
+def _like(kind: type[Section], loc: tuple[str | int, ...]) -> str:
+    """What a value must look like, in words."""
+    owner, field = _step(kind, loc)
+    extra = owner.model_fields[field].json_schema_extra if owner and field in owner.model_fields else None
+    return str(extra.get("x-like", "")) if isinstance(extra, dict) else ""
 
 
 def _named(kind: type[Section], loc: tuple[str | int, ...]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
-from whimbrel.backends.config.files import Former
+from whimbrel.backends.config.files import Former, History
 from whimbrel.backends.directory import index, listing
 from whimbrel.backends.directory.ledger import JOURNAL_FROM, Ledger, digest_of
 from whimbrel.backends.directory.records import schema_of
@@ -40,7 +40,7 @@ class DirectoryFile:
         records: tuple[RecordType, ...],
         pool: Pool | None = None,
         log: Log | None = None,
-        history: Path | None = None,
+        history: Path | History | None = None,
         changed: Callable[[], None] | None = None,
         journal_from: int = JOURNAL_FROM,
         write_after: float = WRITE_AFTER,

@@ -19,7 +19,7 @@ from typing import Final
 
 import apsw
 
-from whimbrel.backends.config.files import ConfigFile, Identity
+from whimbrel.backends.config.files import ConfigFile, History, Identity
 from whimbrel.backends.directory import aside, build, index, listing
 from whimbrel.backends.directory.changes import Changer
 from whimbrel.backends.directory.journal import Changes, Journal, Journaled, as_text, summary
@@ -49,7 +49,7 @@ class Ledger:
         index_path: Path,
         schema: Schema,
         *,
-        history: Path | None,
+        history: Path | History | None,
         log: Log | None,
         journal_from: int = JOURNAL_FROM,
     ) -> None:

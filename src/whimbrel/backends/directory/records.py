@@ -109,7 +109,7 @@ def _annotation(field: Field) -> Any:
 def _setting(field: Field) -> Any:
     told = field.declared
     return setting(
-        field.default, help=told.help, minimum=told.minimum, maximum=told.maximum, pattern=told.pattern,
+        field.default, help=told.help, minimum=told.minimum, maximum=told.maximum, pattern=told.pattern, like=told.like,
         item=told.element, ref=told.reference, row=told.row,
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ Standards: RFC 3463 3.4 (X.3.1, mail system full)
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from whimbrel.core.log import Log
 from whimbrel.core.pool import Pool
-from whimbrel.core.settings import Section, setting
+from whimbrel.core.settings import Concern, Gravity, Section, Whole, setting
 from whimbrel.core.values import Duration, Size
 
 _LIMIT: Final = r"^(\d{1,15}[KMGT]?|\d{1,2}(\.\d{1,2})?%)$"
@@ -28,12 +28,42 @@ FILES: Final = 1000
 """Files that must still be possible, where the file system counts them: a message is one."""
 
 
-class SpaceSettings(Section, tag="space"):
+LEAST: Final = 1 << 20
+"""Octets: a limit below this is a slip of the pen, `50` for `50M`."""
+
+
+def _limits(whole: Whole) -> Iterator[Concern]:
+    """A limit that can never be met, and a soft one that only warns when the hard one has stopped all mail."""
+    settings = whole.section(SpaceSettings)
+    pair = (("space/soft-limit", settings.soft_limit), ("space/hard-limit", settings.hard_limit))
+    for path, text in pair:
+        if not text.endswith("%") and 0 < octets(text, 0) < LEAST:
+            yield Concern(path, f"{text} is {octets(text, 0)} octets: write {text.rstrip('KMGT')}M", Gravity.WRONG)
+    try:
+        found = os.statvfs(whole.folder)
+        total = found.f_blocks * found.f_frsize
+    except OSError:
+        total = 0
+    if not total and settings.soft_limit.endswith("%") != settings.hard_limit.endswith("%"):
+        return  # They cannot be compared.
+    soft, hard = (octets(text, total or 1 << 40) for _, text in pair)
+    if soft and soft < hard:
+        yield Concern(
+            "space/soft-limit",
+            f"{settings.soft_limit} is below space/hard-limit ({settings.hard_limit}): mail would be refused before "
+            "anybody is warned",
+            Gravity.WRONG,
+        )
+
+
+class SpaceSettings(Section, tag="space", checks=(_limits,)):
     """The watchdog over free space."""
 
     soft_limit: str = setting(
         "1G",
         pattern=_LIMIT,
+        like="a size such as 1G, a part of the disk such as 5%, or 0",
+        examples=("1G", "5%"),
         help="Free space below which a warning is given and deleted mail is no longer kept, the oldest first: a size, "
         "or a part of the disk such as 5%; 0: none.",
         row="S24",
@@ -41,12 +71,15 @@ class SpaceSettings(Section, tag="space"):
     hard_limit: str = setting(
         "200M",
         pattern=_LIMIT,
+        like="a size such as 1G, a part of the disk such as 5%, or 0",
+        examples=("1G", "5%"),
         help="Free space below which no mail is taken in: a size, or a part of the disk such as 1%; 0: none.",
         row="S24",
     )
     notify: str = setting(
         "",
         pattern=r"^([^@\s<>]+@[^@\s<>]+)?$",
+        like="an address, such as postmaster@example.org, or nothing",
         help="Address that is written to when free space falls below the soft limit; empty: nobody.",
         row="S24",
     )

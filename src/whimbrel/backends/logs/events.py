@@ -20,6 +20,11 @@ _TABLE: Final = (
     # (event, log, title, fields, what it means)
     ("message.received", "mail", "Recv", _RECEIVED,
      "A message was accepted; from here on it is ours. Its subject is told if smtp/log-subject is on."),
+    ("smtp.dialogue", "debug", "SMTP", "service sender_host said", "A line of a client (C) or of ours (S)."),
+    ("lmtp.dialogue", "debug", "LMTP", "service sender_host said", "A line of a client (C) or of ours (S)."),
+    ("imap.dialogue", "debug", "IMAP", "service sender_host said", "A line of a client (C) or of ours (S)."),
+    ("pop3.dialogue", "debug", "POP3", "service sender_host said", "A line of a client (C) or of ours (S)."),
+    ("delivery.dialogue", "debug", "Sending", "remote said", "A line of ours (C) or of the other server (S)."),
     ("delivery.sent", "mail", "Sent", _SENT,
      "How a delivery to one recipient ended, or that it will be tried again; of a mailbox here, for each folder."),
     ("message.refused", "mail", "Refused", _REFUSED, "A message, or a whole transaction, was not accepted."),

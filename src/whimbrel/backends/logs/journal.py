@@ -188,12 +188,15 @@ class FileLog:
         self._categories: frozenset[str] = frozenset()
         self._until = 0.0
 
-    def debug(self, event: str, **fields: Value) -> None:
+    def debugs(self, category: str) -> bool:
         settings = self._settings()
         if settings is not self._seen:
             self._seen, self._categories, self._until = settings, frozenset(settings.debug), settings.debug_end()
         wanted = self._categories
-        if wanted and ("all" in wanted or event.partition(".")[0] in wanted) and time.time() < self._until:
+        return bool(wanted) and ("all" in wanted or category in wanted) and time.time() < self._until
+
+    def debug(self, event: str, **fields: Value) -> None:
+        if self.debugs(event.partition(".")[0]):
             self._put("debug", event, self._fields, fields)
 
     def info(self, event: str, **fields: Value) -> None:

@@ -54,13 +54,22 @@ class SyslogSettings(Section, tag="syslog"):
 
     logs: tuple[LogName, ...] = setting((), help="Logs that syslog gets too; none: it is off.", row="S30")
     transport: Literal["unix", "udp", "tcp"] = setting("unix", help="How syslog is reached; tcp counts octets.")
-    socket: str = setting("/dev/log", help="Unix socket of syslog on this machine.", advanced=True)
-    server: HostPort = setting(HostPort("127.0.0.1:514"), help="Address and port for udp and tcp.")
+    socket: str = setting(
+        "/dev/log", help="Unix socket of syslog on this machine.", advanced=True, shown_if="transport = unix"
+    )
+    server: HostPort = setting(
+        HostPort("127.0.0.1:514"), help="Address and port for udp and tcp.", shown_if="transport = udp, tcp"
+    )
     form: Literal["rfc5424", "rfc3164"] = setting(
         "rfc5424", help="Form of a record; rfc3164 for daemons that know only the old one.", advanced=True
     )
     facility: Facility = setting("mail", help="Facility, unless a log has its own.")
-    hostname: str = setting("", pattern=r"^[!-~]{0,255}$", help="Our name in records; empty: the system's.")
+    hostname: str = setting(
+        "",
+        pattern=r"^[!-~]{0,255}$",
+        like="a host name of ASCII characters without blanks, or nothing",
+        help="Our name in records; empty: the system's.",
+    )
 
 
 class LogSettings(Section, tag="logs"):
@@ -72,6 +81,7 @@ class LogSettings(Section, tag="logs"):
     debug_until: str = setting(
         "",
         pattern=r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?$",
+        like="a time in UTC, such as 2026-11-24T18:00:00Z, or nothing",
         help="When the debug log falls silent by itself, such as 2026-11-24T18:00:00Z; empty: never.",
         row="S29",
     )

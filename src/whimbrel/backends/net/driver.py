@@ -19,7 +19,7 @@ from typing import Generic, Literal, TypeVar, cast, overload
 from whimbrel.backends.net.deflate import Deflate
 from whimbrel.backends.net.secure import Secure
 from whimbrel.backends.net.wire import Closed, TimedOut, Wire
-from whimbrel.core.engine import NEED_DATA, PAUSED, Engine
+from whimbrel.core.engine import NEED_DATA, PAUSED, Engine, Trace
 from whimbrel.core.net import TlsInfo
 
 EventT = TypeVar("EventT")
@@ -37,7 +37,7 @@ class Connection(Wire, Generic[EventT, ReplyT]):
 
     __slots__ = (
         "_out", "_out_size", "_packing", "_ready", "_turn", "_woken", "asked", "busy", "engine", "sent", "stopping",
-        "tls",
+        "tls", "trace",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +53,8 @@ class Connection(Wire, Generic[EventT, ReplyT]):
         """`busy`: the session is at what it must finish and answer, so `stop` only tells it by `stopping`. `asked`: the
         peer wants the end (QUIT, LOGOUT), so it sends no more and nothing is waited for."""
         self.sent = 0
+        self.trace: Trace | None = None
+        """Is shown what crosses the wire, without TLS and compression."""
         self._ready = ready
         self._out: list[bytes] = []
         self._out_size = 0
@@ -150,6 +152,8 @@ class Connection(Wire, Generic[EventT, ReplyT]):
         out = self._out
         if out and self._transport is not None and not self._lost:
             self.sent += self._out_size
+            if self.trace is not None:
+                self.trace.sent(out)
             if len(out) > 1 and len(out[-1]) >= WRITE_AHEAD:
                 large = out.pop()  # Not copied for the sake of its first line.
                 self._write(b"".join(out))
@@ -274,7 +278,10 @@ class Connection(Wire, Generic[EventT, ReplyT]):
 
     def _deliver(self) -> None:
         if self._packing is not None and self._packing.more:
-            self.engine.receive(self._unpacked(b""))
+            data = self._unpacked(b"")
+            if self.trace is not None:
+                self.trace.received(data)
+            self.engine.receive(data)
             return
         inbox = self._inbox
         data = inbox[0] if len(inbox) == 1 else b"".join(inbox)
@@ -283,7 +290,11 @@ class Connection(Wire, Generic[EventT, ReplyT]):
         if self._read_paused and self._transport is not None and not self._lost:
             self._read_paused = False
             self._transport.resume_reading()
-        self.engine.receive(data if self._packing is None else self._unpacked(data))
+        if self._packing is not None:
+            data = self._unpacked(data)
+        if self.trace is not None:
+            self.trace.received(data)
+        self.engine.receive(data)
 
     def _unpacked(self, data: bytes) -> bytes:
         """At most `deflate.STEP` octets: the rest is taken when the engine has done with them."""

@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 from whimbrel.backends.net.driver import Closed, Connection
 from whimbrel.backends.net.farewell import Farewell
 from whimbrel.backends.net.names import host_and_port
+from whimbrel.core.engine import Trace
 from whimbrel.core.log import Log
 
 LAG = 0.05
@@ -64,15 +65,17 @@ class Listener:
         refusal: bytes = b"",
         implicit_tls: Callable[[], bool] = lambda: False,
         tls: Callable[[], ssl.SSLContext | None] = lambda: None,
+        trace: Callable[[str], Trace | None] = lambda _host: None,
     ) -> None:
         """`factory` makes the protocol of a connection, `session` is its whole life; the listener owns its task.
         `refusal` is sent to a connection over the limit. With `implicit_tls` the handshake, with the context that
-        `tls` gives, is made before the session begins. Settings are asked for each connection."""
+        `tls` gives, is made before the session begins. `trace` is asked for each connection, and again by `retrace`.
+        Settings are asked for each connection."""
         self.name = name
         self.accepted = 0
         self._limits, self._log = limits, log
         self._factory, self._session, self._refusal = factory, session, refusal
-        self._implicit_tls, self._tls = implicit_tls, tls
+        self._implicit_tls, self._tls, self._trace = implicit_tls, tls, trace
         self._sockets: list[socket.socket] = []
         self._tasks: dict[asyncio.Task[None], tuple[str, Connection[Any, Any] | None]] = {}
         self._hosts: Counter[str] = Counter()
@@ -109,6 +112,13 @@ class Listener:
             loop = asyncio.get_running_loop()
             for sock in self._sockets:
                 loop.remove_reader(sock.fileno())
+
+    def retrace(self) -> None:
+        """Sessions under way are traced as new ones are from now on."""
+        for host, connection in self._tasks.values():
+            if connection is not None:
+                wanted = self._trace(host)
+                connection.trace = (connection.trace or wanted) if wanted is not None else None
 
     async def close(self, grace: float) -> None:
         """Stops accepting and stops all sessions; waits `grace` seconds, for what they must finish and for peers to
@@ -176,6 +186,7 @@ class Listener:
             return
         protocol = self._factory()
         protocol.broken = self._broken
+        protocol.trace = self._trace(host)
         self.accepted += 1
         self._hosts[host] += 1
         self._own(self._begin(connection, protocol, host), host, protocol)

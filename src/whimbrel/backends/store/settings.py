@@ -10,6 +10,7 @@ class StoreSettings(Section, tag="store"):
     directory: str = setting(
         "store",
         pattern=r"^[^\x00-\x1f]{1,1000}$",
+        like="the path of a directory",
         help="Directory of mail, queue and logs; a relative one lies in the directory of the configuration.",
         applies="restart",
         row="S24",

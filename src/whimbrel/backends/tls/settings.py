@@ -1,8 +1,10 @@
 """Which certificate we show, which TLS we speak, and whom we believe."""
 
+from collections.abc import Iterator
 from typing import Literal
 
-from whimbrel.core.settings import Section, required, setting
+from whimbrel.backends.tls.checks import certificate
+from whimbrel.core.settings import Concern, Section, Whole, required, setting
 from whimbrel.core.values import Duration
 
 SERVER_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK"
@@ -15,12 +17,17 @@ class HostCertificate(Section, tag="host", key="name"):
     name: str = required(
         help="Name, such as mail.example.org, or *.example.org for all one level below it.",
         pattern=r"^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
+        like="a name such as mail.example.org or *.example.org",
     )
     certificate: str = setting("", help="File of the certificate and its chain (PEM).")
     private_key: str = setting("", help="File of its private key (PEM), unless it is in the same file.")
 
 
-class TlsSettings(Section, tag="tls"):
+def _certificate(whole: Whole) -> Iterator[Concern]:
+    return certificate(whole.section(TlsSettings), whole)
+
+
+class TlsSettings(Section, tag="tls", checks=(_certificate,)):
     """Certificates and versions of TLS."""
 
     minimum_version: Literal["1.2", "1.3"] = setting("1.2", help="Oldest TLS version accepted (RFC 9325).", row="S66")
@@ -28,6 +35,7 @@ class TlsSettings(Section, tag="tls"):
         SERVER_CIPHERS,
         help="Ciphers for TLS 1.2, in OpenSSL's form.",
         pattern=r"^[A-Za-z0-9+:!@=_-]{1,500}$",
+        like="a list of ciphers as OpenSSL writes it, such as ECDHE+AESGCM:!aNULL",
         advanced=True,
     )
     certificate: str = setting(

@@ -17,6 +17,7 @@ _TLS_HELP = (
 
 
 _HOST_HELP = "Several, separated by spaces, are tried in this order; host:port is possible."
+_IP_LIKE = "an IP address of this machine, such as 192.0.2.1, or nothing"
 _IP = r"^$|^[0-9.]+$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$"
 
 
@@ -47,8 +48,8 @@ class SourceAddress(Section, tag="source", key="domain"):
     """Our addresses for what a domain of ours sends to other servers."""
 
     domain: str = required(help="The sender's domain, such as example.org; *.example.org: all domains below it.")
-    ipv4: str = setting("", pattern=_IP, help="Local IPv4 address that connections come from; empty: any.")
-    ipv6: str = setting("", pattern=_IP, help="Local IPv6 address that connections come from; empty: any.")
+    ipv4: str = setting("", pattern=_IP, like=_IP_LIKE, help="Local IPv4 address of connections; empty: any.")
+    ipv6: str = setting("", pattern=_IP, like=_IP_LIKE, help="Local IPv6 address of connections; empty: any.")
 
 
 class DeliverySettings(Section, tag="delivery"):
@@ -57,10 +58,14 @@ class DeliverySettings(Section, tag="delivery"):
     relay_host: str = setting(
         "", help=f"Server that takes all mail for other domains; empty: by MX. {_HOST_HELP}", row="S08"
     )
-    relay_port: int = setting(25, minimum=1, maximum=65535, help="Port of the relay host.", row="S08")
-    relay_user: str = setting("", help="Name to sign in with at the relay host; empty: do not.", row="S08")
-    relay_password: Secret = setting(Secret(""), help="Password for the relay host.", row="S08")
-    relay_tls: Tls = setting("opportunistic", help=_TLS_HELP, row="S08")
+    relay_port: int = setting(
+        25, minimum=1, maximum=65535, help="Port of the relay host.", shown_if="relay-host", row="S08"
+    )
+    relay_user: str = setting(
+        "", help="Name to sign in with at the relay host; empty: do not.", shown_if="relay-host", row="S08"
+    )
+    relay_password: Secret = setting(Secret(""), help="Password for the relay host.", shown_if="relay-host", row="S08")
+    relay_tls: Tls = setting("opportunistic", help=_TLS_HELP, shown_if="relay-host", row="S08")
     routes: tuple[RelayRoute, ...] = setting((), help="Relay hosts of single domains.", row="S08")
     sender_routes: tuple[SenderRoute, ...] = setting((), help="Relay hosts of single senders.", row="S08")
     tls: Literal["none", "opportunistic", "required"] = setting(
@@ -73,10 +78,10 @@ class DeliverySettings(Section, tag="delivery"):
         True, help="If TLS is not demanded and its handshake fails, try once more without it (RFC 7435).", row="S65"
     )
     source_address: str = setting(
-        "", pattern=_IP, help="Local address that connections come from; empty: any.", advanced=True
+        "", pattern=_IP, like=_IP_LIKE, help="Local address that connections come from; empty: any.", advanced=True
     )
     source_address_ipv6: str = setting(
-        "", pattern=_IP, help="Local IPv6 address that connections come from; empty: any.", advanced=True
+        "", pattern=_IP, like=_IP_LIKE, help="Local IPv6 address that connections come from; empty: any.", advanced=True
     )
     sources: tuple[SourceAddress, ...] = setting((), help="Our addresses by the sender's domain.", row="S08")
     chunking: bool = setting(True, help="Send content by BDAT to servers that offer it (RFC 3030).", advanced=True)

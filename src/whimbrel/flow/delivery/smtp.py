@@ -38,6 +38,7 @@ from whimbrel.flow.delivery.sessions import Sessions
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.delivery.slots import Slot
 from whimbrel.flow.delivery.source import sources
+from whimbrel.flow.delivery.tracing import traced
 from whimbrel.flow.delivery.transactions import Stale, transactions
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import HEAD
@@ -167,7 +168,7 @@ class SmtpAgent:
     def _conversation(self, job: Job, link: Link) -> Conversation:
         relay = job.parcel.way.relay
         return Conversation(
-            link,
+            traced(link, self._log),
             command_timeout=job.settings.command_timeout,
             final_timeout=job.settings.final_timeout,
             lmtp=relay is not None and relay.lmtp,

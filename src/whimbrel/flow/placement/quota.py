@@ -38,7 +38,10 @@ class QuotaSettings(Section, tag="quota"):
     )
     warn_at: int = setting(90, minimum=0, maximum=100, help="Percentage at which a user is warned by mail. 0: never.")
     warn_also: str = setting(
-        "", pattern=r"^$|^[^\s@]+@[^\s@]+$", help="Gets a copy of each warning, such as postmaster@example.org."
+        "",
+        pattern=r"^$|^[^\s@]+@[^\s@]+$",
+        like="an address, such as postmaster@example.org, or nothing",
+        help="Gets a copy of each warning, such as postmaster@example.org.",
     )
     count_every: Duration = setting(
         Duration("6h"),

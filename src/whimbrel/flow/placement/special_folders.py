@@ -9,6 +9,7 @@ from whimbrel.core.mailbox import SpecialUse
 from whimbrel.core.settings import Section, setting
 
 Language = Literal["en", "de", "fr", "es"]
+_NAME_LIKE: Final = "the name of a folder without control characters, /, * and %, or nothing"
 _NAME: Final = r"^$|^[^\x00-\x1f\x7f/*%]{1,100}$"
 
 NAMES: Final[dict[str, dict[SpecialUse, str]]] = {
@@ -48,11 +49,11 @@ class FolderSettings(Section, tag="folders"):
 
     make: bool = setting(True, help="Make the folders below when a user first signs in.")
     language: Language = setting("en", help="Language of the names that are not set here: en, de, fr or es.")
-    drafts: str = setting("", pattern=_NAME, help="Folder of drafts; empty: Drafts, or its name in that language.")
-    sent: str = setting("", pattern=_NAME, help="Folder of sent mail; empty: Sent Items.")
-    deleted: str = setting("", pattern=_NAME, help="Folder of deleted mail; empty: Deleted Items.")
-    junk: str = setting("", pattern=_NAME, help="Folder of unwanted mail; empty: Junk E-mail.")
-    archive: str = setting("", pattern=_NAME, help="Folder of archived mail; empty: Archive.")
+    drafts: str = setting("", pattern=_NAME, like=_NAME_LIKE, help="Folder of drafts; empty: Drafts in that language.")
+    sent: str = setting("", pattern=_NAME, like=_NAME_LIKE, help="Folder of sent mail; empty: Sent Items.")
+    deleted: str = setting("", pattern=_NAME, like=_NAME_LIKE, help="Folder of deleted mail; empty: Deleted Items.")
+    junk: str = setting("", pattern=_NAME, like=_NAME_LIKE, help="Folder of unwanted mail; empty: Junk E-mail.")
+    archive: str = setting("", pattern=_NAME, like=_NAME_LIKE, help="Folder of archived mail; empty: Archive.")
 
     def names(self) -> dict[SpecialUse, str]:
         own = {

@@ -37,6 +37,7 @@ class ReportSettings(Section, tag="reports"):
     postmaster_copy: str = setting(
         "",
         pattern=r"^$|^[^\s@]+@[^\s@]+$",
+        like="an address, such as postmaster@example.org, or nothing",
         help="Gets what can be returned to nobody: reports that could not be delivered. Empty: only the log tells.",
         row="S45",
     )

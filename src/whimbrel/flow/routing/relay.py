@@ -1,8 +1,11 @@
 """Who may send to other servers through us without signing in. By default nobody."""
 
+from collections.abc import Iterator
+from typing import Final
+
 from whimbrel.core.errors import MailError
-from whimbrel.core.network import Network, contains
-from whimbrel.core.settings import Section, setting
+from whimbrel.core.network import Network, contains, reach
+from whimbrel.core.settings import Concern, Gravity, Section, Whole, setting
 
 
 class RelayDenied(MailError):
@@ -12,7 +15,26 @@ class RelayDenied(MailError):
         super().__init__(550, "5.7.1", "Relaying denied", detail=detail)
 
 
-class RelaySettings(Section, tag="relay"):
+MOST_IPV4: Final = 2.0**-12
+MOST_IPV6: Final = 2.0**-28
+"""Parts of all addresses: more than a /12, or than a /28 of IPv6, is not one's own network any more."""
+WORDS: Final = "open relay"
+
+
+def _open(whole: Whole) -> Iterator[Concern]:
+    """Whoever can send through us to everybody will: the server is on every block list within hours."""
+    four, six = reach(whole.section(RelaySettings).allow_from)
+    if four > MOST_IPV4 or six > MOST_IPV6:
+        yield Concern(
+            "relay/allow-from",
+            "this is an open relay: anybody in so large a part of the Internet can send mail to everybody through this "
+            "server without signing in",
+            Gravity.DANGER,
+            WORDS,
+        )
+
+
+class RelaySettings(Section, tag="relay", checks=(_open,)):
     """Relaying: mail from one stranger to another."""
 
     allow_from: tuple[Network, ...] = setting(

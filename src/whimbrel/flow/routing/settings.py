@@ -10,5 +10,6 @@ class RoutingSettings(Section, tag="routing"):
     postmaster: str = setting(
         "",
         pattern=r"^$|^[^\s@]+@[^\s@]+$",
+        like="an address, such as postmaster@example.org, or nothing",
         help="Gets mail for postmaster of a domain in which nobody has that address; unset: the administrators.",
     )

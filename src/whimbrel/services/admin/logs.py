@@ -16,7 +16,7 @@ from whimbrel.services.admin.views import Done, Moment, done
 LogName = Literal["mail", "security", "warning", "error", "debug", "config", "operations", "spam"]
 DebugCategory = Literal[
     "all", "admin", "config", "delivery", "dns", "filter", "imap", "lmtp", "message", "pop3", "queue", "routing",
-    "server", "session", "signin", "smtp", "store", "tls"]  # fmt: skip
+    "sending", "server", "session", "signin", "smtp", "store", "tls"]  # fmt: skip
 ALL_LOGS: Final = ("mail", "security", "warning", "error", "debug", "config", "operations", "spam")
 MOST: Final = 10_000
 PAGES: Final = 6
@@ -131,7 +131,12 @@ async def log_rotate(
     return done(ctx.dry_run, f"Log {', '.join(rotated)}", "put aside")
 
 
-@call("log", "level", help="Sets what the debug log tells about, and for how long; shows it if nothing is said.")
+@call(
+    "log",
+    "level",
+    help="Sets what the debug log tells about, and for how long; shows it if nothing is said. smtp, lmtp, imap, pop3 "
+    "and sending show whole dialogues, without passwords and mail.",
+)
 async def log_level(
     ctx: AdminContext,
     category: Annotated[tuple[DebugCategory, ...], "What to tell about; all for everything.", ARGUMENT] = (),
@@ -146,7 +151,8 @@ async def log_level(
     if category and seconds:
         ends = time.strftime(_UTC, time.gmtime(ctx.clock.now() + seconds))
     values: dict[str, object] = {
-        "logs/debug": tuple(dict.fromkeys(category)) or None,
+        # The former release knows no `sending`.
+        "logs/debug": tuple(dict.fromkeys("delivery" if name == "sending" else name for name in category)) or None,
         "logs/debug-until": ends or None,
     }
     if ctx.dry_run:

@@ -22,6 +22,14 @@ class ProcessRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AttentionRow:
+    """`level`: danger (an open relay), wrong (it cannot work so), warning."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     version: str
     pid: int
@@ -33,8 +41,8 @@ class StatusView:
     """Where the store is."""
     space: str
     """enough, low (below the soft limit), full or read-only (no mail is taken in)."""
-    attention: tuple[str, ...]
-    """What an administrator should look at, each a sentence."""
+    attention: tuple[AttentionRow, ...]
+    """What an administrator should look at."""
     services: tuple[ServiceRow, ...]
     processes: tuple[ProcessRow, ...]
 
@@ -58,8 +66,9 @@ async def status(ctx: AdminContext) -> StatusView:
     )
 
 
-async def _attention(ctx: AdminContext, running: Running, services: tuple[ServiceRow, ...]) -> tuple[str, ...]:
-    found = [str(concern) for concern in ctx.config.concerns()]
+async def _attention(ctx: AdminContext, running: Running, services: tuple[ServiceRow, ...]) -> tuple[AttentionRow, ...]:
+    rows = [AttentionRow(concern.gravity.name.lower(), str(concern)) for concern in ctx.config.concerns()]
+    found: list[str] = []
     for file, difference in (("mailserver.cfg", ctx.config.difference()), ("users.cfg", ctx.editor.difference())):
         if difference:
             found.append(
@@ -74,4 +83,4 @@ async def _attention(ctx: AdminContext, running: Running, services: tuple[Servic
     found += await dangling(ctx, DOUBTFUL)
     if ctx.jobs is not None:
         found += [f"job {job.name}: {job.result}" for job in ctx.jobs.list() if job.failed]
-    return tuple(found)
+    return (*rows, *(AttentionRow("warning", text) for text in found))

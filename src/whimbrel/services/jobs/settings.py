@@ -9,5 +9,7 @@ class JobSettings(Section, tag="jobs"):
     clean_out_at: str = setting(
         "03:30",
         pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d$",
+        like="a time of day, such as 03:30, or nothing",
+        examples=("03:30",),
         help="Time of day (local) at which the clean-out rules of domains and users are applied; empty: never.",
     )

@@ -1,8 +1,9 @@
 """Settings of the network services: where each listens, with which TLS, within which limits."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Final, Literal
 
-from whimbrel.core.settings import Section, setting
+from whimbrel.core.settings import Concern, Gravity, Section, Whole, setting
 from whimbrel.core.values import HostPort
 
 Tls = Literal["none", "starttls", "implicit"]
@@ -77,7 +78,47 @@ class Pop3sService(ServiceSettings, tag="pop3s"):
     tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.")
 
 
-class ServicesSettings(Section, tag="services"):
+_ANY: Final = {"*": "46", "0.0.0.0": "4", "::": "6"}  # noqa: S104 - told apart, not bound.
+
+
+def _overlap(one: HostPort, other: HostPort) -> bool:
+    """Nobody can listen at both. `*` stands for all addresses, 0.0.0.0 and :: for all of one family."""
+    if one.port != other.port or not one.port:  # Port 0: any free one.
+        return False
+    if one.host == other.host:
+        return True
+    families = ["6" if ":" in each.host else "4" for each in (one, other)]
+    return families[1] in _ANY.get(one.host, "") or families[0] in _ANY.get(other.host, "")
+
+
+def _shared(whole: Whole) -> Iterator[Concern]:
+    services = whole.section(ServicesSettings)
+    listening = [
+        (name, address)
+        for name in type(services).model_fields
+        if services.named(name).enabled
+        for address in services.named(name).listen
+    ]
+    for at, (name, address) in enumerate(listening):
+        for other, taken in listening[:at]:
+            if _overlap(address, taken):
+                where = f"services/{other}/listen" if other != name else "the same list"
+                yield Concern(f"services/{name}/listen", f"{address} is taken by {taken} in {where}", Gravity.WRONG)
+
+
+def _exposed(whole: Whole) -> Iterator[Concern]:
+    """LMTP takes mail for everybody here from whoever can connect. RFC 2033 5"""
+    services = whole.section(ServicesSettings)
+    if "lmtp" not in type(services).model_fields or not services.named("lmtp").enabled:
+        return
+    for address in services.named("lmtp").listen:
+        if address.host not in ("localhost", "::1") and not address.host.startswith("127."):
+            yield Concern(
+                "services/lmtp/listen", f"{address}: whoever reaches it delivers mail past every check of senders"
+            )
+
+
+class ServicesSettings(Section, tag="services", checks=(_shared, _exposed)):
     """Network services: addresses, ports, TLS and limits of each."""
 
     # The services themselves are added by their table, `app/services.py`.

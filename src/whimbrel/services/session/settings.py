@@ -1,11 +1,21 @@
 """Settings of sign-in: where passwords may pass in the clear, and what happens to those who guess them."""
 
-from whimbrel.core.network import Network
-from whimbrel.core.settings import Section, setting
+from collections.abc import Iterator
+
+from whimbrel.core.network import Network, reach
+from whimbrel.core.settings import Concern, Section, Whole, setting
 from whimbrel.core.values import Duration
 
 
-class SecuritySettings(Section, tag="security"):
+def _plaintext(whole: Whole) -> Iterator[Concern]:
+    four, six = reach(whole.section(SecuritySettings).plaintext_from)
+    if four or six:
+        yield Concern(
+            "security/plaintext-from", "passwords cross the Internet where everybody on the way can read them"
+        )
+
+
+class SecuritySettings(Section, tag="security", checks=(_plaintext,)):
     """Signing in to any service."""
 
     plaintext_from: tuple[Network, ...] = setting(

@@ -13,6 +13,7 @@ class SmtpServerSettings(Section, tag="smtp-server"):
     greeting: str = setting(
         "Whimbrel",
         pattern=r"^[\x20-\x7e]{0,200}$",
+        like="a line of at most 200 ASCII characters",
         help="What the greeting says after our name and ESMTP.",
     )
     max_failed_commands: int = setting(

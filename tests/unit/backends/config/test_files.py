@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from whimbrel.backends.config import files
-from whimbrel.backends.config.files import ConfigFile, Identity, InUse, locked
+from whimbrel.backends.config.files import ConfigFile, Former, History, Identity, InUse, Retention, locked
 
 
 def test_a_write_replaces_the_whole_and_keeps_the_former_one(tmp_path: Path) -> None:
@@ -23,14 +23,44 @@ def test_a_write_replaces_the_whole_and_keeps_the_former_one(tmp_path: Path) -> 
     assert {path.name for path in tmp_path.iterdir()} == {"f.cfg", "history"}
 
 
-def test_ten_former_versions_are_kept_the_latest_first(tmp_path: Path) -> None:
+def test_quick_changes_never_push_out_the_version_that_was_in_force_before_them(tmp_path: Path) -> None:
     file = ConfigFile(tmp_path / "f.cfg")
-    for number in range(14):
+    file.replace([b"good"])
+    for number in range(40):
         file.replace([str(number).encode()])
-    assert [former.path.read_bytes() for former in file.former()] == [str(n).encode() for n in range(12, 2, -1)]
-    assert file.version(file.former()[0].number, 100) == b"12"
+    kept = [former.path.read_bytes() for former in file.former()]
+    assert kept[:10] == [str(n).encode() for n in range(38, 28, -1)]
+    assert kept[-1] == b"good" and len(kept) <= 10 + 2  # An hour may have begun meanwhile.
+    assert file.version(file.former()[0].number, 100) == b"38"
     with pytest.raises(LookupError):
-        file.version(1, 100)
+        file.version(file.former()[0].number + 1, 100)
+
+
+def test_history_thins_out_with_age_and_is_bounded() -> None:
+    now, hour, day = 1_790_000_000.0, 3600.0, 86_400.0
+    ages = [minute * 60.0 for minute in range(0, 200 * 24 * 60, 17)]
+    former = [Former(len(ages) - at, Path(), now - age, 0) for at, age in enumerate(ages)]
+    retention = Retention(versions=10, days=30)
+    gone = {version.number for version in retention.doomed(former, now)}
+    kept = [now - version.replaced for version in former if version.number not in gone]
+    assert kept[:10] == ages[:10]
+    assert max(kept) <= 31 * day and len(kept) <= 10 + 25 + 31
+    for at in range(1, 23):  # One of each hour of the last day, the one that it began with.
+        assert int(now // hour) - at in {int((now - age) // hour) for age in kept}
+    assert retention.doomed(former[:5], now) == []
+
+
+def test_how_much_history_is_kept_is_asked_at_each_write(tmp_path: Path) -> None:
+    kept = Retention(versions=2, days=0)
+    file = ConfigFile(tmp_path / "f.cfg", history=History(tmp_path / "history", lambda: kept))
+    for number in range(9):
+        file.replace([str(number).encode()])
+        os.utime(tmp_path / "f.cfg")
+    assert len(file.former()) <= 2 + 2
+    kept = Retention(versions=50, days=0)
+    for number in range(9):
+        file.replace([str(number).encode()])
+    assert len(file.former()) >= 11
 
 
 def test_former_versions_of_the_two_files_stay_apart(tmp_path: Path) -> None:

@@ -158,3 +158,31 @@ def test_changes_that_lie_aside_are_shown_until_they_are_deleted(office: Office)
     assert '+set user y@x.test: quota: "1G"' in office.do("config diff").text
     aside.unlink()
     assert office.do("config diff").text == ""
+
+
+def test_undo_passes_over_a_version_that_never_could_be_read(office: Office) -> None:
+    """An edit that is malformed is put aside by `keep`: it must not be what undo brings back."""
+    for value in ("70M", "80M"):
+        office.do("config set", path="smtp/max-message-size", value=[value])
+    ctx = office.context()
+    same: dict[str, Any] = {name: getattr(ctx, name) for name in ("config", "editor", "files", "directory")}
+    (office.folder / "mailserver.cfg").write_text("<mailserver><broken")
+    office.do("config keep", same)
+    warnings: list[str] = []
+    office.do("config undo", same | {"warnings": warnings})
+    assert office.do("config get", same, path="smtp/max-message-size").value == "70M"
+    assert "cannot be read and was passed over" in warnings[0]
+    with pytest.raises(CallError):
+        office.do("config undo", same, version=office.do("config history", same).items[1].number)
+
+
+def test_members_of_a_list_are_added_and_removed_one_by_one(office: Office) -> None:
+    path = "relay/allow-from"
+    office.do("config add", path=path, value=["192.0.2.0/24"])
+    office.do("config add", path=path, value=["198.51.100.0/24", "192.0.2.0/24"])
+    assert office.do("config get", path=path).value == ("192.0.2.0/24", "198.51.100.0/24")
+    office.do("config remove", path=path, value=["192.0.2.0/24"])
+    assert office.do("config get", path=path).value == ("198.51.100.0/24",)
+    assert refused(office, "config remove", path=path, value=["192.0.2.0/24"]).kind is Failure.NOT_FOUND
+    assert refused(office, "config add", path="smtp/hostname", value=["x"]).kind is Failure.USAGE
+    assert refused(office, "config add", path=path).kind is Failure.USAGE

@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.unit.services.admin.office import CALLS, Office, item
+from tests.unit.services.admin.office import CALLS, Office, ask, item
 from whimbrel.core.disposition import Parked
 from whimbrel.core.tasks import DeliveryTask
+from whimbrel.services.admin import queue as queue_calls
 from whimbrel.services.admin.calls import CallError, Failure
-from whimbrel.services.admin.invoke import stream
+from whimbrel.services.admin.invoke import prepare, question, stream
 from whimbrel.services.admin.tasks import TaskChange
 
 
@@ -107,6 +109,45 @@ def test_watching_tells_what_has_changed(office: Office) -> None:
 
     found = asyncio.run(watch())
     assert [(one.phase, one.progress) for one in found] == [("connecting", "0%"), ("content", "45%"), ("ended", "")]
+
+
+def test_what_an_administrator_does_to_a_message_stands_in_its_story(office: Office) -> None:
+    office.queue.items = [item(1), item(2)]
+    office.do("queue hold", ids=["q1"])
+    office.do("queue release", ids=["q1"])
+    office.do("queue try", ids=["q1"])
+    office.do("queue delete", {"dry_run": True}, ids=["q1"])
+    office.do("queue delete", ids=["q1", "q2"])
+    told = [(record["queue_id"], record["action"]) for record in office.log.named("queue.touched")]
+    assert told == [("q1", "held"), ("q1", "released"), ("q1", "tried now"), ("q1", "deleted"), ("q2", "deleted")]
+
+
+def test_what_is_done_to_very_many_messages_names_a_bounded_number(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_calls, "_LOGGED", 3)
+    office.queue.items = [item(number) for number in range(10)]
+    office.do("queue hold", all=True)
+    assert len(office.log.named("queue.touched")) == 3
+    assert office.log.named("queue.touched-more")[0]["count"] == 7
+
+
+def test_the_question_before_a_deletion_names_count_size_and_what_becomes_of_the_mail(office: Office) -> None:
+    office.queue.items = [item(1), item(2)]
+
+    def asked(**arguments: Any) -> str:
+        async def work() -> str:
+            return await question(prepare(CALLS["queue delete"], office.context(), arguments))
+
+        return asyncio.run(work())
+
+    assert asked(all=True).startswith("Delete 2 messages (8192 octets)? They are lost")
+    assert "report" in asked(all=True, report=True)
+    assert asked(to="nobody") == ""  # Nothing would happen.
+    with pytest.raises(CallError):
+        asked()
+    answer = ask(office.context, "/api/admin/queue/delete?question=1", {"ids": ["q1"]})
+    assert "1 message (4096 octets)" in answer.json["question"] and len(office.queue.items) == 2
 
 
 def test_the_list_shows_all_that_a_message_is_known_by(office: Office) -> None:
