@@ -18,7 +18,7 @@ def _user(whole: Whole) -> Iterator[Concern]:
         )
         return
     if found.pw_uid == 0:
-        yield Concern("server/run-as", f"{name} is root, which is what must not serve strangers", Gravity.WRONG)
+        yield Concern("server/run-as", f"{name} is root: a hole in any service would be one in the whole system")
 
 
 class ServerSettings(Section, tag="server", checks=(_user,)):

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from tests.support.fakes import InlinePool, MemoryLog
-from whimbrel.app.processes import control, queue
+from tests.support.fakes import MemoryLog
+from whimbrel.app.processes import queue
 
 
 @pytest.mark.parametrize("bug", [True, False])
@@ -33,25 +33,3 @@ def test_a_worker_that_dies_takes_its_process_with_it_so_that_another_is_started
 
     asyncio.run(scene())
     assert raised == [signal.SIGTERM] * bug and len(log.named("queue.stalled")) == bug
-
-
-def test_a_chore_that_meets_a_bug_is_done_again() -> None:
-    """Else logs would never be put aside again, and the disk would fill."""
-    done: list[int] = []
-    log = MemoryLog()
-
-    def work() -> None:
-        done.append(1)
-        if len(done) < 3:
-            raise RuntimeError("a bug")
-
-    async def scene() -> None:
-        async with asyncio.timeout(10):
-            house = cast(Any, SimpleNamespace(log=log, pool=InlinePool()))
-            task = asyncio.create_task(control._every(0.0, work, house))
-            while len(done) < 4:
-                await asyncio.sleep(0)
-            task.cancel()
-
-    asyncio.run(scene())
-    assert len(log.named("server.chore-failed")) == 2
