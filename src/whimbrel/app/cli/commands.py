@@ -121,8 +121,12 @@ def _callback(call: Call) -> Callable[..., None]:
         try:
             answer = screen.run(reach, arguments, options)
         except CallError as error:
-            if not error.confirm or not sys.stdin.isatty():
+            if not error.confirm:
                 raise
+            if not sys.stdin.isatty():
+                raise CallError(
+                    error.kind, f"{error.text}\nTo do it all the same: --confirm '{error.confirm}'", *error.fields
+                ) from None
             answer = screen.run(reach, arguments, replace(options, confirmed=_typed(error)))
         for text in answer.warnings:
             print_error(f"attention: {text}")

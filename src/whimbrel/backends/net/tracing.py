@@ -1,5 +1,6 @@
 """The dialogue of a connection for the debug log: `log level smtp` switches it on while sessions go on, and off."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -14,12 +15,16 @@ EVENTS: Final = {
 """By the name of the service; what stands before the dot is the category that switches it on."""
 
 
+_numbers = itertools.count(1)
+"""Of connections that are traced, to tell those of one host apart."""
+
+
 class ServiceTrace:
     """One connection to a service of ours."""
 
     def __init__(self, service: str, host: str, log: Log) -> None:
         self._log, self._event = log, EVENTS[service]
-        self._fields = {"service": service, "sender_host": host}
+        self._fields: dict[str, str | int] = {"service": service, "sender_host": host, "connection": next(_numbers)}
         self._dialogue = DIALOGUES[service]()
 
     def received(self, data: bytes) -> None:
