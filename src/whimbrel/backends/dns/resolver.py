@@ -41,6 +41,8 @@ PAYLOAD = 1232
 MAX_RECORDS = 100
 """Records kept of one answer. MX of the worst preference fall out first."""
 RESOLV_CONF = "/etc/resolv.conf"
+_TOLD = 1000
+"""Characters of an answer that the debug log shows."""
 _RECHECK = 10.0
 NO_SERVICE = Mx(0, ".")
 """The null MX: this domain takes no mail. RFC 7505"""
@@ -191,6 +193,9 @@ class DnsResolver:
             answer = Answer(failure=_reason(error))
         if answer.failure:
             self._log.debug("dns.failed", name=wire, type=kind, reason=answer.failure)
+        elif self._log.debugs("dns"):
+            told = ", ".join(map(str, answer.records)) or ("no records" if answer.exists else "no such name")
+            self._log.debug("dns.answered", name=wire, type=kind, records=told[:_TOLD], seconds=round(ttl))
         self._cache.put(wire, kind, answer, ttl, self._clock.monotonic())
         return answer
 

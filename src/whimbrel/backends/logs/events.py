@@ -20,6 +20,9 @@ _TABLE: Final = (
     # (event, log, title, fields, what it means)
     ("message.received", "mail", "Recv", _RECEIVED,
      "A message was accepted; from here on it is ours. Its subject is told if smtp/log-subject is on."),
+    ("dns.answered", "debug", "DNS", "name type records seconds", "An answer, and for how long it is remembered."),
+    ("delivery.dialled", "debug", "Connecting", "queue_id servers tls connected failed",
+     "Which servers were tried for a message, with which TLS, and which answered."),
     ("smtp.dialogue", "debug", "SMTP", "service sender_host connection said", "A line of a client (C) or of ours (S)."),
     ("lmtp.dialogue", "debug", "LMTP", "service sender_host connection said", "A line of a client (C) or of ours (S)."),
     ("imap.dialogue", "debug", "IMAP", "service sender_host connection said", "A line of a client (C) or of ours (S)."),

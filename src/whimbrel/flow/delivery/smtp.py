@@ -30,7 +30,7 @@ from whimbrel.core.queue import Queue, RecipientState
 from whimbrel.flow.delivery.content import Content
 from whimbrel.flow.delivery.conversation import Conversation, Declined, HandshakeFailed, Letter, words
 from whimbrel.flow.delivery.destination import Finder, Server
-from whimbrel.flow.delivery.dial import Dialer
+from whimbrel.flow.delivery.dial import Dialer, Dialled
 from whimbrel.flow.delivery.outcome import UNREADABLE, Outcome, of_error, status_of, without_content
 from whimbrel.flow.delivery.parcel import ContentGone, ContentLost, Job, Parcel, damaged, pieces_of
 from whimbrel.flow.delivery.progress import Phase, Progress
@@ -137,11 +137,24 @@ class SmtpAgent:
         crowded = job.slot is not None and job.slot.crowded
         dialled = await self._dialer.open(group, policy, job.sources, anew=job.parcel.item.urgent, crowded=crowded)
         left = [other for other in servers if other not in dialled.failed and other != dialled.server]
+        if self._log.debugs("delivery"):
+            self._tell_dialled(job, group, policy, dialled)
         if dialled.link is None or dialled.server is None:
             at, why = next(iter(dialled.failed.items()))
             return self._all(job, at, f"4.4.1 Cannot connect to remote host: {why}"), False, left
         outcomes, done = await self._fresh(job, dialled.server, self._conversation(job, dialled.link))
         return outcomes, done, left
+
+    def _tell_dialled(self, job: Job, group: Sequence[Server], policy: TlsPolicy, dialled: Dialled) -> None:
+        """What was decided about a connection, and how that went."""
+        self._log.debug(
+            "delivery.dialled",
+            queue_id=job.parcel.item.id,
+            servers=", ".join(f"{each.name} [{each.address}]:{each.port}" for each in group),
+            tls=policy.mode.value,
+            connected=dialled.server.address if dialled.server is not None else "",
+            failed="; ".join(f"{each.address}: {why}" for each, why in dialled.failed.items()),
+        )
 
     async def _fresh(self, job: Job, server: Server, conversation: Conversation) -> tuple[list[Outcome], bool]:
         """Over a new connection, and one more in the clear where that may be."""

@@ -1,6 +1,5 @@
 """Calls about settings (mission S16); `config_files.py` has those about the two files."""
 
-import hashlib
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -81,7 +80,9 @@ async def _version(ctx: AdminContext, path: str | tuple[str, ...], **_values: ob
     """Of one setting, or of several: whatever they are called, what they are set to."""
     known = [_known(ctx, each) for each in (path if isinstance(path, tuple) else (path,))]
     told = [(setting.path, setting.value, setting.is_default) for setting in known if setting is not None]
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+    from whimbrel.services.admin.versions import digest  # Here: it stands on the calls about records.
+
+    return digest(told)
 
 
 @call("config", "get", reads=True, shows="value", version=_version, help="Shows the value of a setting.")

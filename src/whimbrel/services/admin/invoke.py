@@ -21,6 +21,7 @@ from whimbrel.services.admin.audit import audited
 from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault, FileText, Needs, Parameter, nearest
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.permission import permit, permit_mail
+from whimbrel.services.admin.versions import version_for
 
 MAX_TEXT = 10_000
 MAX_FILE = 64 << 20
@@ -75,13 +76,16 @@ async def question(made: Prepared) -> str:
 
 async def version_of(made: Prepared) -> str:
     """The version of the record that the call shows or has changed; empty if it has none. CallError."""
-    version = made.call.version
+    version = version_for(made.call)
     if version is None:
         return ""
     try:
         return await version(made.ctx, **made.values)
     except Exception as error:
-        raise translated(error, made.call, made.ctx) from error
+        told = translated(error, made.call, made.ctx)
+        if told.kind is Failure.NOT_FOUND:  # It was removed or renamed by this very call.
+            return ""
+        raise told from error
 
 
 def prepare(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> Prepared:
@@ -93,7 +97,7 @@ def prepare(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> P
         raise CallError(
             Failure.REFUSED, f"'{call.name}' works on files that a running server holds: stop the server for it"
         )
-    if ctx.seen and call.version is None:
+    if ctx.seen and version_for(call) is None:
         raise CallError(Failure.USAGE, f"'{call.name}' changes no record that has versions: leave If-Match out")
     return Prepared(call, ctx, values_of(call, arguments))
 
@@ -126,12 +130,13 @@ async def _guarded(made: Prepared) -> AsyncIterator[None]:
             ctx.log.info(
                 "admin.mail-shown", call=call.name, user=ctx.caller.name, account=whose.text, origin=ctx.caller.origin
             )
-        if call.version is None or call.reads:
+        version = version_for(call)
+        if version is None or call.reads or call.streams:
             yield
             return
         # Another change must not come between the comparison and ours.
         async with ctx.versions:
-            if ctx.seen and ctx.seen != await call.version(ctx, **made.values):
+            if ctx.seen and ctx.seen != await version(ctx, **made.values):
                 raise CallError(
                     Failure.STALE, "It was changed by somebody else meanwhile: look at it again, then change it"
                 )

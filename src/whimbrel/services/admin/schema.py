@@ -9,6 +9,7 @@ from typing import Any
 
 from whimbrel.services.admin.calls import Call, Failure
 from whimbrel.services.admin.invoke import model, result_adapter
+from whimbrel.services.admin.versions import version_for
 
 _REFS = "#/components/schemas/{model}"
 
@@ -91,7 +92,7 @@ def _words(call: Call) -> dict[str, Any]:
         "operation": call.operation,
         "asks": bool(call.confirm),
         "dangerous": call.dangerous,
-        "versioned": call.version is not None,
+        "versioned": version_for(call) is not None,
         "shows_mail": call.shows_mail is not None,
         "own": None if call.own is None else {"parameter": call.own.parameter, "fields": list(call.own.fields)},
         "problems": call.problems,

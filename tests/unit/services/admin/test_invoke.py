@@ -176,6 +176,16 @@ def test_a_change_of_another_version_than_was_seen_is_refused(office: Office) ->
     assert (answer.status, answer.json["error"]["kind"]) == (412, "stale")
     assert ask(office.context, "/api/admin/config/set", change, match="*").status == 200
     assert ask(office.context, "/api/admin/config/set", change, match="x").status == 400
+    seen = ask(office.context, "/api/admin/user/show?name=alice", method="GET").json["version"]
+    for name in ("alice", "ALICE@example.org"):  # However it is called, it is one record.
+        assert ask(office.context, "/api/admin/user/show", {"name": name}).json["version"] == seen
+    first = ask(office.context, "/api/admin/user/set", {"name": "alice", "quota": "1G"}, match=f'"{seen}"')
+    assert first.status == 200 and first.json["version"] != seen
+    for path, change in (("user/set", {"quota": "2G"}), ("user/remove", {}), ("user/disable", {})):
+        answer = ask(office.context, f"/api/admin/{path}", {"name": "alice", **change}, match=f'"{seen}"')
+        assert answer.status == 412, path
+    current = first.json["version"]
+    assert ask(office.context, "/api/admin/user/remove", {"name": "alice"}, match=f'"{current}"').json["version"] == ""
     # Where nothing is compared, nobody shall believe that it was.
     assert ask(office.context, "/api/admin/domain/add", {"name": "n.test"}, match=f'"{seen}"').status == 400
 
