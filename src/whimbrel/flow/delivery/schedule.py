@@ -23,23 +23,23 @@ SHORTEST: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """An entry after an attempt; `told` are the recipients whose sender gets a report now, each with its outcome."""
+class AfterAttempt:
+    """An entry after an attempt; `reported`: recipients whose sender gets a report now, each with its outcome."""
 
     item: QueueItem
-    told: tuple[tuple[QueueRecipient, Outcome], ...]
+    reported: tuple[tuple[QueueRecipient, Outcome], ...]
     outcomes: tuple[tuple[QueueRecipient, Outcome], ...]
     """All that were tried, for the log; those given up are FAILED."""
 
 
-def settle(
+def after_attempt(
     item: QueueItem,
     outcomes: Mapping[int, Outcome],
     now: float,
     settings: DeliverySettings,
     *,
     paused_until: float | None = None,
-) -> Settled:
+) -> AfterAttempt:
     """`outcomes` by the place of the recipient in the entry; who is not among them was not tried and waits on.
     `paused_until`: no attempt was made, since the destination is known not to answer; until then none will be."""
     expired = now - item.created >= settings.give_up_after
@@ -47,7 +47,7 @@ def settle(
         expired = False  # The destination is tried once more after this pause, whatever the clock did.
     notices = sum(now - item.created >= moment for moment in moments(settings)[:-1])
     recipients: list[QueueRecipient] = []
-    told: list[tuple[QueueRecipient, Outcome]] = []
+    reported: list[tuple[QueueRecipient, Outcome]] = []
     tried: list[tuple[QueueRecipient, Outcome]] = []
     for place, recipient in enumerate(item.recipients):
         outcome = outcomes.get(place)
@@ -67,7 +67,7 @@ def settle(
             reported_delay=max(recipient.reported_delay, notices if outcome.state is RecipientState.WAITING else 0),
         )
         if wanted:
-            told.append((recipient, outcome))
+            reported.append((recipient, outcome))
         recipients.append(recipient)
         tried.append((recipient, outcome))
     attempts = item.attempts + (paused_until is None)
@@ -80,13 +80,13 @@ def settle(
         if paused_until is None
         else _before_the_end(item, paused_until + SPREAD * _chance(f"{item.id}/{now}"), now, settings),
     )
-    return Settled(following, tuple(told), tuple(tried))
+    return AfterAttempt(following, tuple(reported), tuple(tried))
 
 
-def untold(item: QueueItem, told: Sequence[tuple[QueueRecipient, Outcome]]) -> QueueItem:
+def report_again(item: QueueItem, reported: Sequence[tuple[QueueRecipient, Outcome]]) -> QueueItem:
     """The entry if its reports could not be stored: who failed waits on, so that the sender hears of it next time;
     what was sent stays sent."""
-    again = {id(recipient) for recipient, _ in told}
+    again = {id(recipient) for recipient, _ in reported}
     recipients = [
         replace(
             recipient,
@@ -101,7 +101,7 @@ def untold(item: QueueItem, told: Sequence[tuple[QueueRecipient, Outcome]]) -> Q
 
 
 def wants_report(recipient: QueueRecipient, outcome: Outcome, *, notices: int = 0) -> bool:
-    """Whether the sender is to hear of this outcome; `notices`: how often he should have been told by now that it
+    """Whether the sender is to hear of this outcome; `notices`: how often he should have been notified by now that it
     waits. RFC 3461 4.1"""
     state = outcome.state
     notify = recipient.recipient.notify

@@ -29,7 +29,7 @@ from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.outcome import Outcome
 from whimbrel.flow.delivery.parcel import Parcel
 from whimbrel.flow.delivery.progress import Progress
-from whimbrel.flow.delivery.schedule import SPREAD, is_moment, moments, settle, untold, wants_report
+from whimbrel.flow.delivery.schedule import SPREAD, after_attempt, is_moment, moments, report_again, wants_report
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.delivery.slots import CONNECTIONS, Slots
 from whimbrel.flow.delivery.smtp import SmtpAgent
@@ -211,7 +211,7 @@ class QueueWorker:
                         attempt.outcomes.setdefault(at, crashed)
             kept = self._deferred(attempt) or self._finished(attempt)
             if not kept:
-                await self._settle(attempt)
+                await self._store(attempt)
         except Exception as error:  # noqa: BLE001 - its lease ends by itself.
             self._log.exception("delivery.crashed", error, queue_id=item.id)
         finally:
@@ -396,24 +396,24 @@ class QueueWorker:
                     for queue_id in deferral.leased:
                         self._leases.over(queue_id)
 
-    async def _settle(self, attempt: _Attempt) -> None:
+    async def _store(self, attempt: _Attempt) -> None:
         item, settings = attempt.item, self._config.section(DeliverySettings)
         paused_until = attempt.pause.until if attempt.pause and not attempt.tried else None
-        settled = settle(item, attempt.outcomes, self._clock.now(), settings, paused_until=paused_until)
+        after = after_attempt(item, attempt.outcomes, self._clock.now(), settings, paused_until=paused_until)
         until = item.created + settings.give_up_after
         # Without an attempt there is nothing to tell but its end.
         ended = [
             pair
-            for at, pair in zip(sorted(attempt.outcomes), settled.outcomes, strict=True)
+            for at, pair in zip(sorted(attempt.outcomes), after.outcomes, strict=True)
             if at not in attempt.logged and (paused_until is None or pair[1].state is RecipientState.FAILED)
         ]
-        self._log_outcomes(item, ended, settled.item.attempts)
+        self._log_outcomes(item, ended, after.item.attempts)
         tried = paused_until is None and not item.give_up
         statuses = [
             RecipientStatus(recipient.recipient, outcome.state, outcome.status, outcome.remote, outcome.reply, tried)
-            for recipient, outcome in settled.told
+            for recipient, outcome in after.reported
         ]
-        following = settled.item
+        following = after.item
         try:
             await self._reports.of_queue(item, partial(self._queue.content, item.id), statuses, until=until)
         except Exception as error:  # noqa: BLE001 - whatever befell the report, what was sent is not sent again.
@@ -421,7 +421,7 @@ class QueueWorker:
                 self._log.warning("report.failed", queue_id=item.id, status=str(error))
             else:
                 self._log.exception("delivery.crashed", error, queue_id=item.id)
-            following = untold(following, settled.told)
+            following = report_again(following, after.reported)
         await stored(partial(self._queue.update, following), self._log, item.id)
 
     def _log_outcomes(self, item: QueueItem, outcomes: Sequence[tuple[QueueRecipient, Outcome]], attempts: int) -> None:

@@ -11,7 +11,7 @@ from whimbrel.core.queue import QueueItem, QueueRecipient, RecipientState
 from whimbrel.core.values import Duration
 from whimbrel.flow.delivery.clock_watch import ClockWatch, longest_wait
 from whimbrel.flow.delivery.outcome import Outcome, status_of
-from whimbrel.flow.delivery.schedule import is_moment, next_attempt, settle
+from whimbrel.flow.delivery.schedule import after_attempt, is_moment, next_attempt
 from whimbrel.flow.delivery.settings import DeliverySettings
 
 SETTINGS = DeliverySettings(retry_schedule=(Duration("5m"), Duration("1h")))
@@ -27,13 +27,13 @@ def wishes(item: QueueItem, *notify: Notify) -> QueueItem:
 
 def test_each_recipient_has_an_outcome_of_its_own() -> None:
     item = entry("q1", "a@r.test", "b@r.test", "c@r.test", "d@r.test")
-    settled = settle(item, {0: DONE, 1: FAIL, 2: WAIT}, NOW + 1, SETTINGS)
-    states = [one.state for one in settled.item.recipients]
+    after = after_attempt(item, {0: DONE, 1: FAIL, 2: WAIT}, NOW + 1, SETTINGS)
+    states = [one.state for one in after.item.recipients]
     assert states == [RecipientState.RELAYED, RecipientState.FAILED, RecipientState.WAITING, RecipientState.WAITING]
-    assert settled.item.recipients[2].status == WAIT.status and settled.item.recipients[2].remote == "mx"
-    assert settled.item.attempts == 1
-    assert [str(one.recipient.address) for one, _ in settled.told] == ["b@r.test"]
-    assert len(settled.outcomes) == 3
+    assert after.item.recipients[2].status == WAIT.status and after.item.recipients[2].remote == "mx"
+    assert after.item.attempts == 1
+    assert [str(one.recipient.address) for one, _ in after.reported] == ["b@r.test"]
+    assert len(after.outcomes) == 3
 
 
 @pytest.mark.parametrize(("attempts", "wait"), [(1, 300), (2, 3600), (3, 3600), (50, 3600)])
@@ -51,20 +51,20 @@ def test_the_end_has_an_attempt_of_its_own() -> None:
 
 def test_after_the_set_time_it_is_given_up() -> None:
     item = entry("q1", created=NOW - 5 * 86400)
-    settled = settle(item, {0: WAIT}, NOW, SETTINGS)
-    (recipient,) = settled.item.recipients
+    after = after_attempt(item, {0: WAIT}, NOW, SETTINGS)
+    (recipient,) = after.item.recipients
     assert recipient.state is RecipientState.FAILED
     assert recipient.status == "5.4.7 Given up after too long: Cannot connect to remote host"
-    assert [outcome.state for _, outcome in settled.told] == [RecipientState.FAILED]
-    assert not settled.item.waiting
+    assert [outcome.state for _, outcome in after.reported] == [RecipientState.FAILED]
+    assert not after.item.waiting
 
 
 def test_a_delay_is_told_once() -> None:
     item = entry("q1", created=NOW - 4 * 3600)
-    settled = settle(item, {0: WAIT}, NOW, SETTINGS)
-    assert [outcome.state for _, outcome in settled.told] == [RecipientState.WAITING]
-    assert settle(settled.item, {0: WAIT}, NOW + 3600, SETTINGS).told == ()
-    assert settle(entry("q1", created=NOW - 4 * 3600 + 1), {0: WAIT}, NOW, SETTINGS).told == ()
+    after = after_attempt(item, {0: WAIT}, NOW, SETTINGS)
+    assert [outcome.state for _, outcome in after.reported] == [RecipientState.WAITING]
+    assert after_attempt(after.item, {0: WAIT}, NOW + 3600, SETTINGS).reported == ()
+    assert after_attempt(entry("q1", created=NOW - 4 * 3600 + 1), {0: WAIT}, NOW, SETTINGS).reported == ()
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_a_delay_is_told_once() -> None:
 )
 def test_notify_decides_what_is_told(notify: tuple[Notify, ...], failure: bool, delay: bool, success: bool) -> None:
     item = wishes(entry("q1", created=NOW - 5 * 3600), *notify)
-    assert bool(settle(item, {0: FAIL}, NOW, SETTINGS).told) is failure
-    assert bool(settle(item, {0: WAIT}, NOW, SETTINGS).told) is delay
-    assert bool(settle(item, {0: DONE}, NOW, SETTINGS).told) is success
+    assert bool(after_attempt(item, {0: FAIL}, NOW, SETTINGS).reported) is failure
+    assert bool(after_attempt(item, {0: WAIT}, NOW, SETTINGS).reported) is delay
+    assert bool(after_attempt(item, {0: DONE}, NOW, SETTINGS).reported) is success
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ def test_a_status_has_the_class_of_its_reply(code: int, enhanced: str, text: str
 def test_an_entry_whose_destination_is_paused_is_not_given_up_before_one_more_attempt() -> None:
     """Clocks jump and machines sleep: what is old then was not tried since."""
     item = entry("q1", created=NOW - SETTINGS.give_up_after - 60, due=NOW - 4000)
-    settled = settle(item, {0: WAIT}, NOW, SETTINGS, paused_until=NOW + 300)
-    assert settled.item.recipients[0].state is RecipientState.WAITING
-    assert NOW + 300 <= settled.item.next_attempt <= NOW + 360
+    after = after_attempt(item, {0: WAIT}, NOW, SETTINGS, paused_until=NOW + 300)
+    assert after.item.recipients[0].state is RecipientState.WAITING
+    assert NOW + 300 <= after.item.next_attempt <= NOW + 360
     # After the pause: it is tried, or somebody else was and found out that nothing has changed.
-    assert is_moment(settled.item, NOW + 360, SETTINGS)
+    assert is_moment(after.item, NOW + 360, SETTINGS)
     for paused_until in (None, NOW + 900):
-        again = settle(settled.item, {0: WAIT}, NOW + 360, SETTINGS, paused_until=paused_until)
+        again = after_attempt(after.item, {0: WAIT}, NOW + 360, SETTINGS, paused_until=paused_until)
         assert again.item.recipients[0].state is RecipientState.FAILED
 
 
@@ -118,7 +118,7 @@ def test_a_busy_mailbox_is_tried_soon_and_a_full_one_as_anything_else(status: st
     local = QueueRecipient(item.recipients[0].recipient, local=True, account="b@example.test")
     item, now = replace(item, recipients=(local,)), NOW
     for wait in waits:
-        item = settle(item, {0: Outcome(RecipientState.WAITING, status)}, now, SETTINGS).item
+        item = after_attempt(item, {0: Outcome(RecipientState.WAITING, status)}, now, SETTINGS).item
         assert abs(item.next_attempt - now - wait) <= wait / 10 + 0.01
         now = item.next_attempt
 
