@@ -32,7 +32,7 @@ class FormerVersions:
     async def versions(self, file: str) -> Sequence[Version]:
         await self._written(file)
         former: list[Former] = self._holder(file).former()
-        return [Version(found.number, file, found.replaced, found.size) for found in former]
+        return [Version(version.number, file, version.replaced, version.size) for version in former]
 
     async def difference(self, file: str, number: int) -> str:
         await self._written(file)

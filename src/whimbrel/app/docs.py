@@ -92,20 +92,20 @@ def _table(kind: type[Section], fields: list[tuple[str, str]]) -> Iterator[str]:
     yield "| setting | form | default | meaning |"
     yield "|---|---|---|---|"
     for name, field in fields:
-        found = described(kind, name, field)
-        meaning = found.help
-        if found.minimum or found.maximum:
-            low, high = found.minimum or "...", found.maximum or "..."
-            meaning += f" ({low} to {high})" if found.minimum and found.maximum else f" (at least {low})"
-        if _APPLIES[found.applies]:
-            meaning += f" Takes effect {_APPLIES[found.applies]}."
-        if found.advanced:
+        declared = described(kind, name, field)
+        meaning = declared.help
+        if declared.minimum or declared.maximum:
+            low, high = declared.minimum or "...", declared.maximum or "..."
+            meaning += f" ({low} to {high})" if declared.minimum and declared.maximum else f" (at least {low})"
+        if _APPLIES[declared.applies]:
+            meaning += f" Takes effect {_APPLIES[declared.applies]}."
+        if declared.advanced:
             meaning += " *Advanced.*"
-        if found.row:
-            meaning += f" [{found.row}]"
-        default = ", ".join(found.default) if isinstance(found.default, tuple) else found.default
+        if declared.row:
+            meaning += f" [{declared.row}]"
+        default = ", ".join(declared.default) if isinstance(declared.default, tuple) else declared.default
         shown = f"`{default}`" if default else ""
-        yield f"| {name} | {_form(found, kind, field)} | {_cell(shown)} | {_cell(meaning)} |"
+        yield f"| {name} | {_form(declared, kind, field)} | {_cell(shown)} | {_cell(meaning)} |"
     yield ""
 
 
@@ -117,14 +117,14 @@ def described(kind: type[Section], path: str, field: str) -> Setting:
     } | values), field)  # fmt: skip
 
 
-def _form(found: Setting, kind: type[Section], field: str) -> str:
-    if found.choices:
-        form = ", ".join(found.choices)
+def _form(declared: Setting, kind: type[Section], field: str) -> str:
+    if declared.choices:
+        form = ", ".join(declared.choices)
     elif text.shape(kind, field).many:
-        inner = text.elements(kind)[found.path].annotation
+        inner = text.elements(kind)[declared.path].annotation
         form = _FORMS.get(text.form(inner)[0], text.form(inner)[0])
     else:
-        form = _FORMS.get(found.kind, found.kind)
+        form = _FORMS.get(declared.kind, declared.kind)
     return f"list: {form}" if text.shape(kind, field).many else form
 
 
@@ -164,8 +164,8 @@ def _sample_section(section: Section, depth: int) -> Iterator[str]:
             yield f"{indent}<!-- {help}"
             yield f'{indent}<{name} {xml_name(shape.section.key)}="...">'
             for inner_name, inner_field in shape.section.elements().items():
-                found = described(shape.section, inner_name, inner_field)
-                yield f"{indent}  {_element(inner_name, found.default)}"
+                declared = described(shape.section, inner_name, inner_field)
+                yield f"{indent}  {_element(inner_name, declared.default)}"
             yield f"{indent}</{name}> -->"
         else:
             default = info.default

@@ -29,7 +29,7 @@ class DiskKeeper:
         return await self._pool.run(self._accounts)
 
     def _accounts(self) -> list[AccountId]:
-        found = []
+        result = []
         with contextlib.suppress(FileNotFoundError):
             for domain in sorted(self._store.mail.iterdir()):
                 for user in sorted(domain.iterdir()) if domain.is_dir() else ():
@@ -37,8 +37,8 @@ class DiskKeeper:
                     if user.is_symlink():
                         continue  # A former name: see `mailboxes.py`.
                     if (user / "account.seq").exists() and account_path(self._store.mail, account) == user:
-                        found.append(account)
-        return found
+                        result.append(account)
+        return result
 
     async def check(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
         shard = await self._prepared(account)
@@ -49,13 +49,13 @@ class DiskKeeper:
     async def reindex(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
         shard = await self._prepared(account)
         for entry in self._chosen(shard, folder):
-            found = await asyncio.shield(self._pool.run(reindex, shard, entry.mailbox, lambda done, total: None))
+            result = await asyncio.shield(self._pool.run(reindex, shard, entry.mailbox, lambda done, total: None))
             repaired = []
-            if found.added:
-                repaired.append(f"{found.added} messages were not in the index")
-            if found.missing:
-                repaired.append(f"{found.missing} messages had no file any more")
-            yield Checked(account, entry.name, found.messages, (), tuple(repaired))
+            if result.added:
+                repaired.append(f"{result.added} messages were not in the index")
+            if result.missing:
+                repaired.append(f"{result.missing} messages had no file any more")
+            yield Checked(account, entry.name, result.messages, (), tuple(repaired))
 
     async def repair(self, account: AccountId, folder: str = "") -> AsyncIterator[Checked]:
         shard = await self._prepared(account)
@@ -67,9 +67,9 @@ class DiskKeeper:
                 await asyncio.shield(self._pool.run(self_check, shard, entry.mailbox, now=True))
                 messages, left = await self._pool.run(_examine, shard, entry)
             if left:
-                found = await asyncio.shield(self._pool.run(reindex, shard, entry.mailbox, lambda done, total: None))
+                result = await asyncio.shield(self._pool.run(reindex, shard, entry.mailbox, lambda done, total: None))
                 _, left = await self._pool.run(_examine, shard, entry)
-                messages = found.messages
+                messages = result.messages
             yield Checked(account, entry.name, messages, left, tuple(each for each in problems if each not in left))
 
     async def sizes(self, account: AccountId) -> AsyncIterator[FolderSize]:
@@ -78,8 +78,8 @@ class DiskKeeper:
 
             def look(index: FolderIndex) -> tuple[int, int]:
                 query = "SELECT count(*), coalesce(sum(size), 0) FROM expunged WHERE kept = 1"
-                found: tuple[int, int] = row(index.connection, query)
-                return found
+                result: tuple[int, int] = row(index.connection, query)
+                return result
 
             status = await self._pool.run(shard.read, entry.mailbox, FolderIndex.status)
             deleted, size = await self._pool.run(shard.read, entry.mailbox, look)
@@ -128,13 +128,13 @@ def _examine(shard: AccountShard, entry: Entry) -> tuple[int, tuple[str, ...]]:
         status = index.status()
         if recount(index.connection) != (status.messages, status.unseen, status.deleted, status.size):
             problems.append("the counters of index.fld do not match its rows")
-        found = compare(index)
-        for uids, text in ((found.missing, "without a complete file"), (found.unknown, "unknown to the index")):
+        result = compare(index)
+        for uids, text in ((result.missing, "without a complete file"), (result.unknown, "unknown to the index")):
             if uids:
                 shown = ", ".join(f"{uid:08x}" for uid in uids[:5])
                 problems.append(f"{len(uids)} messages {text}: {shown}{' ...' if len(uids) > 5 else ''}")
-        if found.foreign:
-            problems.append(f"{len(found.foreign)} files put in by hand, not taken in yet")
+        if result.foreign:
+            problems.append(f"{len(result.foreign)} files put in by hand, not taken in yet")
         slot = shard.seq.status(entry.key)
         if slot is not None and (slot.messages, slot.size) != (status.messages, status.size):
             problems.append("account.seq does not match index.fld")

@@ -33,7 +33,7 @@ def standards_page() -> str:
 
 
 def _by_rfc() -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
+    parts: dict[int, list[str]] = {}
     for path in sorted(_ROOT.rglob("*.py")):
         stated = _STANDARDS.search(ast.get_docstring(ast.parse(path.read_text())) or "")
         if not stated:
@@ -43,8 +43,8 @@ def _by_rfc() -> dict[int, list[str]]:
         marks = list(_RFC.finditer(text))
         for mark, following in zip(marks, [*marks[1:], None], strict=False):
             part = text[mark.end() : following.start() if following else len(text)].strip(" ,;.")
-            found.setdefault(int(mark[1]), []).append(f"{part or 'as a whole'} `{module}`".replace("|", "\\|"))
-    return found
+            parts.setdefault(int(mark[1]), []).append(f"{part or 'as a whole'} `{module}`".replace("|", "\\|"))
+    return parts
 
 
 def _list(pattern: re.Pattern[str]) -> Iterator[str]:

@@ -178,12 +178,12 @@ _ELEMENTS: dict[type[Section], dict[str, str]] = {}
 
 
 def _elements(section: type[Section]) -> dict[str, str]:
-    found = _ELEMENTS.get(section)
-    if found is None:
-        found = _ELEMENTS[section] = {
+    elements = _ELEMENTS.get(section)
+    if elements is None:
+        elements = _ELEMENTS[section] = {
             element_name(section, name): name for name in section.model_fields if name != section.key
         }
-    return found
+    return elements
 
 
 def xml_name(field: str) -> str:

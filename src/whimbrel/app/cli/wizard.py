@@ -72,7 +72,7 @@ def _ask(directory: Path) -> Answers:
 def _ask_services() -> dict[str, ServiceAnswer]:
     """Names who holds a port, and takes another."""
     click.echo("5. Services")
-    found = {}
+    answers = {}
     for name, service in ((each.name, each.settings()) for each in SERVICES):
         wanted = service.listen[0]
         if not service.enabled:
@@ -82,14 +82,14 @@ def _ask_services() -> dict[str, ServiceAnswer]:
             click.echo(f"   {name:12} {wanted}  {holder}")
             answer = click.prompt("   Another address:port, or off", default="off", value_proc=_value(_listen_or_off))
             if answer is None:
-                found[name] = ServiceAnswer(enabled=False)
+                answers[name] = ServiceAnswer(enabled=False)
                 break
             wanted = answer
         else:
             click.echo(f"   {name:12} {wanted}  free")
             if wanted != service.listen[0]:
-                found[name] = ServiceAnswer(listen=(wanted,))
-    return found
+                answers[name] = ServiceAnswer(listen=(wanted,))
+    return answers
 
 
 def _held(address: HostPort) -> str:

@@ -48,12 +48,12 @@ def _secrets(kind: type[Section]) -> re.Pattern[str] | None:
 
 
 def _secret_names(kind: type[Section], depth: int) -> set[str]:
-    found: set[str] = set()
+    names: set[str] = set()
     for name, field in kind.elements().items():
         inner = text.shape(kind, field).section
         if inner is None:
             if text.shape_is_secret(kind, field):
-                found.add(name)
+                names.add(name)
         elif depth < 8:
-            found |= _secret_names(inner, depth + 1)
-    return found
+            names |= _secret_names(inner, depth + 1)
+    return names

@@ -39,8 +39,8 @@ class Identity:
             return None
 
     @classmethod
-    def from_stat(cls, found: os.stat_result) -> "Identity":
-        return cls(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    def from_stat(cls, status: os.stat_result) -> "Identity":
+        return cls(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
     def __str__(self) -> str:
         return f"{self.inode}:{self.size}:{self.modified}:{self.changed}"
@@ -109,10 +109,10 @@ class ConfigFile:
         """Its content, at most one byte more than `limit`, and which state of the file that is."""
         try:
             with open(self.path, "rb") as file:
-                found = os.fstat(file.fileno())
-                if not stat.S_ISREG(found.st_mode):
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
                     raise OSError(f"{self.path} is not a regular file")
-                return file.read(limit + 1), Identity.from_stat(found)
+                return file.read(limit + 1), Identity.from_stat(status)
         except FileNotFoundError:
             return b"", None
 
@@ -163,15 +163,15 @@ class ConfigFile:
 
     def former(self) -> list[Former]:
         """Former versions, the latest first."""
-        found = []
+        kept = []
         with contextlib.suppress(FileNotFoundError):
             for entry in os.scandir(self.history):
                 match = _NUMBER.search(entry.name)
                 if match and entry.name[: match.start()] == self.path.name and entry.is_file(follow_symlinks=False):
                     # The second name was given when it was replaced; nothing changes the inode after that.
                     status = entry.stat(follow_symlinks=False)
-                    found.append(Former(int(match[1]), Path(entry.path), status.st_ctime, status.st_size))
-        return sorted(found, key=lambda version: version.number, reverse=True)
+                    kept.append(Former(int(match[1]), Path(entry.path), status.st_ctime, status.st_size))
+        return sorted(kept, key=lambda version: version.number, reverse=True)
 
     def version(self, number: int, limit: int) -> bytes:
         """The content of a former version. LookupError."""
@@ -203,10 +203,10 @@ def own_like(descriptor: int, path: Path) -> None:
     """Edited by root, a file stays readable to the server's own user, to whom `path` or its folder belongs."""
     if sys.platform != "win32" and os.geteuid() == 0:
         try:
-            found = os.stat(path)
+            owner = os.stat(path)
         except FileNotFoundError:
-            found = os.stat(path.parent)
-        os.fchown(descriptor, found.st_uid, found.st_gid)
+            owner = os.stat(path.parent)
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def sync(descriptor: int) -> None:

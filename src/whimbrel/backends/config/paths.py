@@ -29,7 +29,7 @@ class Step:
 
 def steps(root: type[Section], path: str) -> list[Step]:
     """The way to `path`. UnknownName, with the nearest known path."""
-    kind, found = root, []
+    kind, taken = root, []
     parts = _SPLIT.split(path.strip("/"))
     for index, part in enumerate(parts):
         match = _STEP.match(part)
@@ -37,7 +37,7 @@ def steps(root: type[Section], path: str) -> list[Step]:
         if not match or field is None:
             raise _unknown(root, path)
         step = Step(kind, field, match[2] or "")
-        found.append(step)
+        taken.append(step)
         shape = text.shape(kind, field)
         if step.key and not (shape.section and shape.many):
             raise UnknownName(Fault("", 0, path, f"{match[1]} has no entries to name in brackets"))
@@ -47,7 +47,7 @@ def steps(root: type[Section], path: str) -> list[Step]:
             if shape.many and not step.key:
                 raise UnknownName(Fault("", 0, path, f"name an entry: {match[1]}[...]"))
             kind = shape.section
-    return found
+    return taken
 
 
 def _unknown(root: type[Section], path: str) -> UnknownName:

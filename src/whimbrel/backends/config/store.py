@@ -78,7 +78,7 @@ class FileConfig:
         self._listeners.append(changed)
 
     def settings(self) -> Iterator[Setting]:
-        return (paths.setting(*found) for found in paths.present(self._snapshot.root))
+        return (paths.setting(*place) for place in paths.present(self._snapshot.root))
 
     def describe(self, path: str) -> Setting:
         section, field = paths.find(self._snapshot.root, path)
@@ -91,7 +91,9 @@ class FileConfig:
     def search(self, words: str) -> list[Setting]:
         wanted = words.lower().split()
         return [
-            found for found in self.settings() if all(word in f"{found.path} {found.help}".lower() for word in wanted)
+            setting
+            for setting in self.settings()
+            if all(word in f"{setting.path} {setting.help}".lower() for word in wanted)
         ]
 
     # Former versions
@@ -209,11 +211,11 @@ class FileConfig:
     def _refuse(self, new: Section, confirmed: str) -> None:
         """What the cross-checks refuse, or want confirmed: only what was not so before. ConfigError, Unconfirmed."""
         before = frozenset(judged(self._snapshot.root, self.folder))
-        found = [concern for concern in judged(new, self.folder) if concern not in before]
-        wrong = [Fault("", 0, each.path, each.text) for each in found if each.gravity is Gravity.WRONG]
+        new_concerns = [concern for concern in judged(new, self.folder) if concern not in before]
+        wrong = [Fault("", 0, each.path, each.text) for each in new_concerns if each.gravity is Gravity.WRONG]
         if wrong:
             raise ConfigError(*wrong)
-        dangers = [each for each in found if each.gravity is Gravity.DANGER and each.words != confirmed]
+        dangers = [each for each in new_concerns if each.gravity is Gravity.DANGER and each.words != confirmed]
         if dangers:
             raise Unconfirmed(dangers[0].words, *(Fault("", 0, each.path, each.text) for each in dangers))
 
@@ -283,7 +285,7 @@ class FileConfig:
 def _index(root: Section) -> dict[type[Section], Section]:
     """Every section by its class, and by the class that a table added its fields to (`core.settings.assembled`). A
     class that stands in two places is found in neither: ask its parent."""
-    found: dict[type[Section], Section] = {type(root): root}
+    sections: dict[type[Section], Section] = {type(root): root}
     twice: set[type[Section]] = set()
     todo: Sequence[Section] = (root,)
     while todo:
@@ -295,11 +297,11 @@ def _index(root: Section) -> dict[type[Section], Section]:
             for kind in type(section).__mro__:
                 if not issubclass(kind, Section) or kind.tag != section.tag:
                     break
-                if kind in found:
+                if kind in sections:
                     twice.add(kind)
-                found[kind] = section
+                sections[kind] = section
         todo = inner
-    return {kind: section for kind, section in found.items() if kind not in twice}
+    return {kind: section for kind, section in sections.items() if kind not in twice}
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +319,8 @@ def judged(root: Section, folder: str) -> list[Concern]:
     """What the cross-checks of all sections say of a configuration, the gravest first."""
     sections = _index(root)
     whole = _Whole(folder, sections)
-    found = [concern for kind in sections for check in kind.checks for concern in check(whole)]
-    return sorted(dict.fromkeys(found), key=lambda concern: -concern.gravity)
+    concerns = [concern for kind in sections for check in kind.checks for concern in check(whole)]
+    return sorted(dict.fromkeys(concerns), key=lambda concern: -concern.gravity)
 
 
 _port: type[ConfigEditor] = FileConfig

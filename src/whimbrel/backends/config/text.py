@@ -44,9 +44,9 @@ class Shape:
 @lru_cache(4096)
 def shape(kind: type[Section], field: str) -> Shape:
     """What the field `field` of `kind` holds."""
-    found = kind.model_fields[field]
-    inner = list_of(found)
-    annotation = bare(inner if inner is not None else found.annotation)
+    info = kind.model_fields[field]
+    inner = list_of(info)
+    annotation = bare(inner if inner is not None else info.annotation)
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return Shape("list" if inner is not None else "section", section=annotation, many=inner is not None)
     word, choices = form(annotation)
@@ -68,16 +68,16 @@ class Declared:
 @lru_cache(1024)
 def elements(kind: type[Section]) -> dict[str, Declared]:
     """What each element of a section stands for, in the order of declaration."""
-    found = {}
+    declared = {}
     for name, field in kind.elements().items():
         info = kind.model_fields[field]
         inner = list_of(info)
         required = info.is_required()
-        found[name] = Declared(
+        declared[name] = Declared(
             field, shape(kind, field), bare(inner if inner is not None else info.annotation),
             None if required else info.default, required,
         )  # fmt: skip
-    return found
+    return declared
 
 
 def bare(annotation: Any) -> Any:
@@ -158,15 +158,17 @@ def many(value: object) -> tuple[object, ...]:
 
 def texts(section: Section) -> dict[str, Text]:
     """The values of a record that differ from the default, by element name, secrets in clear; no inner sections."""
-    found: dict[str, Text] = {}
+    written_values: dict[str, Text] = {}
     kind = type(section)
     for name, declared in elements(kind).items():
         if declared.shape.section:
             continue
         value = getattr(section, declared.field)
         if value != declared.default:
-            found[name] = tuple(written(item) for item in value) if isinstance(value, tuple) else written(value)
-    return found
+            written_values[name] = (
+                tuple(written(item) for item in value) if isinstance(value, tuple) else written(value)
+            )
+    return written_values
 
 
 def typed(kind: type[S], key: str, values: Mapping[str, object], file: str = "") -> tuple[S | None, list[Fault]]:

@@ -246,13 +246,13 @@ def _stray(element: etree._Element) -> bool:
 
 def _homes(kind: type[Section], name: str, path: str = "", depth: int = 0) -> list[str]:
     """The sections below `kind` that know the element `name`."""
-    found = [path] if kind.field_for(name) else []
+    homes = [path] if kind.field_for(name) else []
     if depth < 6:
         for element, field in kind.elements().items():
             inner = text.shape(kind, field).section
             if inner:
-                found += _homes(inner, name, f"{path}/{element}" if path else element, depth + 1)
-    return found
+                homes += _homes(inner, name, f"{path}/{element}" if path else element, depth + 1)
+    return homes
 
 
 def read(root: etree._Element, kind: type[S], file: str) -> tuple[S, tuple[Fault, ...]]:

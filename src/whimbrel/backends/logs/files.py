@@ -55,12 +55,12 @@ def rotate(
         for log in logs:
             rules = settings.of(log)
             try:
-                found = os.stat(current(folder, log))
+                status = os.stat(current(folder, log))
             except FileNotFoundError:
                 continue
-            if not stat.S_ISREG(found.st_mode):  # Whatever it is, it is no log, and was not put there by us.
+            if not stat.S_ISREG(status.st_mode):  # Whatever it is, it is no log, and was not put there by us.
                 continue
-            size = found.st_size
+            size = status.st_size
             if size > rules.max_size or (size and (always or (now and _over(current(folder, log), rules.rotate, now)))):
                 _shift(folder, log, rules.keep)
                 rotated.append(log)

@@ -149,15 +149,15 @@ class Journal:
         dropped, self._dropped = self._dropped, 0
         if dropped:
             batches.setdefault("warning", []).append(self._dropped_line(None, dropped, "too many at once"))
-        told: list[str] = []
+        gaps: list[str] = []
         for log, lines in batches.items():
             lost = self._files.lost(log)
             if lost.count:
                 lines.insert(0, self._dropped_line(log, lost.count, lost.reason))
             if self._files.append(log, lines) and lost.count and log != "warning":
-                told.append(lines[0])
-        if told:  # Where the gap is, and where somebody looks for what is wrong.
-            self._files.append("warning", told)
+                gaps.append(lines[0])
+        if gaps:  # Where the gap is, and where somebody looks for what is wrong.
+            self._files.append("warning", gaps)
 
     def _asked(self) -> LogSettings:
         return self._settings()
@@ -226,13 +226,13 @@ def _defaults() -> LogSettings:
 
 def _told(error: BaseException) -> str:
     """The error and what it came from, without the values of any variable."""
-    told: list[str] = []
+    texts: list[str] = []
     cause: BaseException | None = error
-    while cause is not None and len(told) < 4:
+    while cause is not None and len(texts) < 4:
         text = str(cause)
-        told.append(f"{type(cause).__name__}: {text}" if text else type(cause).__name__)
+        texts.append(f"{type(cause).__name__}: {text}" if text else type(cause).__name__)
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    return ", from ".join(told)
+    return ", from ".join(texts)
 
 
 def _place(error: BaseException) -> str:

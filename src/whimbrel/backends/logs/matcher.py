@@ -18,7 +18,7 @@ def main(received: BinaryIO, sent: BinaryIO) -> None:
     _bound()
     text = _piece(received)
     try:
-        found = re.compile(text.decode("utf-8"), re.IGNORECASE).search
+        tries = re.compile(text.decode("utf-8"), re.IGNORECASE).search
     except (re.error, ValueError, OverflowError, RecursionError, MemoryError) as error:
         reason = (str(error) or type(error).__name__).encode()[:500]
         sent.write(b"-" + struct.pack("<I", len(reason)) + reason)
@@ -28,7 +28,7 @@ def main(received: BinaryIO, sent: BinaryIO) -> None:
     sent.flush()
     while count := received.read(4):
         lines = [_piece(received).decode("utf-8", "replace") for _ in range(struct.unpack("<I", count)[0])]
-        sent.write(bytes([found(line) is not None for line in lines]))
+        sent.write(bytes([tries(line) is not None for line in lines]))
         sent.flush()
 
 

@@ -153,8 +153,8 @@ def parts(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     title, colon, rest = text[LENGTH:].partition(": ")
     if not colon:
         return title, ()
-    found = _LABEL.split(f", {rest}")
-    return title, tuple(zip(found[1::2], found[2::2], strict=True))
+    pieces = _LABEL.split(f", {rest}")
+    return title, tuple(zip(pieces[1::2], pieces[2::2], strict=True))
 
 
 _LABEL: Final = re.compile(r", ([A-Z][A-Za-z]{0,30}(?:-[A-Z][A-Za-z]{0,30}){0,4}): ")

@@ -97,15 +97,15 @@ class LogFile:
                     start, skip = entry.start, entry.before
                 elif index.last is not None:
                     start, skip = index.last.end, index.last.before + index.last.lines
-        found: list[Hit] = []
-        while start < self.end and len(found) < count:
+        hits: list[Hit] = []
+        while start < self.end and len(hits) < count:
             block = self._read(start, min(start + BLOCK, self.end))
             lines = block.count(b"\n") if block.endswith(b"\n") else block.count(b"\n") + 1
             if skip + lines > number:
                 spans = _spans(block, b"")[max(0, number - skip) :]
-                found += [self._hit(block, start, span) for span in spans[: count - len(found)]]
+                hits += [self._hit(block, start, span) for span in spans[: count - len(hits)]]
             start, skip = start + len(block), skip + lines
-        return found
+        return hits
 
     # Inside
 
@@ -186,8 +186,8 @@ class LogFile:
         spans = _spans(block, wanted.needle)
         hits = [hit for span in spans if self._fits(hit := self._hit(block, start, span), wanted)]
         if wanted.pattern is not None and hits:
-            found = wanted.pattern.matches([hit.line for hit in hits])
-            hits = [hit for hit, yes in zip(hits, found, strict=True) if yes]
+            fits = wanted.pattern.matches([hit.line for hit in hits])
+            hits = [hit for hit, yes in zip(hits, fits, strict=True) if yes]
         yield from reversed(hits) if query.newest_first else hits
 
     @staticmethod
@@ -242,8 +242,8 @@ def _spans(block: bytes, needle: bytes) -> Sequence[tuple[int, int]]:
             at = end
         return spans
     low, at = block.lower(), 0
-    while (found := low.find(needle, at)) >= 0:
-        start = low.rfind(b"\n", 0, found) + 1
-        at = low.find(b"\n", found) + 1 or size
+    while (position := low.find(needle, at)) >= 0:
+        start = low.rfind(b"\n", 0, position) + 1
+        at = low.find(b"\n", position) + 1 or size
         spans.append((start, at))
     return spans

@@ -89,10 +89,10 @@ def lines_from(folder: Path, log: str, file: int, first: int, count: int) -> lis
     except IsADirectoryError:
         raise BadQuery(f"{path} is no file") from None
     try:
-        found = opened.from_line(max(0, first - 1), max(0, min(count, MOST)))
+        paths = opened.from_line(max(0, first - 1), max(0, min(count, MOST)))
     finally:
         opened.close()
-    return [told(log, hit) for hit in found]
+    return [told(log, hit) for hit in paths]
 
 
 def told(log: str, hit: Hit) -> LogLine:
@@ -215,7 +215,7 @@ class _Stream:
 
     def _files(self) -> list[tuple[Path, int]]:
         """The files that may have what is wanted, in the order of the query."""
-        query, found = self._wanted.query, []
+        query, paths = self._wanted.query, []
         for path in (current(self._folder, self.log), *aside(self._folder, self.log)):
             try:
                 stat = path.stat()
@@ -234,8 +234,8 @@ class _Stream:
             except PermissionError as error:
                 self._pass_over(path, error.strerror or type(error).__name__)
                 continue
-            found.append((path, stat.st_ino))
-        return found if query.newest_first else found[::-1]
+            paths.append((path, stat.st_ino))
+        return paths if query.newest_first else paths[::-1]
 
     def _pass_over(self, path: Path, reason: str) -> None:
         self.unread[UNREAD.format(path, reason)] = None

@@ -138,11 +138,11 @@ class Syslog:
         try:
             link = self._connected(syslog)
             if syslog.transport == "tcp":
-                link.sendall(b"".join([b"%d " % len(one) + one for one in made]))  # RFC 6587 3.4.1
+                link.sendall(b"".join([b"%d " % len(record) + record for record in made]))  # RFC 6587 3.4.1
                 self._sent(len(made))
             else:
-                for one in made:
-                    link.send(one)
+                for record in made:
+                    link.send(record)
                     self._sent(1)
         except OSError as error:
             self._unlink()
@@ -170,9 +170,9 @@ class Syslog:
         if settings.transport == "unix":
             link = _unix(settings.socket)
         elif settings.transport == "udp":
-            found = socket.getaddrinfo(settings.server.host, settings.server.port, type=socket.SOCK_DGRAM)[0]
-            link = socket.socket(found[0], socket.SOCK_DGRAM)
-            link.connect(found[4])
+            address = socket.getaddrinfo(settings.server.host, settings.server.port, type=socket.SOCK_DGRAM)[0]
+            link = socket.socket(address[0], socket.SOCK_DGRAM)
+            link.connect(address[4])
         else:
             link = socket.create_connection((settings.server.host, settings.server.port), _TIMEOUT)
         link.settimeout(_TIMEOUT)

@@ -22,9 +22,9 @@ _EDGE: Final = b".:-"
 
 def words_of(text: bytes) -> set[bytes]:
     """All words of lower-case text without the times at the heads of its lines."""
-    found = {word.strip(_EDGE) for word in _WORD.findall(text)}
-    found |= {word.rpartition(b"@")[2] for word in found if b"@" in word}
-    return found
+    tokens = {word.strip(_EDGE) for word in _WORD.findall(text)}
+    tokens |= {word.rpartition(b"@")[2] for word in tokens if b"@" in word}
+    return tokens
 
 
 def block_words(block: bytes) -> set[bytes]:

@@ -37,14 +37,14 @@ async def user_clean_out(
     name: Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user")],
 ) -> AsyncIterator[CleanedFolder]:
     user = await entry(ctx, Kind.USER, name)
-    found = await ctx.directory.account(AccountId(address_of(user).casefold()))
-    if found is None or not found.clean_out:
+    owner = await ctx.directory.account(AccountId(address_of(user).casefold()))
+    if owner is None or not owner.clean_out:
         raise CallError(
             Failure.REFUSED,
             f"No clean-out rule is for {address_of(user)}; see `whimbrel user set --clean-out` and "
             f"`whimbrel domain set --clean-out`",
         )
-    async for cleaned in _clean(ctx, found):
+    async for cleaned in _clean(ctx, owner):
         yield cleaned
 
 
@@ -62,9 +62,9 @@ async def domain_clean_out(
     after = ""
     while page := await ctx.editor.entries(Kind.USER, domain=domain, after=after, limit=PAGE):
         for user in page:
-            found = await ctx.directory.account(AccountId(address_of(user).casefold()))
-            if found is not None and found.clean_out:
-                async for cleaned in _clean(ctx, found):
+            owner = await ctx.directory.account(AccountId(address_of(user).casefold()))
+            if owner is not None and owner.clean_out:
+                async for cleaned in _clean(ctx, owner):
                     yield cleaned
         after = address_of(page[-1])
         if len(page) < PAGE:

@@ -98,8 +98,8 @@ async def config_check(ctx: AdminContext) -> Verdict:
 )  # fmt: skip
 async def config_history(ctx: AdminContext) -> Page[VersionRow]:
     files = need(ctx.files, "Former versions")
-    found = [*await files.versions("mailserver.cfg"), *await files.versions("users.cfg")]
-    return Page(tuple(VersionRow(v.number, v.file, Moment(v.replaced), Octets(v.size)) for v in found))
+    former = [*await files.versions("mailserver.cfg"), *await files.versions("users.cfg")]
+    return Page(tuple(VersionRow(v.number, v.file, Moment(v.replaced), Octets(v.size)) for v in former))
 
 
 @call(

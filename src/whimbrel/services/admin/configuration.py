@@ -79,10 +79,10 @@ Path = Annotated[str, "Path of the setting, such as smtp/max-message-size.", Kno
 async def _version(ctx: AdminContext, path: str | tuple[str, ...], **_values: object) -> str:
     """Of one setting, or of several: whatever they are called, what they are set to."""
     known = [_known(ctx, each) for each in (path if isinstance(path, tuple) else (path,))]
-    told = [(setting.path, setting.value, setting.is_default) for setting in known if setting is not None]
+    state = [(setting.path, setting.value, setting.is_default) for setting in known if setting is not None]
     from whimbrel.services.admin.versions import digest  # Here: it stands on the calls about records.
 
-    return digest(told)
+    return digest(state)
 
 
 @call("config", "get", reads=True, shows="value", version=_version, help="Shows the value of a setting.")
@@ -92,11 +92,11 @@ async def config_get(ctx: AdminContext, path: Path) -> SettingValue:
 
 @call("config", "describe", reads=True, version=_version, help="Shows a setting with all that is known of it.")
 async def config_describe(ctx: AdminContext, path: Path) -> SettingView:
-    found = ctx.config.describe(path)
+    setting = ctx.config.describe(path)
     return SettingView(
-        found.path, found.help, found.kind, found.value, found.default, found.is_default, found.choices,
-        found.minimum, found.maximum, found.applies, found.advanced, found.group, found.ordered, found.columns,
-        found.shown_if, found.examples, found.ref,
+        setting.path, setting.help, setting.kind, setting.value, setting.default, setting.is_default, setting.choices,
+        setting.minimum, setting.maximum, setting.applies, setting.advanced, setting.group, setting.ordered,
+        setting.columns, setting.shown_if, setting.examples, setting.ref,
     )  # fmt: skip
 
 
@@ -107,10 +107,10 @@ async def config_list(
     changed: Annotated[bool, "Only those that differ from the default."] = False,
 ) -> Page[SettingRow]:
     below = below.strip("/")
-    found = [s for s in ctx.config.settings() if not below or s.path == below or s.path.startswith(f"{below}/")]
-    if below and not found:
+    chosen = [s for s in ctx.config.settings() if not below or s.path == below or s.path.startswith(f"{below}/")]
+    if below and not chosen:
         ctx.config.describe(below)  # Says which name is nearest.
-    return Page(tuple(map(_row, (setting for setting in found if not (changed and setting.is_default)))))
+    return Page(tuple(map(_row, (setting for setting in chosen if not (changed and setting.is_default)))))
 
 
 @call("config", "search", reads=True, help="Finds settings by words in their path or description.")
@@ -230,18 +230,18 @@ def read_settings(text: str) -> dict[str, object]:
     inner = table.pop("settings", {})
     if not isinstance(inner, dict):
         raise CallError(Failure.REFUSED, "settings: a table is meant")
-    found: dict[str, object] = {}
+    given: dict[str, object] = {}
     faults = []
     for path, value in (table | inner).items():
         if isinstance(value, str | int | float | bool):
-            found[path] = setting_text(value)
+            given[path] = setting_text(value)
         elif isinstance(value, list) and all(isinstance(item, str | int | float | bool) for item in value):
-            found[path] = tuple(setting_text(item) for item in value)
+            given[path] = tuple(setting_text(item) for item in value)
         else:
             faults.append(FieldFault(path, 'is not a value; write a path in quotes: "smtp/max-message-size" = "80M"'))
     if faults:
         raise CallError(Failure.REFUSED, "\n".join(f"{fault.name}: {fault.text}" for fault in faults), *faults)
-    return found
+    return given
 
 
 def setting_text(value: object) -> str:

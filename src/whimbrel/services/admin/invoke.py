@@ -82,10 +82,10 @@ async def version_of(made: Prepared) -> str:
     try:
         return await version(made.ctx, **made.values)
     except Exception as error:
-        told = translated(error, made.call, made.ctx)
-        if told.kind is Failure.NOT_FOUND:  # It was removed or renamed by this very call.
+        refusal = translated(error, made.call, made.ctx)
+        if refusal.kind is Failure.NOT_FOUND:  # It was removed or renamed by this very call.
             return ""
-        raise told from error
+        raise refusal from error
 
 
 def prepare(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> Prepared:

@@ -110,11 +110,11 @@ async def log_show(
     if at or after:
         return _view(await pages(ctx, LogQuery((log,), since=moment(ctx, "at", at)), count, after))
     try:
-        found = await need(ctx.logs, _NEEDED).lines(log, file, line, count)
+        page_lines = await need(ctx.logs, _NEEDED).lines(log, file, line, count)
     except ValueError as error:
         raise CallError(Failure.NOT_FOUND, str(error)) from None
-    note = "" if found or line <= 1 else f"There is no line {line}: the file ends before it."
-    return PageView(tuple(map(_line, found)), "", note)
+    note = "" if page_lines or line <= 1 else f"There is no line {line}: the file ends before it."
+    return PageView(tuple(map(_line, page_lines)), "", note)
 
 
 @call("log", "rotate", help="Puts the files of logs aside now and begins new ones.")

@@ -50,23 +50,23 @@ def shown(at: float) -> str:
 
 
 def _moment(text: str, now: datetime) -> float:
-    found = _MOMENT.fullmatch(text)
-    if found is None or not any(found.groups()):
+    match = _MOMENT.fullmatch(text)
+    if match is None or not any(match.groups()):
         raise ValueError
-    day = _day(found, now.date())
-    hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
+    day = _day(match, now.date())
+    hour, minute, second = (int(match[name] or 0) for name in ("hour", "minute", "second"))
     # Days of the calendar, not of 24 hours: a change of the clocks moves no time of day.
     at = datetime(day.year, day.month, day.day, hour, minute, second)
-    if found["zone"]:
-        return datetime.fromisoformat(f"{at.isoformat()}{found['zone'].upper().replace('Z', '+00:00')}").timestamp()
-    if not (found["word"] or found["year"] or found["name"]) and at > now:
+    if match["zone"]:
+        return datetime.fromisoformat(f"{at.isoformat()}{match['zone'].upper().replace('Z', '+00:00')}").timestamp()
+    if not (match["word"] or match["year"] or match["name"]) and at > now:
         at -= timedelta(days=1)
     return at.timestamp()
 
 
-def _day(found: "re.Match[str]", today: date) -> date:
-    if found["year"]:
-        return date(int(found["year"]), int(found["month"]), int(found["day"]))
-    if found["name"]:
-        return date(int(found["logyear"]), MONTHS.index(found["name"]) + 1, int(found["logday"]))
-    return today - timedelta(days=found["word"] == "yesterday")
+def _day(match: "re.Match[str]", today: date) -> date:
+    if match["year"]:
+        return date(int(match["year"]), int(match["month"]), int(match["day"]))
+    if match["name"]:
+        return date(int(match["logyear"]), MONTHS.index(match["name"]) + 1, int(match["logday"]))
+    return today - timedelta(days=match["word"] == "yesterday")

@@ -68,19 +68,21 @@ async def status(ctx: AdminContext) -> StatusView:
 
 async def _attention(ctx: AdminContext, running: Running, services: tuple[ServiceRow, ...]) -> tuple[AttentionRow, ...]:
     rows = [AttentionRow(concern.gravity.name.lower(), str(concern)) for concern in ctx.config.concerns()]
-    found: list[str] = []
+    sentences: list[str] = []
     for file, difference in (("mailserver.cfg", ctx.config.difference()), ("users.cfg", ctx.editor.difference())):
         if difference:
-            found.append(
+            sentences.append(
                 f"{file} was changed outside and the server goes on with what it has: see `whimbrel config diff`, then "
                 "`whimbrel config reload` or `whimbrel config keep`"
             )
-    found += [f"{row.service} is {row.state}: {row.detail}" for row in services if row.state in ("refused", "partly")]
+    sentences += [
+        f"{row.service} is {row.state}: {row.detail}" for row in services if row.state in ("refused", "partly")
+    ]
     if running.space == "read-only":
-        found.append("the file system of the store is read-only: no mail is taken in")
+        sentences.append("the file system of the store is read-only: no mail is taken in")
     elif running.space != "enough":
-        found.append(f"free space is {running.space}: {running.free} octets are left where the store is")
-    found += await dangling(ctx, DOUBTFUL)
+        sentences.append(f"free space is {running.space}: {running.free} octets are left where the store is")
+    sentences += await dangling(ctx, DOUBTFUL)
     if ctx.jobs is not None:
-        found += [f"job {job.name}: {job.result}" for job in ctx.jobs.list() if job.failed]
-    return (*rows, *(AttentionRow("warning", text) for text in found))
+        sentences += [f"job {job.name}: {job.result}" for job in ctx.jobs.list() if job.failed]
+    return (*rows, *(AttentionRow("warning", text) for text in sentences))

@@ -104,10 +104,10 @@ async def store_repair(
 async def store_size(ctx: AdminContext, account: Account = "", all: All = False) -> AsyncIterator[SizeLine]:
     store = need(ctx.store, "The mail store")
     for name in await _accounts(ctx, account, everything=all):
-        async for found in store.sizes(name):
+        async for size in store.sizes(name):
             yield SizeLine(
-                found.account, found.folder, found.messages, Octets(found.bytes), found.deleted_messages,
-                Octets(found.deleted_bytes),
+                size.account, size.folder, size.messages, Octets(size.bytes), size.deleted_messages,
+                Octets(size.deleted_bytes),
             )  # fmt: skip
     if all and ctx.mailboxes is not None:
         for removed in await ctx.mailboxes.removed():
@@ -119,8 +119,10 @@ async def _over(
 ) -> AsyncIterator[FolderLine]:
     for number, name in enumerate(accounts):
         percent = 100 * number // len(accounts)
-        async for found in work(name, folder):
-            yield FolderLine(found.account, found.folder, found.messages, found.problems, found.repaired, percent)
+        async for checked in work(name, folder):
+            yield FolderLine(
+                checked.account, checked.folder, checked.messages, checked.problems, checked.repaired, percent
+            )
 
 
 async def _accounts(ctx: AdminContext, account: str, *, everything: bool) -> list[AccountId]:

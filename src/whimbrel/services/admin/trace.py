@@ -77,15 +77,15 @@ async def trace(
     seen: set[str] = set()
     waiting = list(ids)
     while waiting and len(known) < MESSAGES:
-        known[one := waiting.pop(0)] = None
-        lines = await _story(ctx, one, moment(ctx, "since", since))
+        known[queue_id := waiting.pop(0)] = None
+        lines = await _story(ctx, queue_id, moment(ctx, "since", since))
         # An id in a field that came from outside makes no line one of that message.
-        told = [_step(one, line) for line in lines if one in _ids(line)]
+        own_steps = [_step(queue_id, line) for line in lines if queue_id in _ids(line)]
         # A line that names two messages is told once.
-        steps += [step for step in told if step.text not in seen]
-        seen |= {step.text for step in told}
-        waiting += [step.causes for step in told if step.causes and step.causes not in (*known, *waiting)]
-    queued = [step for one in known if (step := await _queued(ctx, one)) is not None]
+        steps += [step for step in own_steps if step.text not in seen]
+        seen |= {step.text for step in own_steps}
+        waiting += [step.causes for step in own_steps if step.causes and step.causes not in (*known, *waiting)]
+    queued = [step for queue_id in known if (step := await _queued(ctx, queue_id)) is not None]
     if not steps and not queued and not follow:
         raise await _nothing(ctx, id, sought)
     for step in sorted(steps, key=lambda step: step.at):
@@ -103,9 +103,9 @@ def _recorded(address: str) -> str:
 
 async def _follow(ctx: AdminContext, known: dict[str, None]) -> AsyncIterator[TraceStep]:
     async for line in need(ctx.logs, "Reading logs").follow(LOGS):
-        one = next((one for one in known if one in line.text and one in _ids(line)), "")
-        if one:
-            step = _step(one, line)
+        queue_id = next((queue_id for queue_id in known if queue_id in line.text and queue_id in _ids(line)), "")
+        if queue_id:
+            step = _step(queue_id, line)
             if step.causes and len(known) < 10 * MESSAGES:
                 known[step.causes] = None
             yield step
@@ -141,8 +141,8 @@ async def _find(ctx: AdminContext, sought: Sought, since: str) -> list[str]:
     chosen: dict[str, None] | None = None
     for query, tells in sought.queries(begin):
         lines = (await pages(ctx, query, MOST)).lines
-        found = {one: None for line in lines if tells(line) and (one := _fields(line).get("Queue-ID"))}
-        chosen = found if chosen is None else {one: None for one in chosen if one in found}
+        matching = {queue_id: None for line in lines if tells(line) and (queue_id := _fields(line).get("Queue-ID"))}
+        chosen = matching if chosen is None else {queue_id: None for queue_id in chosen if queue_id in matching}
     return list(chosen or {})[:MESSAGES][::-1]
 
 
@@ -162,21 +162,21 @@ def _names(value: str, word: str) -> bool:
     return value == word or f"<{word}>" in value or f"@{word.removeprefix('@')}>" in value
 
 
-async def _story(ctx: AdminContext, one: str, since: float) -> tuple[LogLine, ...]:
+async def _story(ctx: AdminContext, queue_id: str, since: float) -> tuple[LogLine, ...]:
     """All lines that tell of a message, the oldest first."""
-    if not since and _ID.match(one):
-        made = int(one[:8], 16)  # An id begins with the second it was made.
+    if not since and _ID.match(queue_id):
+        made = int(queue_id[:8], 16)  # An id begins with the second it was made.
         since = made - _CLOCKS if made <= ctx.clock.now() + _CLOCKS else 0.0
-    return (await pages(ctx, LogQuery(LOGS, since=max(0.0, since), words=(one,)), MOST)).lines
+    return (await pages(ctx, LogQuery(LOGS, since=max(0.0, since), words=(queue_id,)), MOST)).lines
 
 
-def _step(one: str, line: LogLine) -> TraceStep:
+def _step(queue_id: str, line: LogLine) -> TraceStep:
     fields = _fields(line)
-    own = fields.get("Queue-ID", one)
+    own = fields.get("Queue-ID", queue_id)
     causes = ""
-    if fields.get("Cause") == one:  # `Caused: Queue-ID: the new one, Cause: this one`
+    if fields.get("Cause") == queue_id:  # `Caused: Queue-ID: the new one, Cause: this one`
         causes = own
-    elif line.title == "Report" and own == one:
+    elif line.title == "Report" and own == queue_id:
         causes = fields.get("Report", "")
     shown = ", ".join(f"{label}: {value}" for label, value in fields.items() if label != "Queue-ID")
     where = "" if line.log == "mail" else f"{line.log}: "
@@ -184,15 +184,15 @@ def _step(one: str, line: LogLine) -> TraceStep:
     return TraceStep(own, Moment(line.at), line.log, line.title, fields, causes, text)
 
 
-async def _queued(ctx: AdminContext, one: str) -> TraceStep | None:
+async def _queued(ctx: AdminContext, queue_id: str) -> TraceStep | None:
     """What the queue has of it now."""
-    item = await ctx.queue.get(one) if ctx.queue is not None else None
+    item = await ctx.queue.get(queue_id) if ctx.queue is not None else None
     if item is None:
         return None
     fields = dict(_waits(item))
     shown = ", ".join(f"{label}: {value}" for label, value in fields.items())
     now = ctx.clock.now()
-    return TraceStep(one, Moment(now), "queue", "Queued", fields, "", f"{_when(now)}  {one}  queue: {shown}")
+    return TraceStep(queue_id, Moment(now), "queue", "Queued", fields, "", f"{_when(now)}  {queue_id}  queue: {shown}")
 
 
 def _waits(item: QueueItem) -> Iterator[tuple[str, str]]:
@@ -222,10 +222,10 @@ async def _nothing(ctx: AdminContext, id: str, sought: Sought) -> CallError:
 
 def _fields(line: LogLine) -> dict[str, str]:
     """The first of each name counts: what came from outside stands behind ours."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for label, value in line.fields:
-        found.setdefault(label, value)
-    return found
+        values.setdefault(label, value)
+    return values
 
 
 def _ids(line: LogLine) -> Iterable[str]:

@@ -129,10 +129,10 @@ async def _ask_purge(
 
 async def _ask_purge_folder(ctx: AdminContext, account: str, id: str) -> str:
     undelete, name = await _of(ctx, account)
-    found = await _folder(undelete, name, id)
-    counted = _counted(Tally(found.messages, found.size))
+    gone = await _folder(undelete, name, id)
+    counted = _counted(Tally(gone.messages, gone.size))
     return (
-        f"Remove the deleted folder {found.name} of {name} with {counted} for good? Until then it can be restored; "
+        f"Remove the deleted folder {gone.name} of {name} with {counted} for good? Until then it can be restored; "
         "nothing restores it after."
     )
 
@@ -180,11 +180,11 @@ async def store_undelete_folder(
     ctx: AdminContext, account: Account, id: FolderId, name: Annotated[str, "Another name for it."] = ""
 ) -> Undeleted:
     undelete, owner = await _of(ctx, account)
-    found = await _folder(undelete, owner, id)
-    what = f"of {found.name} restored"
+    gone = await _folder(undelete, owner, id)
+    what = f"of {gone.name} restored"
     if not ctx.dry_run:
         what = f"restored in {', '.join(await undelete.restore_folder(owner, id, name))}"
-    return _told(ctx, owner, Tally(found.messages, found.size), what)
+    return _told(ctx, owner, Tally(gone.messages, gone.size), what)
 
 
 @call(
@@ -196,9 +196,9 @@ async def store_undelete_folder(
 )
 async def store_undelete_purge_folder(ctx: AdminContext, account: Account, id: FolderId) -> Undeleted:
     undelete, owner = await _of(ctx, account)
-    found = await _folder(undelete, owner, id)
-    tally = Tally(found.messages, found.size) if ctx.dry_run else await undelete.purge_folder(owner, id)
-    return _told(ctx, owner, tally, f"of {found.name} removed for good")
+    gone = await _folder(undelete, owner, id)
+    tally = Tally(gone.messages, gone.size) if ctx.dry_run else await undelete.purge_folder(owner, id)
+    return _told(ctx, owner, tally, f"of {gone.name} removed for good")
 
 
 async def _of(ctx: AdminContext, account: str) -> tuple[Undelete, AccountId]:

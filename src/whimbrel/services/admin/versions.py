@@ -30,10 +30,10 @@ def _record(kind: Kind, parameter: str) -> Version:
     async def version(ctx: AdminContext, **values: object) -> str:
         name = str(values[parameter])
         if kind is Kind.DOMAIN:
-            found = await ctx.editor.entry(kind, await domain_named(ctx, name))
+            record = await ctx.editor.entry(kind, await domain_named(ctx, name))
         else:
-            found = await entry(ctx, kind, name)
-        return "" if found is None else digest(sorted(found.values.items()))
+            record = await entry(ctx, kind, name)
+        return "" if record is None else digest(sorted(record.values.items()))
 
     return version
 

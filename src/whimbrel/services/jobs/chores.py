@@ -27,8 +27,8 @@ async def keep_logs(ctx: JobContext) -> Outcome:
 async def maintain(ctx: JobContext) -> Outcome:
     """The store heals without being asked: a round over all folders, again and again."""
     folders = await ctx.maintenance.maintain(PAUSE)
-    ctx.log.info("store.looked-after", folders=folders)
-    return Outcome(f"{folders} folders were looked at")
+    ctx.log.info("store.maintained", folders=folders)
+    return Outcome(f"{folders} folders were checked")
 
 
 async def purge(ctx: JobContext) -> Outcome:

@@ -18,10 +18,10 @@ async def run(ctx: JobContext) -> Outcome:
         if number % STEP == 0:
             await ctx.pause(PAUSE)
         try:
-            found = await ctx.directory.account(account)
-            if found is None or not found.clean_out:
+            owner = await ctx.directory.account(account)
+            if owner is None or not owner.clean_out:
                 continue
-            done = await clean_out(ctx.folders, ctx.messages, account, found.clean_out, ctx.clock.now())
+            done = await clean_out(ctx.folders, ctx.messages, account, owner.clean_out, ctx.clock.now())
         except MailError as error:
             # Busy, or being rebuilt: tomorrow is early enough.
             ctx.log.warning("cleanout.failed", account=account, status=str(error))

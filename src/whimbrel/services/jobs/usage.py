@@ -77,7 +77,7 @@ class UsageWatch:
         accounts = await self._ctx.maintenance.accounts()
         here = set(accounts)
         for domain in self._domains.values():
-            for account in [one for one in domain.accounts if one not in here]:
+            for account in [each for each in domain.accounts if each not in here]:
                 domain.put(account, None)
         counting = list(self._domains.values())
         await self._count_all(accounts)
@@ -98,9 +98,9 @@ class UsageWatch:
     async def _follow_domains(self) -> bool:
         """Keeps to the domains that have a quota now; True if there is a new one."""
         limited = {
-            str(one.name) for one in await self._ctx.directory.domains() if one.quota_bytes or one.quota_messages
+            str(each.name) for each in await self._ctx.directory.domains() if each.quota_bytes or each.quota_messages
         }
-        for name in [one for one in self._domains if one not in limited]:
+        for name in [each for each in self._domains if each not in limited]:
             del self._domains[name]
             await self._ctx.state.delete(DOMAIN_USAGE, name)
         new = limited - self._domains.keys()
@@ -115,12 +115,12 @@ class UsageWatch:
 
     async def _count(self, account: AccountId) -> None:
         domain = self._domains.get(account.rpartition("@")[2])
-        found = await self._ctx.directory.account(account)
-        if found is None:
+        holder = await self._ctx.directory.account(account)
+        if holder is None:
             if domain is not None:
                 domain.put(account, None)
             return
-        limit = limit_of(found)
+        limit = limit_of(holder)
         if domain is None and not limit:
             return
         try:
@@ -130,7 +130,7 @@ class UsageWatch:
         if domain is not None:
             domain.put(account, usage)
         if limit:
-            await judge(self._ctx, found, usage)
+            await judge(self._ctx, holder, usage)
 
     async def _publish(self) -> None:
         for name, domain in self._domains.items():

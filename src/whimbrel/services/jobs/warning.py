@@ -99,7 +99,9 @@ async def _send(ctx: JobContext, account: Account, limit: Limit, usage: Usage, p
     to = [account.address, *([Address.parse(also)] if also else [])]
     silent = frozenset({Notify.NEVER})
     # The null reverse-path: a warning is never answered, and reaches a mailbox that is full already.
-    envelope = Envelope(None, tuple(Recipient(one, silent) for one in to), MailOptions(utf8=not account.address.ascii))
+    envelope = Envelope(
+        None, tuple(Recipient(each, silent) for each in to), MailOptions(utf8=not account.address.ascii)
+    )
     await ctx.intake.submit(Internal(envelope, ctx.spool.hold(_message(ctx, account, limit, usage, percent))))
 
 

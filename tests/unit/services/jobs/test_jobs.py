@@ -52,7 +52,7 @@ def test_every_job_has_a_name_help_and_a_schedule(tmp_path: Path) -> None:
 
 def test_what_the_store_and_the_logs_need_is_done_and_said(tmp_path: Path) -> None:
     house = House(tmp_path)
-    assert run(SELF_CHECK, house).text == "7 folders were looked at"
+    assert run(SELF_CHECK, house).text == "7 folders were checked"
     assert run(PURGE, house).text == "nothing was due" and not house.log.named("store.purged")
     house.keeping.due = 3
     assert "3 messages (300 octets)" in run(PURGE, house).text
