@@ -87,7 +87,7 @@ def test_messages_are_flagged_moved_copied_and_deleted(server: Running, users: U
     assert subjects(server, user) == []
 
 
-def test_append_keeps_every_byte(server: Running, users: Users) -> None:
+def test_append_keeps_every_byte_of_the_file_and_clients_see_crlf(server: Running, users: Users) -> None:
     user = users()
     content = b"Subject: odd\n\nbare\nline ends, \xff\xfe and a lone \r too"
     with imap(server, user) as client:
@@ -99,8 +99,11 @@ def test_append_keeps_every_byte(server: Running, users: Users) -> None:
             pass
         assert line.startswith(b"a OK [APPENDUID")
         client.noop()
-        _, data = client.fetch("1", "(BODY.PEEK[])")
-        assert isinstance(data[0], tuple) and data[0][1] == content
+        _, data = client.fetch("1", "(RFC822.SIZE BODY.PEEK[])")
+        lines = content.replace(b"\n", b"\r\n")
+        assert isinstance(data[0], tuple) and data[0][1] == lines and b"RFC822.SIZE %d " % len(lines) in data[0][0]
+    (file,) = (server.directory / "store" / "mail" / "example.test" / user.partition("@")[0]).glob("INBOX/#msgs/*.eml")
+    assert file.read_bytes() == content
 
 
 RELAY_TRICKS = [
