@@ -24,7 +24,7 @@ from tests.contract.calls import (
 )
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import DELETED, FLAGGED, INBOX, SEEN, AccountId, Folder, SpecialUse, Usage
+from whimbrel.core.mailbox import DELETED, FLAGGED, INBOX, SEEN, Folder, SpecialUse, Usage
 from whimbrel.core.quota import Limit
 from whimbrel.core.uids import ALL
 
@@ -495,7 +495,7 @@ async def test_a_removed_account_is_empty_and_another_if_it_comes_back(backend: 
     await append(backend, ref)
     await append(backend, await inbox(backend, BOB))
     await backend.folders.subscribe(ANN, "Work", subscribed=True)
-    await backend.folders.remove_account(ANN)
+    await backend.mailboxes.put_aside(ANN, "a", "")
     assert await backend.folders.usage(ANN) == Usage(0, 0)
     again = await inbox(backend)
     assert again != ref
@@ -505,12 +505,8 @@ async def test_a_removed_account_is_empty_and_another_if_it_comes_back(backend: 
     assert list(await backend.folders.subscriptions(ANN)) == []
     assert await append(backend, again) == 1
     assert (await backend.folders.usage(BOB)).messages == 1
-    await backend.folders.remove_account(ANN)  # A second time under the same name.
+    await backend.mailboxes.put_aside(ANN, "b", "")  # A second time under the same name.
     assert await backend.folders.usage(ANN) == Usage(0, 0)
-
-
-async def test_removing_an_account_that_never_was_is_nothing(backend: Backend) -> None:
-    await backend.folders.remove_account(AccountId("nobody@example.test"))
 
 
 async def test_status_of_many_folders_is_of_each(backend: Backend) -> None:

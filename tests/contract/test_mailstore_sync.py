@@ -379,7 +379,7 @@ async def test_what_was_removed_stays_removed_across_a_restart(durable: Backend)
     again = await reopened(durable)
     assert await names(again) == ["INBOX", "Old"]
     await refused(again.messages.snapshot(work), Condition.NONEXISTENT)
-    await again.folders.remove_account(ANN)
+    await again.mailboxes.put_aside(ANN, "a", "")
     third = await reopened(again)
     assert await names(third) == ["INBOX"]
     assert (await third.folders.usage(ANN)).messages == 0

@@ -261,8 +261,6 @@ class FakeStore:
         self, account: AccountId, mailbox: MailboxId | None, changes: Mapping[str, bytes | None]
     ) -> None: ...
 
-    async def remove_account(self, account: AccountId) -> None: ...
-
 
 class MemoryQueue:
     """The port Queue, enough for the worker."""

@@ -127,7 +127,7 @@ def _answers(directory: Path, users: Sequence[User]) -> Any:
     from whimbrel.core.address import Domain
     from whimbrel.core.directory import Rights
     from whimbrel.core.values import HostPort, Secret
-    from whimbrel.services.admin.user_table import UserLine
+    from whimbrel.services.admin.user_lines import UserLine
 
     taken: set[int] = set()
     services = {}

@@ -36,7 +36,7 @@ from whimbrel.services.admin.calls import CallError, nearest
 from whimbrel.services.admin.configuration import setting_text
 from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.admin.table_text import decoded
-from whimbrel.services.admin.user_table import UserLine, read_users
+from whimbrel.services.admin.user_lines import UserLine, read_users
 from whimbrel.services.session.passwords import make_password
 
 T = TypeVar("T")

@@ -225,10 +225,6 @@ class Folders(Protocol):
         """Sets values; None removes one. All or none: LIMIT (too many), OVERQUOTA (a value is too long)."""
         ...
 
-    async def remove_account(self, account: AccountId) -> None:
-        """Takes an account's mail out of reach (kept on disk under a name that no account has)."""
-        ...
-
 
 class Messages(Protocol):
     """Reading and changing the messages of a folder. UIDs that do not exist are passed over in silence.

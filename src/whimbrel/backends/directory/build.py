@@ -160,7 +160,7 @@ def rebuild(db: apsw.Connection, content: bytes, file: str, schema: Schema) -> l
         else:
             place(ROOT_ID, item.start, item.end)
     if not records.faults:
-        for sentence in [*primary_fault(db), *circles(db)]:
+        for sentence in [*primary_fault(db), *loops(db)]:
             records.fault(0, "", sentence)
     if records.faults:
         raise ConfigError(*sorted(records.faults, key=lambda fault: fault.line))
@@ -297,21 +297,21 @@ _EDGES = (
 )
 
 
-def circles(db: apsw.Connection, start: int = 0) -> list[str]:
+def loops(db: apsw.Connection, start: int = 0) -> list[str]:
     """A way by which a group or alias leads back to itself: of all, or through the node `start`."""
     if start:
 
         def after(node: int) -> list[int]:
             return [int(row[1]) for row in db.execute(f"{_EDGES} WHERE e.source = ?", (node,))]
 
-        return _circle(db, [start], after)
+        return _loop(db, [start], after)
     edges: dict[int, list[int]] = {}
     for source, target in db.execute(f"{_EDGES} ORDER BY e.source"):
         edges.setdefault(int(source), []).append(int(target))
-    return _circle(db, list(edges), lambda node: edges.get(node, []))
+    return _loop(db, list(edges), lambda node: edges.get(node, []))
 
 
-def _circle(db: apsw.Connection, starts: list[int], after: Callable[[int], list[int]]) -> list[str]:
+def _loop(db: apsw.Connection, starts: list[int], after: Callable[[int], list[int]]) -> list[str]:
     done: set[int] = set()
     for start in starts:
         path: list[int] = []

@@ -56,19 +56,19 @@ class Changer:
                 whole = True
             else:
                 touched.append(self._record_change(change))
-        problems = build.circles(self._db) if whole else []
+        problems = build.loops(self._db) if whole else []
         if whole:
             problems += build.primary_fault(self._db)
         for node in touched:
             if not problems and not whole and node:
-                problems = build.circles(self._db, node)
+                problems = build.loops(self._db, node)
         if problems:
             raise ConfigError(*(Fault("", 0, "", sentence) for sentence in problems))
 
     # Users, aliases, groups
 
     def _record_change(self, change: DirectoryChange) -> int:
-        """The node, where it can be part of a circle."""
+        """The node, where it can be part of a loop."""
         number, kind = self._schema.kinds[change.kind.value]
         domain, host = self._find_domain(change.domain)
         path = f"{change.kind} {change.name}@{host}"

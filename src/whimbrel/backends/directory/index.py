@@ -3,7 +3,7 @@
 node     every part of the file: the root, domains, their own settings (kind 5), users, aliases, groups.
 place    where it stands in the file: first byte and length. A change of one record moves all behind it, hence apart.
 host     names and aliases of domains.  local: exact names in a domain.  wildcard: aliases with * or ?, in order.
-edge     which addresses the records name: to find circles, what leads nowhere, and who names whom.
+edge     which addresses the records name: to find loops, what leads nowhere, and who names whom.
 word     words of names and addresses, folded: how an address book finds people.
 meta     version, and which state of the file this is.
 """

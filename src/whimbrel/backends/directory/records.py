@@ -107,10 +107,10 @@ def _annotation(field: Field) -> Any:
 
 
 def _setting(field: Field) -> Any:
-    told = field.declared
+    declared = field.declared
     return setting(
-        field.default, help=told.help, minimum=told.minimum, maximum=told.maximum, pattern=told.pattern, like=told.like,
-        item=told.element, ref=told.reference, row=told.row,
+        field.default, help=declared.help, minimum=declared.minimum, maximum=declared.maximum, pattern=declared.pattern,
+        like=declared.like, item=declared.element, ref=declared.reference, row=declared.row,
     )  # fmt: skip
 
 

@@ -103,7 +103,7 @@ async def user_add(
         values["quota"] = await default_quota(ctx, domain)
     step = step_of(USER, Op.ADD, domain, local, values, rights=rights, enabled=enabled)
     await added(ctx, await with_password(ctx, step, password))
-    warning = await circle(ctx, f"{local}@{domain}") if values.get("forward_to") else ""
+    warning = await loop_warning(ctx, f"{local}@{domain}") if values.get("forward_to") else ""
     rest = f"{'' if password else ', without a password'}{warning}"
     return done(ctx.dry_run, f"User {local}@{domain}", "added", rest)
 
@@ -205,11 +205,11 @@ async def _set(ctx: AdminContext, name: str, values: Mapping[str, object], **mor
     if not step.values:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel user set --help`")
     await change(ctx, step)
-    warning = await circle(ctx, address_of(user)) if {"forward-to", "keep-copy"} & step.values.keys() else ""
+    warning = await loop_warning(ctx, address_of(user)) if {"forward-to", "keep-copy"} & step.values.keys() else ""
     return done(ctx.dry_run, f"User {address_of(user)}", "changed", warning)
 
 
-async def circle(ctx: AdminContext, address: str) -> str:
+async def loop_warning(ctx: AdminContext, address: str) -> str:
     """A warning if mail to `address` now goes round without anybody having it; it is refused then. The change stands,
     since the next one may be what ends the circle."""
     if ctx.dry_run:

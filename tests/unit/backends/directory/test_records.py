@@ -20,10 +20,10 @@ from whimbrel.services.admin.records import ALIAS, DOMAIN, GROUP, USER
 
 @dataclass(frozen=True, slots=True)
 class Sample(Part):
-    """From which score on mail is junk."""
+    """Two values of a room."""
 
     sample_score: float | None = value(None, minimum=0, maximum=100, help="A sample.")
-    junk_report: str = value("", check=lambda text: recipient(text) if text else "", address=True, help="Who hears.")
+    sample_report: str = value("", check=lambda text: recipient(text) if text else "", address=True, help="Who hears.")
 
 
 RECORDS = (DOMAIN.with_part(Sample), USER.with_part(Sample), ALIAS, GROUP)
@@ -68,3 +68,23 @@ def test_a_file_with_a_wrong_value_is_refused_with_its_line(tmp_path: Path) -> N
     with pytest.raises(ConfigError, match="'x' is not a number") as told:
         opened(tmp_path)
     assert told.value.faults[0].line == 1 + text[: text.index("<sample-score>")].count("\n")
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_in_a_large_file_it_is_as_durable_as_any_other(tmp_path: Path, killed: bool) -> None:
+    """Acknowledged in the journal, in the file a moment later, also after a process that died."""
+    (tmp_path / "users.cfg").write_text(FILE, encoding="utf-8")
+    editor = DirectoryFile(
+        tmp_path / "users.cfg", tmp_path / "users.idx", records=RECORDS, pool=InlinePool(), journal_from=0,
+        write_after=3600,
+    )  # fmt: skip
+    editor.open()
+    editor.edit([put(Kind.USER, "example.org", "alice", sample_score="4.5", sample_report="bob")])
+    assert "sample-score" not in (tmp_path / "users.cfg").read_text()
+    if killed:
+        editor._ledger._pending.clear()
+    editor.close()
+    again = opened(tmp_path)
+    again.close()
+    text = (tmp_path / "users.cfg").read_text()
+    assert "<sample-score>4.5</sample-score>" in text and 'version="1.1"' in text

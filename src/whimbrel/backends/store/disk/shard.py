@@ -1,12 +1,10 @@
 """An account as the committer locks and writes it: a batch of jobs applied under its lock, or, after a barrier that
 failed, all that may have been written made anew."""
 
-import os
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from whimbrel.backends.disk.barrier import Touched, sync_directory
+from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.committer import Job
 from whimbrel.backends.store.disk.account import Account
 from whimbrel.backends.store.disk.batch import AccountJob, Batch
@@ -63,13 +61,3 @@ class AccountShard(Account):
                 if (self.root / entry.path / "index.fld").exists():
                     self.rebuild(entry)
             self.seq.commit()
-
-    def remove(self) -> None:
-        """The account goes out of reach, durably. In a pool thread; nobody else uses this object any more."""
-        grave = self.root.with_name(f"#removed-{time.time_ns():x}-{self.root.name}")
-        with self.seq.locked():
-            for entry in self.tree.entries():
-                self.forget(entry.mailbox)
-            os.rename(self.root, grave)
-            sync_directory(str(self.root.parent))
-        self.close()

@@ -250,12 +250,6 @@ class DiskStore:
         header = (await self._ready(account)).seq.header()
         return Usage(header.bytes, header.messages)
 
-    async def remove_account(self, account: AccountId) -> None:
-        shard = await self._ready(account)
-        self._accounts.pop(account, None)
-        await self._pool.run(shard.remove)
-        self._notifier.tell_folders(account)
-
     def forget(self, account: AccountId) -> None:
         """Its mailbox was moved as a whole: who has it open looks anew. In the loop."""
         shard = self._accounts.pop(account, None)

@@ -133,9 +133,6 @@ class MemoryStore:
         folders = self.account(account).all()
         return Usage(sum(each.size for each in folders), sum(len(each.messages) for each in folders))
 
-    async def remove_account(self, account: AccountId) -> None:
-        self.take_account(account)
-
     # Whole mailboxes, for MemoryMailboxes
 
     def take_account(self, account: AccountId) -> MemoryAccount | None:
