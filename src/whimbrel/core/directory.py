@@ -217,7 +217,7 @@ class DirectoryChange:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record as it stands in the file: all its values as people write them. A secret is told as `********`."""
+    """A record as it stands in the file: all its values as people write them. A secret is shown as `********`."""
 
     kind: Kind
     domain: str

@@ -52,7 +52,7 @@ class ChangedBy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What `value` was told of a field."""
+    """What `value` was given for a field."""
 
     help: str
     element: str
@@ -98,8 +98,8 @@ def value(
     `element` is its XML element, `option` its name as an option of admin calls and `shown_as` in what they answer,
     where they are not the field's own; `columns` are further headings under which a CSV may have it; `reference` names
     the kind of record a value points to, for completion. `address`: values are addresses, which follow when the user or
-    group they name is renamed, and are told of when they lead nowhere. `check` reads one value (ValueError says what is
-    wrong), `form` is the word for what it looks like. `listed`: shown in lists too. `row`: the mission's row.
+    group they name is renamed, and are reported when they lead nowhere. `check` reads one value (ValueError says what
+    is wrong), `form` is the word for what it looks like. `listed`: shown in lists too. `row`: the mission's row.
     """
     declared = Declared(
         help, element, option, shown_as, columns, reference, address, check, form, minimum, maximum, pattern, like,

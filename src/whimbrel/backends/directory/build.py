@@ -228,7 +228,7 @@ def _add_edge(db: apsw.Connection, node: int, member: str, host: str) -> None:
     try:
         local, _, where = full_address(member, host).key.rpartition("@")
     except ValueError:
-        return  # The domain's own name is wrong, which is told elsewhere.
+        return  # The domain's own name is wrong, which is reported elsewhere.
     db.execute("INSERT OR IGNORE INTO edge VALUES(?, ?, ?)", (node, where, local))
 
 

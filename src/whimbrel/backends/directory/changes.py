@@ -121,14 +121,14 @@ class Changer:
     def _rewritten(self, node: int, name: str, old: Section, new: Section) -> bytes:
         """The record's own text with the change in it: remarks inside it survive."""
         pending = self._pending.get(node)
-        source = pending.text if pending else self._standing(node)
+        source = pending.text if pending else self._text_in_file(node)
         element = build.element_of(source or b"", "users.cfg")
         if element.tag != new.tag or (element.get("name") or "").strip() != name:
             raise ConfigError(Fault("users.cfg", 0, name, "the index is not that of the file; reload"))
         tree.apply(element, new, old, 2)
         return tree.fragment(element)
 
-    def _standing(self, node: int) -> bytes:
+    def _text_in_file(self, node: int) -> bytes:
         row = self._db.execute("SELECT start, length FROM place WHERE id = ?", (node,)).get
         return self._source(int(row[0]), int(row[1])) if isinstance(row, tuple) else b""
 

@@ -118,7 +118,7 @@ class DirectoryFile:
         self._ledger.log_unwritten(await self._run(self._ledger.fold_if_possible))
 
     async def _write_later(self) -> None:
-        """Until all is in the file. A reason why it cannot be written is told once."""
+        """Until all is in the file. A reason why it cannot be written is logged once."""
         logged, pause = "", self._write_after
         while True:
             await asyncio.sleep(pause)
@@ -171,7 +171,7 @@ class DirectoryFile:
 
     async def change(self, changes: Sequence[DirectoryChange]) -> None:
         done = asyncio.get_running_loop().create_future()
-        done.add_done_callback(_heard)
+        done.add_done_callback(_retrieve)
         self._waiting.append((tuple(changes), done))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_all())
@@ -228,7 +228,7 @@ class DirectoryFile:
         return await self._pool.run(work, *args) if self._pool else work(*args)
 
 
-def _heard(done: "asyncio.Future[None]") -> None:
+def _retrieve(done: "asyncio.Future[None]") -> None:
     """If the one who asked is gone, nobody else looks at the result."""
     if not done.cancelled():
         done.exception()

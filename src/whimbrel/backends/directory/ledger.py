@@ -233,7 +233,7 @@ class Ledger:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 self._pending.restore(before)
-                self._journal.cut(end)  # Nobody was told that it is done.
+                self._journal.cut(end)  # It was not acknowledged.
                 raise
         return results
 

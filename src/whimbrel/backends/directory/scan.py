@@ -131,5 +131,5 @@ class _Scanner:
 
     def _text(self, data: str) -> None:
         if data.strip():
-            # Text is told when it ends.
+            # expat reports text when it ends.
             raise self._refuse("text is not allowed here", data.lstrip().count("\n"))

@@ -43,7 +43,7 @@ class Resolution:
 
 
 async def resolved(ctx: "AdminContext", address: Address) -> Resolution:
-    """MailError: it cannot be told now."""
+    """MailError: the directory cannot answer now."""
     explanation = await _explained(ctx, address)
     expansion = explanation.expansion
     return Resolution(
@@ -87,7 +87,7 @@ async def dangling(ctx: "AdminContext", most: int = MOST) -> tuple[str, ...]:
         try:
             wrong = await refusal(ctx, target)
         except MailError:
-            continue  # It cannot be told now.
+            continue  # The directory cannot answer now.
         if wrong is not None:
             problems[f"{naming_words(naming)} names {target}: {wrong.loop or wrong.reason}"] = None
     return tuple(problems)

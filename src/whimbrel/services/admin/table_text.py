@@ -1,7 +1,7 @@
 """Tables that people bring as CSV: bytes into text, text into rows, headings into what they mean.
 
 Nobody saves CSV alike: Excel writes semicolons, tabs, cp1252 or UTF-16 by its language, mail servers each their own
-headings. What cannot be understood is told with its line, all of it in one round; what is hostile is bounded.
+headings. What cannot be understood is reported with its line, all of it in one round; what is hostile is bounded.
 
 Standards: RFC 4180 (CSV), Unicode 23.8 (byte order mark)
 """

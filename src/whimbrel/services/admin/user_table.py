@@ -1,5 +1,5 @@
 """Users from and to CSV (`user_lines.py` reads a line). All is taken or nothing, unless bad lines are to be skipped;
-every mistake is told with its line, in one round.
+every mistake is reported with its line, in one round.
 """
 
 import csv
@@ -153,7 +153,7 @@ class _Import:
         self.steps = good
 
     async def changes(self) -> list[DirectoryChange]:
-        """All of it. Verifiers are made here: each takes tens of milliseconds, and faults are told before the first."""
+        """All of it. Verifiers are made here, after all faults are known: each takes tens of milliseconds."""
         changes = list(self.domains.values())
         for line, (first, *rest) in self.steps:
             if not self._ctx.dry_run:
