@@ -172,6 +172,7 @@ def _part(path: str) -> str:
     "user",
     "import",
     right=Right.ACCOUNTS,
+    operation=True,
     help="Adds users from a CSV, with a heading such as address,password,name,quota,aliases,forward,groups; exports of "
     "Kerio, Google, Microsoft and cPanel are understood.",
 )

@@ -143,3 +143,16 @@ def test_there_is_a_bound_of_operations_and_of_what_they_remember(
         assert len(operations.list()) == 1
 
     asyncio.run(work())
+
+
+def test_an_import_is_an_operation_whose_result_is_its_answer(office: Office) -> None:
+    async def work() -> None:
+        ctx, operations = _context(office, office.keeper)
+        table = "address,password\nx@example.org,secret-of-x\n"
+        running = operations.start(prepare(CALLS["user import"], ctx, {"file": table}))
+        result = await running.result()
+        assert result.added == 1  # type: ignore[attr-defined]
+        assert (running.state, running.percent, running.subject) == ("done", 100, "user import")
+        assert "secret" not in running.record  # What a file holds may be anybody's password.
+
+    asyncio.run(work())
