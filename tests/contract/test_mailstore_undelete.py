@@ -235,7 +235,7 @@ async def test_what_was_deleted_survives_a_restart(durable: Backend) -> None:
     await durable.folders.delete(ANN, "Old")
     assert durable.reopen is not None
     again = await durable.reopen()
-    (grave,) = await again.undelete.folders(ANN)
-    assert await again.undelete.restore_folder(ANN, grave.id) == ["Old"]
+    (deleted,) = await again.undelete.folders(ANN)
+    assert await again.undelete.restore_folder(ANN, deleted.id) == ["Old"]
     assert (await again.undelete.restore(ANN, Chosen())).messages == 1
     assert await texts(again, ref) == [mail(1), mail(3), mail(2)] and await texts(again, old) == [mail(9)]

@@ -20,7 +20,7 @@ from whimbrel.backends.disk.committer import Committer
 from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.backends.disk.spool import DiskSpool
 from whimbrel.backends.notices.local import LocalNotices
-from whimbrel.backends.store.disk import generation, retire, retirer
+from whimbrel.backends.store.disk import expunged_files, expunged_mover, generation
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.mailbox import SEEN, AccountId, FlagChange, FlagOp, FolderRef
@@ -124,9 +124,9 @@ def use_mutant(name: str) -> None:
 
 
 def move_later(*, listed: bool) -> None:
-    retire.AT_ONCE, retirer.DELAY, retirer.PAUSE = 0, 0.1, 0.05
+    expunged_files.AT_ONCE, expunged_mover.DELAY, expunged_mover.PAUSE = 0, 0.1, 0.05
     if not listed:
-        retire._note = lambda folder, uids: str(folder)
+        expunged_files._note = lambda folder, uids: str(folder)
 
 
 async def early_flags(

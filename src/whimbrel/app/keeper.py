@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from whimbrel.backends.store.disk.database import row
+from whimbrel.backends.store.disk.expunged_mover import move_listed
 from whimbrel.backends.store.disk.index import FolderIndex, recount
 from whimbrel.backends.store.disk.names import account_name, account_path
 from whimbrel.backends.store.disk.purge import forget_marks
 from whimbrel.backends.store.disk.reconcile import compare
-from whimbrel.backends.store.disk.retirer import retire_files
 from whimbrel.backends.store.disk.self_check import check_tree, maintain, reindex, self_check
 from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.store import DiskStore
@@ -96,7 +96,7 @@ class DiskKeeper:
                 with contextlib.suppress(MailboxError):  # Deleted meanwhile, or busy: the next round comes.
                     await self._pool.run(maintain, shard, entry.mailbox)
                     if entry.mailbox in shard.leaving:
-                        await retire_files(self._pool, shard, entry.mailbox)
+                        await move_listed(self._pool, shard, entry.mailbox)
                     await forget_marks(self._store, self._pool, shard, entry.mailbox)
                 count += 1
                 await asyncio.sleep(pause)

@@ -27,7 +27,7 @@ class Fault:
 
 
 class ConfigError(Exception):
-    """The configuration, or a change to it, is refused; every fault is told."""
+    """The configuration, or a change to it, is refused; every fault is named."""
 
     def __init__(self, *faults: Fault) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
@@ -62,7 +62,7 @@ class ConfigStore(Protocol):
         ...
 
     def subscribe(self, changed: Callable[[frozenset[str]], None]) -> None:
-        """`changed` is told the paths that changed, after the new snapshot is in use."""
+        """`changed` gets the paths that changed, after the new snapshot is in use."""
         ...
 
     async def change(self, values: Mapping[str, object]) -> frozenset[str]:
@@ -85,7 +85,7 @@ class Setting:
     kind: str
     """yes-no, number, text, choice, list, or a form: size, duration, host, hostport, password, ..."""
     value: Text
-    """A secret is told as `********`."""
+    """A secret is shown as `********`."""
     default: Text
     is_default: bool
     choices: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ class QueueRecipient:
     remote: str = ""
     """The server that answered."""
     reported_delay: int = 0
-    """How many times the sender was told that it waits."""
+    """How many delay reports the sender got."""
     local: bool = False
     """A mailbox here that could not take the message at once."""
     account: str = ""
@@ -100,7 +100,7 @@ class QueueItem:
 LOCAL: Final = ""
 MIXED: Final = "*"
 CONTENT_LOST: Final = "5.3.0 The content of the message is lost"
-"""Status of an entry whose file is gone or damaged: seen in the queue, then told to its sender. RFC 3463 3.4"""
+"""Status of an entry whose file is gone or damaged: seen in the queue, then reported to its sender. RFC 3463 3.4"""
 
 
 @dataclass(frozen=True, slots=True)

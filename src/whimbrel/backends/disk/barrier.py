@@ -86,7 +86,7 @@ class Barrier:
                 raise BarrierError(f"syncfs: {os.strerror(error)}")
             self._judge(files, time.monotonic() - start)
         else:
-            self._one_by_one(touched)
+            self._sync_each(touched)
             if self._syncfs is not None and time.monotonic() - start > self._last / 2:
                 self._other_until, self._stay_until = 0.0, start + RETRY  # No better: the disk itself is slow.
         self.completed += 1
@@ -103,7 +103,7 @@ class Barrier:
             self._threads.shutdown()
         os.close(self._descriptor)
 
-    def _one_by_one(self, touched: Touched) -> None:
+    def _sync_each(self, touched: Touched) -> None:
         with self._lock:
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(8, "sync")

@@ -174,9 +174,9 @@ class Committer:
 
     def _try_restore(self) -> bool:
         """What was written since the last good barrier is checked and rewritten; then one barrier must succeed."""
-        told = threading.Event()  # The other thread first refuses all that was applied meanwhile.
-        self._applied.put(told)
-        told.wait()
+        refused_all = threading.Event()  # The other thread first refuses all that was applied meanwhile.
+        self._applied.put(refused_all)
+        refused_all.wait()
         for shard, refused in self._doubtful.values():
             try:
                 shard.restore(refused)
@@ -203,19 +203,19 @@ class Committer:
     def _sync(self) -> None:
         while True:
             applied: list[_Applied] = []
-            one = self._applied.get()
-            while isinstance(one, _Applied):
-                applied.append(one)
+            group = self._applied.get()
+            while isinstance(group, _Applied):
+                applied.append(group)
                 if self._applied.empty():
                     break
-                one = self._applied.get()
+                group = self._applied.get()
             if applied:
                 error = self._complete(applied)
-                self._resolve([wait for one in applied for wait in one.batch], error)
-            if one is None:
+                self._resolve([wait for group in applied for wait in group.batch], error)
+            if group is None:
                 return
-            if isinstance(one, threading.Event):
-                one.set()
+            if isinstance(group, threading.Event):
+                group.set()
 
     def _complete(self, applied: list[_Applied]) -> MailError | None:
         """One barrier for all of them; the error if there is none to be had."""
@@ -228,8 +228,8 @@ class Committer:
             except BarrierError as failure:
                 error = str(failure)
                 self._log.error("store.poisoned", error=error)
-        for one in applied:
-            for shard, jobs in one.shards.values():
+        for group in applied:
+            for shard, jobs in group.shards.values():
                 _, before = self._doubtful.get(shard.key, (shard, []))
                 self._doubtful[shard.key] = shard, before + jobs
         self._poisoned = True
@@ -250,10 +250,10 @@ def _together(applied: list[_Applied]) -> Touched:
     if len(applied) == 1:
         return applied[0].touched
     touched = Touched()
-    for one in applied:
-        touched.files |= one.touched.files
-        touched.directories |= one.touched.directories
-        touched.databases |= one.touched.databases
+    for group in applied:
+        touched.files |= group.touched.files
+        touched.directories |= group.touched.directories
+        touched.databases |= group.touched.databases
     return touched
 
 

@@ -12,18 +12,18 @@ _EXCHANGE: Final = 2
 _CANNOT: Final = (errno.ENOSYS, errno.EINVAL, errno.EPERM)
 
 
-def exchange(one: Path, other: Path) -> None:
-    """Both must exist. Elsewhere than on Linux there is a moment in which `one` has no name. OSError."""
+def exchange(first: Path, second: Path) -> None:
+    """Both must exist. Elsewhere than on Linux there is a moment in which `first` has no name. OSError."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         call = getattr(libc, "renameat2", None)
         if call is not None:
-            if call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0:
+            if call(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _EXCHANGE) == 0:
                 return
             code = ctypes.get_errno()
             if code not in _CANNOT:
-                raise OSError(code, os.strerror(code), str(one))
-    aside = one.with_name(f"#exchange-{one.name}")
-    os.rename(one, aside)
-    os.rename(other, one)
-    os.rename(aside, other)
+                raise OSError(code, os.strerror(code), str(first))
+    aside = first.with_name(f"#exchange-{first.name}")
+    os.rename(first, aside)
+    os.rename(second, first)
+    os.rename(aside, second)

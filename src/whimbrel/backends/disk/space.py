@@ -1,8 +1,8 @@
 """The Space port: whether the store's file systems have room, looked at every few seconds.
 
-Below the soft limit people are told and deleted mail makes room. Below the hard one no more mail is taken in, until
-there is a quarter more than that limit; nor is it while the file system is read-only. Each process looks for itself (a
-look takes microseconds); one of them tells.
+Below the soft limit administrators are warned and deleted mail makes room. Below the hard one no more mail is taken in,
+until there is a quarter more than that limit; nor is it while the file system is read-only. Each process looks for
+itself (a look takes microseconds); one of them tells.
 
 Standards: RFC 3463 3.4 (X.3.1, mail system full)
 """
@@ -33,15 +33,15 @@ LEAST: Final = 1 << 20
 
 
 def _limits(whole: Whole) -> Iterator[Concern]:
-    """A limit that can never be met, and a soft one that only warns when the hard one has stopped all mail."""
+    """A limit that can never be kept, and a soft one that only warns when the hard one has stopped all mail."""
     settings = whole.section(SpaceSettings)
     pair = (("space/soft-limit", settings.soft_limit), ("space/hard-limit", settings.hard_limit))
     for path, text in pair:
         if not text.endswith("%") and 0 < octets(text, 0) < LEAST:
             yield Concern(path, f"{text} is {octets(text, 0)} octets: write {text.rstrip('KMGT')}M", Gravity.WRONG)
     try:
-        found = os.statvfs(whole.folder)
-        total = found.f_blocks * found.f_frsize
+        file_system = os.statvfs(whole.folder)
+        total = file_system.f_blocks * file_system.f_frsize
     except OSError:
         total = 0
     if not total and settings.soft_limit.endswith("%") != settings.hard_limit.endswith("%"):
@@ -182,9 +182,9 @@ class DiskSpace:
             await pool.run(self.look)
 
     @staticmethod
-    def _judge(folder: str, found: Statistics, settings: SpaceSettings, before: Level) -> Room:
-        total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
-        if found.f_flag & os.ST_RDONLY:  # As a file system becomes when its disk fails.
+    def _judge(folder: str, file_system: Statistics, settings: SpaceSettings, before: Level) -> Room:
+        total, free = file_system.f_blocks * file_system.f_frsize, file_system.f_bavail * file_system.f_frsize
+        if file_system.f_flag & os.ST_RDONLY:  # As a file system becomes when its disk fails.
             return Room(Level.FULL, folder, free, 0, read_only=True)
         for level, text in ((Level.FULL, settings.hard_limit), (Level.LOW, settings.soft_limit)):
             limit = octets(text, total)
@@ -192,7 +192,7 @@ class DiskSpace:
             if limit and free < limit * factor:
                 return Room(level, folder, free, limit)
             # File systems that make inodes as they go say 0.
-            if limit and level is Level.FULL and found.f_files and found.f_favail < FILES * factor:
+            if limit and level is Level.FULL and file_system.f_files and file_system.f_favail < FILES * factor:
                 return Room(level, folder, free, limit)
         return Room(Level.ENOUGH, folder, free, 0)
 

@@ -235,9 +235,9 @@ def materialise(rendition: Rendition, folder: Path, modified: int | None) -> Unn
     """
     content = rendition.content
     assert isinstance(content, HeldContent | FileContent)
-    found = content.materialised.get(rendition.prefix)
-    if found is not None:
-        return found
+    written = content.materialised.get(rendition.prefix)
+    if written is not None:
+        return written
     descriptor, path = -1, ""
     try:
         if _TMPFILE:

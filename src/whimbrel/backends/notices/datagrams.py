@@ -42,7 +42,7 @@ class DatagramNotices(LocalNotices):
         self._peers: dict[str, frozenset[str]] = {}
         self._listed = self._sent = 0.0
         self._fresh: dict[str, str] = {}
-        """Hints of which no peer was told yet, with their topics."""
+        """Hints that were sent to no peer yet, with their topics."""
         self._waiting: dict[str, dict[bytes, None]] = {}
         self._sending: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -60,19 +60,19 @@ def leaf(name: str) -> str:
 
 
 def check_annotations(held: Mapping[str, bytes], changes: Mapping[str, bytes | None]) -> dict[str, bytes]:
-    """What `held` becomes. MailboxError LIMIT (too many), OVERQUOTA (a value is too long), CANNOT (an odd name)."""
-    found = dict(held)
+    """What `held` becomes. MailboxError LIMIT (too many), OVERQUOTA (a value is too long), CANNOT (a bad name)."""
+    annotations = dict(held)
     for name, value in changes.items():
         if not name or len(name) > MAX_NAME or not all(char.isprintable() for char in name):
             raise MailboxError(Condition.CANNOT, f"An annotation's name has 1 to {MAX_NAME} printable characters")
         if value is None:
-            found.pop(name, None)
+            annotations.pop(name, None)
         elif len(value) > MAX_ANNOTATION:
             raise MailboxError(Condition.OVERQUOTA, f"An annotation has {MAX_ANNOTATION} octets at most")
         else:
-            found[name] = value
-    if sum(map(len, found.values())) > MAX_ANNOTATED and any(changes.values()):
+            annotations[name] = value
+    if sum(map(len, annotations.values())) > MAX_ANNOTATED and any(changes.values()):
         raise MailboxError(Condition.LIMIT, f"All annotations together have {MAX_ANNOTATED} octets at most")
-    if len(found) > MAX_ANNOTATIONS:
+    if len(annotations) > MAX_ANNOTATIONS:
         raise MailboxError(Condition.LIMIT, f"There are {MAX_ANNOTATIONS} annotations at most")
-    return found
+    return annotations

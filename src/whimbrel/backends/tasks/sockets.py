@@ -88,8 +88,8 @@ class AllTasks:
 
     async def list(self) -> Sequence[DeliveryTask]:
         answers = await self._ask_all("list")
-        found = [task for answer in answers if isinstance(answer, list) for task in map(_task, answer) if task]
-        return sorted(found, key=lambda task: (task.since, task.id))
+        tasks = [task for answer in answers if isinstance(answer, list) for task in map(_task, answer) if task]
+        return sorted(tasks, key=lambda task: (task.since, task.id))
 
     async def abort(self, task: str) -> bool:
         if not task.isalnum() or len(task) > MAX_REQUEST // 2 or not task.isascii():

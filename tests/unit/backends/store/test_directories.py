@@ -10,8 +10,8 @@ import pytest
 
 from tests.unit.backends.store.house import ANN, Store, run
 from whimbrel.backends.disk.barrier import Touched
-from whimbrel.backends.store.disk import contents, graves, tree_jobs
-from whimbrel.backends.store.disk.graves import bury
+from whimbrel.backends.store.disk import contents, deleted_folders, tree_jobs
+from whimbrel.backends.store.disk.deleted_folders import move_to_deleted
 from whimbrel.backends.store.disk.purge import Purger
 from whimbrel.backends.store.disk.self_check import check_tree, maintain
 from whimbrel.backends.store.names import by_hand, canonical
@@ -80,8 +80,10 @@ def test_a_folder_whose_directory_was_brought_back_before_the_power_went_is_ther
         work = await store.folder("Work")
         await store.fill(work, 3)
         await store.ports.delete(ANN, "Work")
-        (grave,) = await store.undelete.folders(ANN)
-        graves.unbury(store.account / "#deleted" / grave.id, store.account / "Work")  # And here the power goes.
+        (deleted,) = await store.undelete.folders(ANN)
+        deleted_folders.move_back(
+            store.account / "#deleted" / deleted.id, store.account / "Work"
+        )  # And here the power goes.
 
     run_and_crash(tmp_path, first)
 
@@ -133,9 +135,9 @@ def test_power_lost_at_any_step_of_deleting_a_folder_costs_no_message(
         run_and_crash(root, filled)
         account = root / "mail" / "example.test" / "ann"
         with monkeypatch.context() as shaky:
-            shaky.setattr(graves, "os", Shaky(steps))
+            shaky.setattr(deleted_folders, "os", Shaky(steps))
             try:
-                bury(account, account / "Work", mailbox[0])
+                move_to_deleted(account, account / "Work", mailbox[0])
                 cut = False
             except PowerCut:
                 cut = True
@@ -144,9 +146,9 @@ def test_power_lost_at_any_step_of_deleting_a_folder_costs_no_message(
             found = await store.ports.find(ANN, "Work")
             held = len(await store.ports.flags(found.ref, ALL)) if found is not None else 0
             if held != 3:
-                (grave,) = await store.undelete.folders(ANN)
-                assert grave.messages == 3 and held == 0
-                await store.undelete.restore_folder(ANN, grave.id, "Back")
+                (deleted,) = await store.undelete.folders(ANN)
+                assert deleted.messages == 3 and held == 0
+                await store.undelete.restore_folder(ANN, deleted.id, "Back")
                 assert len(await store.ports.flags(await store.folder("Back"), ALL)) == 3
 
         run(root, after)
@@ -218,7 +220,7 @@ def test_what_is_kept_of_moved_messages_goes_after_its_time(tmp_path: Path) -> N
         async def ten_days(_account: AccountId) -> float:
             return 10 * 86400.0
 
-        await Purger(store.ports, store.pool, ten_days, pause=0, now=lambda: time.time() + 11 * 86400).round([ANN], 1e9)
+        await Purger(store.ports, store.pool, ten_days, pause=0, now=lambda: time.time() + 11 * 86400).round([ANN])
         assert not list(kept.iterdir())
         assert len(await store.ports.flags(work, ALL)) == 2
 

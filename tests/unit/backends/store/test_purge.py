@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.unit.backends.store.house import ANN, Store, run
 from whimbrel.backends.store.disk import purge
-from whimbrel.backends.store.disk.graves import remove_some
+from whimbrel.backends.store.disk.deleted_folders import remove_some
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.mailboxes import DiskMailboxes
 from whimbrel.backends.store.disk.purge import ForgetJob, Purger

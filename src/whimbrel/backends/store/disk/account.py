@@ -43,9 +43,9 @@ class Account:
         self.tree = Tree(root)
         self.log = log
         self.healed: Callable[[set[MailboxId], bool], None] = lambda changed, folders: None
-        """Told of folders that were healed, and whether the tree was, when nobody waits for it."""
+        """Called with folders that were healed, and whether the tree was, when nobody waits for it."""
         self.changed: Callable[[set[MailboxId]], None] = lambda mailboxes: None
-        """Told of folders whose backup of the flags may be behind. From any thread."""
+        """Called with folders whose backup of the flags may be behind. From any thread."""
         self.leaving: set[MailboxId] = set()
         """Folders where files of expunged messages are still to be moved."""
         self.checked: dict[MailboxId, float] = {}
@@ -106,25 +106,25 @@ class Account:
 
     def _recount(self, generation: int) -> None:
         """After an unclean stop, or when account.seq was lost: from the folders themselves."""
-        found: list[tuple[Entry, FolderStatus]] = []
+        statuses: list[tuple[Entry, FolderStatus]] = []
         for entry in self.tree.entries():
             if entry.selectable and (self.root / entry.path).is_dir():
                 index = self._open(entry)
                 with index.lock:
-                    found.append((entry, index.status()))
-        last = max([0, *(status.highest_modseq for _, status in found)])
+                    statuses.append((entry, index.status()))
+        last = max([0, *(status.highest_modseq for _, status in statuses)])
         self.seq.restart(generation, last)
-        for entry, status in found:
+        for entry, status in statuses:
             self.seq.store(entry.key, status)
         self.seq.recreated = False
         self.tree.load(self.seq.folders_version)
 
     def entry(self, mailbox: MailboxId) -> Entry:
         """MailboxError NONEXISTENT for a folder that is gone or has no messages of its own."""
-        found = self.tree.identified(mailbox)
-        if found is None or not found.selectable:
+        entry = self.tree.identified(mailbox)
+        if entry is None or not entry.selectable:
             raise MailboxError(Condition.NONEXISTENT, "No such folder")
-        return found
+        return entry
 
     def changed_since(self, modseq: int) -> list[MailboxId]:
         """Folders whose counters were raised above `modseq`; opens nothing."""
@@ -136,16 +136,16 @@ class Account:
 
     def statuses(self) -> dict[MailboxId, FolderStatus]:
         """Of all selectable folders; opens those alone that were never opened."""
-        found: dict[MailboxId, FolderStatus] = {}
+        statuses: dict[MailboxId, FolderStatus] = {}
         for entry in self.tree.entries():
             if entry.selectable:
                 status = self.seq.status(entry.key)
                 try:
-                    found[entry.mailbox] = status or self.read(entry.mailbox, FolderIndex.status)
+                    statuses[entry.mailbox] = status or self.read(entry.mailbox, FolderIndex.status)
                 except MailboxError as error:
                     if error.condition is not Condition.NONEXISTENT:  # Deleted meanwhile.
                         raise
-        return found
+        return statuses
 
     # Indexes
 
@@ -190,8 +190,8 @@ class Account:
 
     def _open(self, entry: Entry) -> FolderIndex:
         """Under the account's lock: opened, replaced, rebuilt or reconciled as it needs."""
-        found = self._usable(entry)
-        return self._reopen(entry) if found is None else found
+        index = self._usable(entry)
+        return self._reopen(entry) if index is None else index
 
     def _usable(self, entry: Entry) -> FolderIndex | None:
         """The folder's open index, if nothing need be done before it is used."""
@@ -313,10 +313,10 @@ class Account:
     def take_in(self, entry: Entry) -> Difference:
         """Under the account's lock: files without a row become messages, rows without a file go."""
         index = self._open(entry)
-        found = reconcile(index, self._generation(), self.seq.allocate(), self.log, crashed=False)
+        difference = reconcile(index, self._generation(), self.seq.allocate(), self.log, crashed=False)
         with index.lock:
             self.seq.store(entry.key, index.status())
-        return found
+        return difference
 
     def _remade(self, entry: Entry, error: Exception) -> FolderIndex:
         """In place of one that `error` says is damaged. UNAVAILABLE if it only says that something is scarce now."""
@@ -331,7 +331,7 @@ class Account:
         new = not (folder / "index.bad").exists() and not any((folder / "#msgs").glob("*.eml"))
         start = time.monotonic()
         modseq = self.seq.allocate()
-        found = rebuild(
+        rebuilt = rebuild(
             folder,
             entry.mailbox,
             entry.uid_validity,
@@ -346,9 +346,9 @@ class Account:
                 "store.rebuilt",
                 account=self.account,
                 folder=entry.name,
-                messages=found.messages,
-                added=found.added,
-                missing=found.missing,
+                messages=rebuilt.messages,
+                added=rebuilt.added,
+                missing=rebuilt.missing,
                 seconds=round(time.monotonic() - start, 3),
             )
         index = FolderIndex(folder)
@@ -357,7 +357,7 @@ class Account:
             self.seq.store(entry.key, index.status())
         self._indexes.put(entry.mailbox, index)
         self.changed({entry.mailbox})
-        return found, index
+        return rebuilt, index
 
     def close(self) -> None:
         self.seq.close()

@@ -146,8 +146,8 @@ class AccountSeq:
         else:
             self._descriptor = descriptor
         ours = os.fstat(self._descriptor)
-        names, found = (self._path.name,), ((ours.st_dev, ours.st_ino),)
-        self._identity = FileIdentity(self._directory, names, found)
+        names, inodes = (self._path.name,), ((ours.st_dev, ours.st_ino),)
+        self._identity = FileIdentity(self._directory, names, inodes)
         self._slots = {}
         self._size = ours.st_size
         self._checked = False
@@ -213,10 +213,10 @@ class AccountSeq:
     @property
     def own(self) -> Header:
         """Under the lock: the header as it will be."""
-        found = self._own
-        if found is None:
-            found = self._own = self.header()
-        return found
+        own = self._own
+        if own is None:
+            own = self._own = self.header()
+        return own
 
     def allocate(self) -> int:
         """The next modseq. Under the lock; `commit` makes it visible."""

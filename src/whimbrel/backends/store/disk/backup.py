@@ -56,10 +56,10 @@ def refresh_backup(index: FolderIndex) -> None:
             usable = whole and base.uid_validity == status.uid_validity and status.resync_floor <= since
             if usable and 0 < since < status.highest_modseq and size <= max(_LEAST_LOG, base.size):
                 changed = changed_rows(index.connection, _COLUMNS, since)
-                # A message that came in unmarked is told by its file.
-                told = [row for row in changed if row[1] or row[3] or row[0] < known_next]
-                head = (status.uid_validity, status.uid_next, since, status.highest_modseq, len(told))
-                lines = [f"WFLOG 1 {' '.join(map(str, head))}", *map(_line, told), f". {status.highest_modseq}"]
+                # A message that came in unmarked is known by its file.
+                written = [row for row in changed if row[1] or row[3] or row[0] < known_next]
+                head = (status.uid_validity, status.uid_next, since, status.highest_modseq, len(written))
+                lines = [f"WFLOG 1 {' '.join(map(str, head))}", *map(_line, written), f". {status.highest_modseq}"]
                 os.write(log.descriptor, ("\n".join(lines) + "\n").encode())
                 return
         _write_base(index, log)

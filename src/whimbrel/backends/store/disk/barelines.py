@@ -2,7 +2,7 @@
 
 Clients get them with CRLF, so their sizes and the offsets of their parts are others than those of the file, which the
 index keeps. No column tells them apart: what POP3 counts (`octets`) differs from the size of the file for them, and for
-those whose last line has no end, which the last octet of the file settles. They are few, so what is found out of them
+those whose last line has no end, which the last octet of the file shows. They are few, so what is found out of them
 is kept in memory (decision 0011). Messages with binary data stay as they came.
 
 Standards: RFC 5322 2.3, RFC 9051 2.3.4.2 (RFC822.SIZE), RFC 1939 11

@@ -31,7 +31,7 @@ class Batch:
         self.changed: set[MailboxId] = set()
         self.folders_changed = False
         self.annotated: set[MailboxId | None] = set()
-        """Folders, or the account, whose annotations are others now: who watches is told."""
+        """Folders, or the account, whose annotations are others now: who watches is notified."""
         self._open: tuple[Entry, Change, list[tuple[Job, object]]] | None = None
 
     def modseq(self) -> int:
@@ -99,6 +99,6 @@ class Batch:
         self._fail(entry, jobs, error)
 
     def _fail(self, entry: Entry, jobs: list[tuple[Job, object]], error: Exception) -> None:
-        told = self.account.translate(entry.mailbox, error)
+        refusal = self.account.translate(entry.mailbox, error)
         for job, _ in jobs:
-            job.result = told
+            job.result = refusal

@@ -53,6 +53,6 @@ def copy_rows(
     connection.executemany("INSERT INTO temp.copied VALUES(?,?)", pairs)
     connection.execute(_MSG.format(origin=origin), (modseq, saved))
     connection.execute(_META.format(origin=origin))
-    found: tuple[int, int, int, int] = row(connection, _SUMS)
+    sums: tuple[int, int, int, int] = row(connection, _SUMS)
     connection.execute("DELETE FROM temp.copied")
-    return found
+    return sums

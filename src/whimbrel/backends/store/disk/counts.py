@@ -79,10 +79,10 @@ class Counts:
         so that not each message that comes in writes it; when another one takes its place, it says again what is
         true."""
         before, newest = self.newest, max(self.newest, *blocks, -1)
-        found = [(block, self.modseq) for block in blocks if block != newest]
+        written = [(block, self.modseq) for block in blocks if block != newest]
         if newest in blocks and (newest > before or self.modseq > self.ceiling):
             if 0 <= before < newest and before not in blocks:
-                found.append((before, self.modseq))
+                written.append((before, self.modseq))
             self.newest, self.ceiling = newest, self.modseq + AHEAD
-            found.append((newest, self.ceiling))
-        return found
+            written.append((newest, self.ceiling))
+        return written

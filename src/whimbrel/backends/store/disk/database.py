@@ -51,11 +51,11 @@ def passing(error: Exception, path: Path) -> bool:
         return error.errno in _PASSING
     if isinstance(error, apsw.CantOpenError):
         try:
-            found = os.stat(path)
+            status = os.stat(path)
         except OSError as missing:
             return missing.errno in _PASSING
         # An empty file is one that could not be made a database: it has nothing to lose.
-        return stat.S_ISREG(found.st_mode) and found.st_size > 0 and os.access(path, os.R_OK | os.W_OK)
+        return stat.S_ISREG(status.st_mode) and status.st_size > 0 and os.access(path, os.R_OK | os.W_OK)
     if isinstance(error, apsw.IOError):
         # A file that was taken away while it was being opened is to be made anew.
         return getattr(error, "extendedresult", 0) not in _DAMAGED_IO and os.path.exists(path)
@@ -90,13 +90,13 @@ def open_database(path: Path, schema: str, version: int, *, create: bool, oldest
         # makes the WAL durable.
         connection.execute("PRAGMA synchronous=NORMAL; PRAGMA cache_size=-200").fetchall()
         connection.execute("PRAGMA journal_size_limit=4194304; PRAGMA temp_store=MEMORY").fetchall()
-        found = next(connection.execute("PRAGMA user_version"))[0]
-        if found == 0 and create:
+        stored = next(connection.execute("PRAGMA user_version"))[0]
+        if stored == 0 and create:
             with connection:
                 connection.execute(schema)
                 connection.execute(f"PRAGMA user_version={version}")
-        elif found // 1000 != version // 1000 or found < oldest:
-            raise Damaged(f"{path}: format {found} is not {version}")
+        elif stored // 1000 != version // 1000 or stored < oldest:
+            raise Damaged(f"{path}: format {stored} is not {version}")
     except apsw.Error as error:
         connection.close()
         if passing(error, path) or (create and isinstance(error, apsw.CantOpenError)):

@@ -52,7 +52,7 @@ def insert_file(
 ) -> bool:
     """One bad file costs one message and one warning. `wanted`: the EMAILID it must have, if that is known."""
     try:
-        content, found = file.read_bytes(), file.stat()
+        content, status = file.read_bytes(), file.stat()
     except OSError as error:
         if passing(error, file):
             raise  # It says nothing about this file; the index is made anew when there is enough of what is missing.
@@ -64,10 +64,10 @@ def insert_file(
         log.warning("store.file-lost", folder=str(file.parent.parent), uid=uid)
         return False
     described = Described(content)
-    flags, keywords, date, saved, recipient = old or (0, "", int(found.st_mtime), 0, "")
+    flags, keywords, date, saved, recipient = old or (0, "", int(status.st_mtime), 0, "")
     # Unknown: linked into this folder no later than the file last changed. Its date would be far too early, and what
     # counts days since then, such as a clean-out rule, would take old mail that came here yesterday.
-    saved = saved or int(found.st_ctime)
+    saved = saved or int(status.st_ctime)
     connection.execute(
         INSERT_MSG,
         (

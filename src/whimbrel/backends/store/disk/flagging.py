@@ -5,7 +5,7 @@ Standards: RFC 9051 6.4.6 (STORE), RFC 7162 3.1.3 (UNCHANGEDSINCE)
 """
 
 from whimbrel.backends.store.disk.counts import Counts
-from whimbrel.backends.store.disk.database import row as one
+from whimbrel.backends.store.disk.database import row
 from whimbrel.backends.store.disk.index import FolderIndex, where
 from whimbrel.core.mailbox import DELETED, SEEN, SYSTEM_FLAGS, FlagChange, FlagOp, FlagsStored
 from whimbrel.core.rows import FlagRow
@@ -29,8 +29,8 @@ def set_flags(
     modified: list[int] = []
     updates: list[tuple[int, str, int, int]] = []
     wanted, flags = change.keywords, change.flags & SYSTEM_FLAGS
-    for row in index.flags(uids):
-        uid, old, old_words, old_modseq = row
+    for stored in index.flags(uids):
+        uid, old, old_words, old_modseq = stored
         if unchanged_since is not None and old_modseq > unchanged_since:
             modified.append(uid)
             continue
@@ -43,7 +43,7 @@ def set_flags(
         else:
             new, new_words = flags, words
         if new == old and new_words == old_words:
-            rows.append(row)
+            rows.append(stored)
             continue
         updates.append((new, new_words, modseq, uid))
         rows.append((uid, new, new_words, modseq))
@@ -67,8 +67,8 @@ def _set_bits(index: FolderIndex, counts: Counts, uids: UidSet, change: FlagChan
     for clause, values in where("uid", uids):
         for bit in (SEEN, DELETED):
             if bits & bit:
-                found = f"SELECT count(*) FROM msg WHERE {clause} AND flags & ? {'= 0' if adding else '<> 0'}"
-                (count,) = one(connection, found, (*values, bit))
+                query = f"SELECT count(*) FROM msg WHERE {clause} AND flags & ? {'= 0' if adding else '<> 0'}"
+                (count,) = row(connection, query, (*values, bit))
                 if bit is SEEN:
                     counts.unseen -= step * count
                 else:

@@ -23,7 +23,7 @@ _MAILBOX = re.compile(r"F[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class FolderXml:
-    """As it stands in the file; what is missing or odd there is empty."""
+    """As it stands in the file; what is missing or malformed there is empty."""
 
     name: str
     mailbox: MailboxId
@@ -111,7 +111,7 @@ def _add_annotations(root: etree._Element, annotations: Mapping[str, bytes]) -> 
 
 
 def _annotations(root: etree._Element | None) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+    annotations: dict[str, bytes] = {}
     for element in () if root is None else root.iterchildren("annotation"):
         text, name = element.text or "", element.get("name")
         try:
@@ -119,8 +119,8 @@ def _annotations(root: etree._Element | None) -> dict[str, bytes]:
         except (binascii.Error, ValueError):
             continue
         if name:
-            found[name] = value
-    return found
+            annotations[name] = value
+    return annotations
 
 
 def _parse(path: Path) -> etree._Element | None:

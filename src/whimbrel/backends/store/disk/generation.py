@@ -21,8 +21,8 @@ def begin(store: Path) -> int:
     store.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = store / "generation"
     try:
-        found = json.loads(path.read_text())
-        generation, boot, clean = int(found["generation"]), str(found["boot"]), bool(found["clean"])
+        record = json.loads(path.read_text())
+        generation, boot, clean = int(record["generation"]), str(record["boot"]), bool(record["clean"])
     except (OSError, ValueError, KeyError, TypeError):
         generation, boot, clean = 0, "", False
     if not clean or boot != _boot_id():

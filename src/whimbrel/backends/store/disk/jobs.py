@@ -97,6 +97,6 @@ class RecentJob(AccountJob):
 
     def run(self, batch: Batch) -> Snapshot:
         change = batch.change(self.mailbox)
-        found = change.snapshot()
+        snapshot = change.snapshot()
         change.take_recent()
-        return found
+        return snapshot

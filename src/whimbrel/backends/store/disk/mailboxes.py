@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from whimbrel.backends.disk.barrier import sync_directory
 from whimbrel.backends.disk.exchange import exchange
 from whimbrel.backends.store.disk.account_seq import AccountSeq
-from whimbrel.backends.store.disk.graves import content, remove_some
+from whimbrel.backends.store.disk.deleted_folders import content, remove_some
 from whimbrel.backends.store.disk.names import account_name, account_path
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.core.errors import Condition, MailboxError

@@ -95,7 +95,7 @@ class LeaveJob(AccountJob):
         """To the copies. Mostly none: the originals are as they were."""
         uids = UidSet.of(row[0] for row in self.begun)
         now = {row[0]: row for row in batch.account.read(self.mailbox, lambda index: index.flags(uids))}
-        found: dict[FlagChange, list[int]] = {}
+        copies_of: dict[FlagChange, list[int]] = {}
         for (uid, flags, words, modseq), copy in zip(self.begun, self.copies, strict=True):
             row = now.get(uid)
             if row is None or row[3] == modseq:
@@ -106,8 +106,8 @@ class LeaveJob(AccountJob):
                 FlagChange(FlagOp.REMOVE, flags & ~row[1], old - new),
             ):
                 if change.flags or change.keywords:
-                    found.setdefault(change, []).append(copy)
-        return [(UidSet.of(copies), change) for change, copies in found.items()]
+                    copies_of.setdefault(change, []).append(copy)
+        return [(UidSet.of(copies), change) for change, copies in copies_of.items()]
 
 
 class Moving:

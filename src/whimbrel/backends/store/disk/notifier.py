@@ -1,6 +1,6 @@
-"""What changed in which folder: told to everybody once it is durable, and heard from the other processes.
+"""What changed in which folder: published once it is durable, and received from the other processes.
 
-A notice is a hint that may be lost; the counters of watched accounts, looked at each second, tell what nobody told.
+A notice is a hint that may be lost; the counters of watched accounts, looked at each second, show what no notice said.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from whimbrel.core.pool import Pool
 POLL = 1.0
 """Seconds between two looks at the counters of watched accounts; a hint is far faster, but may be lost."""
 _HEALED = 0.05
-"""Seconds after which healing is told: mostly several folders are healed at once."""
+"""Seconds after which healing is published: mostly several folders are healed at once."""
 Wake = Callable[[MailboxId | None], None]
 """With the folder that changed; None: the folder list."""
 
@@ -31,7 +31,7 @@ class ChangeNotifier:
     def __init__(self, account: Callable[[AccountId], Account], pool: Pool, notices: Notices, log: Log) -> None:
         """`account` is called in the loop."""
         self.loop: asyncio.AbstractEventLoop | None = None
-        """Set by whoever waits in one: what is healed without anybody waiting is told there."""
+        """Set by whoever waits in one: what is healed without anybody waiting is published there."""
         self._account, self._pool, self._notices, self._log = account, pool, notices, log
         self._changed: list[tuple[AccountId, set[MailboxId], bool]] = []
         self._changed_lock = threading.Lock()
@@ -100,13 +100,13 @@ class ChangeNotifier:
     def _counters(self, account: AccountId) -> tuple[int, int] | None:
         """None while nobody has opened the account in this process, or its counters were taken away: it is opened for
         the next look."""
-        found = self._account(account)
-        if not found.ready or not found.counting:
-            task = asyncio.get_running_loop().create_task(self._open(found))
+        opened = self._account(account)
+        if not opened.ready or not opened.counting:
+            task = asyncio.get_running_loop().create_task(self._open(opened))
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
             return None
-        header = found.seq.header()
+        header = opened.seq.header()
         return header.committed, header.folders
 
     async def _open(self, account: Account) -> None:
@@ -116,7 +116,7 @@ class ChangeNotifier:
             self._log.exception("store.failed", error, account=account.account)
 
     def _look(self) -> None:
-        """A hint may be lost while a process starts anew: the accounts' counters tell what nobody told."""
+        """A hint may be lost while a process starts anew: the accounts' counters show what no notice said."""
         self._poll = None
         for account, watchers in list(self._watchers.items()):
             now, before = self._counters(account), self._seen.get(account)

@@ -38,7 +38,7 @@ class OpenIndexes:
             self._open[mailbox] = index
             evicted = [self._open.popitem(last=False) for _ in range(max(0, len(self._open) - self._size))]
         for name, old in evicted:
-            self._retire(name, old)
+            self._back_up_and_close(name, old)
 
     def drop(self, mailbox: MailboxId) -> None:
         """Closes without saving anything: the file was replaced or is damaged."""
@@ -58,9 +58,9 @@ class OpenIndexes:
             indexes = list(self._open.items())
             self._open.clear()
         for mailbox, index in indexes:
-            self._retire(mailbox, index)
+            self._back_up_and_close(mailbox, index)
 
-    def _retire(self, mailbox: MailboxId, index: FolderIndex) -> None:
+    def _back_up_and_close(self, mailbox: MailboxId, index: FolderIndex) -> None:
         with contextlib.suppress(apsw.Error, OSError), index.lock:
             if index.current:
                 modseq = index.status().highest_modseq

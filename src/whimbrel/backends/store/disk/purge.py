@@ -14,10 +14,10 @@ from pathlib import Path
 
 from whimbrel.backends.store.disk.batch import AccountJob, Batch
 from whimbrel.backends.store.disk.database import row
-from whimbrel.backends.store.disk.graves import content, old_graves, remove_some
+from whimbrel.backends.store.disk.deleted_folders import content, deleted_before, remove_some
+from whimbrel.backends.store.disk.expunged_files import listed
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.mailboxes import sweep
-from whimbrel.backends.store.disk.retire import listed
 from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.undelete import STEP, DropJob, kept_before
@@ -71,8 +71,8 @@ class Purger:
         for account in accounts:
             # Busy, or removed meanwhile: the next round comes.
             with contextlib.suppress(MailError):
-                found = await self._account(account)
-                messages, size = messages + found.messages, size + found.bytes
+                removed = await self._account(account)
+                messages, size = messages + removed.messages, size + removed.bytes
         # Removed mailboxes stay until an administrator deletes them.
         await self._pool.run(sweep, self._store.mail, self._now())
         return Tally(messages, size)
@@ -91,8 +91,8 @@ class Purger:
                 if not await short():
                     return Tally(messages, size)
                 with contextlib.suppress(MailError):
-                    found = await self._account(account, part / _PARTS, short)
-                    messages, size = messages + found.messages, size + found.bytes
+                    removed = await self._account(account, part / _PARTS, short)
+                    messages, size = messages + removed.messages, size + removed.bytes
         return Tally(messages, size)
 
     async def _prepared(self, account: AccountId) -> AccountShard:
@@ -106,27 +106,27 @@ class Purger:
         before, messages, size = self._now() - await self._keep(account) * share, 0, 0
         for entry in shard.tree.entries():
             if entry.selectable and await self._pool.run((shard.root / entry.path / "#deleted").is_dir):
-                while await wanted() and (found := await self._pool.run(kept_before, shard, entry, before)):
-                    await self._store.run(account, DropJob(entry.mailbox, [uid for uid, _ in found]))
-                    messages, size = messages + len(found), size + sum(each for _, each in found)
+                while await wanted() and (expunged := await self._pool.run(kept_before, shard, entry, before)):
+                    await self._store.run(account, DropJob(entry.mailbox, [uid for uid, _ in expunged]))
+                    messages, size = messages + len(expunged), size + sum(each for _, each in expunged)
                     await asyncio.sleep(self._pause)
-        for grave in await self._pool.run(old_graves, shard.root, before):
+        for directory in await self._pool.run(deleted_before, shard.root, before):
             if await wanted():
-                count, held = await self._pool.run(content, grave)
-                await self._drain(grave)
+                count, held = await self._pool.run(content, directory)
+                await self._drain(directory)
                 messages, size = messages + count, size + held
         return Tally(messages, size)
 
-    async def _drain(self, grave: Path) -> None:
+    async def _drain(self, directory: Path) -> None:
         while True:
-            if await self._pool.run(remove_some, grave, STEP) < STEP:
+            if await self._pool.run(remove_some, directory, STEP) < STEP:
                 return
             await asyncio.sleep(self._pause)
 
 
 def _holds_deleted(shard: AccountShard) -> bool:
     """A message or folder is kept that was deleted. Opens no index."""
-    if old_graves(shard.root, math.inf):
+    if deleted_before(shard.root, math.inf):
         return True
     for entry in shard.tree.entries():
         folder = shard.root / entry.path
@@ -149,7 +149,7 @@ def _old_marks(shard: AccountShard, mailbox: MailboxId) -> bool:
         query = "SELECT 1 FROM delivered WHERE at < ? LIMIT 1"
         if row(index.connection, query, (int(time.time()) - DELIVERED_KEPT,)) is not None:
             return True
-        found: int = row(index.connection, "SELECT count(*) FROM expunged WHERE kept = 0")[0]
-        return found > TOMBSTONES + TOMBSTONES // 10
+        tombstones: int = row(index.connection, "SELECT count(*) FROM expunged WHERE kept = 0")[0]
+        return tombstones > TOMBSTONES + TOMBSTONES // 10
 
     return shard.read(mailbox, look)

@@ -17,9 +17,9 @@ import apsw
 from whimbrel.backends.store.disk.backup import Backup, read_backup
 from whimbrel.backends.store.disk.columns import FILL_BLOCKS, SCHEMA, VERSION, Described
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged, Row, open_database, row, rows
+from whimbrel.backends.store.disk.expunged_files import drop_list, listed, move_expunged
 from whimbrel.backends.store.disk.files import GAP, NAME, RECENT, insert_file, list_messages
 from whimbrel.backends.store.disk.index import recount
-from whimbrel.backends.store.disk.retire import drop_list, listed, retire
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import FolderStatus, MailboxId
 from whimbrel.core.uids import MAX_UID
@@ -101,10 +101,10 @@ def rebuild(
     try:
         connection.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF").fetchall()
         connection.execute(f"{SCHEMA} PRAGMA user_version={VERSION}; BEGIN")
-        done, retired = 0, list[int]()
+        done, expunged = 0, list[int]()
         for uid in sorted(numbered):
             if uid in leaving or (uid in gone and uid not in known.messages):
-                retired.append(uid)
+                expunged.append(uid)
                 continue
             file = messages / f"{uid:08x}.eml"
             old = known.messages.get(uid)
@@ -114,9 +114,9 @@ def rebuild(
             done += 1
             if done % _PROGRESS == 0:
                 progress(done, len(numbered))
-        retire(folder, retired)
+        move_expunged(folder, expunged)
         connection.executemany("INSERT OR REPLACE INTO expunged VALUES(?,?,?,?,?,?,?,?,?,?,?)", known.expunged)
-        if retired or not known.whole:
+        if expunged or not known.whole:
             _adopt_deleted(connection, folder, modseq)
         connection.execute(FILL_BLOCKS)
         connection.executemany("INSERT OR REPLACE INTO delivered VALUES(?,?,?)", known.delivered)
@@ -188,9 +188,9 @@ def _read_old(path: Path) -> Known:
     except Damaged:
         return known
     try:
-        found = row(connection, "SELECT uid_validity, uid_next, highest_modseq, first_recent FROM folder")
-        if found:
-            known.uid_validity, known.uid_next, known.highest_modseq, known.first_recent = found
+        stored = row(connection, "SELECT uid_validity, uid_next, highest_modseq, first_recent FROM folder")
+        if stored:
+            known.uid_validity, known.uid_next, known.highest_modseq, known.first_recent = stored
         for uid, *values, email in connection.execute(
             "SELECT uid, flags, keywords, internal_date, save_date, recipient, email_id FROM msg ORDER BY uid"
         ):
@@ -210,7 +210,7 @@ def _read_old(path: Path) -> Known:
                 for values in rows(connection, query)
             ]
         known.delivered = rows(connection, "SELECT * FROM delivered")
-        known.whole = bool(found)
+        known.whole = bool(stored)
     except DAMAGE:
         pass
     finally:
@@ -254,8 +254,8 @@ def _restorable(folder: Path) -> list[int]:
         names = os.listdir(folder / "#deleted")
     except FileNotFoundError:
         return []
-    found = (int(match[1], 16) for name in names if (match := NAME.match(name)))
-    return [uid for uid in found if uid < MAX_UID]
+    uids = (int(match[1], 16) for name in names if (match := NAME.match(name)))
+    return [uid for uid in uids if uid < MAX_UID]
 
 
 def _adopt_deleted(connection: apsw.Connection, folder: Path, modseq: int) -> None:
@@ -271,14 +271,14 @@ def _adopt_deleted(connection: apsw.Connection, folder: Path, modseq: int) -> No
         if match is None or int(match[1], 16) in known or not item.is_file(follow_symlinks=False):
             continue
         try:
-            content, found = Path(item.path).read_bytes(), item.stat(follow_symlinks=False)
+            content, status = Path(item.path).read_bytes(), item.stat(follow_symlinks=False)
         except OSError:
             continue
         described = Described(content)
         connection.execute(
             "INSERT INTO expunged VALUES(?,?,?,?,?,?,?,?,?,?,?)",
             (
-                int(match[1], 16), modseq, int(found.st_ctime), 0, "", int(found.st_mtime), described.size,
+                int(match[1], 16), modseq, int(status.st_ctime), 0, "", int(status.st_mtime), described.size,
                 described.email_id, 1, described.meta[5], described.meta[9],
             ),
         )  # fmt: skip

@@ -12,9 +12,9 @@ import apsw
 
 from whimbrel.backends.store.disk.columns import EXPUNGE, FILL_BLOCKS, email_id
 from whimbrel.backends.store.disk.database import rows
+from whimbrel.backends.store.disk.expunged_files import drop_list, move_expunged, still_listed
 from whimbrel.backends.store.disk.files import GAP, RECENT, insert_file, list_messages, set_lost
 from whimbrel.backends.store.disk.index import FolderIndex, recount
-from whimbrel.backends.store.disk.retire import drop_list, retire, still_listed
 from whimbrel.core.log import Log
 from whimbrel.core.uids import MAX_UID, UidSet
 
@@ -61,25 +61,25 @@ def reconcile(
     `given` is the `uid_next` that account.seq remembers: an index below it has lost rows, their files are messages.
     That must be seen at once: when a worker dies, the counters are made anew from the index, and nothing tells it then.
     """
-    found = compare(index, locked=True)
+    difference = compare(index, locked=True)
     connection, folder = index.connection, index.folder
     with index.lock:
         if crashed:
-            found = replace(found, missing=tuple(sorted({*found.missing, *_torn(index)})))
+            difference = replace(difference, missing=tuple(sorted({*difference.missing, *_torn(index)})))
         status = index.status()
         behind = status.uid_next < given
-        if not (found or crashed or behind):
-            return found
+        if not (difference or crashed or behind):
+            return difference
         expunged = {row[0] for row in connection.execute("SELECT uid FROM expunged")}
-        retire(folder, [*found.leaving, *(uid for uid in found.unknown if uid in expunged)])
+        move_expunged(folder, [*difference.leaving, *(uid for uid in difference.unknown if uid in expunged)])
         drop_list(folder)
         uid_next = max(status.uid_next, given)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for uid in found.missing:
+            for uid in difference.missing:
                 log.warning("store.message-gone", folder=str(folder), uid=uid)
                 _forget(connection, index, uid, modseq)
-            for uid in found.unknown:
+            for uid in difference.unknown:
                 file = Path(index.file(uid))
                 if uid in expunged:
                     continue
@@ -91,7 +91,7 @@ def reconcile(
                     # Without a crash also one above `uid_next`: the index may have lost its last rows (decision 0005).
                     uid_next = max(uid_next, uid + 1)
                     log.warning("store.file-found", folder=str(folder), uid=uid)
-            for name in found.foreign:
+            for name in difference.foreign:
                 target = Path(index.file(uid_next))
                 os.rename(Path(index.messages) / name, target)
                 if insert_file(connection, target, uid_next, None, modseq, log):
@@ -121,7 +121,7 @@ def reconcile(
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-    return found
+    return difference
 
 
 def _torn(index: FolderIndex) -> list[int]:

@@ -19,10 +19,10 @@ from whimbrel.backends.store.disk.rebuild import SAVED
 def other_file(index: FolderIndex) -> bool:
     """In its place there is another file, not none and not the same one."""
     try:
-        found = os.stat(index.path)
+        status = os.stat(index.path)
     except FileNotFoundError:
         return False
-    return (found.st_dev, found.st_ino) != index.inode and found.st_size > 0
+    return (status.st_dev, status.st_ino) != index.inode and status.st_size > 0
 
 
 def save(index: FolderIndex) -> None:

@@ -1,4 +1,4 @@
-"""Care for an account's folders that nobody has complained about: files, rows and counters are compared, and healed.
+"""Checks folders that nobody has complained about: files, rows and counters are compared, and healed.
 
 For pool threads: a folder when it is selected, all of them in the background's rounds, or by an administrator's order.
 """
@@ -29,23 +29,23 @@ def self_check(account: Account, mailbox: MailboxId, *, now: bool = False) -> Di
         return None
     with account.seq.locked():
         account.prepare_locked()
-        found = account.take_in(account.entry(mailbox))
+        difference = account.take_in(account.entry(mailbox))
         account.seq.commit()
-    if found:
+    if difference:
         account.healed({mailbox}, False)
-    return found
+    return difference
 
 
 def maintain(account: Account, mailbox: MailboxId) -> None:
-    """The background's care for a folder: files, rows and counters, and a fresh flags.bak."""
+    """The background's check of a folder: files, rows and counters, and a fresh flags.bak."""
     self_check(account, mailbox, now=True)
 
-    def care(index: FolderIndex) -> bool:
+    def counts_match(index: FolderIndex) -> bool:
         status = index.status()
         refresh_backup(index)
         return recount(index.connection) == (status.messages, status.unseen, status.deleted, status.size)
 
-    if not account.read(mailbox, care):
+    if not account.read(mailbox, counts_match):
         account.log.warning("store.counters-wrong", account=account.account, folder=account.entry(mailbox).name)
         reindex(account, mailbox, lambda done, total: None)
 
@@ -54,10 +54,10 @@ def reindex(account: Account, mailbox: MailboxId, progress: Progress) -> Rebuilt
     """Makes the index anew, whatever it says."""
     with account.seq.locked(60.0):
         account.prepare_locked()
-        found, _ = account.rebuild(account.entry(mailbox), progress)
+        rebuilt, _ = account.rebuild(account.entry(mailbox), progress)
         account.seq.commit()
     account.healed({mailbox}, False)
-    return found
+    return rebuilt
 
 
 def check_tree(account: Account) -> bool:

@@ -23,7 +23,7 @@ class AccountShard(Account):
         super().__init__(account, root, indexes, generation, log)
         self.key = "mail/" + account
         self.published: Callable[[set[MailboxId], bool], None] = lambda changed, folders: None
-        """Told by `apply`: whoever waits for the jobs passes it on."""
+        """What `apply` reports: whoever waits for the jobs passes it on."""
 
     def apply(self, jobs: Sequence[Job], touched: Touched) -> None:
         with self.seq.locked():
@@ -35,7 +35,7 @@ class AccountShard(Account):
                     batch.done(job, job.run(batch))
                 except MailError as error:
                     job.result = error
-                except Exception as error:  # noqa: BLE001 - told to the jobs it befell.
+                except Exception as error:  # noqa: BLE001 - the result of the jobs it befell.
                     batch.abandon(error)
                     job.result = self.translate(None, error)
             batch.commit()

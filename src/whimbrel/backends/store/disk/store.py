@@ -11,6 +11,7 @@ from whimbrel.backends.disk.spool import FileContent, HeldContent
 from whimbrel.backends.store.disk.batch import AccountJob
 from whimbrel.backends.store.disk.contents import Content, describe, read_file, read_files
 from whimbrel.backends.store.disk.database import check_version
+from whimbrel.backends.store.disk.expunged_mover import ExpungedMover
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.jobs import AppendJob, ExpungeJob, FlagsJob, RecentJob, Writing
 from whimbrel.backends.store.disk.moving import CopyJob, Moving
@@ -18,7 +19,6 @@ from whimbrel.backends.store.disk.names import account_path
 from whimbrel.backends.store.disk.notifier import ChangeNotifier, Wake
 from whimbrel.backends.store.disk.open_indexes import OpenIndexes
 from whimbrel.backends.store.disk.refresher import Refresher
-from whimbrel.backends.store.disk.retirer import Retirer
 from whimbrel.backends.store.disk.self_check import self_check
 from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.tree import Entry
@@ -71,7 +71,7 @@ class QueueShard(Shard, Protocol):
     def job(self, work: Enqueue | PassOn) -> Job: ...
 
     def announce(self) -> None:
-        """What was added is durable now: whoever waits for it is told."""
+        """What was added is durable now: whoever waits for it is notified."""
         ...
 
 
@@ -97,7 +97,7 @@ class DiskStore:
         self.generation = generation
         self._committer, self._pool, self._log = committer, pool, log
         self._queue = queue
-        self._retirer = Retirer(pool)
+        self._mover = ExpungedMover(pool)
         self._refresher = Refresher(self.shard, pool)
         self._indexes = OpenIndexes()
         self._accounts: dict[AccountId, AccountShard] = {}
@@ -107,7 +107,7 @@ class DiskStore:
     def close(self) -> None:
         """After the committer was closed."""
         self._notifier.close()
-        self._retirer.close()
+        self._mover.close()
         self._refresher.close()
         self._indexes.close()
         for account in self._accounts.values():
@@ -116,18 +116,18 @@ class DiskStore:
 
     def shard(self, account: AccountId) -> AccountShard:
         """In the loop, or before it runs."""
-        found = self._accounts.get(account)
-        if found is None:
+        shard = self._accounts.get(account)
+        if shard is None:
             if len(self._accounts) >= MAX_ACCOUNTS:
                 self._accounts.pop(next(iter(self._accounts)))  # Its descriptors go with it, once nobody uses it.
-            found = AccountShard(
+            shard = AccountShard(
                 account, account_path(self.mail, account), self._indexes, lambda: self.generation, self._log
             )
-            found.published = partial(self._notifier.collect, account)
-            found.healed = partial(self._notifier.healed, account)
-            found.changed = partial(self._refresher.changed, account)
-            self._accounts[account] = found
-        return found
+            shard.published = partial(self._notifier.collect, account)
+            shard.healed = partial(self._notifier.healed, account)
+            shard.changed = partial(self._refresher.changed, account)
+            self._accounts[account] = shard
+        return shard
 
     # Commit
 
@@ -156,7 +156,7 @@ class DiskStore:
         return [job.result if isinstance(job.result, Appended | Exception) else None for _, job in jobs]
 
     async def _finish(self, jobs: Sequence[tuple[Shard, Job]]) -> None:
-        """Waits for the barrier even when cancelled: what was begun must not be told wrongly, nor freed too early."""
+        """Waits for the barrier even when cancelled: what was begun is not answered wrongly, nor freed too early."""
         commit = self._committer.submit(jobs)
         self._notifier.loop = commit.get_loop()
         try:
@@ -172,7 +172,7 @@ class DiskStore:
         """A job of the store's own on one account; its result, once that is durable."""
         shard = self.shard(account)
         await self._finish([(shard, job)])
-        self._retirer.soon(shard)
+        self._mover.soon(shard)
         if isinstance(job.result, Exception):
             raise job.result
         return job.result
@@ -265,14 +265,14 @@ class DiskStore:
 
     async def snapshot(self, ref: FolderRef, *, take_recent: bool = False) -> Snapshot:
         shard = self.shard(ref.account)
-        found = await self._pool.run(_checked_snapshot, shard, ref.mailbox)
-        self._retirer.soon(shard)  # The comparison may have come upon what a crash left.
+        snapshot = await self._pool.run(_checked_snapshot, shard, ref.mailbox)
+        self._mover.soon(shard)  # The comparison may have come upon what a crash left.
         self._refresher.soon()
-        if take_recent and found.status.first_recent != found.status.uid_next:
+        if take_recent and snapshot.status.first_recent != snapshot.status.uid_next:
             taken = await self.run(ref.account, RecentJob(ref.mailbox))
             assert isinstance(taken, Snapshot)
             return taken
-        return found
+        return snapshot
 
     async def changes(self, ref: FolderRef, since: int) -> Delta:
         return await self._read(ref, lambda index: index.changes(since))
@@ -308,17 +308,17 @@ class DiskStore:
         return await self._read(ref, lambda index: index.parts(uids))
 
     async def content(self, ref: FolderRef, uid: int, start: int = 0, length: int | None = None) -> bytes | None:
-        found = await self._read(ref, lambda index: read_file(index, uid, start, length))
-        if found is None:
+        content = await self._read(ref, lambda index: read_file(index, uid, start, length))
+        if content is None:
             await self._missing(ref, [uid])
-        return found
+        return content
 
     async def contents(self, ref: FolderRef, uids: Sequence[int]) -> Contents:
-        found = await self._read(ref, lambda index: read_files(index, uids))
-        gone = [uid for uid, content in zip(uids, found, strict=True) if content is None]
+        contents = await self._read(ref, lambda index: read_files(index, uids))
+        gone = [uid for uid, content in zip(uids, contents, strict=True) if content is None]
         if gone:
             await self._missing(ref, gone)
-        return found
+        return contents
 
     async def expunged(self, ref: FolderRef, uids: UidSet, *, structure: bool = True) -> ExpungedMessages:
         rows = await self._read(ref, lambda index: index.expunged(uids))
@@ -343,20 +343,20 @@ class DiskStore:
     async def set_flags(
         self, ref: FolderRef, uids: UidSet, change: FlagChange, unchanged_since: int | None = None
     ) -> FlagsStored:
-        found = await self.run(ref.account, FlagsJob(ref.mailbox, uids, change, unchanged_since))
-        assert isinstance(found, FlagsStored)
-        return found
+        stored = await self.run(ref.account, FlagsJob(ref.mailbox, uids, change, unchanged_since))
+        assert isinstance(stored, FlagsStored)
+        return stored
 
     async def expunge(self, ref: FolderRef, uids: UidSet, *, marked: bool = True) -> Expunged:
-        found = await self.run(ref.account, ExpungeJob(ref.mailbox, uids, marked_only=marked))
-        assert isinstance(found, Expunged)
-        return found
+        expunged = await self.run(ref.account, ExpungeJob(ref.mailbox, uids, marked_only=marked))
+        assert isinstance(expunged, Expunged)
+        return expunged
 
     async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef, limit: Limit | None = None) -> Copied:
         job = CopyJob((self.shard(source.account), source.mailbox), uids, target.mailbox, limit)
-        found = await self.run(target.account, job)
-        assert isinstance(found, Copied)
-        return found
+        copied = await self.run(target.account, job)
+        assert isinstance(copied, Copied)
+        return copied
 
     async def move(self, source: FolderRef, uids: UidSet, target: FolderRef) -> Copied:
         return await self._moving.move(self.run, (self.shard(source.account), source.mailbox), uids, target)

@@ -117,11 +117,11 @@ class Tree:
 
     def entries(self) -> list[Entry]:
         """INBOX first, then by name."""
-        found = self._sorted
-        if found is None:
-            found = sorted(self._entries.values(), key=lambda entry: (entry.name != INBOX, entry.name.casefold()))
-            self._sorted = found
-        return list(found)
+        entries = self._sorted
+        if entries is None:
+            entries = sorted(self._entries.values(), key=lambda entry: (entry.name != INBOX, entry.name.casefold()))
+            self._sorted = entries
+        return list(entries)
 
     def named(self, name: str) -> Entry | None:
         return self._entries.get(name)
@@ -288,8 +288,8 @@ class Tree:
 
     def take_written(self) -> set[str]:
         """Files and directories written since they were last taken: they are to be made durable."""
-        found, self._written = self._written, set()
-        return found
+        written, self._written = self._written, set()
+        return written
 
     def annotations(self, entry: Entry | None) -> dict[str, bytes]:
         """Of a folder, or of the account; from the file, so always the latest."""
@@ -313,50 +313,50 @@ class Tree:
             self._rebuild()
 
     def _rebuild(self) -> None:
-        found: list[Entry] = []
+        entries: list[Entry] = []
         names: set[str] = set()
         identities: set[str] = set()
         for path in _directories(self.root, ""):
-            entry = self._read(path, found)
+            entry = self._read(path, entries)
             if entry.mailbox in identities or not entry.mailbox:
                 entry = replace(entry, mailbox=new_mailbox_id())  # A directory copied by hand.
             while entry.name in names:
                 entry = replace(entry, name=entry.name + " (2)")
             names.add(entry.name)
             identities.add(entry.mailbox)
-            found.append(entry)
-        last = max([int(time.time()) - 1, *(entry.uid_validity for entry in found)])
-        found = [
+            entries.append(entry)
+        last = max([int(time.time()) - 1, *(entry.uid_validity for entry in entries)])
+        entries = [
             entry if entry.uid_validity else replace(entry, uid_validity=last + number)
-            for number, entry in enumerate(found, 1)
+            for number, entry in enumerate(entries, 1)
         ]
         with self._writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO account VALUES(1, ?)", (last + len(found) + 1,))
-        for entry in found:
+            connection.execute("INSERT OR REPLACE INTO account VALUES(1, ?)", (last + len(entries) + 1,))
+        for entry in entries:
             self._write_xml(entry)
-        self._store(found)
+        self._store(entries)
         for name in read_subscriptions(self.root):
             self.subscribe(name, subscribed=True)
         if self.named(INBOX) is None:
             self.add(INBOX, None)
 
-    def _read(self, path: str, found: list[Entry]) -> Entry:
+    def _read(self, path: str, entries: list[Entry]) -> Entry:
         base, _, level = path.rpartition("/")
-        above = next((entry.name + DELIMITER for entry in found if entry.path == base), "") if base else ""
+        above = next((entry.name + DELIMITER for entry in entries if entry.path == base), "") if base else ""
         own = by_hand(_ESCAPED.sub(lambda match: _unescape(match[1]), level))
         own = INBOX if not above and own.upper() == INBOX else own
-        found_xml = read_folder_xml(self.root / path)
-        if found_xml is None:
+        folder_xml = read_folder_xml(self.root / path)
+        if folder_xml is None:
             return Entry(MailboxId(""), above + own, path, None, True, 0)
-        wanted = leaf(found_xml.name)
+        wanted = leaf(folder_xml.name)
         known = _possible(wanted) and level.partition("%~")[0] == on_disk(wanted).partition("%~")[0]
         return Entry(
-            found_xml.mailbox,
+            folder_xml.mailbox,
             above + (wanted if known else own),  # A directory that was renamed by hand has the name it has now.
             path,
-            found_xml.special_use,
-            found_xml.selectable,
-            found_xml.uid_validity,
+            folder_xml.special_use,
+            folder_xml.selectable,
+            folder_xml.uid_validity,
         )
 
     def _write_xml(self, entry: Entry, annotations: Mapping[str, bytes] | None = None) -> None:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 
 from whimbrel.backends.store.disk.batch import AccountJob, Batch
-from whimbrel.backends.store.disk.graves import bury
+from whimbrel.backends.store.disk.deleted_folders import move_to_deleted
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.backends.store.names import MAX_SUBSCRIPTIONS, canonical, check_annotations, parent
 from whimbrel.core.errors import Condition, MailboxError
@@ -24,8 +24,8 @@ class CreateJob(AccountJob):
     def run(self, batch: Batch) -> Entry:
         batch.commit()
         tree = batch.account.tree
-        found = tree.named(self.name)
-        if found is not None and found.selectable:
+        entry = tree.named(self.name)
+        if entry is not None and entry.selectable:
             raise MailboxError(Condition.ALREADYEXISTS, "A folder of this name exists")
         if len(tree.entries()) >= MAX_FOLDERS:
             raise MailboxError(Condition.LIMIT, f"An account has {MAX_FOLDERS} folders at most")
@@ -33,9 +33,9 @@ class CreateJob(AccountJob):
             raise MailboxError(Condition.ALREADYEXISTS, f"There is a folder for {self.special_use.value} already")
         tree.check_length(self.name)
         batch.folders_changed = True
-        if found is not None:
-            (batch.account.root / found.path / "#msgs").mkdir(mode=0o700, exist_ok=True)
-            return tree.change(found, selectable=True, special_use=self.special_use)
+        if entry is not None:
+            (batch.account.root / entry.path / "#msgs").mkdir(mode=0o700, exist_ok=True)
+            return tree.change(entry, selectable=True, special_use=self.special_use)
         levels, name = self.name.split("/"), ""
         for level in levels[:-1]:
             name = f"{name}/{level}" if name else level
@@ -66,7 +66,7 @@ class DeleteJob(AccountJob):
         batch.folders_changed = True
         account.forget(entry.mailbox)
         folder = account.root / entry.path
-        bury(account.root, folder, entry.mailbox)
+        move_to_deleted(account.root, folder, entry.mailbox)
         batch.touched.directories.update((str(folder.parent), str(account.root / "#deleted")))
         account.seq.remove(entry.key)
         tree.remove(entry)

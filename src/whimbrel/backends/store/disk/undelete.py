@@ -18,10 +18,16 @@ from whimbrel.backends.store.disk.batch import AccountJob, Batch
 from whimbrel.backends.store.disk.columns import Described
 from whimbrel.backends.store.disk.contents import read_file
 from whimbrel.backends.store.disk.database import rows
-from whimbrel.backends.store.disk.graves import Grave, content, graves, remove_some, unbury
+from whimbrel.backends.store.disk.deleted_folders import (
+    DeletedDirectory,
+    content,
+    deleted_directories,
+    move_back,
+    remove_some,
+)
+from whimbrel.backends.store.disk.expunged_files import PLACES, move_expunged, still_listed
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.names import account_path
-from whimbrel.backends.store.disk.retire import PLACES, retire, still_listed
 from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.tree import Entry
@@ -56,8 +62,8 @@ class DiskUndelete:
         before = _cursor(after)
         best: list[_Row] = []
         for entry in _folders(shard, chosen):
-            found = await self._pool.run(_select, shard, entry, chosen, before, limit + 1)
-            best = heapq.nlargest(limit + 1, [*best, *found])
+            rows = await self._pool.run(_select, shard, entry, chosen, before, limit + 1)
+            best = heapq.nlargest(limit + 1, [*best, *rows])
         names = {entry.mailbox: entry.name for entry in shard.tree.entries()}
         shown = await self._pool.run(_shown, shard, best[:limit], names)
         last = best[limit - 1] if len(best) > limit else None
@@ -67,16 +73,16 @@ class DiskUndelete:
         shard = await self._shard(account)
         messages = size = 0
         for entry in _folders(shard, chosen):
-            found = await self._pool.run(_sum, shard, entry, chosen)
-            messages, size = messages + found.messages, size + found.bytes
+            tally = await self._pool.run(_sum, shard, entry, chosen)
+            messages, size = messages + tally.messages, size + tally.bytes
         return Tally(messages, size)
 
     async def restore(self, account: AccountId, chosen: Chosen, target: str = "") -> Tally:
         shard = await self._shard(account)
         into = await self._target(account, target) if target else None
         messages = size = 0
-        async for entry, found in self._steps(shard, chosen):
-            uids = [row[2] for row in found]
+        async for entry, page in self._steps(shard, chosen):
+            uids = [row[2] for row in page]
             restored = await self._store.run(account, RestoreJob(entry.mailbox, uids, into or entry.mailbox))
             assert isinstance(restored, Tally)
             # Only now that they are durable in their new place: never lost, at worst twice after a crash.
@@ -85,17 +91,17 @@ class DiskUndelete:
         return Tally(messages, size)
 
     async def _target(self, account: AccountId, name: str) -> MailboxId:
-        found = await self._store.find(account, name)
-        if found is None or not found.selectable:
-            found = await self._store.create(account, name)
-        return found.ref.mailbox
+        folder = await self._store.find(account, name)
+        if folder is None or not folder.selectable:
+            folder = await self._store.create(account, name)
+        return folder.ref.mailbox
 
     async def purge(self, account: AccountId, chosen: Chosen) -> Tally:
         shard = await self._shard(account)
         messages = size = 0
-        async for entry, found in self._steps(shard, chosen):
-            await self._store.run(account, DropJob(entry.mailbox, [row[2] for row in found]))
-            messages, size = messages + len(found), size + sum(row[4] for row in found)
+        async for entry, page in self._steps(shard, chosen):
+            await self._store.run(account, DropJob(entry.mailbox, [row[2] for row in page]))
+            messages, size = messages + len(page), size + sum(row[4] for row in page)
         return Tally(messages, size)
 
     async def _steps(self, shard: AccountShard, chosen: Chosen) -> AsyncIterator[tuple[Entry, list[_Row]]]:
@@ -103,17 +109,17 @@ class DiskUndelete:
         for entry in _folders(shard, chosen):
             before: tuple[int, str, int] | None = None
             while True:
-                found = await self._pool.run(_select, shard, entry, chosen, before, STEP)
-                if not found:
+                page = await self._pool.run(_select, shard, entry, chosen, before, STEP)
+                if not page:
                     break
-                before = found[-1][:3]
-                yield entry, found
+                before = page[-1][:3]
+                yield entry, page
 
     # Folders
 
     async def folders(self, account: AccountId) -> Sequence[DeletedFolder]:
         shard = await self._shard(account)
-        return await self._pool.run(_graves_shown, shard)
+        return await self._pool.run(_folders_shown, shard)
 
     async def restore_folder(self, account: AccountId, id: str, name: str = "") -> Sequence[str]:
         await self._shard(account)
@@ -123,9 +129,9 @@ class DiskUndelete:
 
     async def purge_folder(self, account: AccountId, id: str) -> Tally:
         shard = await self._shard(account)
-        grave = await self._pool.run(_grave, shard, id)
-        messages, size = await self._pool.run(content, grave.path)
-        while await self._pool.run(remove_some, grave.path, STEP) >= STEP:
+        directory = await self._pool.run(_deleted_directory, shard, id)
+        messages, size = await self._pool.run(content, directory.path)
+        while await self._pool.run(remove_some, directory.path, STEP) >= STEP:
             pass
         return Tally(messages, size)
 
@@ -152,7 +158,7 @@ class RestoreJob(AccountJob):
         copies = _kept(index, self.uids)
         if not copies:
             return Tally(0, 0)
-        retire(index.folder, [copy.uid for copy in copies])
+        move_expunged(index.folder, [copy.uid for copy in copies])
         change = batch.change(self.target)
         try:
             change.add_all(f"{index.folder}/#deleted/", copies, batch.modseq())
@@ -196,38 +202,38 @@ class ReviveJob(AccountJob):
     def run(self, batch: Batch) -> list[str]:
         batch.commit()
         account = batch.account
-        first = _grave(account, self.id)
+        first = _deleted_directory(account, self.id)
         chosen = {first.name: first}
-        for grave in graves(account.root):  # Those deleted last come first, so they win.
-            if grave.name.startswith(first.name + "/"):
-                chosen.setdefault(grave.name, grave)
+        for directory in deleted_directories(account.root):  # Those deleted last come first, so they win.
+            if directory.name.startswith(first.name + "/"):
+                chosen.setdefault(directory.name, directory)
         base = self.name or first.name
         restored = [(base + name[len(first.name) :], chosen[name]) for name in sorted(chosen)]
         for name, _ in restored:
-            found = account.tree.named(canonical(name))
-            if found is not None and found.selectable:
+            present = account.tree.named(canonical(name))
+            if present is not None and present.selectable:
                 raise MailboxError(Condition.ALREADYEXISTS, f"A folder {name} is in use; give another name")
             account.tree.check_length(name)
         batch.folders_changed = True
-        for name, grave in restored:
-            _revive(account, grave, name, batch.touched)
+        for name, directory in restored:
+            _revive(account, directory, name, batch.touched)
         return [name for name, _ in restored]
 
 
-def _revive(account: Account, grave: Grave, name: str, touched: Touched) -> None:
+def _revive(account: Account, directory: DeletedDirectory, name: str, touched: Touched) -> None:
     """Under the account's lock. Levels above that are missing are made."""
     tree, level = account.tree, ""
     for part in parent(name).split("/") if parent(name) else ():
         level = f"{level}/{part}" if level else part
         if tree.named(level) is None:
             tree.add(level, None)
-    found = tree.named(name)
-    path = found.path if found is not None else tree.place(name)
+    present = tree.named(name)
+    path = present.path if present is not None else tree.place(name)
     taken = {entry.special_use for entry in tree.entries()}
-    use = grave.special_use if grave.special_use not in taken else None
-    validity = grave.uid_validity or tree.validity()
-    entry = Entry(grave.mailbox, name, path, use, True, validity)
-    unbury(grave.path, account.root / path)
+    use = directory.special_use if directory.special_use not in taken else None
+    validity = directory.uid_validity or tree.validity()
+    entry = Entry(directory.mailbox, name, path, use, True, validity)
+    move_back(directory.path, account.root / path)
     tree.revive(entry)
     _, index = account.writable(entry.mailbox)
     with index.lock:
@@ -310,10 +316,10 @@ def _sum(shard: AccountShard, entry: Entry, chosen: Chosen) -> Tally:
     return shard.read(entry.mailbox, read)
 
 
-def _shown(shard: AccountShard, found: Sequence[_Row], names: dict[MailboxId, str]) -> list[DeletedMessage]:
+def _shown(shard: AccountShard, rows: Sequence[_Row], names: dict[MailboxId, str]) -> list[DeletedMessage]:
     """With sender and subject as people read them, from the head of each file; one whose file has gone is left out."""
     shown = []
-    for at, mailbox, uid, date, size, flags, keywords, email_id in found:
+    for at, mailbox, uid, date, size, flags, keywords, email_id in rows:
         entry = shard.tree.identified(MailboxId(mailbox))
         if entry is None:
             continue
@@ -356,18 +362,18 @@ def _kept(index: FolderIndex, uids: Sequence[int]) -> list[Copy]:
     return copies
 
 
-def _graves_shown(shard: AccountShard) -> list[DeletedFolder]:
+def _folders_shown(shard: AccountShard) -> list[DeletedFolder]:
     shown = []
-    for grave in graves(shard.root):
-        messages, size = content(grave.path)
-        shown.append(DeletedFolder(grave.path.name, grave.name, grave.deleted, messages, size))
+    for directory in deleted_directories(shard.root):
+        messages, size = content(directory.path)
+        shown.append(DeletedFolder(directory.path.name, directory.name, directory.deleted, messages, size))
     return shown
 
 
-def _grave(shard: Account, id: str) -> Grave:
-    for grave in graves(shard.root):
-        if grave.path.name == id:
-            return grave
+def _deleted_directory(shard: Account, id: str) -> DeletedDirectory:
+    for directory in deleted_directories(shard.root):
+        if directory.path.name == id:
+            return directory
     raise MailboxError(Condition.NONEXISTENT, f"{shard.account} has no deleted folder {id}")
 
 

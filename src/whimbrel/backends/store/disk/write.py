@@ -18,12 +18,12 @@ from whimbrel.backends.disk.spool import UnnamedFile
 from whimbrel.backends.store.disk.columns import BLOCK_BITS, EXPUNGE, INSERT_META, INSERT_MSG, KEPT, MOVED, Described
 from whimbrel.backends.store.disk.copying import attach, copy_rows, detach
 from whimbrel.backends.store.disk.counts import Counts
-from whimbrel.backends.store.disk.database import row as one
+from whimbrel.backends.store.disk.database import row
 from whimbrel.backends.store.disk.database import rows as fetch
 from whimbrel.backends.store.disk.directory import Directory, link_or_copy
+from whimbrel.backends.store.disk.expunged_files import move_or_list
 from whimbrel.backends.store.disk.flagging import set_flags
 from whimbrel.backends.store.disk.index import FolderIndex, where
-from whimbrel.backends.store.disk.retire import retire_or_list
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import (
     DELETED,
@@ -114,7 +114,7 @@ class Change:
         self._touched.files.update(self._linked)
         self._touched.directories.add(self.index.messages)
         if self._moves:
-            self.leaving = retire_or_list(self.index.folder, self._moves, self._touched)
+            self.leaving = move_or_list(self.index.folder, self._moves, self._touched)
 
     def _rollback(self) -> None:
         if self._connection.in_transaction:
@@ -279,14 +279,12 @@ class Change:
         condition = f" AND flags & {DELETED} <> 0" if marked_only else ""
         gone: list[tuple[int, int, int]] = []
         for clause, values in where("msg.uid", uids):
-            found = fetch(
-                connection, f"SELECT uid, flags, size FROM msg WHERE {clause}{condition} ORDER BY uid", values
-            )
-            if not found:
+            rows = fetch(connection, f"SELECT uid, flags, size FROM msg WHERE {clause}{condition} ORDER BY uid", values)
+            if not rows:
                 continue
-            gone += found
+            gone += rows
             # Mostly a few of many, and near each other: only what lies between is looked through again.
-            chosen, values = f"{clause} AND msg.uid BETWEEN ? AND ?{condition}", [*values, found[0][0], found[-1][0]]
+            chosen, values = f"{clause} AND msg.uid BETWEEN ? AND ?{condition}", [*values, rows[0][0], rows[-1][0]]
             connection.execute(EXPUNGE + chosen, (modseq, now, MOVED if moved else KEPT, *values))
             connection.execute(f"DELETE FROM meta WHERE uid IN (SELECT uid FROM msg WHERE {chosen})", values)
             connection.execute(f"DELETE FROM msg WHERE {chosen}", values)
@@ -309,7 +307,7 @@ class Change:
         was away longer gets a full answer."""
         self._connection.execute("DELETE FROM delivered WHERE at < ?", (delivered_before,))
         self._dirty = True
-        bound = one(
+        bound = row(
             self._connection,
             "SELECT modseq FROM expunged WHERE kept = 0 ORDER BY modseq DESC LIMIT 1 OFFSET ?",
             (tombstones,),

@@ -24,7 +24,7 @@ class MemoryAccount:
         self._by_id: dict[MailboxId, MemoryFolder] = {}
         self._subscribed: set[str] = set()
         self.annotations: dict[str, bytes] = {}
-        self.graves: list[tuple[int, MemoryFolder]] = []
+        self.deleted_folders: list[tuple[int, MemoryFolder]] = []
         """Deleted folders: when, and what they were."""
         self._add(INBOX, None)
 
@@ -105,7 +105,7 @@ class MemoryAccount:
             raise MailboxError(Condition.CANNOT, "There are folders below it")
         self._forget(folder)
         if folder.selectable:
-            self.graves.append((int(self._clock.now()), folder))
+            self.deleted_folders.append((int(self._clock.now()), folder))
         if below:
             self._add(folder.name, None).selectable = False
 

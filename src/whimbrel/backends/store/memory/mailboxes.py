@@ -40,13 +40,13 @@ class MemoryMailboxes:
         return left
 
     async def removed(self) -> Sequence[RemovedMailbox]:
-        found = []
+        removed = []
         for id, aside in self._aside.items():
             usage = _held(aside.mailbox)
-            found.append(
+            removed.append(
                 RemovedMailbox(id, aside.account, int(id, 16) / 1e9, usage.messages, usage.bytes, aside.record)
             )
-        return sorted(found, key=lambda each: (-each.removed, each.account))
+        return sorted(removed, key=lambda each: (-each.removed, each.account))
 
     async def bring_back(self, id: str, account: AccountId) -> None:
         aside = self._named(id)

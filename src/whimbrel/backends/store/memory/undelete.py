@@ -61,16 +61,16 @@ class MemoryUndelete:
         return tally
 
     async def folders(self, account: AccountId) -> Sequence[DeletedFolder]:
-        graves = self._store.account(account).graves
+        deleted = self._store.account(account).deleted_folders
         return [
             DeletedFolder(folder.mailbox, folder.name, at, len(folder.messages), folder.size)
-            for at, folder in sorted(graves, key=lambda grave: (-grave[0], grave[1].name))
+            for at, folder in sorted(deleted, key=lambda entry: (-entry[0], entry[1].name))
         ]
 
     async def restore_folder(self, account: AccountId, id: str, name: str = "") -> Sequence[str]:
-        held, first = self._store.account(account), self._grave(account, id)[1]
+        held, first = self._store.account(account), self._deleted_folder(account, id)[1]
         chosen = {first.name: first}
-        for _, folder in sorted(held.graves, key=lambda grave: -grave[0]):
+        for _, folder in sorted(held.deleted_folders, key=lambda entry: -entry[0]):
             if folder.name.startswith(first.name + "/"):
                 chosen.setdefault(folder.name, folder)
         base = canonical(name) if name else first.name
@@ -82,19 +82,19 @@ class MemoryUndelete:
         for new, folder in renamed:
             held.revive(folder, new)
         back = {folder.mailbox for folder in chosen.values()}
-        held.graves = [grave for grave in held.graves if grave[1].mailbox not in back]
+        held.deleted_folders = [entry for entry in held.deleted_folders if entry[1].mailbox not in back]
         self._store.hint(account, None)
         return [new for new, _ in renamed]
 
     async def purge_folder(self, account: AccountId, id: str) -> Tally:
-        grave = self._grave(account, id)
-        self._store.account(account).graves.remove(grave)
-        return Tally(len(grave[1].messages), grave[1].size)
+        entry = self._deleted_folder(account, id)
+        self._store.account(account).deleted_folders.remove(entry)
+        return Tally(len(entry[1].messages), entry[1].size)
 
-    def _grave(self, account: AccountId, id: str) -> tuple[int, MemoryFolder]:
-        for grave in self._store.account(account).graves:
-            if grave[1].mailbox == id:
-                return grave
+    def _deleted_folder(self, account: AccountId, id: str) -> tuple[int, MemoryFolder]:
+        for entry in self._store.account(account).deleted_folders:
+            if entry[1].mailbox == id:
+                return entry
         raise MailboxError(Condition.NONEXISTENT, f"{account} has no deleted folder {id}")
 
     def _chosen(self, account: AccountId, chosen: Chosen) -> Iterator[tuple[MemoryFolder, Gone]]:

@@ -7,24 +7,24 @@ from pathlib import Path
 import pytest
 
 from tests.unit.backends.store.house import ANN, Store, run
-from whimbrel.backends.store.disk import retire, retirer
+from whimbrel.backends.store.disk import expunged_files, expunged_mover
+from whimbrel.backends.store.disk.expunged_mover import begin_move, move_listed
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.purge import Purger
 from whimbrel.backends.store.disk.reconcile import compare
-from whimbrel.backends.store.disk.retirer import begin_retiring, retire_files
 from whimbrel.backends.store.disk.self_check import maintain, self_check
 from whimbrel.core.mailbox import AccountId, FolderRef
 from whimbrel.core.uids import ALL, UidSet
 from whimbrel.core.undelete import Chosen
 
-MANY = retire.AT_ONCE + 14
+MANY = expunged_files.AT_ONCE + 14
 LIVE = list(range(MANY + 1, MANY + 11))
 INDEX = ("index.fld", "index.fld-wal", "index.fld-shm")
 
 
 @pytest.fixture(autouse=True)
 def nobody_moves_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retirer, "DELAY", 3600.0)
+    monkeypatch.setattr(expunged_mover, "DELAY", 3600.0)
 
 
 async def pending(store: Store, name: str = "INBOX") -> FolderRef:
@@ -53,15 +53,15 @@ async def settled(store: Store, ref: FolderRef, folder: str = "INBOX") -> None:
 
 
 async def move_all(store: Store, ref: FolderRef) -> None:
-    await retire_files(store.pool, store.ports.shard(ANN), ref.mailbox)
+    await move_listed(store.pool, store.ports.shard(ANN), ref.mailbox)
 
 
 def test_a_few_are_moved_with_the_expunge(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         ref = await store.folder()
         await store.fill(ref, 20)
-        await store.ports.expunge(ref, UidSet([(1, retire.AT_ONCE)]), marked=False)
-        assert len(names(store)) == 20 - retire.AT_ONCE and not lists(store)
+        await store.ports.expunge(ref, UidSet([(1, expunged_files.AT_ONCE)]), marked=False)
+        assert len(names(store)) == 20 - expunged_files.AT_ONCE and not lists(store)
 
     run(tmp_path, test)
 
@@ -79,14 +79,14 @@ def test_many_are_gone_at_once_and_moved_later(tmp_path: Path) -> None:
 
 
 def test_the_store_moves_them_without_being_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retirer, "DELAY", 0.0)
-    monkeypatch.setattr(retire, "STEP", 7)
+    monkeypatch.setattr(expunged_mover, "DELAY", 0.0)
+    monkeypatch.setattr(expunged_files, "STEP", 7)
 
     async def test(store: Store) -> None:
         ref = await store.folder()
         await store.fill(ref, MANY + 10)
         await store.ports.expunge(ref, UidSet([(1, MANY)]), marked=False)
-        tasks = list(store.ports._retirer._tasks.values())
+        tasks = list(store.ports._mover._tasks.values())
         assert len(tasks) == 1
         await tasks[0]
         await settled(store, ref)
@@ -99,7 +99,7 @@ def test_the_store_moves_them_without_being_asked(tmp_path: Path, monkeypatch: p
 def test_a_lost_index_does_not_bring_them_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, step: int
 ) -> None:
-    monkeypatch.setattr(retire, "STEP", 7)
+    monkeypatch.setattr(expunged_files, "STEP", 7)
 
     async def test(store: Store) -> None:
         ref = await store.folder()
@@ -112,9 +112,9 @@ def test_a_lost_index_does_not_bring_them_back(
             shutil.copyfile(folder / name, old / name)
         await store.ports.expunge(ref, UidSet([(1, MANY)]), marked=False)
         if step:  # Some were moved already.
-            retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
-            assert retiring is not None and retiring.step()
-            retiring.close()
+            moving = begin_move(store.ports.shard(ANN), ref.mailbox)
+            assert moving is not None and moving.step()
+            moving.close()
         if lost == "index.bad":
             os.rename(folder / "index.fld", folder / "index.bad")
         else:
@@ -156,8 +156,8 @@ def test_an_expunge_that_a_crash_interrupts_before_the_list_is_finished(
 
     async def test(store: Store) -> None:
         with monkeypatch.context() as now:
-            now.setattr(retire, "_note", killed)
-            now.setattr(retire, "retire", killed)
+            now.setattr(expunged_files, "_note", killed)
+            now.setattr(expunged_files, "move_expunged", killed)
             ref = await pending(store)
         assert not lists(store)
         await store.pool.run(self_check, store.ports.shard(ANN), ref.mailbox, now=True)
@@ -173,7 +173,7 @@ def test_on_a_disk_without_room_for_the_list_they_are_moved_at_once(
         raise OSError(28, "No space left on device")
 
     async def test(store: Store) -> None:
-        monkeypatch.setattr(retire, "_note", full)
+        monkeypatch.setattr(expunged_files, "_note", full)
         ref = await store.folder()
         await store.fill(ref, MANY + 10)
         await store.ports.expunge(ref, UidSet([(1, MANY)]), marked=False)
@@ -190,9 +190,9 @@ def test_after_a_stop_the_next_session_finishes_them(
         ref = await pending(store)
         store.stop(clean=clean)
         store.start()
-        monkeypatch.setattr(retirer, "DELAY", 0.0)
+        monkeypatch.setattr(expunged_mover, "DELAY", 0.0)
         assert list((await store.ports.snapshot(ref)).uids) == LIVE
-        for task in list(store.ports._retirer._tasks.values()):
+        for task in list(store.ports._mover._tasks.values()):
             await task
         await settled(store, ref)
 
@@ -204,7 +204,7 @@ def test_of_an_expunge_that_did_not_survive_the_list_alone_takes_nothing(tmp_pat
         ref = await store.folder()
         await store.fill(ref, MANY + 10)
         store.stop(clean=False)
-        retire._note(store.account / "INBOX", range(1, MANY + 1))
+        expunged_files._note(store.account / "INBOX", range(1, MANY + 1))
         store.start()
         await store.ports.snapshot(ref)
         await move_all(store, ref)
@@ -215,12 +215,12 @@ def test_of_an_expunge_that_did_not_survive_the_list_alone_takes_nothing(tmp_pat
 
 
 def test_sessions_that_still_show_them_can_read_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retire, "STEP", 7)
+    monkeypatch.setattr(expunged_files, "STEP", 7)
 
     async def test(store: Store) -> None:
         ref = await pending(store)
-        retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
-        assert retiring is not None
+        moving = begin_move(store.ports.shard(ANN), ref.mailbox)
+        assert moving is not None
         more = True
         while more:
             contents = await store.ports.contents(ref, range(1, MANY + 1))
@@ -228,8 +228,8 @@ def test_sessions_that_still_show_them_can_read_them(tmp_path: Path, monkeypatch
                 b"Subject: %d" % n for n in range(MANY)
             ]
             assert await store.ports.content(ref, MANY, 9, 2) == str(MANY - 1).encode()
-            more = retiring.step()
-        retiring.close()
+            more = moving.step()
+        moving.close()
 
     run(tmp_path, test)
 
@@ -238,20 +238,20 @@ def test_sessions_that_still_show_them_can_read_them(tmp_path: Path, monkeypatch
 def test_they_can_be_restored_before_they_are_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
-    monkeypatch.setattr(retire, "STEP", 7)
+    monkeypatch.setattr(expunged_files, "STEP", 7)
 
     async def test(store: Store) -> None:
         ref = await pending(store)
-        retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
-        assert retiring is not None
+        moving = begin_move(store.ports.shard(ANN), ref.mailbox)
+        assert moving is not None
         for _ in range(steps):
-            retiring.step()
+            moving.step()
         shown = (await store.undelete.messages(ANN, limit=200)).messages
         assert len(shown) == MANY and shown[-1].subject == "0"
         assert (await store.undelete.restore(ANN, Chosen())).messages == MANY
-        while retiring.step():
+        while moving.step():
             pass
-        retiring.close()
+        moving.close()
         await move_all(store, ref)
         assert len(await store.ports.flags(ref, ALL)) == MANY + 10 == len(names(store))
         assert not names(store, place="#deleted") and not lists(store)
@@ -261,23 +261,23 @@ def test_they_can_be_restored_before_they_are_moved(
 
 @pytest.mark.parametrize("steps", [0, 2])
 def test_a_purge_takes_them_wherever_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    monkeypatch.setattr(retire, "STEP", 7)
+    monkeypatch.setattr(expunged_files, "STEP", 7)
 
     async def test(store: Store) -> None:
         ref = await pending(store)
-        retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
-        assert retiring is not None
+        moving = begin_move(store.ports.shard(ANN), ref.mailbox)
+        assert moving is not None
         for _ in range(steps):
-            retiring.step()
+            moving.step()
 
         async def keep(_: AccountId) -> float:
             return -10.0
 
         purger = Purger(store.ports, store.pool, keep, pause=0)
-        assert (await purger.round([ANN], 0)).messages == MANY
-        while retiring.step():
+        assert (await purger.round([ANN])).messages == MANY
+        while moving.step():
             pass
-        retiring.close()
+        moving.close()
         assert names(store) == {f"{uid:08x}.eml" for uid in LIVE} and not names(store, place="#deleted")
         await move_all(store, ref)
         assert not lists(store)
@@ -313,20 +313,20 @@ def test_a_check_of_the_folder_has_nothing_to_say_of_them(tmp_path: Path) -> Non
 def test_another_folder_that_takes_its_place_meanwhile_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retire, "STEP", 7)
+    monkeypatch.setattr(expunged_files, "STEP", 7)
 
     async def test(store: Store) -> None:
         ref = await pending(store, "Work")
-        retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
-        assert retiring is not None
-        retiring.step()
+        moving = begin_move(store.ports.shard(ANN), ref.mailbox)
+        assert moving is not None
+        moving.step()
         await store.ports.rename(ANN, "Work", "Old")
         new = await store.folder("Work")
         await store.fill(new, MANY)
-        while retiring.step():
+        while moving.step():
             pass
-        assert retiring.end()
-        retiring.close()
+        assert moving.end()
+        moving.close()
         assert len(names(store, "Work")) == MANY == len(await store.ports.flags(new, ALL))
         await settled(store, ref, "Old")
 
@@ -337,9 +337,9 @@ def test_a_folder_that_is_deleted_and_restored_meanwhile_has_its_messages_and_no
     async def test(store: Store) -> None:
         ref = await pending(store, "Work")
         await store.ports.delete(ANN, "Work")
-        (grave,) = await store.undelete.folders(ANN)
-        assert grave.messages == len(LIVE)
-        await store.undelete.restore_folder(ANN, grave.id)
+        (deleted,) = await store.undelete.folders(ANN)
+        assert deleted.messages == len(LIVE)
+        await store.undelete.restore_folder(ANN, deleted.id)
         assert list((await store.ports.snapshot(ref)).uids) == LIVE
         await move_all(store, ref)
         await settled(store, ref, "Work")
@@ -351,13 +351,13 @@ def test_a_list_that_was_written_to_meanwhile_stays(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         ref = await pending(store)
         await store.fill(ref, MANY)
-        retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
-        assert retiring is not None
-        while retiring.step():
+        moving = begin_move(store.ports.shard(ANN), ref.mailbox)
+        assert moving is not None
+        while moving.step():
             pass
         await store.ports.expunge(ref, UidSet([(LIVE[-1] + 1, LIVE[-1] + MANY)]), marked=False)
-        assert not retiring.end()
-        retiring.close()
+        assert not moving.end()
+        moving.close()
         assert lists(store) and len(names(store)) == MANY + 10
         await move_all(store, ref)
         assert names(store) == {f"{uid:08x}.eml" for uid in LIVE} and not lists(store)
@@ -365,13 +365,13 @@ def test_a_list_that_was_written_to_meanwhile_stays(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
-def test_a_retiring_that_was_closed_moves_nothing(tmp_path: Path) -> None:
+def test_a_move_that_was_closed_moves_nothing(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         ref = await pending(store)
-        retiring = begin_retiring(store.ports.shard(ANN), ref.mailbox)
-        assert retiring is not None
-        retiring.close()
-        assert not retiring.step() and not retiring.end()
+        moving = begin_move(store.ports.shard(ANN), ref.mailbox)
+        assert moving is not None
+        moving.close()
+        assert not moving.step() and not moving.end()
         assert len(names(store)) == MANY + 10 and lists(store)
 
     run(tmp_path, test)
@@ -392,7 +392,7 @@ def test_a_retiring_that_was_closed_moves_nothing(tmp_path: Path) -> None:
 )
 def test_only_whole_lines_of_the_list_count(tmp_path: Path, text: bytes, meant: str) -> None:
     (tmp_path / "#expunged").write_bytes(text)
-    assert str(retire.listed(tmp_path)) == meant
+    assert str(expunged_files.listed(tmp_path)) == meant
 
 
 def test_a_line_that_was_cut_short_does_not_spoil_the_next(tmp_path: Path) -> None:
@@ -400,7 +400,7 @@ def test_a_line_that_was_cut_short_does_not_spoil_the_next(tmp_path: Path) -> No
         await store.folder()
         (store.account / "INBOX" / "#expunged").write_bytes(b"\n900:90")
         await pending(store)
-        assert retire.listed(store.account / "INBOX") == UidSet([(1, MANY)])
+        assert expunged_files.listed(store.account / "INBOX") == UidSet([(1, MANY)])
 
     run(tmp_path, test)
 
@@ -408,7 +408,7 @@ def test_a_line_that_was_cut_short_does_not_spoil_the_next(tmp_path: Path) -> No
 def test_what_the_index_has_as_a_message_is_not_moved(tmp_path: Path) -> None:
     async def test(store: Store) -> None:
         ref = await pending(store)
-        retire._note(store.account / "INBOX", LIVE)
+        expunged_files._note(store.account / "INBOX", LIVE)
         await move_all(store, ref)
         await settled(store, ref)
 
@@ -420,7 +420,7 @@ def test_a_list_of_all_uids_costs_no_more_than_the_folder(tmp_path: Path) -> Non
         ref = await pending(store)
         with (store.account / "INBOX" / "#expunged").open("ab") as file:
             file.write(b"\n1:4294967294.\n")
-        found = store.ports.shard(ANN).read(ref.mailbox, retire.still_listed)
+        found = store.ports.shard(ANN).read(ref.mailbox, expunged_files.still_listed)
         assert found == UidSet([(1, MANY)])
         for name in INDEX:
             (store.account / "INBOX" / name).unlink()

@@ -28,15 +28,15 @@ _LIST = "#expunged"
 _END = b"."
 
 
-def retire(folder: Path, uids: Iterable[int]) -> None:
+def move_expunged(folder: Path, uids: Iterable[int]) -> None:
     """Moves them now; those that are not there (any more) are passed over."""
     with contextlib.suppress(FileNotFoundError), _both(folder) as (source, target):
         for uid in uids:
             _move(source, target, uid)
 
 
-def retire_or_list(folder: Path, uids: Sequence[int], touched: Touched) -> bool:
-    """After the rows are gone, under the account's lock. True if it is only written down: `Retiring` does it then.
+def move_or_list(folder: Path, uids: Sequence[int], touched: Touched) -> bool:
+    """After the rows are gone, under the account's lock. True if it is only written down: `ExpungedMove` does it then.
 
     Where neither can be done, as on a full disk, the next comparison of files and rows will do it."""
     if len(uids) > AT_ONCE and DESCRIPTORS:
@@ -46,7 +46,7 @@ def retire_or_list(folder: Path, uids: Sequence[int], touched: Touched) -> bool:
             touched.directories.add(str(folder))
             return True
     with contextlib.suppress(OSError):
-        retire(folder, uids)
+        move_expunged(folder, uids)
         touched.directories.update((f"{folder}/#msgs/", f"{folder}/#deleted"))
     return False
 
@@ -81,7 +81,7 @@ def drop_list(folder: Path) -> None:
         path.unlink()
 
 
-class Retiring:
+class ExpungedMove:
     """Moves what a folder's list names, in steps, without the account's lock: by the descriptors of the directories,
     so that it goes right whatever is renamed or deleted meanwhile. Made under the lock, closed by whoever made it."""
 
@@ -125,8 +125,8 @@ class Retiring:
 
     def _stamp(self) -> tuple[int, int, int]:
         """Of the list: another one may have taken its place meanwhile."""
-        found = os.stat(self._folder.name(_LIST), dir_fd=self._folder.descriptor)
-        return found.st_ino, found.st_size, found.st_mtime_ns
+        status = os.stat(self._folder.name(_LIST), dir_fd=self._folder.descriptor)
+        return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _note(folder: Path, uids: Sequence[int]) -> str:
@@ -143,7 +143,7 @@ def _note(folder: Path, uids: Sequence[int]) -> str:
 
 
 def _ranges(line: bytes) -> list[tuple[int, int]]:
-    found = []
+    ranges = []
     for part in line.split(b","):
         first, colon, last = part.partition(b":")
         if not (first.isdigit() and (last.isdigit() or not colon)):
@@ -151,8 +151,8 @@ def _ranges(line: bytes) -> list[tuple[int, int]]:
         pair = int(first), int(last or first)
         if not 0 < pair[0] <= pair[1] < MAX_UID:
             return []
-        found.append(pair)
-    return found
+        ranges.append(pair)
+    return ranges
 
 
 @contextlib.contextmanager

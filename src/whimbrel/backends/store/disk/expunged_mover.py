@@ -5,7 +5,7 @@ import contextlib
 
 import apsw
 
-from whimbrel.backends.store.disk.retire import Retiring
+from whimbrel.backends.store.disk.expunged_files import ExpungedMove
 from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId, MailboxId
@@ -17,7 +17,7 @@ PAUSE = 0.01
 """Seconds between two steps, of some 2 ms each."""
 
 
-class Retirer:
+class ExpungedMover:
     """One for each store. What it does not come to, another finds when it compares the folder with its index."""
 
     def __init__(self, pool: Pool) -> None:
@@ -37,10 +37,10 @@ class Retirer:
     async def _account(self, shard: AccountShard) -> None:
         await asyncio.sleep(DELAY)
         while shard.leaving:
-            await retire_files(self._pool, shard, next(iter(shard.leaving)))
+            await move_listed(self._pool, shard, next(iter(shard.leaving)))
 
 
-def begin_retiring(shard: AccountShard, mailbox: MailboxId) -> Retiring | None:
+def begin_move(shard: AccountShard, mailbox: MailboxId) -> ExpungedMove | None:
     """For a folder of `leaving`, which it leaves. None if there is nothing to do any more. In a pool thread."""
     shard.leaving.discard(mailbox)
     with shard.seq.locked():
@@ -48,27 +48,27 @@ def begin_retiring(shard: AccountShard, mailbox: MailboxId) -> Retiring | None:
         _, index = shard.writable(mailbox)
         shard.seq.commit()
         with contextlib.suppress(FileNotFoundError):
-            return Retiring(index)
+            return ExpungedMove(index)
     return None
 
 
-async def retire_files(pool: Pool, shard: AccountShard, mailbox: MailboxId) -> None:
+async def move_listed(pool: Pool, shard: AccountShard, mailbox: MailboxId) -> None:
     """Moves what is still to be moved of one folder."""
     # Busy, deleted meanwhile, damaged, no room: the list stays, and so does what it says.
     with contextlib.suppress(MailError, OSError, apsw.Error):
-        retiring = await pool.run(begin_retiring, shard, mailbox)
-        if retiring is None:
+        moving = await pool.run(begin_move, shard, mailbox)
+        if moving is None:
             return
         try:
             more = True
             while more:
-                more = await pool.run(retiring.step)
+                more = await pool.run(moving.step)
                 await asyncio.sleep(PAUSE)
-            await pool.run(_end, shard, retiring)
+            await pool.run(_end, shard, moving)
         finally:
-            retiring.close()
+            moving.close()
 
 
-def _end(shard: AccountShard, retiring: Retiring) -> None:
+def _end(shard: AccountShard, moving: ExpungedMove) -> None:
     with shard.seq.locked():
-        retiring.end()
+        moving.end()

@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from whimbrel.backends.store.disk.expunged_files import listed
 from whimbrel.backends.store.disk.folder_xml import read_folder_xml
-from whimbrel.backends.store.disk.retire import listed
 from whimbrel.core.mailbox import MailboxId, SpecialUse
 
-_GRAVE = re.compile(r"(\d{1,12})-(F[0-9a-f]{32})(?:-\d+)?\Z")
+_NAME = re.compile(r"(\d{1,12})-(F[0-9a-f]{32})(?:-\d+)?\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Grave:
-    """A deleted folder."""
+class DeletedDirectory:
+    """The directory of a deleted folder, and what its #folder.xml says."""
 
     path: Path
     deleted: int
@@ -32,69 +32,69 @@ class Grave:
     special_use: SpecialUse | None
 
 
-def bury(root: Path, folder: Path, mailbox: MailboxId) -> None:
+def move_to_deleted(root: Path, folder: Path, mailbox: MailboxId) -> None:
     """What the folder holds moves to the account's #deleted; the folders below it stay.
 
     In one step where nothing is below. Otherwise the power may go in between: #folder.xml is there first, so that what
     came over can be restored, and the messages go last, so that until then the folder is whole without its index."""
-    grave = root / "#deleted" / f"{int(time.time())}-{mailbox}"
+    target = root / "#deleted" / f"{int(time.time())}-{mailbox}"
     count = 1
-    while grave.exists():
+    while target.exists():
         count += 1
-        grave = grave.with_name(f"{int(time.time())}-{mailbox}-{count}")
-    grave.parent.mkdir(mode=0o700, exist_ok=True)
+        target = target.with_name(f"{int(time.time())}-{mailbox}-{count}")
+    target.parent.mkdir(mode=0o700, exist_ok=True)
     items = list(os.scandir(folder))
     if all(item.name.startswith("#") for item in items if item.is_dir(follow_symlinks=False)):
-        os.rename(folder, grave)
+        os.rename(folder, target)
         return
-    grave.mkdir(mode=0o700)
+    target.mkdir(mode=0o700)
     with contextlib.suppress(FileNotFoundError):
-        shutil.copyfile(folder / "#folder.xml", grave / "#folder.xml")
+        shutil.copyfile(folder / "#folder.xml", target / "#folder.xml")
     own = [item.name for item in items if not item.is_dir(follow_symlinks=False) or item.name.startswith("#")]
     for name in sorted(own, key=lambda name: (name == "#folder.xml", name == "#msgs")):
-        os.replace(folder / name, grave / name)
+        os.replace(folder / name, target / name)
 
 
-def unbury(grave: Path, folder: Path) -> None:
-    """All of it back into `folder`, which may have folders below it already. #folder.xml goes last: until then the
-    grave is one, and what was begun can be begun again."""
+def move_back(directory: Path, folder: Path) -> None:
+    """All of it back into `folder`, which may have folders below it already. #folder.xml goes last: until then
+    `directory` is a deleted folder, and what was begun can be begun again."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    items = sorted(os.listdir(grave), key=lambda name: name == "#folder.xml")
+    items = sorted(os.listdir(directory), key=lambda name: name == "#folder.xml")
     for name in items:
         with contextlib.suppress(FileNotFoundError):  # Begun before, or purged at this moment.
-            os.replace(grave / name, folder / name)
-    os.rmdir(grave)
+            os.replace(directory / name, folder / name)
+    os.rmdir(directory)
 
 
-def graves(root: Path) -> list[Grave]:
+def deleted_directories(root: Path) -> list[DeletedDirectory]:
     """Deleted folders of an account, those deleted last first."""
-    found = []
-    for path, deleted, mailbox in _graves(root):
+    directories = []
+    for path, deleted, mailbox in _directories(root):
         xml = read_folder_xml(path)
         if xml is not None and xml.name:
-            found.append(Grave(path, deleted, mailbox, xml.name, xml.uid_validity, xml.special_use))
-    return sorted(found, key=lambda grave: (-grave.deleted, grave.name))
+            directories.append(DeletedDirectory(path, deleted, mailbox, xml.name, xml.uid_validity, xml.special_use))
+    return sorted(directories, key=lambda directory: (-directory.deleted, directory.name))
 
 
-def old_graves(root: Path, before: float) -> list[Path]:
+def deleted_before(root: Path, before: float) -> list[Path]:
     """Those of before a moment, whatever is in them."""
-    return [path for path, deleted, _ in _graves(root) if deleted < before]
+    return [path for path, deleted, _ in _directories(root) if deleted < before]
 
 
-def _graves(root: Path) -> Iterator[tuple[Path, int, MailboxId]]:
+def _directories(root: Path) -> Iterator[tuple[Path, int, MailboxId]]:
     with contextlib.suppress(FileNotFoundError):
         for item in os.scandir(root / "#deleted"):
-            match = _GRAVE.match(item.name)
+            match = _NAME.match(item.name)
             if match and item.is_dir(follow_symlinks=False):
                 yield Path(item.path), int(match[1]), MailboxId(match[2])
 
 
-def content(grave: Path) -> tuple[int, int]:
+def content(directory: Path) -> tuple[int, int]:
     """Messages and bytes."""
     count = size = 0
-    expunged = {f"{uid:08x}.eml" for uid in listed(grave)}
+    expunged = {f"{uid:08x}.eml" for uid in listed(directory)}
     with contextlib.suppress(FileNotFoundError):
-        for item in os.scandir(grave / "#msgs"):
+        for item in os.scandir(directory / "#msgs"):
             if item.name in expunged:
                 continue
             with contextlib.suppress(FileNotFoundError):
