@@ -46,6 +46,20 @@ class Changer:
             else:
                 self._pending.set(former)
 
+    def tried(self, changes: Iterable[DirectoryChange]) -> Exception | None:
+        """All of them or none; why not."""
+        self.begin()
+        try:
+            self.apply(changes)
+        except ConfigError as error:
+            self.undo()
+            return error
+        except BaseException:
+            self.undo()
+            raise
+        self.done()
+        return None
+
     def apply(self, changes: Iterable[DirectoryChange]) -> None:
         """ConfigError; the caller then undoes."""
         touched: list[int] = []

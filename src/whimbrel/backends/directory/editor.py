@@ -77,14 +77,32 @@ class DirectoryFile:
         self._lister = None
 
     def _listing(self) -> listing.Listing:
-        inode = self._index_path.stat().st_ino if self._index_path.exists() else 0
+        if not self._ledger.intact():
+            self._ledger.connect()
+        inode = self._index_path.stat().st_ino
         if self._lister is None or inode != self._listed:
             if self._lister:
                 self._lister.close()
-            self._ledger.connect()
             self._lister = listing.Listing(self._index_path, self._schema)
-            self._listed = self._index_path.stat().st_ino
+            self._listed = inode
         return self._lister
+
+    async def _whole_listing(self) -> listing.Listing:
+        """An index that was lost is made anew off the loop."""
+        if not self._ledger.intact():
+            await self.heal()
+        return self._listing()
+
+    async def heal(self) -> bool:
+        """Makes an index anew that was deleted, emptied or replaced while in use; whether it was. ConfigError tells
+        what is wrong in the file: workers have what they know, or say that they cannot tell now."""
+        if self._ledger.intact():
+            return False
+        async with self._lock:
+            healed = await self._run(self._ledger.heal)
+        if healed and self._changed:
+            self._changed()
+        return healed
 
     async def reload(self) -> bool:
         async with self._lock:
@@ -211,18 +229,18 @@ class DirectoryFile:
     # Reading
 
     async def entry(self, kind: Kind, domain: str, name: str = "") -> Entry | None:
-        return self._listing().entry(kind, domain, name)
+        return (await self._whole_listing()).entry(kind, domain, name)
 
     async def naming(self, addresses: Sequence[str]) -> Sequence[Naming]:
-        return self._listing().naming(addresses)
+        return (await self._whole_listing()).naming(addresses)
 
     async def doubtful(self, limit: int) -> Sequence[Naming]:
-        return self._listing().doubtful(limit)
+        return (await self._whole_listing()).doubtful(limit)
 
     async def entries(
         self, kind: Kind, *, domain: str = "", search: str = "", after: str = "", limit: int = 100
     ) -> list[Entry]:
-        return self._listing().entries(kind, domain, search, after, limit)
+        return (await self._whole_listing()).entries(kind, domain, search, after, limit)
 
     async def _run(self, work: Callable[..., T], *args: object) -> T:
         return await self._pool.run(work, *args) if self._pool else work(*args)

@@ -5,7 +5,10 @@ place    where it stands in the file: first byte and length. A change of one rec
 host     names and aliases of domains.  local: exact names in a domain.  wildcard: aliases with * or ?, in order.
 edge     which addresses the records name: to find loops, what leads nowhere, and who names whom.
 word     words of names and addresses, folded: how an address book finds people.
-meta     version, and which state of the file this is.
+meta     version; which state of the file this is; where this index was made: inode and path.
+
+Who reads it answers nothing from an index that is not whole: an empty one, one still being made, or one that was put in
+its place by hand, which has another inode or path.
 """
 
 import contextlib
@@ -40,31 +43,57 @@ CREATE INDEX word_id ON word(id);
 """
 
 
-def create(path: Path) -> apsw.Connection:
-    """The database for its one writer: made, or made anew if it is damaged or of another version."""
+def create(path: Path, *, anew: bool = False) -> apsw.Connection:
+    """The database for its one writer. Made anew if asked for, or if it is damaged, another's or of another version.
+
+    Never within a file that others may have open: they would read the new pages through their old -shm."""
     for _ in range(2):
-        # SQLite gives its -wal and -shm the same mode: they hold verifiers.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if anew or (path.exists() and not path.stat().st_size):
+            remove(path)
+        # SQLite gives its -wal and -shm the same mode: they hold verifiers. Not opened if it is there: to close it
+        # would give up the locks that this process has on it.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        inode = os.stat(path).st_ino
         db = apsw.Connection(str(path))
         try:
-            _prepare(db)
-            row = db.execute("SELECT value FROM meta WHERE key = 'version'").get
-            if row == VERSION:
+            _prepare(db, _made_in(path, inode))
+            if _of_place(db, _made_in(path, inode)):
                 return db
-        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError):
+        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, apsw.IOError):
             pass
-        db.close()
-        remove(path)
+        discard(db)
+        anew = True
     raise OSError(f"{path} cannot be made")
 
 
-def _prepare(db: apsw.Connection) -> None:
+def _prepare(db: apsw.Connection, place: str) -> None:
     db.set_busy_timeout(10_000)
     db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000;").fetchall()
     if db.execute("SELECT count(*) FROM sqlite_master").get == 0:
         with db:
             db.execute(SCHEMA)
-            db.execute("INSERT INTO meta VALUES('version', ?)", (VERSION,))
+            set_meta(db, "version", VERSION)
+            set_meta(db, "made-in", place)
+
+
+def _made_in(path: Path, inode: int) -> str:
+    return f"{inode}:{os.path.realpath(path)}"
+
+
+def _of_place(db: apsw.Connection, place: str) -> bool:
+    return meta(db, "version") == VERSION and meta(db, "made-in") == place
+
+
+def whole(db: apsw.Connection, path: Path, inode: int) -> bool:
+    """All of a users.cfg is in it, and it was made at `path` in the file `inode`: not put there by hand. apsw.Error"""
+    return _of_place(db, _made_in(path, inode)) and meta(db, "digest") != ""
+
+
+def discard(db: apsw.Connection) -> None:
+    """Closes it without writing its log into a file that may no longer be its own."""
+    db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    db.close()
 
 
 def remove(path: Path) -> None:

@@ -23,6 +23,7 @@ from whimbrel.backends.config.files import ConfigFile, History, Identity
 from whimbrel.backends.directory import aside, build, index, listing
 from whimbrel.backends.directory.changes import Changer
 from whimbrel.backends.directory.journal import Changes, Journal, Journaled, as_text, summary
+from whimbrel.backends.directory.opened import OpenedIndex
 from whimbrel.backends.directory.pending import Pending
 from whimbrel.backends.directory.records import Schema
 from whimbrel.backends.directory.scan import MAX_BYTES
@@ -56,10 +57,9 @@ class Ledger:
         self.schema = schema
         self.file = ConfigFile(path, history=history)
         self.warnings: list[Fault] = []
-        self._index_path, self._log, self._journal_from = index_path, log, journal_from
+        self._index, self._log, self._journal_from = OpenedIndex(index_path), log, journal_from
         self._journal = Journal(path.with_name(f"{path.name}.changes"), self.file.path)
         self._pending = Pending()
-        self._db: apsw.Connection | None = None
         self._recovered = False
         self._round = 0  # Grows when all is read anew, which makes a write that is under way worthless.
         self._written = ""  # SHA-256 of the last file that we put in place, or were about to.
@@ -67,8 +67,16 @@ class Ledger:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        with self._folding, self._guard:
+        with self._folding, self._guarded():
             yield
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        with self._guard:
+            try:
+                yield
+            finally:
+                self._index.remember()
 
     @property
     def unwritten(self) -> bool:
@@ -102,7 +110,7 @@ class Ledger:
         with self._alone():
             self.log_unwritten(self.fold_if_possible())
             self._journal.close()
-            self._disconnect()
+            self._index.close()
             self._pending.clear()
             self._recovered = False
 
@@ -114,17 +122,35 @@ class Ledger:
             return str(error) or type(error).__name__
         return ""
 
-    def connect(self) -> apsw.Connection:
-        with self._guard:
-            if self._db is None or Identity.of(self._index_path) is None:
-                self._disconnect()
-                self._db = index.create(self._index_path)
-            return self._db
+    def intact(self) -> bool:
+        """The index on disk is the one that was left there: neither deleted nor emptied nor replaced. Never waits."""
+        return self._index.intact()
 
-    def _disconnect(self) -> None:
-        if self._db:
-            self._db.close()
-        self._db = None
+    def heal(self) -> bool:
+        """Makes an index anew that was lost while it was in use; whether it was. ConfigError, OSError."""
+        with self._guard:
+            lost = self._index.is_open and not self._index.intact()
+            try:
+                if lost:
+                    self.connect()
+            except apsw.Error as error:
+                raise OSError(f"{self._index.path}: {error}") from error
+            return lost
+
+    def connect(self) -> apsw.Connection:
+        """The index, made anew from the file and the journal if it was lost. ConfigError, OSError."""
+        with self._guard:
+            if not self._index.is_open or self._index.intact():
+                return self._index.connection()
+            db = self._index.make_anew()
+            try:
+                self._recover(db)
+            except BaseException:
+                self._index.lose()
+                raise
+            if self._log:
+                self._log.warning("config.index-made-anew", file=str(self._index.path))
+            return db
 
     def current(self, db: apsw.Connection) -> bool:
         """The index is that of the file as it is now, but for what is pending."""
@@ -139,6 +165,7 @@ class Ledger:
         if digest == index.meta(db, "digest"):
             # Touched, copied or restored, not edited.
             index.set_meta(db, "identity", str(identity))
+            self._index.remember()
             return True
         if digest == self._written:
             # We put it in place, and then the index could not be brought up to it.
@@ -164,10 +191,11 @@ class Ledger:
             _mark(db, digest, identity)
             if left:
                 changer = Changer(db, lambda start, length: content[start : start + length], pending, self.schema)
-                refused = [changes for changes in left if _tried(changer, changes)]
+                refused = [changes for changes in left if changer.tried(changes)]
         # So much was written at once that the log should not keep its size.
         with contextlib.suppress(apsw.BusyError):
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._index.remember()
         self._pending, self.warnings = pending, warnings
         self._round += 1
         if left is None:
@@ -206,7 +234,7 @@ class Ledger:
             or sum(map(len, requests)) > _AT_ONCE
             or self._journal.position.size > _MAX_JOURNAL
         )
-        with self._alone() if at_once else self._guard:
+        with self._alone() if at_once else self._guarded():
             db = self.connect()
             if not self.current(db):
                 raise self.conflict(db)
@@ -222,7 +250,7 @@ class Ledger:
                 if str(identity) != index.meta(db, "identity"):
                     raise self.conflict(db)
                 changer = Changer(db, source, self._pending, self.schema)
-                results = [_tried(changer, changes) for changes in requests]
+                results = [changer.tried(changes) for changes in requests]
                 made = [changes for changes, error in zip(requests, results, strict=True) if error is None]
                 if not for_good:
                     self._pending.restore(before)
@@ -246,7 +274,7 @@ class Ledger:
             if str(identity) != index.meta(db, "identity"):
                 raise self.conflict(db)
             changer = Changer(db, lambda start, length: content[start : start + length], self._pending, self.schema)
-            results = [_tried(changer, changes) for changes in requests]
+            results = [changer.tried(changes) for changes in requests]
             edits = self._pending.edits
             splices = plan(db, content, edits, self.schema.added)
             if splices:
@@ -269,7 +297,7 @@ class Ledger:
             if not self._pending:
                 return
             content, identity = self.read()
-            with self._guard:
+            with self._guarded():
                 db = self.connect()
                 if not self.current(db) or str(identity) != index.meta(db, "identity"):
                     raise self.conflict(db)
@@ -280,7 +308,7 @@ class Ledger:
             try:
                 prepared = self._prepare(pieces(content, splices)) if splices else None
                 del content
-                with self._guard:
+                with self._guarded():
                     if self._round != now:  # All was read anew meanwhile, from file and journal.
                         if prepared:
                             self.file.discard(prepared)
@@ -298,7 +326,10 @@ class Ledger:
 
     def _take_name(self, prepared: Path, covers: int, splices: Sequence[Splice], gone: Sequence[int]) -> None:
         """The file that was written takes its name, and the index has the places of that."""
-        db, now = self.connect(), self._round
+        now, db = self._round, self.connect()
+        if self._round != now:  # The index was lost meanwhile, and is made anew.
+            self.file.discard(prepared)
+            return
         if not self.current(db):
             self.file.discard(prepared)
             raise self.conflict(db)
@@ -396,20 +427,6 @@ def digest_of(content: bytes) -> str:
 def _mark(db: apsw.Connection, digest: str, identity: Identity | None) -> None:
     index.set_meta(db, "identity", str(identity))
     index.set_meta(db, "digest", digest)
-
-
-def _tried(changer: Changer, changes: Changes) -> Exception | None:
-    changer.begin()
-    try:
-        changer.apply(changes)
-    except ConfigError as error:
-        changer.undo()
-        return error
-    except BaseException:
-        changer.undo()
-        raise
-    changer.done()
-    return None
 
 
 @contextlib.contextmanager

@@ -2,6 +2,10 @@
 
 Answers are kept in memory, boundedly, and forgotten when the index changed; that is looked at at most every 50 ms,
 so a change is in force everywhere within that time. The database is opened at the first question: after a fork.
+
+An index that is missing, empty, damaged or not its writer's never says that somebody is unknown. Who has the whole
+former one open goes on with that until the new one is whole; everybody else hears that the directory is not available
+now, and what was read while the file changed is read again.
 """
 
 import os
@@ -51,7 +55,11 @@ from whimbrel.core.values import Duration
 
 T = TypeVar("T")
 
+Stamp = tuple[int, int, int, int]
+"""Device, inode, size and time of change."""
+
 _CHECK_EVERY: Final = 0.05
+_TRIES: Final = 3
 _KEPT: Final = 4096
 _KINDS: Final = {USER: TargetKind.ACCOUNT, ALIAS: TargetKind.ALIAS, GROUP: TargetKind.GROUP}
 _MAX_NAME: Final = 320
@@ -114,7 +122,8 @@ class IndexDirectory:
         self._path, self._sources, self._monotonic = path, tuple(sources), monotonic
         self._versions: tuple[object, ...] = ()
         self._db: apsw.Connection | None = None
-        self._inode = self._version = self._changes = 0
+        self._inode = self._version = self._changes = self._reads = 0
+        self._seen: Stamp = (0, 0, 0, 0)  # The file as it was when last looked at.
         self._checked = float("-inf")
         self._targets: Lru[Target | _Unasked | None] = Lru(_KEPT)
         self._domains: Lru[_Domain | _Unasked | None] = Lru(_KEPT // 4)
@@ -187,43 +196,74 @@ class IndexDirectory:
         return self._monotonic() - self._checked < _CHECK_EVERY
 
     def _ask(self, read: Callable[[], T]) -> T:
-        """One answer. An index that was replaced under us is opened anew, once."""
+        """One answer. What was read of an index that was replaced or overwritten meanwhile is read anew."""
+        problem: object = "it changes all the time"
+        for _ in range(_TRIES):
+            try:
+                self._fresh()
+                before = self._reads
+                answer = read()
+                if self._reads == before or self._look() == self._seen:
+                    return answer
+                self._forget()
+            except apsw.Error as error:
+                problem = error
+                self.close()
+        raise _unavailable(repr(problem))
+
+    def _look(self) -> Stamp:
         try:
-            self._fresh()
-            return read()
-        except apsw.Error:
-            self.close()
-        try:
-            self._fresh()
-            return read()
-        except apsw.Error as error:
-            raise MailError(451, "4.3.0", "The directory is not available now", detail=repr(error)) from error
+            status = os.stat(self._path)
+        except FileNotFoundError:
+            return 0, 0, 0, 0
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
     def _fresh(self) -> None:
         now = self._monotonic()
         if self._db is not None and now - self._checked < _CHECK_EVERY:
             return
-        try:
-            inode = os.stat(self._path).st_ino
-        except FileNotFoundError:
-            inode = 0
-        if self._db is None or inode != self._inode:
-            self.close()
-            self._db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
-            self._db.set_busy_timeout(5000)
-            self._db.execute("PRAGMA cache_size = -2000")
-            self._inode, self._version = inode, -1
+        looked = self._look()
+        if self._db is None or looked != self._seen:
+            self._open(looked)
+        assert self._db is not None
         version = self._db.execute("PRAGMA data_version").get
         versions = tuple(source.version for source in self._sources)
         if version != self._version or versions != self._versions:
             self._version, self._versions = int(str(version)), versions
             self._changes += 1
-            for cache in (self._targets, self._domains, self._accounts):
-                cache.clear()
+            self._forget()
         self._checked = now
+
+    def _open(self, looked: Stamp) -> None:
+        """The index that is there, if it is whole. MailError 451: it is not, and no former one is open."""
+        db, inode = None, looked[1]
+        try:
+            if looked[2]:
+                db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+                db.set_busy_timeout(5000)
+                db.execute("PRAGMA cache_size = -2000")
+            problem = "" if db is not None and index.whole(db, self._path, inode) else "it is missing, or not whole"
+        except apsw.Error as error:
+            problem = repr(error)
+        if not problem:
+            self.close()
+            self._db, self._inode, self._seen, self._version = db, inode, looked, -1
+            return
+        if db is not None:
+            db.close()
+        if self._db is None or inode == self._inode or not index.whole(self._db, self._path, self._inode):
+            self.close()
+            raise _unavailable(problem)
+        self._seen = looked
+
+    def _forget(self) -> None:
+        self.refresh()
+        for cache in (self._targets, self._domains, self._accounts):
+            cache.clear()
 
     def _rows(self, sql: str, *values: str | int) -> list[tuple[object, ...]]:
         assert self._db is not None
+        self._reads += 1
         return list(self._db.execute(sql, values))
 
     def _domain(self, name: str) -> _Domain | None:
@@ -261,6 +301,7 @@ class IndexDirectory:
         return _Domain(domain, local, catch_all, tuple((str(text), int(str(node))) for text, node in patterns))
 
     def _primary(self) -> _Domain:
+        self._reads += 1
         name = index.meta(self._db, "primary") if self._db else ""
         domain = self._domain(name) if name else None
         if domain is None:
@@ -344,6 +385,10 @@ class IndexDirectory:
 
     def _people(self, words: tuple[str, ...], domains: frozenset[str] | None, limit: int) -> tuple[Listed, ...]:
         return listed_people(self._rows, self._sources, words, domains, limit)
+
+
+def _unavailable(detail: str) -> MailError:
+    return MailError(451, "4.3.0", "The directory is not available now", detail=detail)
 
 
 def _fold(name: str) -> str:

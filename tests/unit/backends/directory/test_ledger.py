@@ -392,7 +392,7 @@ def test_after_the_end_nothing_is_opened_again(tmp_path: Path) -> None:
         await later
 
     asyncio.run(work())
-    assert house.editor._ledger._db is None
+    assert not house.editor._ledger._index.is_open
     assert "Robert" in house.text
 
 
