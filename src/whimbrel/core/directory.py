@@ -278,6 +278,11 @@ class DirectoryEditor(Protocol):
         """Takes the file on disk into use, if it was changed outside. ConfigError: the former state stays."""
         ...
 
+    async def heal(self) -> bool:
+        """Makes the index that workers ask anew, if it was deleted, emptied or replaced while in use; whether it was.
+        ConfigError, OSError: it cannot be made now, and workers say that they cannot tell."""
+        ...
+
     async def keep(self) -> None:
         """Writes the directory in use over an edit made outside."""
         ...

@@ -95,7 +95,7 @@ class DirectoryFile:
 
     async def heal(self) -> bool:
         """Makes an index anew that was deleted, emptied or replaced while in use; whether it was. ConfigError tells
-        what is wrong in the file: workers have what they know, or say that they cannot tell now."""
+        what is wrong in the file; OSError."""
         if self._ledger.intact():
             return False
         async with self._lock:

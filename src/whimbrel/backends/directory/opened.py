@@ -14,7 +14,7 @@ Stamp = tuple[tuple[int, int, int, int], ...]
 
 
 class OpenedIndex:
-    """Nobody else writes it, so that whatever changed between two calls of the writer was done by hand: emptied, deleted,
+    """Nobody else writes it, so whatever changed between two calls of the writer was done by hand: emptied, deleted,
     overwritten, or another put in its place. Used under the writer's lock."""
 
     def __init__(self, path: Path) -> None:

@@ -188,7 +188,7 @@ _TABLE: Final = (
      "Changes were acknowledged, but users.cfg is no longer the file they were made for; make them again if wanted."),
     ("config.index-made-anew", "warning", "users.idx made anew", "file",
      "It was deleted, emptied or replaced under the server, and is that of users.cfg again."),
-    ("config.index-not-made", "error", "users.idx not made", "file error",
+    ("config.index-not-made", "error", "users.idx not made", "error",
      "It was lost and cannot be made from users.cfg; until it can, who is not known is told to try again later."),
     ("admin.failed", "error", "Administration failed", "call user error", "A call met an error of the machine."),
     ("admin.crashed", "error", "Administration crashed", "call user", "An admin call met a bug of ours."),

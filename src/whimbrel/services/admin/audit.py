@@ -156,6 +156,9 @@ class AuditedDirectory:
     async def reload(self) -> bool:
         return await self._inner.reload()
 
+    async def heal(self) -> bool:
+        return await self._inner.heal()
+
     async def keep(self) -> None:
         await self._inner.keep()
 

@@ -5,7 +5,7 @@ Also asked: `whimbrel job list`, and run at once: `whimbrel job run NAME`.
 
 from typing import Final
 
-from whimbrel.services.jobs.chores import CERTIFICATE, EDITS, LOG_FILES, PURGE, RELIEVE, SELF_CHECK
+from whimbrel.services.jobs.chores import CERTIFICATE, EDITS, INDEX, LOG_FILES, PURGE, RELIEVE, SELF_CHECK
 from whimbrel.services.jobs.clean_out import CLEAN_OUT
 from whimbrel.services.jobs.job import Job
 from whimbrel.services.jobs.low_space import LOW_SPACE
@@ -23,4 +23,5 @@ JOBS: Final[tuple[Job, ...]] = (
     LOG_FILES,
     CERTIFICATE,
     EDITS,
+    INDEX,
 )

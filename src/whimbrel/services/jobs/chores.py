@@ -2,12 +2,14 @@
 
 from typing import Final
 
+from whimbrel.core.config import ConfigError
 from whimbrel.services.jobs.job import NOTHING, Job, JobContext, Outcome, Run, each_time, every
 
 CERTIFICATE_CHECK: Final = 86_400.0
 PURGE_CHECK: Final = 3600.0
 SPACE_CHECK: Final = 60.0
 EDIT_CHECK: Final = 1.0
+INDEX_CHECK: Final = 0.5
 LOG_CHECK: Final = 1.0
 PAUSE: Final = 0.05
 """Seconds between two folders of a round, and between two pieces of an index of logs: mail goes first."""
@@ -71,6 +73,24 @@ def follow_edits(ctx: JobContext) -> Run:
     return look
 
 
+def keep_index(ctx: JobContext) -> Run:
+    """users.idx is there and whole, whatever is done to it. A reason why it cannot be made is logged once."""
+    logged = ""
+
+    async def look() -> Outcome:
+        nonlocal logged
+        try:
+            healed, reason = await ctx.editor.heal(), ""
+        except (ConfigError, OSError) as error:
+            healed, reason = False, str(error) or type(error).__name__
+        if reason and reason != logged:
+            ctx.log.error("config.index-not-made", error=reason)
+        logged = reason
+        return Outcome("users.idx was made anew") if healed else Outcome(reason)
+
+    return look
+
+
 CERTIFICATE: Final = Job(
     "certificate", "Renews the self-signed certificate before it ends.", each_time(renew_certificate),
     every(CERTIFICATE_CHECK),
@@ -92,4 +112,7 @@ RELIEVE: Final = Job(
 )  # fmt: skip
 EDITS: Final = Job(
     "foreign-edits", "Tells when somebody edits a configuration file.", follow_edits, every(EDIT_CHECK)
+)  # fmt: skip
+INDEX: Final = Job(
+    "users-index", "Makes users.idx anew when it was deleted, emptied or replaced.", keep_index, every(INDEX_CHECK)
 )  # fmt: skip

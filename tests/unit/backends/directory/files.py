@@ -117,7 +117,7 @@ def contents(db: apsw.Connection) -> list[Row]:
         for node, kind, domain, name in db.execute("SELECT id, kind, domain, name FROM node")
     }
     rows: list[Row] = [
-        ("meta", *row) for row in db.execute("SELECT key, value FROM meta WHERE key NOT IN ('identity', 'made-in')")
+        ("meta", *row) for row in db.execute("SELECT * FROM meta WHERE key NOT IN ('identity', 'made-in')")
     ]
     rows += [("node", *key[node], search, admin, data)
              for node, search, admin, data in db.execute("SELECT id, search, admin, data FROM node")]  # fmt: skip

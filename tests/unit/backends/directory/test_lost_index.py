@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -132,7 +133,7 @@ def _watched(connection: type[apsw.Connection], house: House, seen: set[str]) ->
     """Connections of the writer that are looked at from outside after each statement."""
     asking = False
 
-    def opened(path: str, **options: int) -> apsw.Connection:
+    def opened(path: str, **options: Any) -> apsw.Connection:
         db = connection(path, **options)
         if not options:
 
@@ -204,11 +205,12 @@ def test_what_was_read_while_the_file_was_overwritten_is_read_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert known(house.reader) == "right"
-    rows, done = house.reader._rows, list[None]()
+    rows, done = house.reader._rows, list[str]()
 
     def overwritten(sql: str, *values: str | int) -> list[tuple[object, ...]]:
         if not done:
-            done.append(copied_over(house.index))
+            done.append(sql)
+            copied_over(house.index)
             house.reader._reads += 1
             return []
         return rows(sql, *values)
