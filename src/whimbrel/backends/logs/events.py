@@ -197,6 +197,9 @@ _TABLE: Final = (
     ("pop3.broken", "error", "Message broken off", "service user detail", "A message could not be read to its end."),
     ("queue.stalled", "error", "Queue stalled", "",
      "The queue could not be read or written, so nothing new is sent; tried again every few seconds."),
+    ("queue.database-lost", "error", "Queue taken away", "file",
+     "queue.db was deleted, emptied or replaced. What it had goes on being delivered, nothing new is taken (451): let "
+     "the queue run empty and restart the server."),
     ("queue.content-missing", "error", "Queue content missing", "queue_id size found",
      "A waiting message's file is gone or cut short."),
     ("store.failed", "error", "Store failed", "account shard", "A part of the store met an unexpected error."),
@@ -204,6 +207,7 @@ _TABLE: Final = (
      "A sync failed: nothing is acknowledged until the store was checked."),
     ("store.restore-failed", "error", "Store not restored", "shard", "The check after a failed sync failed."),
     ("state.failed", "error", "State not saved", "error", "Lock-outs and receipts could not be saved or read."),
+    ("state.lost", "error", "State lost", "file", "state.db was deleted, emptied or replaced; it is made anew."),
     ("state.damaged", "error", "State damaged", "file error", "state.db was put aside and begun anew."),
     ("tls.certificate-unusable", "error", "Certificate unusable", "file reason", "The one before stays in use."),
     ("server.no_certificate", "error", "No certificate", "service", "TLS cannot be offered."),

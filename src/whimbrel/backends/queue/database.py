@@ -3,6 +3,8 @@
 import contextlib
 import ctypes
 import errno
+import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,35 @@ _BUSY = 10_000
 
 def open_database(path: Path) -> apsw.Connection:
     """Opens it, or makes it. RuntimeError if a newer major release wrote it."""
+    with _alone(path.parent):
+        if identity(path) == (0, 0):
+            # The log of a file that is gone is in use by those who have that open: it is no part of the new one.
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{path}{suffix}").unlink(missing_ok=True)
+        return _open(path)
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Device and inode; zeros for a file that is missing or empty."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return 0, 0
+    return (status.st_dev, status.st_ino) if status.st_size else (0, 0)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Of all processes that open the queue, one after the other."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path), statementcachesize=64)
     try:
         connection.set_busy_timeout(_BUSY)

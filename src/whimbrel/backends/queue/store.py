@@ -25,7 +25,7 @@ from whimbrel.backends.disk.committer import Committer, Job
 from whimbrel.backends.queue import lanes, rows
 from whimbrel.backends.queue.cached import read_cached
 from whimbrel.backends.queue.content import write
-from whimbrel.backends.queue.database import failure, immediate, open_database
+from whimbrel.backends.queue.database import failure, identity, immediate, open_database
 from whimbrel.backends.queue.jobs import ChangeJob, EnqueueJob, PassOnJob, UpdateJob, added
 from whimbrel.backends.queue.recovery import lose, recover, rescue
 from whimbrel.core.commit import Enqueue, PassOn
@@ -57,6 +57,7 @@ class QueueStore:
         self._committer, self._pool, self._notices, self._log = committer, pool, notices, log
         self._writer = open_database(self._database)
         self._reader = open_database(self._database)
+        self._identity, self._lost = identity(self._database), False
         self._lock = threading.Lock()  # Guards the reader, which pool threads share.
         self._writing = threading.Lock()
         self._finished: list[str] = []
@@ -122,8 +123,11 @@ class QueueStore:
     def _apply_all(self, connection: apsw.Connection, jobs: Sequence[Job], linked: list[str]) -> None:
         new: list[Added] = []
         updates: dict[str, UpdateJob] = {}
+        nameless = self._nameless() if any(isinstance(job, EnqueueJob | PassOnJob) for job in jobs) else None
         for job in jobs:
             try:
+                if nameless and isinstance(job, EnqueueJob | PassOnJob):
+                    raise nameless
                 if isinstance(job, EnqueueJob):
                     new.append((self._link(connection, job.enqueue, linked, new), job.checksum))
                 elif isinstance(job, UpdateJob):
@@ -142,6 +146,16 @@ class QueueStore:
                 job.result = error
         self._add(connection, new)
         _update(connection, updates)
+
+    def _nameless(self) -> MailError | None:
+        """Nothing is taken over into a file that was deleted, emptied or replaced: nobody would find it after the next
+        start. What is in it goes on being delivered."""
+        if identity(self._database) == self._identity:
+            return None
+        if not self._lost:
+            self._lost = True
+            self._log.error("queue.database-lost", file=str(self._database))
+        return MailError(451, "4.3.0", "Queue failure, try again later", detail=f"{self._database} was taken away")
 
     def _pass_on(self, connection: apsw.Connection, job: PassOnJob, linked: list[str], new: list[Added]) -> None:
         before, entries = len(linked), list[Added]()

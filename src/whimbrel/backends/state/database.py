@@ -4,8 +4,10 @@ Losing it loses comfort (a lock-out, a receipt), never mail: a damaged one is pu
 format is refused, since the release that wrote it may rely on what this one would drop.
 """
 
+import contextlib
+import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import apsw
@@ -39,14 +41,22 @@ class StateDatabase:
         self.path = path
         self.damage = ""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            self._connection = _open(path)
-        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
-            self.damage = str(error)
-            for suffix in ("-wal", "-shm"):
-                Path(f"{path}{suffix}").unlink(missing_ok=True)
-            os.replace(path, f"{path}.bad")
-            self._connection = _open(path)
+        with _alone(path.parent):
+            # The log of a file that is gone is in use by those who have that open: it is no part of the new one.
+            if _inode(path) == (0, 0):
+                _remove(path)
+            try:
+                self._connection = _open(path)
+            except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
+                self.damage = str(error)
+                os.replace(path, f"{path}.bad")
+                _remove(path)
+                self._connection = _open(path)
+            self._inode = _inode(path)
+
+    def intact(self) -> bool:
+        """The file that is open still has its name and something in it."""
+        return self._inode != (0, 0) and _inode(self.path) == self._inode
 
     def get(self, kind: str, key: str, now: float) -> str | None:
         query = "SELECT value FROM state WHERE kind=? AND key=? AND (expires IS NULL OR expires>?)"
@@ -67,6 +77,12 @@ class StateDatabase:
                 else:
                     self._connection.execute("REPLACE INTO state VALUES(?,?,?,?)", (kind, key, value, expires))
 
+    def carry_over(self, lost: "StateDatabase") -> None:
+        """What a file without a name still holds, where this one has nothing newer. apsw.Error"""
+        values = lost._connection.execute("SELECT kind,key,value,expires FROM state").fetchall()
+        with self._connection:
+            self._connection.executemany("INSERT OR IGNORE INTO state VALUES(?,?,?,?)", values)
+
     def expire(self, now: float, limit: int = 1000) -> int:
         """Removes what has come to its end, a bounded number at a time; says how many."""
         self._connection.execute(
@@ -75,7 +91,35 @@ class StateDatabase:
         return self._connection.changes()
 
     def close(self) -> None:
+        if not self.intact():
+            # What is left of the log belongs into a file that is lost.
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._connection.close()
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Of all processes that make the file anew, one after the other."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    """Zeros for a file that is missing or empty."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return 0, 0
+    return (status.st_dev, status.st_ino) if status.st_size else (0, 0)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def _open(path: Path) -> apsw.Connection:

@@ -152,11 +152,27 @@ class SqliteState:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._with_database, work)
 
     def _with_database(self, work: "Callable[[StateDatabase], T]") -> "T":
+        """A file that was deleted, emptied, replaced or spoilt under us is opened, or begun, anew."""
+        if self._database is not None and not self._database.intact():
+            self._log.error("state.lost", file=str(self._path))
+            lost, self._database = self._database, None
+            try:
+                with contextlib.suppress(apsw.Error):  # Emptied in its place, it holds nothing.
+                    self._opened().carry_over(lost)
+            finally:
+                lost.close()
+        try:
+            return work(self._opened())
+        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError):
+            self._close_database()
+            return work(self._opened())
+
+    def _opened(self) -> StateDatabase:
         if self._database is None:
             self._database = StateDatabase(self._path)
             if self._database.damage:
                 self._log.error("state.damaged", file=str(self._path), error=self._database.damage)
-        return work(self._database)
+        return self._database
 
     def _close_database(self) -> None:
         if self._database is not None:
