@@ -48,7 +48,7 @@ def create(path: Path, *, anew: bool = False) -> apsw.Connection:
 
     Never within a file that others may have open: they would read the new pages through their old -shm."""
     for _ in range(2):
-        if anew or (path.exists() and not path.stat().st_size):
+        if anew or not path.exists() or not path.stat().st_size:
             remove(path)
         # SQLite gives its -wal and -shm the same mode: they hold verifiers. Not opened if it is there: to close it
         # would give up the locks that this process has on it.

@@ -240,3 +240,13 @@ def test_a_start_makes_no_index_within_an_emptied_file(house: House) -> None:
         db = index.create(house.index)
         db.close()
         assert house.index.stat().st_ino != former
+
+
+def test_a_start_shares_no_memory_with_those_who_read_the_deleted_file(house: House) -> None:
+    assert known(house.reader) == "right"
+    former = {suffix: os.stat(f"{house.index}{suffix}").st_ino for suffix in ("-wal", "-shm")}
+    deleted(house.index)
+    other = index.create(house.index)
+    assert all(os.stat(f"{house.index}{suffix}").st_ino != inode for suffix, inode in former.items())
+    other.close()
+    assert known(house.reader) == "right"
