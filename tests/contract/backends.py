@@ -20,9 +20,10 @@ from whimbrel.backends.store.memory.mailboxes import MemoryMailboxes
 from whimbrel.backends.store.memory.spool import MemorySpool
 from whimbrel.backends.store.memory.store import MemoryStore
 from whimbrel.backends.store.memory.undelete import MemoryUndelete
-from whimbrel.core.commit import Commit, Spool
+from whimbrel.core.commit import Commit
 from whimbrel.core.mailbox import Changes, Folders, Messages
 from whimbrel.core.mailboxes import Mailboxes
+from whimbrel.core.spool import Spool
 from whimbrel.core.undelete import Undelete
 
 

@@ -24,8 +24,7 @@ from tests.contract.calls import (
 )
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import DELETED, FLAGGED, INBOX, SEEN, Folder, SpecialUse, Usage
-from whimbrel.core.quota import Limit
+from whimbrel.core.mailbox import DELETED, FLAGGED, INBOX, SEEN, Folder, Limit, SpecialUse, Usage
 from whimbrel.core.uids import ALL
 
 NONEXISTENT, ALREADYEXISTS, CANNOT, LIMIT = (

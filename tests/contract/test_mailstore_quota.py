@@ -9,8 +9,7 @@ from tests.contract.backends import Backend
 from tests.contract.calls import ANN, BOB, append, expunge, fill, folder, inbox, item, mail, refused, status
 from whimbrel.core.commit import Appended
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import Copied, FolderRef, Usage
-from whimbrel.core.quota import Limit
+from whimbrel.core.mailbox import Copied, FolderRef, Limit, Usage
 from whimbrel.core.uids import ALL, UidSet
 
 SIZE = len(mail())

@@ -22,8 +22,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from tests.contract.backends import BACKENDS, Backend, Opener
 from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import DELETED, INBOX, SEEN, AccountId, FlagChange, FlagOp, FolderRef, MailboxId, Usage
-from whimbrel.core.quota import Limit
+from whimbrel.core.mailbox import (
+    DELETED,
+    INBOX,
+    SEEN,
+    AccountId,
+    FlagChange,
+    FlagOp,
+    FolderRef,
+    Limit,
+    MailboxId,
+    Usage,
+)
 from whimbrel.core.uids import ALL, UidSet
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from whimbrel.core.address import Address, Domain
-from whimbrel.core.commit import Appended, Commit, Enqueue, PassOn, Spool, Spooled, SpoolWriter, Work
+from whimbrel.core.commit import Appended, Commit, Enqueue, PassOn, Work
 from whimbrel.core.directory import Account, Directory, LocalDomain, Rights, Target, TargetKind
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.mailbox import INBOX, AccountId, Folder, FolderRef, FolderStatus, MailboxId, SpecialUse, Usage
@@ -23,6 +23,7 @@ from whimbrel.core.queue import (
     QueueRecipient,
     RecipientState,
 )
+from whimbrel.core.spool import Spool, Spooled, SpoolWriter
 from whimbrel.core.values import Secret
 
 LOCAL = "example.test"

@@ -10,13 +10,13 @@ from functools import lru_cache
 from tests.support.fakes import FakeClock, FakeConfig, FakeIds, InlinePool, MemoryCounters, MemoryLog
 from whimbrel.backends.net.driver import Connection
 from whimbrel.core.address import Address, Domain, ReversePath
-from whimbrel.core.commit import Spooled, SpoolWriter
 from whimbrel.core.directory import Account, LocalDomain, Rights, Target
 from whimbrel.core.envelope import PLAIN, MailOptions, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.settings import Section
+from whimbrel.core.spool import Spooled, SpoolWriter
 from whimbrel.core.values import Secret, Size
 from whimbrel.flow.assessment import Assessment
 from whimbrel.flow.routing.route import Expansion

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from whimbrel.core.clock import Clock, Ids
-from whimbrel.core.commit import Commit, Spool
+from whimbrel.core.commit import Commit
 from whimbrel.core.config import ConfigEditor
 from whimbrel.core.directory import Directory, DirectoryEditor
 from whimbrel.core.intents import Intents
@@ -23,6 +23,7 @@ from whimbrel.core.pool import Pool
 from whimbrel.core.queue import Queue
 from whimbrel.core.quota import Quotas
 from whimbrel.core.space import Space
+from whimbrel.core.spool import Spool
 from whimbrel.core.state import Counters, State
 from whimbrel.core.tasks import Tasks
 from whimbrel.core.undelete import Undelete

@@ -1,4 +1,4 @@
-"""Spool and Commit: what must be durable before anything is acknowledged.
+"""Commit: what must be durable before anything is acknowledged.
 
 `flow` collects appends and queue entries and awaits them once; the backend writes each rendition once, links it
 where it is wanted, and completes one barrier for everything that is waiting at that moment.
@@ -8,49 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from whimbrel.core.mailbox import FolderRef
+from whimbrel.core.mailbox import FolderRef, Limit
 from whimbrel.core.queue import QueueItem, QueueRecipient
-from whimbrel.core.quota import Limit
-
-
-class Spooled(Protocol):
-    """Content received and not yet acknowledged. Small ones stay in memory, large ones in an unnamed file."""
-
-    @property
-    def size(self) -> int: ...
-
-    @property
-    def head(self) -> bytes:
-        """The first bytes (at least 64 KiB of them, or all): enough for the header."""
-        ...
-
-    async def read(self, start: int = 0, length: int | None = None) -> bytes: ...
-
-    def close(self) -> None:
-        """Frees what it holds; may be called twice."""
-        ...
-
-
-class SpoolWriter(Protocol):
-    """Takes content as it arrives."""
-
-    async def write(self, data: bytes) -> None:
-        """MailError 452 4.3.1 when the disk is full."""
-        ...
-
-    async def finish(self, *, crlf: bool = False) -> Spooled:
-        """`crlf`: each line is known to end in CRLF, so nobody need count."""
-        ...
-
-    def discard(self) -> None: ...
-
-
-class Spool(Protocol):
-    def start(self) -> SpoolWriter: ...
-
-    def hold(self, content: bytes) -> Spooled:
-        """Content that is at hand already."""
-        ...
+from whimbrel.core.spool import Spooled
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,12 @@ Standards: RFC 5228 2.10 (actions), RFC 6154 2 (special use)
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from whimbrel.core.envelope import Envelope
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import INBOX, SpecialUse
-
-if TYPE_CHECKING:
-    from whimbrel.core.commit import Spooled
-    from whimbrel.core.envelope import Envelope
+from whimbrel.core.spool import Spooled
 
 QUARANTINE: Final = "quarantine"
 MODERATION: Final = "moderation"
@@ -41,8 +39,8 @@ class SideMessage:
     """A reply, redirection, notice or list post: enters the queue unchecked in the commit of the copies, and takes the
     one way from there, so that a crash neither loses nor doubles it."""
 
-    envelope: "Envelope"
-    content: "Spooled | None" = None
+    envelope: Envelope
+    content: Spooled | None = None
     """None: the message itself."""
     changes: Changes = ()
     once: tuple[str, float] | None = None

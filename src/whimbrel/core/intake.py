@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from whimbrel.core.commit import Spooled
 from whimbrel.core.directory import Account
 from whimbrel.core.envelope import Envelope
 from whimbrel.core.net import TlsInfo
+from whimbrel.core.spool import Spooled
 
 
 class Origin(Enum):

@@ -17,7 +17,6 @@ from whimbrel.core.uids import UidSet
 
 if TYPE_CHECKING:
     from whimbrel.core.errors import MailboxError
-    from whimbrel.core.quota import Limit
 
 AccountId = NewType("AccountId", str)
 """Names the account whose folders are meant: the lower-case address `user@domain` of its directory entry."""
@@ -174,6 +173,30 @@ class Usage:
     messages: int
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What an account, or a domain, may hold; 0: no limit."""
+
+    bytes: int
+    messages: int
+
+    def __bool__(self) -> bool:
+        return bool(self.bytes or self.messages)
+
+    def exceeded(self, usage: Usage, size: int, messages: int) -> bool:
+        """So much more does not fit."""
+        return bool(self.bytes and usage.bytes + size > self.bytes) or bool(
+            self.messages and usage.messages + messages > self.messages
+        )
+
+    def percent(self, usage: Usage) -> int:
+        """How full it is, by whichever of the two is fuller."""
+        parts = [
+            100 * used // most for used, most in ((usage.bytes, self.bytes), (usage.messages, self.messages)) if most
+        ]
+        return max(parts, default=0)
+
+
 class Folders(Protocol):
     """The folder tree of each account. Names are Unicode; the backend refuses those it cannot keep (CANNOT)."""
 
@@ -300,7 +323,7 @@ class Messages(Protocol):
         """Removes those of `uids` that carry \\Deleted; with `marked=False` all of them."""
         ...
 
-    async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef, limit: "Limit | None" = None) -> Copied:
+    async def copy(self, source: FolderRef, uids: UidSet, target: FolderRef, limit: Limit | None = None) -> Copied:
         """All or none, with flags and internal date (RFC 9051 6.4.7). OVERQUOTA if the target's account would then hold
         more than `limit`: looked at where nobody else can add anything in between."""
         ...

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
-from whimbrel.core.mailbox import AccountId, Usage
+from whimbrel.core.mailbox import AccountId, Limit, Usage
 from whimbrel.core.record import Part, value
 from whimbrel.core.values import Size
 
@@ -57,30 +57,6 @@ class DomainMessageSize(Part):
     max_message_size: Size = value(
         Size(0), minimum=0, row="S63", help="Largest message in this domain, such as 80M; 0: the server's limit."
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """0: none."""
-
-    bytes: int
-    messages: int
-
-    def __bool__(self) -> bool:
-        return bool(self.bytes or self.messages)
-
-    def exceeded(self, usage: Usage, size: int, messages: int) -> bool:
-        """So much more does not fit."""
-        return bool(self.bytes and usage.bytes + size > self.bytes) or bool(
-            self.messages and usage.messages + messages > self.messages
-        )
-
-    def percent(self, usage: Usage) -> int:
-        """How full it is, by whichever of the two is fuller."""
-        parts = [
-            100 * used // most for used, most in ((usage.bytes, self.bytes), (usage.messages, self.messages)) if most
-        ]
-        return max(parts, default=0)
 
 
 @dataclass(frozen=True, slots=True)

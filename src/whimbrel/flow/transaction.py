@@ -8,13 +8,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from whimbrel.core.address import ReversePath
-from whimbrel.core.commit import Spooled
 from whimbrel.core.directory import Account
 from whimbrel.core.envelope import PLAIN, MailOptions, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.queue import QueueItem
+from whimbrel.core.spool import Spooled
 from whimbrel.flow.assessment import PEERS, Assessment
 
 if TYPE_CHECKING:

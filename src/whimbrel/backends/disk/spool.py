@@ -8,9 +8,10 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whimbrel.core.commit import Rendition, Spooled
+from whimbrel.core.commit import Rendition
 from whimbrel.core.errors import MailError
 from whimbrel.core.pool import Pool
+from whimbrel.core.spool import Spooled
 
 SMALL = 256 * 1024
 """Octets of a message that are held in memory however many there are."""
@@ -323,7 +324,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 if TYPE_CHECKING:
-    from whimbrel.core.commit import Spool, SpoolWriter
+    from whimbrel.core.spool import Spool, SpoolWriter
 
     def _ports(spool: DiskSpool, writer: DiskSpoolWriter, held: HeldContent, file: FileContent) -> None:
         _1: Spool = spool

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from zlib import crc32
 
-from whimbrel.core.commit import Append, Commit, Rendition, Spool, Spooled
+from whimbrel.core.commit import Append, Commit, Rendition
 from whimbrel.core.directory import Account, Directory
 from whimbrel.core.disposition import IN_INBOX, Changes, Disposition, Place
 from whimbrel.core.envelope import Recipient
@@ -20,6 +20,7 @@ from whimbrel.core.intake import Origin
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import AccountId, Folder
 from whimbrel.core.queue import Queue, QueueItem, QueueRecipient, RecipientState
+from whimbrel.core.spool import Spool, Spooled
 from whimbrel.flow.delivery.outcome import Outcome, of_error, without_content
 from whimbrel.flow.delivery.parcel import PIECE
 from whimbrel.flow.delivery.progress import Phase, Progress

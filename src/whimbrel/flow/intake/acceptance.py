@@ -6,7 +6,7 @@ submission server adds)
 """
 
 from whimbrel.core.clock import Clock, Ids
-from whimbrel.core.commit import Rendition, Spool, Spooled
+from whimbrel.core.commit import Rendition
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.disposition import SCHEDULED, Parked
 from whimbrel.core.envelope import Recipient
@@ -14,6 +14,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
 from whimbrel.core.log import Log
 from whimbrel.core.queue import RecipientState
+from whimbrel.core.spool import Spool, Spooled
 from whimbrel.flow.intake.copies import Copies
 from whimbrel.flow.intake.dispatch import Dispatch
 from whimbrel.flow.intake.dropped_fields import to_drop, without

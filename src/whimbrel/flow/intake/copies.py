@@ -6,8 +6,9 @@ Standards: RFC 5321 4.4 (Return-Path at final delivery only)
 from collections.abc import Awaitable, Callable
 
 from whimbrel.core.address import ReversePath
-from whimbrel.core.commit import Rendition, Spooled
+from whimbrel.core.commit import Rendition
 from whimbrel.core.disposition import Changes
+from whimbrel.core.spool import Spooled
 from whimbrel.mail.writing.trace import return_path
 
 Edit = Callable[[Changes], Awaitable[tuple[bytes, Spooled]]]

@@ -11,8 +11,8 @@ RFC 6376 5.4.1 (signatures leave it out)
 
 from typing import Final
 
-from whimbrel.core.commit import Spool, Spooled
 from whimbrel.core.intake import Origin
+from whimbrel.core.spool import Spool, Spooled
 from whimbrel.flow.routing.relay import RelaySettings, allowed
 from whimbrel.flow.transaction import Transaction
 from whimbrel.mail.writing.drop_fields import FieldDropper

@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Final
 
 from whimbrel.core.clock import Clock
-from whimbrel.core.commit import Spooled
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Directory
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.queue import QueueItem
+from whimbrel.core.spool import Spooled
 from whimbrel.flow.assessment import Action, Finding, Stage
 from whimbrel.flow.intake.acceptance import Acceptance
 from whimbrel.flow.intake.admission import Admission, peer_of

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from whimbrel.core.address import ReversePath
 from whimbrel.core.clock import Clock, Ids
-from whimbrel.core.commit import Commit, Spool, Spooled, SpoolWriter
+from whimbrel.core.commit import Commit
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account, Directory
 from whimbrel.core.envelope import PLAIN, MailOptions, Recipient
@@ -22,6 +22,7 @@ from whimbrel.core.log import Log
 from whimbrel.core.mailbox import Folders
 from whimbrel.core.queue import QueueItem
 from whimbrel.core.space import Space
+from whimbrel.core.spool import Spool, Spooled, SpoolWriter
 from whimbrel.core.state import Counters, State
 from whimbrel.flow.assessment import Action, Assessment, Stage
 from whimbrel.flow.delivery.local import LocalDelivery

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from whimbrel.core.clock import Clock
-from whimbrel.core.commit import Spooled
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Directory
 from whimbrel.core.log import Log
 from whimbrel.core.net import Resolver
 from whimbrel.core.pool import Pool
+from whimbrel.core.spool import Spooled
 from whimbrel.core.state import Counters, State
 from whimbrel.flow.assessment import Fact
 

@@ -7,10 +7,10 @@ came.
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from whimbrel.core.commit import Spool, Spooled
 from whimbrel.core.disposition import Changes
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
+from whimbrel.core.spool import Spool, Spooled
 from whimbrel.flow.transaction import HEAD
 from whimbrel.mail.structure import header
 from whimbrel.mail.structure.outline import MAX_HEADER

@@ -13,8 +13,8 @@ from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account, Directory
 from whimbrel.core.errors import MailError
-from whimbrel.core.mailbox import AccountId, Folders, Usage
-from whimbrel.core.quota import DOMAIN_USAGE, DomainQuota, Limit, limit_of
+from whimbrel.core.mailbox import AccountId, Folders, Limit, Usage
+from whimbrel.core.quota import DOMAIN_USAGE, DomainQuota, limit_of
 from whimbrel.core.settings import Section, setting
 from whimbrel.core.state import State
 from whimbrel.core.values import Duration

@@ -12,7 +12,6 @@ from typing import Final, Literal
 
 from whimbrel.core.address import Address, ReversePath
 from whimbrel.core.clock import Clock, Ids
-from whimbrel.core.commit import Spool
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.envelope import PLAIN, Envelope, MailOptions, Notify, Recipient
 from whimbrel.core.errors import MailError
@@ -20,6 +19,7 @@ from whimbrel.core.intake import Intake, Internal
 from whimbrel.core.log import Log
 from whimbrel.core.queue import QueueItem, RecipientState
 from whimbrel.core.settings import Section, setting
+from whimbrel.core.spool import Spool
 from whimbrel.core.values import Size
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import HEAD

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from whimbrel.core.directory import Kind
-from whimbrel.core.mailbox import AccountId, Usage
-from whimbrel.core.quota import Limit, limit_of
+from whimbrel.core.mailbox import AccountId, Limit, Usage
+from whimbrel.core.quota import limit_of
 from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import Known, Needs, Own, call, not_found
 from whimbrel.services.admin.context import AdminContext, need

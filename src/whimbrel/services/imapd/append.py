@@ -5,8 +5,9 @@ Standards: RFC 3501 6.3.11; RFC 4315 3 (APPENDUID); RFC 3502 (MULTIAPPEND), RFC 
 
 from collections.abc import Iterable, Sequence
 
-from whimbrel.core.commit import Append, Appended, Rendition, Spooled
+from whimbrel.core.commit import Append, Appended, Rendition
 from whimbrel.core.errors import Condition, MailboxError, MailError
+from whimbrel.core.spool import Spooled
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import append as grammar
 from whimbrel.protocols.imap import responses

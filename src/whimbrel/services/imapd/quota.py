@@ -4,8 +4,7 @@ Standards: RFC 9208 3.1, 4.1, 4.2
 """
 
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import Usage
-from whimbrel.core.quota import Limit
+from whimbrel.core.mailbox import Limit, Usage
 from whimbrel.protocols.imap import quota as grammar
 from whimbrel.protocols.imap import responses
 from whimbrel.protocols.imap.engine import Done

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from whimbrel.backends.net.driver import Closed, Connection, TimedOut
 from whimbrel.core.clock import Clock, Ids
-from whimbrel.core.commit import Commit, Spool
+from whimbrel.core.commit import Commit
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
@@ -19,6 +19,7 @@ from whimbrel.core.mailbox import Changes, Folders, Messages
 from whimbrel.core.pool import Pool
 from whimbrel.core.quota import Quotas
 from whimbrel.core.space import Space
+from whimbrel.core.spool import Spool
 from whimbrel.protocols.imap import PARTS, responses
 from whimbrel.protocols.imap.cursor import BadSyntax, UidRequired
 from whimbrel.protocols.imap.engine import Bad, Command, Continue, Done, Event, ImapEngine, Limits, LiteralWanted, Reply

@@ -8,15 +8,16 @@ from typing import Protocol
 
 from whimbrel.backends.net.driver import Connection
 from whimbrel.core.clock import Clock
-from whimbrel.core.commit import Commit, Spool
+from whimbrel.core.commit import Commit
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import Log
-from whimbrel.core.mailbox import Changes, Delta, FolderRef, Folders, Messages, Usage
+from whimbrel.core.mailbox import Changes, Delta, FolderRef, Folders, Limit, Messages, Usage
 from whimbrel.core.pool import Pool
-from whimbrel.core.quota import Limit, Quotas, limit_of
+from whimbrel.core.quota import Quotas, limit_of
 from whimbrel.core.space import Space
+from whimbrel.core.spool import Spool
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.imap import encode, responses
 from whimbrel.protocols.imap.engine import Done, Event, Reply, Speak, Status, Untagged

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from whimbrel.core.clock import Clock, Ids
-from whimbrel.core.commit import Spool
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Directory, DirectoryEditor
 from whimbrel.core.intake import Intake
@@ -14,6 +13,7 @@ from whimbrel.core.log import Log
 from whimbrel.core.mailbox import Folders, Messages
 from whimbrel.core.notices import Notices
 from whimbrel.core.pool import Pool
+from whimbrel.core.spool import Spool
 from whimbrel.core.state import State
 from whimbrel.services.jobs.ports import Certificates, EditedFiles, LogRotation, Maintenance, Purging, Room
 

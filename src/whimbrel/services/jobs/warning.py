@@ -11,8 +11,8 @@ from whimbrel.core.directory import Account
 from whimbrel.core.envelope import Envelope, MailOptions, Notify, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Internal
-from whimbrel.core.mailbox import Usage
-from whimbrel.core.quota import Limit, limit_of
+from whimbrel.core.mailbox import Limit, Usage
+from whimbrel.core.quota import limit_of
 from whimbrel.core.values import Size
 from whimbrel.flow.placement.quota import QuotaSettings
 from whimbrel.flow.report.reports import ReportSettings

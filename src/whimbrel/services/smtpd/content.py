@@ -9,10 +9,10 @@ draft-hall-prdr-00 (PRDR).
 import asyncio
 
 from whimbrel.backends.net.driver import Connection
-from whimbrel.core.commit import Spooled, SpoolWriter
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
+from whimbrel.core.spool import Spooled, SpoolWriter
 from whimbrel.flow.transaction import Result, Transaction
 from whimbrel.protocols.smtp.reply import Reply
 from whimbrel.protocols.smtp.server import SmtpEngine

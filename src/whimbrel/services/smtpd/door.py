@@ -7,12 +7,12 @@ from typing import Protocol
 
 from whimbrel.core.address import ReversePath
 from whimbrel.core.clock import Clock, Ids
-from whimbrel.core.commit import Spooled, SpoolWriter
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account, Directory
 from whimbrel.core.envelope import MailOptions, Recipient
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.log import Log
+from whimbrel.core.spool import Spooled, SpoolWriter
 from whimbrel.flow.assessment import Assessment
 from whimbrel.flow.transaction import Answers, Result, Transaction
 from whimbrel.services.session.authenticator import Authenticator

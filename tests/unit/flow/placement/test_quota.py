@@ -14,9 +14,9 @@ from tests.support.reception_house import MAIL, House, house
 from whimbrel.core.envelope import Envelope, MailOptions, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Internal, Origin
-from whimbrel.core.mailbox import Usage
+from whimbrel.core.mailbox import Limit, Usage
 from whimbrel.core.queue import QueueRecipient, RecipientState
-from whimbrel.core.quota import DOMAIN_USAGE, Limit
+from whimbrel.core.quota import DOMAIN_USAGE
 from whimbrel.flow.delivery.local import LocalAgent
 from whimbrel.flow.delivery.outcome import Outcome
 from whimbrel.flow.placement.quota import FRESH, OWN, QuotaCheck, QuotaSettings, usage_of

@@ -12,8 +12,8 @@ from whimbrel.backends.store.memory.spool import MemorySpool
 from whimbrel.backends.store.memory.store import MemoryStore
 from whimbrel.core.cleanout import DAY
 from whimbrel.core.commit import Append, Rendition
-from whimbrel.core.mailbox import INBOX, AccountId, Usage
-from whimbrel.core.quota import DomainQuota, Limit
+from whimbrel.core.mailbox import INBOX, AccountId, Limit, Usage
+from whimbrel.core.quota import DomainQuota
 from whimbrel.core.uids import ALL
 from whimbrel.services.admin.calls import CallError
 from whimbrel.services.admin.invoke import stream

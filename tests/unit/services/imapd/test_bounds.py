@@ -9,8 +9,8 @@ import pytest
 from tests.unit.services.imapd.house import House, account
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
-from whimbrel.core.mailbox import FolderRef, Usage
-from whimbrel.core.quota import DomainQuota, Limit
+from whimbrel.core.mailbox import FolderRef, Limit, Usage
+from whimbrel.core.quota import DomainQuota
 from whimbrel.protocols.imap.search import MAX_CONTENTS
 from whimbrel.services.imapd import patterns
 from whimbrel.services.imapd.patterns import MailboxPattern, matching

@@ -12,8 +12,7 @@ from whimbrel.backends.store.disk.account import Account
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.backends.store.disk.write import Change
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import MailboxId, Usage
-from whimbrel.core.quota import Limit
+from whimbrel.core.mailbox import Limit, MailboxId, Usage
 
 
 class AccountJob(Job):

@@ -14,8 +14,7 @@ from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.jobs import ExpungeJob
 from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import AccountId, Copied, Expunged, FlagChange, FlagOp, FolderRef, MailboxId
-from whimbrel.core.quota import Limit
+from whimbrel.core.mailbox import AccountId, Copied, Expunged, FlagChange, FlagOp, FolderRef, Limit, MailboxId
 from whimbrel.core.rows import FlagRow
 from whimbrel.core.uids import UidSet
 

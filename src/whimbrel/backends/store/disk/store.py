@@ -39,6 +39,7 @@ from whimbrel.core.mailbox import (
     Folder,
     FolderRef,
     FolderStatus,
+    Limit,
     MailboxId,
     Snapshot,
     SpecialUse,
@@ -46,7 +47,6 @@ from whimbrel.core.mailbox import (
 )
 from whimbrel.core.notices import Notices
 from whimbrel.core.pool import Pool
-from whimbrel.core.quota import Limit
 from whimbrel.core.rows import CellRow, FlagRow, Holding, MetaRow, PartsRow, SearchRow, SortRow
 from whimbrel.core.uids import UidSet
 

@@ -51,7 +51,7 @@ class MemoryWriter:
 
 
 if TYPE_CHECKING:
-    from whimbrel.core.commit import Spool, Spooled, SpoolWriter
+    from whimbrel.core.spool import Spool, Spooled, SpoolWriter
 
     def _ports(spool: MemorySpool, writer: MemoryWriter, content: MemoryContent) -> None:
         _1: Spool = spool

@@ -33,13 +33,13 @@ from whimbrel.core.mailbox import (
     Folder,
     FolderRef,
     FolderStatus,
+    Limit,
     MailboxId,
     Snapshot,
     SpecialUse,
     Usage,
 )
 from whimbrel.core.queue import QueueItem
-from whimbrel.core.quota import Limit
 from whimbrel.core.rows import (
     CELLS,
     FLAGS,
