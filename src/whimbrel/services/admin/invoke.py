@@ -20,6 +20,7 @@ from whimbrel.core.values import Secret
 from whimbrel.services.admin.audit import audited
 from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault, FileText, Needs, Parameter, nearest
 from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.operations import Work
 from whimbrel.services.admin.permission import permit, permit_mail
 from whimbrel.services.admin.versions import version_for
 
@@ -47,6 +48,15 @@ async def run(made: Prepared) -> object:
         result: object = await made.call.run(made.ctx, **made.values)
     _note(made)
     return result
+
+
+def work(made: Prepared) -> Work:
+    """What an operation is to carry out."""
+    return Work(made.call, made.ctx.caller.name, _subject(made), run_stream(made) if made.call.streams else _once(made))
+
+
+async def _once(made: Prepared) -> AsyncIterator[object]:
+    yield await run(made)
 
 
 async def stream(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> AsyncIterator[object]:
@@ -245,3 +255,15 @@ def _note(made: Prepared) -> None:
         name=str(values[first.name])[:200] if first else "",
         fields=" ".join(p.option for p in call.parameters if not p.required and values[p.name] != p.default),
     )
+
+
+def _subject(made: Prepared) -> str:
+    """`store reindex alice@example.org`: the call with what it was given that is no file and no secret."""
+    words = [made.call.name]
+    for parameter in made.call.parameters:
+        value: Any = made.values[parameter.name]
+        if value == parameter.default or parameter.kind.__name__ in ("Secret", "FileText"):
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        words.append(text if parameter.positional else f"--{parameter.option}" + ("" if value is True else f" {text}"))
+    return " ".join(words)[:300]

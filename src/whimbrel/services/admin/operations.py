@@ -10,13 +10,12 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from whimbrel.core.clock import Clock
 from whimbrel.core.log import Log
 from whimbrel.core.state import State
 from whimbrel.services.admin.calls import Call, CallError, Failure
-from whimbrel.services.admin.invoke import Prepared, run, run_stream
 
 KIND: Final = "operation"
 KEEP: Final = 30 * 86_400.0
@@ -98,6 +97,16 @@ class Operation:
         return json.dumps({name: getattr(self, name) for name in names})
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A call as an operation carries it out. `subject`: what it was asked to do, as words of a command."""
+
+    call: Call
+    user: str
+    subject: str
+    items: AsyncIterator[object]
+
+
 class Operations:
     """Control has one."""
 
@@ -125,26 +134,23 @@ class Operations:
                     operation.state = "interrupted"
                     await self._keep(operation)
 
-    def start(self, made: Prepared) -> Operation:
-        """Begins the work of a call that was prepared. CallError if too much is under way."""
+    def start(self, work: Work) -> Operation:
+        """Begins it. CallError if too much is under way."""
         if sum(operation.state == "running" for operation in self._known.values()) >= MOST:
             raise CallError(Failure.REFUSED, f"{MOST} operations are under way; wait, or cancel one: operation list")
-        call, caller = made.call, made.ctx.caller
-        operation = Operation(self._new_id(), call.name, caller.name, _subject(made), self._clock.now(), of=call)
+        call = work.call
+        operation = Operation(self._new_id(), call.name, work.user, work.subject, self._clock.now(), of=call)
         self._known[operation.id] = operation
-        self._log.info("operation.started", operation=operation.id, call=call.name, user=caller.name)
-        operation._task = asyncio.get_running_loop().create_task(self._work(operation, made))
+        self._log.info("operation.started", operation=operation.id, call=call.name, user=work.user)
+        operation._task = asyncio.get_running_loop().create_task(self._work(operation, work))
         return operation
 
-    async def _work(self, operation: Operation, made: Prepared) -> None:
+    async def _work(self, operation: Operation, work: Work) -> None:
         state, failure = "failed", None
         await self._keep(operation)
         try:
-            if made.call.streams:
-                async for item in run_stream(made):
-                    operation.put(item)
-            else:
-                operation.put(await run(made))
+            async for item in work.items:
+                operation.put(item)
             state = "done"
         except CallError as error:
             failure = error
@@ -155,7 +161,7 @@ class Operations:
             operation.ended = self._clock.now()
             operation.end(state, failure)
             self._log.info(
-                "operation.ended", operation=operation.id, call=made.call.name, result=state, status=operation.error
+                "operation.ended", operation=operation.id, call=work.call.name, result=state, status=operation.error
             )
             await self._keep(operation)
             self._forget()
@@ -197,15 +203,3 @@ class Operations:
             if operation._task is not None:
                 operation._task.cancel()
         await asyncio.gather(*(o._task for o in running if o._task is not None), return_exceptions=True)
-
-
-def _subject(made: Prepared) -> str:
-    """`store reindex alice@example.org`: the call with what it was given that is no file and no secret."""
-    words = [made.call.name]
-    for parameter in made.call.parameters:
-        value: Any = made.values[parameter.name]
-        if value == parameter.default or parameter.kind.__name__ in ("Secret", "FileText"):
-            continue
-        text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        words.append(text if parameter.positional else f"--{parameter.option}" + ("" if value is True else f" {text}"))
-    return " ".join(words)[:300]

@@ -5,15 +5,18 @@ Standards: RFC 4954 4 (AUTH), 6 (replies)
 
 import base64
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from whimbrel.core.errors import MailError
 from whimbrel.protocols.sasl import SERVER_MECHANISMS
 from whimbrel.protocols.sasl.exchange import SaslError
 from whimbrel.protocols.smtp.reply import Reply
-from whimbrel.protocols.smtp.server_events import Auth, AuthResponse, Fault
+from whimbrel.protocols.smtp.server_events import Auth, AuthResponse, Fault, ServerEvent
 from whimbrel.services.session.identities import SignedIn
+from whimbrel.services.session.peer import SessionPeer
 from whimbrel.services.session.settings import SecuritySettings
+from whimbrel.services.smtpd.content import SmtpConnection
+from whimbrel.services.smtpd.door import Ports
 from whimbrel.services.smtpd.replies import (
     BAD_RESPONSE,
     CANCELLED,
@@ -23,8 +26,24 @@ from whimbrel.services.smtpd.replies import (
     refusal,
 )
 
-if TYPE_CHECKING:
-    from whimbrel.services.smtpd.session import SmtpSession
+
+class Exchange(Protocol):
+    """What a mechanism needs of the session."""
+
+    ports: Ports
+    failed_sign_ins: int
+
+    @property
+    def peer(self) -> SessionPeer: ...
+
+    @property
+    def waiter(self) -> SmtpConnection:
+        """Woken when the sign-in counts no more."""
+        ...
+
+    async def ask(self, reply: Reply) -> ServerEvent:
+        """Sends `reply`; the event that follows."""
+        ...
 
 
 class _GivenUp(Exception):
@@ -35,7 +54,7 @@ class _GivenUp(Exception):
         self.reply = reply
 
 
-async def authenticate(session: "SmtpSession", event: Auth) -> SignedIn | Reply:
+async def authenticate(session: Exchange, event: Auth) -> SignedIn | Reply:
     """Who has signed in, or the reply that says why nobody has."""
     sign_in, peer = session.ports.sign_in, session.peer
     mechanism = sign_in.offered(peer).get(event.mechanism)
