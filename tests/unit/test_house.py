@@ -2,6 +2,8 @@
 
 import ast
 import re
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,59 @@ def test_no_registry_address_or_machine_path_is_committed() -> None:
     for path in (ROOT / "requirements").glob("*.txt"):
         assert "://" not in path.read_text(), path
     assert "uv.lock" in (ROOT / ".gitignore").read_text()
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Each module below `root`, by its whole name."""
+    names = {path: path.relative_to(root.parent).with_suffix("").parts for path in sorted(root.rglob("*.py"))}
+    return {".".join(parts[:-1] if parts[-1] == "__init__" else parts): path for path, parts in names.items()}
+
+
+def imports(name: str, path: Path, known: Mapping[str, Path]) -> set[str]:
+    """The modules of ours that one names, wherever it does: in a function, or for types alone, too."""
+    named: set[str] = set()
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            named |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            named |= {full if (full := f"{base}.{alias.name}") in known else base for alias in node.names}
+    return named & known.keys() - {name}
+
+
+def circle(root: Path) -> list[str]:
+    """Modules that import each other, the first again at the end; empty if there are none."""
+    known = modules(root)
+    try:
+        TopologicalSorter({name: imports(name, path, known) for name, path in known.items()}).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert not circle(SRC), "move what both need down, into a module that needs neither"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from house.b import B",
+        "from house import b",
+        "import house.b",
+        "from .b import B",
+        "from . import b",
+        "if TYPE_CHECKING:\n    from house.b import B",
+        "def late():\n    from house.b import B",
+    ],
+)
+def test_a_circle_is_seen_however_it_is_imported(tmp_path: Path, line: str) -> None:
+    house = tmp_path / "house"
+    house.mkdir()
+    for name, text in (("__init__", ""), ("a", line), ("b", "from house.c import C"), ("c", "")):
+        (house / f"{name}.py").write_text(text)
+    assert circle(house) == []
+    (house / "c.py").write_text("import house.a")
+    assert set(circle(house)) == {"house.a", "house.b", "house.c"}

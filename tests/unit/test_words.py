@@ -14,7 +14,7 @@ LIMITS = {
     "buried": 0,
     "care": 0,
     "circle": 0,
-    "found": 12,
+    "found": 11,
     "grave": 0,
     "graves": 0,
     "met": 0,

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from whimbrel.backends.tls import authority
-from whimbrel.backends.tls.server import ServerContexts, Stamp, default_pair, load, reason_of, stamp_of
+from whimbrel.backends.tls.certificate_files import Stamp, reason_of, stamp_of
+from whimbrel.backends.tls.server import ServerContexts, default_pair
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.backends.tls.shown import serves
 from whimbrel.backends.tls.trust import Trust, peer_chain
@@ -114,20 +115,6 @@ class TlsContexts:
             self._clients.clear()
             self._trust = Trust(path)
             self._clients_of = identity
-
-
-def check(settings: TlsSettings) -> None:
-    """Raises ValueError, with words for a person, if these settings name files or ciphers that cannot be used."""
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(settings.ciphers)
-        if settings.certificate:
-            load(settings.certificate, settings.private_key or settings.certificate)
-        for host in settings.hosts:
-            load(host.certificate, host.private_key or host.certificate)
-        if settings.authorities:
-            ssl.create_default_context(cafile=settings.authorities)
-    except (OSError, ValueError) as error:
-        raise ValueError(reason_of(error)) from None
 
 
 def _client_context(checked: bool, authorities: str) -> ssl.SSLContext:

@@ -7,34 +7,15 @@ and a client resumes with any of the processes that were forked after the first 
 Standards: RFC 6066 3 (SNI), RFC 8446 4.6.1, RFC 5077 (tickets), RFC 9325 (recommendations)
 """
 
-import contextlib
-import os
 import ssl
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from whimbrel.backends.tls.endpoint import endpoint_of_pem
+from whimbrel.backends.tls.certificate_files import CertificateContext, Pair, Stamp, load, reason_of, stamp_of
 from whimbrel.backends.tls.settings import TlsSettings
 
-Pair = tuple[str, str]
-"""File of the certificate with its chain, and file of the key."""
-Stamp = tuple[tuple[int, int, int, int], ...]
-
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-_MOST: Final = 1 << 20
-"""Octets of a file that is read as a certificate or key."""
-
-
-class CertificateContext(ssl.SSLContext):
-    """A certificate as it is shown. It does not change; a new one is another object."""
-
-    endpoint: bytes = b""
-    """Channel binding tls-server-end-point; empty where none is defined. RFC 5929 4"""
-    first: bool = True
-    """No other was shown under its name since the ticket keys were made: who resumes knows this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,74 +109,3 @@ def default_pair(settings: TlsSettings, self_signed: Path) -> Pair:
     if settings.certificate:
         return settings.certificate, settings.private_key or settings.certificate
     return str(self_signed), str(self_signed)
-
-
-def load(certificate: str, key: str) -> CertificateContext:
-    """OSError (ssl.SSLError is one), ValueError: it cannot be used."""
-    context = CertificateContext(ssl.PROTOCOL_TLS_SERVER)
-    pem = _read(certificate)
-    with _held(pem) as chain, _held(pem if key == certificate else _read(key)) as secret:
-        # From a copy: the files may be replaced between two looks.
-        context.load_cert_chain(chain, secret, password=_no_password)
-    context.endpoint = endpoint_of_pem(pem)
-    return context
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        content = file.read(_MOST + 1)
-    if len(content) > _MOST:
-        raise ValueError(f"{path} is too large for a certificate or key")
-    return content
-
-
-@contextlib.contextmanager
-def _held(content: bytes) -> Iterator[str]:
-    """A name for the content, of memory where the system can."""
-    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
-        descriptor = os.memfd_create("pem")
-        try:
-            os.write(descriptor, content)
-            yield f"/proc/self/fd/{descriptor}"
-        finally:
-            os.close(descriptor)
-        return
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(content)
-        file.flush()
-        yield file.name
-
-
-def _no_password() -> str:
-    # Without this OpenSSL asks on the terminal, for ever.
-    raise ValueError("the private key is protected by a password")
-
-
-def stamp_of(*paths: str) -> Stamp:
-    """Changes when one of the files does."""
-    stamps = []
-    for path in paths:
-        try:
-            stat = os.stat(path)
-            stamps.append((stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size))
-        except OSError:
-            stamps.append((0, 0, 0, 0))
-    return tuple(stamps)
-
-
-def reason_of(error: Exception) -> str:
-    """Why a file cannot be used, in words for a person."""
-    if isinstance(error, ssl.SSLError):
-        text = str(getattr(error, "reason", None) or error)  # Python's own ssl.SSLError has no reason.
-        return next((words for sign, words in _WORDS.items() if sign in text), text)
-    if isinstance(error, OSError):
-        return f"{error.filename or 'file'}: {error.strerror}" if error.strerror else str(error)
-    return str(error)
-
-
-_WORDS: Final = {
-    "KEY_VALUES_MISMATCH": "the private key does not belong to the certificate",
-    "No cipher": "no such cipher is known",
-    "PEM lib": "the file holds no certificate and key in PEM",
-    "NO_CERTIFICATE_OR_CRL_FOUND": "the file holds no certificate in PEM",
-}

@@ -1,14 +1,18 @@
 """Which certificate we show, which TLS we speak, and whom we believe."""
 
+import os
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
-from whimbrel.backends.tls.checks import certificate
-from whimbrel.core.settings import Concern, Section, Whole, required, setting
+from whimbrel.core.settings import Concern, Gravity, Section, Whole, required, setting
 from whimbrel.core.values import Duration
 
 SERVER_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK"
 """For TLS 1.2; those of TLS 1.3 are all good. RFC 9325 4.2"""
+
+CERTIFICATE, KEY, AUTHORITIES = "tls/certificate", "tls/private-key", "tls/authorities"
 
 
 class HostCertificate(Section, tag="host", key="name"):
@@ -24,7 +28,27 @@ class HostCertificate(Section, tag="host", key="name"):
 
 
 def _certificate(whole: Whole) -> Iterator[Concern]:
-    return certificate(whole.section(TlsSettings), whole)
+    """What keeps the server from showing the certificate that is set."""
+    settings = whole.section(TlsSettings)
+    if settings.private_key and not settings.certificate:
+        yield Concern(KEY, "is used only with tls/certificate, which is not set")
+    named = [(CERTIFICATE, settings.certificate), (KEY, settings.private_key), (AUTHORITIES, settings.authorities)]
+    for host in settings.hosts:
+        path = f"tls/host[{host.name}]"
+        if not host.certificate:
+            yield Concern(f"{path}/certificate", "names no file", Gravity.WRONG)
+            return
+        named += [(f"{path}/certificate", host.certificate), (f"{path}/private-key", host.private_key)]
+    unread = [Concern(path, text, Gravity.WRONG) for path, file in named if file and (text := _unreadable(file, whole))]
+    yield from unread
+    if unread or not (settings.certificate or settings.hosts):
+        return
+    from whimbrel.backends.tls.certificate_files import check  # Here: few need what it loads.
+
+    try:
+        check(settings.ciphers, settings.pairs, settings.authorities)
+    except ValueError as error:
+        yield Concern(KEY if settings.private_key else CERTIFICATE, str(error), Gravity.WRONG)
 
 
 class TlsSettings(Section, tag="tls", checks=(_certificate,)):
@@ -53,3 +77,24 @@ class TlsSettings(Section, tag="tls", checks=(_certificate,)):
     reload_interval: Duration = setting(
         Duration("5s"), minimum=0, maximum=3600, help="How often the files are looked at for a change.", advanced=True
     )
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """File of the certificate and file of the key, of each that is set."""
+        own = [(self.certificate, self.private_key or self.certificate)] if self.certificate else []
+        return [*own, *((host.certificate, host.private_key or host.certificate) for host in self.hosts)]
+
+
+def _unreadable(file: str, whole: Whole) -> str:
+    """Why the server could not read `file`; empty if it can."""
+    if not os.path.isabs(file):
+        return f"write the whole path of the file: {Path(whole.folder, file)}"
+    path = Path(file)
+    try:
+        with path.open("rb") as opened:
+            status = os.fstat(opened.fileno())
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    if not stat.S_ISREG(status.st_mode):
+        return f"{path} is no file"
+    return ""

@@ -50,7 +50,7 @@ async def run(made: Prepared) -> object:
     return result
 
 
-def work(made: Prepared) -> Work:
+def work_of(made: Prepared) -> Work:
     """What an operation is to carry out."""
     return Work(made.call, made.ctx.caller.name, _subject(made), run_stream(made) if made.call.streams else _once(made))
 

@@ -29,7 +29,7 @@ from whimbrel.services.admin.invoke import (
     run,
     run_stream,
     version_of,
-    work,
+    work_of,
 )
 
 MAX_BODY = MAX_FILE + (1 << 20)
@@ -132,7 +132,7 @@ async def _operation(made: Prepared, request: Request) -> Response:
     """It goes on by itself from here; this client only looks on."""
     operations = made.ctx.operations
     assert operations is not None
-    running = operations.start(work(made))
+    running = operations.start(work_of(made))
     if request.query_params.get("wait", "") == "0":
         return JSONResponse({"operation": running.id}, 202)
     if made.call.streams:

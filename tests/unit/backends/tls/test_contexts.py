@@ -11,7 +11,8 @@ from tests.support.certs import certificates, self_signed
 from tests.support.fakes import FakeClock, FakeConfig, MemoryLog
 from tests.unit.backends.tls.test_authority import shake
 from whimbrel.backends.tls import authority
-from whimbrel.backends.tls.contexts import TlsContexts, check
+from whimbrel.backends.tls.certificate_files import check
+from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.backends.tls.shown import serves
 from whimbrel.core.net import TlsMode, TlsPolicy
@@ -173,10 +174,14 @@ def test_new_authorities_count_at_once(tmp_path: Path) -> None:
     shake(files.server(), bench.tls.client_context(VERIFIED), "mail.example.test")
 
 
+def check_settings(settings: TlsSettings) -> None:
+    check(settings.ciphers, settings.pairs, settings.authorities)
+
+
 def test_settings_that_cannot_work_are_named_before_use(tmp_path: Path) -> None:
     files, other = certificates("a.test"), certificates("b.test")
-    check(TlsSettings())
-    check(TlsSettings(certificate=str(files.certificate), authorities=str(files.authority)))
+    check_settings(TlsSettings())
+    check_settings(TlsSettings(certificate=str(files.certificate), authorities=str(files.authority)))
     for settings, words in (
         (TlsSettings(certificate=str(files.certificate), private_key=str(other.certificate)), "does not belong"),
         (TlsSettings(certificate=str(tmp_path / "none")), "No such file"),
@@ -184,4 +189,4 @@ def test_settings_that_cannot_work_are_named_before_use(tmp_path: Path) -> None:
         (TlsSettings(authorities=str(tmp_path / "none")), "No such file"),
     ):
         with pytest.raises(ValueError, match=words):
-            check(settings)
+            check_settings(settings)

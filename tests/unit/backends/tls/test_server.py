@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from tests.support.certs import certificates
 from tests.support.fakes import FakeClock, FakeConfig, MemoryLog
 from tests.unit.backends.tls.test_authority import shake
 from whimbrel.backends.net.secure import Secure
 from whimbrel.backends.tls import authority
-from whimbrel.backends.tls.contexts import TlsContexts, check
+from whimbrel.backends.tls.certificate_files import check
+from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.backends.tls.endpoint import endpoint_of, endpoint_of_pem
 from whimbrel.backends.tls.server import ServerContexts
 from whimbrel.backends.tls.settings import HostCertificate, TlsSettings
@@ -224,7 +224,7 @@ def test_what_is_wrong_is_logged_once_and_a_change_is_seen_within_the_interval(t
 
 def test_a_check_of_the_settings_looks_at_every_certificate(tmp_path: Path) -> None:
     configured = settings(tmp_path)
-    check(configured)
+    check(configured.ciphers, configured.pairs, "")
     (tmp_path / "wild.other.test.pem").unlink()
     with pytest.raises(ValueError, match=r"wild\.other\.test\.pem"):
-        check(configured.model_copy(update={"certificate": certificates().certificate.as_posix()}))
+        check(configured.ciphers, configured.pairs, "")

@@ -13,7 +13,7 @@ from whimbrel.core.mailbox import AccountId
 from whimbrel.services.admin import operations as module
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.context import AdminContext
-from whimbrel.services.admin.invoke import invoke, prepare, stream
+from whimbrel.services.admin.invoke import invoke, prepare, stream, work_of
 from whimbrel.services.admin.operations import KIND, Operations
 from whimbrel.services.admin.ports import Checked
 
@@ -53,7 +53,7 @@ def test_an_operation_goes_on_without_its_watcher_and_tells_all_to_the_next(offi
     async def work() -> None:
         keeper = SlowKeeper()
         ctx, operations = _context(office, keeper)
-        running = operations.start(work(prepare(CALLS["store check"], ctx, {"account": "alice"})))
+        running = operations.start(work_of(prepare(CALLS["store check"], ctx, {"account": "alice"})))
         first = running.items()
         keeper.go.release()
         assert (await anext(first)).folder == "F0"  # type: ignore[attr-defined]
@@ -75,7 +75,7 @@ def test_an_operation_is_cancelled_where_it_is(office: Office) -> None:
     async def work() -> None:
         keeper = SlowKeeper()
         ctx, operations = _context(office, keeper)
-        running = operations.start(work(prepare(CALLS["store check"], ctx, {"account": "alice"})))
+        running = operations.start(work_of(prepare(CALLS["store check"], ctx, {"account": "alice"})))
         keeper.go.release()
         await _let()
         await invoke(CALLS["operation cancel"], replace(ctx, dry_run=True), {"id": "o0"})
@@ -95,7 +95,7 @@ def test_an_operation_is_cancelled_where_it_is(office: Office) -> None:
 def test_what_the_end_of_the_server_cut_off_is_known_as_interrupted(office: Office) -> None:
     async def work() -> None:
         ctx, operations = _context(office, SlowKeeper())
-        operations.start(work(prepare(CALLS["store check"], ctx, {"account": "alice"})))
+        operations.start(work_of(prepare(CALLS["store check"], ctx, {"account": "alice"})))
         await _let()
         assert json.loads(dict(await office.state.list(KIND))["o0"])["state"] == "running"
         after, later = _context(office, SlowKeeper())  # As after a power cut: nobody could write its end.
@@ -111,7 +111,7 @@ def test_what_the_end_of_the_server_cut_off_is_known_as_interrupted(office: Offi
 def test_a_failure_is_told_to_who_watches_and_in_the_list(office: Office) -> None:
     async def work() -> None:
         ctx, operations = _context(office, office.keeper)
-        running = operations.start(work(prepare(CALLS["store check"], ctx, {"account": "bob@other.test"})))
+        running = operations.start(work_of(prepare(CALLS["store check"], ctx, {"account": "bob@other.test"})))
         with pytest.raises(CallError) as caught:
             [item async for item in running.items()]
         assert caught.value.kind is Failure.NOT_FOUND
@@ -130,7 +130,7 @@ def test_there_is_a_bound_of_operations_and_of_what_they_remember(
         ctx, operations = _context(office, keeper)
 
         def start() -> module.Operation:
-            return operations.start(work(prepare(CALLS["store check"], ctx, {"account": "alice"})))
+            return operations.start(work_of(prepare(CALLS["store check"], ctx, {"account": "alice"})))
 
         running = [start(), start()]
         with pytest.raises(CallError, match="under way"):
@@ -149,7 +149,7 @@ def test_an_import_is_an_operation_whose_result_is_its_answer(office: Office) ->
     async def work() -> None:
         ctx, operations = _context(office, office.keeper)
         table = "address,password\nx@example.org,secret-of-x\n"
-        running = operations.start(work(prepare(CALLS["user import"], ctx, {"file": table})))
+        running = operations.start(work_of(prepare(CALLS["user import"], ctx, {"file": table})))
         result = await running.result()
         assert result.added == 1  # type: ignore[attr-defined]
         assert (running.state, running.percent, running.subject) == ("done", 100, "user import")
