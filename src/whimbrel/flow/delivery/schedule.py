@@ -16,7 +16,8 @@ from whimbrel.flow.delivery.settings import DeliverySettings
 SPREAD: Final = 60.0
 """Seconds after a pause over which what waited for it is dealt out."""
 BUSY_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
-"""Seconds after which a mailbox that was busy is tried again: a folder that is being rebuilt is whole soon."""
+"""Seconds after which a mailbox that was busy is tried again, the last of them again and again: a folder that is being
+rebuilt is whole soon, and whatever else is wrong here is nobody's but ours to mend."""
 MAX_NOTICES: Final = 16
 SHORTEST: Final = 1.0
 """Seconds between two attempts, whatever the settings say: a wait of nothing would be a flood."""
@@ -119,8 +120,8 @@ def next_attempt(item: QueueItem, attempts: int, now: float, settings: DeliveryS
     """Up to a tenth later or earlier than the schedule says, so that what failed together is not tried together. The
     moment of giving up has an attempt of its own."""
     schedule = settings.retry_schedule
-    if item.lane == LOCAL and attempts <= len(BUSY_PAUSES) and not any(_is_full(each) for each in item.waiting):
-        return _before_the_end(item, now + BUSY_PAUSES[attempts - 1], now, settings)
+    if item.lane == LOCAL and not any(_is_full(each) for each in item.waiting):
+        return _before_the_end(item, now + BUSY_PAUSES[min(attempts, len(BUSY_PAUSES)) - 1], now, settings)
     wait = max(float(schedule[min(attempts, len(schedule)) - 1]), SHORTEST) if schedule else 900.0
     at = now + wait * (0.9 + 0.2 * _chance(f"{item.id}/{attempts}"))
     return _before_the_end(item, at, now, settings)

@@ -112,6 +112,43 @@ def test_an_older_copy_in_place_of_the_index_takes_no_flag_back_and_gives_no_uid
     run(tmp_path, test)
 
 
+def test_old_copies_of_the_index_and_of_account_seq_together_give_no_uid_twice(tmp_path: Path) -> None:
+    async def test(store: Store) -> None:
+        ref = await store.folder()
+        names = [Path("INBOX/index.fld"), Path("account.seq")]
+        await store.fill(ref, 8)
+        store.stop()
+        for name in names:
+            shutil.copy(store.account / name, tmp_path / name.name)
+        store.start()
+        await store.fill(ref, 8)
+        await store.ports.expunge(ref, UidSet.of(range(4, 17)), marked=False)
+        await store.ports.set_flags(ref, UidSet.of([1]), MARK)
+        store.stop()
+        for name in names:
+            os.replace(tmp_path / name.name, store.account / name)
+        for suffix in ("-wal", "-shm"):
+            Path(f"{store.account / names[0]}{suffix}").unlink(missing_ok=True)
+        store.start()
+        assert set(await flags(store, ref)) == {1, 2, 3} and (await flags(store, ref))[1] == MARKED
+        assert (await store.fill(ref, 1))[0] >= 17
+
+    run(tmp_path, test)
+
+
+def test_a_folder_whose_messages_were_taken_away_with_their_directory_goes_on(tmp_path: Path) -> None:
+    async def test(store: Store) -> None:
+        ref = await store.folder()
+        await store.fill(ref, 3)
+        shutil.rmtree(store.account / "INBOX" / "#msgs")
+        await store.fill(ref, 1)  # Perhaps not now: the index is not at fault.
+        await store.ports.snapshot(ref)
+        (uid,) = await store.fill(ref, 1)
+        assert uid in await flags(store, ref) and not {1, 2, 3} & set(await flags(store, ref))
+
+    run(tmp_path, test)
+
+
 HOLDER = """
 import sys, apsw
 connection = apsw.Connection(sys.argv[1])

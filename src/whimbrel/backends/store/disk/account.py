@@ -14,6 +14,7 @@ from typing import TypeVar
 import apsw
 
 from whimbrel.backends.store.disk.account_seq import AccountSeq
+from whimbrel.backends.store.disk.backup import backup_modseq
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged, passing, unavailable
 from whimbrel.backends.store.disk.identity import stamp
 from whimbrel.backends.store.disk.index import FolderIndex
@@ -265,10 +266,16 @@ class Account:
 
     def _catch_up(self, entry: Entry, index: FolderIndex) -> None:
         """First use in this generation: what a crash left, or rows that a power cut took, are set right. Damaged if
-        the index is of an earlier time than account.seq remembers, though nothing has crashed."""
+        the index is of an earlier time than account.seq, or the backup of its flags, remembers, though nothing has
+        crashed."""
         generation, slot = self._generation(), self.seq.status(entry.key)
         crashed, status = index.generation() != generation, index.status()
-        if slot is not None and not crashed and status.highest_modseq < slot.highest_modseq:
+        validity, newest = backup_modseq(index.folder)
+        if validity != status.uid_validity:
+            newest = 0
+        if slot is not None:
+            newest = max(newest, slot.highest_modseq)
+        if not crashed and status.highest_modseq < newest:
             raise Damaged("of an earlier time: an older copy, or without its WAL")
         given = slot.uid_next if slot is not None else 0
         if crashed or status.uid_next < given:
@@ -365,6 +372,7 @@ class Account:
 
 def _loaded(folder: Path) -> FolderIndex:
     """Damaged, or what SQLite says, if it cannot be used."""
+    (folder / "#msgs").mkdir(mode=0o700, exist_ok=True)  # Taken away by hand, perhaps: then its messages are gone.
     index = FolderIndex(folder)
     try:
         if index.generation() < 0:

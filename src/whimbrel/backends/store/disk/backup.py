@@ -65,6 +65,20 @@ def refresh_backup(index: FolderIndex) -> None:
         _write_base(index, log)
 
 
+def backup_modseq(folder: Path) -> tuple[int, int]:
+    """UIDVALIDITY and modseq of the backup, from its first line and its last; zeros if there is none."""
+    base = _base_header(folder)
+    try:
+        with (folder / LOG).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size - 64))
+            last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
+            since = int(last[2:]) if last.startswith(b". ") else 0
+    except (OSError, ValueError):
+        since = 0
+    return base.uid_validity, max(base.modseq, since) if base.modseq else 0
+
+
 def read_backup(folder: Path) -> Backup:
     """Both files of `folder`. Raises OSError only where the machine lacks something at this moment."""
     backup = _read_base(folder / NAME)

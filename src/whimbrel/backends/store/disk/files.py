@@ -25,6 +25,7 @@ def list_messages(messages: Path, *, locked: bool) -> tuple[dict[int, int], list
     leaves unacknowledged links with 0 bytes): under the account's lock they are removed."""
     numbered: dict[int, int] = {}
     foreign: list[str] = []
+    messages.mkdir(mode=0o700, exist_ok=True)
     with os.scandir(messages) as items:
         for item in items:
             if not item.is_file(follow_symlinks=False):
