@@ -22,13 +22,15 @@ def memory(pid: int) -> int:
 def test_beside_200_dripping_clients_others_sign_in_and_deliver(own_server: Maker) -> None:
     with own_server({"services/smtp/max-connections-per-host": "1000"}) as server:
         send(server, "user2@example.test", letter("before"))
+        assert subjects(server, "user2@example.test") == ["before"]  # Whatever a first sign-in loads is there now.
         before = memory(server.pid)
         with slow_clients(server.ports["smtp"], idle=100, dripping=200, pause=0.05) as clients:
             for number in range(5):
                 send(server, "user2@example.test", letter(f"beside-{number}"))
             with imap(server, "user2@example.test") as client:
                 assert client.noop()[0] == "OK"
-            cost = (memory(server.pid) - before) / len(clients)
+            # A password that is being hashed at this moment takes 19 MiB, for a moment.
+            cost = min((memory(server.pid) - before) / len(clients) for _ in eventually(1))
             assert cost < 60 * 1024, f"{cost / 1024:.0f} KiB for each slow client"
         for _ in eventually(10):
             if len(subjects(server, "user2@example.test")) == 6:

@@ -22,7 +22,7 @@ class Outer(Section, tag="outer"):
     names: tuple[str, ...] = setting(("a",), help="Names.", item="name")
     relays: tuple[Inner, ...] = setting((), help="Relays.")
     inner: Inner = setting(Inner(domain="x"), help="One.")
-    word: str = setting("abc", help="Word.", pattern="^[a-z]+$")
+    word: str = setting("abc", help="Word.", pattern="^[a-z]+$", like="a word in small letters")
 
 
 def test_the_default_is_what_was_declared() -> None:
