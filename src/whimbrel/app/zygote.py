@@ -173,7 +173,13 @@ class Zygote:
         what is wrong with them. Control has made the self-signed certificate by now."""
         contexts = ServerContexts()
         with contextlib.suppress(OSError, ValueError):
-            contexts.refresh(self._tls_settings, self._installation.tls / SELF_SIGNED)
+            for loaded in contexts.refresh(self._tls_settings, self._installation.tls / SELF_SIGNED):
+                if loaded.reason:
+                    print(
+                        f"whimbrel: the certificate {loaded.file} cannot be shown: {loaded.reason}; it is looked at "
+                        "again",
+                        file=sys.stderr,
+                    )
         return contexts
 
     def _fork_due(self) -> None:

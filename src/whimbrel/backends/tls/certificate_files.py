@@ -14,7 +14,7 @@ from whimbrel.backends.tls.endpoint import endpoint_of_pem
 
 Pair = tuple[str, str]
 """File of the certificate with its chain, and file of the key."""
-Stamp = tuple[tuple[int, int, int, int], ...]
+Stamp = tuple[tuple[int, int, int, int, int], ...]
 
 _MOST: Final = 1 << 20
 """Octets of a file that is read as a certificate or key."""
@@ -83,14 +83,14 @@ def _no_password() -> str:
 
 
 def stamp_of(*paths: str) -> Stamp:
-    """Changes when one of the files does."""
+    """Changes when one of the files does, or who may read it (ctime)."""
     stamps = []
     for path in paths:
         try:
             stat = os.stat(path)
-            stamps.append((stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size))
+            stamps.append((stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size))
         except OSError:
-            stamps.append((0, 0, 0, 0))
+            stamps.append((0, 0, 0, 0, 0))
     return tuple(stamps)
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support.certs import certificates, self_signed
 from tests.support.fakes import FakeClock, FakeConfig, MemoryLog
 from tests.unit.backends.tls.test_authority import shake
-from whimbrel.backends.tls import authority
+from whimbrel.backends.tls import authority, certificate_files
 from whimbrel.backends.tls.certificate_files import check
 from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.backends.tls.settings import TlsSettings
@@ -190,3 +190,23 @@ def test_settings_that_cannot_work_are_named_before_use(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=words):
             check_settings(settings)
+
+
+def test_a_file_that_could_not_be_read_is_used_once_its_mode_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cert.pem"
+    pair = authority.self_signed(["mail.example.test"])
+    authority.write_file(file, pair.key + pair.certificate, 0o600)
+    bench = Bench(tmp_path, TlsSettings(certificate=str(file)))
+    with monkeypatch.context() as patch:
+        patch.setattr(certificate_files, "_read", _denied)  # As to another user than root, who reads everything.
+        with pytest.raises(OSError):
+            bench.tls.server_context()
+    file.chmod(0o644)
+    bench.clock.forward(5)
+    assert shown(bench.tls.server_context()) == der(file)
+
+
+def _denied(path: str) -> bytes:
+    raise PermissionError(13, "Permission denied", path)
