@@ -79,12 +79,21 @@ def test_networks_that_overlap_count_once() -> None:
         ("*:2525", "*:2525", True), ("*:2525", "127.0.0.1:2525", True), ("*:2525", "[::1]:2525", True),
         ("0.0.0.0:2525", "127.0.0.1:2525", True), ("0.0.0.0:2525", "[::1]:2525", False),
         ("127.0.0.1:2525", "127.0.0.2:2525", False), ("*:2525", "*:2526", False), ("127.0.0.1:0", "127.0.0.1:0", False),
+        ("localhost:2525", "127.0.0.1:2525", True), ("*:2525", "localhost:2525", True),
+        ("localhost:2525", "[::1]:2525", False), ("[::1]:2525", "[0:0::1]:2525", True),
     ],
 )  # fmt: skip
 def test_one_port_is_not_for_two_services(config: FileConfig, one: str, other: str, clash: bool) -> None:
     assert bool(refused(config, services__smtp__listen=one, services__imap__listen=other)) is clash
     # One that is off listens nowhere.
     assert not refused(config, services__smtp__listen=one, services__lmtp__listen=other)
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 70, "192.0.2.300", "a b"])
+def test_a_name_to_listen_at_is_one_of_this_machine(config: FileConfig, host: str) -> None:
+    assert "no address of this machine" in refused(config, services__imap__listen=f"{host}:2525")
+    assert not refused(config, services__imap__listen="localhost:2525")
+    assert not refused(config, services__lmtp__listen=f"{host}:2525")  # It is off.
 
 
 def test_a_user_to_run_as_is_there_and_is_not_root(config: FileConfig) -> None:

@@ -1,5 +1,7 @@
 """Settings of the network services: where each listens, with which TLS, within which limits."""
 
+import ipaddress
+import socket
 from collections.abc import Iterator
 from typing import Final, Literal
 
@@ -81,14 +83,26 @@ class Pop3sService(ServiceSettings, tag="pop3s"):
 _ANY: Final = {"*": "46", "0.0.0.0": "4", "::": "6"}  # noqa: S104 - told apart, not bound.
 
 
-def _overlap(one: HostPort, other: HostPort) -> bool:
-    """Nobody can listen at both. `*` stands for all addresses, 0.0.0.0 and :: for all of one family."""
-    if one.port != other.port or not one.port:  # Port 0: any free one.
-        return False
-    if one.host == other.host:
+def _address(host: str) -> str:
+    """The address that a socket for `host` is bound to, as the system writes it; `*` stays. OSError: a name that has no
+    address, or one that is not of this machine."""
+    if host == "*":
+        return host
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        address = str(socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((address, 0))
+    return address
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Nobody can listen at both addresses with one port. `*` stands for all, 0.0.0.0 and :: for all of one family."""
+    if one == other:
         return True
-    families = ["6" if ":" in each.host else "4" for each in (one, other)]
-    return families[1] in _ANY.get(one.host, "") or families[0] in _ANY.get(other.host, "")
+    families = ["6" if ":" in each else "4" for each in (one, other)]
+    return families[1] in _ANY.get(one, "") or families[0] in _ANY.get(other, "")
 
 
 def _shared(whole: Whole) -> Iterator[Concern]:
@@ -99,11 +113,22 @@ def _shared(whole: Whole) -> Iterator[Concern]:
         if services.named(name).enabled
         for address in services.named(name).listen
     ]
-    for at, (name, address) in enumerate(listening):
-        for other, taken in listening[:at]:
-            if _overlap(address, taken):
+    places: list[tuple[str, HostPort, str]] = []
+    for name, address in listening:
+        try:
+            place = _address(address.host)
+        except (OSError, UnicodeError):
+            yield Concern(
+                f"services/{name}/listen",
+                f"{address}: {address.host} is no address of this machine; write an IP address, or * for all",
+                Gravity.WRONG,
+            )
+            continue
+        for other, taken, where_taken in places:
+            if address.port == taken.port != 0 and _overlap(place, where_taken):  # Port 0: any free one.
                 where = f"services/{other}/listen" if other != name else "the same list"
                 yield Concern(f"services/{name}/listen", f"{address} is taken by {taken} in {where}", Gravity.WRONG)
+        places.append((name, address, place))
 
 
 def _exposed(whole: Whole) -> Iterator[Concern]:
