@@ -13,10 +13,12 @@ import os
 import pwd
 import stat
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _STORE_PARTS = frozenset({"mail", "queue", "logs", "spool"})
+_STORE_FILES = (".", "state.db", "store.id", "store.lock", "generation")
+"""How the names of files in a store begin."""
 _MARKS = frozenset({"store.id", "generation"})
 """What tells a folder to be a store of ours."""
 
@@ -85,6 +87,26 @@ def hand_over(directory: Path, user: pwd.struct_passwd) -> int:
     return giver.count
 
 
+def is_store(names: set[str]) -> bool:
+    """Are these the names in a store of ours, or in the empty folder of one to come?"""
+    return bool(names & _MARKS) or names <= {*_STORE_PARTS, "store.lock", "lost+found"}
+
+
+def readable(user: pwd.struct_passwd, paths: Iterable[str]) -> list[bool]:
+    """May `user` read each of these? For root."""
+    before = os.getgroups(), os.getegid()
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    os.setgroups(groups)
+    os.setegid(user.pw_gid)
+    os.seteuid(user.pw_uid)
+    try:
+        return [os.access(path, os.R_OK, effective_ids=True) for path in paths]
+    finally:
+        os.seteuid(0)
+        os.setegid(before[1])
+        os.setgroups(before[0])
+
+
 def _store(giver: "_Giver", store: Path, *, known: bool, deep: bool) -> None:
     with _folder(str(store)) as top:
         if top is None:
@@ -92,11 +114,11 @@ def _store(giver: "_Giver", store: Path, *, known: bool, deep: bool) -> None:
         names = set(os.listdir(top)) - {"lost+found"}
         if not names and known:
             return  # Its file system is not mounted.
-        if not names & _MARKS and not names <= _STORE_PARTS:
+        if not is_store(names):
             return  # Not ours: a setting may name any folder.
         giver.give(top)
         for name in sorted(names):
-            if name not in _STORE_PARTS and not name.startswith((".", "state.db", "store.id", "generation")):
+            if name not in _STORE_PARTS and not name.startswith(_STORE_FILES):
                 continue
             giver.give_named(top, name)
             depth = 100 if deep or name != "mail" else 2
@@ -109,17 +131,9 @@ def _store(giver: "_Giver", store: Path, *, known: bool, deep: bool) -> None:
 def become(user: pwd.struct_passwd) -> bool:
     """This process becomes `user` for good, with files of its own (umask 077). False, and nothing is changed, where
     that user may not read the program."""
-    groups = os.getgrouplist(user.pw_name, user.pw_gid)
-    before = os.getgroups(), os.getegid()
-    os.setgroups(groups)
-    os.setegid(user.pw_gid)
-    os.seteuid(user.pw_uid)
-    readable = all(os.access(path, os.R_OK, effective_ids=True) for path in (os.__file__, __file__))
-    os.seteuid(0)
-    os.setegid(before[1])
-    if not readable:
-        os.setgroups(before[0])
+    if not all(readable(user, (os.__file__, __file__))):
         return False
+    os.setgroups(os.getgrouplist(user.pw_name, user.pw_gid))
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
     os.umask(0o077)

@@ -6,6 +6,7 @@ of filters.
 
 from typing import TYPE_CHECKING
 
+from whimbrel.app import store_mark
 from whimbrel.app.server import ServerSettings
 from whimbrel.app.services import AllServicesSettings
 from whimbrel.backends.config.settings import HistorySettings
@@ -38,7 +39,7 @@ else:
     FiltersSection = filters_section(FILTERS)
 
 
-class MailServer(Section, tag="mailserver"):
+class MailServer(Section, tag="mailserver", checks=(store_mark.concern,)):
     """The whole configuration but for domains and users, which stand in users.cfg."""
 
     server: ServerSettings = setting(ServerSettings(), help="The server's own processes.")

@@ -13,9 +13,10 @@ Nothing is written before everything is right; mailserver.cfg, whose presence me
 import asyncio
 import contextlib
 import os
+import pwd
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -118,8 +119,9 @@ class _Reading:
                 self.fault(f"{path}{name}", f"unknown{nearest(name, names)}")
 
 
-def read_answers(text: str, file: str, folder: Path | None = None) -> Answers:
-    """The answers of a TOML file; files it names are sought in `folder`. ConfigError tells every fault."""
+def read_answers(text: str, file: str, folder: Path | None = None, *, directory: Path | None = None) -> Answers:
+    """The answers of a TOML file; files it names are sought in `folder`. ConfigError tells every fault: with
+    `directory`, where they are to be set up, also what `survey` says of those that can be read."""
     if len(text) > _MAX_ANSWERS:
         raise ConfigError(Fault(file, 0, "", f"larger than {_MAX_ANSWERS} characters"))
     try:
@@ -139,6 +141,12 @@ def read_answers(text: str, file: str, folder: Path | None = None) -> Answers:
     settings = _settings(reading, reading.table(table, "settings", "settings"))
     users = _users(reading, table, folder)
     if reading.faults:
+        if directory is not None:
+            legible = Answers(
+                hostname or Domain("localhost"), domain or Domain("localhost"), name or "admin", Secret(""),
+                store or "store", services, settings, users,
+            )  # fmt: skip
+            reading.faults += survey(directory, legible)
         raise ConfigError(*reading.faults)
     assert hostname and domain and name and password and store
     return Answers(hostname, domain, name, Secret(password), store, services, settings, users)
@@ -236,6 +244,8 @@ def refuse_if_set_up(directory: Path) -> None:
 def set_up(directory: Path, answers: Answers) -> None:
     """Makes the installation. ConfigError tells every fault, and nothing was written then."""
     refuse_if_set_up(directory)
+    if faults := survey(directory, answers):
+        raise ConfigError(*faults)
     created = not directory.exists()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if created or not any(directory.iterdir()):
@@ -245,7 +255,7 @@ def set_up(directory: Path, answers: Answers) -> None:
     staging.mkdir(mode=0o700)
     try:
         asyncio.run(_write(staging, answers))
-        store = _make_store(directory, str(answers.settings.get("store/directory", answers.store)))
+        store = _make_store(directory, _store_name(answers))
         refuse_if_set_up(directory)
         for name in ("users.cfg", "mailserver.cfg"):
             os.chmod(staging / name, 0o600)
@@ -283,6 +293,49 @@ async def _write(folder: Path, answers: Answers) -> None:
         editor.close()
     if faults:
         raise ConfigError(*faults)
+
+
+def survey(directory: Path, answers: Answers) -> list[Fault]:
+    """All that would stop `set_up`, as far as it can be told without writing anything."""
+    values = setting_values(answers)
+    config = FileConfig(directory / "mailserver.cfg", MailServer)
+    faults: list[Fault] = []
+    while True:  # What is together wrong is told of the values that are each well formed.
+        try:
+            config.check(values)
+        except ConfigError as error:
+            faults += [Fault("", 0, _answer_name(fault.path), fault.text) for fault in error.faults]
+            wrong = {path for path in values for fault in error.faults if fault.path.startswith(path)}
+            if wrong:
+                values = {path: value for path, value in values.items() if path not in wrong}
+                continue
+        break
+    faults += [Fault("", 0, _answer_name(path), text) for path, text in _closed_files(answers)]
+    if text := store_mark.claim(directory, directory / _store_name(answers)):
+        faults.append(Fault("", 0, "store", text))
+    return list(dict.fromkeys(faults + people_changes(answers)[1]))
+
+
+def _closed_files(answers: Answers) -> Iterator[tuple[str, str]]:
+    """Setting and words for each file that root can read, and the user that the server is to run as cannot."""
+    name = answers.settings.get("server/run-as", "")
+    if os.geteuid() != 0 or not isinstance(name, str) or name in ("", "root"):
+        return
+    with contextlib.suppress(KeyError):
+        user = pwd.getpwnam(name)
+        files = {
+            path: str(value)
+            for path, value in answers.settings.items()
+            if path.startswith("tls/") and path.endswith(("certificate", "private-key", "authorities"))
+            and os.path.isfile(str(value))
+        }  # fmt: skip
+        for (path, file), open_to in zip(files.items(), ownership.readable(user, files.values()), strict=True):
+            if not open_to:
+                yield path, f"{name} (server/run-as) may not read {file}: change its owner or mode, or its folder's"
+
+
+def _store_name(answers: Answers) -> str:
+    return str(answers.settings.get("store/directory", answers.store))
 
 
 def setting_values(answers: Answers) -> dict[str, object]:

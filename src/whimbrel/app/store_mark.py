@@ -10,8 +10,14 @@ import os
 import pwd
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from whimbrel.app import store_lock
+from whimbrel.app.ownership import is_store
+from whimbrel.backends.store.settings import StoreSettings
+from whimbrel.core.settings import Concern, Gravity, Whole
 
 NAME: Final = "store.id"
 _CONTENT: Final = ("mail", "queue", "state.db", "generation")
@@ -41,12 +47,62 @@ def check(directory: Path, store: Path) -> None:
                 f"The store {store} is {'empty' if store.is_dir() else 'not there'}, and was not before: is its file "
                 f"system mounted? To begin with an empty one, delete {remembered}"
             )
+        if not known and not_a_store(store):
+            raise StoreMissing(
+                f"{store} holds other files and no mail store: name an empty or a new directory by store/directory"
+            )
         store.mkdir(mode=0o700, parents=True, exist_ok=True)
         mark = known or secrets.token_hex(16)
         _write(store / NAME, mark)
         _write(remembered, mark)
     except OSError as error:
         raise StoreMissing(why(store, error)) from None
+
+
+def not_a_store(store: Path) -> bool:
+    """It is a folder with files of others. OSError."""
+    try:
+        names = set(os.listdir(store))
+    except FileNotFoundError:
+        return False
+    return not names & {*_CONTENT} and not is_store(names)
+
+
+def concern(whole: Whole) -> Iterator[Concern]:
+    """The setting names a directory that is not the store of this installation."""
+    folder = Path(whole.folder)
+    store = folder / whole.section(StoreSettings).directory
+    try:
+        known, there = _read(folder / NAME), _read(store / NAME)
+    except OSError:
+        return  # It is told when it is used.
+    if known and there != known:
+        text = "has the mark of another store" if there else "is not the store of this installation (it has no mark)"
+        yield Concern(
+            "store/directory",
+            f"{store} {text}: stop the server and move the store there first; or, to use what is there instead, delete "
+            f"{folder / NAME}",
+            Gravity.WRONG,
+        )
+
+
+def claim(directory: Path, store: Path) -> str:
+    """Why a new installation in `directory` may not have `store`, in a sentence; empty if it may."""
+    try:
+        names = set(os.listdir(store)) - {"lost+found"}
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{store}: {error.strerror}"
+    if NAME in names:
+        user = store_lock.user(store)
+        whose = f"of the installation {user}" if user else f"of another installation (it has the mark {NAME})"
+        return (
+            f"{store} is the store {whose}. A new installation needs a new or an empty directory; to take that store "
+            "over, stop its server, set up with a new one, name it by `config set store/directory`, and delete "
+            f"{directory / NAME}"
+        )
+    return f"{store} is not empty: name a new or an empty directory" if names else ""
 
 
 def why(store: Path, error: OSError) -> str:

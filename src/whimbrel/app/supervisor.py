@@ -25,7 +25,7 @@ from pathlib import Path
 from types import FrameType
 
 from whimbrel import __version__
-from whimbrel.app import channel, interpreter
+from whimbrel.app import channel, interpreter, store_lock
 from whimbrel.app.holders import describe_holder
 from whimbrel.app.ownership import Refused, basics, hand_over, owner
 
@@ -85,6 +85,9 @@ class Supervisor:
         """When a zygote may be replaced again."""
         self._number = 0
         self._announced = False
+        self._stores: dict[Path, int] = {}
+        """The locks of those that were used."""
+        self._in_use: store_lock.StoreInUse | None = None
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
 
@@ -98,6 +101,7 @@ class Supervisor:
         user = owner(self._directory)
         self._run.mkdir(mode=0o700, exist_ok=True)
         lock = self._lock()
+        self._lock_store()
         self._forget_ready()
         if user is not None:
             self._mend(user)
@@ -122,6 +126,10 @@ class Supervisor:
                 sock.close()
             self._forget_ready()
             os.close(lock)
+            for held in self._stores.values():
+                os.close(held)
+        if self._in_use is not None:
+            raise self._in_use
         return status
 
     # Zygotes
@@ -276,6 +284,11 @@ class Supervisor:
                     if later.number > zygote.number:
                         channel.send(later.line, request)
             case "ready":
+                try:
+                    self._lock_store()  # It has made the store, if this is the first start.
+                except store_lock.StoreInUse as error:
+                    self._in_use, self._stopping = error, True
+                    return True
                 zygote.state = request["state"]
                 self._overrides = dict(request["state"].get("overrides", {}))
                 self._write_ready(zygote)
@@ -362,6 +375,12 @@ class Supervisor:
             raise Refused(f"A server, or a command, is already at work in {self._directory}") from None
         return lock
 
+    def _lock_store(self) -> None:
+        """One server for a store, whose installations may be two. StoreInUse."""
+        store = basics(self._directory).store
+        if store not in self._stores and (held := store_lock.lock(self._directory, store)) is not None:
+            self._stores[store] = held
+
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
@@ -405,7 +424,7 @@ def main(directory: Path) -> int:
         return Supervisor(directory.absolute()).run()
     except Refused as refused:
         print(f"whimbrel: {refused}", file=sys.stderr)
-        return 1
+        return _EX_CONFIG if isinstance(refused, store_lock.StoreInUse) else 1
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Setting up: good answers become an installation, bad ones a list of every fault and no file at all."""
 
+import os
+import socket
 import stat
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from whimbrel.app.cli import main
 from whimbrel.app.installation import Installation
 from whimbrel.app.setup import read_answers, set_up
+from whimbrel.backends.tls.authority import self_signed, write_file
 from whimbrel.core.config import ConfigError
 from whimbrel.core.values import Secret
 from whimbrel.flow.settings import SmtpSettings
@@ -184,3 +187,66 @@ def test_the_command_line_tells_faults_on_stderr_and_ends_with_1(
     assert main(["--dir", str(tmp_path / "server"), "setup", "--answers", str(answers)]) == 0
     assert "admin@example.org administers the server" in capsys.readouterr().out
     assert main(["--dir", str(tmp_path / "server"), "setup", "--answers", str(answers)]) == 1
+
+
+def test_a_store_is_new_or_empty(tmp_path: Path) -> None:
+    text = GOOD.replace('users = "users.csv"', "")
+    set_up(tmp_path / "first", read_answers(text, "answers.toml"))
+    theirs = tmp_path / "first" / "mailstore"
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "letter.txt").write_text("x")
+    for store, words in ((theirs, "is the store of another installation"), (other, "is not empty")):
+        before = sorted(path.name for path in store.iterdir()), store.stat()
+        with pytest.raises(ConfigError, match=words):
+            set_up(tmp_path / "second", read_answers(text.replace('"mailstore"', f'"{store}"'), "answers.toml"))
+        assert (sorted(path.name for path in store.iterdir()), store.stat()) == before
+        assert not (tmp_path / "second").exists()
+    (other / "letter.txt").unlink()
+    (other / "lost+found").mkdir()  # A new file system.
+    set_up(tmp_path / "second", read_answers(text.replace('"mailstore"', f'"{other}"'), "answers.toml"))
+
+
+def test_every_fault_is_told_in_one_round(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "letter.txt").write_text("x")
+    text = """
+hostname = "not a name"
+domain = "example.org"
+[administrator]
+name = "admin"
+[services.imap]
+listen = ["no-such-host.invalid:2143"]
+[settings]
+"smtp/max-message-size" = "much"
+"server/run-as" = "no-such-user"
+"tls/certificate" = "/none/cert.pem"
+"""
+    with pytest.raises(ConfigError) as caught:
+        read_answers(text, "answers.toml", tmp_path, directory=tmp_path)
+    assert [fault.path for fault in caught.value.faults] == [
+        "hostname", "administrator.password", 'settings."smtp/max-message-size"', 'settings."server/run-as"',
+        "services.imap.listen", 'settings."tls/certificate"', "store",
+    ]  # fmt: skip
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sets up for another user")
+def test_a_certificate_that_is_closed_to_the_servers_user_is_told(tmp_path: Path) -> None:
+    pair, file = self_signed(("a.test",)), tmp_path / "cert.pem"
+    write_file(file, pair.key + pair.certificate, 0o600)
+    text = GOOD.replace('users = "users.csv"', "") + f'"server/run-as" = "nobody"\n"tls/certificate" = "{file}"\n'
+    with pytest.raises(ConfigError, match=r"nobody \(server/run-as\) may not read"):
+        set_up(tmp_path / "server", read_answers(text, "answers.toml"))
+    assert os.geteuid() == 0
+
+
+def test_a_port_that_is_held_is_told_and_does_not_stop_the_setup(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        held = f"127.0.0.1:{holder.getsockname()[1]}"
+        answers = tmp_path / "answers.toml"
+        answers.write_text(GOOD.replace('users = "users.csv"', "").replace("127.0.0.1:2525", held))
+        assert main(["--dir", str(tmp_path / "server"), "setup", "--answers", str(answers)]) == 0
+    assert f"smtp cannot listen at {held}" in capsys.readouterr().err

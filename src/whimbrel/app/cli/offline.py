@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from whimbrel.app import ownership, store_mark
+from whimbrel.app import ownership, store_lock, store_mark
 from whimbrel.app.cli.client import Answer, Options
 from whimbrel.app.clock import SystemClock
 from whimbrel.app.config_files import FormerVersions
@@ -203,9 +203,13 @@ def _with_store(
 
     try:
         store_mark.check(installation.directory, installation.store)
+        if (held := store_lock.lock(installation.directory, installation.store)) is not None:
+            stack.callback(os.close, held)
         number = generation.begin(installation.store)
     except store_mark.StoreMissing as error:
         raise CallError(Failure.REFUSED, str(error)) from None
+    except store_lock.StoreInUse as error:
+        raise CallError(Failure.UNAVAILABLE, str(error)) from None
     except OSError as error:
         raise CallError(Failure.REFUSED, store_mark.why(installation.store, error)) from None
     stack.callback(generation.end, installation.store, number)

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def run_setup(directory: Path, answers_file: str | None) -> None:
     try:
         refuse_if_set_up(directory)
         if answers_file is not None:
-            answers = _from_file(answers_file)
+            answers = _from_file(answers_file, directory)
         elif sys.stdin.isatty():
             answers = _ask(directory)
         else:
@@ -34,17 +35,19 @@ def run_setup(directory: Path, answers_file: str | None) -> None:
     except PermissionError as error:
         raise CallError(Failure.REFUSED, f"{error.filename}: {error.strerror}. Nothing was set up") from None
     click.echo(f"Set up in {directory}. {answers.administrator}@{answers.domain} administers the server.")
+    for name, address, holder in _held_ports(answers) if answers_file is not None else ():
+        click.echo(f"{name} cannot listen at {address} as long as that is {holder}", err=True)
     if os.geteuid() == 0 and "server/run-as" not in answers.settings:
         click.echo(f"Name a user for it to run as: whimbrel --dir {directory} config set server/run-as USER", err=True)
     click.echo(f"Start it: whimbrel --dir {directory} serve")
 
 
-def _from_file(name: str) -> Answers:
+def _from_file(name: str, directory: Path) -> Answers:
     try:
         if name == "-":
-            return read_answers(sys.stdin.read(), "standard input", Path.cwd())
+            return read_answers(sys.stdin.read(), "standard input", Path.cwd(), directory=directory)
         path = Path(name)
-        return read_answers(path.read_text("utf-8-sig"), name, path.resolve().parent)
+        return read_answers(path.read_text("utf-8-sig"), name, path.resolve().parent, directory=directory)
     except OSError as error:
         raise click.UsageError(f"{name}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -90,6 +93,16 @@ def _ask_services() -> dict[str, ServiceAnswer]:
             if wanted != service.listen[0]:
                 answers[name] = ServiceAnswer(listen=(wanted,))
     return answers
+
+
+def _held_ports(answers: Answers) -> Iterator[tuple[str, HostPort, str]]:
+    """Service, address and holder of what is not free now: no fault, as another server may still serve."""
+    for name, service in ((each.name, each.settings()) for each in SERVICES):
+        answer = answers.services.get(name, ServiceAnswer())
+        if service.enabled if answer.enabled is None else answer.enabled:
+            for address in service.listen if answer.listen is None else answer.listen:
+                if address.port and (holder := _held(address)):
+                    yield name, address, holder
 
 
 def _held(address: HostPort) -> str:
