@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -13,8 +14,9 @@ import pytest
 
 from tests.support import other_user
 from tests.support import server as support
-from tests.support.mail import letter, send, subjects
-from tests.support.server import SERVICES, free_ports, serving, set_up
+from tests.support.mail import eventually, letter, send, subjects, trusting
+from tests.support.server import SERVICES, command, free_ports, serving, set_up
+from whimbrel.backends.tls import authority
 
 OTHER = other_user.OTHER
 
@@ -54,6 +56,33 @@ def test_all_but_the_supervisor_run_as_the_user_that_is_set(directory: Path, mon
         assert len(found) >= 5 and set(found.values()) == {other}
         assert (directory / "store").stat().st_uid == other
         assert (directory / "store").stat().st_mode & 0o077 == 0
+
+
+def test_a_certificate_closed_to_the_user_is_told_and_is_used_once_it_is_open(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = other_user.program(directory.parent)
+    if program is None:
+        pytest.skip(f"no Python that {OTHER} may run")
+    monkeypatch.setattr(sys, "executable", program)
+    pair, file = authority.self_signed(["default.test"]), directory.parent / "cert.pem"
+    authority.write_file(file, pair.key + pair.certificate, 0o644)
+    set_up(directory, 1, free_ports(["imaps"]), {"server/run-as": OTHER, "tls/certificate": str(file)})
+    file.chmod(0o600)
+    with serving(directory) as server:
+
+        def shown() -> bool:
+            try:
+                with socket.create_connection(("127.0.0.1", server.ports["imaps"]), timeout=20) as plain:
+                    return trusting().wrap_socket(plain, server_hostname="x.test").recv(100).startswith(b"* OK")
+            except OSError:
+                return False
+
+        assert not shown()
+        assert "Permission denied" in command(directory, "status")
+        file.chmod(0o644)
+        assert any(shown() for _ in eventually())
+        assert "Permission denied" not in command(directory, "status")
 
 
 def test_a_user_who_may_not_run_it_is_named(directory: Path, tmp_path: Path) -> None:
