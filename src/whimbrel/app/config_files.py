@@ -39,14 +39,19 @@ class FormerVersions:
         holder = self._holder(file)
         return await self._pool.run(holder.difference_to, number) if self._pool else holder.difference_to(number)
 
-    async def restore(self, file: str, number: int) -> None:
+    async def restore(self, file: str, number: int, *, confirmed: str = "") -> None:
         holder = self._holder(file)
         if self._unread is None:
-            await holder.restore(number)
+            if file == CONFIG:
+                await self._config.restore(number, confirmed=confirmed)
+            else:
+                await self._editor.restore(number)
             return
         broken = self._unread[file]
         content = broken.version(number, MAX_BYTES)
         holder.verify(content)
+        if file == CONFIG:
+            self._config.confirm(content, confirmed)
         broken.replace([content])  # What stood there is now a former version.
 
     async def keep(self) -> Sequence[str]:

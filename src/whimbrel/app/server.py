@@ -1,8 +1,11 @@
 """Settings of the server itself: its user and its processes."""
 
+import os
 import pwd
 from collections.abc import Iterator
+from pathlib import Path
 
+from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.settings import Concern, Gravity, Section, Whole, setting
 
 
@@ -21,7 +24,44 @@ def _user(whole: Whole) -> Iterator[Concern]:
         yield Concern("server/run-as", f"{name} is root: a hole in any service would be one in the whole system")
 
 
-class ServerSettings(Section, tag="server", checks=(_user,)):
+def _readable(whole: Whole) -> Iterator[Concern]:
+    """Root can read everything; the server, under its own user, must read certificates and keys again and again."""
+    name = whole.section(ServerSettings).run_as
+    if not name or os.geteuid() != 0:
+        return  # Who is not root sees for himself whether he can read them.
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        return
+    if user.pw_uid == 0:
+        return
+    groups = frozenset(os.getgrouplist(name, user.pw_gid))
+    for path, file in whole.section(TlsSettings).files:
+        barred = _barred(file, user.pw_uid, groups) if os.path.isabs(file) else ""
+        if barred:
+            yield Concern(path, f"{name}, under whom the server runs, cannot read {barred}", Gravity.WRONG)
+
+
+def _barred(file: str, uid: int, groups: frozenset[int]) -> str:
+    """The folder or file at which a user would fail; empty if there is none, or nothing is there."""
+    real = Path(os.path.realpath(file))
+    for place in [*reversed(real.parents), real]:
+        try:
+            status = place.stat()
+            if "system.posix_acl_access" in os.listxattr(place):
+                continue  # It says more than the mode does.
+        except FileNotFoundError:
+            return ""
+        except OSError:
+            status = place.stat()
+        right = 0o1 if place != real else 0o4
+        shift = 6 if status.st_uid == uid else 3 if status.st_gid in groups else 0
+        if not status.st_mode >> shift & right:
+            return str(place)
+    return ""
+
+
+class ServerSettings(Section, tag="server", checks=(_user, _readable)):
     """The server's own processes."""
 
     run_as: str = setting(

@@ -111,8 +111,12 @@ class Setting:
 class ConfigEditor(ConfigStore, Protocol):
     """What `control`, and the command line with no server running, need beyond reading."""
 
-    async def change(self, values: Mapping[str, object], *, confirmed: str = "") -> frozenset[str]:
-        """As ConfigStore; what cross-checks find dangerous is Unconfirmed, unless `confirmed` has the words."""
+    async def change(
+        self, values: Mapping[str, object], *, confirmed: str = "", passing: bool = False
+    ) -> frozenset[str]:
+        """As ConfigStore; what cross-checks find dangerous is Unconfirmed, unless `confirmed` has the words. A
+        `passing` change, such as a debug log for an hour, makes no former version: it would push out one that counts.
+        """
         ...
 
     def settings(self) -> Iterator[Setting]:
@@ -125,6 +129,10 @@ class ConfigEditor(ConfigStore, Protocol):
 
     def get(self, path: str) -> Text:
         """The value in use. UnknownName."""
+        ...
+
+    def members(self, path: str, values: Sequence[str]) -> tuple[str, ...]:
+        """Members of a list as `get` would show them, such as 127.0.0.1/32 for 127.0.0.1. UnknownName."""
         ...
 
     def search(self, words: str) -> list[Setting]:
@@ -143,8 +151,8 @@ class ConfigEditor(ConfigStore, Protocol):
         """A unified diff from the file in use to the file on disk; empty if they are the same."""
         ...
 
-    async def reload(self) -> frozenset[str]:
-        """Takes the file on disk into use. ConfigError: it stays as it was."""
+    async def reload(self, *, confirmed: str = "") -> frozenset[str]:
+        """Takes the file on disk into use. ConfigError: it stays as it was; Unconfirmed as with `change`."""
         ...
 
     async def keep(self) -> None:

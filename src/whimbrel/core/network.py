@@ -2,7 +2,7 @@
 
 import ipaddress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from whimbrel.core.values import text_schema
 
@@ -20,7 +20,12 @@ class Network(str):
 
     def __new__(cls, text: str) -> "Network":
         try:
-            return str.__new__(cls, ipaddress.ip_network(str(text).strip(), strict=False).with_prefixlen)
+            network = ipaddress.ip_network(str(text).strip(), strict=False)
+            if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
+                mapped = network.network_address.ipv4_mapped
+                if mapped is not None:  # RFC 4291 2.5.5.2: these are IPv4, and a client is looked up so.
+                    network = ipaddress.ip_network((mapped, network.prefixlen - 96))
+            return str.__new__(cls, network.with_prefixlen)
         except ValueError:
             raise ValueError(f"'{text}' is not an address or network, such as 10.0.0.0/8") from None
 
@@ -36,6 +41,35 @@ def reach(networks: tuple[str, ...]) -> tuple[float, float]:
     four = ipaddress.collapse_addresses(network for network in own if network.version == 4)
     six = ipaddress.collapse_addresses(network for network in own if network.version == 6)
     return sum(n.num_addresses for n in four) / 2**32, sum(n.num_addresses for n in six) / 2**128
+
+
+def widest(networks: tuple[str, ...]) -> tuple[int, int]:
+    """How many public addresses of IPv4 and of IPv6 lie side by side in `networks`, at most; networks that touch are
+    one. Private, loopback, link-local and shared (RFC 6598) networks count as nothing."""
+    runs = [0, 0]
+    for place, version in enumerate((4, 6)):
+        last = length = 0
+        own = sorted(
+            (int(network.network_address), int(network.broadcast_address) + 1)
+            for network in _networks(tuple(networks))
+            if network.version == version and not _is_own(network)
+        )
+        for begin, end in own:
+            length = length + max(0, end - last) if length and begin <= last else end - begin
+            last = max(last, end)
+            runs[place] = max(runs[place], length)
+    return runs[0], runs[1]
+
+
+_SHARED: Final = ipaddress.IPv4Network("100.64.0.0/10")
+_HERE: Final = ipaddress.IPv4Network("0.0.0.0/8")
+
+
+def _is_own(network: IpNetwork) -> bool:
+    if isinstance(network, ipaddress.IPv4Network):
+        # Who writes a large part of 0.0.0.0/8 means everybody, and will find the right number.
+        return (network.is_private and not network.overlaps(_HERE)) or network.subnet_of(_SHARED)
+    return network.is_private
 
 
 def contains(networks: tuple[str, ...], ip: str) -> bool:

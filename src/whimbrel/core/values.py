@@ -74,6 +74,19 @@ class Duration(float):
         return text_schema(cls, "duration")
 
 
+def refuse_bare(kind: object, value: object, default: float | None = None) -> None:
+    """ValueError: `value`, typed by a person for a Size or Duration, is a small number without a unit: who writes 30
+    for how long something is kept means days, and would get seconds. `default` tells how large values usually are."""
+    number = str(value).strip()
+    if isinstance(value, int | float) or not number.isascii() or not number.isdigit() or not int(number):
+        return
+    if kind is Size and int(number) < 1 << 16:
+        raise ValueError(f"'{number}' would be so many bytes: write {number}M or {number}B")
+    if kind is Duration and int(number) < (60 if default is not None and default < 3600 else 86400):
+        longer = "m" if default is not None and default < 86400 else "d"
+        raise ValueError(f"'{number}' would be so many seconds: write {number}{longer} or {number}s")
+
+
 class Secret(str):
     """Text that is never shown: its repr and its serialised form are `********`; `reveal()` gives it."""
 

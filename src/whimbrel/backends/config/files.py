@@ -116,9 +116,10 @@ class ConfigFile:
         except FileNotFoundError:
             return b"", None
 
-    def replace(self, pieces: Iterable[bytes | memoryview]) -> Identity:
-        """Writes the whole file anew; durable when it returns. On an error the former one stands."""
-        return self.put(self.prepare(pieces))
+    def replace(self, pieces: Iterable[bytes | memoryview], keep: bool = True) -> Identity:
+        """Writes the whole file anew; durable when it returns. On an error the former one stands; it is kept as a
+        former version if `keep`."""
+        return self.put(self.prepare(pieces), keep)
 
     def prepare(self, pieces: Iterable[bytes | memoryview]) -> Path:
         """The new file beside the old one, durable, without its name: for `put`, or `discard`."""
@@ -138,10 +139,11 @@ class ConfigFile:
             raise
         return temporary
 
-    def put(self, prepared: Path) -> Identity:
+    def put(self, prepared: Path, keep: bool = True) -> Identity:
         """Gives the new file its name and keeps the former one. On an error the former one stands."""
         try:
-            self._keep_former()
+            if keep:
+                self._keep_former()
             os.replace(prepared, self.path)
         except BaseException:
             self.discard(prepared)

@@ -11,7 +11,8 @@ from typing import Any
 
 from whimbrel.backends.config import text
 from whimbrel.core.config import ConfigError, Fault, Setting, UnknownName
-from whimbrel.core.settings import Section
+from whimbrel.core.settings import Section, default_of, list_of
+from whimbrel.core.values import refuse_bare
 
 _STEP = re.compile(r"([A-Za-z0-9-]{1,80})(?:\[([^\[\]]{1,255})\])?\Z")
 _SPLIT = re.compile(r"/(?![^\[]*\])")
@@ -153,8 +154,20 @@ def put(values: Raw, way: list[Step], value: object) -> tuple[str | int, ...]:
     elif value is None:
         values.pop(last.field, None)
     else:
+        _refuse_bare(last, value)
         values[last.field] = text.field_value(last.kind, last.field, value)
     return (*loc, last.field)
+
+
+def _refuse_bare(step: Step, value: object) -> None:
+    """ValueError: a number without a unit where a person surely meant one. Files are not asked."""
+    info = step.kind.model_fields[step.field]
+    inner = list_of(info)
+    kind = text.bare(inner if inner is not None else info.annotation)
+    usual = default_of(info)
+    usual = max(usual, default=None) if isinstance(usual, tuple) else usual
+    for item in text.many(value) if inner is not None else (value,):
+        refuse_bare(kind, item, float(usual) if isinstance(usual, int | float) else None)
 
 
 def _index(entries: list[Raw], kind: type[Section] | None, key: str) -> int:

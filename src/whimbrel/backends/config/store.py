@@ -88,6 +88,10 @@ class FileConfig:
         section, field = paths.find(self._snapshot.root, path)
         return text.shown(getattr(section, field))
 
+    def members(self, path: str, values: Sequence[str]) -> tuple[str, ...]:
+        section, field = paths.find(self._snapshot.root, path)
+        return tuple(text.member(type(section), field, value) for value in values)
+
     def search(self, words: str) -> list[Setting]:
         wanted = words.lower().split()
         return [
@@ -111,12 +115,13 @@ class FileConfig:
         content = self._file.version(number, xml.MAX_BYTES)
         return unified(self._snapshot.content, content, self._file.name, self._kind, f"version {number}")
 
-    async def restore(self, number: int) -> frozenset[str]:
-        """Puts a former version back as a new change. LookupError, ConfigError, ConfigConflict."""
+    async def restore(self, number: int, *, confirmed: str = "") -> frozenset[str]:
+        """Puts a former version back as a new change. LookupError, ConfigError, Unconfirmed, ConfigConflict."""
         async with self._writing:
             self._unchanged_outside()
             content = self._file.version(number, xml.MAX_BYTES)
-            xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+            root, _ = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+            _ask(await self._run(self._new_concerns, root), confirmed)
             return self._take(content, await self._run(self._file.replace, [content]))
 
     def verify(self, content: bytes | None = None) -> None:
@@ -126,6 +131,11 @@ class FileConfig:
             if identity is None:
                 return
         xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+
+    def confirm(self, content: bytes, confirmed: str) -> None:
+        """Unconfirmed: `content` is dangerous as the file in use is not, and nobody typed the words."""
+        root, _ = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+        _ask(self._new_concerns(root), confirmed)
 
     # Loading
 
@@ -137,9 +147,12 @@ class FileConfig:
         """For workers, when told of a change: one `stat` if there is none. ConfigError leaves all as it was."""
         return frozenset() if self._file.identity() == self._snapshot.identity else self.load()
 
-    async def reload(self) -> frozenset[str]:
+    async def reload(self, *, confirmed: str = "") -> frozenset[str]:
         async with self._writing:
             content, identity = await self._run(self._file.read, xml.MAX_BYTES)
+            if identity is not None:
+                root, _ = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+                _ask(await self._run(self._new_concerns, root), confirmed)
             return self._take(content, identity)
 
     def edited(self) -> str:
@@ -173,7 +186,9 @@ class FileConfig:
 
     # Changing
 
-    async def change(self, values: Mapping[str, object], *, confirmed: str = "") -> frozenset[str]:
+    async def change(
+        self, values: Mapping[str, object], *, confirmed: str = "", passing: bool = False
+    ) -> frozenset[str]:
         async with self._writing:
             self._unchanged_outside()
             new = self._changed(values)
@@ -182,7 +197,7 @@ class FileConfig:
                 return delta
             await self._run(self._refuse, new, confirmed)
             content = self._content(new)
-            identity = await self._run(self._file.replace, [content])
+            identity = await self._run(self._file.replace, [content], not passing)
             self._use(Snapshot(new, _index(new), content, identity, self._snapshot.warnings))
         self._announce(delta)
         return delta
@@ -210,14 +225,15 @@ class FileConfig:
 
     def _refuse(self, new: Section, confirmed: str) -> None:
         """What the cross-checks refuse, or want confirmed: only what was not so before. ConfigError, Unconfirmed."""
-        before = frozenset(judged(self._snapshot.root, self.folder))
-        new_concerns = [concern for concern in judged(new, self.folder) if concern not in before]
+        new_concerns = self._new_concerns(new)
         wrong = [Fault("", 0, each.path, each.text) for each in new_concerns if each.gravity is Gravity.WRONG]
         if wrong:
             raise ConfigError(*wrong)
-        dangers = [each for each in new_concerns if each.gravity is Gravity.DANGER and each.words != confirmed]
-        if dangers:
-            raise Unconfirmed(dangers[0].words, *(Fault("", 0, each.path, each.text) for each in dangers))
+        _ask(new_concerns, confirmed)
+
+    def _new_concerns(self, new: Section) -> list[Concern]:
+        before = frozenset(judged(self._snapshot.root, self.folder))
+        return [concern for concern in judged(new, self.folder) if concern not in before]
 
     async def keep(self) -> None:
         """Writes the configuration in use over an edit made outside, which is kept among the former versions."""
@@ -321,6 +337,13 @@ def judged(root: Section, folder: str) -> list[Concern]:
     whole = _Whole(folder, sections)
     concerns = [concern for kind in sections for check in kind.checks for concern in check(whole)]
     return sorted(dict.fromkeys(concerns), key=lambda concern: -concern.gravity)
+
+
+def _ask(concerns: Sequence[Concern], confirmed: str) -> None:
+    """Unconfirmed: there is a danger among them, and nobody typed the words."""
+    dangers = [each for each in concerns if each.gravity is Gravity.DANGER and each.words != confirmed]
+    if dangers:
+        raise Unconfirmed(dangers[0].words, *(Fault("", 0, each.path, each.text) for each in dangers))
 
 
 _port: type[ConfigEditor] = FileConfig

@@ -147,6 +147,17 @@ def given(annotation: Any, value: object) -> object:
     return text
 
 
+def member(kind: type[Section], field: str, value: str) -> str:
+    """One member of a list as the file would show it (`127.0.0.1/32` for 127.0.0.1); as it is if it is none."""
+    annotation = list_of(kind.model_fields[field])
+    try:
+        return (
+            value if annotation is None else written(TypeAdapter(annotation).validate_python(given(annotation, value)))
+        )
+    except ValueError:
+        return value
+
+
 def many(value: object) -> tuple[object, ...]:
     """What a list is set to: a sequence as it is, text cut at its commas."""
     if isinstance(value, str):

@@ -7,7 +7,7 @@ import contextlib
 import os
 import ssl
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from whimbrel.backends.tls.endpoint import endpoint_of_pem
@@ -38,18 +38,6 @@ def load(certificate: str, key: str) -> CertificateContext:
         context.load_cert_chain(chain, secret, password=_no_password)
     context.endpoint = endpoint_of_pem(pem)
     return context
-
-
-def check(ciphers: str, pairs: Iterable[Pair], authorities: str) -> None:
-    """Raises ValueError, with words for a person, if one of these files, or the ciphers, cannot be used."""
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(ciphers)
-        for pair in pairs:
-            load(*pair)
-        if authorities:
-            ssl.create_default_context(cafile=authorities)
-    except (OSError, ValueError) as error:
-        raise ValueError(reason_of(error)) from None
 
 
 def _read(path: str) -> bytes:
@@ -98,7 +86,7 @@ def reason_of(error: Exception) -> str:
     """Why a file cannot be used, in words for a person."""
     if isinstance(error, ssl.SSLError):
         text = str(getattr(error, "reason", None) or error)  # Python's own ssl.SSLError has no reason.
-        return next((words for sign, words in _WORDS.items() if sign in text), text)
+        return next((words for sign, words in _WORDS.items() if sign in text), f"it cannot be used (OpenSSL: {text})")
     if isinstance(error, OSError):
         return f"{error.filename or 'file'}: {error.strerror}" if error.strerror else str(error)
     return str(error)
@@ -109,4 +97,11 @@ _WORDS: Final = {
     "No cipher": "no such cipher is known",
     "PEM lib": "the file holds no certificate and key in PEM",
     "NO_CERTIFICATE_OR_CRL_FOUND": "the file holds no certificate in PEM",
+    "NO_CERTIFICATE_ASSIGNED": "the file holds no certificate and key in PEM",
+    "NO_START_LINE": "the file holds no certificate and key in PEM",
+    "EE_KEY_TOO_SMALL": "its key is too short to be safe: 2048 bits of RSA, or 256 of EC, are the least",
+    "CA_KEY_TOO_SMALL": "the key of its issuer is too short to be safe",
+    "MD_TOO_WEAK": "it is signed with a hash that is not safe any more, such as SHA-1",
+    "BAD_BASE64": "the file is damaged: what stands between BEGIN and END is no PEM",
+    "BAD_END_LINE": "the file is damaged: a BEGIN has no END",
 }

@@ -47,10 +47,10 @@ def endpoint_of_pem(pem: bytes) -> bytes:
 def endpoint_of(der: bytes) -> bytes:
     """Empty: none is defined for the certificate, or it cannot be read."""
     try:
-        certificate, _ = _element(der)
-        _, rest = _element(certificate)  # tbsCertificate
-        algorithm, _ = _element(rest)
-        name, parameters = _element(algorithm)
+        certificate, _ = element(der)
+        _, rest = element(certificate)  # tbsCertificate
+        algorithm, _ = element(rest)
+        name, parameters = element(algorithm)
         signature = name.hex()
         hashed = _hash_of_pss(parameters) if signature == _PSS else _SIGNATURES.get(signature, "")
     except (IndexError, ValueError):
@@ -60,16 +60,16 @@ def endpoint_of(der: bytes) -> bytes:
 
 def _hash_of_pss(parameters: bytes) -> str:
     """RSASSA-PSS-params: hashAlgorithm is its field [0]; left out, it is SHA-1. RFC 4055 3.1"""
-    inner, _ = _element(parameters)
+    inner, _ = element(parameters)
     if not inner or inner[0] != 0xA0:
         return _SHA256
-    tagged, _ = _element(inner)
-    algorithm, _ = _element(tagged)
-    name, _ = _element(algorithm)
+    tagged, _ = element(inner)
+    algorithm, _ = element(tagged)
+    name, _ = element(algorithm)
     return _HASHES.get(name.hex(), "")
 
 
-def _element(data: bytes) -> tuple[bytes, bytes]:
+def element(data: bytes) -> tuple[bytes, bytes]:
     """The content of the first element of DER, and what follows it. IndexError, ValueError."""
     length, at = data[1], 2
     if length & 0x80:

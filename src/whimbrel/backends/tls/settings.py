@@ -32,23 +32,28 @@ def _certificate(whole: Whole) -> Iterator[Concern]:
     settings = whole.section(TlsSettings)
     if settings.private_key and not settings.certificate:
         yield Concern(KEY, "is used only with tls/certificate, which is not set")
-    named = [(CERTIFICATE, settings.certificate), (KEY, settings.private_key), (AUTHORITIES, settings.authorities)]
     for host in settings.hosts:
-        path = f"tls/host[{host.name}]"
         if not host.certificate:
-            yield Concern(f"{path}/certificate", "names no file", Gravity.WRONG)
-            return
-        named += [(f"{path}/certificate", host.certificate), (f"{path}/private-key", host.private_key)]
-    unread = [Concern(path, text, Gravity.WRONG) for path, file in named if file and (text := _unreadable(file, whole))]
+            yield Concern(f"tls/host[{host.name}]/certificate", "names no file", Gravity.WRONG)
+    unread = [Concern(path, text, Gravity.WRONG) for path, file in settings.files if (text := _unreadable(file, whole))]
     yield from unread
-    if unread or not (settings.certificate or settings.hosts):
+    if settings.ciphers == SERVER_CIPHERS and not settings.files:
         return
-    from whimbrel.backends.tls.certificate_files import check  # Here: few need what it loads.
+    from whimbrel.backends.tls import certificate_check  # Here: few need what it loads.
 
-    try:
-        check(settings.ciphers, settings.pairs, settings.authorities)
-    except ValueError as error:
-        yield Concern(KEY if settings.private_key else CERTIFICATE, str(error), Gravity.WRONG)
+    if settings.ciphers != SERVER_CIPHERS and (text := certificate_check.fault_of_ciphers(settings.ciphers)):
+        yield Concern("tls/ciphers", text, Gravity.WRONG)
+    bad = {concern.path for concern in unread}
+    authorities = "" if AUTHORITIES in bad else settings.authorities
+    if authorities and (text := certificate_check.fault_of_authorities(authorities)):
+        yield Concern(AUTHORITIES, text, Gravity.WRONG)
+        authorities = ""
+    for path, certificate, key in settings.named_pairs:
+        of_key = f"{path}/private-key"
+        if not bad & {f"{path}/certificate", of_key}:
+            for fault in certificate_check.look_at(certificate, key, authorities, path):
+                where = of_key if fault.of_key else f"{path}/certificate"
+                yield Concern(where, fault.text, Gravity.WRONG if fault.refused else Gravity.WARNING)
 
 
 class TlsSettings(Section, tag="tls", checks=(_certificate,)):
@@ -77,6 +82,22 @@ class TlsSettings(Section, tag="tls", checks=(_certificate,)):
     reload_interval: Duration = setting(
         Duration("5s"), minimum=0, maximum=3600, help="How often the files are looked at for a change.", advanced=True
     )
+
+    @property
+    def named_pairs(self) -> list[tuple[str, str, str]]:
+        """Path of the two settings, file of the certificate, file of the key or nothing, of each that is set."""
+        all_of_them = [("tls", self.certificate, self.private_key)]
+        all_of_them += [(f"tls/host[{host.name}]", host.certificate, host.private_key) for host in self.hosts]
+        return [each for each in all_of_them if each[1]]
+
+    @property
+    def files(self) -> list[tuple[str, str]]:
+        """Path of the setting, and the file that it names, of each that names one."""
+        named = [(CERTIFICATE, self.certificate), (KEY, self.private_key), (AUTHORITIES, self.authorities)]
+        for host in self.hosts:
+            path = f"tls/host[{host.name}]"
+            named += [(f"{path}/certificate", host.certificate), (f"{path}/private-key", host.private_key)]
+        return [(path, file) for path, file in named if file]
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from whimbrel.core.config import ConfigStore
 from whimbrel.core.errors import MailError
 from whimbrel.core.net import Mx, NoSuchName, Resolver, TlsMode
 from whimbrel.core.values import Secret
-from whimbrel.flow.delivery.settings import DeliverySettings, RelayRoute, SenderRoute
+from whimbrel.flow.delivery.settings import DeliverySettings, RelayRoute, SenderRoute, relay_hosts
 from whimbrel.flow.settings import SmtpSettings
 
 MAX_WAYS: Final = 1000
@@ -117,18 +117,6 @@ def _relay(route: RelayRoute | SenderRoute) -> Relay:
 
 
 @lru_cache(maxsize=256)
-def hosts(text: str, port: int) -> Sequence[tuple[str, int]]:
-    """`a.example b.example:587 [2001:db8::1]:26` as names and ports; `port` where none is told."""
-    servers = []
-    for word in text.replace(",", " ").split():
-        name, colon, number = word.rpartition(":")
-        if colon and number.isascii() and number.isdigit() and (":" not in name or name.endswith("]")):
-            servers.append((name.strip("[]"), int(number)))
-        else:
-            servers.append((word.strip("[]"), port))
-    return servers
-
-
 def matches(pattern: str, domain: str) -> bool:
     """`example.org` is itself, `*.example.org` all domains below it."""
     return domain == pattern or (pattern.startswith("*.") and domain.endswith(pattern[1:]))
@@ -173,7 +161,7 @@ class Finder:
     async def _relay(self, relay: Relay) -> list[Server]:
         servers: list[Server] = []
         unknown: MailError | None = None
-        for name, port in hosts(relay.host, relay.port):
+        for name, port in relay_hosts(relay.host, relay.port):
             try:
                 # Not in the DNS: perhaps in a hosts file, which the system's resolver knows.
                 addresses = await self._resolver.addresses(name) or [name]

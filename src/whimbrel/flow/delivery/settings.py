@@ -4,9 +4,12 @@ Which server takes a message: the route of the recipient's domain, else the rout
 else the MX of the recipient's domain.
 """
 
-from typing import Literal
+import re
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+from typing import Final, Literal
 
-from whimbrel.core.settings import Section, required, setting
+from whimbrel.core.settings import Concern, Gravity, Section, Whole, required, setting
 from whimbrel.core.values import Duration, Secret
 
 Tls = Literal["none", "opportunistic", "required", "verified", "implicit"]
@@ -52,7 +55,48 @@ class SourceAddress(Section, tag="source", key="domain"):
     ipv6: str = setting("", pattern=_IP, like=_IP_LIKE, help="Local IPv6 address of connections; empty: any.")
 
 
-class DeliverySettings(Section, tag="delivery"):
+def relay_hosts(text: str, port: int) -> Sequence[tuple[str, int]]:
+    """`a.example b.example:587 [2001:db8::1]:26` as names and ports; `port` where none is told."""
+    servers = []
+    for word in text.replace(",", " ").split():
+        name, colon, number = word.rpartition(":")
+        if colon and number.isascii() and number.isdigit() and (":" not in name or name.endswith("]")):
+            servers.append((name.strip("[]"), int(number)))
+        else:
+            servers.append((word.strip("[]"), port))
+    return servers
+
+
+def _hosts(whole: Whole) -> Iterator[Concern]:
+    """A relay host that can be none: mail would wait for days before anybody heard of it."""
+    settings = whole.section(DeliverySettings)
+    named = [
+        ("delivery/relay-host", settings.relay_host),
+        *((f"delivery/route[{route.domain}]/host", route.host) for route in settings.routes),
+        *((f"delivery/sender-route[{route.sender}]/host", route.host) for route in settings.sender_routes),
+    ]
+    for path, text in named:
+        for name, port in relay_hosts(text, 25):
+            if not 1 <= port <= 65535:
+                yield Concern(path, f"{port} is no port: 1 to 65535", Gravity.WRONG)
+            if not _is_host(name):
+                yield Concern(path, f"'{name}' is no name or address of a host", Gravity.WRONG)
+
+
+_NAME: Final = re.compile(r"(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))*\.?")
+
+
+def _is_host(name: str) -> bool:
+    if ":" not in name and not re.fullmatch(r"[0-9.]*", name):
+        return len(name) <= 253 and _NAME.fullmatch(name) is not None
+    try:
+        ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+class DeliverySettings(Section, tag="delivery", checks=(_hosts,)):
     """Sending mail to other servers, and the queue."""
 
     relay_host: str = setting(

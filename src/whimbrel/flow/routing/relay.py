@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from whimbrel.core.errors import MailError
-from whimbrel.core.network import Network, contains, reach
+from whimbrel.core.network import Network, contains, reach, widest
 from whimbrel.core.settings import Concern, Gravity, Section, Whole, setting
 
 
@@ -18,13 +18,18 @@ class RelayDenied(MailError):
 MOST_IPV4: Final = 2.0**-12
 MOST_IPV6: Final = 2.0**-28
 """Parts of all addresses: more than a /12, or than a /28 of IPv6, is not one's own network any more."""
+WIDEST_IPV4: Final = 1 << 16
+WIDEST_IPV6: Final = 1 << 96
+"""Public addresses side by side: no more than a /16, or a /32 of IPv6."""
 WORDS: Final = "open relay"
 
 
 def _open(whole: Whole) -> Iterator[Concern]:
     """Whoever can send through us to everybody will: the server is on every block list within hours."""
-    four, six = reach(whole.section(RelaySettings).allow_from)
-    if four > MOST_IPV4 or six > MOST_IPV6:
+    networks = whole.section(RelaySettings).allow_from
+    four, six = reach(networks)
+    wide_four, wide_six = widest(networks)
+    if four > MOST_IPV4 or six > MOST_IPV6 or wide_four > WIDEST_IPV4 or wide_six > WIDEST_IPV6:
         yield Concern(
             "relay/allow-from",
             "this is an open relay: anybody in so large a part of the Internet can send mail to everybody through this "

@@ -46,15 +46,17 @@ class AuditedConfig:
     def __init__(self, inner: "ConfigEditor", note: Note) -> None:
         self._inner, self._note = inner, note
 
-    async def change(self, values: Mapping[str, object], *, confirmed: str = "") -> frozenset[str]:
+    async def change(
+        self, values: Mapping[str, object], *, confirmed: str = "", passing: bool = False
+    ) -> frozenset[str]:
         before = self._values()
-        paths = await self._inner.change(values, confirmed=confirmed)
+        paths = await self._inner.change(values, confirmed=confirmed, passing=passing)
         self._written(paths, before)
         return paths
 
-    async def reload(self) -> frozenset[str]:
+    async def reload(self, *, confirmed: str = "") -> frozenset[str]:
         before = self._values()
-        paths = await self._inner.reload()
+        paths = await self._inner.reload(confirmed=confirmed)
         self._written(paths, before)
         return paths
 
@@ -81,6 +83,9 @@ class AuditedConfig:
 
     def get(self, path: str) -> "Text":
         return self._inner.get(path)
+
+    def members(self, path: str, values: Sequence[str]) -> tuple[str, ...]:
+        return self._inner.members(path, values)
 
     def search(self, words: str) -> list["Setting"]:
         return self._inner.search(words)

@@ -106,6 +106,7 @@ async def config_history(ctx: AdminContext) -> Page[VersionRow]:
     "config",
     "undo",
     repairs=True,
+    dangerous=True,
     help="Brings back the former version of a configuration file, the latest that can be read; undo again to take that "
     "back.",
 )
@@ -114,7 +115,7 @@ async def config_undo(
     file: Annotated[File, "The file that is meant."] = "mailserver.cfg",
     version: Annotated[int | None, "Number of the version; the latest unless given."] = None,
 ) -> Done:
-    from whimbrel.core.config import ConfigError  # Here: the command line's client needs it not.
+    from whimbrel.core.config import ConfigError, Unconfirmed  # Here: the command line's client needs it not.
 
     files = need(ctx.files, "Former versions")
     numbers = [version] if version is not None else [former.number for former in await files.versions(file)]
@@ -125,9 +126,11 @@ async def config_undo(
         try:
             if ctx.dry_run:
                 return Done(await files.difference(file, number))
-            await files.restore(file, number)
+            await files.restore(file, number, confirmed=ctx.confirmed)
         except LookupError:
             raise _no_version(file, number) from None
+        except Unconfirmed:
+            raise
         except ConfigError:
             # What `keep` put aside may be an edit that never could be read.
             passed.append(number)
@@ -140,12 +143,14 @@ async def config_undo(
     raise AssertionError("unreachable")
 
 
-@call("config", "reload", help="Takes edits made outside into use, after checking them as a whole.")
+@call(
+    "config", "reload", dangerous=True, help="Takes edits made outside into use, after checking them as a whole."
+)  # fmt: skip
 async def config_reload(ctx: AdminContext) -> Changed:
     if ctx.dry_run:
         await need(ctx.files, "Reading the files").check()
         return Changed((), (), "Checked only, nothing was changed: both files are in order")
-    paths = sorted(await ctx.config.reload())
+    paths = sorted(await ctx.config.reload(confirmed=ctx.confirmed))
     users = await ctx.editor.reload()
     answer = changed(ctx, paths)
     text = answer.text if paths or not users else "No setting is different"

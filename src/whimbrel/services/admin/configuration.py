@@ -1,8 +1,9 @@
 """Calls about settings (mission S16); `config_files.py` has those about the two files."""
 
+import re
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import (
@@ -78,7 +79,12 @@ Path = Annotated[str, "Path of the setting, such as smtp/max-message-size.", Kno
 
 async def _version(ctx: AdminContext, path: str | tuple[str, ...], **_values: object) -> str:
     """Of one setting, or of several: whatever they are called, what they are set to."""
-    known = [_known(ctx, each) for each in (path if isinstance(path, tuple) else (path,))]
+    named = path if isinstance(path, tuple) else (path,)
+    if not isinstance(path, tuple) and (pair := _pair(path)):
+        more = _values.get("value")
+        rest = [own[0] for each in (more if isinstance(more, tuple) else ()) if (own := _pair(str(each)))]
+        named = (pair[0], *rest)
+    known = [_known(ctx, each) for each in named]
     state = [(setting.path, setting.value, setting.is_default) for setting in known if setting is not None]
     from whimbrel.services.admin.versions import digest  # Here: it stands on the calls about records.
 
@@ -129,14 +135,19 @@ def _row(setting: "Setting") -> SettingRow:
     "set",
     version=_version,
     dangerous=True,
-    help="Sets a setting; a list takes several values. See config add and config remove for members of a list.",
+    help="Sets a setting; a list takes several values. Settings that belong together are set in one change: config set "
+    "tls/certificate=FILE tls/private-key=FILE. See config add and config remove for members of a list.",
 )
 async def config_set(
     ctx: AdminContext,
-    path: Path,
+    path: Annotated[str, "Path of the setting, or PATH=VALUE, which may be followed by more.", Known("setting")],
     value: Annotated[tuple[str, ...], "The value, such as 80M or yes.", ARGUMENT] = (),
     secret: Annotated[Secret | None, "The value of a setting that is secret."] = None,
 ) -> Changed:
+    if _pair(path):
+        if secret is not None:
+            raise CallError(Failure.USAGE, "a setting that is secret is set alone, by its path and --secret-file")
+        return await _change(ctx, _pairs(ctx, (path, *value)))
     # The declaration tells a list from one value; an entry that is yet to be made has none, its values are single.
     known = _known(ctx, path)
     if known is not None and known.kind == "password":
@@ -158,6 +169,36 @@ async def config_set(
     return await _change(ctx, {path: value[0]})
 
 
+_PAIR: Final = re.compile(r"((?:[A-Za-z0-9-]+(?:\[[^\[\]]*\])?/?)+)=(.*)", re.DOTALL)
+
+
+def _pair(text: str) -> tuple[str, str] | None:
+    """`smtp/timeout=5m` taken apart."""
+    match = _PAIR.fullmatch(text)
+    return (match[1], match[2]) if match else None
+
+
+def _pairs(ctx: AdminContext, texts: tuple[str, ...]) -> dict[str, object]:
+    """Several PATH=VALUE; a list is named once for each of its members. CallError."""
+    values: dict[str, object] = {}
+    for text in texts:
+        pair = _pair(text)
+        if pair is None:
+            raise CallError(Failure.USAGE, f"'{text}': PATH=VALUE is meant, as in the first of them")
+        path, value = pair
+        known = _known(ctx, path)
+        before = values.get(path)
+        if known is not None and known.kind == "password":
+            raise CallError(Failure.USAGE, f"{path} is secret: set it alone, by --secret-file")
+        if known is not None and known.kind == "list":
+            values[path] = (*(before if isinstance(before, tuple) else ()), *((value,) if value else ()))
+        elif before is not None:
+            raise CallError(Failure.USAGE, f"{path} is named twice")
+        else:
+            values[path] = value
+    return values
+
+
 def _known(ctx: AdminContext, path: str) -> "Setting | None":
     from whimbrel.core.config import UnknownName  # Here, so that the command line's client can do without.
 
@@ -176,12 +217,14 @@ Members = Annotated[tuple[str, ...], "Members of the list.", ARGUMENT]
 )  # fmt: skip
 async def config_add(ctx: AdminContext, path: Path, value: Members = ()) -> Changed:
     have = _members(ctx, path, value)
+    value = ctx.config.members(path, value)
     return await _change(ctx, {path: (*have, *(text for text in dict.fromkeys(value) if text not in have))})
 
 
 @call("config", "remove", version=_version, dangerous=True, help="Takes members out of a list.")
 async def config_remove(ctx: AdminContext, path: Path, value: Members = ()) -> Changed:
     have = _members(ctx, path, value)
+    value = ctx.config.members(path, value)
     missing = [text for text in value if text not in have]
     if missing:
         raise CallError(Failure.NOT_FOUND, f"{path} does not hold {', '.join(missing)}{nearest(missing[0], have)}")

@@ -16,8 +16,8 @@ from typing import Annotated, Any, Final, TypeVar
 
 from whimbrel.core.directory import DirectoryChange, Entry, Op
 from whimbrel.core.record import ChangedBy, Field, RecordType
-from whimbrel.core.values import Secret, Size
-from whimbrel.services.admin.calls import Known
+from whimbrel.core.values import Secret, Size, refuse_bare
+from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known
 from whimbrel.services.admin.people import flag, value_of, values_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -86,6 +86,11 @@ def step_of(
 ) -> DirectoryChange:
     """A change from the parameters of a call, of which None says nothing; `more` by the names of the file."""
     fields = {field.parameter: field for field in record.fields}
+    for parameter, value in values.items():
+        try:
+            refuse_bare(fields[parameter].kind, value)
+        except ValueError as error:
+            raise CallError(Failure.USAGE, f"{parameter}: {error}", FieldFault(parameter, str(error))) from None
     named = {
         # Empty text is how a person says `not set`.
         fields[parameter].element: None if value == "" and fields[parameter].optional else _written(value)

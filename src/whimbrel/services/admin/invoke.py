@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from whimbrel.core.config import ConfigConflict, ConfigError, Unconfirmed, UnknownName
 from whimbrel.core.errors import Condition, MailboxError, MailError
-from whimbrel.core.values import Secret
+from whimbrel.core.values import Duration, Secret, Size, refuse_bare
 from whimbrel.services.admin.audit import audited
 from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault, FileText, Needs, Parameter, nearest
 from whimbrel.services.admin.context import AdminContext
@@ -190,6 +190,13 @@ def _checked(parameter: Parameter) -> Any:
         if parameter.kind is FileText:
             kind = str
         return Annotated[kind, BeforeValidator(clean)]
+    if parameter.kind in (Size, Duration):
+
+        def unit(value: object) -> object:
+            refuse_bare(parameter.kind, value)
+            return value
+
+        return Annotated[kind, BeforeValidator(unit)]
     return kind
 
 

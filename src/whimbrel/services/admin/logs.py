@@ -158,7 +158,7 @@ async def log_level(
     if ctx.dry_run:
         ctx.config.check(values)
         return done(True, "The debug log", "set to tell about " + (", ".join(category) or "nothing"))
-    await ctx.config.change(values)
+    await ctx.config.change(values, passing=True)
     return Done(_level(ctx))
 
 

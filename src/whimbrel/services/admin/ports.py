@@ -145,7 +145,7 @@ class ConfigFiles(Protocol):
         """A unified diff from the file in use to that version. LookupError."""
         ...
 
-    async def restore(self, file: str, number: int) -> None:
+    async def restore(self, file: str, number: int, *, confirmed: str = "") -> None:
         """Puts that version back as a new change. LookupError, ConfigError, ConfigConflict."""
         ...
 

@@ -11,7 +11,7 @@ from tests.support.certs import certificates, self_signed
 from tests.support.fakes import FakeClock, FakeConfig, MemoryLog
 from tests.unit.backends.tls.test_authority import shake
 from whimbrel.backends.tls import authority, certificate_files
-from whimbrel.backends.tls.certificate_files import check
+from whimbrel.backends.tls.certificate_check import fault_of_authorities, fault_of_ciphers, look_at
 from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.backends.tls.shown import serves
@@ -175,7 +175,12 @@ def test_new_authorities_count_at_once(tmp_path: Path) -> None:
 
 
 def check_settings(settings: TlsSettings) -> None:
-    check(settings.ciphers, settings.pairs, settings.authorities)
+    faults = [fault_of_ciphers(settings.ciphers)]
+    faults += [fault_of_authorities(settings.authorities)] if settings.authorities else []
+    for path, certificate, key in settings.named_pairs:
+        faults += [seen.text for seen in look_at(certificate, key, "", path) if seen.refused]
+    if any(faults):
+        raise ValueError("; ".join(filter(None, faults)))
 
 
 def test_settings_that_cannot_work_are_named_before_use(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.support.fakes import FakeClock, FakeConfig, MemoryLog
 from tests.unit.backends.tls.test_authority import shake
 from whimbrel.backends.net.secure import Secure
 from whimbrel.backends.tls import authority
-from whimbrel.backends.tls.certificate_files import check
+from whimbrel.backends.tls.certificate_check import look_at
 from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.backends.tls.endpoint import endpoint_of, endpoint_of_pem
 from whimbrel.backends.tls.server import ServerContexts
@@ -224,7 +224,8 @@ def test_what_is_wrong_is_logged_once_and_a_change_is_seen_within_the_interval(t
 
 def test_a_check_of_the_settings_looks_at_every_certificate(tmp_path: Path) -> None:
     configured = settings(tmp_path)
-    check(configured.ciphers, configured.pairs, "")
+    faults = [seen for path, *files in configured.named_pairs for seen in look_at(*files, "", path) if seen.refused]
+    assert not faults
     (tmp_path / "wild.other.test.pem").unlink()
-    with pytest.raises(ValueError, match=r"wild\.other\.test\.pem"):
-        check(configured.ciphers, configured.pairs, "")
+    faults = [seen for path, *files in configured.named_pairs for seen in look_at(*files, "", path) if seen.refused]
+    assert len(faults) == 1 and "wild.other.test.pem" in faults[0].text

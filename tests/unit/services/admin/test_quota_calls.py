@@ -46,7 +46,7 @@ def store_with(clock: FakeClock, count: int) -> MemoryStore:
 
 
 def test_user_quota_tells_what_a_mailbox_and_its_domain_hold(office: Office) -> None:
-    office.do("user set", name="alice", quota="1000", quota_messages=4)
+    office.do("user set", name="alice", quota="1000B", quota_messages=4)
     store = store_with(office.clock, 3)
     view = office.do("user quota", {"folders": store, "quotas": Quotas(Usage(300, 3))}, name="alice")
     assert (view.bytes, view.quota, view.messages, view.quota_messages, view.percent) == (300, 1000, 3, 4, 75)
