@@ -12,6 +12,8 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import INBOX, SpecialUse
 from whimbrel.core.spool import Spooled
 
+HELD_REMOTE: Final = "delivery/hold-remote"
+"""Reason for which mail to other servers is parked while that setting is on."""
 QUARANTINE: Final = "quarantine"
 MODERATION: Final = "moderation"
 SCHEDULED: Final = "scheduled"

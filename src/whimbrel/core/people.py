@@ -117,8 +117,9 @@ class Access(Part):
     """How a user signs in, and what the user may administer."""
 
     enabled: bool = value(
-        True, help="May sign in. Mail is received in any case.", listed=True, changed_by=ChangedBy.OWN_CALL
-    )
+        True, listed=True, changed_by=ChangedBy.OWN_CALL,
+        help="May sign in. If not, mail to the user is refused too (550 5.2.1).",
+    )  # fmt: skip
     password: Secret = value(
         Secret(""), check=_verifier, changed_by=ChangedBy.OWN_CALL, form="password",
         help="Verifier of the password, never the password: argon2id, or one of another server's ($2b$, $6$, {SSHA} "

@@ -63,7 +63,7 @@ def test_without_a_server_the_same_calls_work_on_the_files(shell: Shell) -> None
     assert "Second" in shell.run("domain", "list")
     shell.run("user", "add", "bob@other.test", "--quota", "2G", "--no-keep-copy", "--rights", "domain")
     bob = shell.json("user", "show", "bob@a.test")
-    assert (bob["quota"], bob["keep_copy"], bob["rights"]) == ("2G", False, "domain")
+    assert (bob["quota"], bob["keep_copy"], bob["rights"]) == (2 << 30, False, "domain")
     shell.run("config", "set", "smtp/max-message-size", "80M")
     assert shell.run("config", "get", "smtp/max-message-size") == "80M\n"
     assert shell.run("config", "get", "services/imap/listen") == "*:143\n"

@@ -27,7 +27,8 @@ class _Nearest(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         name = args[0] if args else ""
         if name and not name.startswith("-") and self.get_command(ctx, name) is None:
-            close = difflib.get_close_matches(name, self.list_commands(ctx), 1, 0.6)
+            known, joined = self.list_commands(ctx), "-".join(args[:2])
+            close = [joined] if joined in known else difflib.get_close_matches(name, known, 1, 0.6)
             hint = f"; did you mean '{close[0]}'?" if close else f"; see `{ctx.command_path} --help`"
             ctx.fail(f"there is no command '{name}'{hint}")
         return super().resolve_command(ctx, args)

@@ -6,6 +6,8 @@ The bar goes to standard error, and only if that is a terminal, so that what is 
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from whimbrel.core.counting import counted
+
 WIDTH = 30
 _BACK = "\r\x1b[K"
 
@@ -44,4 +46,4 @@ class Progress:
         if not self.folders:
             return ""
         state = f"{self.broken} with problems" if self.broken else "all in order"
-        return f"{self.folders} folders with {self.messages} messages, {state}"
+        return f"{counted(self.folders, 'folder')} with {counted(self.messages, 'message')}, {state}"

@@ -15,7 +15,16 @@ from typing import Final
 from whimbrel.core.clock import Clock
 from whimbrel.core.commit import Commit, Enqueue, PassOn, Rendition, Work
 from whimbrel.core.config import ConfigStore
-from whimbrel.core.disposition import IN_INBOX, QUARANTINE, Changes, Disposition, Parked, Place, SideMessage
+from whimbrel.core.disposition import (
+    HELD_REMOTE,
+    IN_INBOX,
+    QUARANTINE,
+    Changes,
+    Disposition,
+    Parked,
+    Place,
+    SideMessage,
+)
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Origin
 from whimbrel.core.log import Log
@@ -33,8 +42,6 @@ from whimbrel.flow.transaction import Transaction
 BUSY: Final = 1.0
 """Seconds after which a mailbox that was busy is tried again."""
 FULL_PAUSE: Final = 30.0
-HELD_REMOTE: Final = "delivery/hold-remote"
-"""Reason for which mail to other servers is parked while that setting is on."""
 PASSED_ON: Final = "2.0.0 Checked and passed on"
 _ONCE: Final = "once"
 """Kind of State under which side messages stand that are not made again for a while."""

@@ -8,9 +8,9 @@ from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, shown, step_of, takes, view
-from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place
+from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, values_of
 from whimbrel.services.admin.records import ALIAS
-from whimbrel.services.admin.resolving import Resolution, resolved, sample_of, still_named, warn_of
+from whimbrel.services.admin.resolving import Resolution, listing, names_of, resolved, sample_of, still_named, warn_of
 from whimbrel.services.admin.views import Done, Page, done
 
 AliasView: Any = view("AliasView", ALIAS, "An alias.", before=[("alias", str)])
@@ -69,7 +69,15 @@ async def alias_set(ctx: AdminContext, name: Name, **values: object) -> Done:
     return done(ctx.dry_run, f"Alias {address_of(alias)}", "changed")
 
 
-@call("alias", "remove", right=Right.ACCOUNTS, help="Removes an alias.", confirm="Remove the alias {name}?")
+async def _ask_remove(ctx: AdminContext, name: str) -> str:
+    """To whom it leads, and who names it."""
+    alias = await entry(ctx, Kind.ALIAS, name)
+    names = await names_of(ctx, address_of(alias))
+    text = f"Remove the alias {address_of(alias)}, which leads to {listing(values_of(alias, 'to'))}?"
+    return f"{text} It is still named by {names}." if names else text
+
+
+@call("alias", "remove", right=Right.ACCOUNTS, help="Removes an alias.", confirm=_ask_remove)
 async def alias_remove(ctx: AdminContext, name: Name) -> Done:
     alias = await entry(ctx, Kind.ALIAS, name)
     await change(ctx, changed(Op.REMOVE, Kind.ALIAS, alias.domain, alias.name))

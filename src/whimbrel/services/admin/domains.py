@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from whimbrel.core.address import Domain
+from whimbrel.core.counting import counted
 from whimbrel.core.directory import Entry, Kind, Op
 from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call, not_found
 from whimbrel.services.admin.context import AdminContext
@@ -51,7 +52,7 @@ async def domain_add(
 ) -> Done:
     await change(ctx, step_of(DOMAIN, Op.ADD, name, "", values))
     if values.get("catch_all"):
-        await warn_of(ctx, sample_of(Kind.DOMAIN, "", name))
+        await warn_of(ctx, sample_of(Kind.DOMAIN, "", name), f"the catch-all of {name}")
     return done(ctx.dry_run, f"Domain {name}", "added")
 
 
@@ -64,24 +65,40 @@ async def domain_set(ctx: AdminContext, name: Name, **values: object) -> Done:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel domain set --help`")
     await change(ctx, step)
     if values.get("catch_all"):
-        await warn_of(ctx, sample_of(Kind.DOMAIN, "", domain))
+        await warn_of(ctx, sample_of(Kind.DOMAIN, "", domain), f"the catch-all of {domain}")
     return done(ctx.dry_run, f"Domain {domain}", "changed")
 
 
-@call("domain", "remove", help="Removes a domain that has no users.", confirm="Remove the domain {name}?")
+async def _ask_remove(ctx: AdminContext, name: str) -> str:
+    """What goes with it."""
+    domain = await _removable(ctx, name)
+    aliases, groups = await count(ctx, Kind.ALIAS, domain), await count(ctx, Kind.GROUP, domain)
+    parts = [f"{aliases} alias{'' if aliases == 1 else 'es'}"] if aliases else []
+    parts += [counted(groups, "group")] if groups else []
+    rest = f" with its {' and '.join(parts)}" if parts else ""
+    return f"Remove the domain {domain}{rest}?"
+
+
+@call("domain", "remove", help="Removes a domain that has no users.", confirm=_ask_remove)
 async def domain_remove(ctx: AdminContext, name: Name) -> Done:
+    domain = await _removable(ctx, name)
+    await change(ctx, changed(Op.REMOVE, Kind.DOMAIN, domain))
+    await still_named(ctx, f"@{domain}")
+    return done(ctx.dry_run, f"Domain {domain}", "removed")
+
+
+async def _removable(ctx: AdminContext, name: str) -> str:
+    """The domain. CallError: there is none, it has users, or it is the primary one."""
     domain = await domain_named(ctx, name)
     users = await count(ctx, Kind.USER, domain)
     if users:
         raise CallError(
-            Failure.REFUSED, f"{domain} holds {users} user{'s' if users > 1 else ''}; remove them first with "
+            Failure.REFUSED, f"{domain} holds {counted(users, 'user')}; remove them first with "
             f"`whimbrel user remove`"
         )  # fmt: skip
     if str((await ctx.directory.primary()).name) == domain:
         raise CallError(Failure.REFUSED, f"{domain} is the primary domain; make another one primary first")
-    await change(ctx, changed(Op.REMOVE, Kind.DOMAIN, domain))
-    await still_named(ctx, f"@{domain}")
-    return done(ctx.dry_run, f"Domain {domain}", "removed")
+    return domain
 
 
 @call("domain", "primary", help="Makes a domain the primary one: its users sign in by bare name.")

@@ -19,10 +19,13 @@ from whimbrel.core.record import ChangedBy, Field, RecordType
 from whimbrel.core.values import Secret, Size, refuse_bare
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known
 from whimbrel.services.admin.people import flag, value_of, values_of
+from whimbrel.services.admin.views import Octets
 
 F = TypeVar("F", bound=Callable[..., Any])
 _TYPED: Final = (bool, int, float, Size)
 """Checked as such before the call; everything else is text, which the record checks."""
+_SHOWN_AS: Final[Mapping[Any, Any]] = {bool: bool, int: int, Size: Octets}
+"""Types of what is shown; everything else is text."""
 
 
 def options(record: RecordType) -> tuple[Field, ...]:
@@ -139,7 +142,9 @@ def shown(record: RecordType, entry: Entry, *, listed: bool = False) -> dict[str
 def _shown_type(field: Field) -> Any:
     if field.many:
         return tuple[str, ...]
-    return bool if field.kind is bool else str
+    if field.optional:
+        return str
+    return _SHOWN_AS.get(field.kind, str)
 
 
 def _shown_value(field: Field, entry: Entry) -> object:
@@ -147,4 +152,7 @@ def _shown_value(field: Field, entry: Entry) -> object:
         return values_of(entry, field.element)
     if field.kind is bool:
         return flag(entry, field.element, bool(field.default))
-    return value_of(entry, field.element)
+    text = value_of(entry, field.element)
+    if _shown_type(field) is str:
+        return text
+    return int(Size(text) if field.kind is Size else text) if text else int(field.default)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from whimbrel.core.address import Address, folded
+from whimbrel.core.counting import counted
 from whimbrel.core.directory import Entry, Kind, Op
 from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, Known, call
@@ -10,7 +11,7 @@ from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, shown, step_of, takes, view
 from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, values_of
 from whimbrel.services.admin.records import GROUP
-from whimbrel.services.admin.resolving import still_named, warn_of
+from whimbrel.services.admin.resolving import names_of, still_named, warn_of
 from whimbrel.services.admin.views import Done, Page, done
 
 GroupView: Any = view("GroupView", GROUP, "A group.", before=[("group", str)])
@@ -76,7 +77,15 @@ async def group_set(
     return done(ctx.dry_run, f"Group {address_of(group)}", "changed")
 
 
-@call("group", "remove", right=Right.ACCOUNTS, help="Removes a group; its members stay.", confirm="Remove {name}?")
+async def _ask_remove(ctx: AdminContext, name: str) -> str:
+    """How many members, and who names it."""
+    group = await entry(ctx, Kind.GROUP, name)
+    names = await names_of(ctx, address_of(group))
+    text = f"Remove the group {address_of(group)} of {counted(len(values_of(group, 'member')), 'member')}?"
+    return f"{text} It is still named by {names}." if names else text
+
+
+@call("group", "remove", right=Right.ACCOUNTS, help="Removes a group; its members stay.", confirm=_ask_remove)
 async def group_remove(ctx: AdminContext, name: Name) -> Done:
     group = await entry(ctx, Kind.GROUP, name)
     await change(ctx, changed(Op.REMOVE, Kind.GROUP, group.domain, group.name))

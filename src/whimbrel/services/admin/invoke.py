@@ -208,6 +208,8 @@ def _clean(text: str, limit: int, *, lines: bool) -> None:
         if (char < " " or char == "\x7f" or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")) and not (
             lines and char in "\t\r\n"
         ):
+            if lines:
+                raise ValueError("is no text but binary data (it holds control characters)")
             raise ValueError("control characters and line breaks are not allowed")
 
 

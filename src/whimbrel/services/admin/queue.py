@@ -1,10 +1,12 @@
 """Calls about the queue (mission S44 to S47)."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 from whimbrel.core.address import as_recorded, path_text
+from whimbrel.core.counting import counted
+from whimbrel.core.disposition import HELD_REMOTE
 from whimbrel.core.queue import LOCAL, MIXED, Queue, QueueFilter, QueueItem, RecipientState
 from whimbrel.core.values import Duration, Size
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, Known, Needs, Whose, call, not_found
@@ -21,8 +23,9 @@ class QueueRow:
     recipients: tuple[str, ...]
     """Those that still wait."""
     status: str
-    """Why it is parked (quarantine, scheduled, ...), or how the last attempt went."""
+    """`held: ` and why (quarantine, scheduled, ...), or how the last attempt went."""
     next_attempt: Moment
+    """Never while it is held, unless until a certain time."""
     attempts: int
     size: Octets
     held: bool
@@ -107,8 +110,28 @@ _LOGGED: Final = 1000
 """Messages that the mail log names, one line each, when something is done to many at once."""
 _ASKED: Final = 10_000
 """Messages whose sizes are added up for a question."""
+_REASONS: Final = {HELD_REMOTE: "outgoing mail is held"}
+"""Of what is parked, in words; the others are words already."""
+_EXAMPLES: Final = 5
+"""Messages of which an answer says why they were passed over."""
 _NAMED: Final = 20
 """Recipients that the security log names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a person does to messages. `held`: only those that are, or are not; None: all."""
+
+    verb: str
+    held: bool | None = None
+
+
+TRY: Final = Action("tried now", held=False)
+HOLD: Final = Action("held", held=False)
+RELEASE: Final = Action("released", held=True)
+RETURN: Final = Action("returned")
+DELETE: Final = Action("deleted")
+_FREE: Final = QueueFilter(held=False)
 
 Ids = Annotated[tuple[str, ...], "Queue ids.", Known("message"), ARGUMENT]
 MoreIds = Annotated[tuple[str, ...], "Only these queue ids.", Known("message")]
@@ -137,12 +160,24 @@ def _filter(
 
 def _row(item: QueueItem) -> QueueRow:
     waiting = item.waiting
-    status = item.reason
+    status = f"held: {_why_held(item)}" if item.held and not item.give_up else item.reason
     return QueueRow(
         item.id, path_text(item.sender), tuple(str(recipient.recipient.address) for recipient in waiting), status,
-        Moment(item.next_attempt), item.attempts, Octets(item.size), item.held, Moment(item.created),
+        _next_attempt(item), item.attempts, Octets(item.size), item.held, Moment(item.created),
         item.message_id, item.client,
     )  # fmt: skip
+
+
+def _next_attempt(item: QueueItem) -> Moment:
+    if not item.held:
+        return Moment(item.next_attempt)
+    return Moment(item.parked.until or 0.0 if item.parked is not None else 0.0)
+
+
+def _why_held(item: QueueItem) -> str:
+    if item.parked is None:
+        return "an administrator holds it"
+    return _REASONS.get(item.parked.reason, item.parked.reason)
 
 
 async def _whose(ctx: AdminContext, id: str, **_values: object) -> Whose:
@@ -187,9 +222,9 @@ async def queue_show(ctx: AdminContext, id: Annotated[str, "Queue id.", Known("m
     if item is None:
         not_found("message in the queue with the id", id)
     return QueueView(
-        item.id, item.message_id, Moment(item.created), Moment(item.next_attempt), item.attempts, Octets(item.size),
+        item.id, item.message_id, Moment(item.created), _next_attempt(item), item.attempts, Octets(item.size),
         item.held, path_text(item.sender), item.user, item.client, item.options.require_tls, item.give_up,
-        item.parked.reason if item.parked is not None else "",
+        _why_held(item) if item.parked is not None else "",
         tuple(
             RecipientView(str(r.recipient.address), _state(r.state, item.held), r.status, r.remote)
             for r in item.recipients
@@ -255,20 +290,21 @@ async def queue_stats(ctx: AdminContext, limit: Annotated[int, "Most destination
 
 @call("queue", "run", needs=Needs.SERVER, help="Tries everything that is not held now.")
 async def queue_run(ctx: AdminContext) -> Touched:
-    queue, which = need(ctx.queue, "The queue"), QueueFilter(held=False)
-    number = await queue.count(which) if ctx.dry_run else await queue.try_now(which, ctx.clock.now())
-    return _touched(ctx, (), number, "tried now")
+    queue, now = need(ctx.queue, "The queue"), ctx.clock.now()
+    number = await queue.count(_FREE) if ctx.dry_run else await queue.try_now(_FREE, now)
+    return _touched(ctx, number, "tried now", await _passed_over(queue, QueueFilter(), TRY))
 
 
 @call(
-    "queue", "try", needs=Needs.STORE, help="Tries to deliver now instead of at the next scheduled time."
+    "queue", "try", needs=Needs.STORE,
+    help="Tries to deliver now instead of at the next scheduled time; what is held must be released first.",
 )  # fmt: skip
 async def queue_try(
     ctx: AdminContext, ids: Ids = (), sender: Sender = "", to: To = "", status: Status = "", older: Older = None,
     size: Larger = None, all: All = False,
 ) -> Touched:  # fmt: skip
     which = _chosen(ctx, ids, sender, to, status, older, size, all)
-    return await _touch(ctx, ids, which, "tried now", lambda queue: queue.try_now(which, ctx.clock.now()))
+    return await _touch(ctx, ids, which, TRY, lambda queue, some: queue.try_now(some, ctx.clock.now()))
 
 
 @call(
@@ -279,7 +315,7 @@ async def queue_hold(
     size: Larger = None, all: All = False,
 ) -> Touched:  # fmt: skip
     which = _chosen(ctx, ids, sender, to, status, older, size, all)
-    return await _touch(ctx, ids, which, "held", lambda queue: queue.hold(which, held=True))
+    return await _touch(ctx, ids, which, HOLD, lambda queue, some: queue.hold(some, held=True))
 
 
 @call("queue", "release", needs=Needs.STORE, help="Lets held messages be delivered.")
@@ -288,7 +324,7 @@ async def queue_release(
     size: Larger = None, all: All = False,
 ) -> Touched:  # fmt: skip
     which = _chosen(ctx, ids, sender, to, status, older, size, all)
-    return await _touch(ctx, ids, which, "released", lambda queue: queue.hold(which, held=False))
+    return await _touch(ctx, ids, which, RELEASE, lambda queue, some: queue.hold(some, held=False))
 
 
 async def _ask_delete(
@@ -303,7 +339,7 @@ async def _ask_delete(
         return ""
     some = await queue.select(which, _ASKED)
     known = f"{sum(item.size for item in some)} octets" if number <= _ASKED else f"more than {_ASKED} of them"
-    messages = "1 message" if number == 1 else f"{number} messages"
+    messages = counted(number, "message")
     if report:
         return f"Return {messages} ({known}) to their senders with a report? They will not be delivered."
     return (
@@ -326,8 +362,8 @@ async def queue_delete(
     which = _chosen(ctx, ids, sender, to, status, older, size, all)
     if report:
         now = ctx.clock.now()
-        return await _touch(ctx, ids, which, "returned", lambda queue: queue.give_up(which, DELETED, now))
-    return await _touch(ctx, ids, which, "deleted", lambda queue: queue.delete(which))
+        return await _touch(ctx, ids, which, RETURN, lambda queue, some: queue.give_up(some, DELETED, now))
+    return await _touch(ctx, ids, which, DELETE, lambda queue, some: queue.delete(some))
 
 
 def _chosen(
@@ -346,26 +382,55 @@ def _chosen(
 
 
 async def _touch(
-    ctx: AdminContext, ids: tuple[str, ...], which: QueueFilter, verb: str, do: Callable[[Queue], Awaitable[int]]
+    ctx: AdminContext,
+    ids: tuple[str, ...],
+    which: QueueFilter,
+    action: Action,
+    do: Callable[[Queue, QueueFilter], Awaitable[int]],
 ) -> Touched:
+    """Does it to those of `which` to whom it can be done; names those alone in the log, and in the answer the others.
+    CallError: there is no such message, or it is held and cannot be tried."""
     queue = need(ctx.queue, "The queue")
-    if ctx.dry_run:
-        return _touched(ctx, ids, await queue.count(which), verb)
+    some = which if action.held is None else replace(which, held=action.held)
+    passed_over = await _passed_over(queue, which, action)
+    missing = [id for id in dict.fromkeys(ids) if await queue.get(id) is None]
     # Named before: what is deleted can be named no more.
-    chosen = await queue.select(which, _LOGGED + 1)
-    number = await do(queue)
-    for item in chosen[:_LOGGED]:
-        ctx.log.info("queue.touched", queue_id=item.id, action=verb, user=ctx.caller.name, from_=path_text(item.sender))
-    if number > _LOGGED:
-        ctx.log.info("queue.touched-more", action=verb, user=ctx.caller.name, count=number - _LOGGED)
-    return _touched(ctx, ids, number, verb)
-
-
-def _touched(ctx: AdminContext, ids: tuple[str, ...], number: int, verb: str) -> Touched:
-    if ids and not number:
+    chosen = [] if ctx.dry_run else await queue.select(some, _LOGGED + 1)
+    number = await queue.count(some) if ctx.dry_run else await do(queue, some)
+    if ids and not number and len(missing) == len(set(ids)):
         raise CallError(Failure.NOT_FOUND, f"The queue holds no message {', '.join(ids)}")
-    missing = len(set(ids)) - number
-    rest = f"; there was none for {missing} of the ids"
-    messages = "1 message" if number == 1 else f"{number} messages"
+    if ids and not number and action is TRY and passed_over:
+        raise CallError(Failure.REFUSED, passed_over[0].upper() + passed_over[1:])
+    for item in chosen[:_LOGGED]:
+        ctx.log.info(
+            "queue.touched", queue_id=item.id, action=action.verb, user=ctx.caller.name, from_=path_text(item.sender)
+        )
+    if number > _LOGGED:
+        ctx.log.info("queue.touched-more", action=action.verb, user=ctx.caller.name, count=number - _LOGGED)
+    absent = f"there was none for {len(missing)} of the ids" if missing else ""
+    return _touched(ctx, number, action.verb, absent, passed_over)
+
+
+async def _passed_over(queue: Queue, which: QueueFilter, action: Action) -> str:
+    """Why some of `which` are left as they are; empty if none is."""
+    if action.held is None:
+        return ""
+    rest = replace(which, held=not action.held)
+    number = await queue.count(rest)
+    if not number:
+        return ""
+    if action is RELEASE:
+        return f"{counted(number, 'message')} {_is(number)} not held" if which.ids else ""
+    reasons = ", ".join(dict.fromkeys(_why_held(item) for item in await queue.select(rest, _EXAMPLES)))
+    if action is HOLD:
+        return f"{counted(number, 'message')} {_is(number)} held already: {reasons}"
+    return f"{counted(number, 'message')} {_is(number)} held ({reasons}): `whimbrel queue release` first"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _touched(ctx: AdminContext, number: int, verb: str, *rest: str) -> Touched:
     would = "would be" if ctx.dry_run else "was" if number == 1 else "were"
-    return Touched(number, f"{messages} {would} {verb}{rest if missing > 0 else ''}")
+    return Touched(number, "; ".join([f"{counted(number, 'message')} {would} {verb}", *filter(None, rest)]))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from whimbrel.core.address import Address, Domain
+from whimbrel.core.counting import counted
 from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.mailboxes import Mailboxes, RemovedMailbox
@@ -30,7 +31,11 @@ class RemovedUser:
     record: bool
 
 
-Which = Annotated[str, "Id as `user removed-list` shows it, or the address if it was removed once."]
+Which = Annotated[
+    str,
+    "Id as `user removed-list` shows it, or the address if it was removed once; a bare name is one of the primary "
+    "domain.",
+]
 
 
 @call(
@@ -100,7 +105,7 @@ async def user_removed_purge(ctx: AdminContext, removed: Which) -> Done:
     mailbox = await _removed(ctx, removed)
     if not ctx.dry_run:
         await _mailboxes(ctx).purge(mailbox.id)
-    what = f"The mail of {mailbox.account} ({mailbox.messages} messages, {mailbox.bytes} octets)"
+    what = f"The mail of {mailbox.account} ({counted(mailbox.messages, 'message')}, {mailbox.bytes} octets)"
     return done(ctx.dry_run, what, "deleted for good")
 
 
@@ -292,7 +297,9 @@ async def _within(ctx: AdminContext) -> list[RemovedMailbox]:
 
 
 async def _removed(ctx: AdminContext, which: str) -> RemovedMailbox:
-    matching = [each for each in await _within(ctx) if which.strip().casefold() in (each.id, each.account)]
+    text = which.strip().casefold()
+    names = {text} if "@" in text else {text, f"{text}@{(await ctx.directory.primary()).name}"}
+    matching = [each for each in await _within(ctx) if {each.id, str(each.account)} & names]
     if not matching:
         raise CallError(Failure.NOT_FOUND, f"There is no removed user '{which}'; see `whimbrel user removed-list`")
     if len(matching) > 1:

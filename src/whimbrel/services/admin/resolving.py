@@ -68,7 +68,16 @@ async def refusal(ctx: "AdminContext", address: Address) -> Refusal | None:
     if explanation.error is None:
         return None
     loops = _loops(explanation.followed)
-    return Refusal(_reason(address, explanation.error), loops[0] if loops else "")
+    nobody = _nobody(explanation.followed)
+    beyond = [
+        _reason(each.address, each.error)
+        for each in explanation.followed
+        if each.error is not None and each.address.key != address.key
+    ]
+    reason = nobody[0] if nobody else _reason(address, explanation.error)
+    if beyond and not nobody:
+        reason = f"mail to {address} is refused: {beyond[0]}"
+    return Refusal(reason, loops[0] if loops else "")
 
 
 async def problems_of(ctx: "AdminContext", addresses: Iterable[Address]) -> tuple[str, ...]:
@@ -93,23 +102,32 @@ async def dangling(ctx: "AdminContext", most: int = MOST) -> tuple[str, ...]:
     return tuple(problems)
 
 
-async def warn_of(ctx: "AdminContext", address: Address) -> None:
-    """After a change: tells what is wrong with where the address leads now."""
+async def warn_of(ctx: "AdminContext", address: Address, what: str = "") -> None:
+    """After a change: tells what is wrong with where the address leads now, which is called `what`."""
     if ctx.dry_run:
         return
     for problem in await problems_of(ctx, [address]):
-        ctx.warn(f"Attention: {address} leads to what gets nothing: {problem}")
+        ctx.warn(f"{what or address} leads to what gets nothing: {problem}")
 
 
 async def still_named(ctx: "AdminContext", *addresses: str) -> None:
     """After something was removed: tells who still names it."""
-    names = list(dict.fromkeys(naming_words(each) for each in await ctx.editor.naming(addresses)))
+    names = await names_of(ctx, *addresses)
     if names:
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         ctx.warn(
-            f"Attention: {', '.join(addresses)} is still named by {', '.join(names[:_SHOWN])}{more}; take it out "
-            "there, or mail that comes to it that way is returned"
+            f"{', '.join(addresses)} is still named by {names}; take it out there, or mail that comes to it "
+            "that way is returned"
         )
+
+
+async def names_of(ctx: "AdminContext", *addresses: str) -> str:
+    """Who names one of the addresses, in words; empty: nobody."""
+    return listing(list(dict.fromkeys(naming_words(each) for each in await ctx.editor.naming(addresses))))
+
+
+def listing(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def naming_words(naming: Naming) -> str:
@@ -178,7 +196,7 @@ def _tagged(what: str, each: "Followed") -> str:
 
 
 def _problems(address: Address, explanation: "Explanation") -> list[str]:
-    problems = [f"loop: {loop}" for loop in _loops(explanation.followed)]
+    problems = [*(f"loop: {loop}" for loop in _loops(explanation.followed)), *_nobody(explanation.followed)]
     for each in explanation.followed:
         if each.error is not None:
             problems.append(_reason(each.address, each.error))
@@ -200,9 +218,22 @@ def _loops(followed: Sequence["Followed"]) -> list[str]:
         members = getattr(each.step, "members", ())
         way = [*(address.key for address in each.way), each.address.key]
         for member in members:
-            if member.key in way:
+            if member.key in way and not _only_caught(each, member):
                 loops.append(" -> ".join((*way[way.index(member.key) :], member.key)))
     return loops
+
+
+def _only_caught(each: "Followed", member: Address) -> bool:
+    """A catch-all that leads to an address which nobody but the catch-all itself answers: no loop, nobody is there."""
+    return each.rule == "catch_all" and member.key == each.address.key
+
+
+def _nobody(followed: Sequence["Followed"]) -> list[str]:
+    return [
+        f"{each.address} does not exist"
+        for each in followed
+        if any(_only_caught(each, member) for member in getattr(each.step, "members", ()))
+    ]
 
 
 def sample_of(kind: Kind, name: str, domain: str) -> Address:

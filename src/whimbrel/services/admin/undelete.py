@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
+from whimbrel.core.counting import counted
 from whimbrel.core.directory import Kind
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.rights import Right
@@ -113,7 +114,7 @@ async def store_undelete_restore(
     undelete, name = await _of(ctx, account)
     chosen = _chosen(ctx, ids, folder, text, since, until, everything=all)
     tally = await undelete.count(name, chosen) if ctx.dry_run else await undelete.restore(name, chosen, into)
-    return _told(ctx, name, tally, "restored")
+    return _told(ctx, name, tally, "restored", ids)
 
 
 async def _ask_purge(
@@ -138,7 +139,7 @@ async def _ask_purge_folder(ctx: AdminContext, account: str, id: str) -> str:
 
 
 def _counted(tally: Tally) -> str:
-    return f"{tally.messages} message{'' if tally.messages == 1 else 's'} ({tally.bytes} octets)"
+    return f"{counted(tally.messages, 'message')} ({tally.bytes} octets)"
 
 
 @call(
@@ -155,7 +156,7 @@ async def store_undelete_purge(
     undelete, name = await _of(ctx, account)
     chosen = _chosen(ctx, ids, folder, text, since, until, everything=all)
     tally = await undelete.count(name, chosen) if ctx.dry_run else await undelete.purge(name, chosen)
-    return _told(ctx, name, tally, "removed for good")
+    return _told(ctx, name, tally, "removed for good", ids)
 
 
 @call(
@@ -237,8 +238,10 @@ def _line(account: AccountId, message: DeletedMessage) -> DeletedLine:
     )  # fmt: skip
 
 
-def _told(ctx: AdminContext, account: AccountId, tally: Tally, what: str) -> Undeleted:
+def _told(ctx: AdminContext, account: AccountId, tally: Tally, what: str, ids: tuple[str, ...] = ()) -> Undeleted:
+    if ids and not tally.messages:
+        raise CallError(Failure.NOT_FOUND, f"{account} has no deleted message {', '.join(ids)}")
     if not ctx.dry_run:
         ctx.log.info("store.undeleted", account=account, what=what, messages=tally.messages)
-    would = "would be" if ctx.dry_run else "were"
-    return Undeleted(tally.messages, Octets(tally.bytes), f"{tally.messages} messages {would} {what}")
+    would = "would be" if ctx.dry_run else "was" if tally.messages == 1 else "were"
+    return Undeleted(tally.messages, Octets(tally.bytes), f"{counted(tally.messages, 'message')} {would} {what}")

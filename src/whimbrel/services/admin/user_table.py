@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Annotated, Any, Final
 
 from whimbrel.core.address import Address, Domain
+from whimbrel.core.counting import counted
 from whimbrel.core.directory import DirectoryChange, Kind, Op
 from whimbrel.core.record import Field
 from whimbrel.core.rights import Right
@@ -49,14 +50,36 @@ class _Import:
         self.steps: list[tuple[UserLine, list[DirectoryChange]]] = []
         self._seen: dict[str, int] = {}
         self._members: dict[str, tuple[str, ...]] = {}
+        self._claimed: dict[str, int] = {}
+        self._clashes: list[tuple[UserLine, str]] = []
 
     async def add(self, line: UserLine) -> None:
+        self._claim(line)
         try:
             steps = await self._of(line)
         except (CallError, ValueError) as error:
             self.fault(line, error.text if isinstance(error, CallError) else str(error))
             return
         self.steps.append((line, steps))
+
+    def _claim(self, line: UserLine) -> None:
+        """Notes the names that the line wants, good or not."""
+        address = line.address.casefold()
+        domain = address.rpartition("@")[2] if "@" in address else ""
+        names = line.values.get("alias", ())
+        for name in dict.fromkeys(
+            [address, *(each.casefold() for each in (names if isinstance(names, tuple) else ()))]
+        ):
+            key = name if "@" in name else f"{name}@{domain}"
+            if self._claimed.setdefault(key, line.number) != line.number:
+                self._clashes.append((line, f"'{name}' is a name in line {self._claimed[key]} too"))
+
+    def clashes(self) -> None:
+        """With lines that are wrong otherwise, so that all is said in one round; `check` knows the good ones only."""
+        wrong = {fault.name for fault in self.faults}
+        for line, text in self._clashes:
+            if f"line {line.number}" not in wrong:
+                self.fault(line, text)
 
     def fault(self, line: UserLine, text: str) -> None:
         self.faults.append(FieldFault(f"line {line.number}", text))
@@ -184,10 +207,14 @@ async def user_import(
     skip_bad: Annotated[bool, "Take the good lines although others are wrong."] = False,
 ) -> Imported:
     lines, faults, ignored = parse(file)
+    if not (lines or faults):
+        raise CallError(Failure.USAGE, "file: holds no users: the table is empty", FieldFault("file", "holds no users"))
     work = _Import(ctx, update=update, create_domains=create_domains)
     for line in lines:
         await work.add(line)
     await work.check()
+    if (faults or work.faults) and not skip_bad:
+        work.clashes()
     faults = sorted([*faults, *work.faults], key=lambda fault: int(fault.name.rpartition(" ")[2]))
     if faults and not skip_bad:
         raise refused(faults)
@@ -199,12 +226,18 @@ async def user_import(
     users = [steps[0] for _, steps in work.steps]
     new = sum(step.op is Op.ADD for step in users)
     verb = "would be" if ctx.dry_run else "were"
-    text = f"{new} users {verb} added, {len(users) - new} {verb} changed"
+    were = "was" if new == 1 and not ctx.dry_run else verb
+    text = f"{counted(new, 'user')} {were} added, {len(users) - new} {verb} changed"
     if work.domains:
         text += f"; domains that {verb} added: {', '.join(work.domains)}"
     skipped = tuple(f"{fault.name}: {fault.text}" for fault in faults)
     if skipped:
-        text += "\n".join([f"; {len(skipped)} lines were not taken:", *skipped[:MAX_FAULTS]])
+        text += "\n".join(
+            [
+                f"; not taken: {counted(len(skipped), 'line')}:",
+                *skipped[:MAX_FAULTS],
+            ]
+        )
     return Imported(new, len(users) - new, skipped, text)
 
 

@@ -1,11 +1,13 @@
 """Calls about users (mission S12, S34, S36, S63)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from whimbrel.core.address import Address, Domain
+from whimbrel.core.counting import counted
 from whimbrel.core.credentials.schemes import password_or_verifier
-from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op, Rights
+from whimbrel.core.directory import DirectoryChange, Entry, Kind, Naming, Op, Rights
+from whimbrel.core.errors import MailboxError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.rights import Grant, Grants, Right
 from whimbrel.core.values import Secret, Size
@@ -25,7 +27,7 @@ from whimbrel.services.admin.people import (
     values_of,
 )
 from whimbrel.services.admin.records import USER
-from whimbrel.services.admin.resolving import refusal, still_named
+from whimbrel.services.admin.resolving import listing, names_of, naming_words, refusal, still_named, warn_of
 from whimbrel.services.admin.views import Done, Moment, Page, done
 from whimbrel.services.session.record import LastSignIn, last_sign_in
 
@@ -103,7 +105,7 @@ async def user_add(
         values["quota"] = await default_quota(ctx, domain)
     step = step_of(USER, Op.ADD, domain, local, values, rights=rights, enabled=enabled)
     await added(ctx, await with_password(ctx, step, password))
-    warning = await loop_warning(ctx, f"{local}@{domain}") if values.get("forward_to") else ""
+    warning = await forward_warning(ctx, f"{local}@{domain}") if values.get("forward_to") else ""
     rest = f"{'' if password else ', without a password'}{warning}"
     return done(ctx.dry_run, f"User {local}@{domain}", "added", rest)
 
@@ -128,6 +130,50 @@ async def user_set(ctx: AdminContext, name: Name, **values: object) -> Done:
     return await _set(ctx, name, values)
 
 
+def _addresses(user: Entry) -> list[str]:
+    """All that a user is named by, folded."""
+    return [f"{local}@{user.domain}".casefold() for local in (user.name, *values_of(user, "alias"))]
+
+
+async def _ask_remove(ctx: AdminContext, name: str, everywhere: bool) -> str:
+    """How much mail, and whose records name the user."""
+    user = await entry(ctx, Kind.USER, name)
+    may_change(ctx, user)
+    mail = await _mail_of(ctx, AccountId(address_of(user).casefold()))
+    addresses = _addresses(user)
+    if everywhere:
+        rest = consequences(await redirected(ctx, dict.fromkeys(addresses, ""), skip=user))
+    else:
+        rest = await names_of(ctx, *addresses)
+        rest = f"still named by {rest}" if rest else ""
+    text = f"Remove the user {address_of(user)}{mail}? The mail is kept until `user removed-purge`"
+    return f"{text}; {rest}." if rest else f"{text}."
+
+
+async def _mail_of(ctx: AdminContext, account: AccountId) -> str:
+    """` with 3 messages (3000 octets)`; empty: there is no mailbox, and none is made."""
+    if ctx.store is None:
+        return ""
+    try:
+        folders = [each async for each in ctx.store.sizes(account)]
+    except MailboxError:
+        return ""
+    messages, octets = sum(each.messages for each in folders), sum(each.bytes for each in folders)
+    return f" with {counted(messages, 'message')} ({octets} octets)"
+
+
+def consequences(steps: Sequence[DirectoryChange]) -> str:
+    """What becomes of those who name a user that goes, in words; empty: nothing."""
+    gone = [f"{step.kind.value} {step.name}@{step.domain}" for step in steps if step.op is Op.REMOVE]
+    changed_too = [naming_words(Naming(step.kind, step.domain, step.name, "")) for step in steps if step.op is Op.SET]
+    parts = []
+    if gone:
+        parts.append(f"removed too, since nobody else gets their mail: {listing(gone)}")
+    if changed_too:
+        parts.append(f"taken out of {listing(changed_too)}")
+    return "; ".join(parts)
+
+
 @call(
     "user",
     "remove",
@@ -135,7 +181,7 @@ async def user_set(ctx: AdminContext, name: Name, **values: object) -> Done:
     needs=Needs.STORE_IF_ANY,
     help="Removes a user. The mail is kept on disk, out of reach, until an administrator deletes it: "
     "see `user removed-list`.",
-    confirm="Remove the user {name}? The mail is kept until `user removed-purge`.",
+    confirm=_ask_remove,
 )
 async def user_remove(
     ctx: AdminContext,
@@ -144,14 +190,15 @@ async def user_remove(
 ) -> Done:
     user = await entry(ctx, Kind.USER, name)
     may_change(ctx, user)
-    addresses = [f"{local}@{user.domain}".casefold() for local in (user.name, *values_of(user, "alias"))]
+    addresses = _addresses(user)
     more = await redirected(ctx, dict.fromkeys(addresses, ""), skip=user) if everywhere else []
     for step in more:
         ctx.within(step.domain)
     await remove_user(ctx, user, *more)
     if not ctx.dry_run:
-        await still_named(ctx, *addresses)
-    return done(ctx.dry_run, f"User {address_of(user)}", "removed")
+        await still_named(ctx, *addresses, *(f"{step.name}@{step.domain}" for step in more if step.op is Op.REMOVE))
+    rest = consequences(more)
+    return done(ctx.dry_run, f"User {address_of(user)}", "removed", f"; {rest}" if rest else "")
 
 
 @call("user", "enable", right=Right.ACCOUNTS, help="Lets a user sign in again.")
@@ -159,7 +206,12 @@ async def user_enable(ctx: AdminContext, name: Name) -> Done:
     return await _set(ctx, name, {}, enabled=True)
 
 
-@call("user", "disable", right=Right.ACCOUNTS, help="Keeps a user from signing in; mail is still received.")
+@call(
+    "user",
+    "disable",
+    right=Right.ACCOUNTS,
+    help="Keeps a user from signing in; mail to the user is refused (550 5.2.1) until `user enable`.",
+)
 async def user_disable(ctx: AdminContext, name: Name) -> Done:
     return await _set(ctx, name, {}, enabled=False)
 
@@ -205,8 +257,16 @@ async def _set(ctx: AdminContext, name: str, values: Mapping[str, object], **mor
     if not step.values:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel user set --help`")
     await change(ctx, step)
-    warning = await loop_warning(ctx, address_of(user)) if {"forward-to", "keep-copy"} & step.values.keys() else ""
+    warning = await forward_warning(ctx, address_of(user)) if {"forward-to", "keep-copy"} & step.values.keys() else ""
     return done(ctx.dry_run, f"User {address_of(user)}", "changed", warning)
+
+
+async def forward_warning(ctx: AdminContext, address: str) -> str:
+    """As `loop_warning`; where somebody has the mail, and a target of the forwarding gets nothing, tells that."""
+    warning = await loop_warning(ctx, address)
+    if not warning:
+        await warn_of(ctx, Address.parse(address))
+    return warning
 
 
 async def loop_warning(ctx: AdminContext, address: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from whimbrel.core.config import ConfigError
+from whimbrel.core.counting import counted
 from whimbrel.services.jobs.job import NOTHING, Job, JobContext, Outcome, Run, each_time, every
 
 CERTIFICATE_CHECK: Final = 86_400.0
@@ -30,7 +31,7 @@ async def maintain(ctx: JobContext) -> Outcome:
     """The store heals without being asked: a round over all folders, again and again."""
     folders = await ctx.maintenance.maintain(PAUSE)
     ctx.log.info("store.maintained", folders=folders)
-    return Outcome(f"{folders} folders were checked")
+    return Outcome(f"{counted(folders, 'folder')} {'was' if folders == 1 else 'were'} checked")
 
 
 async def purge(ctx: JobContext) -> Outcome:
@@ -39,7 +40,7 @@ async def purge(ctx: JobContext) -> Outcome:
     if not purged.messages:
         return Outcome("nothing was due")
     ctx.log.info("store.purged", messages=purged.messages, bytes=purged.bytes)
-    return Outcome(f"{purged.messages} messages ({purged.bytes} octets) were removed for good")
+    return Outcome(f"Removed for good: {counted(purged.messages, 'message')} ({purged.bytes} octets)")
 
 
 async def relieve(ctx: JobContext) -> Outcome:
@@ -50,7 +51,7 @@ async def relieve(ctx: JobContext) -> Outcome:
     if not purged.messages:
         return Outcome("space is short, and no deleted mail is left that could make room")
     ctx.log.warning("store.made-room", messages=purged.messages, bytes=purged.bytes)
-    return Outcome(f"{purged.messages} messages ({purged.bytes} octets) made room")
+    return Outcome(f"{counted(purged.messages, 'message')} ({purged.bytes} octets) made room")
 
 
 def follow_edits(ctx: JobContext) -> Run:

@@ -1,12 +1,14 @@
 """Domains, users, aliases and groups."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.services.admin.office import Office
+from tests.unit.services.admin.office import CALLS, Office
 from whimbrel.services.admin.calls import CallError, Failure
+from whimbrel.services.admin.invoke import prepare, question
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_set_changes_what_is_named_and_nothing_else(office: Office) -> None:
     office.do("user set", name="alice", alias=["al", "ali"])
     view = office.do("user show", name="alice")
     assert (view.quota, view.forward_to, view.keep_copy, view.aliases, view.full_name) == (
-        "2G", ("x@y.test", "bob@other.test"), False, ("al", "ali"), "Alice Adams",
+        2 << 30, ("x@y.test", "bob@other.test"), False, ("al", "ali"), "Alice Adams",
     )  # fmt: skip
     office.do("user set", name="alice", forward_to=[""], alias=["al"])
     view = office.do("user show", name="alice")
@@ -149,3 +151,61 @@ def test_a_wildcard_alias_is_named_as_it_is(office: Office) -> None:
     assert office.do("alias check", address="sales-eu@example.org").mailboxes == ("alice@example.org",)
     office.do("alias remove", name="sales-*@example.org")
     assert office.do("alias list").items == ()
+
+
+def _question(office: Office, call: str, **arguments: object) -> str:
+    return asyncio.run(question(prepare(CALLS[call], office.context(), arguments)))
+
+
+def test_removing_a_user_everywhere_names_what_goes_in_question_and_answer(office: Office) -> None:
+    office.do("alias add", name="help", to=["alice"])
+    office.do("alias add", name="both", to=["alice", "bob@other.test"])
+    expected = (
+        "removed too, since nobody else gets their mail: alias help@example.org; taken out of alias both@example.org"
+    )
+    text = _question(office, "user remove", name="alice", everywhere=True)
+    assert "alice@example.org with 6 messages (6000 octets)" in text
+    assert expected in text
+    assert "still named by alias help@example.org, alias both@example.org" in _question(
+        office, "user remove", name="alice"
+    )
+    assert office.do("user remove", name="alice", everywhere=True).text.endswith(expected)
+    assert office.do("alias show", name="both").to == ("bob@other.test",)
+
+
+@pytest.mark.parametrize("call", ["user remove", "group remove", "alias remove", "domain remove"])
+def test_nobody_is_asked_about_what_is_not_there(office: Office, call: str) -> None:
+    with pytest.raises(CallError) as error:
+        _question(office, call, name="nobody.test")
+    assert error.value.kind is Failure.NOT_FOUND
+
+
+def test_the_question_about_a_domain_counts_what_goes_with_it(office: Office) -> None:
+    office.do("domain add", name="third.test")
+    for name in ("a", "b"):
+        office.do("alias add", name=f"{name}@third.test", to=["alice@example.org"])
+    office.do("group add", name="g@third.test", member=["alice@example.org"])
+    assert _question(office, "domain remove", name="third.test") == (
+        "Remove the domain third.test with its 2 aliases and 1 group?"
+    )
+
+
+def test_sizes_and_numbers_of_records_are_numbers(office: Office) -> None:
+    office.do("user set", name="alice", quota="1G")
+    (alice,) = office.do("user list", domain="example.org").items
+    shown = office.do("user show", name="alice")
+    assert (alice.quota, shown.quota, shown.quota_messages, shown.max_message_size) == (1 << 30, 1 << 30, 0, 0)
+    domain = office.do("domain show", name="example.org")
+    assert (domain.quota, domain.quota_messages, domain.default_quota) == (0, 0, 0)
+
+
+def test_a_catch_all_or_forwarding_that_leads_to_nobody_says_so_without_a_loop(office: Office) -> None:
+    office.do("domain set", name="example.org", catch_all="ghost@example.org")
+    assert office.warnings == [
+        "the catch-all of example.org leads to what gets nothing: ghost@example.org does not exist"
+    ]
+    office.do("domain set", name="example.org", catch_all="")
+    office.do("user set", name="alice", forward_to=["ghost@example.org"])
+    assert office.warnings == ["alice@example.org leads to what gets nothing: ghost@example.org does not exist"]
+    text = office.do("user set", name="alice", keep_copy=False).text
+    assert text.endswith("Attention: mail to alice@example.org is refused: ghost@example.org does not exist")

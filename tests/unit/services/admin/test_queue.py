@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.services.admin.office import CALLS, Office, ask, item
-from whimbrel.core.disposition import Parked
+from whimbrel.core.disposition import HELD_REMOTE, Parked
 from whimbrel.core.tasks import DeliveryTask
 from whimbrel.services.admin import queue as queue_calls
 from whimbrel.services.admin.calls import CallError, Failure
@@ -78,7 +78,7 @@ def test_the_statistics_name_the_longest_lines(office: Office) -> None:
 
 def test_an_id_that_names_nothing_beside_one_that_does_is_told(office: Office) -> None:
     assert office.do("queue hold", ids=["q1", "q9"]).text == "1 message was held; there was none for 1 of the ids"
-    assert office.do("queue hold", ids=["q1", "q1"]).text == "1 message was held"
+    assert office.do("queue hold", ids=["q2", "q2"]).text == "1 message was held"
 
 
 def test_the_source_is_told_line_by_line(office: Office) -> None:
@@ -160,6 +160,33 @@ def test_the_list_shows_all_that_a_message_is_known_by(office: Office) -> None:
 
 def test_why_a_message_is_parked_is_shown(office: Office) -> None:
     office.queue.items[2] = replace(office.queue.items[2], parked=Parked("quarantine", 1_790_000_060.0))
-    assert [row.status for row in office.do("queue list").items][-1] == "quarantine"
+    assert [row.status for row in office.do("queue list").items][-1] == "held: quarantine"
     assert office.do("queue show", id=office.queue.items[2].id).parked == "quarantine"
     assert office.do("queue show", id=office.queue.items[0].id).parked == ""
+
+
+def test_what_is_held_is_neither_held_again_nor_tried_and_the_answer_and_the_log_say_so(office: Office) -> None:
+    office.queue.items = [replace(item(3, held=True), parked=Parked(HELD_REMOTE))]
+    assert office.do("queue hold", ids=["q3"]).text == (
+        "0 messages were held; 1 message is held already: outgoing mail is held"
+    )
+    reason = "1 message is held (outgoing mail is held): `whimbrel queue release` first"
+    with pytest.raises(CallError) as error:
+        office.do("queue try", ids=["q3"])
+    assert (error.value.kind, error.value.text) == (Failure.REFUSED, reason)
+    for call, arguments in (("queue try", {"all": True}), ("queue run", {})):
+        assert office.do(call, **arguments).text == f"0 messages were tried now; {reason}"
+    assert office.log.named("queue.touched") == [] and office.queue.tried == []
+    with pytest.raises(CallError) as error:
+        office.do("queue try", ids=["q9"])
+    assert error.value.kind is Failure.NOT_FOUND
+
+
+def test_the_list_says_in_words_why_a_message_is_held_and_names_no_attempt_that_will_not_be(office: Office) -> None:
+    office.queue.items = [replace(item(3, held=True), parked=Parked(HELD_REMOTE)), item(4, held=True)]
+    rows = office.do("queue list").items
+    assert [(row.status, row.next_attempt) for row in rows] == [
+        ("held: outgoing mail is held", 0.0),
+        ("held: an administrator holds it", 0.0),
+    ]
+    assert office.do("queue show", id="q3").parked == "outgoing mail is held"

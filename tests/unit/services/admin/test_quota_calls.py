@@ -59,17 +59,17 @@ def test_a_new_user_gets_the_domains_default_quota_unless_one_is_named(office: O
     office.do("domain set", name="example.org", quota="100G", quota_messages=5, default_quota="2G", keep_deleted="30d")
     domain = office.do("domain show", name="example.org")
     assert (domain.quota, domain.quota_messages, domain.default_quota, domain.keep_deleted) == (
-        "100G",
-        "5",
-        "2G",
+        100 << 30,
+        5,
+        2 << 30,
         "30d",
     )
     office.do("user add", name="one")
     office.do("user add", name="two", quota="0")
     office.do("user import", file="address,quota\nthree,\nfour,1G\n")
     quotas = {name: office.do("user show", name=name).quota for name in ("one", "two", "three", "four", "alice")}
-    assert quotas == {"one": "2G", "two": "0", "three": "2G", "four": "1G", "alice": "0"}
-    assert office.do("user show", name="bob@other.test").quota == "0"
+    assert quotas == {"one": 2 << 30, "two": 0, "three": 2 << 30, "four": 1 << 30, "alice": 0}
+    assert office.do("user show", name="bob@other.test").quota == 0
 
 
 def test_clean_out_rules_are_checked_when_they_are_set(office: Office) -> None:

@@ -60,7 +60,7 @@ def test_all_of_a_user_comes_back(office: Office) -> None:
     office.do("user remove", name="alice", everywhere=True)
     office.do("user removed-restore", removed=ALICE)
     alice = office.do("user show", name="alice")
-    assert (alice.quota, alice.aliases, alice.forward_to) == ("5G", ("boss", "chief"), ("x@elsewhere.test",))
+    assert (alice.quota, alice.aliases, alice.forward_to) == (5 << 30, ("boss", "chief"), ("x@elsewhere.test",))
     verifier = before[before.index("$argon2id$") :].split("<")[0]
     assert verifier in office.users
     assert office.do("group show", name="staff").members == ("bob@other.test", ALICE)
@@ -74,7 +74,7 @@ def test_a_user_comes_back_under_another_name_without_what_others_have_now(offic
     office.do("user removed-restore", removed=ALICE, to="anna@example.org")
     assert any("boss did not come back" in warning for warning in office.warnings)
     anna = office.do("user show", name="anna")
-    assert (anna.aliases, anna.quota) == (("chief",), "5G")
+    assert (anna.aliases, anna.quota) == (("chief",), 5 << 30)
     assert (office.held("anna@example.org"), office.held(ALICE)) == (3, 0)
     assert "anna@example.org" in office.do("group show", name="staff").members
 
@@ -85,7 +85,7 @@ def test_a_new_user_of_the_name_sees_nothing_of_the_former_one(office: Office) -
     office.do("user remove", name="alice")
     office.do("user add", name="alice@example.org")
     alice = office.do("user show", name="alice")
-    assert (alice.last_sign_in, alice.quota, alice.aliases, alice.has_password) == (0, "0", (), False)
+    assert (alice.last_sign_in, alice.quota, alice.aliases, alice.has_password) == (0, 0, (), False)
     assert office.held(ALICE) == 0
     assert asyncio.run(office.state.get("furnished", ALICE)) is None
 
@@ -188,3 +188,9 @@ def test_a_return_that_a_crash_cut_off_is_finished_or_undone(office: Office, wri
     assert not office.intents.open
     assert office.held(ALICE) == (3 if written else 0)
     assert removed(office) == ([] if written else [(ALICE, 3)])
+
+
+def test_a_bare_name_is_a_removed_user_of_the_primary_domain(office: Office) -> None:
+    office.mail("alice@example.org")
+    office.do("user remove", name="alice")
+    assert office.do("user removed-restore", removed="alice").text == "User alice@example.org was brought back"

@@ -32,7 +32,7 @@ def test_mail_and_everyone_who_names_the_user_move_along(office: Office) -> None
     verifier = office.users[office.users.index("$argon2id$") :].split("<")[0]
     office.do("user rename", name="alice", new="anna")
     anna = office.do("user show", name="anna")
-    assert (anna.full_name, anna.quota, anna.aliases) == ("Alice Adams", "5G", ("boss",))
+    assert (anna.full_name, anna.quota, anna.aliases) == ("Alice Adams", 5 << 30, ("boss",))
     assert anna.last_sign_in == 1 and verifier in office.users
     assert office.do("group show", name="staff").members == ("anna", "bob@other.test")
     assert office.do("alias show", name="info").to == (ANNA,)

@@ -26,7 +26,7 @@ def test_a_table_becomes_users(office: Office) -> None:
     found = office.do("user import", file=GOOD)
     assert (found.added, found.changed) == (3, 0)
     carol = office.do("user show", name="carol")
-    assert (carol.full_name, carol.rights, carol.quota, carol.has_password) == ("Carol", "domain", "2G", True)
+    assert (carol.full_name, carol.rights, carol.quota, carol.has_password) == ("Carol", "domain", 2 << 30, True)
     assert not office.do("user show", name="erin").has_password
 
 
@@ -77,7 +77,7 @@ def test_update_changes_only_what_the_cells_say(office: Office) -> None:
     assert (found.added, found.changed) == (0, 1)
     alice = office.do("user show", name="alice")
     assert (alice.full_name, alice.rights, alice.quota, alice.has_password) == (
-        "Alice Adams", "server-read", "1G", True,
+        "Alice Adams", "server-read", 1 << 30, True,
     )  # fmt: skip
     assert verifier.count("$argon2id$") == office.users.count("$argon2id$")
 
@@ -117,7 +117,7 @@ def test_tables_of_other_servers_are_understood(office: Office) -> None:
     assert (jane.full_name, jane.has_password) == ("Jane Roe", True)
     assert "{SHA" in office.users
     assert (max_.enabled, max_.full_name, max_.aliases) == (False, "Max Muster", ("m.muster",))
-    assert (sales.quota, office.do("user show", name="all").quota) == ("250M", "0")
+    assert (sales.quota, office.do("user show", name="all").quota) == (250 << 20, 0)
 
 
 def test_what_the_heading_of_today_makes_a_user_of_is_no_user(office: Office) -> None:
@@ -129,7 +129,7 @@ def test_what_the_heading_of_today_makes_a_user_of_is_no_user(office: Office) ->
 def test_columns_stand_in_any_order_and_username_with_domain_is_an_address(office: Office) -> None:
     office.do("user import", file="Domain\tQuota\tUsername\tForward\nother.test\t2G\tanna\tx@away.test;y@away.test\n")
     anna = office.do("user show", name="anna@other.test")
-    assert (anna.quota, anna.forward_to) == ("2G", ("x@away.test", "y@away.test"))
+    assert (anna.quota, anna.forward_to) == (2 << 30, ("x@away.test", "y@away.test"))
 
 
 def test_domains_are_made_only_if_that_is_wanted(office: Office) -> None:
@@ -147,7 +147,7 @@ def test_the_good_lines_can_be_taken_alone(office: Office) -> None:
     found = office.do("user import", file=table, skip_bad=True)
     assert (found.added, len(found.skipped)) == (2, 2)
     assert [skipped.partition(":")[0] for skipped in found.skipped] == ["line 3", "line 4"]
-    assert office.do("user show", name="c").quota == "2G"
+    assert office.do("user show", name="c").quota == 2 << 30
 
 
 def test_names_that_collide_inside_a_table_are_told_by_line(office: Office) -> None:
@@ -201,3 +201,24 @@ def test_what_is_exported_runs_in_no_spreadsheet_and_is_read_back(office: Office
     office.do("user import", file=text, update=True)
     alice = office.do("user show", name="alice")
     assert (alice.full_name, alice.forward_to) == ("=cmd|'/c calc'!A1", ("x@away.test", "y@away.test"))
+
+
+def test_names_that_clash_with_a_line_that_is_wrong_otherwise_are_told_in_the_same_round(office: Office) -> None:
+    table = "address,aliases\nalice@example.org,carl\nanna@example.org,carl\nfay@example.org,alice\n"
+    with pytest.raises(CallError) as error:
+        office.do("user import", file=table)
+    assert [fault.name for fault in error.value.fields] == ["line 2", "line 3", "line 4"]
+    assert "line 2" in error.value.fields[1].text
+    assert office.do("user import", file=table, skip_bad=True).added == 1
+
+
+@pytest.mark.parametrize("table", ["", "\n\n", "address\n", "# nobody\n"])
+def test_a_table_without_users_is_refused(office: Office, table: str) -> None:
+    with pytest.raises(CallError, match="holds no users"):
+        office.do("user import", file=table)
+
+
+def test_what_is_no_text_is_called_so(office: Office) -> None:
+    for call in ("user import", "config import"):
+        with pytest.raises(CallError, match="file: is no text but binary data"):
+            office.do(call, file="\x30\x82\x00\x01")
