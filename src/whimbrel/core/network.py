@@ -13,21 +13,30 @@ if TYPE_CHECKING:
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+_WIDEST_MAPPED: Final = 8
+"""Length of the shortest IPv4 prefix that may be written as a mapped one."""
+
+
 class Network(str):
     """An address or a network in CIDR form, such as `10.0.0.0/8` or `::1`."""
 
     __slots__ = ()
 
     def __new__(cls, text: str) -> "Network":
+        wide = False
         try:
             network = ipaddress.ip_network(str(text).strip(), strict=False)
             if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
                 mapped = network.network_address.ipv4_mapped
                 if mapped is not None:  # RFC 4291 2.5.5.2: these are IPv4, and a client is looked up so.
                     network = ipaddress.ip_network((mapped, network.prefixlen - 96))
-            return str.__new__(cls, network.with_prefixlen)
+                    wide = network.prefixlen < _WIDEST_MAPPED
         except ValueError:
             raise ValueError(f"'{text}' is not an address or network, such as 10.0.0.0/8") from None
+        if wide:
+            # A file in which it stood has matched nobody with it; it must not come to mean nearly everybody.
+            raise ValueError(f"'{text}' stands for {network}: write that, if it is meant")
+        return str.__new__(cls, network.with_prefixlen)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: "GetCoreSchemaHandler") -> "CoreSchema":
