@@ -73,7 +73,8 @@ def set_up(
     names = [*(f"user{n}" for n in range(1, users + 1)), *more]
     rows += [f'{name}@example.test,"{verifier}",{name},none,' for name in names]
     table.write_text("\n".join(rows) + "\n")
-    command(directory, "user", "import", str(table), "--yes")
+    if names:
+        command(directory, "user", "import", str(table), "--yes")
 
 
 def command(directory: Path, *words: str) -> str:

@@ -12,6 +12,7 @@ from whimbrel.backends.config import paths, store, text, tree, xml
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.records import schema_of
 from whimbrel.core.settings import Section, default_of, element_name
+from whimbrel.core.values import Size
 from whimbrel.services.admin.records import RECORDS
 
 KNOWN_FORMS = {
@@ -93,7 +94,9 @@ def other(kind: type[Section], field: str) -> object:
     low, high = (extra.get("minimum"), extra.get("maximum")) if isinstance(extra, dict) else (None, None)
     for number in (low, high, (default or 0) + 1, (default or 0) // 2):
         if number is not None and number != default and (low or 0) <= number <= (number if high is None else high):
-            return text.written(type(default)(number))
+            value = text.written(type(default)(number))
+            # A few bytes are hardly ever meant, so who means them says so.
+            return f"{value}B" if isinstance(default, Size) and value.isdigit() else value
     raise AssertionError(f"{kind.__name__}.{field}: the only value is its default")
 
 
