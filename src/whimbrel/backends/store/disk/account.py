@@ -7,7 +7,7 @@ threads, and by the committer, which comes through `writable`. Healing happens u
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -110,8 +110,7 @@ class Account:
         statuses: list[tuple[Entry, FolderStatus]] = []
         for entry in self.tree.entries():
             if entry.selectable and (self.root / entry.path).is_dir():
-                index = self._open(entry)
-                with index.lock:
+                with self.using(entry) as index:
                     statuses.append((entry, index.status()))
         last = max([0, *(status.highest_modseq for _, status in statuses)])
         self.seq.restart(generation, last)
@@ -180,10 +179,27 @@ class Account:
                 trouble = error  # Closed meanwhile, as the least recently used.
         raise MailboxError(Condition.INUSE, "The folder is being rebuilt, try again", detail=repr(trouble))
 
-    def writable(self, mailbox: MailboxId) -> tuple[Entry, FolderIndex]:
-        """Under the account's lock: an index that is healthy now."""
-        entry = self.entry(mailbox)
-        return entry, self._open(entry)
+    def hold(self, entry: Entry) -> FolderIndex:
+        """Under the account's lock: an index that is healthy now and cannot be closed before its lock is let go, which
+        is up to the caller. INUSE if it was closed again and again meanwhile."""
+        for _ in range(_ATTEMPTS):
+            # Another thread may close it until it is locked: as the least recently used, or since the mailbox moves.
+            with contextlib.suppress(apsw.ConnectionClosedError):
+                index = self._open(entry)
+                index.lock.acquire()
+                if not index.closed:
+                    return index
+                index.lock.release()
+        raise MailboxError(Condition.INUSE, "The folder is in use, try again")
+
+    @contextlib.contextmanager
+    def using(self, entry: Entry) -> Iterator[FolderIndex]:
+        """The same, for as long as the block runs."""
+        index = self.hold(entry)
+        try:
+            yield index
+        finally:
+            index.lock.release()
 
     def forget(self, mailbox: MailboxId) -> None:
         """Closes the folder's index here: its files are about to move, or are not to be trusted."""
@@ -296,8 +312,7 @@ class Account:
             if held is not None and held.current:  # Else what it holds is saved when it is opened anew.
                 self._indexes.drop(mailbox)
             try:
-                index = self._open(entry)
-                with index.lock:
+                with self.using(entry) as index:
                     for (verdict,) in index.connection.execute("PRAGMA quick_check(1)"):
                         if verdict != "ok":
                             raise Damaged(str(verdict))
@@ -319,9 +334,8 @@ class Account:
 
     def take_in(self, entry: Entry) -> Difference:
         """Under the account's lock: files without a row become messages, rows without a file go."""
-        index = self._open(entry)
-        difference = reconcile(index, self._generation(), self.seq.allocate(), self.log, crashed=False)
-        with index.lock:
+        with self.using(entry) as index:
+            difference = reconcile(index, self._generation(), self.seq.allocate(), self.log, crashed=False)
             self.seq.store(entry.key, index.status())
         return difference
 

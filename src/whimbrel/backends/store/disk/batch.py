@@ -41,8 +41,8 @@ class Batch:
         if self._open is not None and self._open[0].mailbox == mailbox:
             return self._open[1]
         self.commit()
-        entry, index = self.account.writable(mailbox)
-        change = Change(index, self.touched)
+        entry = self.account.entry(mailbox)
+        change = Change(self.account.hold(entry), self.touched)
         change.__enter__()
         self._open = (entry, change, [])
         return change

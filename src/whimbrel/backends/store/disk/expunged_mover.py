@@ -45,10 +45,10 @@ def begin_move(shard: AccountShard, mailbox: MailboxId) -> ExpungedMove | None:
     shard.leaving.discard(mailbox)
     with shard.seq.locked():
         shard.prepare_locked()
-        _, index = shard.writable(mailbox)
-        shard.seq.commit()
-        with contextlib.suppress(FileNotFoundError):
-            return ExpungedMove(index)
+        with shard.using(shard.entry(mailbox)) as index:
+            shard.seq.commit()
+            with contextlib.suppress(FileNotFoundError):
+                return ExpungedMove(index)
     return None
 
 

@@ -108,6 +108,7 @@ class FolderIndex:
         self._identity = identity_of(self.path)
         self._counts: Counts | None = None
         self._counted = -1
+        self.closed = False
         self.checked_generation = -1
         self.uids = UidCache()
         self.bare = BareLines(self.connection, self.file)
@@ -124,6 +125,7 @@ class FolderIndex:
 
     def close(self) -> None:
         with self.lock:
+            self.closed = True
             self.connection.close()
 
     # Reading: all under `lock`

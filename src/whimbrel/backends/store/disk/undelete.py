@@ -154,8 +154,8 @@ class RestoreJob(AccountJob):
 
     def run(self, batch: Batch) -> Tally:
         batch.commit()
-        _, index = batch.account.writable(self.mailbox)
-        copies = _kept(index, self.uids)
+        with batch.account.using(batch.account.entry(self.mailbox)) as index:
+            copies = _kept(index, self.uids)
         if not copies:
             return Tally(0, 0)
         move_expunged(index.folder, [copy.uid for copy in copies])
@@ -235,8 +235,7 @@ def _revive(account: Account, directory: DeletedDirectory, name: str, touched: T
     entry = Entry(directory.mailbox, name, path, use, True, validity)
     move_back(directory.path, account.root / path)
     tree.revive(entry)
-    _, index = account.writable(entry.mailbox)
-    with index.lock:
+    with account.using(entry) as index:
         account.seq.store(entry.key, index.status())
     touched.directories.update((str(account.root / path), str(account.root / "#deleted")))
 

@@ -53,7 +53,10 @@ class Copy(NamedTuple):
 
 
 class Change:
-    """One transaction on one folder. Use as a context manager; an exception rolls everything back."""
+    """One transaction on one folder. Use as a context manager; an exception rolls everything back.
+
+    `index` is held (`Account.hold`); the end of the transaction lets it go.
+    """
 
     def __init__(self, index: FolderIndex, touched: Touched) -> None:
         self.index, self._touched = index, touched
@@ -71,7 +74,6 @@ class Change:
         """Of this transaction; the index keeps its own until it is committed."""
 
     def __enter__(self) -> "Change":
-        self.index.lock.acquire()
         try:
             self._cursor.execute("BEGIN IMMEDIATE")
             self._now = self.index.counts().copy()
