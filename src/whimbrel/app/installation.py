@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from whimbrel.app.key_file import KeyFile
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config.settings import HistorySettings
-from whimbrel.backends.config.store import FileConfig
+from whimbrel.backends.config.store import FileConfig, Snapshot
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.core.settings import Section
 
@@ -41,12 +41,14 @@ class Installation:
         self.key = KeyFile(self.directory / "secret.key")
         self.admin_socket = self.run / "admin.sock"
         self._store: Path | None = None
+        self._known: Snapshot | None = None
 
     def load_config(self, *, pool: "Pool | None" = None, log: "Log | None" = None) -> FileConfig:
         """Reads mailserver.cfg. ConfigError tells every fault with its line."""
         config = FileConfig(self.config_file, self._root, pool=pool, log=log, history=self.history)
         config.retain(lambda: config.section(HistorySettings).retention)
-        config.load()
+        config.begin(self._known)
+        self._known = config.snapshot  # Those who are forked from here share it.
         self._store = self.directory / config.section(StoreSettings).directory
         return config
 

@@ -31,11 +31,13 @@ from whimbrel.app.processes.process import Process
 from whimbrel.app.server import ServerSettings
 from whimbrel.app.services import SERVICES, Service, load
 from whimbrel.app.worker import Role, run_worker
+from whimbrel.backends.directory.records import schema_of
 from whimbrel.backends.store.disk import generation
 from whimbrel.backends.tls.contexts import SELF_SIGNED
 from whimbrel.backends.tls.server import ServerContexts
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.config import ConfigError
+from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.session.services import ServicesSettings
 
@@ -104,8 +106,10 @@ class Zygote:
         except OSError as error:
             print(f"whimbrel: {store_mark.why(self._installation.store, error)}", file=sys.stderr)
             return EX_CONFIG
-        load()  # Modules that are loaded when first asked for: here, so that all workers share them.
+        # What is loaded or made when first asked for: here, so that all workers share it.
+        load()
         all_calls()
+        schema_of(RECORDS)
         self._bind(config.section(ServicesSettings))
         roles = {process.name: self._roles(process, config.section(ServerSettings)) for process in self._processes}
         self._tls_settings = config.section(TlsSettings)

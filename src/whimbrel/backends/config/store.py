@@ -8,6 +8,7 @@ overwritten: a change then raises ConfigConflict until `reload` (theirs) or `kee
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -38,7 +39,7 @@ class Snapshot:
 
 
 class FileConfig:
-    """The store on a file. Nothing is read before `load`; a file that is missing means all defaults."""
+    """The store on a file. Nothing is read before `load` or `begin`; a file that is missing means all defaults."""
 
     def __init__(
         self,
@@ -53,10 +54,15 @@ class FileConfig:
         self._kind, self._pool, self._log = root, pool, log
         self._listeners: list[Changed] = []
         self._writing = asyncio.Lock()
-        self._use(Snapshot(root(), _index(root()), b"", None))
+        self._use(_defaults(root))
 
     def _use(self, snapshot: Snapshot) -> None:
         self._snapshot, self._sections = snapshot, snapshot.sections
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is in use. Processes forked from this one share its memory if they `begin` with it."""
+        return self._snapshot
 
     # Reading
 
@@ -139,6 +145,14 @@ class FileConfig:
 
     # Loading
 
+    def begin(self, known: Snapshot | None) -> None:
+        """Takes the file on disk into use: it need not be read again if it is still that of `known`. ConfigError"""
+        if known is None or known.identity != self._file.identity():
+            self.load()
+            return
+        self._use(known)
+        self._warn(known.warnings)
+
     def load(self) -> frozenset[str]:
         """Takes the file on disk into use; the paths that changed. ConfigError: the former snapshot stays in use."""
         return self._take(*self._file.read(xml.MAX_BYTES))
@@ -173,11 +187,14 @@ class FileConfig:
             root, warnings = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
         delta = frozenset(paths.changed(self._snapshot.root, root))
         self._use(Snapshot(root, _index(root), content, identity, warnings))
+        self._warn(warnings)
+        self._announce(delta)
+        return delta
+
+    def _warn(self, warnings: tuple[Fault, ...]) -> None:
         for fault in warnings:
             if self._log:
                 self._log.warning("config.unknown", line=fault.line, path=fault.path)
-        self._announce(delta)
-        return delta
 
     def _announce(self, delta: frozenset[str]) -> None:
         if delta:
@@ -296,6 +313,12 @@ class FileConfig:
 
     async def _run(self, work: Callable[..., T], *args: object) -> T:
         return await self._pool.run(work, *args) if self._pool else work(*args)
+
+
+@lru_cache(4)
+def _defaults(kind: type[Section]) -> Snapshot:
+    root = kind()
+    return Snapshot(root, _index(root), b"", None)
 
 
 def _index(root: Section) -> dict[type[Section], Section]:

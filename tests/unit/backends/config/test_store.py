@@ -217,3 +217,31 @@ def test_a_former_version_is_put_back_as_a_change(path: Path) -> None:
 def test_a_class_that_stands_in_no_table_is_a_mistake_of_ours(path: Path) -> None:
     with pytest.raises(KeyError):
         store(path).section(Zone)
+
+
+def test_who_begins_with_a_snapshot_shares_it_unless_the_file_is_another_by_now(path: Path) -> None:
+    first = store(path)
+    change(first, smtp__count=7)
+    shared = FileConfig(path, Root, pool=InlinePool(), log=MemoryLog())
+    shared.begin(first.snapshot)
+    assert shared.root is first.root
+    change(store(path), smtp__count=8)
+    assert shared.reload_if_changed() == {"smtp/count"}
+    late = FileConfig(path, Root, pool=InlinePool(), log=MemoryLog())
+    late.begin(first.snapshot)
+    assert (late.section(Smtp).count, first.section(Smtp).count) == (8, 7)
+
+
+def test_a_file_that_is_refused_by_now_refuses_who_begins(path: Path) -> None:
+    first = store(path)
+    change(first, smtp__count=7)
+    path.write_text("<no")
+    with pytest.raises(ConfigError):
+        FileConfig(path, Root).begin(first.snapshot)
+
+
+def test_each_who_begins_is_told_what_a_newer_version_brought(path: Path) -> None:
+    first = store(path, '<mailserver version="1.9"><smtp><count>7</count><unknown>1</unknown></smtp></mailserver>')
+    log = MemoryLog()
+    FileConfig(path, Root, log=log).begin(first.snapshot)
+    assert first.warnings and len(log.named("config.unknown")) == len(first.warnings)
