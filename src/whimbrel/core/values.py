@@ -20,6 +20,8 @@ def text_schema(read: Callable[[Any], Any], form: str) -> CoreSchema:
 
 _UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_LONGEST = 1e15
+"""Seconds: what no bound is above, and a float can still be."""
 _SIZE = re.compile(r"(\d{1,15})\s*([KMGT]?)(?:i?B)?\Z", re.IGNORECASE)
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]*)\Z")
 
@@ -53,7 +55,7 @@ class Duration(float):
 
     def __new__(cls, value: float | str) -> "Duration":
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return float.__new__(cls, value)
+            return float.__new__(cls, min(value, _LONGEST))
         match = _DURATION.match(str(value).strip().lower())
         if not match or match[2] not in _SECONDS:
             raise ValueError(f"'{value}' is not a duration, such as 4h")

@@ -15,6 +15,7 @@ import click
 from whimbrel.app.cli.client import Answer, Options
 from whimbrel.app.cli.progress import Progress
 from whimbrel.app.cli.reach import Reach
+from whimbrel.app.cli.refusals import Number, as_options
 from whimbrel.app.cli.show import print_error, print_json, print_json_line, print_text, show, show_item
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import PROBLEMS, Call, CallError, FileText, Parameter
@@ -92,15 +93,15 @@ def _type(parameter: Parameter) -> tuple["click.ParamType[Any]", str]:
         return click.Path(dir_okay=False, allow_dash=True), "-file"
     if parameter.kind is FileText:
         return click.Path(dir_okay=False, allow_dash=True), ""
-    if parameter.kind is int:
-        return click.INT, ""
+    if parameter.kind in (int, float):
+        return Number(parameter.kind, parameter.bounds), ""
     return click.STRING, ""
 
 
 def _metavar(parameter: Parameter, suffix: str) -> str:
     if suffix or parameter.kind is FileText:
         return "FILE"
-    names = {str: "TEXT", int: "NUMBER"}
+    names = {str: "TEXT", int: "NUMBER", float: "NUMBER"}
     return names.get(parameter.kind, getattr(parameter.kind, "__name__", "VALUE").upper())
 
 
@@ -122,7 +123,7 @@ def _callback(call: Call) -> Callable[..., None]:
             answer = screen.run(reach, arguments, options)
         except CallError as error:
             if not error.confirm:
-                raise
+                raise as_options(error, call) from None
             if not sys.stdin.isatty():
                 raise CallError(
                     error.kind, f"{error.text}\nTo do it all the same: --confirm '{error.confirm}'", *error.fields

@@ -14,6 +14,7 @@ import click
 from whimbrel import __version__
 from whimbrel.app import interpreter
 from whimbrel.app.cli.reach import Reach
+from whimbrel.app.cli.refusals import words_of
 from whimbrel.app.cli.show import print_error
 from whimbrel.services.admin import NOUNS
 from whimbrel.services.admin.calls import CallError
@@ -174,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
         error.show()
         return 2
     except click.ClickException as error:
-        print_error(error.format_message())
+        print_error(words_of(error))
         return error.exit_code
     except _EnoughRead:
         _drop_output()

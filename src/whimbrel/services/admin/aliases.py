@@ -8,6 +8,7 @@ from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, shown, step_of, takes, view
+from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, values_of
 from whimbrel.services.admin.records import ALIAS
 from whimbrel.services.admin.resolving import Resolution, listing, names_of, resolved, sample_of, still_named, warn_of
@@ -29,7 +30,7 @@ async def alias_list(
     domain: Annotated[str, "Only aliases of this domain.", Known("domain")] = "",
     search: Annotated[str, "Part of name or description."] = "",
     after: Annotated[str, "Begin after this alias."] = "",
-    limit: Annotated[int, "Most to list."] = 1000,
+    limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
 ) -> Page[Any]:
     aliases, more = await listed(ctx, Kind.ALIAS, domain, search, after, limit)
     return Page(tuple(map(_view, aliases)), more)

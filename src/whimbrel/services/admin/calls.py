@@ -7,10 +7,10 @@
     ) -> DomainView: ...
 
 Parameters without a default, and those marked ARGUMENT, are the positional arguments of the verb, all others its
-options. Text beside the type is the help; `Known("user")` says whose names a value is one of. A call that is an async
-generator streams its results. What a call needs (right, server, store), whose mail it shows, what of it a user may do
-for himself, and which version of a record it changes, stand in its declaration: `invoke` enforces them, whatever the
-way in.
+options. Text beside the type is the help; `Known("user")` says whose names a value is one of, `Between(1, 100)` what
+bounds a number has. A call that is an async generator streams its results. What a call needs (right, server, store),
+whose mail it shows, what of it a user may do for himself, and which version of a record it changes, stand in its
+declaration: `invoke` enforces them, whatever the way in.
 """
 
 import difflib
@@ -24,6 +24,7 @@ from functools import cached_property
 from typing import Any, Final, Literal, NoReturn, TypeVar
 
 from whimbrel.core.rights import Right
+from whimbrel.services.admin.numbers import ANY, Between
 
 F = TypeVar("F", bound=Callable[..., Any])
 PROBLEMS: Final = 6
@@ -112,6 +113,8 @@ class Parameter:
     many: bool
     known: str
     positional: bool
+    bounds: Between = ANY
+    """Of a number."""
 
     @property
     def option(self) -> str:
@@ -269,7 +272,7 @@ def call(
 
 
 def _parameter(parameter: inspect.Parameter, annotation: Any) -> Parameter:
-    help_text, known, kind, positional = "", "", annotation, False
+    help_text, known, kind, positional, bounds = "", "", annotation, False, ANY
     if typing.get_origin(annotation) is typing.Annotated:
         kind, *extra = typing.get_args(annotation)
         for item in extra:
@@ -277,6 +280,8 @@ def _parameter(parameter: inspect.Parameter, annotation: Any) -> Parameter:
                 help_text = item
             elif isinstance(item, Known):
                 known = item.noun
+            elif isinstance(item, Between):
+                bounds = item
             elif item is ARGUMENT:
                 positional = True
     kind = _without_none(kind)
@@ -286,7 +291,7 @@ def _parameter(parameter: inspect.Parameter, annotation: Any) -> Parameter:
     required = parameter.default is inspect.Parameter.empty
     default = None if required else parameter.default
     return Parameter(
-        parameter.name, annotation, kind, help_text, required, default, many, known, required or positional
+        parameter.name, annotation, kind, help_text, required, default, many, known, required or positional, bounds
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from whimbrel.services.admin.calls import CallError, Failure, call
 from whimbrel.services.admin.configuration import Changed, changed
 from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.numbers import Between
 from whimbrel.services.admin.resolving import dangling
 from whimbrel.services.admin.views import Done, Moment, Octets, Page, TextView
 
@@ -47,7 +48,7 @@ class VersionRow:
 )
 async def config_diff(
     ctx: AdminContext,
-    version: Annotated[int | None, "Number of a former version; see config history."] = None,
+    version: Annotated[int | None, "Number of a former version; see config history.", Between(1, such_as=3)] = None,
     file: Annotated[File, "Whose former version is meant."] = "mailserver.cfg",
 ) -> TextView:
     if version is None:
@@ -113,7 +114,7 @@ async def config_history(ctx: AdminContext) -> Page[VersionRow]:
 async def config_undo(
     ctx: AdminContext,
     file: Annotated[File, "The file that is meant."] = "mailserver.cfg",
-    version: Annotated[int | None, "Number of the version; the latest unless given."] = None,
+    version: Annotated[int | None, "Number of the version; the latest unless given.", Between(1, such_as=3)] = None,
 ) -> Done:
     from whimbrel.core.config import ConfigError, Unconfirmed  # Here: the command line's client needs it not.
 

@@ -8,6 +8,7 @@ from whimbrel.core.directory import Entry, Kind, Op
 from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call, not_found
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, shown, step_of, takes, view
+from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people import change, changed, count, domain_named, listed
 from whimbrel.services.admin.records import DOMAIN
 from whimbrel.services.admin.resolving import sample_of, still_named, warn_of
@@ -29,7 +30,7 @@ async def domain_list(
     ctx: AdminContext,
     search: Annotated[str, "Part of the name or description."] = "",
     after: Annotated[str, "Begin after this domain."] = "",
-    limit: Annotated[int, "Most to list."] = 1000,
+    limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
 ) -> Page[Any]:
     domains, more = await listed(ctx, Kind.DOMAIN, "", search, after, limit)
     return Page(tuple(map(_view, domains)), more)

@@ -18,6 +18,7 @@ from whimbrel.core.directory import DirectoryChange, Entry, Op
 from whimbrel.core.record import ChangedBy, Field, RecordType
 from whimbrel.core.values import Secret, Size, refuse_bare
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known
+from whimbrel.services.admin.numbers import LARGEST, Between
 from whimbrel.services.admin.people import flag, value_of, values_of
 from whimbrel.services.admin.views import Octets
 
@@ -72,7 +73,8 @@ def answers(kind: Any) -> Callable[[F], F]:
 
 
 def _annotation(field: Field) -> Any:
-    help, extra = field.declared.help, []
+    help = field.declared.help
+    extra: list[object] = []
     if field.declared.reference:
         extra.append(Known(field.declared.reference))
     if field.many:
@@ -80,8 +82,15 @@ def _annotation(field: Field) -> Any:
     if isinstance(field.kind, type) and issubclass(field.kind, Enum) and not field.optional:
         return Annotated[field.kind | None, help, *extra]
     if field.kind in _TYPED and not field.optional:
+        extra.append(_bounds(field))
         return Annotated[field.kind | None, help, *extra]
     return Annotated[str | None, help, *extra]
+
+
+def _bounds(field: Field) -> Between:
+    least, most = field.declared.minimum, field.declared.maximum
+    such_as = 50 << 20 if field.kind is Size else 1000
+    return Between(0 if least is None else least, LARGEST if most is None else most, such_as)
 
 
 def step_of(

@@ -9,6 +9,7 @@ from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, Known, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, shown, step_of, takes, view
+from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, values_of
 from whimbrel.services.admin.records import GROUP
 from whimbrel.services.admin.resolving import names_of, still_named, warn_of
@@ -30,7 +31,7 @@ async def group_list(
     domain: Annotated[str, "Only groups of this domain.", Known("domain")] = "",
     search: Annotated[str, "Part of name or description."] = "",
     after: Annotated[str, "Begin after this group."] = "",
-    limit: Annotated[int, "Most to list."] = 1000,
+    limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
 ) -> Page[Any]:
     groups, more = await listed(ctx, Kind.GROUP, domain, search, after, limit)
     return Page(tuple(map(_view, groups)), more)

@@ -6,11 +6,12 @@ mail is written to the security log before it is shown.
 """
 
 import contextlib
+import json
 import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Annotated, Any
+from functools import lru_cache, partial
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
@@ -20,12 +21,15 @@ from whimbrel.core.values import Duration, Secret, Size, refuse_bare
 from whimbrel.services.admin.audit import audited
 from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault, FileText, Needs, Parameter, nearest
 from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.numbers import ANY, Between, number, within
 from whimbrel.services.admin.operations import Work
 from whimbrel.services.admin.permission import permit, permit_mail
 from whimbrel.services.admin.versions import version_for
 
 MAX_TEXT = 10_000
 MAX_FILE = 64 << 20
+_NUMBERS: Final = (int, float, Size, Duration)
+_BOUNDS: Final = {Size: Between(such_as=50 << 20), Duration: Between(0, 36_500 * 86_400, such_as=4 * 3600)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +126,13 @@ def values_of(call: Call, arguments: Mapping[str, object]) -> dict[str, Any]:
     ]
     if unknown:
         raise _usage(unknown)
+    halves = [FieldFault(name, "holds half a character, which is no text") for name in known if _half(arguments, name)]
+    if halves:
+        raise _usage(halves)
     try:
         made = model(call).model_validate(dict(arguments))
     except ValidationError as error:
-        raise _usage([_fault(item) for item in error.errors(include_url=False, include_context=False)]) from None
+        raise _usage([_fault(call, item) for item in error.errors(include_url=False, include_context=False)]) from None
     return {name: getattr(made, name) for name in known}
 
 
@@ -162,6 +169,8 @@ def model(call: Call) -> type[BaseModel]:
     for parameter in call.parameters:
         default = ... if parameter.required else parameter.default
         extra: dict[str, Any] = {"x-ref": parameter.known} if parameter.known else {}
+        if parameter.kind in (int, float):
+            extra |= {"minimum": parameter.bounds.least, "maximum": parameter.bounds.most}
         fields[parameter.name] = (
             _checked(parameter),
             Field(default, description=parameter.help, json_schema_extra=extra or None),
@@ -178,26 +187,34 @@ def result_adapter(call: Call) -> TypeAdapter[Any]:
 
 def _checked(parameter: Parameter) -> Any:
     kind = parameter.annotation
-    if parameter.kind in (str, FileText, Secret):
+    if parameter.kind is not bool and parameter.kind not in _NUMBERS and not parameter.choices:
         limit = MAX_FILE if parameter.kind is FileText else MAX_TEXT
 
         def clean(value: object) -> object:
             for text in value if isinstance(value, list | tuple) else (value,):
                 if isinstance(text, str):
                     _clean(text, limit, lines=parameter.kind is FileText)
+                elif text is not None:  # Types that read text would take the text of anything.
+                    raise ValueError(f"{_quoted(text)} is not {_meant(parameter)}")
             return value
 
         if parameter.kind is FileText:
             kind = str
         return Annotated[kind, BeforeValidator(clean)]
-    if parameter.kind in (Size, Duration):
-
-        def unit(value: object) -> object:
-            refuse_bare(parameter.kind, value)
-            return value
-
-        return Annotated[kind, BeforeValidator(unit)]
+    if parameter.kind in _NUMBERS:
+        return Annotated[kind, BeforeValidator(partial(_number, parameter))]
     return kind
+
+
+def _number(parameter: Parameter, value: object) -> object:
+    """A number, size or duration of a parameter. ValueError."""
+    if value is None and not parameter.required and parameter.default is None:
+        return None
+    if parameter.kind in (int, float):
+        return number(value, parameter.kind, parameter.bounds)
+    refuse_bare(parameter.kind, value)
+    bounds = _BOUNDS[parameter.kind] if parameter.bounds is ANY else parameter.bounds
+    return within(parameter.kind(value), str(value), bounds, lambda each: str(parameter.kind(each)))
 
 
 def _clean(text: str, limit: int, *, lines: bool) -> None:
@@ -217,11 +234,36 @@ def _usage(faults: list[FieldFault]) -> CallError:
     return CallError(Failure.USAGE, "; ".join(f"{fault.name}: {fault.text}" for fault in faults), *faults)
 
 
-def _fault(item: Any) -> FieldFault:
-    name = ".".join(str(part) for part in item["loc"]) or "arguments"
+def _fault(call: Call, item: Any) -> FieldFault:
+    """What is wrong with an argument, in our words: the libraries' are for those who write code."""
+    name = str(item["loc"][0]) if item["loc"] else "arguments"
+    parameter = next((each for each in call.parameters if each.name == name), None)
     if item["type"] == "missing":
         return FieldFault(name, "must be given")
-    return FieldFault(name, str(item["msg"]).removeprefix("Value error, "))
+    if item["type"] == "value_error":
+        return FieldFault(name, str(item["msg"]).removeprefix("Value error, "))
+    return FieldFault(name, f"{_quoted(item['input'])} is not {_meant(parameter)}")
+
+
+def _half(arguments: Mapping[str, object], name: str) -> bool:
+    """A lone surrogate, as JSON can write it: nothing that quotes it could be written as UTF-8."""
+    value = arguments.get(name)
+    texts = value if isinstance(value, list | tuple) else (value,)
+    return any("\ud800" <= char <= "\udfff" for text in texts if isinstance(text, str) for char in text)
+
+
+def _quoted(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return f"'{text[:100]}'"
+
+
+def _meant(parameter: Parameter | None) -> str:
+    """What a parameter may be, with an example."""
+    if parameter is None:
+        return "what it may be; see its description"
+    kind = "one of " + ", ".join(parameter.choices) if parameter.choices else 'text, such as "example"'
+    kind = "true or false" if parameter.kind is bool else kind
+    return f"a list, each of it {kind}" if parameter.many else kind
 
 
 def translated(error: Exception, call: Call, ctx: AdminContext) -> CallError:

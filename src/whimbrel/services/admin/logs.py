@@ -11,6 +11,7 @@ from whimbrel.core.log import LogLine, LogPage, LogQuery
 from whimbrel.services.admin import moments
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, call
 from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.numbers import MOST_LISTED, Between
 from whimbrel.services.admin.views import Done, Moment, done
 
 LogName = Literal["mail", "security", "warning", "error", "debug", "config", "operations", "spam"]
@@ -48,14 +49,14 @@ class PageView:
 async def log_tail(
     ctx: AdminContext,
     log: Logs = ("mail",),
-    lines: Annotated[int, "How many lines from the end."] = 20,
+    lines: Annotated[int, "How many lines from the end.", Between(0, MOST, such_as=100)] = 20,
     follow: Annotated[bool, "Go on with new lines until interrupted."] = False,
     grep: Grep = "",
     since: Since = "",
 ) -> AsyncIterator[str]:
     logs = need(ctx.logs, _NEEDED)
     query = LogQuery(tuple(dict.fromkeys(log)), since=moment(ctx, "since", since), text=grep, newest_first=True)
-    page = await pages(ctx, query, max(0, min(lines, MOST)))
+    page = await pages(ctx, query, lines)
     for line in reversed(page.lines):
         yield _shown(line, log)
     if page.note and len(page.lines) < lines:
@@ -81,7 +82,7 @@ async def log_search(
     since: Since = "",
     until: Until = "",
     newest: Annotated[bool, "The newest line first."] = False,
-    limit: Annotated[int, "At most so many lines."] = 1000,
+    limit: Annotated[int, "At most so many lines.", MOST_LISTED] = 1000,
     after: Annotated[str, "Go on where the last page ended."] = "",
 ) -> PageView:
     query = LogQuery(
@@ -93,7 +94,7 @@ async def log_search(
         tuple(word for word in (id, as_recorded(address).removeprefix("@"), as_recorded(host)) if word),
         newest,
     )
-    return _view(await pages(ctx, query, max(1, min(limit, MOST)), after), several=len(query.logs) > 1)
+    return _view(await pages(ctx, query, limit, after), several=len(query.logs) > 1)
 
 
 @call("log", "show", reads=True, help="Shows a part of a log: from a time, or from a line number on.")
@@ -101,16 +102,17 @@ async def log_show(
     ctx: AdminContext,
     log: Annotated[LogName, "Which log.", ARGUMENT] = "mail",
     at: Annotated[str, "From this time on: 1h ago is 1h; or yesterday, 17:00, 2026-11-24 17:00."] = "",
-    line: Annotated[int, "From this line on; the first is 1."] = 1,
-    file: Annotated[int, "With --line: 0 is the current file, 1 the youngest put aside."] = 0,
-    lines: Annotated[int, "How many."] = 50,
+    line: Annotated[int, "From this line on; the first is 1.", Between(1, such_as=100)] = 1,
+    file: Annotated[
+        int, "With --line: 0 is the current file, 1 the youngest put aside.", Between(0, 1000, such_as=1)
+    ] = 0,
+    lines: Annotated[int, "How many.", MOST_LISTED] = 50,
     after: Annotated[str, "With --at: go on where the last page ended."] = "",
 ) -> PageView:
-    count = max(1, min(lines, MOST))
     if at or after:
-        return _view(await pages(ctx, LogQuery((log,), since=moment(ctx, "at", at)), count, after))
+        return _view(await pages(ctx, LogQuery((log,), since=moment(ctx, "at", at)), lines, after))
     try:
-        page_lines = await need(ctx.logs, _NEEDED).lines(log, file, line, count)
+        page_lines = await need(ctx.logs, _NEEDED).lines(log, file, line, lines)
     except ValueError as error:
         raise CallError(Failure.NOT_FOUND, str(error)) from None
     note = "" if page_lines or line <= 1 else f"There is no line {line}: the file ends before it."

@@ -9,7 +9,6 @@ from whimbrel.services.admin.calls import CallError, Failure, FieldFault, neares
 from whimbrel.services.admin.context import AdminContext
 
 PAGE: Final = 1000
-MAX_PAGE: Final = 10_000
 
 
 async def domain_named(ctx: AdminContext, text: str) -> str:
@@ -50,7 +49,6 @@ async def listed(
     ctx: AdminContext, kind: Kind, domain: str, search: str, after: str, limit: int
 ) -> tuple[list[Entry], str]:
     """A page of records, and what to give as `after` for the next one (empty: that was all)."""
-    limit = max(1, min(limit, MAX_PAGE))
     where = await domain_named(ctx, domain) if domain else ""
     entries = await _entries(ctx, kind, where, search, after, limit + 1)
     more = address_of(entries[limit - 1]) if len(entries) > limit else ""

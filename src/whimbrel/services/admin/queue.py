@@ -11,6 +11,7 @@ from whimbrel.core.queue import LOCAL, MIXED, Queue, QueueFilter, QueueItem, Rec
 from whimbrel.core.values import Duration, Size
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, Known, Needs, Whose, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.views import Moment, Octets
 
 
@@ -202,14 +203,14 @@ async def queue_list(
     size: Larger = None,
     ids: MoreIds = (),
     held: Annotated[bool | None, "Only messages that are held, or are not."] = None,
-    limit: Annotated[int, "Most to list."] = 1000,
+    limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
     after: Annotated[str, "Where the list before this one ended."] = "",
 ) -> QueuePage:
     queue = need(ctx.queue, "The queue")
     which = _filter(ctx, ids, sender, to, status, older, size, held)
     if after and not (after.isascii() and after.isdigit() and len(after) < 10):
         raise CallError(Failure.USAGE, f"after: '{after}' is not where a list ended", FieldFault("after", "is unknown"))
-    limit, offset = max(1, min(limit, 10_000)), int(after or 0)
+    offset = int(after or 0)
     items = await queue.select(which, limit + 1, offset)
     counts = await queue.counts(ctx.clock.now())
     more = str(offset + limit) if len(items) > limit else ""
@@ -272,10 +273,12 @@ async def queue_source(
     "queue", "stats", reads=True, needs=Needs.STORE,
     help="Tells how long the queue is, and which destinations have the longest lines.",
 )  # fmt: skip
-async def queue_stats(ctx: AdminContext, limit: Annotated[int, "Most destinations to list."] = 20) -> QueueTotals:
+async def queue_stats(
+    ctx: AdminContext, limit: Annotated[int, "Most destinations to list.", MOST_LISTED] = 20
+) -> QueueTotals:
     queue = need(ctx.queue, "The queue")
     counts = await queue.counts(ctx.clock.now())
-    lanes = await queue.lanes(max(1, min(limit, 10_000)))
+    lanes = await queue.lanes(limit)
     return QueueTotals(
         counts.waiting, counts.held, counts.due, Octets(counts.bytes), Moment(counts.oldest or 0.0),
         tuple(

@@ -8,6 +8,7 @@ from typing import Annotated
 from whimbrel.core.tasks import DeliveryTask
 from whimbrel.services.admin.calls import Known, Needs, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.numbers import Between
 from whimbrel.services.admin.views import Done, Moment, Octets, Page, done
 
 FASTEST = 0.1
@@ -65,7 +66,7 @@ async def task_list(ctx: AdminContext) -> Page[TaskRow]:
 @call("task", "watch", reads=True, needs=Needs.SERVER, help="Shows deliveries as they go on, until interrupted.")
 async def task_watch(
     ctx: AdminContext,
-    interval: Annotated[float, "Seconds between two looks."] = 0.25,
+    interval: Annotated[float, "Seconds between two looks.", Between(FASTEST, 3600, such_as=0.5)] = 0.25,
     looks: Annotated[int, "End after so many looks; 0: never."] = 0,
 ) -> AsyncIterator[TaskChange]:
     tasks = need(ctx.tasks, "The list of tasks")
@@ -83,7 +84,7 @@ async def task_watch(
         number += 1
         if number == looks:
             return
-        await asyncio.sleep(max(interval, FASTEST))
+        await asyncio.sleep(interval)
 
 
 @call("task", "abort", needs=Needs.SERVER, help="Ends a delivery; its message goes back into the queue.")

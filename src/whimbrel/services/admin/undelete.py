@@ -12,6 +12,7 @@ from whimbrel.core.undelete import Chosen, DeletedMessage, Tally, Undelete
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, Needs, Whose, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.logs import moment
+from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people import address_of, entry
 from whimbrel.services.admin.views import Moment, Octets, Page
 
@@ -73,7 +74,7 @@ async def _everybody(ctx: AdminContext, text: str, **_values: object) -> Whose:
 )  # fmt: skip
 async def store_undelete_list(
     ctx: AdminContext, account: Account, folder: Folder = "", text: Text = "",
-    since: Since = "", until: Until = "", limit: Annotated[int, "Most to list."] = 100,
+    since: Since = "", until: Until = "", limit: Annotated[int, "Most to list.", MOST_LISTED] = 100,
     after: Annotated[str, "Where the list before this one ended."] = "",
 ) -> Page[DeletedLine]:  # fmt: skip
     undelete, name = await _of(ctx, account)
@@ -87,7 +88,7 @@ async def store_undelete_list(
 )  # fmt: skip
 async def store_undelete_search(
     ctx: AdminContext, text: Annotated[str, "Part of the sender or the subject."],
-    since: Since = "", until: Until = "", limit: Annotated[int, "Most to find."] = 1000,
+    since: Since = "", until: Until = "", limit: Annotated[int, "Most to find.", MOST_LISTED] = 1000,
 ) -> AsyncIterator[DeletedLine]:  # fmt: skip
     undelete, store = need(ctx.undelete, "Restoring"), need(ctx.store, "The mail store")
     chosen, left = _chosen(ctx, (), "", text, since, until), limit

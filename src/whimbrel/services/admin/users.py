@@ -15,6 +15,7 @@ from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known,
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, own_options, shown, step_of, takes, view
 from whimbrel.services.admin.lifecycle import make_way, redirected, remove_user
+from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people import (
     address_of,
     change,
@@ -52,7 +53,7 @@ async def user_list(
     domain: Annotated[str, "Only users of this domain.", Known("domain")] = "",
     search: Annotated[str, "Part of name, full name or description."] = "",
     after: Annotated[str, "Begin after this address."] = "",
-    limit: Annotated[int, "Most to list."] = 1000,
+    limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
 ) -> Page[Any]:
     users, more = await listed(ctx, Kind.USER, domain, search, after, limit)
     rows = [

@@ -105,7 +105,7 @@ def test_deliveries_under_way_are_listed_and_ended(office: Office) -> None:
 def test_watching_tells_what_has_changed(office: Office) -> None:
     async def watch() -> list[TaskChange]:
         ctx = office.context(tasks=Live())
-        return [one async for one in stream(CALLS["task watch"], ctx, {"interval": 0.0, "looks": 4})]
+        return [one async for one in stream(CALLS["task watch"], ctx, {"interval": 0.1, "looks": 4})]
 
     found = asyncio.run(watch())
     assert [(one.phase, one.progress) for one in found] == [("connecting", "0%"), ("content", "45%"), ("ended", "")]
