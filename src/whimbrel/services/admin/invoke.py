@@ -56,7 +56,8 @@ async def run(made: Prepared) -> object:
 
 def work_of(made: Prepared) -> Work:
     """What an operation is to carry out."""
-    return Work(made.call, made.ctx.caller.name, _subject(made), run_stream(made) if made.call.streams else _once(made))
+    items = run_stream(made) if made.call.streams else _once(made)
+    return Work(made.call, made.ctx.caller.name, _subject(made), items, trial=made.ctx.dry_run)
 
 
 async def _once(made: Prepared) -> AsyncIterator[object]:
@@ -310,7 +311,7 @@ def _note(made: Prepared) -> None:
 
 def _subject(made: Prepared) -> str:
     """`store reindex alice@example.org`: the call with what it was given that is no file and no secret."""
-    words = [made.call.name]
+    words = [made.call.name, *(["--dry-run"] if made.ctx.dry_run else [])]
     for parameter in made.call.parameters:
         value: Any = made.values[parameter.name]
         if value == parameter.default or parameter.kind.__name__ in ("Secret", "FileText"):

@@ -13,7 +13,8 @@ Id = Annotated[str, "Id of the operation, as listed.", Known("operation")]
 
 @dataclass(frozen=True, slots=True)
 class OperationRow:
-    """`state`: running, done, failed, cancelled, or interrupted by the end of the server."""
+    """`state`: running, done, tried (a dry run: nothing was changed), failed, cancelled, or interrupted by the end of
+    the server."""
 
     id: str
     work: str

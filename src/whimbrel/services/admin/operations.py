@@ -30,7 +30,7 @@ ENDED: Final = 100
 
 @dataclass(slots=True)
 class Operation:
-    """One of them. `state`: running, done, failed, cancelled or interrupted."""
+    """One of them. `state`: running, done, tried (a dry run came to its end), failed, cancelled or interrupted."""
 
     id: str
     call: str
@@ -58,7 +58,7 @@ class Operation:
 
     def end(self, state: str, failure: CallError | None = None) -> None:
         self.state, self._failure, self.error = state, failure, failure.text if failure else ""
-        if state == "done":
+        if state in ("done", "tried"):
             self.percent = 100
         self._wake()
 
@@ -99,12 +99,14 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A call as an operation carries it out. `subject`: what it was asked to do, as words of a command."""
+    """A call as an operation carries it out. `subject`: what it was asked to do, as words of a command. `trial`: it
+    checks everything and changes nothing."""
 
     call: Call
     user: str
     subject: str
     items: AsyncIterator[object]
+    trial: bool = False
 
 
 class Operations:
@@ -151,7 +153,7 @@ class Operations:
         try:
             async for item in work.items:
                 operation.put(item)
-            state = "done"
+            state = "tried" if work.trial else "done"
         except CallError as error:
             failure = error
         except asyncio.CancelledError:

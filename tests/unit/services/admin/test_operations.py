@@ -156,3 +156,21 @@ def test_an_import_is_an_operation_whose_result_is_its_answer(office: Office) ->
         assert "secret" not in running.record  # What a file holds may be anybody's password.
 
     asyncio.run(work())
+
+
+def test_a_dry_run_stands_in_the_list_as_a_trial(office: Office) -> None:
+    async def work() -> None:
+        ctx, operations = _context(office, office.keeper)
+        table = {"file": "address\nerika@example.org\n"}
+        trial = operations.start(work_of(prepare(CALLS["user import"], replace(ctx, dry_run=True), table)))
+        await trial.result()
+        await _let()
+        (row,) = (await invoke(CALLS["operation list"], ctx, {})).items  # type: ignore[attr-defined]
+        assert (row.work, row.state, row.percent) == ("user import --dry-run", "tried", 100)
+        again = Operations(office.state, office.clock, office.log, lambda: "new")
+        await again.restore()  # Also after a restart.
+        assert [(o.subject, o.state) for o in again.list()] == [("user import --dry-run", "tried")]
+        assert office.log.named("operation.ended")[0]["result"] == "tried"
+
+    asyncio.run(work())
+    assert "erika" not in office.users
