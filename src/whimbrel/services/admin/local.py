@@ -7,6 +7,7 @@ can read the files as well. This is the break-glass way (mission S12).
 
 import asyncio
 import contextlib
+import json
 import os
 import pwd
 import socket
@@ -23,59 +24,151 @@ from hypercorn.config import Config
 from starlette.requests import Request
 
 from whimbrel.core.log import Log
+from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.context import Caller
+from whimbrel.services.admin.web import error_object
 
 SOCKET = "admin.sock"
 MAX_CONNECTIONS = 64
+"""Clients that are served at a time."""
+MAX_REFUSALS = 64
+"""Clients beyond these that wait for a place or are being refused; those beyond both are not accepted yet. listen(2)"""
+IDLE = 2.0
+"""Seconds in which a client must have said what it wants, or go."""
+WAIT = 1.0
+"""Seconds that a client waits for a place before it is refused: most calls take a few milliseconds."""
+REFUSE_WITHIN = 2.0
+"""Seconds in which a client that is refused must have read it and gone."""
 FINISH_WITHIN = 1.0
+_ACCEPT_AGAIN = 1.0
+"""Seconds until another attempt where the system had no descriptor for a connection."""
 
 
 @contextlib.asynccontextmanager
 async def serving(application: Any, path: Path, log: Log) -> AsyncIterator[None]:
     """`application` can be reached at `path` while the block runs. OSError if the socket cannot be made."""
     listening = _listen(path)
-    config = Config()
-    config.accesslog = config.errorlog = None
-    config.h11_max_incomplete_size = 64 * 1024
-    config.keep_alive_timeout = 2.0  # A client that has gone is noticed only then.
-    config.include_server_header = False
-    context, loop = WorkerContext(None), asyncio.get_running_loop()
-    wrapped = ASGIWrapper(application)
-    sessions: set[asyncio.Task[Any]] = set()
-
-    async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        sessions.add(task)
-        task.add_done_callback(sessions.discard)
-        try:
-            # A cancellation comes at our end; asyncio would print it.
-            with contextlib.suppress(asyncio.CancelledError):
-                peer = peer_of(writer.get_extra_info("socket"))
-                if peer is not None and peer.user not in (0, os.geteuid()):
-                    log.warning("admin.refused", user=peer.user, socket=str(path))
-                elif len(sessions) <= MAX_CONNECTIONS:
-                    state: Any = {"peer": peer}
-                    await TCPServer(wrapped, loop, config, context, state, reader, writer)
-        finally:
-            # However it ended: a transport must not outlive the server.
-            writer.close()
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await writer.wait_closed()
-
-    server = await asyncio.start_unix_server(session, sock=listening)
+    server = _Server(application, path, log)
+    accepting = asyncio.get_running_loop().create_task(server.accept(listening))
     try:
         yield
     finally:
         _unlink(path)  # Nobody comes in any more; the sessions end before the server does.
-        await context.terminated.set()
-        if sessions:  # What is being answered is still answered; what only follows a log is not.
-            await asyncio.wait(sessions, timeout=FINISH_WITHIN)
-        for task in sessions:
+        accepting.cancel()
+        await asyncio.gather(accepting, return_exceptions=True)
+        listening.close()
+        await server.close()
+
+
+class _Server:
+    """The connections of one socket."""
+
+    def __init__(self, application: Any, path: Path, log: Log) -> None:
+        self._path, self._log = path, log
+        self._config = Config()
+        self._config.accesslog = self._config.errorlog = None
+        self._config.h11_max_incomplete_size = 64 * 1024
+        self._config.keep_alive_timeout = IDLE
+        self._config.include_server_header = False
+        self._application, self._context = ASGIWrapper(application), WorkerContext(None)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._accepted = asyncio.Semaphore(MAX_CONNECTIONS + MAX_REFUSALS)
+        self._served = asyncio.Semaphore(MAX_CONNECTIONS)
+
+    async def accept(self, listening: socket.socket) -> None:
+        """Until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._accepted.acquire()
+            try:
+                sock, _ = await loop.sock_accept(listening)
+            except OSError:
+                self._accepted.release()
+                await asyncio.sleep(_ACCEPT_AGAIN)
+                continue
+            task = loop.create_task(self._connected(sock))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """What is being answered is still answered; what only follows a log is not."""
+        await self._context.terminated.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=FINISH_WITHIN)
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*sessions, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.sleep(0)
-        server.close()
+
+    async def _connected(self, sock: socket.socket) -> None:
+        try:
+            # A cancellation comes at our end; asyncio would print it.
+            with contextlib.suppress(asyncio.CancelledError, OSError):
+                reader, writer = await asyncio.open_unix_connection(sock=sock)
+                try:
+                    await self._session(reader, writer)
+                finally:
+                    writer.close()  # However it ended: a transport must not outlive the server.
+                    with contextlib.suppress(OSError, asyncio.CancelledError):
+                        await writer.wait_closed()
+        finally:
+            sock.close()
+            self._accepted.release()
+
+    async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = peer_of(writer.get_extra_info("socket"))
+        if peer is not None and peer.user not in (0, os.geteuid()):
+            self._log.warning("admin.refused", user=peer.user, socket=str(self._path))
+        elif not await _acquired(self._served):
+            await _refuse(reader, writer)
+        else:
+            state: Any = {"peer": peer}
+            loop = asyncio.get_running_loop()
+            try:
+                await _Connection(self._application, loop, self._config, self._context, state, reader, writer)
+            finally:
+                self._served.release()
+
+
+class _Connection(TCPServer):
+    """A client that has gone gives up its place at once: Hypercorn would keep it until the connection counts as idle
+    for too long."""
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
+
+
+async def _acquired(places: asyncio.Semaphore) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(WAIT):
+            await places.acquire()
+            return True
+    return False
+
+
+async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Tells a client beyond `MAX_CONNECTIONS` so, and reads what it sends until it has gone: closed with octets unread,
+    the socket would take the answer away from it. unix(7)"""
+    with contextlib.suppress(TimeoutError, OSError):
+        async with asyncio.timeout(REFUSE_WITHIN):
+            writer.write(_busy())
+            writer.write_eof()
+            while await reader.read(65536):
+                pass
+
+
+def _busy() -> bytes:
+    text = (
+        f"The server is answering {MAX_CONNECTIONS} other commands at this moment, as many as it takes; try again in a "
+        "few seconds"
+    )
+    body = json.dumps({"error": error_object(CallError(Failure.UNAVAILABLE, text))}).encode()
+    head = (
+        f"HTTP/1.1 {Failure.UNAVAILABLE.http_status} Service Unavailable\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nRetry-After: 2\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def _listen(path: Path) -> socket.socket:

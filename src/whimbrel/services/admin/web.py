@@ -10,6 +10,7 @@ off. What may take long is an operation: its first line is `{"operation": "<id>"
 answer. The schema of all calls is made at build time: `docs/gen/openapi.json`.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
@@ -33,6 +34,8 @@ from whimbrel.services.admin.invoke import (
 )
 
 MAX_BODY = MAX_FILE + (1 << 20)
+BODY_WITHIN = 60.0
+"""Seconds in which the body of a request must have come: a client that dawdles keeps others out."""
 Contexts = Callable[[Request], AdminContext]
 """The context of one request: its caller, checked by whoever lets requests in."""
 _YES = ("1", "true", "yes")
@@ -154,13 +157,11 @@ async def _lines(made: Prepared, items: AsyncIterator[object], first: Iterable[b
 
 
 async def _arguments(request: Request) -> dict[str, object]:
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > MAX_BODY:
-            raise CallError(Failure.USAGE, f"the request is larger than {MAX_BODY} bytes")
-        pieces.append(piece)
-    body = b"".join(pieces)
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            body = await _body(request)
+    except TimeoutError:
+        raise CallError(Failure.USAGE, f"the request did not come whole within {BODY_WITHIN:g} seconds") from None
     if not body.strip():
         return {}
     try:
@@ -170,3 +171,13 @@ async def _arguments(request: Request) -> dict[str, object]:
     if not isinstance(made, dict):
         raise CallError(Failure.USAGE, "the body must be a JSON object of parameters")
     return made
+
+
+async def _body(request: Request) -> bytes:
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > MAX_BODY:
+            raise CallError(Failure.USAGE, f"the request is larger than {MAX_BODY} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)

@@ -6,7 +6,8 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from tests.unit.services.admin.office import CALLS, Office
 from whimbrel.app.cli import main
 from whimbrel.app.cli.client import Answer, Client, Options, Unreachable
 from whimbrel.core.log import LogLine, LogPage, LogQuery
-from whimbrel.services.admin import local
+from whimbrel.services.admin import local, web
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.local import serving
 from whimbrel.services.admin.table import all_calls
@@ -182,3 +183,128 @@ def test_the_end_of_the_server_ends_a_stream_that_follows(office: Office, tmp_pa
         return seen + rest
 
     assert b'"end"' not in asyncio.run(run())
+
+
+@contextlib.contextmanager
+def connected(path: Path, count: int = 1) -> Iterator[list[socket.socket]]:
+    """So many clients, none of which says anything."""
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for _ in range(count):
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.connect(os.fspath(path))
+            client.settimeout(20)
+            clients.append(client)
+        yield clients
+
+
+def everything(client: socket.socket) -> bytes:
+    """What it is sent, to the end."""
+    pieces = []
+    while piece := client.recv(65536):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a client that goes gives up its place: no time-out does it."""
+    monkeypatch.setattr(local, "IDLE", 300.0)
+    monkeypatch.setattr(local, "REFUSE_WITHIN", 300.0)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_client_that_has_gone_frees_its_place_at_once(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+
+    def work() -> int:
+        for _ in range(5 * local.MAX_CONNECTIONS):
+            with connected(path) as (client,):
+                client.sendall(b"GET /api/admin/nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert b" 404 " in client.recv(65536)
+            with connected(path):
+                pass  # Asks nothing, like completion that only looks whether a server is there.
+        return len(Client(path).call(CALLS["user list"], {}, Options()).result["items"])
+
+    assert served(office, path, work)
+
+
+@pytest.mark.usefixtures("patient")
+def test_hundreds_of_commands_at_once_are_all_answered(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+
+    def ask(_number: int) -> str:
+        try:
+            Client(path).call(CALLS["user list"], {}, Options())
+        except CallError as error:
+            return error.kind.word
+        return "served"
+
+    def work() -> list[str]:
+        with ThreadPoolExecutor(100) as pool:
+            return list(pool.map(ask, range(400)))
+
+    assert set(served(office, path, work)) <= {"served", "unavailable"}
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_command_beyond_the_bound_is_told_so_in_a_sentence(
+    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run" / "admin.sock"
+
+    def work() -> tuple[int, int]:
+        with connected(path, local.MAX_CONNECTIONS):
+            crowded = main(["--dir", str(tmp_path), "user", "list"])
+        return crowded, main(["--dir", str(tmp_path), "user", "list"])
+
+    assert served(office, path, work) == (Failure.UNAVAILABLE.exit_status, 0)
+    assert "64 other commands" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_refusal_is_read_by_a_client_that_sends_much_first(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+
+    def work() -> bytes:
+        with connected(path, local.MAX_CONNECTIONS), connected(path) as (client,):
+            client.sendall(b"POST /api/admin/user/import HTTP/1.1\r\nHost: x\r\n\r\n" + b"x" * 4_000_000)
+            return everything(client)
+
+    answer = served(office, path, work)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 ") and json.loads(body)["error"]["kind"] == "unavailable"
+
+
+@pytest.mark.usefixtures("patient")
+def test_clients_that_stay_after_their_refusal_keep_nobody_out(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "REFUSE_WITHIN", 0.1)
+    path = tmp_path / "admin.sock"
+    everybody = local.MAX_CONNECTIONS + local.MAX_REFUSALS
+
+    def work() -> bool:
+        with connected(path, everybody + 50) as clients:
+            answers = [everything(client) for client in clients[local.MAX_CONNECTIONS :]]
+        assert all(answer.startswith(b"HTTP/1.1 503 ") for answer in answers)
+        return Client(path).reachable()
+
+    assert served(office, path, work)
+
+
+def test_a_client_that_never_ends_its_request_is_answered_and_loses_its_place(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "BODY_WITHIN", 0.1)
+    path = tmp_path / "admin.sock"
+
+    def work() -> bytes:
+        with connected(path) as (client,):
+            client.sendall(
+                b"POST /api/admin/user/list HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 100\r\n\r\n{"
+            )
+            return everything(client)
+
+    assert b"did not come whole" in served(office, path, work)
