@@ -176,7 +176,10 @@ class DiskHouse:
         return self._stored[1]
 
     async def recover_queue(self) -> int:
-        return await self.pool.run(self.queue.recover)
+        repaired = await self.pool.run(self.queue.recover)
+        # To who has a queue.db open that was deleted before this process began: what it holds belongs to this one.
+        self.queue.announce()
+        return repaired
 
     @cached_property
     def spool(self) -> DiskSpool:

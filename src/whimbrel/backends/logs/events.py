@@ -197,9 +197,14 @@ _TABLE: Final = (
     ("pop3.broken", "error", "Message broken off", "service user detail", "A message could not be read to its end."),
     ("queue.stalled", "error", "Queue stalled", "",
      "The queue could not be read or written, so nothing new is sent; tried again every few seconds."),
-    ("queue.database-lost", "error", "Queue taken away", "file",
-     "queue.db was deleted, emptied or replaced. What it had goes on being delivered, nothing new is taken (451): let "
-     "the queue run empty and restart the server."),
+    ("queue.database-lost", "error", "Queue taken away", "file entries",
+     "queue.db, or its -wal or -shm, was deleted, renamed or replaced under the server. It is there again with what "
+     "was still open; what stood in its place is in store/queue/lost."),
+    ("queue.database-missing", "error", "Queue not made anew", "file error",
+     "queue.db was taken away and cannot be made anew now. Nothing new is taken (451); it is tried again."),
+    ("queue.rows-lost", "error", "Queue entries lost", "file error",
+     "queue.db was overwritten and could not be read to its end. The files of other entries go to store/queue/lost at "
+     "the next start: nobody knows their recipients any more."),
     ("queue.content-missing", "error", "Queue content missing", "queue_id size found",
      "A waiting message's file is gone or cut short."),
     ("store.failed", "error", "Store failed", "account shard", "A part of the store met an unexpected error."),

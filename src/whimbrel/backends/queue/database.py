@@ -1,50 +1,77 @@
-"""The queue's database: opening it with the right pragmas and format."""
+"""The queue's database file: opening it with the right pragmas and format, and which file it is.
+
+Each has an `id` in its table `meta`, and `follows ID` for each file that was lost and went on in this one
+(`succession.py`).
+"""
 
 import contextlib
 import ctypes
 import errno
-import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import apsw
 
+from whimbrel.backends.disk.irregular import directory_locked, move_to, not_a_file
 from whimbrel.backends.queue.lanes import rebuild
 from whimbrel.backends.queue.rows import CHECKSUM, FORMAT, LANES, OPTIONS, RETURNS, SCHEMA, TURNS
 from whimbrel.core.errors import MailError
 
+LOST: Final = "lost"
+"""The directory beside the database for what is not to be worked on, and not to be deleted by us."""
+SUFFIXES: Final = ("", "-wal", "-shm")
+Identity = tuple[tuple[int, int], ...]
+NOTHING: Final = (0, 0)
+RECOVERED: Final = "recovered"
+"""In `meta`: a queue process has begun with this file, so whoever had leased entries of another one is dead."""
 _BUSY = 10_000
 
 
 def open_database(path: Path) -> apsw.Connection:
-    """Opens it, or makes it. RuntimeError if a newer major release wrote it."""
-    with _alone(path.parent):
-        if identity(path) == (0, 0):
-            # The log of a file that is gone is in use by those who have that open: it is no part of the new one.
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{path}{suffix}").unlink(missing_ok=True)
-        return _open(path)
+    """Opens it, or makes it. RuntimeError if a newer major release wrote it, or a link leads to another file."""
+    with directory_locked(path.parent):
+        if path.is_symlink():
+            raise RuntimeError(f"{path} is a symbolic link: put the file itself there, with its -wal")
+        if not_a_file(path):
+            move_to(path, path.with_name(LOST))
+        return opened(path)
 
 
-def identity(path: Path) -> tuple[int, int]:
-    """Device and inode; zeros for a file that is missing or empty."""
+def opened(path: Path) -> apsw.Connection:
+    """The same, for whoever has the directory locked."""
+    if identity(path)[0] == NOTHING:
+        # The log of a file that is gone is in use by those who have that open: it is no part of the new one.
+        unlink_files(path)
+    # One is kept beside the database from its first day on. Where it was taken away, processes that have it open still
+    # write to it: this file and theirs are two from now on.
+    bare = not Path(f"{path}-wal").exists()
+    connection = _open(path)
+    if bare:
+        with immediate(connection):
+            connection.execute("INSERT OR REPLACE INTO meta VALUES('id', ?)", (os.urandom(16).hex(),))
+    return connection
+
+
+def identity(path: Path) -> Identity:
+    """Device and inode of the database, its -wal and -shm; zeros for what is missing or no file, and for a database
+    that is empty."""
+    return tuple(_inode(f"{path}{suffix}", empty=bool(suffix)) for suffix in SUFFIXES)
+
+
+def _inode(path: str, *, empty: bool) -> tuple[int, int]:
     try:
-        status = os.stat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
-        return 0, 0
-    return (status.st_dev, status.st_ino) if status.st_size else (0, 0)
+        return NOTHING
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) and (empty or status.st_size) else NOTHING
 
 
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Of all processes that open the queue, one after the other."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def unlink_files(path: Path) -> None:
+    for suffix in SUFFIXES:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def _open(path: Path) -> apsw.Connection:
@@ -62,6 +89,8 @@ def _open(path: Path) -> apsw.Connection:
                 connection.execute(SCHEMA)
                 connection.execute("INSERT INTO meta VALUES('format', '1.0')")
             _migrate(connection)
+            if not connection.execute("SELECT 1 FROM meta WHERE name = 'id'").fetchone():
+                connection.execute("INSERT INTO meta VALUES('id', ?)", (os.urandom(16).hex(),))
         row = connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
         version = str(row[0]) if row else "unknown"
         if version.partition(".")[0] != str(FORMAT[0]):

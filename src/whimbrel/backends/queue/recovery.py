@@ -16,7 +16,7 @@ import apsw
 
 from whimbrel.backends.queue import rows
 from whimbrel.backends.queue.checksum import damaged
-from whimbrel.backends.queue.database import immediate
+from whimbrel.backends.queue.database import LOST, RECOVERED, immediate
 from whimbrel.backends.queue.lanes import CLOCKS, rebuild, set_back
 from whimbrel.core.log import Log
 from whimbrel.core.queue import CONTENT_LOST, QueueRecipient
@@ -71,6 +71,7 @@ def recover(connection: apsw.Connection, folder: Path, log: Log) -> int:
         set_back(connection, time.time())
         # Nobody holds a lease yet: the one who did is dead.
         connection.execute("UPDATE entry SET lease_until = 0 WHERE lease_until > 0")
+        connection.execute("INSERT OR IGNORE INTO meta VALUES(?, '')", (RECOVERED,))
         rebuild(connection)
     return mended
 
@@ -103,7 +104,7 @@ def _without_file(connection: apsw.Connection, folder: Path, known: set[str], mo
     gone = [
         (str(name), rows.integer(size))
         for name, size in connection.execute("SELECT id, size FROM entry")
-        if name not in known and not (folder / f"{name}.eml").exists()
+        if name not in known and not _is_file(folder / f"{name}.eml")
     ]
     for name, size in gone:
         log.error("queue.content-missing", queue_id=name, size=size, found=-1)
@@ -154,13 +155,18 @@ def rescue(
 def lose(folder: Path, name: str) -> None:
     """Moves a file whose story is unclear to `lost/`; nothing there is ever deleted by us. It may have gone meanwhile:
     then whoever had put it there has taken it back."""
-    lost = folder / "lost"
+    lost = folder / LOST
     lost.mkdir(mode=0o700, exist_ok=True)
     target = lost / name
     if target.exists():
         target = lost / f"{name.removesuffix('.eml')}-{time.time_ns():x}.eml"
     with contextlib.suppress(FileNotFoundError):
         os.replace(folder / name, target)
+
+
+def _is_file(path: Path) -> bool:
+    """A link that somebody put there is none: it is not read, either."""
+    return path.is_file() and not path.is_symlink()
 
 
 def _unlink(folder: Path, names: Sequence[str]) -> None:

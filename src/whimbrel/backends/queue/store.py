@@ -3,32 +3,24 @@
 What must be durable (adding, outcomes, what an administrator does) is a job for the committer and shares its barrier;
 leases and reading go through the pool. Any number of processes may have the same queue open: a transaction of SQLite
 is the only lock. Whoever commits an `Enqueue` calls `announce` once the barrier is complete.
-
-All files are in one folder: directories are hashed trees nowadays, so one of 100,000 names is found as fast as one of
-ten, while every further folder would be one more thing to make durable in a batch.
 """
 
 import asyncio
-import contextlib
+import errno
 import os
-import re
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 
-from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.committer import Committer, Job
 from whimbrel.backends.queue import lanes, rows
 from whimbrel.backends.queue.cached import read_cached
-from whimbrel.backends.queue.content import write
-from whimbrel.backends.queue.database import failure, identity, immediate, open_database
-from whimbrel.backends.queue.jobs import ChangeJob, EnqueueJob, PassOnJob, UpdateJob, added
-from whimbrel.backends.queue.recovery import lose, recover, rescue
-from whimbrel.core.commit import Enqueue, PassOn
+from whimbrel.backends.queue.database import failure
+from whimbrel.backends.queue.jobs import ChangeJob, UpdateJob
+from whimbrel.backends.queue.recovery import recover
+from whimbrel.backends.queue.shard import NAME, QueueShard
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.core.notices import QUEUE, Notices
@@ -36,171 +28,29 @@ from whimbrel.core.pool import Pool
 from whimbrel.core.queue import Deferral, LaneCounts, QueueCounts, QueueFilter, QueueItem, QueueRecipient
 
 T = TypeVar("T")
-Added = tuple[QueueItem, int]
-"""An entry whose file has its name, and the checksum of what the file holds."""
-_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,63}\Z")
 
 
-class QueueStore:
+class QueueStore(QueueShard):
     """The port Queue, and a shard of the committer."""
-
-    key = "~queue"  # After all accounts, so that a batch that fills the disk fails in the queue last.
 
     def __init__(
         self, folder: Path, spool_folder: Path, committer: Committer, pool: Pool, notices: Notices, log: Log
     ) -> None:
-        """Opens or makes the queue in `folder`; `spool_folder` is where files without a name are made. RuntimeError if
-        a newer release wrote it."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder, self._spool_folder = folder, spool_folder
-        self._database = folder / "queue.db"
-        self._committer, self._pool, self._notices, self._log = committer, pool, notices, log
-        self._writer = open_database(self._database)
-        self._reader = open_database(self._database)
-        self._identity, self._lost = identity(self._database), False
-        self._lock = threading.Lock()  # Guards the reader, which pool threads share.
-        self._writing = threading.Lock()
-        self._finished: list[str] = []
-        self._finished_lock = threading.Lock()
+        """As a shard; RuntimeError if a newer release wrote the queue."""
+        super().__init__(folder, spool_folder, log)
+        self._committer, self._pool, self._notices = committer, pool, notices
         self._waiters: set[asyncio.Future[None]] = set()
+        self._renewal: asyncio.Future[None] | None = None
         self._unsubscribe = notices.subscribe(QUEUE, self._heard)
 
     def close(self) -> None:
-        """After the committer was closed."""
         self._unsubscribe()
-        with contextlib.suppress(apsw.Error):
-            self._sweep(self._writer)
-        self._writer.close()
-        self._reader.close()
+        super().close()
 
     def recover(self) -> int:
         """At the start of the queue process: finishes what a crash interrupted and compares rows with files. Returns
         how many entries or files were repaired."""
-        with self._lock:
-            return recover(self._reader, self.folder, self._log)
-
-    # The shard, in the committer's thread
-
-    def job(self, work: Enqueue | PassOn) -> EnqueueJob | PassOnJob:
-        if isinstance(work, PassOn):
-            return PassOnJob(work, self._spool_folder)
-        return EnqueueJob(work, self._spool_folder)
-
-    def apply(self, jobs: Sequence[Job], touched: Touched) -> None:
-        with self._writing:
-            self._apply(jobs, touched)
-
-    def _apply(self, jobs: Sequence[Job], touched: Touched) -> None:
-        linked: list[str] = []
-        finished: list[str] = []
-        connection = self._writer
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            self._apply_all(connection, jobs, linked)
-            finished = self._sweep(connection)
-            connection.execute("COMMIT")
-        except BaseException as error:
-            with self._finished_lock:
-                self._finished += finished
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            for path in linked:
-                with contextlib.suppress(OSError):
-                    os.unlink(path)
-            if isinstance(error, apsw.FullError):
-                raise failure(error) from None
-            raise
-        touched.databases.add(str(self._database))
-        touched.files.update(linked)
-        touched.directories.add(str(self.folder))
-
-    def restore(self, refused: Sequence[Job]) -> None:
-        """What was added by `refused` was not acknowledged: it goes. All pages are written anew."""
-        done = [job for job in refused if job.result is None]
-        before = {job.work.queue_id: job.before for job in done if isinstance(job, PassOnJob)}
-        rescue(self._writer, self.folder, [item.id for job in done for item in added(job)], before)
-
-    def _apply_all(self, connection: apsw.Connection, jobs: Sequence[Job], linked: list[str]) -> None:
-        new: list[Added] = []
-        updates: dict[str, UpdateJob] = {}
-        nameless = self._nameless() if any(isinstance(job, EnqueueJob | PassOnJob) for job in jobs) else None
-        for job in jobs:
-            try:
-                if nameless and isinstance(job, EnqueueJob | PassOnJob):
-                    raise nameless
-                if isinstance(job, EnqueueJob):
-                    new.append((self._link(connection, job.enqueue, linked, new), job.checksum))
-                elif isinstance(job, UpdateJob):
-                    if job.item.id in updates:
-                        _update(connection, updates)
-                    updates[job.item.id] = job
-                elif isinstance(job, PassOnJob):
-                    _update(connection, updates)
-                    self._pass_on(connection, job, linked, new)
-                else:
-                    assert isinstance(job, ChangeJob)
-                    self._add(connection, new)
-                    _update(connection, updates)
-                    job.result = job.change(connection)
-            except MailError as error:
-                job.result = error
-        self._add(connection, new)
-        _update(connection, updates)
-
-    def _nameless(self) -> MailError | None:
-        """Nothing is taken over into a file that was deleted, emptied or replaced: nobody would find it after the next
-        start. What is in it goes on being delivered."""
-        if identity(self._database) == self._identity:
-            return None
-        if not self._lost:
-            self._lost = True
-            self._log.error("queue.database-lost", file=str(self._database))
-        return MailError(451, "4.3.0", "Queue failure, try again later", detail=f"{self._database} was taken away")
-
-    def _pass_on(self, connection: apsw.Connection, job: PassOnJob, linked: list[str], new: list[Added]) -> None:
-        before, entries = len(linked), list[Added]()
-        try:
-            for enqueue, checksum in zip(job.work.entries, job.checksums, strict=True):
-                entries.append((self._link(connection, enqueue, linked, new), checksum))
-        except MailError:
-            for path in linked[before:]:
-                os.unlink(path)
-            del linked[before:]
-            raise
-        new += entries
-        job.before = rows.record_instead(connection, job.work.queue_id, job.work.recipients)
-
-    def _link(self, connection: apsw.Connection, enqueue: Enqueue, linked: list[str], new: list[Added]) -> QueueItem:
-        """Gives the content its name; the entry that `new` gets."""
-        item, rendition = enqueue.item, enqueue.rendition
-        path = self._path(item.id)
-        try:
-            write(rendition, path, self._spool_folder)
-        except FileExistsError:
-            self._add(connection, new)
-            if connection.execute("SELECT 1 FROM entry WHERE id = ?", (item.id,)).fetchone():
-                raise MailError(451, "4.3.0", "Queue failure, try again later", detail="id used twice") from None
-            lose(self.folder, f"{item.id}.eml")  # Left by a crash; nothing is ever overwritten.
-            self._log.warning("queue.lost", queue_id=item.id)
-            write(rendition, path, self._spool_folder)
-        linked.append(path)
-        return _sized(item, rendition.size)
-
-    def _add(self, connection: apsw.Connection, new: list[Added]) -> None:
-        """The rows of all that was linked, and `new` is empty."""
-        if new:
-            items = [item for item, _ in new]
-            rows.insert(connection, items, [checksum for _, checksum in new])
-            lanes.arrived(connection, items)
-            new.clear()
-
-    def _sweep(self, connection: apsw.Connection) -> list[str]:
-        """Takes out rows whose file has gone already."""
-        with self._finished_lock:
-            finished, self._finished = self._finished, []
-        if finished:
-            rows.remove(connection, finished)
-        return finished
+        return self.database.read(lambda connection: recover(connection, self.folder, self._log))
 
     # The port
 
@@ -221,7 +71,7 @@ class QueueStore:
 
         def work(connection: apsw.Connection) -> list[QueueItem]:
             if lanes.parked_due(connection, now):
-                with self._alone(connection):
+                with self.database.writing(connection):
                     lanes.unpark(connection, now)
             # Without taking the write lock, if there is nothing.
             asked = [
@@ -229,7 +79,7 @@ class QueueStore:
             ]
             leased: list[rows.Row] = []
             if asked:
-                with self._alone(connection):
+                with self.database.writing(connection):
                     for most, of_each, verified in asked:
                         leased += lanes.lease(
                             connection, now, most, now + seconds, each=of_each, room=left, verified=verified
@@ -240,28 +90,28 @@ class QueueStore:
 
     async def verify(self, names: Mapping[str, bool]) -> None:
         def work(connection: apsw.Connection) -> None:
-            with self._alone(connection):
+            with self.database.writing(connection):
                 lanes.verify(connection, names)
 
         await self._read(work)
 
     async def defer(self, deferrals: Sequence[Deferral]) -> int:
         def work(connection: apsw.Connection) -> int:
-            with self._alone(connection):
+            with self.database.writing(connection):
                 return lanes.defer(connection, deferrals)
 
         return await self._read(work)
 
     async def restrain(self, now: float, longest: float) -> None:
         def work(connection: apsw.Connection) -> None:
-            with self._alone(connection):
+            with self.database.writing(connection):
                 lanes.restrain(connection, now, longest)
 
         await self._read(work)
 
     async def back(self, ids: Sequence[str]) -> None:
         def work(connection: apsw.Connection) -> None:
-            with self._alone(connection):
+            with self.database.writing(connection):
                 given_back = connection.execute(
                     f"UPDATE entry SET lease_until = 0 WHERE id IN {rows.NAMED} AND done = 0 RETURNING lane",
                     (rows.names(ids),),
@@ -275,7 +125,7 @@ class QueueStore:
 
     async def renew(self, ids: Sequence[str], until: float) -> None:
         def work(connection: apsw.Connection) -> None:
-            with self._alone(connection):
+            with self.database.writing(connection):
                 connection.execute(
                     f"UPDATE entry SET lease_until = ? WHERE id IN {rows.NAMED} AND done = 0", (until, rows.names(ids))
                 )
@@ -284,7 +134,7 @@ class QueueStore:
 
     async def update(self, item: QueueItem) -> None:
         if await self._done(UpdateJob(item)) and not item.waiting:
-            await self._pool.run(self._unlink, [item.id])
+            await self._pool.run(self.unlink, [item.id])
 
     async def finish(self, ids: Sequence[str]) -> None:
         def change(connection: apsw.Connection) -> list[str]:
@@ -293,7 +143,7 @@ class QueueStore:
             return list(finished)
 
         if gone := await self._change(change):
-            await self._pool.run(self._unlink, gone)
+            await self._pool.run(self.unlink, gone)
 
     async def next_due(self) -> float | None:
         def work(connection: apsw.Connection) -> float | None:
@@ -329,9 +179,9 @@ class QueueStore:
         return await self._read(work)
 
     async def content(self, queue_id: str, start: int = 0, length: int | None = None) -> bytes | None:
-        if not _NAME.match(queue_id):
+        if not NAME.match(queue_id):
             return None
-        path = self._path(queue_id)
+        path = self.path_of(queue_id)
         if not start and length is not None and (data := read_cached(path, length)) is not None:
             return data
         return await self._pool.run(_read_file, path, start, length)
@@ -365,7 +215,7 @@ class QueueStore:
             return [str(row[0]) for row in deleted]
 
         gone = await self._change(change)
-        await self._pool.run(self._unlink, gone)
+        await self._pool.run(self.unlink, gone)
         self.announce()
         return len(gone)
 
@@ -403,29 +253,23 @@ class QueueStore:
             if not future.done():
                 future.set_result(None)
         self._waiters.clear()
+        if self._renewal is None and not self.database.current:
+            # A process may have begun without what this one holds.
+            self._renewal = asyncio.ensure_future(self._pool.run(self.database.renew))
+            self._renewal.add_done_callback(self._renewed)
+
+    def _renewed(self, renewal: "asyncio.Future[None]") -> None:
+        self._renewal = None
+        if not renewal.cancelled() and renewal.exception() is None:
+            self.announce()
 
     # Inside
 
-    def _path(self, queue_id: str) -> str:
-        if not _NAME.match(queue_id):
-            raise ValueError("not a queue id")
-        return f"{self.folder}/{queue_id}.eml"
-
-    @contextlib.contextmanager
-    def _alone(self, connection: apsw.Connection) -> Iterator[None]:
-        """A transaction that writes. In this process they wait for each other here: SQLite would let them sleep."""
-        with self._writing, immediate(connection):
-            yield
-
     async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
         try:
-            return await self._pool.run(self._locked, work)
-        except apsw.Error as error:
+            return await self._pool.run(self.database.read, work)
+        except (apsw.Error, OSError) as error:
             raise failure(error) from None
-
-    def _locked(self, work: Callable[[apsw.Connection], T]) -> T:
-        with self._lock:
-            return work(self._reader)
 
     async def _change(self, change: Callable[[apsw.Connection], T]) -> T:
         return await self._done(ChangeJob(change))  # type: ignore[return-value]  # What `change` returned.
@@ -441,42 +285,23 @@ class QueueStore:
             raise job.result
         return job.result
 
-    def _unlink(self, ids: Sequence[str]) -> None:
-        for name in ids:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._path(name))
-        with self._finished_lock:
-            self._finished += ids
-
-
-def _update(connection: apsw.Connection, updates: dict[str, UpdateJob]) -> None:
-    """All of them, and `updates` is empty."""
-    if updates:
-        lane_of = rows.update(connection, [job.item for job in updates.values()])
-        touched = set(lane_of.values())
-        for queue_id, job in updates.items():
-            job.result = queue_id in lane_of
-            if job.result and job.item.waiting:
-                touched.add(job.item.lane)
-        if touched:
-            lanes.refresh(connection, touched)
-        updates.clear()
-
-
-def _sized(item: QueueItem, size: int) -> QueueItem:
-    return item if item.size == size else replace(item, size=size)
-
 
 def _read_file(path: str, start: int, length: int | None) -> bytes | None:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_unfollowed) as file:
             if start:
                 file.seek(start)
             return file.read() if length is None else file.read(length)
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR):
+            return None  # A link or directory in its place: the message is not there.
         raise failure(error) from None
+
+
+def _unfollowed(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
 
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ def test_a_locked_database_is_a_temporary_failure_and_nothing_else(tmp_path: Pat
             await house.add(entry("a-1"))
             (leased,) = await house.queue.lease(NOW, 1, 60)
             await house.add(entry("a-2"))
-            house.queue._reader.set_busy_timeout(0)
-            house.queue._writer.set_busy_timeout(0)
+            house.queue.database.reader.set_busy_timeout(0)
+            house.queue.database.writer.set_busy_timeout(0)
             other = apsw.Connection(str(tmp_path / "queue" / "queue.db"))
             other.execute("BEGIN IMMEDIATE")
             for call in (
