@@ -4,15 +4,15 @@ Losing it loses comfort (a lock-out, a receipt), never mail: a damaged one is pu
 format is refused, since the release that wrote it may rely on what this one would drop.
 """
 
-import contextlib
-import fcntl
 import os
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 import apsw
 
 from whimbrel import __version__
+from whimbrel.backends.disk.irregular import directory_locked, move_to, not_a_file
 
 FORMAT = (1, 0)
 """Major, minor: within a major, changes only add."""
@@ -37,12 +37,15 @@ class StateDatabase:
     """One connection. Used by one thread at a time."""
 
     def __init__(self, path: Path) -> None:
-        """Opens or creates; NewerFormat. What cannot be read is renamed to `.bad`; `damage` then says why."""
+        """Opens or creates; NewerFormat. What cannot be read is renamed to `.bad`, what is no file goes into the
+        directory `.aside`; `damage` then says why."""
         self.path = path
         self.damage = ""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone(path.parent):
+        with directory_locked(path.parent):
             # The log of a file that is gone is in use by those who have that open: it is no part of the new one.
+            if (kind := not_a_file(path)) and move_to(path, path.with_name(f"{path.name}.aside")):
+                self.damage = f"{kind} stood in its place"
             if _inode(path) == (0, 0):
                 _remove(path)
             try:
@@ -97,24 +100,13 @@ class StateDatabase:
         self._connection.close()
 
 
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Of all processes that make the file anew, one after the other."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _inode(path: Path) -> tuple[int, int]:
-    """Zeros for a file that is missing or empty."""
+    """Zeros for what is missing, empty or no file."""
     try:
-        status = os.stat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         return 0, 0
-    return (status.st_dev, status.st_ino) if status.st_size else (0, 0)
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) and status.st_size else (0, 0)
 
 
 def _remove(path: Path) -> None:

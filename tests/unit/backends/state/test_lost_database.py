@@ -10,7 +10,7 @@ from tests.support.fakes import FakeClock, MemoryLog
 from whimbrel.backends.state.state import SqliteState
 
 
-@pytest.mark.parametrize("way", ["deleted", "all deleted", "emptied", "garbage", "replaced"])
+@pytest.mark.parametrize("way", ["deleted", "all deleted", "emptied", "garbage", "replaced", "a directory", "a link"])
 def test_all_share_one_file_again_with_one_line_in_the_log(tmp_path: Path, way: str) -> None:
     path = tmp_path / "state.db"
     log = MemoryLog()
@@ -23,6 +23,12 @@ def test_all_share_one_file_again_with_one_line_in_the_log(tmp_path: Path, way: 
         if way.endswith("deleted"):
             for each in tmp_path.glob("state.db*" if way == "all deleted" else "state.db"):
                 each.unlink()
+        elif way == "a directory":
+            path.unlink()
+            (path / "something").mkdir(parents=True)
+        elif way == "a link":
+            path.rename(tmp_path / "moved")
+            path.symlink_to(tmp_path / "moved")
         elif way == "replaced":
             (tmp_path / "other").write_bytes(b"x" * 9000)
             os.replace(tmp_path / "other", path)
