@@ -1,7 +1,7 @@
 """Documentation made from the declarations: `python -m whimbrel.app.docs docs/gen`, with --check to compare only.
 
 settings.md tells every setting, commands.md every command, standards.md every standard; the two samples show the files
-with everything that can stand in them.
+with everything that can stand in them. What a running server hands out to consoles is made too, in the package itself.
 """
 
 import json
@@ -17,6 +17,8 @@ from whimbrel.backends.config import paths, text
 from whimbrel.backends.directory.records import schema_of
 from whimbrel.core.config import Setting
 from whimbrel.core.settings import Section, section_of, xml_name
+from whimbrel.services.admin.console_file import SCHEMA
+from whimbrel.services.admin.console_schema import console_schema
 from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.admin.schema import openapi
 from whimbrel.services.admin.table import all_calls
@@ -41,10 +43,19 @@ def files() -> dict[str, str]:
         "settings.md": settings_page(),
         "commands.md": commands_page(),
         "openapi.json": json.dumps(openapi(all_calls(), "1"), indent=1, ensure_ascii=False) + "\n",
+        SCHEMA.name: json.dumps(
+            console_schema(MailServer, RECORDS, schema_of(RECORDS), all_calls()), indent=1, ensure_ascii=False
+        )
+        + "\n",
         "standards.md": standards_page(),
         "mailserver.cfg.sample": sample(MailServer),
         "users.cfg.sample": users_sample(),
     }
+
+
+def place(name: str, folder: str | Path) -> Path:
+    """Where a generated file stands."""
+    return SCHEMA if name == SCHEMA.name else Path(folder, name)
 
 
 def settings_page(root: type[Section] = MailServer) -> str:
@@ -232,7 +243,7 @@ def main(arguments: list[str]) -> int:
         return 2
     stale = []
     for name, content in files().items():
-        path = Path(folders[0], name)
+        path = place(name, folders[0])
         if path.is_file() and path.read_text(encoding="utf-8") == content:
             continue
         stale.append(str(path))

@@ -47,11 +47,15 @@ class UnknownName(ConfigError):
 
 
 class ConfigConflict(Exception):
-    """The file on disk is not the one in use: `difference` is a unified diff from ours to the file's."""
+    """The file on disk is not the one in use: `difference` is a unified diff from ours to the file's; `settings` are
+    those that differ, with their values in use and on disk (None: there is no such setting), where the file is well
+    formed."""
 
-    def __init__(self, file: str, difference: str) -> None:
+    def __init__(
+        self, file: str, difference: str, settings: "tuple[tuple[str, Text | None, Text | None], ...]" = ()
+    ) -> None:
         super().__init__(f"{file} was changed outside")
-        self.file, self.difference = file, difference
+        self.file, self.difference, self.settings = file, difference, settings
 
 
 class ConfigStore(Protocol):

@@ -17,7 +17,7 @@ GENERATED = Path(__file__).resolve().parents[3] / "docs" / "gen"
 
 @pytest.mark.parametrize("name", sorted(docs.files()))
 def test_what_is_generated_is_up_to_date(name: str) -> None:
-    assert (GENERATED / name).read_text(encoding="utf-8") == docs.files()[name], "run `make docs`"
+    assert docs.place(name, GENERATED).read_text(encoding="utf-8") == docs.files()[name], "run `make docs`"
 
 
 def test_check_tells_of_what_is_stale_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

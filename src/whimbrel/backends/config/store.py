@@ -17,7 +17,16 @@ from pydantic import ValidationError
 from whimbrel.backends.config import paths, text, tree, xml
 from whimbrel.backends.config.difference import unified
 from whimbrel.backends.config.files import ConfigFile, Former, History, Identity, Retention
-from whimbrel.core.config import ConfigConflict, ConfigEditor, ConfigError, Fault, Setting, Text, Unconfirmed
+from whimbrel.core.config import (
+    ConfigConflict,
+    ConfigEditor,
+    ConfigError,
+    Fault,
+    Setting,
+    Text,
+    Unconfirmed,
+    UnknownName,
+)
 from whimbrel.core.log import Log
 from whimbrel.core.pool import Pool
 from whimbrel.core.settings import Concern, Gravity, Section
@@ -265,9 +274,23 @@ class FileConfig:
             return
         content, identity = self._file.read(xml.MAX_BYTES)
         if content != self._snapshot.content:
-            raise ConfigConflict(self._file.name, unified(self._snapshot.content, content, self._file.name, self._kind))
+            ours = self._snapshot.content
+            raise ConfigConflict(
+                self._file.name, unified(ours, content, self._file.name, self._kind), self._differing(content)
+            )
         old = self._snapshot  # Touched or copied, not edited.
         self._use(Snapshot(old.root, old.sections, content, identity, old.warnings))
+
+    def _differing(self, content: bytes) -> tuple[tuple[str, Text | None, Text | None], ...]:
+        """Settings whose value in `content` is not the one in use."""
+        try:
+            root, _ = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+        except ConfigError:
+            return ()
+        return tuple(
+            (path, _shown(self._snapshot.root, path), _shown(root, path))
+            for path in sorted(paths.changed(self._snapshot.root, root))
+        )
 
     def _changed(self, values: Mapping[str, object]) -> Section:
         """The configuration with `values` set, validated as a whole. ConfigError tells every fault."""
@@ -313,6 +336,14 @@ class FileConfig:
 
     async def _run(self, work: Callable[..., T], *args: object) -> T:
         return await self._pool.run(work, *args) if self._pool else work(*args)
+
+
+def _shown(root: Section, path: str) -> Text | None:
+    try:
+        section, field = paths.find(root, path)
+    except UnknownName:
+        return None
+    return text.shown(getattr(section, field))
 
 
 @lru_cache(4)

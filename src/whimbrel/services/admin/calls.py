@@ -17,7 +17,7 @@ import difflib
 import inspect
 import types
 import typing
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
 from functools import cached_property
@@ -63,13 +63,25 @@ class FieldFault:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """A setting whose value in use is not that of the file on disk; None: it is not there."""
+
+    path: str
+    in_use: str | tuple[str, ...] | None
+    on_disk: str | tuple[str, ...] | None
+
+
 class CallError(Exception):
     """A call is refused: `text` says what happened, where, and what to do."""
 
-    def __init__(self, kind: Failure, text: str, *fields: FieldFault, confirm: str = "") -> None:
-        """`confirm`: the words that must be typed for it to be done all the same."""
+    def __init__(
+        self, kind: Failure, text: str, *fields: FieldFault, confirm: str = "", differs: "Sequence[Differs]" = ()
+    ) -> None:
+        """`confirm`: the words that must be typed for it to be done all the same. `differs`: settings that were edited
+        outside."""
         super().__init__(text)
-        self.kind, self.text, self.fields, self.confirm = kind, text, fields, confirm
+        self.kind, self.text, self.fields, self.confirm, self.differs = kind, text, fields, confirm, tuple(differs)
 
 
 def not_found(what: str, name: str, hint: str = "") -> NoReturn:

@@ -147,7 +147,7 @@ async def config_set(
     if _pair(path):
         if secret is not None:
             raise CallError(Failure.USAGE, "a setting that is secret is set alone, by its path and --secret-file")
-        return await _change(ctx, _pairs(ctx, (path, *value)))
+        return await change_settings(ctx, _pairs(ctx, (path, *value)))
     # The declaration tells a list from one value; an entry that is yet to be made has none, its values are single.
     known = _known(ctx, path)
     if known is not None and known.kind == "password":
@@ -158,15 +158,15 @@ async def config_set(
             )
         if secret is None:
             raise CallError(Failure.USAGE, f"{path} is secret: give it by --secret-file", FieldFault("secret", path))
-        return await _change(ctx, {path: secret})
+        return await change_settings(ctx, {path: secret})
     if secret is not None:
         raise CallError(Failure.USAGE, f"{path} is not secret: give its value as an argument")
     if known is not None and known.kind == "list":
-        return await _change(ctx, {path: tuple(text for text in value if text)})
+        return await change_settings(ctx, {path: tuple(text for text in value if text)})
     if len(value) != 1:
         wanted = "a value is missing" if not value else "one value is meant"
         raise CallError(Failure.USAGE, f"{path}: {wanted}; see `whimbrel config describe {path}`")
-    return await _change(ctx, {path: value[0]})
+    return await change_settings(ctx, {path: value[0]})
 
 
 _PAIR: Final = re.compile(r"((?:[A-Za-z0-9-]+(?:\[[^\[\]]*\])?/?)+)=(.*)", re.DOTALL)
@@ -218,7 +218,7 @@ Members = Annotated[tuple[str, ...], "Members of the list.", ARGUMENT]
 async def config_add(ctx: AdminContext, path: Path, value: Members = ()) -> Changed:
     have = _members(ctx, path, value)
     value = ctx.config.members(path, value)
-    return await _change(ctx, {path: (*have, *(text for text in dict.fromkeys(value) if text not in have))})
+    return await change_settings(ctx, {path: (*have, *(text for text in dict.fromkeys(value) if text not in have))})
 
 
 @call("config", "remove", version=_version, dangerous=True, help="Takes members out of a list.")
@@ -228,7 +228,7 @@ async def config_remove(ctx: AdminContext, path: Path, value: Members = ()) -> C
     missing = [text for text in value if text not in have]
     if missing:
         raise CallError(Failure.NOT_FOUND, f"{path} does not hold {', '.join(missing)}{nearest(missing[0], have)}")
-    return await _change(ctx, {path: tuple(text for text in have if text not in value)})
+    return await change_settings(ctx, {path: tuple(text for text in have if text not in value)})
 
 
 def _members(ctx: AdminContext, path: str, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -248,7 +248,7 @@ def _members(ctx: AdminContext, path: str, value: tuple[str, ...]) -> tuple[str,
 async def config_unset(
     ctx: AdminContext, path: Annotated[tuple[str, ...], "Paths of settings.", Known("setting")]
 ) -> Changed:
-    return await _change(ctx, dict.fromkeys(path))
+    return await change_settings(ctx, dict.fromkeys(path))
 
 
 @call(
@@ -261,7 +261,7 @@ async def config_unset(
 async def config_import(
     ctx: AdminContext, file: Annotated[FileText, "The TOML file; - for standard input."]
 ) -> Changed:
-    return await _change(ctx, read_settings(file))
+    return await change_settings(ctx, read_settings(file))
 
 
 def read_settings(text: str) -> dict[str, object]:
@@ -319,7 +319,8 @@ def _quoted(text: str) -> str:
     return '"' + "".join(f"\\u{ord(c):04x}" if c < " " or c == "\x7f" else c for c in escaped) + '"'
 
 
-async def _change(ctx: AdminContext, values: dict[str, object]) -> Changed:
+async def change_settings(ctx: AdminContext, values: dict[str, object]) -> Changed:
+    """Sets paths to values as text, or to the default by None; a dry run only checks. ConfigError, ConfigConflict."""
     before = frozenset(ctx.config.concerns())
     if ctx.dry_run:
         return changed(ctx, sorted(ctx.config.check(values, confirmed=ctx.confirmed)))

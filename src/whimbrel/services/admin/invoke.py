@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
@@ -19,7 +19,17 @@ from whimbrel.core.config import ConfigConflict, ConfigError, Unconfirmed, Unkno
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.values import Duration, Secret, Size, refuse_bare
 from whimbrel.services.admin.audit import audited
-from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault, FileText, Needs, Parameter, nearest
+from whimbrel.services.admin.calls import (
+    Call,
+    CallError,
+    Differs,
+    Failure,
+    FieldFault,
+    FileText,
+    Needs,
+    Parameter,
+    nearest,
+)
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.numbers import ANY, Between, number, within
 from whimbrel.services.admin.operations import Work
@@ -188,6 +198,8 @@ def result_adapter(call: Call) -> TypeAdapter[Any]:
 
 def _checked(parameter: Parameter) -> Any:
     kind = parameter.annotation
+    if get_origin(parameter.kind) is dict:  # Its call looks at the values, which may be of any type of JSON.
+        return kind
     if parameter.kind is not bool and parameter.kind not in _NUMBERS and not parameter.choices:
         limit = MAX_FILE if parameter.kind is FileText else MAX_TEXT
 
@@ -281,6 +293,7 @@ def translated(error: Exception, call: Call, ctx: AdminContext) -> CallError:
             Failure.CONFLICT,
             f"{error.file} was changed outside. `whimbrel config reload` takes that edit into use, `whimbrel config "
             f"keep` writes over it (it stays in the history):\n{error.difference}",
+            differs=[Differs(*each) for each in error.settings],
         )
     if isinstance(error, MailError):
         missing = isinstance(error, MailboxError) and error.condition is Condition.NONEXISTENT

@@ -34,7 +34,7 @@ def _path(call: Call, components: dict[str, Any]) -> dict[str, Any]:
         "operationId": call.name.replace(" ", "_").replace("-", "_"),
         "tags": [call.noun],
         "summary": call.help,
-        "x-call": _words(call),
+        "x-call": words_of(call),
         "responses": {
             "200": _answer(call, result),
             "default": _content({"$ref": _REFS.format(model="Refusal")}, "Refused: the status is that of its kind."),
@@ -80,7 +80,7 @@ def _content(schema: dict[str, Any], description: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _words(call: Call) -> dict[str, Any]:
+def words_of(call: Call) -> dict[str, Any]:
     """What the console must know beside the schema."""
     return {
         "noun": call.noun,

@@ -8,18 +8,28 @@ refusal is `{"error": {kind, text, fields, confirm}}` with the status of its kin
 object a line: `{"item": ...}` each, then `{"end": true, "warnings": []}` or an error; a stream without its end was cut
 off. What may take long is an operation: its first line is `{"operation": "<id>"}`, and with `?wait=0` that is the whole
 answer. The schema of all calls is made at build time: `docs/gen/openapi.json`.
+
+`GET /api/admin/schema` describes settings, records and calls for consoles that draw what they have no code for.
+
+Settings stand at `GET /api/admin/settings[/<section>]`, and change by `PATCH` with an object of values by path,
+null for the default (RFC 7396).
 """
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import asdict
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from whimbrel import __version__
+from whimbrel.services.admin import settings_calls
 from whimbrel.services.admin.calls import Call, CallError, Failure
+from whimbrel.services.admin.console_file import SCHEMA
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.invoke import (
     MAX_FILE,
@@ -39,6 +49,7 @@ BODY_WITHIN = 60.0
 Contexts = Callable[[Request], AdminContext]
 """The context of one request: its caller, checked by whoever lets requests in."""
 _YES = ("1", "true", "yes")
+_JSON = ("application/json", "application/merge-patch+json")
 _OPTIONS = frozenset({"check", "confirm", "question", "wait"})
 """Words of the query that are no parameters of the call."""
 
@@ -49,7 +60,38 @@ def application(calls: Sequence[Call], contexts: Contexts) -> Starlette:
         Route(call.path, _endpoint(call, contexts), methods=["GET", "POST"] if call.reads else ["POST"])
         for call in calls
     ]
+    routes += [*_settings(contexts), Route("/api/admin/schema", _schema(contexts), methods=["GET"])]
     return Starlette(routes=routes, exception_handlers={404: _unknown, 405: _unknown})
+
+
+def _schema(contexts: Contexts) -> Callable[[Request], Awaitable[Response]]:
+    """What consoles draw from: the same for all, and no secret; who is let in at all may have it."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            contexts(request)
+        except CallError as error:
+            return refusal(error)
+        headers = {"ETag": f'"{__version__}-{SCHEMA.stat().st_mtime_ns:x}"', "Cache-Control": "no-cache"}
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        content = SCHEMA.read_bytes()
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            content, headers["Content-Encoding"] = gzip.compress(content, 6), "gzip"
+        return Response(content, media_type="application/json", headers=headers | {"Vary": "Accept-Encoding"})
+
+    return endpoint
+
+
+def _settings(contexts: Contexts) -> list[Route]:
+    """Of a part of the configuration as a whole: its values, and a change of any of them."""
+    read = _endpoint(settings_calls.READ, contexts, _section)
+    change = _endpoint(settings_calls.CHANGE, contexts, _values)
+    return [
+        route
+        for path in (settings_calls.PREFIX, f"{settings_calls.PREFIX}/{{section}}")
+        for route in (Route(path, read, methods=["GET"]), Route(path, change, methods=["PATCH"]))
+    ]
 
 
 async def _unknown(request: Request, _error: Exception) -> Response:
@@ -67,13 +109,37 @@ def error_object(error: CallError) -> dict[str, object]:
         "text": error.text,
         "fields": [{"name": fault.name, "text": fault.text} for fault in error.fields],
         "confirm": error.confirm,
+        "differs": [asdict(each) for each in error.differs],
     }
 
 
-def _endpoint(call: Call, contexts: Contexts) -> Callable[[Request], Awaitable[Response]]:
+Arguments = Callable[[Call, Request], Awaitable[dict[str, object]]]
+"""What a request gives to a call. CallError."""
+
+
+async def _given(call: Call, request: Request) -> dict[str, object]:
+    """Parameters in the query of a GET, else in the body."""
+    if request.method != "GET":
+        return await _object(request)
+    query = request.query_params
+    many = {parameter.name for parameter in call.parameters if parameter.many}
+    return {
+        name: query.getlist(name) if name in many else query.getlist(name)[-1] for name in query if name not in _OPTIONS
+    }
+
+
+async def _section(_call: Call, request: Request) -> dict[str, object]:
+    return dict(request.path_params)
+
+
+async def _values(call: Call, request: Request) -> dict[str, object]:
+    return await _section(call, request) | {"values": await _object(request)}
+
+
+def _endpoint(call: Call, contexts: Contexts, given: Arguments = _given) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            made = await _prepared(call, contexts(request), request)
+            made = await _prepared(call, contexts(request), request, given)
             if request.query_params.get("question", "") in _YES:
                 return JSONResponse({"question": await question(made)})
             if call.operation and made.ctx.operations is not None:
@@ -91,20 +157,10 @@ def _endpoint(call: Call, contexts: Contexts) -> Callable[[Request], Awaitable[R
     return endpoint
 
 
-async def _prepared(call: Call, ctx: AdminContext, request: Request) -> Prepared:
+async def _prepared(call: Call, ctx: AdminContext, request: Request, given: Arguments) -> Prepared:
     """What is wrong with a request is said with its status, before anything is done. CallError."""
     query = request.query_params
-    if request.method == "GET":
-        names = {name for name in query if name not in _OPTIONS}
-        many = {parameter.name for parameter in call.parameters if parameter.many}
-        arguments: dict[str, object] = {
-            name: query.getlist(name) if name in many else query.getlist(name)[-1] for name in names
-        }
-    else:
-        # A web page cannot send this type to another origin without asking first.
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            raise CallError(Failure.USAGE, "the content type must be application/json")
-        arguments = await _arguments(request)
+    arguments = await given(call, request)
     ctx = ctx.request(
         ctx.caller,
         dry_run=query.get("check", "") in _YES,
@@ -156,7 +212,11 @@ async def _lines(made: Prepared, items: AsyncIterator[object], first: Iterable[b
         yield json.dumps({"error": error_object(error)}).encode() + b"\n"
 
 
-async def _arguments(request: Request) -> dict[str, object]:
+async def _object(request: Request) -> dict[str, object]:
+    """The body. CallError."""
+    # A web page cannot send this type to another origin without asking first.
+    if request.headers.get("content-type", "").partition(";")[0].strip() not in _JSON:
+        raise CallError(Failure.USAGE, "the content type must be application/json")
     try:
         async with asyncio.timeout(BODY_WITHIN):
             body = await _body(request)

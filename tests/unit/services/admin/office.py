@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -297,6 +297,7 @@ class Office:
 class Answer:
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def json(self) -> Any:
@@ -316,6 +317,7 @@ def ask(
     kind: str = "application/json",
     pieces: int = 1,
     match: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """One HTTP request, straight into the application."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -330,7 +332,11 @@ def ask(
         "path": target,
         "raw_path": target.encode(),
         "query_string": query.encode(),
-        "headers": [(b"content-type", kind.encode()), *([(b"if-match", match.encode())] if match else [])],
+        "headers": [
+            (b"content-type", kind.encode()),
+            *([(b"if-match", match.encode())] if match else []),
+            *((name.lower().encode(), value.encode()) for name, value in (headers or {}).items()),
+        ],
         "scheme": "http",
         "root_path": "",
         "client": None,
@@ -354,5 +360,6 @@ def ask(
         await application(all_calls(), lambda request: ctx)(scope, receive, send)
 
     asyncio.run(work())
-    status = next(m["status"] for m in sent if m["type"] == "http.response.start")
-    return Answer(status, b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body"))
+    begun = next(m for m in sent if m["type"] == "http.response.start")
+    content = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
+    return Answer(begun["status"], content, {name.decode(): value.decode() for name, value in begun["headers"]})

@@ -1,0 +1,146 @@
+"""Settings as a console reads and changes them: whole parts, with versions, faults, conflicts and without secrets."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.services.admin.office import Answer, Office, ask
+from whimbrel.app.settings import MailServer
+from whimbrel.backends.config import paths
+from whimbrel.services.admin.settings_schema import settings_schema, title
+
+SETTINGS = "/api/admin/settings"
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path / "office")
+
+
+def patch(office: Office, values: object, where: str = "", **rest: Any) -> Answer:
+    return ask(office.context, SETTINGS + where, values, method="PATCH", **rest)
+
+
+def read(office: Office, where: str = "") -> Answer:
+    return ask(office.context, SETTINGS + where, method="GET")
+
+
+def test_a_section_is_read_in_the_types_of_json(office: Office) -> None:
+    answer = read(office, "/smtp")
+    values = answer.json["result"]["values"]
+    assert values["smtp/max-message-size"] == {"value": "50M", "default": True, "secret": False}
+    assert values["smtp/max-recipients"]["value"] == 1000 and values["smtp/log-subject"]["value"] is False
+    assert set(values) == {f"smtp/{name}" for name in ("hostname", "max-message-size", "max-recipients", "log-subject")}
+    assert read(office, "/nonsense").status == 404
+    everything = read(office).json["result"]["values"]
+    assert set(values) < set(everything) and everything["services/imap/listen"]["value"] == ["*:143"]
+
+
+def test_many_are_changed_in_one_change_and_the_whole_part_comes_back(office: Office) -> None:
+    answer = patch(
+        office, {"smtp/max-message-size": "80M", "smtp/log-subject": True, "smtp/max-recipients": 500}, "/smtp"
+    )
+    assert answer.status == 200
+    assert set(answer.json["result"]["paths"]) == {"smtp/max-message-size", "smtp/log-subject", "smtp/max-recipients"}
+    assert answer.json["result"]["values"]["smtp/max-message-size"] == {
+        "value": "80M",
+        "default": False,
+        "secret": False,
+    }
+    assert "<max-message-size>80M</max-message-size>" in (office.folder / "mailserver.cfg").read_text()
+    answer = patch(office, {"smtp/max-message-size": None}, "/smtp")
+    assert answer.json["result"]["values"]["smtp/max-message-size"]["default"] is True
+
+
+def test_entries_of_lists_come_and_go(office: Office) -> None:
+    path = "delivery/route[peer.test]"
+    assert patch(office, {f"{path}/host": "mx.peer.test", f"{path}/port": 2525}).status == 200
+    assert read(office, "/delivery").json["result"]["values"][f"{path}/port"]["value"] == 2525
+    assert patch(office, {path: None}).status == 200
+    assert f"{path}/port" not in read(office, "/delivery").json["result"]["values"]
+
+
+def test_a_secret_is_set_and_never_shown(office: Office) -> None:
+    answer = patch(office, {"delivery/relay-password": "hush-hush"}, "/delivery")
+    assert answer.status == 200 and b"hush" not in answer.body
+    shown = read(office, "/delivery")
+    assert b"hush" not in shown.body
+    assert shown.json["result"]["values"]["delivery/relay-password"] == {
+        "value": None,
+        "default": False,
+        "secret": True,
+    }
+
+
+def test_every_fault_is_told_with_its_path_and_nothing_is_changed(office: Office) -> None:
+    assert patch(office, {"smtp/max-recipients": 500}).status == 200
+    before = (office.folder / "mailserver.cfg").read_bytes()
+    answer = patch(office, {"smtp/max-message-size": "many", "smtp/nonsense": 1, "smtp/log-subject": True})
+    assert answer.status in (404, 422)
+    faults = {fault["name"] for fault in answer.json["error"]["fields"]}
+    assert faults >= {"smtp/max-message-size", "smtp/nonsense"}
+    assert (office.folder / "mailserver.cfg").read_bytes() == before
+    for wrong in ([1], "x", {"smtp/max-recipients": {"a": 1}}, {"smtp/max-recipients": [[1]]}):
+        assert patch(office, wrong).status == 400
+
+
+def test_check_changes_nothing(office: Office) -> None:
+    answer = patch(office, {"smtp/max-recipients": 500}, "/smtp?check=1")
+    assert answer.status == 200 and answer.json["result"]["paths"] == ["smtp/max-recipients"]
+    assert read(office, "/smtp").json["result"]["values"]["smtp/max-recipients"]["value"] == 1000
+
+
+def test_who_has_seen_another_version_changes_nothing(office: Office) -> None:
+    seen = read(office, "/smtp").json["version"]
+    assert patch(office, {"smtp/max-recipients": 500}, "/smtp", headers={"If-Match": f'"{seen}"'}).status == 200
+    late = patch(office, {"smtp/max-recipients": 600}, "/smtp", headers={"If-Match": f'"{seen}"'})
+    assert (late.status, late.json["error"]["kind"]) == (412, "stale")
+    # A change of another section is no reason.
+    imap = read(office, "/imap").json["version"]
+    assert patch(office, {"smtp/max-recipients": 700}).status == 200
+    assert read(office, "/imap").json["version"] == imap
+
+
+def test_an_edit_made_outside_is_a_conflict_with_each_value_that_differs(office: Office) -> None:
+    ctx = office.context()
+    assert ask(lambda: ctx, SETTINGS, {"smtp/max-recipients": 500}, method="PATCH").status == 200
+    path = office.folder / "mailserver.cfg"
+    path.write_text(path.read_text().replace("<max-recipients>500<", "<max-recipients>900<"))
+    answer = ask(lambda: ctx, SETTINGS, {"smtp/max-recipients": 600}, method="PATCH")
+    assert answer.status == 409
+    assert answer.json["error"]["differs"] == [{"path": "smtp/max-recipients", "in_use": "500", "on_disk": "900"}]
+
+
+def test_what_is_dangerous_wants_its_words(office: Office) -> None:
+    answer = patch(office, {"relay/allow-from": ["0.0.0.0/0"]})
+    assert answer.status == 422 and (words := answer.json["error"]["confirm"])
+    assert patch(office, {"relay/allow-from": ["0.0.0.0/0"]}, f"?confirm={words.replace(' ', '%20')}").status == 200
+
+
+def test_the_schema_says_of_every_setting_what_a_form_needs() -> None:
+    schema = settings_schema(MailServer)
+    for path, kind, field in paths.declared(MailServer):
+        part: Any = schema
+        for step in path.split("/"):
+            part = part["properties"][step.removesuffix("[]")]
+            if step.endswith("[]"):
+                part = part["items"]
+        assert part["x-path"] == path and part["title"] and part["description"], path
+        assert part["type"] in ("string", "boolean", "integer", "number", "array"), path
+        assert "default" in part or part.get("x-secret") or kind.model_fields[field].is_required(), path
+    assert [title(name) for name in ("relay-tls", "max-message-size", "helo", "ipv6", "mx-port")] == [
+        "Relay TLS", "Maximum message size", "HELO", "IPv6", "MX port",
+    ]  # fmt: skip
+
+
+def test_the_description_is_handed_out_to_whoever_is_let_in(office: Office) -> None:
+    answer = ask(office.context, "/api/admin/schema", method="GET")
+    made = json.loads(answer.body)
+    assert {"settings", "records", "calls"} <= set(made)
+    again = ask(office.context, "/api/admin/schema", method="GET", headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status == 304
+    packed = ask(office.context, "/api/admin/schema", method="GET", headers={"Accept-Encoding": "br, gzip"})
+    assert gzip.decompress(packed.body) == answer.body
