@@ -143,6 +143,12 @@ class Field:
         return self.declared.shown_as or self.name
 
     @property
+    def free_text(self) -> bool:
+        """Words that people write for people: a name, a description."""
+        declared = self.declared
+        return self.kind is str and not (self.many or declared.check or declared.pattern or declared.address)
+
+    @property
     def choices(self) -> tuple[str, ...]:
         if isinstance(self.kind, type) and issubclass(self.kind, Enum):
             return tuple(str(member.value) for member in self.kind)

@@ -16,7 +16,7 @@ from whimbrel.app.cli.client import Answer, Options
 from whimbrel.app.cli.progress import Progress
 from whimbrel.app.cli.reach import Reach
 from whimbrel.app.cli.refusals import Number, as_options
-from whimbrel.app.cli.show import print_error, print_json, print_json_line, print_text, show, show_item
+from whimbrel.app.cli.show import StreamTable, has_table, print_error, print_json, print_json_line, print_text, show
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import PROBLEMS, Call, CallError, FileText, Parameter
 from whimbrel.services.admin.table_text import decoded
@@ -29,6 +29,8 @@ def command(call: Call, name: str) -> click.Command:
     parameters: list[click.Parameter] = [_parameter(parameter) for parameter in call.parameters]
     parameters.append(click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON."))
     parameters.append(click.Option(["--quiet", "-q"], is_flag=True, help="Print nothing when all is well."))
+    if has_table(call.result, streams=call.streams):
+        parameters.append(click.Option(["--wide"], is_flag=True, help="Let tables be wider than the terminal."))
     if not call.reads:
         parameters.append(click.Option(["--yes", "-y"], is_flag=True, help="Do it without asking."))
         parameters.append(click.Option(["--dry-run"], is_flag=True, help="Check everything, change nothing."))
@@ -118,7 +120,7 @@ def _callback(call: Call) -> Callable[..., None]:
                 arguments[parameter.name] = value
         if call.confirm and not (yes or dry_run):
             _ask(reach, call, arguments)
-        screen = _Screen(call, as_json=as_json, quiet=quiet)
+        screen = _Screen(call, as_json=as_json, quiet=quiet, wide=given.pop("wide", False))
         try:
             answer = screen.run(reach, arguments, options)
         except CallError as error:
@@ -140,8 +142,8 @@ def _callback(call: Call) -> Callable[..., None]:
 class _Screen:
     """What one command shows."""
 
-    def __init__(self, call: Call, *, as_json: bool, quiet: bool) -> None:
-        self._call, self._as_json, self._quiet = call, as_json, quiet
+    def __init__(self, call: Call, *, as_json: bool, quiet: bool, wide: bool) -> None:
+        self._call, self._as_json, self._quiet, self._wide = call, as_json, quiet, wide
         self.problems = False
 
     def run(self, reach: Reach, arguments: dict[str, Any], options: Options) -> Answer:
@@ -150,13 +152,13 @@ class _Screen:
             answer = reach.call(self._call, arguments, options)
             self._result(answer)
             return answer
-        answer, progress = Answer(), Progress(sys.stderr)
+        answer, progress, table = Answer(), Progress(sys.stderr), self._table()
         try:
             for item in reach.stream(self._call, arguments, options, answer):
                 progress.clear()
                 wrong = self._wrong(item)
                 self.problems = self.problems or wrong
-                self._item(item, wrong=wrong)
+                self._item(item, table, wrong=wrong)
                 progress.saw(item, problems=wrong)
         except KeyboardInterrupt:
             if answer.operation:
@@ -167,6 +169,7 @@ class _Screen:
             raise
         finally:
             progress.clear()
+            table.end()
         if progress.report and not (self._as_json or self._quiet):
             print_text(progress.report)
         return answer
@@ -182,16 +185,21 @@ class _Screen:
         if self._as_json:
             print_json(answer.result)
         elif not self._quiet or self.problems:
-            show(answer.result, self._call.result, self._call.shows)
+            show(answer.result, self._call.result, self._call.shows, wide=self._wide)
 
     def _wrong(self, result: Any) -> bool:
         return bool(self._call.problems and result[self._call.problems])
 
-    def _item(self, item: Any, *, wrong: bool) -> None:
+    def _table(self) -> StreamTable:
+        call = self._call
+        live = call.live or call.operation or not call.reads
+        return StreamTable(call.result, live=live, checks=bool(call.problems), wide=self._wide)
+
+    def _item(self, item: Any, table: StreamTable, *, wrong: bool) -> None:
         if self._as_json:
             print_json_line(item)
         elif not self._quiet or wrong:
-            show_item(item, self._call.result, checks=bool(self._call.problems))
+            table.put(item)
 
 
 def _ask(reach: Reach, call: Call, arguments: dict[str, Any]) -> None:

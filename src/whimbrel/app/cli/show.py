@@ -1,14 +1,14 @@
 """Results for people and for programs: tables on a terminal, plain columns otherwise, JSON when asked.
 
 A result's dataclass says what its values are: `Octets` is a number and `Moment` a time of RFC 3339 in JSON, words for
-people. A table fits the terminal: columns of words are shortened, ids and numbers never; what still has no room is left
-out from the right, and said. What comes from outside (names, log lines, replies of servers) reaches no terminal with
-control characters in it.
+people. Tables fit the terminal (`tables.py`). What comes from outside (names, log lines,
+replies of servers) reaches no terminal with control characters in it.
 """
 
 import dataclasses
 import json
 import os
+import shutil
 import sys
 import time
 import types
@@ -17,9 +17,15 @@ from calendar import timegm
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from whimbrel.services.admin.views import Moment, Octets
+from whimbrel.app.cli import tables
+from whimbrel.app.cli.tables import Column, Gives
+from whimbrel.services.admin.views import Moment, Octets, Words
 
-_NO_CONTROL = {code: "\ufffd" for code in (*range(32), *range(127, 160), 0x2028, 0x2029) if code not in (9, 10)}
+_TURNING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Controls of direction, with which one name looks like another. Unicode 15, UAX 9"""
+_NO_CONTROL = {
+    code: "\ufffd" for code in (*range(32), *range(127, 160), 0x2028, 0x2029, *_TURNING) if code not in (9, 10)
+}
 _NO_BREAK = _NO_CONTROL | {9: " ", 10: " "}
 """For cells of a table."""
 
@@ -41,8 +47,9 @@ def print_error(text: str) -> None:
     print(_printable(f"whimbrel: {text}".translate(_NO_CONTROL)), file=sys.stderr)
 
 
-def show(value: Any, kind: Any, field: str = "") -> None:
-    """A result of the declared type `kind`. `field` alone if it is given, without its name."""
+def show(value: Any, kind: Any, field: str = "", *, wide: bool = False) -> None:
+    """A result of the declared type `kind`. `field` alone if it is given, without its name. `wide`: tables are not
+    made to fit the terminal."""
     if field:
         part = value[field]
         for item in part if isinstance(part, list) else [part]:
@@ -51,33 +58,64 @@ def show(value: Any, kind: Any, field: str = "") -> None:
         return
     row = _row_type(kind)
     if row is not None:
-        _table(value, row)
+        _table(value, row, wide=wide)
     elif dataclasses.is_dataclass(typing.get_origin(kind) or kind):
-        _record(value, kind)
+        _record(value, kind, wide=wide)
     else:
         print_text(_word(value, kind))
 
 
-def show_item(item: Any, kind: Any, *, checks: bool) -> None:
-    """One item of a stream. `checks`: of one that looks for problems, and says where there are none."""
-    if isinstance(item, str):
-        print_text(item)
-    elif item.get("text"):
-        print_text(item["text"])
-    else:
-        types_of = hints(kind)
-        names = [name for name in types_of if name not in _NOT_IN_LINES]
-        words = [_word(item[name], types_of[name]).translate(_NO_BREAK) for name in names]
-        noted = [*item.get("problems", ()), *item.get("repaired", ())]
-        if noted or checks:
-            words.append("; ".join(noted) or "in order")
-        print_text("  ".join(filter(None, words)))
+class StreamTable:
+    """The items of a stream as one table. `live`: each as it comes, the columns growing with what they must hold; else
+    they are laid out together, so many at a time. `checks`: of what looks for problems, and says where there are none.
+    """
+
+    def __init__(self, kind: Any, *, live: bool, checks: bool, wide: bool) -> None:
+        self._live, self._checks, self._wide = live, checks, wide
+        self._types = {} if kind is str else {name: h for name, h in hints(kind).items() if name not in _NOT_IN_LINES}
+        self._columns = [_column(name, hint) for name, hint in self._types.items()]
+        if kind is not str and {"problems", "repaired"} <= hints(kind).keys():
+            self._columns.append(Column("Result", Gives.WORDS))
+        self._rows: list[list[str]] = []
+        self._widths: dict[int, int] = {}
+
+    def put(self, item: Any) -> None:
+        """Shows one, now or with others."""
+        if isinstance(item, str) or item.get("text"):
+            print_text(item if isinstance(item, str) else item["text"])
+            return
+        self._rows.append(self._row(item))
+        if self._live:
+            self._grow()
+        elif len(self._rows) >= BATCH:
+            self.end()
+
+    def end(self) -> None:
+        """Shows what is still to be shown."""
+        if self._rows and not self._live:
+            _print_table(self._columns, self._rows, wide=self._wide)
+            self._rows = []
+
+    def _row(self, item: Mapping[str, Any]) -> list[str]:
+        row = [_cell(item[name], hint) for name, hint in self._types.items()]
+        if len(self._columns) > len(row):
+            noted = [*item["problems"], *item["repaired"]]
+            row.append("; ".join(noted).translate(_NO_BREAK) or ("in order" if self._checks else ""))
+        return row
+
+    def _grow(self) -> None:
+        wanted, first = tables.natural(self._columns, self._rows), not self._widths
+        self._widths = {i: max(room, self._widths.get(i, 0)) for i, room in wanted.items()}
+        for line in tables.lines(self._columns, self._rows, self._widths, heading=first):
+            print_text(line)
+        self._rows = []
 
 
+BATCH: Final = 500
 _NOT_IN_LINES: Final = frozenset({"problems", "repaired", "percent", "text"})
 
 
-def _record(value: Mapping[str, Any], kind: Any) -> None:
+def _record(value: Mapping[str, Any], kind: Any, *, wide: bool) -> None:
     types_of = hints(kind)
     tables = [name for name, hint in types_of.items() if _row_type(hint) is not None]
     rest = [name for name in types_of if name not in tables]
@@ -89,7 +127,7 @@ def _record(value: Mapping[str, Any], kind: Any) -> None:
         _lines(value)
         return
     if tables == ["items"]:
-        _table(value["items"], _row_type(types_of["items"]))
+        _table(value["items"], _row_type(types_of["items"]), wide=wide)
         if value.get("more"):
             print_error(f"there are more; go on with --after '{value['more']}'")
         return
@@ -100,7 +138,7 @@ def _record(value: Mapping[str, Any], kind: Any) -> None:
     for name in tables:
         if value[name]:
             print_text(f"\n{title(name)}")
-            _table(value[name], _row_type(types_of[name]))
+            _table(value[name], _row_type(types_of[name]), wide=wide)
     if value.get("text"):
         print_text(value["text"])
 
@@ -115,71 +153,51 @@ def _lines(value: Mapping[str, Any]) -> None:
         print_error(f"there may be more; go on with --after '{value['more']}'")
 
 
-def _table(rows: Sequence[Mapping[str, Any]], kind: Any) -> None:
+def _table(rows: Sequence[Mapping[str, Any]], kind: Any, *, wide: bool) -> None:
     types_of = hints(kind)
-    cells = [[_word(row[name], hint).translate(_NO_BREAK) for name, hint in types_of.items()] for row in rows]
-    # A column in which nobody has anything would only take room.
-    used = [index for index, _ in enumerate(types_of) if any(line[index] for line in cells)]
-    columns = [(title(name), _number(hint)) for name, hint in types_of.items()]
     if not rows:
         if sys.stdout.isatty():
             print_error("nothing found")
         return
-    titles = [columns[index] for index in used]
-    lines = [[line[index] for index in used] for line in cells]
-    if sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
-        _rich(titles, lines)
+    cells = [[_cell(row[name], hint) for name, hint in types_of.items()] for row in rows]
+    _print_table([_column(name, hint) for name, hint in types_of.items()], cells, wide=wide)
+
+
+def _print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, wide: bool) -> None:
+    # A column in which nobody has anything would only take room.
+    used = [index for index, _ in enumerate(columns) if any(row[index] for row in rows)]
+    columns, rows = [columns[index] for index in used], [[row[index] for index in used] for row in rows]
+    if not sys.stdout.isatty() or wide:
+        shown = tables.lines(columns, rows, tables.natural(columns, rows))
+        left_out: tuple[str, ...] = ()
+    elif fit := tables.fitted(columns, rows, shutil.get_terminal_size().columns):
+        shown, left_out = tables.lines(columns, rows, fit.widths), fit.left_out
+        shown[0] = _bold(shown[0].translate(_NO_CONTROL))
     else:
-        _plain(titles, lines)
+        shown, left_out = tables.blocks(columns, rows), ()
+    for line in shown:
+        print(_printable(line))
+    sys.stdout.flush()
+    if left_out:
+        print_error(f"no room for {', '.join(left_out)}: --wide shows all, and --json")
 
 
-def _rich(titles: Sequence[tuple[str, bool]], lines: Sequence[Sequence[str]]) -> None:
-    from rich import box  # Here: 30 ms that plain output does not need.
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    widths = fitted(titles, lines, console.width)
-    for (name, number), width in zip(titles, widths, strict=False):  # Those that have room.
-        table.add_column(name, justify="right" if number else "left", overflow="ellipsis", no_wrap=True, width=width)
-    for line in lines:
-        table.add_row(*(Text(_printable(cell)) for cell in line[: len(widths)]))
-    console.print(table)
-    if len(widths) < len(titles):
-        print_error(
-            f"no room for {', '.join(name for name, _ in titles[len(widths) :])}: widen the terminal, or --json"
-        )
+def _column(name: str, hint: Any) -> Column:
+    gives = Gives.WORDS if hint == Words else Gives.LISTS if _is_list(hint) else Gives.NOTHING
+    return Column(title(name), gives, _number(hint))
 
 
-def fitted(titles: Sequence[tuple[str, bool]], lines: Sequence[Sequence[str]], room: int) -> list[int]:
-    """The widths of the columns within `room`: the widest column of words gives first, down to SHORTEST, but never the
-    first one (names, ids); then the last columns go."""
-    widths = [max(len(line[i]) for line in (*lines, [name for name, _ in titles])) for i in range(len(titles))]
-    words = [index for index, (_, number) in enumerate(titles) if index and not number]
-    while sum(widths) + 2 * len(widths) > room:
-        shrinking = [index for index in words if index < len(widths) and widths[index] > SHORTEST]
-        if shrinking:
-            widths[max(shrinking, key=lambda index: widths[index])] -= 1
-        elif len(widths) > 1:
-            widths.pop()
-        else:
-            break
-    return widths
+def _is_list(hint: Any) -> bool:
+    return any(typing.get_origin(arm) is tuple for arm in (hint, *typing.get_args(hint)))
 
 
-SHORTEST: Final = 8
+def _cell(value: Any, hint: Any) -> str:
+    return _word(value, hint).translate(_NO_BREAK)
 
 
-def _plain(titles: Sequence[tuple[str, bool]], lines: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(line[i]) for line in (*lines, [name for name, _ in titles])) for i in range(len(titles))]
-    for line in ([name for name, _ in titles], *lines):
-        padded = [
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, (_, number) in zip(line, widths, titles, strict=True)
-        ]
-        print_text("  ".join(padded).rstrip())
+def _bold(text: str) -> str:
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return text if plain else f"\x1b[1m{text}\x1b[0m"
 
 
 def _word(value: Any, hint: Any) -> str:
@@ -222,13 +240,20 @@ def title(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def has_table(kind: Any, *, streams: bool) -> bool:
+    """A result has rows, or is one of them."""
+    if not dataclasses.is_dataclass(typing.get_origin(kind) or kind):
+        return _row_type(kind) is not None
+    return "text" not in hints(kind) if streams else any(map(_row_type, hints(kind).values()))
+
+
 def hints(kind: Any) -> dict[str, Any]:
     """The fields of a dataclass with their types; of `Page[Row]` with Row in its place."""
     origin = typing.get_origin(kind)
     if origin is None:
-        return typing.get_type_hints(kind)
+        return typing.get_type_hints(kind, include_extras=True)
     inner = dict(zip(origin.__parameters__, typing.get_args(kind), strict=True))
-    return {name: _filled(hint, inner) for name, hint in typing.get_type_hints(origin).items()}
+    return {name: _filled(hint, inner) for name, hint in typing.get_type_hints(origin, include_extras=True).items()}
 
 
 def _filled(hint: Any, inner: Mapping[Any, Any]) -> Any:

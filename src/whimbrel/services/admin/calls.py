@@ -213,6 +213,9 @@ class Call:
     operation: bool = False
     """It may take long: a running server does it on its own, and whoever asked may go away meanwhile."""
 
+    live: bool = False
+    """What it streams is news: each item matters when it comes."""
+
     @property
     def needs_server(self) -> bool:
         return Needs.SERVER in self.needs
@@ -269,6 +272,7 @@ def call(
     repairs: bool = False,
     dangerous: bool = False,
     operation: bool = False,
+    live: bool = False,
 ) -> Callable[[F], F]:
     """Declares a function as an admin call; the table in `services/admin/__init__.py` names its module."""
 
@@ -276,7 +280,7 @@ def call(
         least = right or (Right.SERVER_READ if reads else Right.SERVER_WRITE)
         function.__dict__["call"] = Call(
             noun, verb, function, help, reads, least, needs, confirm, problems, shows, shows_mail, own, version,
-            names, repairs, dangerous, operation,
+            names, repairs, dangerous, operation, live,
         )  # fmt: skip
         return function
 

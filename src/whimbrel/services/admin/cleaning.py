@@ -13,6 +13,7 @@ from whimbrel.flow.retention.cleanout import clean_out
 from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people import PAGE, address_of, domain_named, entry
+from whimbrel.services.admin.views import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class CleanedFolder:
     account: str
     folder: str
     messages: int
-    error: str = ""
+    error: Words = ""
 
 
 @call(

@@ -8,7 +8,7 @@ from whimbrel.services.admin.configuration import Changed, changed
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.numbers import Between
 from whimbrel.services.admin.resolving import dangling
-from whimbrel.services.admin.views import Done, Moment, Octets, Page, TextView
+from whimbrel.services.admin.views import Done, Moment, Octets, Page, TextView, Words
 
 File = Literal["mailserver.cfg", "users.cfg"]
 
@@ -18,7 +18,7 @@ class Problem:
     file: str
     line: int
     path: str
-    text: str
+    text: Words
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from whimbrel.services.admin.calls import (
     nearest,
 )
 from whimbrel.services.admin.context import AdminContext
-from whimbrel.services.admin.views import Page, TextView, done
+from whimbrel.services.admin.views import Page, TextView, Words, done
 
 if TYPE_CHECKING:
     from whimbrel.core.config import Setting
@@ -28,7 +28,7 @@ class SettingRow:
     path: str
     value: str | tuple[str, ...]
     is_default: bool
-    help: str
+    help: Words
 
 
 @dataclass(frozen=True, slots=True)

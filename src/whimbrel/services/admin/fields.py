@@ -20,7 +20,7 @@ from whimbrel.core.values import Secret, Size, refuse_bare
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known
 from whimbrel.services.admin.numbers import LARGEST, Between
 from whimbrel.services.admin.people import flag, value_of, values_of
-from whimbrel.services.admin.views import Octets
+from whimbrel.services.admin.views import Octets, Words
 
 F = TypeVar("F", bound=Callable[..., Any])
 _TYPED: Final = (bool, int, float, Size)
@@ -153,7 +153,7 @@ def _shown_type(field: Field) -> Any:
         return tuple[str, ...]
     if field.optional:
         return str
-    return _SHOWN_AS.get(field.kind, str)
+    return Words if field.free_text else _SHOWN_AS.get(field.kind, str)
 
 
 def _shown_value(field: Field, entry: Entry) -> object:
@@ -162,6 +162,6 @@ def _shown_value(field: Field, entry: Entry) -> object:
     if field.kind is bool:
         return flag(entry, field.element, bool(field.default))
     text = value_of(entry, field.element)
-    if _shown_type(field) is str:
+    if _shown_type(field) in (str, Words):
         return text
     return int(Size(text) if field.kind is Size else text) if text else int(field.default)

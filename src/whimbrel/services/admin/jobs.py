@@ -6,7 +6,7 @@ from typing import Annotated
 from whimbrel.services.admin.calls import Known, Needs, call, nearest, not_found
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.ports import JobState
-from whimbrel.services.admin.views import Moment, Page
+from whimbrel.services.admin.views import Moment, Page, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +15,14 @@ class JobRow:
 
     name: str
     state: str
-    result: str
+    result: Words
     """What the last run did, or why it failed."""
     last: Moment
     next: Moment
     schedule: str
     seconds: float
     """That the last run took."""
-    help: str
+    help: Words
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from whimbrel.services.admin.calls import Known, Needs, call
 from whimbrel.services.admin.context import AdminContext, need
-from whimbrel.services.admin.views import Done, Moment, Page, done
+from whimbrel.services.admin.views import Done, Moment, Page, Words, done
 
 Id = Annotated[str, "Id of the operation, as listed.", Known("operation")]
 
@@ -17,13 +17,13 @@ class OperationRow:
     the server."""
 
     id: str
-    work: str
+    work: Words
     user: str
     state: str
     percent: int
     started: Moment
     ended: Moment
-    error: str
+    error: Words
 
 
 @dataclass(frozen=True, slots=True)

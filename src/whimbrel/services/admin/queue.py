@@ -12,7 +12,7 @@ from whimbrel.core.values import Duration, Size
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, Known, Needs, Whose, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.numbers import MOST_LISTED
-from whimbrel.services.admin.views import Moment, Octets
+from whimbrel.services.admin.views import Moment, Octets, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class QueueRow:
     sender: str
     recipients: tuple[str, ...]
     """Those that still wait."""
-    status: str
+    status: Words
     """`held: ` and why (quarantine, scheduled, ...), or how the last attempt went."""
     next_attempt: Moment
     """Never while it is held, unless until a certain time."""
@@ -50,8 +50,8 @@ class QueuePage:
 class RecipientView:
     address: str
     state: str
-    status: str
-    remote: str
+    status: Words
+    remote: Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class DestinationRow:
     size: Octets
     oldest: Moment
     next_attempt: Moment
-    status: str
+    status: Words
 
 
 @dataclass(frozen=True, slots=True)

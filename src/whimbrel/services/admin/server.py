@@ -8,7 +8,7 @@ from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.ports import Running
 from whimbrel.services.admin.resolving import dangling
 from whimbrel.services.admin.services import ServiceRow, service_rows
-from whimbrel.services.admin.views import Moment, Octets
+from whimbrel.services.admin.views import Moment, Octets, Words
 
 DOUBTFUL: Final = 200
 """Names that may lead nowhere and are looked at with each status; `config check` looks at more."""
@@ -26,7 +26,7 @@ class AttentionRow:
     """`level`: danger (an open relay), wrong (it cannot work so), warning."""
 
     level: str
-    text: str
+    text: Words
 
 
 @dataclass(frozen=True, slots=True)

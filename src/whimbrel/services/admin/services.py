@@ -7,7 +7,7 @@ from typing import Annotated
 from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call, nearest, not_found
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.ports import Listening, Running
-from whimbrel.services.admin.views import Page
+from whimbrel.services.admin.views import Page, Words
 
 Name = Annotated[str, "Name of the service, such as imaps.", Known("service")]
 
@@ -23,7 +23,7 @@ class ServiceRow:
     """As configured."""
     tls: str
     connections: int
-    detail: str
+    detail: Words
 
 
 @call(

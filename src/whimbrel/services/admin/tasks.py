@@ -63,7 +63,14 @@ async def task_list(ctx: AdminContext) -> Page[TaskRow]:
     ))  # fmt: skip
 
 
-@call("task", "watch", reads=True, needs=Needs.SERVER, help="Shows deliveries as they go on, until interrupted.")
+@call(
+    "task",
+    "watch",
+    reads=True,
+    live=True,
+    needs=Needs.SERVER,
+    help="Shows deliveries as they go on, until interrupted.",
+)
 async def task_watch(
     ctx: AdminContext,
     interval: Annotated[float, "Seconds between two looks.", Between(FASTEST, 3600, such_as=0.5)] = 0.25,

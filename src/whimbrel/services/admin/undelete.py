@@ -14,7 +14,7 @@ from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.logs import moment
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people import address_of, entry
-from whimbrel.services.admin.views import Moment, Octets, Page
+from whimbrel.services.admin.views import Moment, Octets, Page, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class DeletedLine:
 
     id: str
     sender: str
-    subject: str
+    subject: Words
     folder: str
     deleted: Moment
     size: Octets

@@ -6,12 +6,15 @@ for never; a size is a number of octets.
 
 import time
 from dataclasses import dataclass
-from typing import Any, Generic, NewType, TypeVar
+from typing import Annotated, Any, Generic, NewType, TypeVar
 
 T = TypeVar("T")
 
 Octets = NewType("Octets", int)
 """A number of bytes; people are shown KiB, MiB, GiB."""
+
+Words = Annotated[str, "words"]
+"""Text to read, which a table may wrap where room is scarce; other text (addresses, ids, names) is shown whole."""
 
 
 class Moment(float):
