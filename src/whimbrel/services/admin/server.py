@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
+from whimbrel.core.counting import counted
 from whimbrel.services.admin.calls import Needs, call
 from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.moments import shown
 from whimbrel.services.admin.ports import Running
 from whimbrel.services.admin.resolving import dangling
 from whimbrel.services.admin.services import ServiceRow, service_rows
@@ -82,7 +84,21 @@ async def _attention(ctx: AdminContext, running: Running, services: tuple[Servic
         sentences.append("the file system of the store is read-only: no mail is taken in")
     elif running.space != "enough":
         sentences.append(f"free space is {running.space}: {running.free} octets are left where the store is")
+    sentences += await _filters_down(ctx)
     sentences += await dangling(ctx, DOUBTFUL)
     if ctx.jobs is not None:
         sentences += [f"job {job.name}: {job.result}" for job in ctx.jobs.list() if job.failed]
     return (*rows, *(AttentionRow("warning", text) for text in sentences))
+
+
+async def _filters_down(ctx: AdminContext) -> list[str]:
+    """Since when each gives no answer, for how much mail, and why."""
+    from whimbrel.flow.judging.health import filter_health  # Here: the command line's client needs it not.
+
+    health = await filter_health(ctx.state) if ctx.state is not None else []
+    return [
+        f"filter {each.name} has been down since {shown(each.since)}: {counted(each.failures, 'message')} had no "
+        f"answer of it; last error: {each.error or 'none was given'}"
+        for each in health
+        if not each.until
+    ]

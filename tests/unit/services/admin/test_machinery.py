@@ -1,12 +1,15 @@
 """Queue, store, logs, status."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.services.admin.office import Office, item
+from whimbrel.flow.judging.health import Health
 from whimbrel.services.admin.calls import CallError, Failure
+from whimbrel.services.admin.moments import shown
 
 
 @pytest.fixture
@@ -90,3 +93,28 @@ def test_a_service_has_a_state_and_the_reason_for_it(office: Office) -> None:
 def test_the_status_tells_of_server_queue_and_processes(office: Office) -> None:
     found = office.do("status")
     assert (found.pid, found.waiting, found.held, found.processes[0].name) == (42, 2, 1, "mail/1")
+
+
+def test_the_status_tells_which_filter_is_down_since_when_and_why(office: Office) -> None:
+    async def outage() -> None:
+        health = Health(office.state, office.clock, office.log)
+        await health.failed("dnsbl", "timed out after 5 s")
+
+    def sentences() -> list[str]:
+        return [row.text for row in office.do("status").attention if "dnsbl" in row.text]
+
+    assert sentences() == []
+    asyncio.run(outage())
+    (text,) = sentences()
+    assert text == (
+        f"filter dnsbl has been down since {shown(office.clock.now())}: 1 message had no answer of it; last error: "
+        "timed out after 5 s"
+    )
+
+    async def recovery() -> None:
+        health = Health(office.state, office.clock, office.log)
+        await health.failed("dnsbl", "once more")
+        await health.well("dnsbl")
+
+    asyncio.run(recovery())
+    assert sentences() == []
