@@ -13,6 +13,7 @@ from whimbrel.core.counting import counted
 from whimbrel.core.directory import DirectoryChange, Kind, Op
 from whimbrel.core.record import Field
 from whimbrel.core.rights import Right
+from whimbrel.services.admin.administrators import confirm
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, FileText, Known, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.people import PAGE, address_of, listed, place, value_of, values_of
@@ -106,7 +107,7 @@ class _Import:
             values["alias"] = names
         if line.full_name:
             values["full-name"] = line.full_name
-        if line.rights is not None:
+        if line.rights is not None and (present is None or line.rights.value != value_of(present, "rights", "none")):
             values["rights"] = line.rights.value
         if quota is not None:
             values["quota"] = quota
@@ -196,6 +197,7 @@ def _part(path: str) -> str:
     "import",
     right=Right.ACCOUNTS,
     operation=True,
+    dangerous=True,
     help="Adds users from a CSV, with a heading such as address,password,name,quota,aliases,forward,groups; exports of "
     "Kerio, Google, Microsoft and cPanel are understood.",
 )
@@ -220,6 +222,7 @@ async def user_import(
         raise refused(faults)
     if ignored:
         ctx.warn(f"Columns that were not read: {', '.join(ignored[:20])}")
+    confirm(ctx, [(line, steps[0]) for line, steps in work.steps])
     changes = await work.changes()
     if changes:
         await added(ctx, *changes)

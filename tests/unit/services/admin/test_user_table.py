@@ -16,6 +16,8 @@ carol@example.org,secret one,Carol,domain,2G
 erin,,,,
 """
 
+ONE_ADMINISTRATOR = {"confirmed": "make 1 administrator"}
+
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
@@ -23,7 +25,7 @@ def office(tmp_path: Path) -> Office:
 
 
 def test_a_table_becomes_users(office: Office) -> None:
-    found = office.do("user import", file=GOOD)
+    found = office.do("user import", ONE_ADMINISTRATOR, file=GOOD)
     assert (found.added, found.changed) == (3, 0)
     carol = office.do("user show", name="carol")
     assert (carol.full_name, carol.rights, carol.quota, carol.has_password) == ("Carol", "domain", 2 << 30, True)
@@ -73,7 +75,7 @@ def test_verifiers_of_other_servers_move_along(office: Office) -> None:
 def test_update_changes_only_what_the_cells_say(office: Office) -> None:
     office.do("user set", name="alice", quota="1G")
     verifier = office.users
-    found = office.do("user import", file="alice@example.org,,,server-read,\n", update=True)
+    found = office.do("user import", ONE_ADMINISTRATOR, file="alice@example.org,,,server-read,\n", update=True)
     assert (found.added, found.changed) == (0, 1)
     alice = office.do("user show", name="alice")
     assert (alice.full_name, alice.rights, alice.quota, alice.has_password) == (
@@ -83,10 +85,10 @@ def test_update_changes_only_what_the_cells_say(office: Office) -> None:
 
 
 def test_export_is_what_import_reads(office: Office) -> None:
-    office.do("user import", file=GOOD)
+    office.do("user import", ONE_ADMINISTRATOR, file=GOOD)
     text = office.do("user export").text
     assert "$argon2" not in text
-    again = office.do("user import", file=text, update=True)
+    again = office.do("user import", ONE_ADMINISTRATOR, file=text, update=True)
     assert (again.added, again.changed) == (0, 5)
     assert office.do("user export").text == text
 
@@ -222,3 +224,25 @@ def test_what_is_no_text_is_called_so(office: Office) -> None:
     for call in ("user import", "config import"):
         with pytest.raises(CallError, match="file: is no text but binary data"):
             office.do(call, file="\x30\x82\x00\x01")
+
+
+ADMINISTRATORS = "address,rights\na@example.org,server-write\nb@example.org,none\nc@example.org,server-read\n"
+
+
+def test_a_table_makes_administrators_only_when_asked_for_them_by_name_and_number(office: Office) -> None:
+    before = office.users
+    for confirmed in ("", "yes", "make 1 administrator"):
+        with pytest.raises(CallError) as caught:
+            office.do("user import", {"confirmed": confirmed}, file=ADMINISTRATORS)
+        assert caught.value.confirm == "make 2 administrators"
+        assert "line 2: a@example.org becomes server-write" in caught.value.text
+        assert "line 4: c@example.org becomes server-read" in caught.value.text
+        assert "b@example.org" not in caught.value.text
+    assert office.users == before
+    office.do("user import", {"dry_run": True}, file=ADMINISTRATORS)
+    assert "would make 2 administrators" in office.warnings[0]
+    assert office.users == before
+    office.do("user import", {"confirmed": "make 2 administrators"}, file=ADMINISTRATORS)
+    assert office.do("user show", name="a").rights == "server-write"
+    again = office.do("user import", file=ADMINISTRATORS, update=True)  # Who is one already is not made one.
+    assert again.changed == 3
