@@ -70,6 +70,17 @@ def work_of(made: Prepared) -> Work:
     return Work(made.call, made.ctx.caller.name, _subject(made), items, trial=made.ctx.dry_run)
 
 
+async def checked(made: Prepared) -> None:
+    """As if it were done now: nothing is changed. CallError"""
+    trial = replace(made, ctx=replace(made.ctx, dry_run=True))
+    if made.call.streams:
+        async with contextlib.aclosing(run_stream(trial)) as items:
+            async for _ in items:
+                pass
+    else:
+        await run(trial)
+
+
 async def _once(made: Prepared) -> AsyncIterator[object]:
     yield await run(made)
 
@@ -194,6 +205,12 @@ def model(call: Call) -> type[BaseModel]:
 def result_adapter(call: Call) -> TypeAdapter[Any]:
     """Writes the result, or one item of a stream, as JSON."""
     return TypeAdapter(call.result)
+
+
+@lru_cache(64)
+def item_adapter(call: Call, kind: Any) -> TypeAdapter[Any]:
+    """Writes an item of an operation: of `kind`, or (None) what the call answers."""
+    return result_adapter(call) if kind is None else TypeAdapter(kind)
 
 
 def _checked(parameter: Parameter) -> Any:

@@ -2,19 +2,22 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from whimbrel.services.admin.calls import Known, Needs, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.views import Done, Moment, Page, Words, done
+
+if TYPE_CHECKING:
+    from whimbrel.services.admin.operations import Operation
 
 Id = Annotated[str, "Id of the operation, as listed.", Known("operation")]
 
 
 @dataclass(frozen=True, slots=True)
 class OperationRow:
-    """`state`: running, done, tried (a dry run: nothing was changed), failed, cancelled, or interrupted by the end of
-    the server."""
+    """`state`: waiting (it begins at `begins`), running, done, tried (a dry run: nothing was changed), failed,
+    cancelled, undone (cancelled before it began), or interrupted by the end of the server."""
 
     id: str
     work: Words
@@ -24,6 +27,7 @@ class OperationRow:
     started: Moment
     ended: Moment
     error: Words
+    begins: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +44,30 @@ class OperationItem:
     help="Lists long work that is under way or has ended, the latest first.",
 )  # fmt: skip
 async def operation_list(ctx: AdminContext) -> Page[OperationRow]:
-    return Page(
-        tuple(
-            OperationRow(o.id, o.subject, o.user, o.state, o.percent, Moment(o.started), Moment(o.ended), o.error)
-            for o in need(ctx.operations, "Operations").list()
-        )
+    return Page(tuple(map(_row, need(ctx.operations, "Operations").list())))
+
+
+def _row(operation: "Operation") -> OperationRow:
+    return OperationRow(
+        operation.id,
+        operation.subject,
+        operation.user,
+        operation.state,
+        operation.percent,
+        Moment(operation.started),
+        Moment(operation.ended),
+        operation.error,
+        Moment(operation.begins),
     )
 
 
 @call("operation", "watch", reads=True, needs=Needs.SERVER, help="Shows what an operation does, to its end.")
 async def operation_watch(ctx: AdminContext, id: Id) -> AsyncIterator[OperationItem]:
-    from whimbrel.services.admin.invoke import result_adapter  # Here: the command line's client needs it not.
+    from whimbrel.services.admin.invoke import item_adapter  # Here: the command line's client needs it not.
 
     operation = need(ctx.operations, "Operations").named(id)
     async for item in operation.items():
-        plain = result_adapter(operation.of).dump_python(item, mode="json") if operation.of is not None else None
+        plain = item_adapter(operation.of, operation.kind).dump_python(item, mode="json") if operation.of else None
         yield OperationItem(plain, operation.percent, _words(item))
 
 
@@ -64,7 +77,8 @@ async def operation_cancel(ctx: AdminContext, id: Id) -> Done:
     operation = operations.named(id)
     if not ctx.dry_run:
         operation = await operations.cancel(id)
-    return done(ctx.dry_run, f"The operation {id} ({operation.subject})", "cancelled")
+    undone = operation.state in ("waiting", "undone")
+    return done(ctx.dry_run, f"The operation {id} ({operation.subject})", "undone" if undone else "cancelled")
 
 
 def _words(item: object) -> str:

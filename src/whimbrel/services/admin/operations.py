@@ -1,5 +1,8 @@
 """Long work of an administrator: it has an id, goes on when who asked has gone, and can be watched, listed, cancelled.
 
+Work may also wait a few seconds before it begins, so that a slip of the hand can be taken back: who asked may go away
+meanwhile, and nothing has happened if it is cancelled or the server ends.
+
 Operations live in control. What they were and how they ended is kept in State, so that after a restart one that was cut
 off is still known, as `interrupted`.
 """
@@ -10,7 +13,7 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from whimbrel.core.clock import Clock
 from whimbrel.core.log import Log
@@ -26,11 +29,13 @@ MOST: Final = 32
 """Under way at the same time."""
 ENDED: Final = 100
 """Ended ones whose items are still there."""
+_ALIVE: Final = ("waiting", "running")
 
 
 @dataclass(slots=True)
 class Operation:
-    """One of them. `state`: running, done, tried (a dry run came to its end), failed, cancelled or interrupted."""
+    """One of them. `state`: waiting (it has not begun), running, done, tried (a dry run came to its end), failed,
+    cancelled, undone (cancelled before it began) or interrupted."""
 
     id: str
     call: str
@@ -43,12 +48,24 @@ class Operation:
     percent: int = 0
     items_seen: int = 0
     error: str = ""
+    begins: float = 0.0
+    """When it begins, if it waits before; seconds since 1970."""
     _kept: deque[object] = field(default_factory=lambda: deque(maxlen=ITEMS))
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _failure: CallError | None = None
     _task: "asyncio.Task[None] | None" = None
     of: Call | None = None
     """None of one that another run of the server began."""
+    kind: Any = None
+    """As in `Work`."""
+
+    @property
+    def alive(self) -> bool:
+        return self.state in _ALIVE
+
+    def begin(self) -> None:
+        self.state = "running"
+        self._wake()
 
     def put(self, item: object) -> None:
         self.items_seen += 1
@@ -77,7 +94,7 @@ class Operation:
                 item = self._kept[at - (self.items_seen - len(self._kept))]
                 at += 1
                 yield item
-            if self.state != "running":
+            if not self.alive:
                 break
             await changed.wait()
         if self._failure is not None:
@@ -93,7 +110,7 @@ class Operation:
     @property
     def record(self) -> str:
         """As State keeps it."""
-        names = ("call", "user", "subject", "started", "state", "ended", "percent", "items_seen", "error")
+        names = ("call", "user", "subject", "started", "state", "ended", "percent", "items_seen", "error", "begins")
         return json.dumps({name: getattr(self, name) for name in names})
 
 
@@ -107,6 +124,10 @@ class Work:
     subject: str
     items: AsyncIterator[object]
     trial: bool = False
+    wait: float = 0.0
+    """Seconds before it begins."""
+    kind: Any = None
+    """The type of its items, where they are not what the call answers."""
 
 
 class Operations:
@@ -132,16 +153,20 @@ class Operations:
             with contextlib.suppress(ValueError, TypeError):
                 operation = Operation(name, **json.loads(text))
                 self._known[name] = operation
-                if operation.state == "running":
+                if operation.alive:
                     operation.state = "interrupted"
                     await self._keep(operation)
 
     def start(self, work: Work) -> Operation:
         """Begins it. CallError if too much is under way."""
-        if sum(operation.state == "running" for operation in self._known.values()) >= MOST:
+        if sum(operation.alive for operation in self._known.values()) >= MOST:
             raise CallError(Failure.REFUSED, f"{MOST} operations are under way; wait, or cancel one: operation list")
         call = work.call
-        operation = Operation(self._new_id(), call.name, work.user, work.subject, self._clock.now(), of=call)
+        operation = Operation(
+            self._new_id(), call.name, work.user, work.subject, self._clock.now(), of=call, kind=work.kind
+        )
+        if work.wait:
+            operation.state, operation.begins = "waiting", operation.started + work.wait
         self._known[operation.id] = operation
         self._log.info("operation.started", operation=operation.id, call=call.name, user=work.user)
         operation._task = asyncio.get_running_loop().create_task(self._work(operation, work))
@@ -151,13 +176,17 @@ class Operations:
         state, failure = "failed", None
         await self._keep(operation)
         try:
+            if work.wait:
+                await asyncio.sleep(work.wait)
+                operation.begin()
+                await self._keep(operation)
             async for item in work.items:
                 operation.put(item)
             state = "tried" if work.trial else "done"
         except CallError as error:
             failure = error
         except asyncio.CancelledError:
-            state = "interrupted" if self._closing else "cancelled"
+            state = "interrupted" if self._closing else "undone" if operation.state == "waiting" else "cancelled"
             failure = CallError(Failure.REFUSED, f"The operation {operation.id} was {state}")
         finally:
             operation.ended = self._clock.now()
@@ -173,7 +202,7 @@ class Operations:
 
     def _forget(self) -> None:
         """Of the oldest that ended."""
-        ended = [name for name, operation in self._known.items() if operation.state != "running"]
+        ended = [name for name, operation in self._known.items() if not operation.alive]
         for name in ended[:-ENDED]:
             del self._known[name]
 
@@ -189,9 +218,9 @@ class Operations:
         return operation
 
     async def cancel(self, id: str) -> Operation:
-        """Ends it where it is; what it has done stays. CallError."""
+        """Ends it where it is; what it has done stays. One that waits does nothing at all. CallError."""
         operation = self.named(id)
-        if operation._task is None or operation.state != "running":
+        if operation._task is None or not operation.alive:
             raise CallError(Failure.REFUSED, f"The operation {id} is not under way: {operation.state}")
         operation._task.cancel()
         await asyncio.wait((operation._task,), timeout=10.0)
@@ -200,7 +229,7 @@ class Operations:
     async def close(self) -> None:
         """What is under way is cut off, and is known as interrupted."""
         self._closing = True
-        running = [operation for operation in self._known.values() if operation.state == "running"]
+        running = [operation for operation in self._known.values() if operation.alive]
         for operation in running:
             if operation._task is not None:
                 operation._task.cancel()

@@ -9,6 +9,9 @@ object a line: `{"item": ...}` each, then `{"end": true, "warnings": []}` or an 
 off. What may take long is an operation: its first line is `{"operation": "<id>"}`, and with `?wait=0` that is the whole
 answer. The schema of all calls is made at build time: `docs/gen/openapi.json`.
 
+With `?undo=10` any change is checked at once and made ten seconds later, by the server: the answer has the id by which
+`operation cancel` takes it back. `POST /api/admin/bulk` makes one call for each of many (`bulk.py`).
+
 `GET /api/admin/schema` describes settings, records and calls for consoles that draw what they have no code for.
 
 Settings stand at `GET /api/admin/settings[/<section>]`, and change by `PATCH` with an object of values by path,
@@ -19,7 +22,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -28,12 +31,14 @@ from starlette.routing import Route
 
 from whimbrel import __version__
 from whimbrel.services.admin import settings_calls
+from whimbrel.services.admin.bulk import bulk_work
 from whimbrel.services.admin.calls import Call, CallError, Failure
 from whimbrel.services.admin.console_file import SCHEMA
-from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.invoke import (
     MAX_FILE,
     Prepared,
+    checked,
     prepare,
     question,
     result_adapter,
@@ -42,15 +47,18 @@ from whimbrel.services.admin.invoke import (
     version_of,
     work_of,
 )
+from whimbrel.services.admin.operations import Operations, Work
 
 MAX_BODY = MAX_FILE + (1 << 20)
+MAX_UNDO = 60
+"""Seconds."""
 BODY_WITHIN = 60.0
 """Seconds in which the body of a request must have come: a client that dawdles keeps others out."""
 Contexts = Callable[[Request], AdminContext]
 """The context of one request: its caller, checked by whoever lets requests in."""
 _YES = ("1", "true", "yes")
 _JSON = ("application/json", "application/merge-patch+json")
-_OPTIONS = frozenset({"check", "confirm", "question", "wait"})
+_OPTIONS = frozenset({"check", "confirm", "question", "undo", "wait"})
 """Words of the query that are no parameters of the call."""
 
 
@@ -60,8 +68,28 @@ def application(calls: Sequence[Call], contexts: Contexts) -> Starlette:
         Route(call.path, _endpoint(call, contexts), methods=["GET", "POST"] if call.reads else ["POST"])
         for call in calls
     ]
+    routes += [Route("/api/admin/bulk", _bulk(calls, contexts), methods=["POST"])]
     routes += [*_settings(contexts), Route("/api/admin/schema", _schema(contexts), methods=["GET"])]
     return Starlette(routes=routes, exception_handlers={404: _unknown, 405: _unknown})
+
+
+def _bulk(calls: Sequence[Call], contexts: Contexts) -> Callable[[Request], Awaitable[Response]]:
+    known = {call.name: call for call in calls}
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            ctx = contexts(request)
+            work = await bulk_work(
+                known, ctx, await _object(request), confirmed=request.query_params.get("confirm", "")
+            )
+            operations = need(ctx.operations, "Bulk work")
+            return _later(operations, replace(work, wait=_undo(work.call, request)))
+        except CallError as error:
+            return refusal(error)
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    return endpoint
 
 
 def _schema(contexts: Contexts) -> Callable[[Request], Awaitable[Response]]:
@@ -142,6 +170,9 @@ def _endpoint(call: Call, contexts: Contexts, given: Arguments = _given) -> Call
             made = await _prepared(call, contexts(request), request, given)
             if request.query_params.get("question", "") in _YES:
                 return JSONResponse({"question": await question(made)})
+            if (undo := _undo(call, request)) and made.ctx.operations is not None:
+                await checked(made)  # What would be refused is refused at once.
+                return _later(made.ctx.operations, replace(work_of(made), wait=undo))
             if call.operation and made.ctx.operations is not None:
                 return await _operation(made, request)
             if call.streams:
@@ -155,6 +186,21 @@ def _endpoint(call: Call, contexts: Contexts, given: Arguments = _given) -> Call
         return _answer(made, result, version)
 
     return endpoint
+
+
+def _undo(call: Call, request: Request) -> float:
+    """Seconds in which what is asked for can still be taken back; 0: it is done at once. CallError."""
+    text = request.query_params.get("undo", "")
+    if not text or call.reads:
+        return 0.0
+    if not text.isdecimal() or not 0 <= int(text) <= MAX_UNDO:
+        raise CallError(Failure.USAGE, f"undo: 0 to {MAX_UNDO} seconds, such as 10")
+    return float(text)
+
+
+def _later(operations: Operations, work: Work) -> Response:
+    running = operations.start(work)
+    return JSONResponse({"operation": running.id, "undo": work.wait}, 202)
 
 
 async def _prepared(call: Call, ctx: AdminContext, request: Request, given: Arguments) -> Prepared:

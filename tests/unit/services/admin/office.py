@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -318,8 +318,9 @@ def ask(
     pieces: int = 1,
     match: str = "",
     headers: Mapping[str, str] | None = None,
+    after: Callable[[], Awaitable[None]] | None = None,
 ) -> Answer:
-    """One HTTP request, straight into the application."""
+    """One HTTP request, straight into the application. `after`: what is done in the same loop when it is answered."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     size = max(1, -(-len(content) // pieces))
     chunks = [content[start : start + size] for start in range(0, len(content), size)] or [b""]
@@ -358,6 +359,8 @@ def ask(
             sent.append(message)
 
         await application(all_calls(), lambda request: ctx)(scope, receive, send)
+        if after is not None:
+            await after()
 
     asyncio.run(work())
     begun = next(m for m in sent if m["type"] == "http.response.start")

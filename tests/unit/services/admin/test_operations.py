@@ -174,3 +174,45 @@ def test_a_dry_run_stands_in_the_list_as_a_trial(office: Office) -> None:
 
     asyncio.run(work())
     assert "erika" not in office.users
+
+
+def test_what_waits_can_be_undone_and_then_has_done_nothing(office: Office) -> None:
+    async def work() -> None:
+        ctx, operations = _context(office, MemoryKeeper())
+        ctx = replace(ctx, dry_run=False)
+        made = work_of(prepare(CALLS["user disable"], ctx, {"name": "alice"}))
+        waiting = operations.start(replace(made, wait=30.0))
+        await _let()
+        assert (waiting.state, waiting.begins) == ("waiting", office.clock.now() + 30.0)
+        assert json.loads((await office.state.get(KIND, waiting.id)) or "")["state"] == "waiting"
+        await operations.cancel(waiting.id)
+        assert waiting.state == "undone"
+        with pytest.raises(CallError, match="undone"):
+            await waiting.result()
+
+    asyncio.run(work())
+    assert "<enabled>no</enabled>" not in office.users
+
+
+def test_what_waited_long_enough_is_done_with_nobody_looking(office: Office) -> None:
+    async def work() -> None:
+        ctx, operations = _context(office, MemoryKeeper())
+        waiting = operations.start(replace(work_of(prepare(CALLS["user disable"], ctx, {"name": "alice"})), wait=0.01))
+        await waiting.result()
+        assert waiting.state == "done"
+
+    asyncio.run(work())
+    assert "<enabled>no</enabled>" in office.users
+
+
+def test_what_waits_when_the_server_ends_is_not_done(office: Office) -> None:
+    async def work() -> None:
+        ctx, operations = _context(office, MemoryKeeper())
+        made = work_of(prepare(CALLS["user disable"], ctx, {"name": "alice"}))
+        waiting = operations.start(replace(made, wait=30.0))
+        await _let()
+        await operations.close()
+        assert waiting.state == "interrupted"
+
+    asyncio.run(work())
+    assert "<enabled>no</enabled>" not in office.users
