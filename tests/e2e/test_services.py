@@ -154,6 +154,75 @@ def test_a_port_that_another_program_holds_is_told_and_taken_when_it_is_free(tmp
             assert rows(server)["imap"]["state"] == "listening"
 
 
+def warned(server: Running, *words: str) -> str:
+    """What the command says beside its result."""
+    arguments = [sys.executable, "-m", "whimbrel.app.cli", "--dir", str(server.directory), *words]
+    done = subprocess.run(arguments, env=ENV, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("way", ["set", "edited", "restarted"])
+def test_a_service_stays_where_it_was_until_it_can_have_its_new_port(server: Running, way: str) -> None:
+    here, there = server.ports["imap"], free_ports(["imap"])["imap"]
+    other = taken(there)
+    if way == "edited":
+        file = server.directory / "mailserver.cfg"
+        file.write_text(file.read_text().replace(f"127.0.0.1:{here}", f"127.0.0.1:{there}"))
+        said = warned(server, "config", "reload")
+    else:
+        said = warned(server, "config", "set", "services/imap/listen", f"127.0.0.1:{there}")
+    if way == "restarted":
+        said = warned(server, "service", "restart", "imap", "--yes")
+    assert f"(pid {os.getpid()}" in said and f"goes on listening on 127.0.0.1:{here}" in said
+    with talking(here) as session:
+        assert answers(session, b"a NOOP")
+        row = rows(server)["imap"]
+        assert row["state"] == "partly" and f"(pid {os.getpid()}" in row["detail"]
+        assert f"imap is partly: 127.0.0.1:{there}" in command(server.directory, "status")
+        other.close()
+        for _ in eventually(20):
+            if not refused(there):
+                break
+        for _ in eventually(20):
+            if refused(here):
+                break
+        assert answers(session, b"b NOOP")
+    assert rows(server)["imap"]["state"] == "listening"
+
+
+def test_a_service_moves_between_addresses_that_overlap(server: Running) -> None:
+    port = server.ports["imap"]
+    for host in ("0.0.0.0", "127.0.0.1", "*", "127.0.0.1"):
+        assert warned(server, "config", "set", "services/imap/listen", f"{host}:{port}") == ""
+        with talking(port):
+            assert rows(server)["imap"]["state"] == "listening"
+    other = socket.socket()
+    other.bind(("127.0.0.2", port))
+    other.listen()
+    with other, talking(port) as session:
+        assert f"(pid {os.getpid()}" in warned(server, "config", "set", "services/imap/listen", f"0.0.0.0:{port}")
+        with talking(port):
+            assert answers(session, b"a NOOP")
+
+
+def test_a_place_that_was_kept_survives_the_death_of_all_workers(server: Running) -> None:
+    here, there = server.ports["imap"], free_ports(["imap"])["imap"]
+    with taken(there):
+        warned(server, "config", "set", "services/imap/listen", f"127.0.0.1:{there}")
+        before = json.loads((server.directory / "run" / "ready.json").read_text())
+        os.kill(before["zygote"], signal.SIGKILL)
+        for _ in eventually(30):
+            with contextlib.suppress(OSError, ValueError):
+                if json.loads((server.directory / "run" / "ready.json").read_text())["zygote"] != before["zygote"]:
+                    break
+        with talking(here) as session:
+            assert answers(session, b"a NOOP")
+    for _ in eventually(20):
+        if refused(here) and not refused(there):
+            break
+
+
 def test_unknown_services_are_refused_with_the_nearest_name(server: Running) -> None:
     with pytest.raises(RuntimeError, match="did you mean 'imap'"):
         command(server.directory, "service", "stop", "imao", "--yes")

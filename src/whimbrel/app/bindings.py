@@ -11,19 +11,48 @@ from whimbrel.app.services import Service
 Address = tuple[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an address could not be had."""
+
+    text: str
+    own: tuple[tuple[str, Address], ...] = ()
+    """Service and address of our own sockets, if these alone are in the way."""
+
+
 @dataclass(slots=True)
 class Bindings:
     """By service and address; `refused` says why one is missing."""
 
     services: Mapping[str, Service]
     sockets: dict[str, dict[Address, socket.socket]] = field(default_factory=dict)
-    refused: dict[str, dict[Address, str]] = field(default_factory=dict)
+    refused: dict[str, dict[Address, Refusal]] = field(default_factory=dict)
+    fresh: set[str] = field(default_factory=set)
+    """Services whose workers do not have all sockets yet."""
 
     def of(self, name: str) -> list[socket.socket]:
         return list(self.sockets.get(name, {}).values())
 
-    def unwanted(self, name: str, wanted: Sequence[Address]) -> list[Address]:
-        return [address for address in self.sockets.get(name, {}) if address not in wanted]
+    def leaving(self, name: str, wanted: Sequence[Address]) -> list[Address]:
+        """What is not wanted any more. A service stays where it was until it has all that it is to have instead."""
+        return [] if self.refused.get(name) else self._unwanted(name, wanted)
+
+    def giving_way(self, wanted: Mapping[str, Sequence[Address]]) -> dict[str, list[Address]]:
+        """What is not wanted any more and alone keeps us from what is wanted: one service takes the place of another,
+        or another address of the same port. Nothing of a service that would then have no place to go to."""
+        moving = set(wanted)
+        while True:
+            unwanted = {(name, at) for name in moving for at in self._unwanted(name, wanted[name])}
+            stuck = {
+                name
+                for name in moving
+                if any(not each.own or not unwanted.issuperset(each.own) for each in self.refused[name].values())
+            }
+            if not stuck:
+                break
+            moving -= stuck
+        way = {own for name in moving for each in self.refused[name].values() for own in each.own}
+        return {name: [at for service, at in way if service == name] for name in {service for service, _ in way}}
 
     def drop(self, name: str, addresses: Sequence[Address]) -> list[list[object]]:
         """Closes ours; the keys that the supervisor is to release."""
@@ -33,20 +62,28 @@ class Bindings:
             keys.append([name, *address, self.services[name].datagrams])
         return keys
 
-    def bind(self, name: str, wanted: Sequence[Address], supervisor: "Supervisor") -> bool:
-        """Binds what is missing. True: something was bound."""
-        held = self.sockets.setdefault(name, {})
-        before, refused = len(held), dict[Address, str]()
+    def bind(self, name: str, wanted: Sequence[Address], supervisor: "Supervisor") -> None:
+        """Binds what is missing."""
+        held, refused = self.sockets.setdefault(name, {}), dict[Address, Refusal]()
         for address in wanted:
             if address in held:
                 continue
             answer = supervisor.bind(name, *address, datagrams=self.services[name].datagrams)
-            if isinstance(answer, str):
+            if isinstance(answer, Refusal):
                 refused[address] = answer
             else:
                 held[address] = answer
+                self.fresh.add(name)
         self.refused[name] = refused
-        return len(held) > before
+
+    def take_back(self, name: str, addresses: Sequence[Address], supervisor: "Supervisor") -> None:
+        """What gave way for nothing, or was held by a former zygote: only while something wanted is refused."""
+        if refused := self.refused.get(name):
+            self.bind(name, addresses, supervisor)
+            self.refused[name] = refused
+
+    def _unwanted(self, name: str, wanted: Sequence[Address]) -> list[Address]:
+        return [address for address in self.sockets.get(name, {}) if address not in wanted]
 
     def state(self) -> dict[str, Any]:
         """For ready.json: names of the sockets, the addresses as they are configured, and what was refused."""
@@ -58,9 +95,9 @@ class Bindings:
             },
             "bound": {name: [shown(*address) for address in held] for name, held in self.sockets.items() if held},
             "refused": [
-                {"service": name, "address": shown(*address), "error": error}
+                {"service": name, "address": shown(*address), "error": refusal.text}
                 for name, refused in self.refused.items()
-                for address, error in refused.items()
+                for address, refusal in refused.items()
             ],
         }
 
@@ -89,7 +126,7 @@ class Supervisor:
         received = channel.receive(self.line)
         return None if received is None else received[0]
 
-    def bind(self, service: str, host: str, port: int, *, datagrams: bool) -> socket.socket | str:
+    def bind(self, service: str, host: str, port: int, *, datagrams: bool) -> socket.socket | Refusal:
         """The socket, or why there is none."""
         self.send({"do": "bind", "service": service, "host": host, "port": port, "datagrams": datagrams})
         while (received := channel.receive(self.line)) is not None:
@@ -99,8 +136,9 @@ class Supervisor:
             elif sockets:
                 return sockets[0]
             else:
-                return str(message.get("error", ""))
-        return "the supervisor has gone"
+                own = tuple((str(name), (str(at), int(port))) for name, at, port, _ in message.get("own", ()))
+                return Refusal(str(message.get("error", "")), own)
+        return Refusal("the supervisor has gone")
 
 
 def shown(host: str, port: int) -> str:

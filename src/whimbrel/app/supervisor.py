@@ -26,7 +26,7 @@ from types import FrameType
 
 from whimbrel import __version__
 from whimbrel.app import channel, interpreter, store_lock
-from whimbrel.app.holders import describe_holder
+from whimbrel.app.holders import describe_holder, overlap
 from whimbrel.app.ownership import Refused, basics, hand_over, owner
 
 TYPE_CHECKING = False  # As `typing` has it, whose half megabyte the supervisor does without.
@@ -218,6 +218,7 @@ class Supervisor:
             "overrides": self._overrides,
             "generation": former["generation"] if former else None,
             "events": self._events,
+            "held": list(self._sockets),
         }
         self._events = []
         channel.send(ours, begin)
@@ -340,16 +341,24 @@ class Supervisor:
             try:
                 sock = bound(host, port, datagrams=datagrams)
             except OSError as error:
-                text = error.strerror or str(error)
-                if error.errno == errno.EADDRINUSE:
-                    holder = describe_holder(host, port, datagrams=datagrams)
-                    text = f"the port is held by {holder}" if holder else "the port is in use"
-                elif error.errno == errno.EACCES:
-                    text = "ports below 1024 need root"
-                channel.send(line, {"do": "bound", "error": text})
+                channel.send(line, {"do": "bound", **self._refusal(key, error)})
                 return
             self._sockets[key] = sock
         channel.send(line, {"do": "bound"}, [sock])
+
+    def _refusal(self, key: Key, error: OSError) -> dict[str, Any]:
+        """Why there is no socket; `own`, if only sockets of our own are in its way: the keys of these."""
+        _, host, port, datagrams = key
+        if error.errno == errno.EACCES:
+            return {"error": "ports below 1024 need root"}
+        if error.errno != errno.EADDRINUSE:
+            return {"error": error.strerror or str(error)}
+        ours = [os.fstat(sock.fileno()).st_ino for sock in self._sockets.values()]
+        if holder := describe_holder(host, port, datagrams=datagrams, ours=ours):
+            return {"error": f"the port is held by {holder}"}
+        own = [each for each in self._sockets if each[2:] == (port, datagrams) and overlap(each[1], host)]
+        names = " and ".join(sorted({each[0] for each in own}))
+        return {"error": f"the port is held by this server's own {names}" if own else "the port is in use", "own": own}
 
     # Files and signals
 

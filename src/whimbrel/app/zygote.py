@@ -110,7 +110,7 @@ class Zygote:
         load()
         all_calls()
         schema_of(RECORDS)
-        self._bind(config.section(ServicesSettings))
+        self._bind(config.section(ServicesSettings), begin["held"])
         roles = {process.name: self._roles(process, config.section(ServerSettings)) for process in self._processes}
         self._tls_settings = config.section(TlsSettings)
         del config
@@ -138,12 +138,17 @@ class Zygote:
         first = 1 + half * (self._number % 2)
         return [Role(process, first + at) for at in range(min(process.count(settings), half))]
 
-    def _bind(self, settings: ServicesSettings) -> None:
+    def _bind(self, settings: ServicesSettings, held: Sequence[tuple[str, str, int, bool]]) -> None:
+        """`held`: what the supervisor has open since a former zygote."""
         for service in self._services:
             configured = settings.named(service.name)
             if not self._overrides.get(service.name, configured.enabled):
                 continue
             self._bindings.bind(service.name, [(at.host, at.port) for at in configured.listen], self._supervisor)
+            places = [(host, port) for name, host, port, _ in held if name == service.name]
+            self._bindings.take_back(service.name, places, self._supervisor)
+        left = [key for key in held if (key[1], key[2]) not in self._bindings.sockets.get(key[0], ())]
+        self._supervisor.send({"do": "release", "keys": left})
         for refused in self._bindings.state()["refused"]:
             print(
                 f"whimbrel: {refused['service']} cannot listen on {refused['address']}: {refused['error']}; "
@@ -324,8 +329,8 @@ class Zygote:
     # Services that start, stop and move
 
     def _listen(self, asker: Child, request: dict[str, Any]) -> Work:
-        """First all that is not wanted any more is closed everywhere, then what is new is bound: two services may
-        change places."""
+        """What is new is bound first, then what is not wanted any more is closed: a service whose new port is refused
+        goes on where it was. What stands in the way of itself or of another closes in between."""
         wanted: dict[str, list[Address]] = {
             str(name): [(str(host), int(port)) for host, port in addresses]
             for name, addresses in request["wanted"].items()
@@ -336,22 +341,39 @@ class Zygote:
         if ending:
             self._supervisor.send({"do": "end", "services": ending})  # To what a former zygote left.
         for name, addresses in wanted.items():
-            unwanted = self._bindings.unwanted(name, addresses)
-            if unwanted or name in ending:
-                keys = self._bindings.drop(name, unwanted)
-                yield self._hand_out(name, end=name in ending)
-                self._supervisor.send({"do": "release", "keys": keys})
+            self._bindings.bind(name, addresses, self._supervisor)
+        yield from self._make_way(wanted)
         for name, addresses in wanted.items():
-            if self._bindings.bind(name, addresses, self._supervisor):
+            yield from self._close(name, self._bindings.leaving(name, addresses), end=name in ending)
+            if name in ending and addresses:  # It begins anew.
                 yield self._hand_out(name, end=False)
         self._tell_control(answers=request.get("id"))
         if self._announced:
             self._tell_ready()
 
+    def _make_way(self, wanted: dict[str, list[Address]]) -> Work:
+        ways = self._bindings.giving_way(wanted)
+        for name, addresses in ways.items():
+            yield from self._close(name, addresses, end=False)
+        for name, addresses in wanted.items() if ways else ():
+            self._bindings.bind(name, addresses, self._supervisor)
+        for name, addresses in ways.items():
+            self._bindings.take_back(name, addresses, self._supervisor)
+
+    def _close(self, name: str, addresses: Sequence[Address], *, end: bool) -> Work:
+        """No holder has these sockets any more; the workers have all others."""
+        keys = self._bindings.drop(name, addresses)
+        if keys or end or name in self._bindings.fresh:
+            yield self._hand_out(name, end=end)
+        if keys:
+            self._supervisor.send({"do": "release", "keys": keys})
+
     def _hand_out(self, name: str, *, end: bool) -> Callable[[], bool]:
+        """All its sockets to its workers; with `end` none, and its sessions end."""
+        self._bindings.fresh.discard(name)
         process = self._bindings.services[name].process
         message = {"do": "listen", "service": name, "end": end}
-        return self._ask(self._children.named(process), message, self._bindings.of(name))
+        return self._ask(self._children.named(process), message, () if end else self._bindings.of(name))
 
     def _connections(self, asker: Child, request: dict[str, Any]) -> Work:
         serving = {service.process for service in self._services}

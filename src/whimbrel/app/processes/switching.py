@@ -1,7 +1,8 @@
 """Control's hand on the services: started, stopped and moved while the server runs, by settings and by people.
 
 What a service listens on is what the settings say, unless a person stopped or started it: that holds until the server
-starts again, or until `enabled` is set. A port that another program holds is tried again until it is free.
+starts again, or until `enabled` is set. A port that another program holds is tried again until it is free; until then
+the service stays where it was.
 """
 
 import asyncio
@@ -40,9 +41,11 @@ class Switch:
 
     async def restart(self, name: str) -> None:
         async with self._lock:
-            overrides = self._overrides()
-            await self._apply({name}, overrides | {name: False}, quiet=True)
-            await self._apply({name}, overrides | {name: True})
+            await self._apply({name}, self._overrides() | {name: True}, end={name})
+
+    async def apply(self) -> None:
+        async with self._lock:
+            await self._apply_settings()
 
     async def connections(self) -> Mapping[str, int]:
         return await self._house.supervision.connections()
@@ -59,21 +62,22 @@ class Switch:
             if not self._house.supervision.state:
                 continue  # The state has not come yet.
             try:
-                async with self._lock:
-                    self._log_refusals()
-                    overrides = self._overrides()
-                    enabled = self._settings()
-                    for name, on in enabled.items():
-                        if on != self._enabled[name]:
-                            overrides.pop(name, None)
-                    self._enabled = enabled
-                    due = {name for name in enabled if self._wanted(name, overrides) != self._present(name)}
-                    if due or overrides != self._overrides():
-                        await self._apply(due, overrides)
+                await self.apply()
             except OSError as error:  # TimeoutError is one.
                 self._house.log.error("service.not-changed", reason=str(error) or "the zygote does not answer")
 
     # Inside
+
+    async def _apply_settings(self) -> None:
+        self._log_refusals()
+        overrides, enabled = self._overrides(), self._settings()
+        for name, on in enabled.items():
+            if on != self._enabled[name]:
+                overrides.pop(name, None)
+        self._enabled = enabled
+        due = {name for name in enabled if self._wanted(name, overrides) != self._present(name)}
+        if due or overrides != self._overrides():
+            await self._apply(due, overrides)
 
     def _settings(self) -> dict[str, bool]:
         section = self._house.config.section(ServicesSettings)
@@ -97,17 +101,18 @@ class Switch:
         """Where it listens now, as settings write it."""
         return frozenset(self._house.supervision.state.get("bound", {}).get(name, ()))
 
-    async def _apply(self, names: Collection[str], overrides: Mapping[str, bool], *, quiet: bool = False) -> None:
+    async def _apply(self, names: Collection[str], overrides: Mapping[str, bool], *, end: Collection[str] = ()) -> None:
+        """The sessions end of those in `end`, and of those that listen nowhere any more."""
         before = {name: self._present(name) for name in names}
         wanted = {name: self._places(name, overrides) for name in names}
-        end = [name for name, places in wanted.items() if not places]
-        await self._house.supervision.listen(wanted, end=end, overrides=overrides)
+        ending = [name for name, places in wanted.items() if not places or name in end]
+        await self._house.supervision.listen(wanted, end=ending, overrides=overrides)
         self._log_refusals()
         for name in names:
             now, log = self._present(name), self._house.log
             if now and now != before[name]:
                 log.info("service.listening", service=name, addresses=", ".join(sorted(now)))
-            elif before[name] and not now and not wanted[name] and not quiet:
+            elif before[name] and not now and not wanted[name]:
                 log.info("service.stopped", service=name)
 
     def _log_refusals(self) -> None:

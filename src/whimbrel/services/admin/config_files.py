@@ -8,6 +8,7 @@ from whimbrel.services.admin.configuration import Changed, changed
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.numbers import Between
 from whimbrel.services.admin.resolving import dangling
+from whimbrel.services.admin.services import apply_services
 from whimbrel.services.admin.views import Done, Moment, Octets, Page, TextView, Words
 
 File = Literal["mailserver.cfg", "users.cfg"]
@@ -138,6 +139,8 @@ async def config_undo(
             if len(passed) == len(numbers):
                 raise
             continue
+        if file == "mailserver.cfg":
+            await apply_services(ctx)
         if passed:
             ctx.warn(f"Version {', '.join(map(str, passed))} of {file} cannot be read and was passed over")
         return Done(f"{file} is again as it was in version {number}")
@@ -157,6 +160,7 @@ async def config_reload(ctx: AdminContext) -> Changed:
     text = answer.text if paths or not users else "No setting is different"
     for concern in ctx.config.concerns():
         ctx.warn(str(concern))
+    await apply_services(ctx, paths)
     return Changed(answer.paths, answer.restart, f"{text}; users.cfg was read anew" if users else text)
 
 

@@ -17,6 +17,7 @@ from whimbrel.services.admin.calls import (
     nearest,
 )
 from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.services import apply_services
 from whimbrel.services.admin.views import Page, TextView, Words, done
 
 if TYPE_CHECKING:
@@ -328,6 +329,7 @@ async def change_settings(ctx: AdminContext, values: dict[str, object]) -> Chang
     for concern in ctx.config.concerns():
         if concern not in before:
             ctx.warn(str(concern))
+    await apply_services(ctx, paths)
     return changed(ctx, paths)
 
 

@@ -64,7 +64,11 @@ class ServiceSwitch(Protocol):
         ...
 
     async def restart(self, name: str) -> None:
-        """Ends its sessions, closes its sockets and opens them again."""
+        """Ends its sessions and begins it anew; its sockets stay open."""
+        ...
+
+    async def apply(self) -> None:
+        """Changed settings of services are in force when this returns, as far as ports can be had."""
         ...
 
     async def connections(self) -> Mapping[str, int]:

@@ -1,6 +1,6 @@
 """Calls about the network services (mission S21 to S23)."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -45,6 +45,7 @@ async def service_start(ctx: AdminContext, name: Name) -> ServiceRow:
     _known(ctx, name)
     if not ctx.dry_run:
         await _switch(need(ctx.services, "Starting a service").start(name))
+        await warn_of_refused(ctx, (name,))
     return await _row(ctx, name)
 
 
@@ -67,12 +68,13 @@ async def service_stop(ctx: AdminContext, name: Name) -> ServiceRow:
     "restart",
     needs=Needs.SERVER,
     confirm="End the sessions of {name}?",
-    help="Ends the sessions of a service, closes its sockets and opens them again.",
+    help="Ends the sessions of a service and begins it anew; its ports stay open.",
 )
 async def service_restart(ctx: AdminContext, name: Name) -> ServiceRow:
     _known(ctx, name)
     if not ctx.dry_run:
         await _switch(need(ctx.services, "Restarting a service").restart(name))
+        await warn_of_refused(ctx, (name,))
     return await _row(ctx, name)
 
 
@@ -99,9 +101,48 @@ async def service_rows(ctx: AdminContext, running: Running | None) -> tuple[Serv
             state, detail = "starting" if service.enabled and service.listen else "off", ""
         else:
             state = "refused" if not present.addresses else "partly" if present.refused else "listening"
-            detail = "; ".join(present.refused)
+            detail = _refused(name, present, tuple(map(str, service.listen)))
         rows.append(ServiceRow(name, state, tuple(map(str, service.listen)), service.tls, counts.get(name, 0), detail))
     return tuple(rows)
+
+
+def _refused(name: str, present: Listening, configured: tuple[str, ...]) -> str:
+    """Which addresses could not be had, where the service is instead, and what to do."""
+    if not present.refused:
+        return ""
+    former = ", ".join(address for address in present.addresses if address not in configured)
+    still = f"; until then it goes on listening on {former}" if former else ""
+    return (
+        f"{'; '.join(present.refused)}. It is tried again every few seconds{still}: free the port, or choose another "
+        f"by `whimbrel config set services/{name.replace('_', '-')}/listen`"
+    )
+
+
+async def warn_of_refused(ctx: AdminContext, names: Collection[str]) -> None:
+    """Says which of these services could not have the ports that they are to have."""
+    running = await ctx.status.running() if ctx.status else None
+    for row in await service_rows(ctx, running):
+        if row.service in names and row.state in ("refused", "partly"):
+            ctx.warn(f"{row.service} is {row.state}: {row.detail}")
+
+
+async def apply_services(ctx: AdminContext, paths: Collection[str] | None = None) -> None:
+    """Changed settings of services are in force when this returns; warns of ports that could not be had. `paths`: of
+    the settings that changed; any may have unless given."""
+    from whimbrel.services.session.services import ServicesSettings
+
+    if paths is None:
+        names = set(type(ctx.config.section(ServicesSettings)).model_fields)
+    else:
+        names = {path.split("/")[1].replace("-", "_") for path in paths if path.startswith("services/")}
+    if not names or ctx.services is None:
+        return
+    try:
+        await ctx.services.apply()
+    except OSError as error:
+        ctx.warn(f"The services do not listen as set yet: {error or 'the server does not answer'}; see the error log")
+        return
+    await warn_of_refused(ctx, names)
 
 
 def _known(ctx: AdminContext, name: str) -> None:
