@@ -1,6 +1,7 @@
 """A server with thousands of users: what `user set` acknowledged is in force, survives kill -9, and is in users.cfg."""
 
 import contextlib
+import smtplib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,3 +59,35 @@ def test_undo_takes_back_the_last_change_however_fresh(own_server: Maker) -> Non
             command(server.directory, "config", "history")
         command(server.directory, "config", "undo", "--file", "users.cfg", "--yes")
         assert full_name(server.directory / "users.cfg", "user1") == "One"
+
+
+def reply_to_rcpt(server: Running, name: str) -> int:
+    """What a stranger's recipient is answered."""
+    with smtplib.SMTP("127.0.0.1", server.ports["smtp"], timeout=30) as smtp:
+        smtp.ehlo("else.test")
+        smtp.mail("sender@else.test")
+        return smtp.rcpt(f"{name}@example.test")[0]
+
+
+def test_an_emptied_file_makes_nobody_unknown_until_somebody_says_so(own_server: Maker) -> None:
+    with own_server(users=2) as server:
+        users = server.directory / "users.cfg"
+        good = users.read_bytes()
+        users.write_text('<users version="1.0">\n</users>\n')
+        with pytest.raises(RuntimeError, match="forget all users"):
+            command(server.directory, "config", "reload")
+        assert reply_to_rcpt(server, "user1") == 250
+        assert "no domain any more" in command(server.directory, "status")
+        with pytest.raises(RuntimeError, match="no domain any more"):
+            command(server.directory, "config", "check")
+    with own_server() as server:
+        assert reply_to_rcpt(server, "user1") == 451
+        assert reply_to_rcpt(server, "nobody") == 451
+        assert "nobody can sign in" in command(server.directory, "status")
+        assert "users.cfg not taken into use" in command(server.directory, "log", "tail", "error")
+        command(server.directory, "config", "keep")
+        assert reply_to_rcpt(server, "user1") == 250
+        assert etree.canonicalize(users.read_text()) == etree.canonicalize(good.decode())
+        users.write_text('<users version="1.0">\n</users>\n')
+        command(server.directory, "config", "reload", "--confirm", "forget all users")
+        assert reply_to_rcpt(server, "user1") == 550

@@ -45,7 +45,7 @@ class FormerVersions:
             if file == CONFIG:
                 await self._config.restore(number, confirmed=confirmed)
             else:
-                await self._editor.restore(number)
+                await self._editor.restore(number, confirmed=confirmed)
             return
         broken = self._unread[file]
         content = broken.version(number, MAX_BYTES)

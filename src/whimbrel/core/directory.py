@@ -274,8 +274,14 @@ class DirectoryEditor(Protocol):
         """What an edit made outside changes in domains, users, aliases and groups; empty if there was none."""
         ...
 
-    async def reload(self) -> bool:
-        """Takes the file on disk into use, if it was changed outside. ConfigError: the former state stays."""
+    def forgets(self) -> str:
+        """Why an edit made outside is not taken into use by itself, and what to do: it has no domain or no user where
+        there were some. Empty if that is not so. ConfigError"""
+        ...
+
+    async def reload(self, *, confirmed: str = "") -> bool:
+        """Takes the file on disk into use, if it was changed outside. ConfigError: the former state stays; Unconfirmed:
+        so it does until somebody types the words."""
         ...
 
     async def heal(self) -> bool:

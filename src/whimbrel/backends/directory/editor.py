@@ -66,7 +66,8 @@ class DirectoryFile:
     # The index and the file
 
     def open(self) -> bool:
-        """Makes the index that of the file; True if it had to be built. ConfigError tells what is wrong in the file."""
+        """Makes the index that of the file; True if it had to be built. ConfigError tells what is wrong in the file.
+        One that would make the server forget everybody is not taken: see `forgetting`."""
         return self._ledger.open()
 
     def close(self) -> None:
@@ -104,9 +105,9 @@ class DirectoryFile:
             self._changed()
         return healed
 
-    async def reload(self) -> bool:
+    async def reload(self, *, confirmed: str = "") -> bool:
         async with self._lock:
-            built = await self._run(self._ledger.open)
+            built = await self._run(self._ledger.open, confirmed)
         if built and self._changed:
             self._changed()
         return built
@@ -116,6 +117,9 @@ class DirectoryFile:
         file = self._ledger.file
         identity = str(file.identity())
         return "" if identity == index.meta(self._listing().db, "identity") else f"{file.name}={identity}"
+
+    def forgets(self) -> str:
+        return self._ledger.forgets()
 
     def difference(self) -> str:
         lister, file = self._listing(), self._ledger.file
@@ -164,10 +168,10 @@ class DirectoryFile:
         content = file.version(number, MAX_BYTES)
         return listing.difference(self._listing().db, content, file.name, self._schema, f"version {number}")
 
-    async def restore(self, number: int) -> None:
-        """Puts a former version back as a new change. LookupError, ConfigError, ConfigConflict."""
+    async def restore(self, number: int, *, confirmed: str = "") -> None:
+        """Puts a former version back as a new change. LookupError, ConfigError, Unconfirmed, ConfigConflict."""
         async with self._lock:
-            await self._run(self._ledger.restore, number)
+            await self._run(self._ledger.restore, number, confirmed)
         if self._changed:
             self._changed()
 

@@ -8,7 +8,7 @@ word     words of names and addresses, folded: how an address book finds people.
 meta     version; which state of the file this is; where this index was made: inode and path.
 
 Who reads it answers nothing from an index that is not whole: an empty one, one still being made, or one that was put in
-its place by hand, which has another inode or path.
+its place by hand, which has another inode or path; nor from one that is withheld (`forgetting.py`).
 """
 
 import contextlib
@@ -22,6 +22,8 @@ import apsw
 VERSION: Final = "1.1"
 ROOT, DOMAIN, USER, ALIAS, GROUP, FIELD = range(6)
 ROOT_ID: Final = 1
+WITHHELD: Final = "withheld"
+"""Key in `meta`: the file is one that makes the server forget everybody, and nobody has confirmed that."""
 Values = dict[str, str | tuple[str, ...]]
 
 SCHEMA: Final = """
@@ -86,8 +88,9 @@ def _of_place(db: apsw.Connection, place: str) -> bool:
 
 
 def whole(db: apsw.Connection, path: Path, inode: int) -> bool:
-    """All of a users.cfg is in it, and it was made at `path` in the file `inode`: not put there by hand. apsw.Error"""
-    return _of_place(db, _made_in(path, inode)) and meta(db, "digest") != ""
+    """All of a users.cfg is in it, it is not withheld, and it was made at `path` in the file `inode`: not put there by
+    hand. apsw.Error"""
+    return _of_place(db, _made_in(path, inode)) and meta(db, "digest") != "" and meta(db, WITHHELD) == ""
 
 
 def discard(db: apsw.Connection) -> None:

@@ -91,9 +91,15 @@ class Journal:
         self._write(b"".join(lines), len(calls))
 
     def about_to_write(self, digest: str, covers: int) -> None:
-        """Before the file with that SHA-256, which has the first `covers` calls in it, takes its name."""
+        """Before the file with that SHA-256, which has the first `covers` calls in it, takes its name. An empty journal
+        needs no such line, unless `begin` was called."""
         if self._at.size:
             self._write(_line({"written": digest, "covers": covers}), 0)
+
+    def begin(self, base: str) -> None:
+        """With no call yet, so that `about_to_write` leaves its line: who finds the file then knows it for ours."""
+        if not self._at.size:
+            self.append(base, ())
 
     def cut(self, position: Position) -> None:
         """Takes back what was appended since: it was not acknowledged."""

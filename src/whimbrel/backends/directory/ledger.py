@@ -20,7 +20,7 @@ from typing import Final
 import apsw
 
 from whimbrel.backends.config.files import ConfigFile, History, Identity
-from whimbrel.backends.directory import aside, build, index, listing
+from whimbrel.backends.directory import aside, build, forgetting, index, listing
 from whimbrel.backends.directory.changes import Changer
 from whimbrel.backends.directory.journal import Changes, Journal, Journaled, as_text, summary
 from whimbrel.backends.directory.opened import OpenedIndex
@@ -28,7 +28,7 @@ from whimbrel.backends.directory.pending import Pending
 from whimbrel.backends.directory.records import Schema
 from whimbrel.backends.directory.scan import MAX_BYTES
 from whimbrel.backends.directory.splices import Splice, moved, pieces, plan
-from whimbrel.core.config import ConfigConflict, ConfigError, Fault
+from whimbrel.core.config import ConfigConflict, ConfigError, Fault, Unconfirmed
 from whimbrel.core.log import Log
 
 EMPTY = b'<?xml version="1.0" encoding="UTF-8"?>\n<users version="1.0">\n</users>\n'
@@ -61,6 +61,7 @@ class Ledger:
         self._journal = Journal(path.with_name(f"{path.name}.changes"), self.file.path)
         self._pending = Pending()
         self._recovered = False
+        self._known = forgetting.Headcount()  # For when the index is lost.
         self._round = 0  # Grows when all is read anew, which makes a write that is under way worthless.
         self._written = ""  # SHA-256 of the last file that we put in place, or were about to.
         self._folding, self._guard = threading.RLock(), threading.RLock()
@@ -85,11 +86,13 @@ class Ledger:
 
     # The index is that of the file and the journal
 
-    def open(self) -> bool:
-        """True if the index had to be built. ConfigError tells what is wrong in the file."""
+    def open(self, confirmed: str = "") -> bool:
+        """True if the index had to be built. ConfigError tells what is wrong in the file. Unconfirmed: it would make
+        the server forget everybody; at the first call that is not raised, but the index withheld."""
         with self._alone():
-            db = self.connect()
-            built = False
+            before = self._round
+            db = self.connect(confirmed)
+            built = self._round != before
             journaled = None
             if not self._recovered:
                 self.file.sweep()
@@ -98,12 +101,24 @@ class Ledger:
             if current and journaled and not journaled.damaged and journaled.left(index.meta(db, "digest")) == ():
                 self._journal.clear()  # All of it had reached the file.
             elif journaled or not current:
-                self._recover(db)
-                built = True
-            self._recovered = True
+                built = self._taken(db, confirmed)
+            self._recovered, self._known = True, forgetting.counted(db)
             if self._pending:
                 self.log_unwritten(self.fold_if_possible())
             return built
+
+    def _taken(self, db: apsw.Connection, confirmed: str) -> bool:
+        """The file is in use now. Unconfirmed."""
+        try:
+            self._recover(db, confirmed)
+        except Unconfirmed as error:
+            if self._log:
+                self._log.error("config.users-withheld", path=str(self.file.path), reason=str(error))
+            if self._recovered:
+                raise
+            forgetting.withhold(db)
+            return False
+        return True
 
     def close(self) -> None:
         """Writes what the file lacks. If that fails, it stays in the journal for the next `open`."""
@@ -137,14 +152,14 @@ class Ledger:
                 raise OSError(f"{self._index.path}: {error}") from error
             return lost
 
-    def connect(self) -> apsw.Connection:
+    def connect(self, confirmed: str = "") -> apsw.Connection:
         """The index, made anew from the file and the journal if it was lost. ConfigError, OSError."""
         with self._guard:
             if not self._index.is_open or self._index.intact():
                 return self._index.connection()
             db = self._index.make_anew()
             try:
-                self._recover(db)
+                self._recover(db, confirmed)
             except BaseException:
                 self._index.lose()
                 raise
@@ -154,6 +169,12 @@ class Ledger:
 
     def current(self, db: apsw.Connection) -> bool:
         """The index is that of the file as it is now, but for what is pending."""
+        current = self._is_current(db)
+        if current:
+            forgetting.release(db)
+        return current
+
+    def _is_current(self, db: apsw.Connection) -> bool:
         identity = self.file.identity()
         known = index.meta(db, "identity")
         if not known or str(identity) == known:
@@ -178,16 +199,21 @@ class Ledger:
         content, identity = self.file.read(MAX_BYTES)
         return (EMPTY if not content or content.isspace() else content), identity
 
-    def _recover(self, db: apsw.Connection) -> None:
-        """The index anew from the file, and on it the changes of the journal that were made for this file."""
+    def _recover(self, db: apsw.Connection, confirmed: str = "") -> None:
+        """The index anew from the file, and on it the changes of the journal that were made for this file. ConfigError;
+        Unconfirmed: the file is not ours, and would make the server forget everybody."""
         content, identity = self.read()
         digest, known = digest_of(content), index.meta(db, "digest")
         journaled = self._journal.read() or Journaled(digest, ())
         left = journaled.left(digest)
+        ours = digest == self._written or digest in dict(journaled.written)
+        before = forgetting.counted(db) if known else self._known
         pending = Pending()
         refused: list[Changes] = []
         with db:  # One transaction: no reader sees the file without the changes.
             warnings = build.rebuild(db, content, self.file.name, self.schema)
+            if not ours:
+                forgetting.demand(before, forgetting.counted(db), self.file.name, confirmed)
             _mark(db, digest, identity)
             if left:
                 changer = Changer(db, lambda start, length: content[start : start + length], pending, self.schema)
@@ -196,7 +222,7 @@ class Ledger:
         with contextlib.suppress(apsw.BusyError):
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._index.remember()
-        self._pending, self.warnings = pending, warnings
+        self._pending, self.warnings, self._known = pending, warnings, forgetting.counted(db)
         self._round += 1
         if left is None:
             since = journaled.left(known)
@@ -361,10 +387,12 @@ class Ledger:
 
     def _put(self, db: apsw.Connection, prepared: Path, covers: int) -> None:
         """Inside a transaction: from here on the file has the first `covers` calls of the journal."""
-        _mark(db, self._written, self._named(prepared, covers))
+        _mark(db, self._written, self._named(db, prepared, covers))
 
-    def _named(self, prepared: Path, covers: int) -> Identity:
+    def _named(self, db: apsw.Connection, prepared: Path, covers: int) -> Identity:
         try:
+            if not forgetting.counted(db).users:  # After a crash it must not be taken for an edit made outside.
+                self._journal.begin(index.meta(db, "digest"))
             self._journal.about_to_write(self._written, covers)
         except BaseException:
             self.file.discard(prepared)
@@ -379,26 +407,44 @@ class Ledger:
                 left = journaled.left(index.meta(db, "digest"))
                 self._set_aside(journaled.calls if left is None else left, journaled.damaged)
             prepared = self._prepare(listing.whole(db, self.schema))
-            self._named(prepared, self._journal.position.calls)
+            self._named(db, prepared, self._journal.position.calls)
             self._recover(db)
             self._recovered = True
 
-    def restore(self, number: int) -> None:
-        """A former version as a new change. LookupError, ConfigError, ConfigConflict."""
+    def restore(self, number: int, confirmed: str = "") -> None:
+        """A former version as a new change. LookupError, ConfigError, Unconfirmed, ConfigConflict."""
         with self._alone():
             db = self.connect()
             if not self.current(db):
                 raise self.conflict(db)
             content = self.file.version(number, MAX_BYTES)
             self.fold()
+            before = forgetting.counted(db)
             with db:
                 warnings = build.rebuild(db, content, self.file.name, self.schema)
+                forgetting.demand(before, forgetting.counted(db), f"That version of {self.file.name}", confirmed)
                 prepared = self._prepare(iter([content]))
                 self._put(db, prepared, self._journal.position.calls)
+            self._journal.clear()
             self.warnings = warnings
 
-    def verify(self, content: bytes | None = None) -> None:
-        """Reads the file on disk, or `content`, as a start would. ConfigError tells every fault."""
+    def forgets(self) -> str:
+        """Why the file on disk is not taken into use by itself; empty if it would be, or cannot be read. ConfigError:
+        the index is lost."""
+        with self._guard:
+            db = self.connect()
+            if self.current(db):
+                return ""
+            try:
+                text = forgetting.forgets(forgetting.counted(db), self.verify(), self.file.name)
+            except ConfigError:
+                return ""
+            if text and forgetting.withheld(db):
+                text += "; until then all mail is put off (451) and nobody can sign in"
+            return text
+
+    def verify(self, content: bytes | None = None) -> forgetting.Headcount:
+        """Reads the file on disk, or `content`, as a start would; who is in it. ConfigError tells every fault."""
         # A database of its own, which SQLite keeps in a temporary file.
         db = apsw.Connection("")
         try:
@@ -406,6 +452,7 @@ class Ledger:
             with db:
                 text = self.read()[0] if content is None else content
                 build.rebuild(db, text, self.file.name, self.schema)
+            return forgetting.counted(db)
         finally:
             db.close()
 
@@ -427,6 +474,7 @@ def digest_of(content: bytes) -> str:
 def _mark(db: apsw.Connection, digest: str, identity: Identity | None) -> None:
     index.set_meta(db, "identity", str(identity))
     index.set_meta(db, "digest", digest)
+    forgetting.release(db)
 
 
 @contextlib.contextmanager

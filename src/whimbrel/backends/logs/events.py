@@ -186,6 +186,8 @@ _TABLE: Final = (
      "Changes are in force and safe in users.cfg.changes; writing them into users.cfg is tried again."),
     ("config.changes-aside", "error", "Changes set aside", "count path names reason",
      "Changes were acknowledged, but users.cfg is no longer the file they were made for; make them again if wanted."),
+    ("config.users-withheld", "error", "users.cfg not taken into use", "path reason",
+     "It has no domain or no user where there were some; see `whimbrel config diff`, then keep or reload."),
     ("config.index-made-anew", "warning", "users.idx made anew", "file",
      "It was deleted, emptied or replaced under the server, and is that of users.cfg again."),
     ("config.index-not-made", "error", "users.idx not made", "error",

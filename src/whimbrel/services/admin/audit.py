@@ -158,8 +158,11 @@ class AuditedDirectory:
     def difference(self) -> str:
         return self._inner.difference()
 
-    async def reload(self) -> bool:
-        return await self._inner.reload()
+    def forgets(self) -> str:
+        return self._inner.forgets()
+
+    async def reload(self, *, confirmed: str = "") -> bool:
+        return await self._inner.reload(confirmed=confirmed)
 
     async def heal(self) -> bool:
         return await self._inner.heal()

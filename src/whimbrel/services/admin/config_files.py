@@ -81,11 +81,12 @@ async def config_check(ctx: AdminContext) -> Verdict:
     except ConfigError as error:
         problems = tuple(Problem(fault.file, fault.line, fault.path, fault.text) for fault in error.faults)
         return Verdict(problems, True, "The files cannot be used as they are; a running server keeps what it has")
+    forgets = ctx.editor.forgets()
     outside = bool(ctx.config.difference() or ctx.editor.difference())
     nowhere = () if outside else await dangling(ctx)
     problems = (
         *(Problem("mailserver.cfg", 0, concern.path, concern.text) for concern in concerns),
-        *(Problem("users.cfg", 0, "", text) for text in nowhere),
+        *(Problem("users.cfg", 0, "", text) for text in (forgets, *nowhere) if text),
     )
     text = "Both files can be used; see what is said of them" if problems else "Both files are in order"
     if outside:
@@ -155,7 +156,7 @@ async def config_reload(ctx: AdminContext) -> Changed:
         await need(ctx.files, "Reading the files").check()
         return Changed((), (), "Checked only, nothing was changed: both files are in order")
     paths = sorted(await ctx.config.reload(confirmed=ctx.confirmed))
-    users = await ctx.editor.reload()
+    users = await ctx.editor.reload(confirmed=ctx.confirmed)
     answer = changed(ctx, paths)
     text = answer.text if paths or not users else "No setting is different"
     for concern in ctx.config.concerns():

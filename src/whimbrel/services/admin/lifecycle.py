@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from whimbrel.core.address import Address
 from whimbrel.core.directory import Account, DirectoryChange, Entry, Kind, Op
+from whimbrel.core.errors import MailError
 from whimbrel.core.intents import Intent
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.people import full_address
@@ -131,7 +132,10 @@ async def make_way(ctx: AdminContext, *accounts: AccountId) -> None:
 async def recover(ctx: AdminContext) -> None:
     """Before anything is served: ends what a process that died has left half done."""
     for intent in await ctx.intents.pending() if ctx.intents is not None else ():
-        done = await _recovered(ctx, intent)
+        try:
+            done = await _recovered(ctx, intent)
+        except MailError:
+            continue  # Nobody can be said to be there or not: users.cfg is not taken into use yet.
         if ctx.intents is not None:
             await ctx.intents.end(intent)
         outcome = "finished" if done else "undone"

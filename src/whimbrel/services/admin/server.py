@@ -25,7 +25,7 @@ class ProcessRow:
 
 @dataclass(frozen=True, slots=True)
 class AttentionRow:
-    """`level`: danger (an open relay), wrong (it cannot work so), warning."""
+    """`level`: danger (an open relay, all users gone), wrong (it cannot work so), warning."""
 
     level: str
     text: Words
@@ -71,8 +71,11 @@ async def status(ctx: AdminContext) -> StatusView:
 async def _attention(ctx: AdminContext, running: Running, services: tuple[ServiceRow, ...]) -> tuple[AttentionRow, ...]:
     rows = [AttentionRow(concern.gravity.name.lower(), str(concern)) for concern in ctx.config.concerns()]
     sentences: list[str] = []
+    forgets = ctx.editor.forgets()
+    if forgets:
+        rows.append(AttentionRow("danger", forgets))
     for file, difference in (("mailserver.cfg", ctx.config.difference()), ("users.cfg", ctx.editor.difference())):
-        if difference:
+        if difference and not (forgets and file == "users.cfg"):
             sentences.append(
                 f"{file} was changed outside and the server goes on with what it has: see `whimbrel config diff`, then "
                 "`whimbrel config reload` or `whimbrel config keep`"

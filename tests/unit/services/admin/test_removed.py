@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.services.admin.office import Office
+from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.rights import Grants
 from whimbrel.services.admin.calls import CallError
@@ -171,6 +172,18 @@ def test_a_removal_that_a_crash_cut_off_is_finished_or_undone(office: Office, wr
     assert not office.intents.open
     assert (removed(office) == [(ALICE, 3)]) is written
     assert (office.held(ALICE) == 3) is not written
+
+
+def test_what_a_crash_cut_off_waits_while_the_directory_cannot_tell_who_is_there(office: Office) -> None:
+    class Unavailable:
+        async def account(self, account: AccountId) -> None:
+            raise MailError(451, "4.3.0", "The directory is not available now")
+
+    asyncio.run(office.intents.begin("remove-user", {"account": ALICE, "id": "18a0", "record": "{}"}))
+    asyncio.run(recover(office.context(directory=Unavailable())))
+    assert office.intents.open and office.held(ALICE) == 3
+    asyncio.run(recover(office.context()))
+    assert not office.intents.open
 
 
 @pytest.mark.parametrize("written", [False, True])
