@@ -43,7 +43,7 @@ class Admission:
         """A recipient of a message from our queue, admitted once already; with an error if it leads nowhere any
         more."""
         try:
-            addressee = Addressee(recipient, await self._router.route(recipient.address, tx.client.local_ip))
+            addressee = Addressee(recipient, await self._route(tx, recipient))
         except MailError as error:
             addressee = Addressee(recipient, Expansion(), error)
         tx.addressees.append(addressee)
@@ -51,7 +51,7 @@ class Admission:
     async def _admit(self, tx: Transaction, recipient: Recipient) -> None:
         if len(tx.addressees) >= self._config.section(SmtpSettings).max_recipients:
             raise MailError(452, "4.5.3", "Too many recipients")
-        expansion = await self._router.route(recipient.address, tx.client.local_ip)
+        expansion = await self._route(tx, recipient)
         if expansion.relayed and not self._may_relay(tx):
             raise RelayDenied()
         destinations = tx.destinations + len(expansion.local) + len(expansion.remote)
@@ -68,6 +68,10 @@ class Admission:
                 addressee.known, tx.differs = known, True
         tx.addressees.append(addressee)
         tx.destinations = destinations
+
+    async def _route(self, tx: Transaction, recipient: Recipient) -> Expansion:
+        note = self._records.following(tx, recipient)
+        return await self._router.route(recipient.address, tx.client.local_ip, note)
 
     def _may_relay(self, tx: Transaction) -> bool:
         if tx.trusted:

@@ -35,6 +35,7 @@ from whimbrel.flow.delivery.local import Copy, LocalDelivery
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.intake.copies import Copies
 from whimbrel.flow.intake.plan import Mailbox, Plan, onward_notify
+from whimbrel.flow.intake.records import placed
 from whimbrel.flow.placement.placement import Placement
 from whimbrel.flow.placement.quota import FULL
 from whimbrel.flow.transaction import Transaction
@@ -76,6 +77,7 @@ class Dispatch:
             except MailError as error:
                 mailbox.error = error
             else:
+                placed(self._log, tx, mailbox.account, what)
                 mailbox.place(what, queued=tx.resumed is not None or what.parked is not None)
 
     async def carry_out(self, tx: Transaction, plan: Plan, copies: Copies) -> None:

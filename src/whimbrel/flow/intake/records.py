@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from whimbrel.core.config import ConfigStore
+from whimbrel.core.directory import Account
+from whimbrel.core.disposition import Disposition
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.flow.intake.plan import Mailbox
 from whimbrel.flow.judging.rating import Rating, symbol_names
 from whimbrel.flow.routing.relay import RelayDenied
+from whimbrel.flow.routing.route import Local, Remote, Step
+from whimbrel.flow.routing.router import Followed, Note
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Addressee, Transaction
 from whimbrel.mail.decoding.encoded import words
@@ -34,6 +38,36 @@ class Records:
             recipient=str(recipient.address),
             status=str(error),
         )
+
+    def following(self, tx: Transaction, recipient: Recipient) -> Note | None:
+        """What writes each step of routing to the debug log; None while nobody wants it."""
+        if not self._log.debugs("routing"):
+            return None
+
+        def note(followed: Followed) -> None:
+            self._log.debug(
+                "routing.followed",
+                queue_id=tx.queue_id,
+                recipient=str(recipient.address),
+                address=str(followed.address),
+                rule=_rule(followed),
+                leads_to=str(followed.error) if followed.error is not None else _leads_to(followed.step),
+            )
+
+        return note
+
+    def rated(self, tx: Transaction, rating: Rating, mailbox: str) -> None:
+        """At one mailbox, or (empty) where it leaves for other servers."""
+        if self._log.debugs("message"):
+            self._log.debug(
+                "message.rated",
+                queue_id=tx.queue_id,
+                mailbox=mailbox or "-",
+                action=rating.action.name.lower(),
+                rule=rating.rule or "-",
+                score=round(rating.score, 2),
+                required=rating.required,
+            )
 
     def refused(self, tx: Transaction, error: MailError, rule: str) -> None:
         self._log.info(
@@ -138,6 +172,40 @@ class Records:
 
     def unwelcome(self, tx: Transaction, cause: str, rule: str) -> None:
         self._log.warning("message.unwelcome", queue_id=tx.queue_id, cause=cause, rule=rule)
+
+
+def placed(log: Log, tx: Transaction, account: Account, chosen: Disposition) -> None:
+    """What placement chose for a mailbox, in the debug log."""
+    if not log.debugs("message"):
+        return
+    log.debug(
+        "message.placed",
+        queue_id=tx.queue_id,
+        mailbox=str(account.id),
+        folder=", ".join(str(place.folder) for place in chosen.places) or "-",
+        changes=sum(len(place.changes) for place in chosen.places),
+        parked=chosen.parked.reason if chosen.parked is not None else "",
+        rule=chosen.rule,
+    )
+
+
+def _rule(followed: Followed) -> str:
+    """`account`, `alias`, `group`, `plus-address`, `catch-all`, `remote-domain`, ..."""
+    if followed.rule == "entry" and followed.kind is not None:
+        return followed.kind.name.lower().replace("_", "-")
+    return followed.rule.replace("_", "-")
+
+
+def _leads_to(step: Step | None) -> str:
+    if isinstance(step, Local):
+        return f"mailbox {step.account.id}"
+    if isinstance(step, Remote):
+        return f"other server: {step.address}"
+    if step is None:
+        return "-"
+    more = f" and {len(step.members) - _SHOWN} more" if len(step.members) > _SHOWN else ""
+    copy = f", a copy to mailbox {step.account.id}" if step.keeps and step.account is not None else ""
+    return f"{step.name}: {', '.join(map(str, step.members[:_SHOWN]))}{more}{copy}"
 
 
 def status(error: MailError) -> str:

@@ -74,9 +74,11 @@ class Verdicts:
             raise Unwanted(rating.reply, rating.rule)
         if plan.onward:
             plan.rating = self._onward(tx, rated, ratings.pop())
+            self._records.rated(tx, plan.rating, "")
             plan.remote_changes = self._rater.changes(plan.rating)
         for box, rating in zip(boxes, ratings, strict=True):
             box.rating, box.changes = rating, self._rater.changes(rating)
+            self._records.rated(tx, rating, str(box.account.id))
         self._record(tx, plan)
         self._leave_out(tx, plan)
 

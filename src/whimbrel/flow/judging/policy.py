@@ -24,6 +24,7 @@ from whimbrel.flow.judging.health import Health
 from whimbrel.flow.judging.order import Order, Step, orders
 from whimbrel.flow.judging.ports import FilterPorts
 from whimbrel.flow.transaction import Transaction
+from whimbrel.mail.writing.compose import clean
 
 
 class PolicySettings(Section, tag="policy"):
@@ -78,6 +79,8 @@ class Judgement:
 
 CLEAN: Final = Judgement()
 _TOO_SLOW: Final = ("4.3.2", "The message could not be checked in time, try again later")
+_SHOWN: Final = 20
+"""Symbols in a record of the debug log."""
 _WAITING: Final = WaitingSettings()
 
 
@@ -169,6 +172,7 @@ class Policy:
                 finding = self._down(filter, tx, error)
             if finding is not NOTHING and finding != NOTHING:
                 known.own[filter.name], clean = finding, False
+                self._note(filter, tx, finding)
                 if finding.action is Action.REFUSE:  # Nothing can be graver.
                     break
         return CLEAN if clean else _joined(known)
@@ -201,7 +205,7 @@ class Policy:
     async def _ask(self, filter: Filter, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
         health, settings = self.health, self._settings(filter)
         if not health.perfect and (why := health.resting(filter.name)):
-            finding = self._passed_over(filter, MailError(451, *_TOO_SLOW, detail=why))
+            finding = self._passed_over(filter, tx, MailError(451, *_TOO_SLOW, detail=why))
         else:
             try:
                 async with asyncio.timeout(settings.deadline):
@@ -215,7 +219,20 @@ class Policy:
                 finding = await self._failed(filter, tx, error)
         if finding is not NOTHING and finding != NOTHING:
             known.own[filter.name] = finding
+            self._note(filter, tx, finding)
         return finding
+
+    def _note(self, filter: Filter, tx: Transaction, finding: Finding) -> None:
+        if self._log.debugs("filter"):
+            self._log.debug(
+                "filter.answered",
+                queue_id=tx.queue_id,
+                filter=filter.name,
+                action=finding.action.name.lower(),
+                symbols=" ".join(f"{clean(each.name, 60)}={each.score:g}" for each in finding.symbols[:_SHOWN]),
+                waives=finding.waives,
+                changes=len(finding.changes),
+            )
 
     def _settings(self, filter: Filter) -> WaitingSettings:
         kind = filter.settings
@@ -227,10 +244,14 @@ class Policy:
 
     def _down(self, filter: Filter, tx: Transaction, error: MailError) -> Finding:
         self._log.warning("filter.down", filter=filter.name, queue_id=tx.queue_id, status=str(error))
-        return self._passed_over(filter, error)
+        return self._passed_over(filter, tx, error)
 
-    def _passed_over(self, filter: Filter, error: MailError) -> Finding:
-        if self._settings(filter).when_down == "pass":
+    def _passed_over(self, filter: Filter, tx: Transaction, error: MailError) -> Finding:
+        passes = self._settings(filter).when_down == "pass"
+        if self._log.debugs("filter"):
+            why = f"{error.detail or error.text}; {'the message goes past it' if passes else 'the message is put off'}"
+            self._log.debug("filter.passed", queue_id=tx.queue_id, filter=filter.name, reason=why)
+        if passes:
             return NOTHING
         return Finding(action=Action.DEFER, reply=error if error.temporary else MailError(451, *_TOO_SLOW))
 
