@@ -108,6 +108,7 @@ class Person(Part):
 
     full_name: str = value(
         "", help="The person's name, as others see it.", columns=("display name", "fullname"), listed=True,
+        longest=255,
     )  # fmt: skip
     description: str = value("", help=_ADMINISTRATOR, columns=("comment", "notes"))
 

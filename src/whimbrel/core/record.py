@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Final, TypeVar
 
+from whimbrel.core.visible import refuse_hidden
+
 T = TypeVar("T")
 P = TypeVar("P", bound="Part")
 Texts = Mapping[str, str | tuple[str, ...]]
@@ -71,6 +73,8 @@ class Declared:
     changed_by: ChangedBy
     listed: bool
     row: str
+    longest: int
+    """Characters of text that people write for people."""
 
 
 def value(
@@ -92,6 +96,7 @@ def value(
     changed_by: ChangedBy = ChangedBy.DOMAIN,
     listed: bool = False,
     row: str = "",
+    longest: int = 1000,
 ) -> T:
     """A field of a Part: its default, bounds and help.
 
@@ -99,11 +104,12 @@ def value(
     where they are not the field's own; `columns` are further headings under which a CSV may have it; `reference` names
     the kind of record a value points to, for completion. `address`: values are addresses, which follow when the user or
     group they name is renamed, and are reported when they lead nowhere. `check` reads one value (ValueError says what
-    is wrong), `form` is the word for what it looks like. `listed`: shown in lists too. `row`: the mission's row.
+    is wrong), `form` is the word for what it looks like. `listed`: shown in lists too; `longest`: most characters of
+    free text. `row`: the mission's row.
     """
     declared = Declared(
         help, element, option, shown_as, columns, reference, address, check, form, minimum, maximum, pattern, like,
-        changed_by, listed, row,
+        changed_by, listed, row, longest,
     )  # fmt: skip
     made: Any = dataclasses.field(default=default, metadata={_DECLARED: declared})
     return made  # type: ignore[no-any-return]  # As with dataclasses.field: it stands where the value will be.
@@ -147,6 +153,16 @@ class Field:
         """Words that people write for people: a name, a description."""
         declared = self.declared
         return self.kind is str and not (self.many or declared.check or declared.pattern or declared.address)
+
+    def check_text(self, value: object) -> None:
+        """ValueError: a text that is typed now has what nobody sees in it, or is too long. Not asked of what stands in
+        the file: it was taken once, and must not keep the server from starting."""
+        for text in value if isinstance(value, tuple) else (value,):
+            if not isinstance(text, str) or self.declared.form == "password":
+                continue
+            refuse_hidden(text)
+            if self.free_text and len(text) > self.declared.longest:
+                raise ValueError(f"has {len(text)} characters; at most {self.declared.longest} are kept")
 
     @property
     def choices(self) -> tuple[str, ...]:

@@ -11,7 +11,16 @@ from whimbrel.services.admin.fields import answers, shown, step_of, takes, view
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, values_of
 from whimbrel.services.admin.records import ALIAS
-from whimbrel.services.admin.resolving import Resolution, listing, names_of, resolved, sample_of, still_named, warn_of
+from whimbrel.services.admin.resolving import (
+    Resolution,
+    listing,
+    names_of,
+    resolved,
+    sample_of,
+    still_named,
+    warn_of,
+    warn_of_tags,
+)
 from whimbrel.services.admin.views import Done, Page, done
 
 AliasView: Any = view("AliasView", ALIAS, "An alias.", before=[("alias", str)])
@@ -55,6 +64,7 @@ async def alias_add(
         raise CallError(Failure.USAGE, "to: at least one address must be given", FieldFault("to", "must be given"))
     await change(ctx, step_of(ALIAS, Op.ADD, domain, local, values | {"to": to}))
     await warn_of(ctx, sample_of(Kind.ALIAS, local, domain))
+    await warn_of_tags(ctx, Address(local, domain))
     return done(ctx.dry_run, f"Alias {local}@{domain}", "added")
 
 

@@ -7,6 +7,7 @@ from whimbrel.services.admin.calls import CallError, Failure, call
 from whimbrel.services.admin.configuration import Changed, changed
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.numbers import Between
+from whimbrel.services.admin.record_doubts import record_doubts
 from whimbrel.services.admin.resolving import dangling
 from whimbrel.services.admin.services import apply_services
 from whimbrel.services.admin.views import Done, Moment, Octets, Page, TextView, Words
@@ -83,7 +84,7 @@ async def config_check(ctx: AdminContext) -> Verdict:
         return Verdict(problems, True, "The files cannot be used as they are; a running server keeps what it has")
     forgets = ctx.editor.forgets()
     outside = bool(ctx.config.difference() or ctx.editor.difference())
-    nowhere = () if outside else await dangling(ctx)
+    nowhere = () if outside else (*await dangling(ctx), *await record_doubts(ctx))
     problems = (
         *(Problem("mailserver.cfg", 0, concern.path, concern.text) for concern in concerns),
         *(Problem("users.cfg", 0, "", text) for text in (forgets, *nowhere) if text),

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, TypeVar
 from whimbrel.core.directory import DirectoryChange, Entry, Op
 from whimbrel.core.record import ChangedBy, Field, RecordType
 from whimbrel.core.values import Secret, Size, refuse_bare
+from whimbrel.core.visible import refuse_hidden
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known
 from whimbrel.services.admin.numbers import LARGEST, Between
 from whimbrel.services.admin.people import flag, value_of, values_of
@@ -98,9 +99,12 @@ def step_of(
 ) -> DirectoryChange:
     """A change from the parameters of a call, of which None says nothing; `more` by the names of the file."""
     fields = {field.parameter: field for field in record.fields}
+    if op is Op.ADD:
+        _check_name(name)
     for parameter, value in values.items():
         try:
             refuse_bare(fields[parameter].kind, value)
+            fields[parameter].check_text(value)
         except ValueError as error:
             raise CallError(Failure.USAGE, f"{parameter}: {error}", FieldFault(parameter, str(error))) from None
     named = {
@@ -111,6 +115,13 @@ def step_of(
     }
     named |= {element.replace("_", "-"): _written(value) for element, value in more.items() if value is not None}
     return DirectoryChange(op, record.kind, domain, name, named)
+
+
+def _check_name(name: str) -> None:
+    try:
+        refuse_hidden(name)
+    except ValueError as error:
+        raise CallError(Failure.USAGE, f"name: {error}", FieldFault("name", str(error))) from None
 
 
 def _written(value: object) -> object:

@@ -12,7 +12,7 @@ from whimbrel.services.admin.fields import answers, shown, step_of, takes, view
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, values_of
 from whimbrel.services.admin.records import GROUP
-from whimbrel.services.admin.resolving import names_of, still_named, warn_of
+from whimbrel.services.admin.resolving import names_of, still_named, warn_of, warn_of_tags
 from whimbrel.services.admin.views import Done, Page, done
 
 GroupView: Any = view("GroupView", GROUP, "A group.", before=[("group", str)])
@@ -49,6 +49,7 @@ async def group_add(ctx: AdminContext, name: Annotated[str, "name@domain of the 
     domain, local = await place(ctx, name)
     await change(ctx, step_of(GROUP, Op.ADD, domain, local, values))
     await warn_of(ctx, Address(local, domain))
+    await warn_of_tags(ctx, Address(local, domain))
     return done(ctx.dry_run, f"Group {local}@{domain}", "added")
 
 

@@ -102,6 +102,30 @@ async def dangling(ctx: "AdminContext", most: int = MOST) -> tuple[str, ...]:
     return tuple(problems)
 
 
+async def tag_taken(ctx: "AdminContext", address: Address) -> str:
+    """What to know of a name with a `+` in it, while `name+tag` is mail for `name`; empty: nothing."""
+    from whimbrel.core.directory import TargetKind
+    from whimbrel.flow.routing.settings import RoutingSettings  # Here: the command line's client asks a server.
+
+    base, plus, tag = address.local.partition("+")
+    if not (plus and base) or not ctx.config.section(RoutingSettings).plus_addressing:
+        return ""
+    owner = await ctx.directory.resolve(Address(base, address.domain))
+    if owner is None or owner.kind is TargetKind.CATCH_ALL:
+        return ""
+    return (
+        f"mail to {address} goes to the record of that name, and not to {base}@{address.domain} with the tag '{tag}', "
+        f"as mail to {base}+anything else does (routing/plus-addressing)"
+    )
+
+
+async def warn_of_tags(ctx: "AdminContext", *addresses: Address) -> None:
+    """Of names that are added: tells which of them take mail from others that have tags."""
+    for address in addresses:
+        if "+" in address.local and (text := await tag_taken(ctx, address)):
+            ctx.warn(text)
+
+
 async def warn_of(ctx: "AdminContext", address: Address, what: str = "") -> None:
     """After a change: tells what is wrong with where the address leads now, which is called `what`."""
     if ctx.dry_run:

@@ -14,6 +14,7 @@ from whimbrel.core.credentials.schemes import password_or_verifier
 from whimbrel.core.directory import NO_SECRET, Rights
 from whimbrel.core.record import Field
 from whimbrel.core.values import Secret, Size
+from whimbrel.core.visible import refuse_hidden
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, nearest
 from whimbrel.services.admin.fields import options
 from whimbrel.services.admin.records import USER
@@ -124,6 +125,8 @@ def _line(row: Row, meanings: set[str]) -> UserLine:
         for column in columns()
         if cells.get(column.element) and column.element not in ("full-name", "quota")
     }
+    _check_texts({**values, "full-name": full_name})
+    refuse_hidden(address)
     enabled = _enabled(cells)
     return UserLine(
         row.number,
@@ -135,6 +138,14 @@ def _line(row: Row, meanings: set[str]) -> UserLine:
         values | ({} if enabled is None else {"enabled": enabled}),
         tuple(_split(cells.get("groups", ""))),
     )
+
+
+def _check_texts(values: Mapping[str, object]) -> None:
+    for each in USER.fields:
+        try:
+            each.check_text(values.get(each.element))
+        except ValueError as error:
+            raise ValueError(f"{each.element}: {error}") from None
 
 
 def _value(column: Field, cell: str) -> object:

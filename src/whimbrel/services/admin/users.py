@@ -28,7 +28,15 @@ from whimbrel.services.admin.people import (
     values_of,
 )
 from whimbrel.services.admin.records import USER
-from whimbrel.services.admin.resolving import listing, names_of, naming_words, refusal, still_named, warn_of
+from whimbrel.services.admin.resolving import (
+    listing,
+    names_of,
+    naming_words,
+    refusal,
+    still_named,
+    warn_of,
+    warn_of_tags,
+)
 from whimbrel.services.admin.views import Done, Moment, Page, done
 from whimbrel.services.session.record import LastSignIn, last_sign_in
 
@@ -117,6 +125,11 @@ async def added(ctx: AdminContext, *steps: DirectoryChange) -> None:
     new = [step for step in steps if step.op is Op.ADD and step.kind is Kind.USER]
     await make_way(ctx, *(AccountId(Address(step.name, step.domain).key) for step in new))
     await change(ctx, *steps)
+    for step in steps:
+        if step.op is Op.ADD and step.kind in (Kind.USER, Kind.ALIAS):
+            further = step.values.get("alias", ()) if step.kind is Kind.USER else ()
+            names = [step.name, *(further if isinstance(further, tuple) else ())]
+            await warn_of_tags(ctx, *(Address(name, step.domain) for name in names if "+" in name))
 
 
 @call(
