@@ -209,6 +209,12 @@ _TABLE: Final = (
      "the next start: nobody knows their recipients any more."),
     ("queue.content-missing", "error", "Queue content missing", "queue_id size found",
      "A waiting message's file is gone or cut short."),
+    ("store.displaced", "error", "Folder displaced", "path kind",
+     "Something else stands in the place of a directory of the store, and is not followed: its folder serves nobody. "
+     "Put the directory itself there, on the same file system."),
+    ("store.cleared", "error", "File displaced", "path",
+     "A link, directory or other thing stood in the place of a file of the store. It is in #lost beside, the file is "
+     "made anew."),
     ("store.failed", "error", "Store failed", "account shard", "A part of the store met an unexpected error."),
     ("store.poisoned", "error", "Store poisoned", "error",
      "A sync failed: nothing is acknowledged until the store was checked."),

@@ -19,6 +19,7 @@ from whimbrel.backends.store.disk.database import DAMAGE, Damaged, passing, unav
 from whimbrel.backends.store.disk.identity import stamp
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.open_indexes import OpenIndexes
+from whimbrel.backends.store.disk.places import FOLDER_XML, Displaced, clear_folder, is_folder
 from whimbrel.backends.store.disk.rebuild import Progress, Rebuilt, drop_saved, rebuild
 from whimbrel.backends.store.disk.reconcile import Difference, reconcile
 from whimbrel.backends.store.disk.replaced import carry_over, other_file, save
@@ -51,6 +52,8 @@ class Account:
         """Folders where files of expunged messages are still to be moved."""
         self.checked: dict[MailboxId, float] = {}
         """When a folder's files were compared with its index the last time."""
+        self._displaced: set[str] = set()
+        """Directories that are none, of which the log has heard."""
         self._indexes, self._generation = indexes, generation
         self._ready = -1
         self._lock = threading.RLock()
@@ -86,6 +89,7 @@ class Account:
             self._rescan()
         elif header.generation != generation and self.tree.strayed():
             self._rescan()  # The power went between a directory and its entry.
+        self._report(self.seq.cleared)
         header = self.seq.own
         if self.seq.recreated or header.generation != generation or header.last != header.committed:
             # The last: whoever held the lock before us died between a folder's commit and the counters.
@@ -102,6 +106,9 @@ class Account:
         self.tree.rebuild()
         self.seq.folders_changed()
         self.tree.load(self.seq.folders_version)
+        self._report(self.tree.cleared)
+        for link in self.tree.links():
+            self.log.error("store.displaced", path=link, kind="a symbolic link")
         if known:
             self.log.warning("store.tree-rebuilt", account=self.account, folders=len(self.tree.entries()))
 
@@ -110,7 +117,7 @@ class Account:
         statuses: list[tuple[Entry, FolderStatus]] = []
         for entry in self.tree.entries():
             if entry.selectable and (self.root / entry.path).is_dir():
-                with self.using(entry) as index:
+                with contextlib.suppress(Displaced), self.using(entry) as index:
                     statuses.append((entry, index.status()))
         last = max([0, *(status.highest_modseq for _, status in statuses)])
         self.seq.restart(generation, last)
@@ -143,7 +150,8 @@ class Account:
                 try:
                     statuses[entry.mailbox] = status or self.read(entry.mailbox, FolderIndex.status)
                 except MailboxError as error:
-                    if error.condition is not Condition.NONEXISTENT:  # Deleted meanwhile.
+                    # Deleted meanwhile, or it serves nobody now.
+                    if error.condition is not Condition.NONEXISTENT and not isinstance(error, Displaced):
                         raise
         return statuses
 
@@ -232,7 +240,7 @@ class Account:
             elif index is not None and not index.current:
                 self._indexes.take(entry.mailbox)
                 index, replaced = None, index
-            if index is None and not (self.root / entry.path).is_dir():
+            if index is None and not is_folder(self.root, entry.path):
                 # Removed, moved or renamed by hand.
                 self.renew()
                 entry = self.entry(entry.mailbox)
@@ -255,6 +263,7 @@ class Account:
                 self._save_and_close(replaced)
                 replaced = None
             try:
+                self.clear(entry)
                 index = _loaded(self.root / entry.path)
             except (Damaged, *DAMAGE) as error:
                 if replaced is not None:
@@ -303,6 +312,24 @@ class Account:
 
     # Healing
 
+    def clear(self, entry: Entry) -> None:
+        """Moves away what stands in the place of the folder's files. Displaced, if it is in that of a directory."""
+        try:
+            cleared = clear_folder(self.root / entry.path)
+        except Displaced as error:
+            if error.path not in self._displaced:
+                self._displaced.add(error.path)
+                self.log.error("store.displaced", path=error.path, kind=error.kind)
+            raise
+        self._displaced = {path for path in self._displaced if not path.startswith(f"{self._base}{entry.path}/#")}
+        if self.root / entry.path / FOLDER_XML in cleared:
+            self.tree.annotate(entry, {})
+        self._report(cleared)
+
+    def _report(self, cleared: list[Path]) -> None:
+        while cleared:
+            self.log.error("store.cleared", path=str(cleared.pop()))
+
     def heal(self, mailbox: MailboxId) -> None:
         """A query failed: the index is damaged, unless another process has put it right already."""
         with self.seq.locked():
@@ -348,6 +375,7 @@ class Account:
     def rebuild(self, entry: Entry, progress: Progress = lambda done, total: None) -> tuple[Rebuilt, FolderIndex]:
         """Under the account's lock: the index anew from the files."""
         self._indexes.drop(entry.mailbox)
+        self.clear(entry)
         folder = self.root / entry.path
         new = not (folder / "index.bad").exists() and not any((folder / "#msgs").glob("*.eml"))
         start = time.monotonic()

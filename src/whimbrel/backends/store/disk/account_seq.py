@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whimbrel.backends.store.disk.identity import FileIdentity, Stamp, stamp
+from whimbrel.backends.store.disk.places import clear_files
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import FolderStatus
 
@@ -26,6 +27,7 @@ _SLOT = struct.Struct("<16sIIIIIIQqQ")
 _MAGIC = b"WSEQ\x01\x00\x00\x00"
 _SIZE = 64
 _GROW = 32
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
 LOCK_DEADLINE = 10.0
 
 
@@ -64,6 +66,8 @@ class AccountSeq:
         self._unwritten = self._closed = self._checked = False
         self._identity: FileIdentity | None = None
         self.recreated = False
+        self.cleared: list[Path] = []
+        """Paths of what was moved away since it stood in the file's place; whoever says so empties it."""
 
     def locked(self, deadline: float = LOCK_DEADLINE) -> AbstractContextManager[None]:
         """The account's lock, in this process and between processes. MailboxError INUSE after `deadline` seconds."""
@@ -133,12 +137,13 @@ class AccountSeq:
 
     def _open(self) -> None:
         """Anew, if the file was replaced. Other threads may be reading: of the old file or the new one."""
+        self.cleared += clear_files(self._path.parent, (self._path.name,))
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = os.open(self._path, _CREATE, 0o600)
         except FileNotFoundError:
             # The account was removed while somebody still had it in hand: it begins anew, empty.
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = os.open(self._path, _CREATE, 0o600)
         if self._descriptor >= 0:
             # Under the number that readers in other threads use already.
             os.dup2(descriptor, self._descriptor, inheritable=False)

@@ -6,6 +6,7 @@ changed since.
 `. modseq`. A batch that was cut short ends the log. Losing the newest batch is no harm, so nothing here is synced.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from whimbrel.backends.disk.irregular import not_a_file
 from whimbrel.backends.store.disk.database import Row, passing, reading, rows
 from whimbrel.backends.store.disk.index import FolderIndex
 from whimbrel.backends.store.disk.uidcache import changed_rows
@@ -43,6 +45,9 @@ def write_backup(index: FolderIndex) -> None:
 
 def refresh_backup(index: FolderIndex) -> None:
     """Brings the backup up to date, by the changed rows alone where that is less. Raises OSError, apsw.Error."""
+    for name in (NAME, LOG):
+        if kind := not_a_file(index.folder / name):
+            raise OSError(errno.ENOTSUP, kind, str(index.folder / name))  # A pipe would be waited for.
     with _Log(index.folder) as log, index.lock:
         with reading(index.connection):
             status = index.status()
@@ -118,7 +123,7 @@ class _Log:
         self.descriptor = -1
 
     def __enter__(self) -> "_Log":
-        self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX)
         except BaseException:

@@ -39,9 +39,9 @@ def check_version() -> None:
         )
 
 
-def identity_of(path: Path) -> FileIdentity:
-    """The database, its -wal and -shm as they are now."""
-    return FileIdentity(str(path.parent), (path.name, path.name + "-wal", path.name + "-shm"))
+def identity_of(path: Path, *also: str) -> FileIdentity:
+    """The database, its -wal and -shm as they are now, and `also` what else is in its directory."""
+    return FileIdentity(str(path.parent), (path.name, path.name + "-wal", path.name + "-shm", *also))
 
 
 def passing(error: Exception, path: Path) -> bool:

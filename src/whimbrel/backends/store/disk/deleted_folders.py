@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from whimbrel.backends.disk.irregular import not_a_directory
 from whimbrel.backends.store.disk.expunged_files import listed
 from whimbrel.backends.store.disk.folder_xml import read_folder_xml
+from whimbrel.backends.store.disk.places import Displaced
 from whimbrel.core.mailbox import MailboxId, SpecialUse
 
 _NAME = re.compile(r"(\d{1,12})-(F[0-9a-f]{32})(?:-\d+)?\Z")
@@ -36,12 +38,15 @@ def move_to_deleted(root: Path, folder: Path, mailbox: MailboxId) -> None:
     """What the folder holds moves to the account's #deleted; the folders below it stay.
 
     In one step where nothing is below. Otherwise the power may go in between: #folder.xml is there first, so that what
-    came over can be restored, and the messages go last, so that until then the folder is whole without its index."""
+    came over can be restored, and the messages go last, so that until then the folder is whole without its index.
+    Displaced."""
     target = root / "#deleted" / f"{int(time.time())}-{mailbox}"
     count = 1
     while target.exists():
         count += 1
         target = target.with_name(f"{int(time.time())}-{mailbox}-{count}")
+    if kind := not_a_directory(target.parent):
+        raise Displaced(str(target.parent), kind)
     target.parent.mkdir(mode=0o700, exist_ok=True)
     items = list(os.scandir(folder))
     if all(item.name.startswith("#") for item in items if item.is_dir(follow_symlinks=False)):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from whimbrel.backends.disk.irregular import not_a_file
 from whimbrel.backends.store.disk.database import passing
 from whimbrel.core.mailbox import MailboxId, SpecialUse
 
@@ -127,6 +128,8 @@ def _parse(path: Path) -> etree._Element | None:
     """None: there is none, or it cannot be read. OSError if only the moment is bad: what stands there is not to be
     overwritten as if it were nothing."""
     try:
+        if not_a_file(path):
+            return None
         return etree.fromstring(path.read_bytes(), etree.XMLParser(resolve_entities=False, no_network=True))
     except OSError as error:
         if passing(error, path):

@@ -6,6 +6,7 @@ for all that is in it. Whatever moved the ctime is followed by a look at the fil
 """
 
 import os
+import stat
 import time
 from collections.abc import Sequence
 
@@ -30,9 +31,10 @@ class FileIdentity:
     __slots__ = ("_directory", "_paths", "_stamp", "identity")
 
     def __init__(self, directory: str, names: Sequence[str], known: Identity | None = None) -> None:
-        """`known`: device and inode of each, where they are known from a descriptor."""
+        """`names`: the empty one is the directory itself. `known`: device and inode of each, where they are known from
+        a descriptor."""
         self._directory = directory
-        self._paths = [f"{directory}/{name}" for name in names]
+        self._paths = [f"{directory}/{name}" if name else directory for name in names]
         self.identity = self._look() if known is None else known
         """Device and inode of each, zeros for one that is missing."""
         self._stamp: Stamp | None = None
@@ -51,11 +53,15 @@ class FileIdentity:
         return True
 
     def _look(self) -> Identity:
-        identity = []
-        for path in self._paths:
-            try:
-                status = os.stat(path)
-                identity.append((status.st_dev, status.st_ino))
-            except FileNotFoundError:
-                identity.append((0, 0))
-        return tuple(identity)
+        return tuple(map(_identity, self._paths))
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """A link is not what it leads to, and what is no file is none that had the same inode before."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return 0, 0
+    if stat.S_ISREG(status.st_mode):
+        return status.st_dev, status.st_ino
+    return status.st_dev, -status.st_ino if stat.S_ISDIR(status.st_mode) else -1

@@ -105,7 +105,7 @@ class FolderIndex:
         self.connection.execute("SELECT count(*) FROM folder").fetchall()
         self.cursor = self.connection.cursor()
         """For statements without rows: spares making one for each."""
-        self._identity = identity_of(self.path)
+        self._identity = identity_of(self.path, "#msgs", "")
         self._counts: Counts | None = None
         self._counted = -1
         self.closed = False
@@ -115,7 +115,7 @@ class FolderIndex:
 
     @property
     def current(self) -> bool:
-        """Still the files that are in the folder."""
+        """Still the files that are in the folder, and the same folder with the same messages."""
         return self._identity.unchanged()
 
     @property

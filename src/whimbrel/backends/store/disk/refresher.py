@@ -60,6 +60,10 @@ class Refresher:
         for account, mailboxes in changed.items():
             for mailbox in mailboxes:
                 # Deleted meanwhile, busy, no room: the index is whole, and its next change tries again.
-                with contextlib.suppress(MailError, OSError, apsw.Error):
-                    await self._pool.run(self._account(account).read, mailbox, refresh_backup)
+                with contextlib.suppress(MailError, apsw.Error):
+                    try:
+                        await self._pool.run(self._account(account).read, mailbox, refresh_backup)
+                    except OSError:
+                        # Perhaps what stands in the place of a file: that is looked at when the folder is opened.
+                        self._account(account).forget(mailbox)
                 await asyncio.sleep(PAUSE)

@@ -45,7 +45,12 @@ def maintain(account: Account, mailbox: MailboxId) -> None:
         refresh_backup(index)
         return recount(index.connection) == (status.messages, status.unseen, status.deleted, status.size)
 
-    if not account.read(mailbox, counts_match):
+    try:
+        matching = account.read(mailbox, counts_match)
+    except OSError:
+        account.forget(mailbox)  # What stands in the place of a file is put away when the folder is opened.
+        matching = account.read(mailbox, counts_match)
+    if not matching:
         account.log.warning("store.counters-wrong", account=account.account, folder=account.entry(mailbox).name)
         reindex(account, mailbox, lambda done, total: None)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import apsw
 
+from whimbrel.backends.disk.irregular import not_a_file
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged, identity_of, open_database, row, rows
 from whimbrel.backends.store.disk.folder_xml import (
     account_annotations,
@@ -27,6 +28,7 @@ from whimbrel.backends.store.disk.folder_xml import (
 )
 from whimbrel.backends.store.disk.identity import FileIdentity, Stamp
 from whimbrel.backends.store.disk.names import on_disk
+from whimbrel.backends.store.disk.places import clear_files
 from whimbrel.backends.store.names import by_hand, canonical, leaf, parent
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import DELIMITER, INBOX, MailboxId, SpecialUse
@@ -69,6 +71,7 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._path = root / "account.fld"
+        self._files = [f"{self._path}{suffix}" for suffix in ("", "-wal", "-shm")]
         self._lock = threading.RLock()
         self._entries: dict[str, Entry] = {}
         self._by_id: dict[MailboxId, Entry] = {}
@@ -78,6 +81,8 @@ class Tree:
         self._subscribed: frozenset[str] = frozenset()
         self._loaded: tuple[int, FileIdentity] | None = None
         self._connection: apsw.Connection | None = None
+        self.cleared: list[Path] = []
+        """Paths of what was moved away since it stood in the place of a file; whoever says so empties it."""
 
     # Reading
 
@@ -87,7 +92,7 @@ class Tree:
         with self._lock:
             if self._loaded is not None and self._loaded[0] == version and self._loaded[1].unchanged(seen):
                 return True
-            if not self._path.exists():
+            if not self._path.exists() or any(map(not_a_file, self._files)):
                 return False
             try:
                 connection = open_database(self._path, _SCHEMA, _VERSION, create=False)
@@ -128,6 +133,12 @@ class Tree:
 
     def identified(self, mailbox: MailboxId) -> Entry | None:
         return self._by_id.get(mailbox)
+
+    def links(self) -> list[str]:
+        """Symbolic links to directories, where folders would be: none is followed."""
+        paths = ("", *(entry.path for entry in self.entries()))
+        items = (item for path in paths for item in _scanned(self.root / path) if not item.name.startswith("#"))
+        return [item.path for item in items if item.is_symlink() and item.is_dir()]
 
     def strayed(self) -> bool:
         """The directories are not those of the folders: a crash came between a directory and its entry, or a person
@@ -305,9 +316,10 @@ class Tree:
     def rebuild(self) -> None:
         """Makes `account.fld` anew from the directories. Under the lock."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for suffix in ("", "-wal", "-shm"):
+        self.cleared += clear_files(self.root, (*map(os.path.basename, self._files), "#account.xml"))
+        for file in self._files:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{self._path}{suffix}")
+                os.unlink(file)
         self._use([], frozenset())
         with self._writing():
             self._rebuild()
@@ -381,13 +393,17 @@ def new_mailbox_id() -> MailboxId:
     return MailboxId("F" + os.urandom(16).hex())
 
 
+def _scanned(directory: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as items:
+            return list(items)
+    except FileNotFoundError:
+        return []
+
+
 def _directories(root: Path, base: str) -> Iterator[str]:
     """Folder directories, parents first."""
-    try:
-        names = sorted(item.name for item in os.scandir(root / base) if item.is_dir(follow_symlinks=False))
-    except FileNotFoundError:
-        return
-    for name in names:
+    for name in sorted(item.name for item in _scanned(root / base) if item.is_dir(follow_symlinks=False)):
         if not name.startswith("#") and _TEXT.match(name):
             path = f"{base}/{name}" if base else name
             yield path
