@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check peers bench docs lock clean
+.PHONY: run test check console peers bench docs lock clean
 
 run: $(VENV)/.run
+	@$(BIN)/python web/build.py --go-on
 	@$(BIN)/python -I -m whimbrel.app.demo var
 
 test: $(VENV)/.test
@@ -13,6 +14,10 @@ test: $(VENV)/.test
 
 check: $(VENV)/.test
 	@$(BIN)/python -m tests.run --check-only
+
+# The administration console, if its sources are newer than what was built.
+console: $(VENV)/.run
+	@$(BIN)/python web/build.py
 
 peers:
 	@sh tests/peers/install.sh
@@ -27,6 +32,7 @@ docs: $(VENV)/.run
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group test -o requirements/test.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group node -o requirements/node.txt
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Whimbrel needs Python 3.11 or newer; try: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests import console
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
@@ -38,14 +40,20 @@ def check() -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check-only", action="store_true", help="house rules and types only")
+    parser.add_argument("--console", action="store_true", help="the checks of web/console only")
     parser.add_argument("--serial", action="store_true", help="one process")
     parser.add_argument("rest", nargs="*", help="folders or files below tests/, and pytest options")
     options, more = parser.parse_known_args()
     start = time.monotonic()
+    if options.console:
+        web = console.check()
+        print(f"{web.passed} passed, {len(web.failed)} failed, 0 skipped")
+        return 1 if web.failed else 0
     failed = check()
     if options.check_only:
         print(f"{len(CHECKS) - len(failed)} passed, {len(failed)} failed, 0 skipped")
         return 1 if failed else 0
+    web = console.Outcome() if options.rest else console.check()
     command = [sys.executable, "-m", "pytest", "-rs", *(options.rest or ["tests"]), *more]
     if not options.serial:
         command += ["-n", str(os.cpu_count() or 2), "--dist", "loadgroup"]
@@ -63,13 +71,15 @@ def main() -> int:
         match = re.search(rf"(\d+) {word}", summary)
         return int(match[1]) if match else 0
 
-    bad = count("failed") + count("error") + len(failed)
+    bad = count("failed") + count("error") + len(failed) + len(web.failed)
     if code and not bad:
         bad = 1
-    if failed:
-        print(f"House rules broken: {', '.join(failed)}")
+    if failed or web.failed:
+        print(f"House rules broken: {', '.join([*failed, *web.failed])}")
     print(f"Took {time.monotonic() - start:.0f} s")
-    print(f"{count('passed') + len(CHECKS) - len(failed)} passed, {bad} failed, {count('skipped')} skipped")
+    print(
+        f"{count('passed') + len(CHECKS) - len(failed) + web.passed} passed, {bad} failed, {count('skipped')} skipped"
+    )
     return 1 if bad else 0
 
 

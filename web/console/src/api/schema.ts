@@ -1,0 +1,94 @@
+/** What the server tells of itself: settings, records and calls, from its own declarations. */
+import { useQuery } from "@tanstack/react-query";
+import { http } from "./session.ts";
+
+export type Json = string | number | boolean | null | readonly string[];
+
+/** A setting, a section of settings, or a list of sections, as JSON Schema 2020-12 with our `x-` words. */
+export interface Schema {
+  readonly type?: "string" | "integer" | "number" | "boolean" | "array" | "object";
+  readonly title?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+  readonly enum?: readonly (string | number)[];
+  readonly anyOf?: readonly Schema[];
+  readonly format?: string;
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly items?: Schema;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly "x-path"?: string;
+  readonly "x-minimum"?: string;
+  readonly "x-maximum"?: string;
+  readonly "x-like"?: string;
+  readonly "x-unit"?: string;
+  readonly "x-group"?: string;
+  readonly "x-order"?: number;
+  readonly "x-advanced"?: boolean;
+  readonly "x-show-if"?: string;
+  readonly "x-enable-if"?: string;
+  readonly "x-ref"?: string;
+  readonly "x-secret"?: boolean;
+  readonly "x-applies"?: "now" | "restart" | "service";
+  readonly "x-danger"?: string | { readonly text: string; readonly confirm: string };
+  readonly "x-check"?: string;
+  readonly "x-list"?: string;
+  readonly "x-item"?: string;
+  readonly "x-columns"?: readonly string[];
+  readonly "x-key"?: { readonly name: string; readonly title: string; readonly description?: string };
+  readonly "x-mission"?: string;
+  readonly "x-since"?: string;
+  readonly "x-docs"?: string;
+}
+
+export interface RecordField extends Schema {
+  /** Its name in calls. */
+  readonly parameter: string;
+  /** Its name in what calls answer. */
+  readonly shown: string;
+  readonly listed: boolean;
+  /** `own-call`: by a verb of its own, not by `set`. */
+  readonly "changed-by": string;
+}
+
+export interface RecordSchema {
+  readonly plural: string;
+  readonly help: string;
+  readonly name: Schema;
+  readonly parts: readonly {
+    readonly name: string;
+    readonly description: string;
+    readonly fields: readonly RecordField[];
+  }[];
+}
+
+export interface CallSchema {
+  readonly noun: string;
+  readonly verb: string;
+  readonly help: string;
+  readonly path: string;
+  readonly reads: boolean;
+  readonly right: string;
+  readonly parameters: Schema;
+}
+
+export interface ConsoleSchema {
+  readonly settings: Schema;
+  readonly records: Readonly<Record<string, RecordSchema>>;
+  readonly calls: readonly CallSchema[];
+}
+
+async function fetchSchema(): Promise<ConsoleSchema> {
+  const response = await http.send("GET", "/api/admin/schema");
+  const body = (await response.json()) as ConsoleSchema | { result: ConsoleSchema };
+  return "result" in body ? body.result : body;
+}
+
+/** It changes with the version of the server only. */
+export const useSchema = () =>
+  useQuery({ queryKey: ["schema"], queryFn: fetchSchema, staleTime: Infinity, gcTime: Infinity });

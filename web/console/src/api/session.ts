@@ -1,0 +1,113 @@
+/** Who is signed in, and how to become so. */
+import { ApiError } from "@shared/errors.ts";
+import { type Gate, Http } from "@shared/http.ts";
+import { Store } from "./store.ts";
+
+export type Right = "none" | "accounts" | "domain" | "server-read" | "server-write";
+
+export interface Me {
+  readonly name: string;
+  readonly account: string;
+  readonly full_name: string;
+  readonly grants: readonly string[];
+  readonly right: Right;
+  /** Null: all. */
+  readonly domains: readonly string[] | null;
+  readonly mail_read: boolean;
+  readonly csrf: string;
+  readonly signed_in: string;
+  readonly idle_seconds: number;
+  readonly expires: string;
+  readonly server: { readonly hostname: string; readonly version: string; readonly protocol: string };
+  readonly language: string;
+  readonly density: string;
+}
+
+/** Undefined while nobody has asked the server yet, null when nobody is signed in. */
+export const me = new Store<Me | null | undefined>(undefined);
+
+/** The session ended while someone was at work: the page stays, a dialog asks for the password. */
+export const expired = new Store(false);
+
+let waiting: { resolve: () => void; reject: (reason: unknown) => void; ended: Promise<void> } | null = null;
+
+const gate: Gate = {
+  signIn() {
+    if (waiting) return waiting.ended;
+    let resolve!: () => void;
+    let reject!: (reason: unknown) => void;
+    const ended = new Promise<void>((yes, no) => {
+      resolve = yes;
+      reject = no;
+    });
+    waiting = { resolve, reject, ended };
+    if (me.get()) expired.set(true);
+    else giveUp();
+    return ended;
+  },
+  async csrf(fresh) {
+    if (fresh) await load().catch(() => undefined);
+    return me.get()?.csrf ?? "";
+  },
+};
+
+export const http = new Http(gate);
+
+/** Asks the server whose session this browser has. */
+export async function load(): Promise<Me | null> {
+  try {
+    const { result } = await http.call<Me>("GET", "/api/session", { alone: true });
+    me.set(result);
+    return result;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) {
+      if (!expired.get()) me.set(null);
+      return null;
+    }
+    throw error;
+  }
+}
+
+/** ApiError: 401 for a wrong name or password, 429 when locked out. */
+export async function signIn(name: string, password: string): Promise<Me> {
+  const { result } = await http.call<Me>("POST", "/api/session", { body: { name, password }, alone: true });
+  const before = me.get();
+  // Someone else takes over the page: what the other one saw must not be shown.
+  if (before && before.account !== result.account) {
+    location.assign("/");
+    return result;
+  }
+  me.set(result);
+  expired.set(false);
+  waiting?.resolve();
+  waiting = null;
+  return result;
+}
+
+/** The person does not want to sign in again: requests that wait fail, the sign-in screen follows. */
+export function giveUp(): void {
+  const left = waiting;
+  waiting = null;
+  expired.set(false);
+  me.set(null);
+  left?.ended.catch(() => undefined);
+  left?.reject(new ApiError(401, { kind: "unauthorized", text: "You are signed out." }));
+}
+
+export async function signOut(): Promise<void> {
+  await http.call("DELETE", "/api/session");
+  location.assign("/");
+}
+
+const RANK: Record<Right, number> = { none: 0, accounts: 1, domain: 2, "server-read": 3, "server-write": 4 };
+
+/** Whether these rights reach what needs `right`. The server decides; this only says what is shown. */
+export function reaches(who: Me | null | undefined, right: Right): boolean {
+  return !!who && RANK[who.right] >= RANK[right];
+}
+
+/** May change what belongs to the server, or to accounts and domains. */
+export function mayChange(who: Me | null | undefined, what: "server" | "accounts"): boolean {
+  if (!who) return false;
+  return who.right === "server-write" || (what === "accounts" && (who.right === "domain" || who.right === "accounts"));
+}

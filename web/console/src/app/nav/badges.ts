@@ -1,0 +1,30 @@
+/** Figures and dots beside the names of screens. */
+import { useState } from "react";
+import { useTopic } from "@/api/live.ts";
+import { me, reaches } from "@/api/session.ts";
+import { useStore } from "@/api/store.ts";
+import { drafts } from "@/parts/form/drafts.ts";
+import { pageOf } from "@/screens/settings/pages.ts";
+
+/** Where the figure of a screen comes from: a topic and what to take of it. */
+const FIGURES: Record<string, { topic: string; of: (data: never) => number }> = {
+  queue: {
+    topic: "queue",
+    of: (data: { waiting?: number; totals?: { waiting?: number } }) => data.waiting ?? data.totals?.waiting ?? 0,
+  },
+  connections: { topic: "connections", of: (data: { total?: number }) => data.total ?? 0 },
+};
+
+export function useBadges(screen: string): { count: number; dirty: number } {
+  const who = useStore(me);
+  const [count, setCount] = useState(0);
+  const figure = FIGURES[screen];
+  useTopic(figure && reaches(who, "server-read") ? figure.topic : null, (data) =>
+    setCount(figure?.of(data as never) ?? 0),
+  );
+  const edits = useStore(drafts);
+  const dirty = screen.startsWith("settings-")
+    ? Object.keys(edits).filter((path) => `settings-${pageOf(path)}` === screen).length
+    : 0;
+  return { count, dirty };
+}

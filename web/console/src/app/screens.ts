@@ -1,0 +1,81 @@
+/** The table of screens. A new screen is a folder below src/screens and a line here: README.md says how. */
+import type { MessageDescriptor } from "@lingui/core";
+import { msg } from "@lingui/core/macro";
+import type { ComponentType } from "react";
+import { type Me, type Right, reaches } from "@/api/session.ts";
+import type { IconName } from "@/parts/base/icons.ts";
+import { SETTINGS_PAGES } from "@/screens/settings/pages.ts";
+
+export type Area = "top" | "status" | "accounts" | "flow" | "server";
+
+export const AREAS: Record<Exclude<Area, "top">, MessageDescriptor> = {
+  status: msg`Status`,
+  accounts: msg`Accounts`,
+  flow: msg`Mail flow`,
+  server: msg`Server`,
+};
+
+export interface Screen {
+  readonly id: string;
+  readonly path: string;
+  readonly title: MessageDescriptor;
+  readonly area: Area;
+  readonly icon: IconName;
+  /** The least that one must be to see it. */
+  readonly right: Right;
+  readonly load: () => Promise<{ default: ComponentType }>;
+  /** Other words that `Ctrl K` finds it by. */
+  readonly words?: MessageDescriptor;
+}
+
+const settings = (): Screen["load"] => () => import("@/screens/settings/SettingsScreen.tsx");
+
+/** In the order of the navigation. */
+export const SCREENS: readonly Screen[] = [
+  {
+    id: "queue",
+    path: "/queue",
+    title: msg`Queue`,
+    area: "status",
+    icon: "queue",
+    right: "server-read",
+    load: () => import("@/screens/queue/QueueScreen.tsx"),
+    words: msg`waiting mail, held messages, deferred`,
+  },
+  {
+    id: "users",
+    path: "/users",
+    title: msg`Users`,
+    area: "accounts",
+    icon: "user",
+    right: "accounts",
+    load: () => import("@/screens/users/UsersScreen.tsx"),
+    words: msg`mailboxes, accounts, passwords, quota`,
+  },
+  ...SETTINGS_PAGES.map(
+    (page): Screen => ({
+      id: `settings-${page.id}`,
+      path: `/settings/${page.id}`,
+      title: page.title,
+      area: page.area,
+      icon: page.icon,
+      right: "server-read",
+      load: settings(),
+    }),
+  ),
+  {
+    id: "about",
+    path: "/about",
+    title: msg`About`,
+    area: "server",
+    icon: "info",
+    right: "none",
+    load: () => import("@/screens/about/AboutScreen.tsx"),
+    words: msg`version, licence, protocol`,
+  },
+];
+
+export const screenOf = (id: string): Screen | undefined => SCREENS.find((screen) => screen.id === id);
+
+export const visibleTo = (who: Me | null | undefined): readonly Screen[] =>
+  SCREENS.filter((screen) => reaches(who, screen.right));

@@ -1,0 +1,16 @@
+/** What stands between opening the page and seeing it: who is signed in, and in which language they read. */
+import { load } from "@/api/session.ts";
+import { Store } from "@/api/store.ts";
+import { preferred, speak } from "./language.ts";
+import { begin } from "./preferences.ts";
+
+/** Why the server could not be asked. */
+export const trouble = new Store<unknown>(null);
+
+export async function start(): Promise<void> {
+  begin();
+  const asked = load().catch((error: unknown) => trouble.set(error));
+  await speak(preferred());
+  await asked;
+  if (preferred() !== document.documentElement.lang) await speak(preferred());
+}

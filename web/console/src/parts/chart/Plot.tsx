@@ -1,0 +1,63 @@
+import { useElementSize } from "@mantine/hooks";
+import { useEffect, useRef } from "react";
+import uPlot, { type AlignedData, type Options } from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { useStore } from "@/api/store.ts";
+import { theme } from "@/app/preferences.ts";
+import { shortTime } from "../base/Moment.tsx";
+import type { ChartProps } from "./Chart.tsx";
+
+const token = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+export default function Plot({ times, series, format, height = 180 }: ChartProps) {
+  const { ref, width } = useElementSize();
+  const chosen = useStore(theme);
+  const plot = useRef<uPlot | null>(null);
+  const names = series.map((each) => `${each.name} ${each.colour} ${each.usual}`).join("\n");
+
+  useEffect(() => {
+    const place = ref.current;
+    if (!place || !width) return undefined;
+    const axis = {
+      stroke: token("muted"),
+      grid: { stroke: token("line"), width: 1 },
+      ticks: { show: false },
+      font: "11px Inter",
+    };
+    const options: Options = {
+      width,
+      height,
+      legend: { show: false },
+      cursor: { points: { size: 6 }, drag: { x: false, y: false } },
+      scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
+      axes: [
+        { ...axis, values: (_, ticks) => ticks.map((tick) => shortTime(new Date(tick * 1000))) },
+        { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => format(tick)) },
+      ],
+      series: [
+        {},
+        ...series.map((each) => ({
+          label: each.name,
+          stroke: token(each.colour ?? (each.usual ? "text" : "accent")),
+          width: 1.5,
+          spanGaps: false,
+          points: { show: false },
+          ...(each.usual ? { dash: [3, 3] } : {}),
+        })),
+      ],
+    };
+    const made = new uPlot(options, [times, ...series.map((each) => each.values)] as unknown as AlignedData, place);
+    plot.current = made;
+    return () => {
+      plot.current = null;
+      made.destroy();
+    };
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- new values come by setData below
+  }, [ref, width, height, names, chosen]);
+
+  useEffect(() => {
+    plot.current?.setData([times, ...series.map((each) => each.values)] as unknown as AlignedData);
+  }, [times, series]);
+
+  return <div ref={ref} style={{ width: "100%", height }} />;
+}

@@ -1,0 +1,82 @@
+/** Below a form with changes: how many, Discard, Review, Save; and what stands in the way. */
+import { Plural, Trans, useLingui } from "@lingui/react/macro";
+import { useState } from "react";
+import { Button } from "../base/Button.tsx";
+import { Icon } from "../base/Icon.tsx";
+import { ConfirmWords } from "./ConfirmWords.tsx";
+import { Conflicts } from "./Conflicts.tsx";
+import { Review } from "./Review.tsx";
+import css from "./SaveBar.module.css";
+import { type EditorForm, fieldOf } from "./useEditor.ts";
+
+export function SaveBar({ form }: { form: EditorForm }) {
+  const { t } = useLingui();
+  const [reviewing, setReviewing] = useState(false);
+  const paths = Object.keys(form.state.edits);
+  const wrong = Object.keys(form.state.faults).length;
+  const restart = paths.some((path) => fieldOf(path, form.fields)?.schema["x-applies"] === "restart");
+  if (!paths.length && !form.refusal && !form.warnings.length) return null;
+  const because = form.state.readOnly || (wrong ? t`Mend what is marked first` : undefined);
+  return (
+    <div className={css.bar} role="region" aria-label={t`Changes`}>
+      {(form.refusal || form.warnings.length > 0) && (
+        <div className={css.said} role="alert">
+          {form.refusal && (
+            <p className="error">
+              <Icon name="error" />
+              {form.refusal}
+            </p>
+          )}
+          {form.warnings.map((warning) => (
+            <p key={warning} className="warn">
+              <Icon name="warn" />
+              {warning}
+            </p>
+          ))}
+        </div>
+      )}
+      {paths.length > 0 && (
+        <div className={css.row}>
+          <i className="dot" />
+          <span className={css.count}>
+            <b>
+              <Plural value={paths.length} one="# change" other="# changes" />
+            </b>{" "}
+            <span className="muted">
+              {wrong ? (
+                <span className="error">
+                  <Plural value={wrong} one="# is wrong" other="# are wrong" />
+                </span>
+              ) : form.state.settings ? (
+                restart ? (
+                  <Trans>not saved. Some need a restart</Trans>
+                ) : (
+                  <Trans>not saved. Apply at once, no restart</Trans>
+                )
+              ) : (
+                <Trans>not saved</Trans>
+              )}
+            </span>
+          </span>
+          <Button kind="quiet" onClick={form.discard}>
+            <Trans>Discard</Trans>
+          </Button>
+          <Button onClick={() => setReviewing(true)}>
+            <Trans>Review</Trans>
+          </Button>
+          <Button kind="primary" busy={form.busy} disabledBecause={because} onClick={() => void form.save()}>
+            <Plural value={paths.length} one="Save # change" other="Save # changes" />
+          </Button>
+        </div>
+      )}
+      <Review form={form} opened={reviewing && paths.length > 0} onClose={() => setReviewing(false)} />
+      <ConfirmWords
+        asked={form.confirm}
+        busy={form.busy}
+        onClose={form.dismiss}
+        onConfirm={(words) => void form.save(words)}
+      />
+      <Conflicts form={form} />
+    </div>
+  );
+}

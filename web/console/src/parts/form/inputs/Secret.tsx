@@ -1,0 +1,50 @@
+/** A secret is never shown: it is set, changed or taken away. */
+import { Trans, useLingui } from "@lingui/react/macro";
+import { useState } from "react";
+import { Button } from "../../base/Button.tsx";
+import { useForm } from "../context.ts";
+import type { ControlProps } from "./Control.tsx";
+import css from "./inputs.module.css";
+import { said } from "./plain.tsx";
+
+export function Secret(props: ControlProps) {
+  const { t } = useLingui();
+  const form = useForm();
+  const { field, onChange, readOnly } = props;
+  const { path } = field;
+  const edited = path in form.edits;
+  const isSet = form.values[path]?.set ?? false;
+  const [typing, setTyping] = useState(false);
+  if (!(edited && form.edits[path] !== null) && !typing) {
+    return (
+      <span className={css.unit}>
+        <span className="muted">{edited ? t`Will be taken away` : isSet ? t`Set` : t`Not set`}</span>
+        {!readOnly && (
+          <Button id={props.id} onClick={() => setTyping(true)}>
+            {isSet ? <Trans>Change</Trans> : <Trans>Set</Trans>}
+          </Button>
+        )}
+        {!readOnly && isSet && !edited && (
+          <Button kind="quiet" onClick={() => onChange(null)}>
+            <Trans>Take away</Trans>
+          </Button>
+        )}
+      </span>
+    );
+  }
+  return (
+    <input
+      {...said(props)}
+      className={css.text}
+      type="password"
+      autoComplete="new-password"
+      autoFocus={typing}
+      value={typeof form.edits[path] === "string" ? form.edits[path] : ""}
+      onChange={(event) => onChange(event.target.value)}
+      onBlur={() => {
+        setTyping(false);
+        if (form.edits[path] === "") form.revert([path]);
+      }}
+    />
+  );
+}

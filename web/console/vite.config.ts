@@ -1,0 +1,26 @@
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+import { compressed } from "./build/compressed.ts";
+import { lingui } from "./build/lingui.ts";
+import { theme } from "./build/theme.ts";
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const out = process.env.WHIMBREL_CONSOLE ?? at("../../src/whimbrel/web/console");
+
+export default defineConfig({
+  plugins: [lingui(), react(), theme(at("src/theme.js")), compressed()],
+  resolve: {
+    alias: { "@": at("src"), "@shared": at("../shared") },
+    dedupe: ["react", "react-dom"],
+  },
+  build: {
+    target: "es2022",
+    outDir: out,
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    manifest: "manifest.json",
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+});

@@ -1,0 +1,141 @@
+/** Requests to the API of this server: session cookie, CSRF header, versions, streams of JSON lines.
+ *
+ * A request that meets the end of the session waits for `Gate.signIn` and is then sent again, so nothing that a person
+ * typed is lost. Throws `ApiError`, or the `AbortError` of the given signal.
+ */
+import { ApiError, errorOf } from "./errors.ts";
+
+export interface Answer<T> {
+  readonly result: T;
+  readonly warnings: readonly string[];
+  /** For `ifMatch` of the next change; empty if the server gave none. */
+  readonly version: string;
+  /** Set if the work goes on by itself: the id for `operation watch`, `cancel` and `abort`. */
+  readonly operation: string;
+}
+
+export interface Gate {
+  /** The session is over: lets the person sign in again. Rejects if they do not. */
+  signIn(): Promise<void>;
+  /** The token of the session as it is now; asks the server again if `fresh`. */
+  csrf(fresh: boolean): Promise<string>;
+}
+
+export type Query = Record<string, string | number | boolean | readonly string[] | null | undefined>;
+
+export interface Options {
+  readonly query?: Query;
+  readonly body?: unknown;
+  readonly ifMatch?: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Do not ask to sign in again: this request is part of signing in. */
+  readonly alone?: boolean;
+}
+
+type Method = "GET" | "POST" | "PATCH" | "DELETE";
+
+export class Http {
+  constructor(private readonly gate: Gate) {}
+
+  async call<T>(method: Method, path: string, options: Options = {}): Promise<Answer<T>> {
+    const response = await this.send(method, path, options);
+    const body = (response.status === 204 ? {} : await parsed(response)) as Partial<Answer<T>>;
+    const tag = /^"([^"]+)"$/.exec(response.headers.get("etag") ?? "")?.[1] ?? "";
+    return {
+      result: body.result as T,
+      warnings: body.warnings ?? [],
+      version: tag || (body.version ?? ""),
+      operation: body.operation ?? "",
+    };
+  }
+
+  /** The items of a stream. Ends by itself; a stream that was cut off throws. */
+  async *items<T>(method: Method, path: string, options: Options = {}): AsyncGenerator<T, void> {
+    const response = await this.send(method, path, options);
+    for await (const line of lines(response)) {
+      const said = JSON.parse(line) as { item?: T; end?: boolean; error?: ConstructorParameters<typeof ApiError>[1] };
+      if (said.error) throw new ApiError(response.status, said.error);
+      if (said.end) return;
+      if (said.item !== undefined) yield said.item;
+    }
+    throw new ApiError(0, { kind: "unreachable", text: "The answer broke off before its end." });
+  }
+
+  /** The bare answer of a request that succeeded. */
+  async send(method: Method, path: string, options: Options = {}): Promise<Response> {
+    let fresh = false;
+    for (let attempt = 0; ; attempt++) {
+      // oxlint-disable-next-line no-await-in-loop -- each attempt follows from the one before
+      const response = await this.once(method, path, options, fresh);
+      if (response.ok) return response;
+      // oxlint-disable-next-line no-await-in-loop
+      const error = await errorOf(response);
+      if (options.alone || attempt > 1) throw error;
+      if (response.status === 401) {
+        // oxlint-disable-next-line no-await-in-loop
+        await this.gate.signIn();
+      } else if (response.status === 403 && method !== "GET" && !fresh) {
+        // Another tab may have signed in anew: the token of this one is then out of date.
+        fresh = true;
+      } else {
+        throw error;
+      }
+    }
+  }
+
+  private async once(method: Method, path: string, options: Options, fresh: boolean): Promise<Response> {
+    const headers: Record<string, string> = { accept: "application/json" };
+    if (method !== "GET") {
+      headers["content-type"] = "application/json";
+      if (!options.alone) headers["x-csrf-token"] = await this.gate.csrf(fresh);
+    }
+    if (options.ifMatch) headers["if-match"] = `"${options.ifMatch}"`;
+    const init: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store" };
+    if (options.signal) init.signal = options.signal;
+    if (options.body !== undefined) init.body = JSON.stringify(options.body);
+    try {
+      return await fetch(path + queryText(options.query), init);
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "AbortError") throw error;
+      throw ApiError.unreachable(error);
+    }
+  }
+}
+
+/** `?a=1&b=x&b=y`; what is empty is left out. */
+export function queryText(query: Query = {}): string {
+  const made = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined || value === null || value === "") continue;
+    for (const each of Array.isArray(value) ? value : [value]) made.append(name, String(each));
+  }
+  const text = made.toString();
+  return text && `?${text}`;
+}
+
+async function parsed(response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch (error) {
+    throw new ApiError(response.status, { kind: "failed", text: `The server's answer is no JSON (${String(error)}).` });
+  }
+}
+
+async function* lines(response: Response): AsyncGenerator<string, void> {
+  if (!response.body) return;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  try {
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- a stream is read in its order
+      const { done, value } = await reader.read();
+      if (done) break;
+      const parts = (rest + value).split("\n");
+      rest = parts.pop() ?? "";
+      for (const part of parts) if (part) yield part;
+    }
+    if (rest) yield rest;
+  } finally {
+    void reader.cancel().catch(() => undefined);
+  }
+}
