@@ -63,6 +63,8 @@ class Proof:
 
 
 Provider = Callable[[Want], Awaitable[Proof]]
+Admits = Callable[[Account], str]
+"""Says why a service takes no sign-in of an account, whatever its password; empty: it takes it."""
 
 
 @dataclass(slots=True)
@@ -71,8 +73,11 @@ class _Attempt:
 
     peer: SessionPeer
     method: str
+    admits: Admits | None = None
     user: str = ""
     account: Account | None = None
+    barred: str = ""
+    """Why the account cannot sign in to this service: it is then checked as an unknown user is."""
     named: bool = False
     failures: Failures | None = None
     credential: str = ""
@@ -155,21 +160,40 @@ class Authenticator:
         return self.run(mechanism.start(initial, channel), mechanism.name, peer, ask, waiter)
 
     def password(
-        self, name: str, password: Secret, peer: SessionPeer, *, method: str, waiter: Waiter | None = None
+        self,
+        name: str,
+        password: Secret,
+        peer: SessionPeer,
+        *,
+        method: str,
+        waiter: Waiter | None = None,
+        admits: Admits | None = None,
     ) -> Coroutine[Any, Any, SignedIn]:
         """Checks name and password of one command (IMAP LOGIN, POP3 USER and PASS). See `run`."""
-        return self.run(_given(name, password), method, peer, _nobody, waiter)
+        return self.run(_given(name, password), method, peer, _nobody, waiter, admits)
+
+    def ended(self, account: Account | None, credential: str) -> str:
+        """Returns why a session that signed in with `credential` counts no more; empty if it does. `account` as it
+        is now."""
+        return self._watch.ended(account, credential)
 
     async def run(
-        self, exchange: Exchange, method: str, peer: SessionPeer, ask: Ask, waiter: Waiter | None = None
+        self,
+        exchange: Exchange,
+        method: str,
+        peer: SessionPeer,
+        ask: Ask,
+        waiter: Waiter | None = None,
+        admits: Admits | None = None,
     ) -> SignedIn:
-        """Runs the exchange to its end. `waiter` is woken when the sign-in is revoked.
+        """Runs the exchange to its end. `waiter` is woken when the sign-in is revoked. Whom `admits` refuses is
+        answered as an unknown user, after the same work: nobody learns there whether a password is right.
 
         Raises MailError 535 5.7.8 if authentication fails, 454 4.7.0 if locked out or overloaded; SaslError if a
         response is malformed; whatever `ask` raises. The caller checks before, by `offered`, that the connection is
         safe enough for the mechanism.
         """
-        attempt = _Attempt(peer, method)
+        attempt = _Attempt(peer, method, admits)
         try:
             success = await self._drive(exchange, attempt, ask)
             account = await self._authorised(attempt, success)
@@ -210,13 +234,15 @@ class Authenticator:
     async def _answer(self, want: Want, attempt: _Attempt) -> Answer:
         if isinstance(want, CheckPassword):
             await self._name(attempt, want.name)
-            known = await source_of(self._sources, attempt.account).verify(attempt.account, want.password)
+            account = None if attempt.barred else attempt.account
+            known = await source_of(self._sources, account).verify(account, want.password)
             attempt.credential = known or ""
             return known is not None
         if isinstance(want, LookUpKeys):
             await self._name(attempt, want.name)
-            source = source_of(self._sources, attempt.account)
-            keys = await source.keys(attempt.account, await self._canonical(want.name), want.scheme)
+            account = None if attempt.barred else attempt.account
+            source = source_of(self._sources, account)
+            keys = await source.keys(account, await self._canonical(want.name), want.scheme)
             attempt.credential = keys.credential
             return keys.text
         provider = self._providers.get(type(want))
@@ -235,6 +261,8 @@ class Authenticator:
         attempt.named = True
         attempt.account = await self._directory.sign_in(name) if 0 < len(name) <= MAX_NAME else None
         attempt.user = attempt.account.id if attempt.account is not None else name[:MAX_NAME].casefold()
+        if attempt.account is not None and attempt.admits is not None:
+            attempt.barred = attempt.admits(attempt.account)
         attempt.failures = self._lockout.of(attempt.peer.ip, attempt.user)
         if attempt.failures.locked():
             # Logged each time: administrators look for it, and fail2ban keeps counting. The delay bounds the rate.
@@ -253,6 +281,8 @@ class Authenticator:
             raise Rejected("unknown user")
         if not account.enabled:
             raise Rejected("the user is disabled")
+        if attempt.barred:
+            raise Rejected(attempt.barred)
         if success.authzid:
             other = await self._directory.sign_in(success.authzid)
             if other is None or other.id != account.id:
@@ -276,6 +306,8 @@ class Authenticator:
             reason = "unknown user"
         elif attempt.account is not None and not attempt.account.enabled:
             reason = "the user is disabled"
+        elif attempt.barred:
+            reason = attempt.barred
         self._log.warning("signin.failed", **_fields(attempt), reason=reason)
         self._count(attempt)
         await self._pause(self._config.section(SecuritySettings).failure_delay)

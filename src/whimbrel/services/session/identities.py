@@ -128,6 +128,19 @@ class IdentityWatch:
             return
         self._apply(signed, account)
 
+    def ended(self, account: Account | None, credential: str) -> str:
+        """Returns why a sign-in with `credential` counts no more; empty if it does. `account` as it is now."""
+        if account is None:
+            return "the user was removed"
+        if not account.enabled:
+            return "the user was disabled"
+        kind = credential.partition(":")[0]
+        if kind == "password":
+            holds = source_of(self._sources, account).holds(account, credential)
+            return "" if holds else "the password was changed"
+        holder = self._holders.get(kind)
+        return "" if holder is None or holder(account, credential) else f"the {kind} was withdrawn"
+
     def close(self) -> None:
         for handle in (self._sweep, self._timer):
             if handle is not None:
@@ -137,23 +150,11 @@ class IdentityWatch:
 
     def _apply(self, signed: SignedIn, account: Account | None) -> None:
         """SignedOut"""
-        reason = self._ended(signed, account)
+        reason = self.ended(account, signed.credential)
         if reason or account is None:
             signed.outdated = True
             raise SignedOut(reason)
         signed.account = account
-
-    def _ended(self, signed: SignedIn, account: Account | None) -> str:
-        if account is None:
-            return "the user was removed"
-        if not account.enabled:
-            return "the user was disabled"
-        kind = signed.credential.partition(":")[0]
-        if kind == "password":
-            holds = source_of(self._sources, account).holds(account, signed.credential)
-            return "" if holds else "the password was changed"
-        holder = self._holders.get(kind)
-        return "" if holder is None or holder(account, signed.credential) else f"the {kind} was withdrawn"
 
     async def _ask_all(self) -> None:
         try:
