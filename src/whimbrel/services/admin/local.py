@@ -12,7 +12,7 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,19 @@ _ACCEPT_AGAIN = 1.0
 
 
 @contextlib.asynccontextmanager
-async def serving(application: Any, path: Path, log: Log) -> AsyncIterator[None]:
-    """`application` can be reached at `path` while the block runs. OSError if the socket cannot be made."""
+async def serving(
+    application: Any,
+    path: Path,
+    log: Log,
+    refuses: "Refuses | None" = None,
+    *,
+    connections: int = MAX_CONNECTIONS,
+    idle: float = IDLE,
+) -> AsyncIterator[None]:
+    """`application` can be reached at `path` while the block runs, by so many `connections` at a time that say nothing
+    for `idle` seconds at most. OSError if the socket cannot be made."""
     listening = _listen(path)
-    server = _Server(application, path, log)
+    server = _Server(application, path, log, refuses or foreign, connections, idle)
     accepting = asyncio.get_running_loop().create_task(server.accept(listening))
     try:
         yield
@@ -63,17 +72,19 @@ async def serving(application: Any, path: Path, log: Log) -> AsyncIterator[None]
 class _Server:
     """The connections of one socket."""
 
-    def __init__(self, application: Any, path: Path, log: Log) -> None:
-        self._path, self._log = path, log
+    def __init__(
+        self, application: Any, path: Path, log: Log, refuses: "Refuses", connections: int, idle: float
+    ) -> None:
+        self._path, self._log, self._refuses, self._connections = path, log, refuses, connections
         self._config = Config()
         self._config.accesslog = self._config.errorlog = None
         self._config.h11_max_incomplete_size = 64 * 1024
-        self._config.keep_alive_timeout = IDLE
+        self._config.keep_alive_timeout = idle
         self._config.include_server_header = False
         self._application, self._context = ASGIWrapper(application), WorkerContext(None)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._accepted = asyncio.Semaphore(MAX_CONNECTIONS + MAX_REFUSALS)
-        self._served = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._accepted = asyncio.Semaphore(connections + MAX_REFUSALS)
+        self._served = asyncio.Semaphore(connections)
 
     async def accept(self, listening: socket.socket) -> None:
         """Until it is cancelled."""
@@ -117,10 +128,10 @@ class _Server:
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = peer_of(writer.get_extra_info("socket"))
-        if peer is not None and peer.user not in (0, os.geteuid()):
-            self._log.warning("admin.refused", user=peer.user, socket=str(self._path))
+        if peer is not None and (reason := self._refuses(peer)):
+            self._log.warning("admin.refused", user=peer.user, socket=str(self._path), reason=reason)
         elif not await _acquired(self._served):
-            await _refuse(reader, writer)
+            await _refuse(reader, writer, self._connections)
         else:
             state: Any = {"peer": peer}
             loop = asyncio.get_running_loop()
@@ -147,20 +158,20 @@ async def _acquired(places: asyncio.Semaphore) -> bool:
     return False
 
 
-async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Tells a client beyond `MAX_CONNECTIONS` so, and reads what it sends until it has gone: closed with octets unread,
+async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connections: int) -> None:
+    """Tells a client beyond `connections` so, and reads what it sends until it has gone: closed with octets unread,
     the socket would take the answer away from it. unix(7)"""
     with contextlib.suppress(TimeoutError, OSError):
         async with asyncio.timeout(REFUSE_WITHIN):
-            writer.write(_busy())
+            writer.write(_busy(connections))
             writer.write_eof()
             while await reader.read(65536):
                 pass
 
 
-def _busy() -> bytes:
+def _busy(connections: int) -> bytes:
     text = (
-        f"The server is answering {MAX_CONNECTIONS} other commands at this moment, as many as it takes; try again in a "
+        f"The server is answering {connections} other commands at this moment, as many as it takes; try again in a "
         "few seconds"
     )
     body = json.dumps({"error": error_object(CallError(Failure.UNAVAILABLE, text))}).encode()
@@ -231,6 +242,15 @@ def peer_of(connection: Any) -> Peer | None:
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     process, user, _group = struct.unpack("3i", credentials)
     return Peer(int(user), int(process))
+
+
+Refuses = Callable[[Peer], str]
+"""Says why a peer is turned away; empty: it is not."""
+
+
+def foreign(peer: Peer) -> str:
+    """Why a peer is none of ours; empty for our user and for root."""
+    return "" if peer.user in (0, os.geteuid()) else f"another user's process {peer.process}"
 
 
 def local_caller(request: Request) -> Caller:

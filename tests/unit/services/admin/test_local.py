@@ -104,6 +104,24 @@ def test_another_user_is_turned_away_before_a_byte_is_read(
     assert office.log.named("admin.refused")[0]["user"] == 12345
 
 
+def test_whom_the_server_refuses_is_turned_away_and_stands_in_the_security_log(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+
+    async def run() -> None:
+        ctx = office.context()
+
+        def work() -> None:
+            with pytest.raises(Unreachable):
+                Client(path).call(CALLS["user list"], {}, Options())
+
+        answers = application(all_calls(), lambda request: ctx)
+        async with serving(answers, path, office.log, lambda peer: f"process {peer.process} is a worker"):
+            await asyncio.to_thread(work)
+
+    asyncio.run(run())
+    assert office.log.named("admin.refused")[0]["reason"] == f"process {os.getpid()} is a worker"
+
+
 def test_the_system_tells_who_is_at_the_other_end() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX)
     with ours, theirs:
