@@ -47,6 +47,11 @@ class Places(Protocol):
     @property
     def admin_socket(self) -> Path: ...
 
+    @property
+    def console_socket(self) -> Path:
+        """Where the web workers pass on what consoles ask."""
+        ...
+
 
 class RoomWatch(Space, Protocol):
     """The Space port, and what it looked at."""

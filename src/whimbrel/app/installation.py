@@ -40,6 +40,7 @@ class Installation:
         self.tls = self.directory / "tls"
         self.key = KeyFile(self.directory / "secret.key")
         self.admin_socket = self.run / "admin.sock"
+        self.console_socket = self.run / "console.sock"
         self._store: Path | None = None
         self._known: Snapshot | None = None
 

@@ -27,6 +27,7 @@ from whimbrel.flow.report.reports import ReportSettings
 from whimbrel.flow.routing.relay import RelaySettings
 from whimbrel.flow.routing.settings import RoutingSettings
 from whimbrel.flow.settings import SmtpSettings
+from whimbrel.services.console.settings import ConsoleSettings
 from whimbrel.services.imapd.settings import ImapSettings
 from whimbrel.services.jobs.settings import JobSettings
 from whimbrel.services.pop3d.settings import Pop3Settings
@@ -47,6 +48,7 @@ class MailServer(Section, tag="mailserver", checks=(store_mark.concern,)):
         AllServicesSettings(), help="Network services: addresses, ports, TLS, limits."
     )
     security: SecuritySettings = setting(SecuritySettings(), help="Signing in.")
+    console: ConsoleSettings = setting(ConsoleSettings(), help="Signing in to the console.")
     smtp: SmtpSettings = setting(SmtpSettings(), help="Receiving and sending mail over SMTP.")
     smtp_server: SmtpServerSettings = setting(SmtpServerSettings(), help="Sessions of clients that send to us.")
     imap: ImapSettings = setting(ImapSettings(), help="Reading and keeping mail over IMAP.")

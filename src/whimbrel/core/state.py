@@ -2,7 +2,7 @@
 
 from typing import Final, Protocol
 
-OF_ACCOUNTS: Final = ("sign-in", "verifier", "furnished", "quota-warned")
+OF_ACCOUNTS: Final = ("sign-in", "verifier", "furnished", "quota-warned", "console-preferences")
 """Kinds whose key is an account: they follow when a user is renamed, and go when one is removed."""
 
 

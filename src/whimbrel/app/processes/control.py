@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from whimbrel import __version__
 from whimbrel.app.house import House
+from whimbrel.app.processes.consoles import consoles
 from whimbrel.app.processes.switching import Switch
 from whimbrel.backends.disk.space import SpaceSettings
 from whimbrel.backends.store.settings import StoreSettings
@@ -20,8 +21,9 @@ from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.notices import CONFIG
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.descent import of_this_server
 from whimbrel.services.admin.lifecycle import recover
-from whimbrel.services.admin.local import local_caller, serving
+from whimbrel.services.admin.local import Peer, foreign, local_caller, serving
 from whimbrel.services.admin.operations import Operations
 from whimbrel.services.admin.ports import Listening, Process, Running
 from whimbrel.services.admin.table import all_calls
@@ -80,9 +82,18 @@ async def controlling(house: House) -> AsyncIterator[None]:
         _following(switch.follow()),
         owner.running(),
         operations.running(),
-        serving(application(all_calls(), context), house.places.admin_socket, house.log),
+        serving(application(all_calls(), context), house.places.admin_socket, house.log, not_ours),
+        consoles(house, lambda caller: replace(ctx, caller=caller)),
     ):
         yield
+
+
+def not_ours(peer: Peer) -> str:
+    """Why a peer of the admin socket is turned away: a worker of this server has no business there, and one that asks
+    has been taken over. Empty: it is not."""
+    if reason := foreign(peer):
+        return reason
+    return f"process {peer.process} is one of this server's" if of_this_server(peer.process) else ""
 
 
 @contextlib.asynccontextmanager

@@ -48,7 +48,8 @@ _TABLE: Final = (
     ("signin.failed", "security", "Failed {service} login", f"{_SIGN_IN} reason",
      "Somebody did not prove to be a user; the client is told no reason."),
     ("signin.ended", "security", "Ended {service} session", "user sender_host reason",
-     "An open session's sign-in counts no more: the user was removed or disabled, or has another password."),
+     "An open session's sign-in counts no more: the user was removed or disabled, or has another password; a session "
+     "of the console also ends when its time is up, or is ended."),
     ("signin.not-renewed", "warning", "Session not renewed", "user detail",
      "The directory could not be asked whether the user is still there; the session asks again."),
     ("signin.not-rehashed", "error", "Password not rehashed", "user", "It is tried again at the next sign-in."),
@@ -59,7 +60,10 @@ _TABLE: Final = (
      "A connection was refused: there are too many."),
     ("session.too_many_errors", "security", "Too many errors", "service sender_host failures",
      "A session was ended after too many bad commands."),
-    ("admin.refused", "security", "Administration refused", "user socket", "Somebody without the right asked for it."),
+    ("admin.refused", "security", "Administration refused", "user socket reason",
+     "A process that has no business there came to a socket of the administration."),
+    ("console.refused", "security", "Console refused", "user sender_host reason",
+     "A request with a session's cookie that another web page made, or that lacks the session's CSRF token."),
 
     ("admin.mail-shown", "security", "Mail shown", "user account call origin",
      "People's mail was shown to an administrator: who, and whose."),

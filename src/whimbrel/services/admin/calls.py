@@ -42,6 +42,12 @@ class Failure(Enum):
 
     REFUSED = ("refused", 1, 422)
     FORBIDDEN = ("forbidden", 1, 403)
+    UNAUTHORIZED = ("unauthorized", 1, 401)
+    """Nobody is signed in, or name and password do not fit."""
+    REAUTHENTICATE = ("reauthenticate", 1, 403)
+    """The password is to be given once more: `POST /api/session/reauthenticate`."""
+    LOCKED = ("locked", 1, 429)
+    """Too many failed sign-ins: `Retry-After` says for how long."""
     FAILED = ("failed", 1, 500)
     USAGE = ("usage", 2, 400)
     NOT_FOUND = ("not_found", 3, 404)

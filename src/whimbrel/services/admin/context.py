@@ -43,6 +43,8 @@ class Caller:
     """The user's own account, `name@domain`; empty for who is none."""
     origin: str = ""
     """From where: an IP address; `local user root, process 4242`; `without a server`."""
+    reauthenticated: bool = True
+    """The password was given within the last minutes, or there is none to ask for: a token, the local socket."""
 
 
 def _lock() -> AbstractAsyncContextManager[None]:

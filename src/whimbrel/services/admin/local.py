@@ -51,13 +51,13 @@ async def serving(
     log: Log,
     refuses: "Refuses | None" = None,
     *,
-    connections: int = MAX_CONNECTIONS,
-    idle: float = IDLE,
+    connections: int = 0,
+    idle: float = 0,
 ) -> AsyncIterator[None]:
     """`application` can be reached at `path` while the block runs, by so many `connections` at a time that say nothing
-    for `idle` seconds at most. OSError if the socket cannot be made."""
+    for `idle` seconds at most (0: as the constants have it). OSError if the socket cannot be made."""
     listening = _listen(path)
-    server = _Server(application, path, log, refuses or foreign, connections, idle)
+    server = _Server(application, path, log, refuses or foreign, connections or MAX_CONNECTIONS, idle or IDLE)
     accepting = asyncio.get_running_loop().create_task(server.accept(listening))
     try:
         yield

@@ -1,0 +1,65 @@
+"""Control's side of the console: its sessions, and the socket over which the web workers pass on what browsers ask."""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from whimbrel import __version__
+from whimbrel.app.house import House
+from whimbrel.core.notices import USERS
+from whimbrel.flow.settings import SmtpSettings
+from whimbrel.services.admin.context import AdminContext, Caller
+from whimbrel.services.admin.local import Peer, serving
+from whimbrel.services.admin.table import all_calls
+from whimbrel.services.console.application import console
+from whimbrel.services.console.me import Server
+from whimbrel.services.console.sessions import Sessions
+from whimbrel.services.console.settings import ConsoleSettings
+from whimbrel.services.console.sign_in import SignIn
+
+CONNECTIONS: Final = 512
+"""Of all web workers at a time: one for each request under way, and for each stream that a browser follows."""
+IDLE: Final = 75.0
+"""Seconds that a connection is kept for the next request."""
+
+
+@contextlib.asynccontextmanager
+async def consoles(house: House, context: Callable[[Caller], AdminContext]) -> AsyncIterator[None]:
+    """Consoles are served while the block runs; `context` makes what a call of somebody works with."""
+    sessions = Sessions(
+        directory=house.directory,
+        state=house.state,
+        clock=house.clock,
+        log=house.log,
+        settings=lambda: house.config.section(ConsoleSettings),
+        ended=house.sign_in.ended,
+    )
+    await sessions.load()
+    sign_in = SignIn(
+        authenticator=house.sign_in,
+        sessions=sessions,
+        config=house.config,
+        state=house.state,
+        ids=house.ids,
+        log=house.log,
+        server=lambda: Server(house.config.section(SmtpSettings).hostname, __version__),
+    )
+    application = console(all_calls(), context, sign_in=sign_in, sessions=sessions, bearer=_nobody, log=house.log)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(sessions.close)
+        stack.callback(house.notices.subscribe(USERS, sessions.directory_changed))
+        socket = house.places.console_socket
+        await stack.enter_async_context(
+            serving(application, socket, house.log, _of_another_user, connections=CONNECTIONS, idle=IDLE)
+        )
+        yield
+
+
+async def _nobody(_token: str, _ip: str) -> Caller | None:
+    return None
+
+
+def _of_another_user(peer: Peer) -> str:
+    """Why a peer is turned away: web workers run as our user. Empty: it is not."""
+    return "" if peer.user == os.geteuid() else f"another user's process {peer.process}"
