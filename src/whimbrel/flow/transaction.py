@@ -67,6 +67,7 @@ class Transaction:
         "account",
         "addressees",
         "answers",
+        "arrived",
         "client",
         "content",
         "destinations",
@@ -102,6 +103,8 @@ class Transaction:
         self.addressees: list[Addressee] = []
         """In the order of RCPT: those that were taken then, and of a message that we made those that were not, too:
         its sender cannot be answered, only told."""
+        self.arrived = started
+        """When its content had come to its end, by the monotonic clock; before that, as `started`."""
         self.max_size = 0
         """Largest message that the signed-in user may send; 0: the server's limit."""
         self.destinations = 0

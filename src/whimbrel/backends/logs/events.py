@@ -12,7 +12,7 @@ LOGS: Final = ("mail", "security", "warning", "error", "debug", "config", "opera
 BY_LEVEL: Final = {"debug": "debug", "info": "operations", "warning": "warning", "error": "error"}
 
 _RECEIVED = "queue_id service from_ to size user sender_host tls message_id subject"
-_SENT = "queue_id recipient result status remote tls cipher verified mailbox folder message_id"
+_SENT = "queue_id recipient result status remote tls cipher verified mailbox folder message_id delay"
 _REFUSED = "queue_id service from_ to recipient user sender_host status"
 _SIGN_IN = "user sender_host method"
 
@@ -29,7 +29,8 @@ _TABLE: Final = (
     ("pop3.dialogue", "debug", "POP3", "service sender_host connection said", "A line of a client (C) or of ours (S)."),
     ("delivery.dialogue", "debug", "Sending", "remote said", "A line of ours (C) or of the other server (S)."),
     ("delivery.sent", "mail", "Sent", _SENT,
-     "How a delivery to one recipient ended, or that it will be tried again; of a mailbox here, for each folder."),
+     "How a delivery to one recipient ended, or that it will be tried again; of a mailbox here, for each folder. "
+     "`Delay`: seconds since the message had come."),
     ("message.refused", "mail", "Refused", _REFUSED, "A message, or a whole transaction, was not accepted."),
     ("rcpt.refused", "mail", "Refused recipient", _REFUSED, "A recipient was not accepted."),
     ("message.repeated", "mail", "Repeated", "queue_id before sender_host",
@@ -58,6 +59,8 @@ _TABLE: Final = (
     ("relay.denied", "security", "Relay denied", _REFUSED, "A client that had not signed in tried to relay."),
     ("connection.limit", "security", "Connection limit", "service sender_host connections",
      "A connection was refused: there are too many."),
+    ("connection.ended", "security", "Ended connection", "service session_id user sender_host by",
+     "An administrator ended a session."),
     ("session.too_many_errors", "security", "Too many errors", "service sender_host failures",
      "A session was ended after too many bad commands."),
     ("admin.refused", "security", "Administration refused", "user socket reason",
@@ -219,6 +222,8 @@ _TABLE: Final = (
     ("store.cleared", "error", "File displaced", "path",
      "A link, directory or other thing stood in the place of a file of the store. It is in #lost beside, the file is "
      "made anew."),
+    ("stats.not-told", "error", "Statistics not told", "reason",
+     "A process cannot write what it counts, or answer who asks for its connections; its work goes on."),
     ("store.failed", "error", "Store failed", "account shard", "A part of the store met an unexpected error."),
     ("store.poisoned", "error", "Store poisoned", "error",
      "A sync failed: nothing is acknowledged until the store was checked."),

@@ -34,6 +34,8 @@ _FRAMES = 12
 _THROTTLED = frozenset({"warning", "error"})
 """Logs in which a flood tells nothing new. What fail2ban counts and what tells of mail is written whole."""
 
+Counting = Callable[[Mapping[str, Value], Mapping[str, Value]], None]
+"""Called with the fields of a log and those of a record."""
 _Record = tuple[float, str, str, Mapping[str, Value], Mapping[str, Value]]
 
 
@@ -47,6 +49,7 @@ class Journal:
         self._dropped = 0
         self._closed = False
         self._settings: Callable[[], LogSettings] = _defaults
+        self._counted: Mapping[str, Counting] = {}
         self._begin()
         _journals.add(self)
 
@@ -54,7 +57,14 @@ class Journal:
         """From now on lines are copied to syslog as `settings` say, which are asked each time."""
         self._settings = settings
 
+    def count(self, counted: Mapping[str, Counting]) -> None:
+        """From now on each record of these events is counted as it comes, whether it can be written or not."""
+        self._counted = counted
+
     def put(self, level: str, event: str, bound: Mapping[str, Value], fields: Mapping[str, Value]) -> None:
+        counting = self._counted.get(event)
+        if counting is not None:
+            counting(bound, fields)
         pending = self._pending
         waiting = len(pending)
         if waiting >= self._held:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import cast
 
 from whimbrel.backends.net.farewell import Farewell
+from whimbrel.backends.net.meter import UNMETERED
 from whimbrel.backends.net.names import NOWHERE, host_and_port
 from whimbrel.backends.net.secure import Secure
 
@@ -43,7 +44,7 @@ class Wire(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_deadline", "_ended", "_inbox", "_inbox_size", "_local", "_loop", "_lost", "_peer", "_read_paused", "_secure",
-        "_timer", "_transport", "_waiter", "_write_paused", "broken", "farewell", "received",
+        "_timer", "_transport", "_waiter", "_write_paused", "active", "broken", "farewell", "meter", "received",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -52,8 +53,11 @@ class Wire(asyncio.BufferedProtocol):
         self.farewell: Farewell | None = None
         """Has taken over from this one: the session is over, the connection is not."""
         self.received = 0
+        self.meter = UNMETERED
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
+        self.active = self._loop.time()
+        """When the peer last said something, or came: by the time of the loop."""
         self._inbox: list[bytes] = []
         self._inbox_size = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -107,6 +111,8 @@ class Wire(asyncio.BufferedProtocol):
         """`data` is what the peer said, without TLS."""
         size = len(data)
         self.received += size
+        self.meter.received[0] += size
+        self.active = self._loop.time()
         self._inbox.append(data)
         self._inbox_size += size
         if self._inbox_size > READ_AHEAD and not self._read_paused and self._transport is not None:

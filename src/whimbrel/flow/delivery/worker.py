@@ -425,8 +425,9 @@ class QueueWorker:
         await stored(partial(self._queue.update, following), self._log, item.id)
 
     def _log_outcomes(self, item: QueueItem, outcomes: Sequence[tuple[QueueRecipient, Outcome]], attempts: int) -> None:
+        delay = max(0.0, self._clock.now() - item.created)
         for recipient, outcome in outcomes:
-            fields: dict[str, str | int] = {
+            fields: dict[str, str | int | float] = {
                 "queue_id": item.id,
                 "recipient": str(recipient.recipient.address),
                 "remote": outcome.remote,
@@ -435,6 +436,7 @@ class QueueWorker:
                 "verified": outcome.verified,
                 "attempts": attempts,
                 "message_id": item.message_id[:250],
+                "delay": delay,
             }
             if outcome.mailbox:
                 fields["mailbox"] = outcome.mailbox

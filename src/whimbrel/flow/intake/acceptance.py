@@ -134,8 +134,11 @@ class Acceptance:
 
     def _record(self, tx: Transaction, plan: Plan, size: int) -> None:
         self._records.received(tx, size)
+        delay = self._clock.monotonic() - tx.arrived
+        if tx.resumed is not None:
+            delay = max(0.0, self._clock.now() - tx.resumed.created)
         for mailbox in plan.mailboxes.values():
-            self._records.mailbox(tx, mailbox)
+            self._records.mailbox(tx, mailbox, delay)
         for to in tx.addressees:
             if to.error is None:
                 for member in to.expansion.unreachable:

@@ -149,7 +149,7 @@ class Reception:
         tx.take_content(content)
         if tx.header_goes_on:
             await tx.read_header(largest_header(self._config))
-        arrived = self._clock.monotonic()
+        arrived = tx.arrived = self._clock.monotonic()
         if (before := await self._receipts.known(tx)) is not None:
             self._records.repeated(tx, before)
             return Result(before, (None,) * len(tx.addressees))

@@ -102,8 +102,8 @@ class Records:
             subject=subject,
         )
 
-    def mailbox(self, tx: Transaction, mailbox: Mailbox) -> None:
-        """What became of the message at a mailbox here, by folders."""
+    def mailbox(self, tx: Transaction, mailbox: Mailbox, delay: float) -> None:
+        """What became of the message at a mailbox here, by folders. `delay`: seconds since it had come."""
         for folder in mailbox.folders:
             self._log.info(
                 "delivery.sent",
@@ -115,6 +115,7 @@ class Records:
                 mailbox=mailbox.account.id,
                 folder=folder,
                 message_id=tx.message_id[:250],
+                delay=delay,
             )
         if mailbox.error is not None:
             result, text = "delayed" if mailbox.queued else "failed", status(mailbox.error)
