@@ -34,9 +34,9 @@ def by(sink: SmtpSink) -> dict[str, Any]:
 def queue_process(directory: Path) -> int | None:
     """Its pid, from the socket on which it tells what it does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        folder = os.open(directory / "run" / "tasks", os.O_RDONLY)
+        folder = os.open(directory / "run" / "live", os.O_RDONLY)
         try:
-            probe.connect(f"/proc/self/fd/{folder}/queue.sock")
+            probe.connect(f"/proc/self/fd/{folder}/queue-1.sock")
         except OSError:
             return None
         finally:

@@ -12,8 +12,10 @@ from typing import Any, Protocol, TypeVar
 from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.commit import Commit
 from whimbrel.core.config import ConfigEditor
+from whimbrel.core.connections import Connections
 from whimbrel.core.directory import Directory, DirectoryEditor
 from whimbrel.core.intents import Intents
+from whimbrel.core.live import Answers
 from whimbrel.core.log import Log, LogSource
 from whimbrel.core.mailbox import Changes, Folders, Messages
 from whimbrel.core.mailboxes import Mailboxes
@@ -25,6 +27,7 @@ from whimbrel.core.quota import Quotas
 from whimbrel.core.space import Space
 from whimbrel.core.spool import Spool
 from whimbrel.core.state import Counters, State
+from whimbrel.core.stats import Tally
 from whimbrel.core.tasks import Tasks
 from whimbrel.core.undelete import Undelete
 from whimbrel.core.values import HostPort
@@ -103,6 +106,13 @@ class House(Protocol):
     @property
     def places(self) -> Places: ...
     @property
+    def tally(self) -> Tally: ...
+    @property
+    def answers(self) -> Answers:
+        """What this process tells the others when they ask."""
+        ...
+
+    @property
     def config(self) -> ConfigEditor: ...
     @property
     def log(self) -> Log: ...
@@ -176,6 +186,11 @@ class House(Protocol):
     @property
     def tasks(self) -> Tasks:
         """Deliveries under way in all processes."""
+        ...
+
+    @property
+    def connections(self) -> Connections:
+        """Those of all processes."""
         ...
 
     async def recover_queue(self) -> int:

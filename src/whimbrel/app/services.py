@@ -121,6 +121,7 @@ def streams(make: Callable[["House"], Front], refusal: bytes) -> Start:
             implicit_tls=implicit,
             tls=house.tls.server_context,
             trace=lambda host: trace(name, host, house.log),
+            tally=house.tally,
         )
 
         def changed(paths: frozenset[str]) -> None:

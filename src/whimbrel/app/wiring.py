@@ -12,6 +12,7 @@ from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.house import House, Supervision
 from whimbrel.app.installation import Installation
 from whimbrel.app.keeper import DiskKeeper
+from whimbrel.app.services import SERVICES
 from whimbrel.backends.config.files import History
 from whimbrel.backends.config.settings import HistorySettings
 from whimbrel.backends.directory.editor import DirectoryFile
@@ -23,6 +24,9 @@ from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.backends.disk.space import DiskSpace, SpaceSettings
 from whimbrel.backends.disk.spool import DiskSpool
 from whimbrel.backends.dns.resolver import DnsResolver
+from whimbrel.backends.live.connections import AllConnections
+from whimbrel.backends.live.sockets import Answers
+from whimbrel.backends.live.tasks import AllTasks
 from whimbrel.backends.logs.journal import FileLog, Journal
 from whimbrel.backends.logs.keeper import LogKeeper
 from whimbrel.backends.logs.settings import LogSettings
@@ -32,12 +36,13 @@ from whimbrel.backends.notices.datagrams import DatagramNotices
 from whimbrel.backends.queue.store import QueueStore
 from whimbrel.backends.state.counters import SharedCounters
 from whimbrel.backends.state.state import SqliteState
+from whimbrel.backends.stats.board import Board
+from whimbrel.backends.stats.counted import rules
 from whimbrel.backends.store.disk.mailboxes import DiskMailboxes
 from whimbrel.backends.store.disk.purge import Purger
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.undelete import DiskUndelete
 from whimbrel.backends.store.settings import StoreSettings
-from whimbrel.backends.tasks.sockets import AllTasks
 from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.backends.tls.server import ServerContexts
 from whimbrel.core.config import ConfigError
@@ -87,6 +92,8 @@ class DiskHouse:
         self._stack.callback(self.pool.close)
         journal = Journal(installation.logs)
         self._stack.callback(journal.close)
+        self.tally, self.answers = Board([service.name for service in SERVICES]), Answers()
+        journal.count(rules(self.tally))
         self.log = FileLog(journal, lambda: self.config.section(LogSettings))
         self.config = installation.load_config(pool=self.pool, log=self.log)
         journal.use(lambda: self.config.section(LogSettings))
@@ -332,7 +339,11 @@ class DiskHouse:
 
     @cached_property
     def tasks(self) -> AllTasks:
-        return AllTasks(self.places.run / "tasks")
+        return AllTasks(self.places.run / "live")
+
+    @cached_property
+    def connections(self) -> AllConnections:
+        return AllConnections(self.places.run / "live")
 
 
 class Certificates:

@@ -55,6 +55,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
         make_password=stored_password,
         queue=house.queue,
         tasks=house.tasks,
+        connections=house.connections,
         folders=house.folders,
         messages=house.messages,
         quotas=house.quotas,

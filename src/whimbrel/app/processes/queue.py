@@ -10,7 +10,7 @@ from typing import Final
 
 from whimbrel.app.house import House
 from whimbrel.app.process import open_files
-from whimbrel.backends.tasks.sockets import serving as serving_tasks
+from whimbrel.backends.live import tasks
 from whimbrel.core.config import ConfigStore
 from whimbrel.flow.delivery.destination import Finder
 from whimbrel.flow.delivery.local import LocalAgent
@@ -57,8 +57,8 @@ async def sending(house: House) -> AsyncIterator[None]:
     task = asyncio.get_running_loop().create_task(worker.run())
     task.add_done_callback(partial(_ended, house))
     try:
-        async with serving_tasks(worker.tasks, house.places.run / "tasks", "queue"):
-            yield
+        house.answers.tell(tasks.SUBJECT, tasks.answering(worker.tasks))
+        yield
     finally:
         worker.stop()
         await asyncio.wait([task], timeout=GRACE)

@@ -1,8 +1,9 @@
-"""The port Tasks over processes: each that delivers listens on `DIR/run/tasks/<name>.sock`, and whoever asks goes
-round them all.
+"""What the processes of a server tell each other when asked: each listens on `DIR/run/live/<name>.sock`, and whoever
+asks goes round them all. Nothing is told unasked, so what nobody looks at costs nothing.
 
-A request is one line, `list` or `abort ID`; the answer is JSON to the end of the connection. The folder is 0700, so
-only our own user and root get in. A process that does not answer in time is passed over: what it does is not known.
+A request is one line, a JSON object with the subject and what is asked of it; the answer is JSON to the end of the
+connection. The folder is 0700, so only our own user and root get in. A process that does not answer in time is passed
+over: what it does is not known.
 """
 
 import asyncio
@@ -11,24 +12,39 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from whimbrel.backends.disk.sockets import short_name
-from whimbrel.core.tasks import DeliveryTask, Tasks
+from whimbrel.core.live import Answer
 
-MAX_REQUEST: Final = 128
+MAX_REQUEST: Final = 64 * 1024
 MAX_ANSWER: Final = 16 << 20
 MAX_CLIENTS: Final = 32
 PATIENCE: Final = 2.0
 """Seconds for one question and its answer."""
-_FIELDS: Final = {field.name: field.type for field in fields(DeliveryTask)}
+
+
+class Answers:
+    """What one process answers, by subject."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, Answer] = {}
+
+    def tell(self, subject: str, answer: Answer) -> None:
+        """From now on questions about `subject` are answered so."""
+        self._answers[subject] = answer
+
+    async def to(self, line: bytes) -> bytes:
+        """The answer to one line; empty if it asks what nobody asks."""
+        asked = json.loads(line)
+        answer = self._answers.get(asked.pop("subject")) if isinstance(asked, dict) else None
+        return json.dumps(await answer(asked)).encode() if answer is not None else b""
 
 
 @contextlib.asynccontextmanager
-async def serving(tasks: Tasks, folder: Path, name: str) -> AsyncIterator[None]:
-    """Others can ask for `tasks` while the block runs. OSError if the socket cannot be made."""
+async def serving(answers: Answers, folder: Path, name: str) -> AsyncIterator[None]:
+    """Others can ask while the block runs. OSError if the socket cannot be made."""
     path = folder / f"{name}.sock"
     listening = _listen(path)
     asking = 0
@@ -39,9 +55,9 @@ async def serving(tasks: Tasks, folder: Path, name: str) -> AsyncIterator[None]:
         try:
             if asking <= MAX_CLIENTS:
                 async with asyncio.timeout(PATIENCE):
-                    writer.write(await _answer(tasks, await reader.readline()))
+                    writer.write(await answers.to(await reader.readline()))
                     await writer.drain()
-        except (OSError, ValueError, TimeoutError):
+        except (OSError, ValueError, TypeError, LookupError, RecursionError, TimeoutError):
             pass  # Whoever asked has gone, or asks what nobody asks.
         finally:
             asking -= 1
@@ -71,44 +87,26 @@ def _listen(path: Path) -> socket.socket:
     return listening
 
 
-async def _answer(tasks: Tasks, line: bytes) -> bytes:
-    verb, _, name = line.decode("ascii", "replace").strip().partition(" ")
-    if verb == "list":
-        return json.dumps([asdict(task) for task in await tasks.list()]).encode()
-    if verb == "abort":
-        return json.dumps(await tasks.abort(name)).encode()
-    return b""
+async def ask_all(folder: Path, subject: str, **asked: object) -> Sequence[object]:
+    """The answers of all processes; None of one that does not answer. ValueError: too much is asked."""
+    request = json.dumps({"subject": subject, **asked}).encode() + b"\n"
+    if len(request) > MAX_REQUEST:
+        raise ValueError("too much at once")
+    return await asyncio.gather(*(_ask(path, request) for path in _sockets(folder)))
 
 
-class AllTasks:
-    """The port Tasks: of all processes that serve theirs in `folder`."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    async def list(self) -> Sequence[DeliveryTask]:
-        answers = await self._ask_all("list")
-        tasks = [task for answer in answers if isinstance(answer, list) for task in map(_task, answer) if task]
-        return sorted(tasks, key=lambda task: (task.since, task.id))
-
-    async def abort(self, task: str) -> bool:
-        if not task.isalnum() or len(task) > MAX_REQUEST // 2 or not task.isascii():
-            return False
-        return any(answer is True for answer in await self._ask_all(f"abort {task}"))
-
-    async def _ask_all(self, request: str) -> Sequence[object]:
-        paths = sorted(self._folder.glob("*.sock"))
-        return await asyncio.gather(*(_ask(path, request) for path in paths))
+def _sockets(folder: Path) -> Sequence[Path]:
+    return sorted(folder.glob("*.sock"))
 
 
-async def _ask(path: Path, request: str) -> object:
+async def _ask(path: Path, request: bytes) -> object:
     """None if it does not answer."""
     try:
         async with asyncio.timeout(PATIENCE):
             with short_name(path) as short:
                 reader, writer = await asyncio.open_unix_connection(short)
             try:
-                writer.write(f"{request}\n".encode())
+                writer.write(request)
                 pieces, size = [], 0
                 while piece := await reader.read(1 << 16):
                     size += len(piece)
@@ -119,23 +117,11 @@ async def _ask(path: Path, request: str) -> object:
                 writer.close()
         answer: object = json.loads(b"".join(pieces))
         return answer
-    except (OSError, ValueError, TimeoutError):
+    except (OSError, ValueError, TimeoutError, RecursionError):
         return None
-
-
-def _task(values: object) -> DeliveryTask | None:
-    """None if it is of another release."""
-    if not isinstance(values, dict) or not _FIELDS.keys() <= values.keys():
-        return None
-    text = {name: str(values[name]) for name in _FIELDS if name not in ("recipients", "size", "sent", "since")}
-    return DeliveryTask(
-        **text,
-        recipients=int(values["recipients"]),
-        size=int(values["size"]),
-        sent=int(values["sent"]),
-        since=float(values["since"]),
-    )
 
 
 if TYPE_CHECKING:
-    _port: Tasks = AllTasks(Path())
+    from whimbrel.core import live
+
+    _port: live.Answers = Answers()

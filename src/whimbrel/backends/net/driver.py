@@ -36,8 +36,8 @@ class Connection(Wire, Generic[EventT, ReplyT]):
     """One connection and its engine; owned by one task. Thousands of them wait at a time, so each is kept small."""
 
     __slots__ = (
-        "_out", "_out_size", "_packing", "_ready", "_turn", "_woken", "asked", "busy", "engine", "sent", "stopping",
-        "tls", "trace",
+        "_out", "_out_size", "_packing", "_ready", "_turn", "_woken", "asked", "busy", "command", "dismissed", "engine",
+        "sent", "session_id", "since", "stopping", "tls", "trace", "user",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +53,13 @@ class Connection(Wire, Generic[EventT, ReplyT]):
         """`busy`: the session is at what it must finish and answer, so `stop` only tells it by `stopping`. `asked`: the
         peer wants the end (QUIT, LOGOUT), so it sends no more and nothing is waited for."""
         self.sent = 0
+        self.since = self.active
+        self.session_id = self.user = ""
+        self.command: type | None = None
+        """For who looks at connections, kept by the session: its id, the account that has signed in, and the event
+        that it is at; None while it waits for the next."""
+        self.dismissed = False
+        """An administrator ends it."""
         self.trace: Trace | None = None
         """Is shown what crosses the wire, without TLS and compression."""
         self._ready = ready
@@ -152,6 +159,7 @@ class Connection(Wire, Generic[EventT, ReplyT]):
         out = self._out
         if out and self._transport is not None and not self._lost:
             self.sent += self._out_size
+            self.meter.sent[0] += self._out_size
             if self.trace is not None:
                 self.trace.sent(out)
             if len(out) > 1 and len(out[-1]) >= WRITE_AHEAD:
@@ -190,19 +198,28 @@ class Connection(Wire, Generic[EventT, ReplyT]):
 
     async def handshake(self) -> None:
         """Raises Closed; `tls` tells what came of it."""
-        secure, deadline = self._secure, self._loop.time() + HANDSHAKE_TIMEOUT
+        try:
+            secure = await self._established(self._loop.time() + HANDSHAKE_TIMEOUT)
+        except Closed as error:
+            self.meter.secured(None)
+            raise Closed(f"TLS handshake failed: {error}") from None
+        self.tls = secure.info
+        self.meter.secured(self.tls)
+        self.engine.tls_started()
+
+    async def _established(self, deadline: float) -> Secure:
+        secure = self._secure
         while secure is not None and not secure.established:
             if self._ended:
-                raise Closed(f"TLS handshake failed: {secure.failure or 'the peer has closed'}")
+                raise Closed(secure.failure or "the peer has closed")
             try:
                 await self._wait(deadline)
             except TimedOut:
                 self.abort()
-                raise Closed("TLS handshake failed: the peer took too long") from None
+                raise Closed("the peer took too long") from None
         if secure is None:
-            raise Closed("TLS handshake failed: the peer has closed")
-        self.tls = secure.info
-        self.engine.tls_started()
+            raise Closed("the peer has closed")
+        return secure
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
         """Flushes, then TLS as the server. What the peer sent before the handshake is thrown away: RFC 3207 4.2.

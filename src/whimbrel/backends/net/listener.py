@@ -17,9 +17,11 @@ from typing import Any, Protocol, cast
 
 from whimbrel.backends.net.driver import Closed, Connection
 from whimbrel.backends.net.farewell import Farewell
+from whimbrel.backends.net.meter import Meter
 from whimbrel.backends.net.names import host_and_port
 from whimbrel.core.engine import Trace
 from whimbrel.core.log import Log
+from whimbrel.core.stats import NoTally, Tally
 
 LAG = 0.05
 """Seconds by which the loop may be late before accepting stops."""
@@ -41,6 +43,9 @@ _THEIRS = frozenset(
     }
 )  # fmt: skip
 """Of the connection that was to be accepted, not of ours: the next one may be well. accept(2)"""
+
+
+_NO_TALLY = NoTally()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Listener:
         implicit_tls: Callable[[], bool] = lambda: False,
         tls: Callable[[], ssl.SSLContext | None] = lambda: None,
         trace: Callable[[str], Trace | None] = lambda _host: None,
+        tally: Tally = _NO_TALLY,
     ) -> None:
         """`factory` makes the protocol of a connection, `session` is its whole life; the listener owns its task.
         `refusal` is sent to a connection over the limit. With `implicit_tls` the handshake, with the context that
@@ -74,6 +80,7 @@ class Listener:
         self.name = name
         self.accepted = 0
         self._limits, self._log = limits, log
+        self._meter = Meter(tally, name)
         self._factory, self._session, self._refusal = factory, session, refusal
         self._implicit_tls, self._tls, self._trace = implicit_tls, tls, trace
         self._sockets: list[socket.socket] = []
@@ -88,6 +95,10 @@ class Listener:
     def connections(self) -> int:
         """Those included whose handshake is not done yet, or whose session is over."""
         return len(self._tasks)
+
+    def sessions(self) -> Sequence[tuple[asyncio.Task[None], Connection[Any, Any]]]:
+        """Those under way at this moment, and those whose handshake is."""
+        return [(task, connection) for task, (_, connection) in self._tasks.items() if connection is not None]
 
     def listen(self, sockets: Sequence[socket.socket]) -> None:
         """Accepts on these from now on. Those before are closed when it returns; their sessions go on."""
@@ -127,7 +138,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
         await asyncio.sleep(0)  # What was accepted a moment ago begins: it could not close what it never had.
-        sessions = [(task, connection) for task, (_, connection) in self._tasks.items() if connection is not None]
+        sessions = self.sessions()
         for task, connection in sessions:
             connection.stop(task)
         if sessions:
@@ -153,6 +164,7 @@ class Listener:
                 self._own(connection.farewell.over(), host or "", None)  # In its place, as in `_begin`.
                 return
         if host is not None:
+            self._meter.ended()
             self._hosts[host] -= 1
             if not self._hosts[host]:
                 del self._hosts[host]
@@ -185,9 +197,10 @@ class Listener:
             self._refuse(connection)
             return
         protocol = self._factory()
-        protocol.broken = self._broken
+        protocol.broken, protocol.meter = self._broken, self._meter
         protocol.trace = self._trace(host)
         self.accepted += 1
+        self._meter.begun()
         self._hosts[host] += 1
         self._own(self._begin(connection, protocol, host), host, protocol)
 

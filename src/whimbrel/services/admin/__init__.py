@@ -18,6 +18,7 @@ TABLE: Final[tuple[Noun, ...]] = (
     Noun("group", "Groups.", ("groups", "removed"), ("group",)),
     Noun("queue", "Messages that wait to be delivered.", ("queue",), ("message",)),
     Noun("task", "Deliveries under way.", ("tasks",), ("task",)),
+    Noun("connection", "Connections of clients at this moment.", ("connections",), ("connection",)),
     Noun("job", "What the server does by itself at times.", ("jobs",), ("job",)),
     Noun("operation", "Long work under way: imports, checks, rebuilds.", ("operation",), ("operation",)),
     Noun("store", "The mail store.", ("store", "undelete")),

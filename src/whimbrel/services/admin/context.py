@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from whimbrel.core.address import Domain
     from whimbrel.core.clock import Clock
     from whimbrel.core.config import ConfigEditor
+    from whimbrel.core.connections import Connections
     from whimbrel.core.credentials.stored import StoredPassword
     from whimbrel.core.directory import Directory, DirectoryEditor
     from whimbrel.core.intents import Intents
@@ -66,6 +67,7 @@ class AdminContext:
     """Makes what is stored of a password."""
     queue: Queue | None = None
     tasks: Tasks | None = None
+    connections: Connections | None = None
     folders: Folders | None = None
     messages: Messages | None = None
     quotas: Quotas | None = None

@@ -73,6 +73,7 @@ class ImapServer:
         """The whole life of one connection of the service called `service`."""
         session_id = self._ids.session_id()
         log = self._log.bind(service=service, session_id=session_id, sender_host=connection.peer[0])
+        connection.session_id = session_id
         session = Session(self._ports, connection, service=service, session_id=session_id, log=log)
         # The loop stands here, not in a coroutine of its own: each frame is held by every client that waits.
         ports = self._ports
@@ -92,7 +93,7 @@ class ImapServer:
                         raise TimedOut
                 if deadline is None and session.observer is not None:
                     deadline = connection.deadline_in(timeout)
-                session.resting = True
+                session.resting, connection.command = True, None
                 event = await connection.event_or_wake(timeout, deadline)
                 session.resting = False
                 if (signed := session.signed) is not None and signed.outdated:
@@ -121,7 +122,8 @@ class ImapServer:
             await _farewell(session, "Autologout: silent for too long")
         except asyncio.CancelledError:
             if session.resting:  # Else it may be in the middle of a response.
-                await _farewell(session, "Server shutting down")
+                dismissed = connection.dismissed
+                await _farewell(session, "Ended by an administrator" if dismissed else "Server shutting down")
             raise
         except Exception as error:
             session.log.exception("session.crashed", error)
@@ -134,6 +136,7 @@ class ImapServer:
         arguments = command.arguments
         session.tag = command.tag
         session.silent_until = self._ports.clock.monotonic() + PROGRESS
+        session.connection.command = type(arguments)
         handler = _OFFERED.handlers.get(type(arguments))
         if handler is None:
             await session.connection.send(Done(Answer.BAD, "Unknown command"))

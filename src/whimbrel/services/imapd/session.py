@@ -211,6 +211,7 @@ class Session:
         if self.signed is not None:
             self.signed.close()
         self.observer = self.signed = None
+        self.connection.user = ""
         self.enabled, self.mode = frozenset(), PLAIN
 
     def mailbox(self, name: str) -> bytes:

@@ -103,7 +103,7 @@ async def _signed_in(session: Session, running: Awaitable[SignedIn]) -> Done:
             return refusal(b"UNAVAILABLE", error.text)
         return await failed(session)
     account = signed.account = session.ports.watches.account(signed.account)
-    session.signed = signed
+    session.signed, session.connection.user = signed, account.id
     session.log = session.log.bind(user=str(account.address))
     try:
         await session.ports.sign_in.furnish(account)

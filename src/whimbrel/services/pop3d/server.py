@@ -63,6 +63,7 @@ class Pop3Server:
         """The whole life of one connection of the service called `service`."""
         session_id = self._ids.session_id()
         log = self._log.bind(service=service, session_id=session_id, sender_host=connection.peer[0])
+        connection.session_id = session_id
         try:
             await self._serve(connection, service, session_id, log)
         except (Closed, TimedOut):
@@ -89,6 +90,7 @@ class Pop3Server:
         self, connection: Connection[Event, Reply], signed: SignedIn, door: Authorization, log: Log
     ) -> None:
         account = signed.account
+        connection.user = account.id
         log = log.bind(user=str(account.address))
         settings = self._config.section(Pop3Settings)
         if settings.login_delay:
@@ -150,6 +152,7 @@ class _Transaction:
         at_hand, worded = self._drop.at_hand, self._door.worded
         while True:
             settings = self._config.section(Pop3Settings)
+            self._connection.command = None
             event = await next_event(settings.autologout)
             if signed.outdated and not await self._still_signed_in():
                 if event is not None:
@@ -160,6 +163,7 @@ class _Transaction:
             if type(event) is commands.Retr and (message := at_hand(event.number)) is not None:
                 await send(worded(message))  # By far the most, thousands in a row.
                 continue
+            self._connection.command = type(event)
             if isinstance(event, commands.Quit):
                 self._connection.asked = True
                 await self._door.say(await self._quit(mark_seen=settings.mark_seen))

@@ -41,6 +41,7 @@ TOO_MANY_MESSAGES: Final = Reply(421, "4.5.3", ("Too many messages in one sessio
 SILENT: Final = Reply(421, "4.4.2", ("Silent for too long",))
 TOO_LONG_A_SESSION: Final = Reply(421, "4.4.2", ("The session has lasted too long",))
 SHUTTING_DOWN: Final = Reply(421, "4.3.2", ("The server is shutting down",))
+DISMISSED: Final = Reply(421, "4.3.2", ("Ended by an administrator",))
 CRASHED: Final = Reply(451, "4.3.0", ("Internal error, try again later",))
 CRASHED_IDLE: Final = Reply(421, "4.3.0", ("Internal error, try again later",))
 

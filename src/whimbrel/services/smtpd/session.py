@@ -60,6 +60,7 @@ class SmtpSession(ContentReceiver):
         self._id = ports.ids.session_id()
         log = ports.log.bind(service=service, session_id=self._id, sender_host=connection.peer[0])
         super().__init__(ports, connection, engine, log)
+        connection.session_id = self._id
         self._service = service
         self._smtp = ports.config.section(SmtpSettings)
         self._timeout = float(self._settings.command_timeout)
@@ -95,7 +96,7 @@ class SmtpSession(ContentReceiver):
         except TimedOut:
             await self._farewell(replies.SILENT)
         except asyncio.CancelledError:
-            await self._farewell(replies.SHUTTING_DOWN)
+            await self._farewell(replies.DISMISSED if self._connection.dismissed else replies.SHUTTING_DOWN)
             raise
         except Exception as error:  # noqa: BLE001  # The top of a session.
             self._log.exception("session.crashed", error)
@@ -126,7 +127,9 @@ class SmtpSession(ContentReceiver):
             handler = handlers.get(type(event))
             if handler is None:
                 raise RuntimeError(f"{type(event).__name__} out of place")
+            connection.command = type(event)
             await handler(self, event)
+            connection.command = None
 
     @property
     def _service_tls(self) -> str:
@@ -257,7 +260,7 @@ class SmtpSession(ContentReceiver):
     async def _on_auth(self, event: Auth) -> None:
         signed = await authenticate(self, event)
         if isinstance(signed, SignedIn):
-            self._signed = signed
+            self._signed, self._connection.user = signed, signed.account.id
             self._client = self._describe()
             self._log = self._log.bind(user=str(signed.account.address))
             await self._connection.send(replies.SIGNED_IN)

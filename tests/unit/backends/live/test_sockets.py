@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
 from pathlib import Path
 
-from whimbrel.backends.tasks import sockets
-from whimbrel.backends.tasks.sockets import AllTasks, serving
-from whimbrel.core.tasks import DeliveryTask
+from whimbrel.backends.live import sockets, tasks
+from whimbrel.backends.live.sockets import Answers
+from whimbrel.backends.live.tasks import AllTasks
+from whimbrel.core.tasks import DeliveryTask, Tasks
 
 
 def task(name: str, since: float = 5.0) -> DeliveryTask:
@@ -29,6 +31,12 @@ class Some:
             return False
         self.names.remove(task)
         return True
+
+
+def serving(some: Tasks, folder: Path, name: str) -> AbstractAsyncContextManager[None]:
+    answers = Answers()
+    answers.tell(tasks.SUBJECT, tasks.answering(some))
+    return sockets.serving(answers, folder, name)
 
 
 def run(test: Callable[[], Coroutine[object, object, None]]) -> None:
@@ -70,7 +78,8 @@ def test_the_socket_of_a_killed_process_is_passed_over_and_taken_over(tmp_path: 
 def test_who_asks_nonsense_or_nothing_gets_nothing_and_harms_nobody(tmp_path: Path) -> None:
     async def check() -> None:
         async with serving(Some("q1"), tmp_path, "queue"):
-            for request in (b"what\n", b"x" * 10_000, b"list" + b" " * 5000 + b"\n", b"\xff\xfe\n", b"\n"):
+            nonsense = (b"what", b"[" * 60_000, b"\xff\xfe", b"", b"7", b'{"subject": []}', b'{"subject": "x"}')
+            for request in (*(line + b"\n" for line in nonsense), b"x" * 100_000):
                 reader, writer = await asyncio.open_unix_connection(str(tmp_path / "queue.sock"))
                 writer.write(request)
                 try:

@@ -18,6 +18,7 @@ from tests.unit.backends.net.toy import LineEngine, Toy, settle
 from whimbrel.backends.net import listener as listener_module
 from whimbrel.backends.net.driver import Connection
 from whimbrel.backends.net.listener import Limits, Listener, watch_lag
+from whimbrel.core.stats import NoTally, Tally
 
 
 class Bench:
@@ -26,6 +27,7 @@ class Bench:
     def __init__(self, folder: Path, limits: Limits | None = None) -> None:
         self.path = str(folder / "s")
         self.log = MemoryLog()
+        self.tally: Tally = NoTally()
         self.limits = limits or Limits()
         self.listener = self.made(lambda: Connection(LineEngine()), self.session)
         self.release = asyncio.Event()
@@ -68,6 +70,7 @@ class Bench:
             refusal=refusal,
             implicit_tls=lambda: tls is not None,
             tls=tls or (lambda: None),
+            tally=self.tally,
         )
 
     async def session(self, connection: Toy) -> None:
