@@ -1,13 +1,11 @@
-"""Accepts connections on sockets that every worker inherits, within limits, while the loop keeps up.
+"""The accepted connections of a service, within limits, each with its session.
 
-One listening socket per address is shared by all workers (no SO_REUSEPORT): whoever is free takes the next
-connection. A worker whose loop lags stops accepting until it has caught up. A connection counts until it is gone, its
-session over or not.
+A worker whose loop lags stops accepting until it has caught up. A connection counts until it is gone, its session over
+or not.
 """
 
 import asyncio
 import contextlib
-import errno
 import socket
 import ssl
 from collections import Counter
@@ -15,10 +13,10 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from whimbrel.backends.net.acceptor import Acceptor
 from whimbrel.backends.net.driver import Closed, Connection
 from whimbrel.backends.net.farewell import Farewell
 from whimbrel.backends.net.meter import Meter
-from whimbrel.backends.net.names import host_and_port
 from whimbrel.core.engine import Trace
 from whimbrel.core.log import Log
 from whimbrel.core.stats import NoTally, Tally
@@ -28,23 +26,12 @@ LAG = 0.05
 MOST_LATE = 10
 """Looks in a row at which nothing is accepted: whoever keeps the loop busy must not shut out all others for ever."""
 _TICK = 0.1
-EXHAUSTED = 1.0
-"""Seconds without accepting after an error that trying again at once would only repeat."""
 TLS_ALERT = b"\x15\x03\x03\x00\x02\x02\x50"
 """A fatal alert, internal_error: what a client with implicit TLS hears of a limit. RFC 8446 6, 6.2, 5.1"""
 REFUSED = 64
 """Connections over the limit that are heard out at a time, beside those that count; others may lose their refusal."""
 PARTING = 1.0
 """Seconds of a shutdown for peers to read why, once the sessions are over."""
-_THEIRS = frozenset(
-    {
-        errno.EPROTO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN,
-        errno.EHOSTUNREACH, errno.ENONET, errno.EPERM,
-    }
-)  # fmt: skip
-"""Of the connection that was to be accepted, not of ours: the next one may be well. accept(2)"""
-
-
 _NO_TALLY = NoTally()
 
 
@@ -83,12 +70,11 @@ class Listener:
         self._meter = Meter(tally, name)
         self._factory, self._session, self._refusal = factory, session, refusal
         self._implicit_tls, self._tls, self._trace = implicit_tls, tls, trace
-        self._sockets: list[socket.socket] = []
+        self._acceptor = Acceptor(name, log, self._admit)
         self._tasks: dict[asyncio.Task[None], tuple[str, Connection[Any, Any] | None]] = {}
         self._hosts: Counter[str] = Counter()
         self._refused: set[asyncio.Task[None]] = set()
-        self._accepting = self._closed = False
-        self._not_before = 0.0
+        self._closed = False
         self._broken = self._tell_broken  # One for all connections.
 
     @property
@@ -102,27 +88,13 @@ class Listener:
 
     def listen(self, sockets: Sequence[socket.socket]) -> None:
         """Accepts on these from now on. Those before are closed when it returns; their sessions go on."""
-        self.pause()
-        for sock in self._sockets:
-            sock.close()
-        self._sockets = list(sockets)
-        for sock in self._sockets:
-            sock.setblocking(False)
-        self.resume()
+        self._acceptor.listen(sockets)
 
     def resume(self) -> None:
-        loop = asyncio.get_running_loop()
-        if not self._accepting and loop.time() >= self._not_before:
-            self._accepting = True
-            for sock in self._sockets:
-                loop.add_reader(sock.fileno(), self._accept, sock)
+        self._acceptor.resume()
 
     def pause(self) -> None:
-        if self._accepting:
-            self._accepting = False
-            loop = asyncio.get_running_loop()
-            for sock in self._sockets:
-                loop.remove_reader(sock.fileno())
+        self._acceptor.pause()
 
     def retrace(self) -> None:
         """Sessions under way are traced as new ones are from now on."""
@@ -168,25 +140,6 @@ class Listener:
             self._hosts[host] -= 1
             if not self._hosts[host]:
                 del self._hosts[host]
-
-    def _accept(self, sock: socket.socket) -> None:
-        # One for each readiness: the other workers are awake too, and the loop comes back if more are waiting.
-        try:
-            connection, address = sock.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return
-        except OSError as error:
-            self._log.error("accept.failed", service=self.name, error=error.strerror or str(error))
-            if error.errno not in _THEIRS:  # No descriptors, no memory: without a pause this would spin.
-                self.pause()
-                self._not_before = asyncio.get_running_loop().time() + EXHAUSTED  # Then the lag watch resumes.
-            return
-        try:
-            # As the session will know it: IPv4 without its IPv6 form.
-            self._admit(connection, host_and_port(address)[0])
-        except Exception:
-            connection.close()  # A bug must not keep it, as its traceback would.
-            raise
 
     def _admit(self, connection: socket.socket, host: str) -> None:
         limits = self._limits()

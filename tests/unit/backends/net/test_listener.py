@@ -172,11 +172,11 @@ def test_connections_of_one_host_are_bounded(tmp_path: Path, address: tuple[Any,
     async def what(bench: Bench) -> None:
         bench.open()
         first, other = socket.socketpair()
-        bench.listener._accept(FakeListening((first, ("192.0.2.1", 2))))  # type: ignore[arg-type]
+        bench.listener._acceptor.accept(FakeListening((first, ("192.0.2.1", 2))))  # type: ignore[arg-type]
         ours, theirs = socket.socketpair()
         theirs.settimeout(1)
         # Before the loop runs again: one that is only connecting, or in its handshake, counts too.
-        bench.listener._accept(FakeListening((ours, address)))  # type: ignore[arg-type]
+        bench.listener._acceptor.accept(FakeListening((ours, address)))  # type: ignore[arg-type]
         assert theirs.recv(100) == b"421 too many\r\n"
         assert len(bench.log.named("connection.limit")) == 1
         await bench.until(lambda: len(bench.sessions) == 1)
@@ -227,7 +227,7 @@ def test_without_descriptors_it_pauses_instead_of_spinning(
     async def what(bench: Bench) -> None:
         bench.open()
         full = OSError(number, "Too many open files")
-        bench.listener._accept(FakeListening((full, None)))  # type: ignore[arg-type]
+        bench.listener._acceptor.accept(FakeListening((full, None)))  # type: ignore[arg-type]
         assert [record["error"] for record in bench.log.named("accept.failed")] == ["Too many open files"]
         bench.connect()
         await settle()
@@ -235,7 +235,7 @@ def test_without_descriptors_it_pauses_instead_of_spinning(
         bench.listener.resume()  # By the lag watch: too early, the next try would fail and be logged again.
         await settle()
         assert bench.sessions == []
-        monkeypatch.setattr(bench.listener, "_not_before", 0.0)
+        monkeypatch.setattr(bench.listener._acceptor, "_not_before", 0.0)
         bench.listener.resume()
         await bench.until(lambda: len(bench.sessions) == 1)
 
@@ -246,7 +246,7 @@ def test_without_descriptors_it_pauses_instead_of_spinning(
 def test_a_connection_that_another_worker_took_or_that_went_is_nothing(tmp_path: Path, error: OSError) -> None:
     async def what(bench: Bench) -> None:
         bench.open()
-        bench.listener._accept(FakeListening((error, None)))  # type: ignore[arg-type]
+        bench.listener._acceptor.accept(FakeListening((error, None)))  # type: ignore[arg-type]
         assert bench.log.records == []
 
     use(asyncio.run, tmp_path, what)
@@ -258,7 +258,7 @@ def test_a_connection_whose_network_failed_does_not_hold_up_the_next(tmp_path: P
     async def what(bench: Bench) -> None:
         bench.open()
         error = OSError(errno.EHOSTUNREACH, "No route to host")
-        bench.listener._accept(FakeListening((error, None)))  # type: ignore[arg-type]
+        bench.listener._acceptor.accept(FakeListening((error, None)))  # type: ignore[arg-type]
         assert len(bench.log.named("accept.failed")) == 1
         bench.connect()
         await bench.until(lambda: len(bench.sessions) == 1)
@@ -359,10 +359,10 @@ def test_handshakes_count_against_the_limit_of_a_host(tmp_path: Path) -> None:
         )
         address = ("192.0.2.1", 1)
         ours, theirs = socket.socketpair()
-        bench.listener._accept(FakeListening((ours, address)))  # type: ignore[arg-type]
+        bench.listener._acceptor.accept(FakeListening((ours, address)))  # type: ignore[arg-type]
         second, refused = socket.socketpair()
         refused.settimeout(1)
-        bench.listener._accept(FakeListening((second, address)))  # type: ignore[arg-type]
+        bench.listener._acceptor.accept(FakeListening((second, address)))  # type: ignore[arg-type]
         incoming = ssl.MemoryBIO()
         client = certificates("localhost").client().wrap_bio(incoming, ssl.MemoryBIO(), server_hostname="localhost")
         incoming.write(refused.recv(100))
