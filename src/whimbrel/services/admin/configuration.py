@@ -170,7 +170,9 @@ async def config_set(
     return await change_settings(ctx, {path: value[0]})
 
 
-_PAIR: Final = re.compile(r"((?:[A-Za-z0-9-]+(?:\[[^\[\]]*\])?/?)+)=(.*)", re.DOTALL)
+_STEP: Final = r"[A-Za-z0-9-]+(?:\[[^\[\]]*\])?"
+# With something between two steps: else a long path could be cut into steps in 2^n ways, and each would be tried.
+_PAIR: Final = re.compile(rf"({_STEP}(?:/{_STEP})*/?)=(.*)", re.DOTALL)
 
 
 def _pair(text: str) -> tuple[str, str] | None:

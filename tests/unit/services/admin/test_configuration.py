@@ -186,3 +186,12 @@ def test_members_of_a_list_are_added_and_removed_one_by_one(office: Office) -> N
     assert refused(office, "config remove", path=path, value=["192.0.2.0/24"]).kind is Failure.NOT_FOUND
     assert refused(office, "config add", path="smtp/hostname", value=["x"]).kind is Failure.USAGE
     assert refused(office, "config add", path=path).kind is Failure.USAGE
+
+
+def test_a_long_path_is_no_riddle() -> None:
+    """It was cut into steps in all ways there are, which took for ever; `config set` held up the whole server."""
+    from whimbrel.services.admin.configuration import _pair
+
+    assert _pair("services/console/max-connections-per-host" * 40) is None
+    assert _pair("services/console/max-connections-per-host=3") == ("services/console/max-connections-per-host", "3")
+    assert _pair("tls/host[mail.example.org]/certificate=/a=b") == ("tls/host[mail.example.org]/certificate", "/a=b")
