@@ -27,7 +27,7 @@ class Running:
     """Seconds from the start of the program to the first banner."""
 
 
-SERVICES = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s")
+SERVICES = ("smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "console")
 
 
 def free_ports(names: Sequence[str]) -> dict[str, int]:

@@ -268,7 +268,7 @@ def _await_answers(services: Mapping[str, Endpoint], authority: Path, stopping: 
     for name, service in services.items():
         while not stopping:
             try:
-                if _greets(service, context):
+                if _greets(name, service, context):
                     break
                 problem = "it closes the connection"
             except OSError as error:
@@ -278,11 +278,13 @@ def _await_answers(services: Mapping[str, Endpoint], authority: Path, stopping: 
             time.sleep(0.05)
 
 
-def _greets(service: Endpoint, context: ssl.SSLContext) -> bool:
+def _greets(name: str, service: Endpoint, context: ssl.SSLContext) -> bool:
     with socket.create_connection((service.host, service.port), timeout=10) as plain:
         if service.tls != "implicit":
             return bool(plain.recv(4096))
         with context.wrap_socket(plain, server_hostname="localhost") as secure:
+            if name == "console":  # The client speaks first.
+                secure.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             return bool(secure.recv(4096))
 
 

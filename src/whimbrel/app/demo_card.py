@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-SHOWN: Final = ("", "alice", "bob", "", "alice", "bob", "carol", "admin")
+from whimbrel.app.fingerprint import fingerprint_of
+
+SHOWN: Final = ("", "alice", "bob", "", "alice", "bob", "carol", "alice", "admin")
 """Whom the table shows beside each service: everyone once at least."""
 
 
@@ -60,12 +62,25 @@ def table(directory: Path, services: Mapping[str, Endpoint], users: Sequence[Use
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    lines = [f"Whimbrel is ready after {seconds:.1f} s, in {directory}", "", *lines, ""]
+    if (console := services.get("console")) and (admin := known.get("admin")):
+        first = [f"Console: https://localhost:{console.port}", f"Sign in as {admin.address}, password {admin.password}"]
+        first += trust(directory / "demo-cert.pem", directory / "demo-ca.pem")
+    else:
+        first = []
+    lines = [*first, "", f"Whimbrel is ready after {seconds:.1f} s, in {directory}", "", *lines, ""]
     lines.append(
         "Everyone can sign in everywhere; admin administers the server. Mail to other domains waits in the queue."
     )
     lines += ["", "Try:", *(f"  {command}" for command in commands(directory, services, known)), ""]
     return "\n".join([*lines, "Ctrl-C stops it."])
+
+
+def trust(certificate: Path, authority: Path) -> list[str]:
+    """How a browser can know this server: by its fingerprint, or by the authority that vouches for it."""
+    lines = [f"Certificate authority, for your browser: {authority}"]
+    if fingerprint := fingerprint_of(certificate):
+        lines.append(f"Certificate SHA-256: {fingerprint}")
+    return lines
 
 
 def commands(directory: Path, services: Mapping[str, Endpoint], users: Mapping[str, User]) -> Iterator[str]:

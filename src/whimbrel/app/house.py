@@ -19,7 +19,7 @@ from whimbrel.core.live import Answers
 from whimbrel.core.log import Log, LogSource
 from whimbrel.core.mailbox import Changes, Folders, Messages
 from whimbrel.core.mailboxes import Mailboxes
-from whimbrel.core.net import Connector, Resolver
+from whimbrel.core.net import Connector, OwnCertificates, Resolver
 from whimbrel.core.notices import Notices
 from whimbrel.core.pool import Pool
 from whimbrel.core.queue import Queue
@@ -49,7 +49,6 @@ class Places(Protocol):
 
     @property
     def admin_socket(self) -> Path: ...
-
     @property
     def console_socket(self) -> Path:
         """Where the web workers pass on what consoles ask."""
@@ -63,8 +62,12 @@ class RoomWatch(Space, Protocol):
     def room(self) -> Room: ...
 
 
-class TlsCertificates(Certificates, Protocol):
+class TlsCertificates(Certificates, OwnCertificates, Protocol):
     """What this server shows to its clients."""
+
+    def offer(self, *protocols: str) -> None:
+        """What ALPN may choose for connections accepted by this process, the best first. RFC 7301"""
+        ...
 
     def server_context(self) -> ssl.SSLContext | None:
         """The context for a connection accepted now. None: there is no certificate that can be used; it is logged."""

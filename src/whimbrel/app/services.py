@@ -25,6 +25,7 @@ from whimbrel.services.session.services import (
     SubmissionService,
     SubmissionsService,
 )
+from whimbrel.services.webd.settings import ConsoleService
 
 if TYPE_CHECKING:
     import socket
@@ -186,12 +187,27 @@ def _pop3(house: "House") -> Front:
     )
 
 
+def _console(house: "House", name: str) -> Serving:
+    from whimbrel.services.webd.console import Console
+
+    return Console(
+        name,
+        socket_path=house.places.console_socket,
+        certificates=house.tls,
+        server_context=house.tls.server_context,
+        config=house.config,
+        pool=house.pool,
+        log=house.log,
+    )
+
+
 def load() -> None:
     """Loads what the services of the table need, for who forks the processes that serve them."""
     import whimbrel.backends.net.listener
     import whimbrel.services.imapd.server
     import whimbrel.services.pop3d.server
-    import whimbrel.services.smtpd.server  # noqa: F401
+    import whimbrel.services.smtpd.server
+    import whimbrel.services.webd.console  # noqa: F401
 
 
 _SMTP: Final = streams(_smtp, b"421 4.3.2 Too many connections\r\n")
@@ -207,6 +223,7 @@ SERVICES: Final = (
     Service(ImapsService, "mail", _IMAP),
     Service(Pop3Service, "mail", _POP3),
     Service(Pop3sService, "mail", _POP3),
+    Service(ConsoleService, "web", _console),
 )
 
 

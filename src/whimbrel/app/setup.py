@@ -43,7 +43,7 @@ from whimbrel.services.session.passwords import make_password
 T = TypeVar("T")
 
 NAMES: Final = tuple(service.name for service in SERVICES)
-LATER: Final = frozenset({"ldap", "ldaps", "managesieve", "http", "https", "console"})
+LATER: Final = frozenset({"ldap", "ldaps", "managesieve", "http", "https"})
 """Names that are kept for services which this release does not have."""
 _KEYS: Final = ("hostname", "domain", "store", "users", "administrator", "services", "settings")
 _MAX_ANSWERS: Final = 1 << 20

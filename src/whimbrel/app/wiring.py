@@ -47,6 +47,7 @@ from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.backends.tls.server import ServerContexts
 from whimbrel.core.config import ConfigError
 from whimbrel.core.mailbox import AccountId
+from whimbrel.core.net import ShownCertificate
 from whimbrel.core.notices import CONFIG, USERS
 from whimbrel.core.quota import Quotas
 from whimbrel.flow.intake.reception import Reception
@@ -351,14 +352,26 @@ class Certificates:
 
     def __init__(self, contexts: TlsContexts, log: FileLog) -> None:
         self._contexts, self._log = contexts, log
-        self.ensure_certificate = contexts.ensure_certificate
+        self.ensure_certificate, self.offer = contexts.ensure_certificate, contexts.offer
 
     def server_context(self) -> ssl.SSLContext | None:
+        return self._asked(self._contexts.server_context, None)
+
+    def shown(self, name: str) -> ShownCertificate | None:
+        return self._asked(lambda: self._contexts.shown(name), None)
+
+    def names(self) -> Collection[str]:
+        return self._asked(self._contexts.names, frozenset())
+
+    def publicly_trusted(self, name: str) -> bool:
+        return self._asked(lambda: self._contexts.publicly_trusted(name), False)
+
+    def _asked(self, ask: Callable[[], T], otherwise: T) -> T:
         try:
-            return self._contexts.server_context()
-        except OSError as error:
+            return ask()
+        except (OSError, ValueError) as error:
             self._log.error("tls.certificate-unusable", reason=str(error))
-            return None
+            return otherwise
 
 
 class MailPurger:

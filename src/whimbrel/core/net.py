@@ -1,6 +1,7 @@
 """Ports to the network for clients of ours: names and connections."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
@@ -94,4 +95,30 @@ class Link(Protocol):
 class Connector(Protocol):
     async def open(self, host: str, port: int, source: str, tls: TlsPolicy) -> Link:
         """`host` is an IP address or a name; `source` the local address to bind, or empty."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCertificate:
+    """A certificate of ours, for a protocol that does TLS by itself."""
+
+    chain: tuple[bytes, ...]
+    """In DER, the server's own first."""
+    key: bytes = field(repr=False)
+    """In PEM."""
+
+
+class OwnCertificates(Protocol):
+    """The certificates that this server shows, as settings and files have them now."""
+
+    def shown(self, name: str) -> ShownCertificate | None:
+        """That for clients which ask for `name`, or for none (empty). None: there is none that can be used."""
+        ...
+
+    def names(self) -> Collection[str]:
+        """The host names in all that are shown, in lower case; some are `*.example.org`."""
+        ...
+
+    def publicly_trusted(self, name: str) -> bool:
+        """Whether clients believe that we are `name` by an authority that their systems came with."""
         ...

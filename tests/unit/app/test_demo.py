@@ -1,7 +1,9 @@
 """The demonstration: what it sets up, keeps and tells."""
 
+import hashlib
 import json
 import re
+import ssl
 import stat
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from whimbrel.app import demo, demo_card
 from whimbrel.app.demo import DemoError, next_free, prepare
 from whimbrel.app.demo_card import Endpoint, User, commands, table, write_demo
 from whimbrel.app.installation import Installation
+from whimbrel.backends.tls import authority
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.services.session.services import ServicesSettings
@@ -99,6 +102,17 @@ def test_one_table_shows_every_service_and_user(tmp_path: Path) -> None:
     for user in USERS:
         assert user.address in text
         assert user.password in text
+
+
+def test_the_console_comes_first_of_all(tmp_path: Path) -> None:
+    pair = authority.self_signed(["localhost"])
+    (tmp_path / "demo-cert.pem").write_bytes(pair.certificate)
+    lines = table(tmp_path, SERVICES, USERS, 1.0).splitlines()
+    assert lines[0] == "Console: https://localhost:64337"
+    assert lines[1] == "Sign in as admin@example.test, password pw-admin"
+    assert lines[2].endswith(str(tmp_path / "demo-ca.pem"))
+    der = ssl.PEM_cert_to_DER_cert(pair.certificate.decode())
+    assert lines[3].replace(":", "").split()[-1].lower() == hashlib.sha256(der).hexdigest()
 
 
 @pytest.mark.parametrize("installed", [(), ("curl",), ("swaks", "curl")])

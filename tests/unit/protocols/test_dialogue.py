@@ -96,7 +96,8 @@ def test_content_that_comes_before_it_was_asked_for_is_not_shown() -> None:
     assert list(dialogue.client(b"more\r\n.\r\nQUIT\r\n")) == ["(19 octets)", "QUIT"]
 
 
-def test_every_service_has_a_dialogue() -> None:
+def test_every_mail_service_has_a_dialogue() -> None:
     from whimbrel.app.services import SERVICES
 
-    assert {service.name for service in SERVICES} <= DIALOGUES.keys()
+    spoken = {service.name for service in SERVICES if service.process == "mail"}
+    assert spoken <= DIALOGUES.keys()

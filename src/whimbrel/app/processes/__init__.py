@@ -20,5 +20,6 @@ PROCESSES: Final = (
         after=("control",),
         alone=True,
     ),
+    Process(name="web", slots=range(0x91, 0x93), topics=(CONFIG,), after=("control",), needed=False),
     Process(name="mail", slots=range(0x01, 0x81), topics=(FOLDER, CONFIG, USERS), after=("control",), count=each_core),
 )

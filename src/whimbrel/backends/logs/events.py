@@ -68,6 +68,10 @@ _TABLE: Final = (
     ("console.refused", "security", "Console refused", "user sender_host reason",
      "A request with a session's cookie that another web page made, or that lacks the session's CSRF token."),
 
+    ("web.refused", "security", "Console not reached", "sender_host reason",
+     "A connection or request did not get as far as signing in: it came from a network that is not allowed, or called "
+     "the server by a name that is not its own."),
+
     ("admin.mail-shown", "security", "Mail shown", "user account call origin",
      "People's mail was shown to an administrator: who, and whose."),
 
@@ -143,6 +147,8 @@ _TABLE: Final = (
      "What a filter does after a delivery (counting, learning) was left out for a message."),
     ("message.unchanged", "warning", "Message not changed", "queue_id status",
      "A mark or text could not be put into a message that is not understood; it was delivered without."),
+    ("web.control-away", "warning", "Console waits", "reason",
+     "The control process did not answer the web process; consoles are told to try again."),
     ("filter.late", "warning", "Filters late", "queue_id stage seconds", "The filters did not end in time."),
     ("delivery.copy-failed", "warning", "Copy failed", "queue_id mailbox folder status",
      "One of several folders could not take the message at all; another has it."),
@@ -188,6 +194,8 @@ _TABLE: Final = (
     ("delivery.sign-in-failed", "error", "Relay login failed", "remote status",
      "The relay host does not take our name and password."),
     ("accept.failed", "error", "Accepting failed", "service error", "The system refused: too many files, no memory."),
+    ("web.crashed", "error", "Request crashed", "sender_host",
+     "A request to the console met a bug of ours; the others go on."),
     ("config.refused", "error", "Configuration refused", "error", "It cannot be used; the one before stays in use."),
     ("config.not-written", "error", "users.cfg not written", "path error",
      "Changes are in force and safe in users.cfg.changes; writing them into users.cfg is tried again."),
@@ -249,6 +257,9 @@ _TABLE: Final = (
      "What becomes of a message at a mailbox (at other servers: -), which rule decided, and what score makes it Junk."),
     ("message.placed", "debug", "Placed", "queue_id mailbox folder changes parked rule",
      "Into which folders of a mailbox a message is put, or why it waits elsewhere."),
+    ("web.request", "debug", "Request", "sender_host protocol method path status size",
+     "What the console's port was asked for, and how it answered."),
+    ("web.broken", "debug", "Request broken off", "sender_host reason", "Its answer did not come to its end."),
     ("delivery.tls", "debug", "TLS", "queue_id remote tls verified", "TLS to another server."),
     ("dns.failed", "debug", "Look-up failed", "name type reason", "A name server did not answer as it should."),
     ("imap.client", "debug", "IMAP client", "name version", "What a client calls itself."),

@@ -10,7 +10,7 @@ from whimbrel.core.values import HostPort, Size
 
 Category = Literal[
     "all", "admin", "config", "delivery", "dns", "filter", "imap", "lmtp", "message", "pop3", "queue", "routing",
-    "server", "session", "signin", "smtp", "store", "tls"]  # fmt: skip
+    "server", "session", "signin", "smtp", "store", "tls", "web"]  # fmt: skip
 LogName = Literal["mail", "security", "warning", "error", "debug", "config", "operations", "spam"]
 Period = Literal["never", "hour", "day", "week", "month"]
 Facility = Literal[

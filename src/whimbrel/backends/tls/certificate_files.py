@@ -5,9 +5,10 @@ Standards: RFC 5929 4 (tls-server-end-point)
 
 import contextlib
 import os
+import re
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from whimbrel.backends.tls.endpoint import endpoint_of_pem
@@ -18,26 +19,42 @@ Stamp = tuple[tuple[int, int, int, int, int], ...]
 
 _MOST: Final = 1 << 20
 """Octets of a file that is read as a certificate or key."""
+_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
+_KEY: Final = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----[^-]+-----END \1-----\n?")
 
 
 class CertificateContext(ssl.SSLContext):
     """A certificate as it is shown. It does not change; a new one is another object."""
 
+    chain: tuple[bytes, ...] = ()
+    """In DER, the server's own first."""
     endpoint: bytes = b""
     """Channel binding tls-server-end-point; empty where none is defined. RFC 5929 4"""
     first: bool = True
     """No other was shown under its name since the ticket keys were made: who resumes knows this one."""
 
 
-def load(certificate: str, key: str) -> CertificateContext:
-    """OSError (ssl.SSLError is one), ValueError: it cannot be used."""
+def load(certificate: str, key: str, protocols: Sequence[str] = ()) -> CertificateContext:
+    """`protocols` are offered by ALPN. OSError (ssl.SSLError is one), ValueError: it cannot be used."""
     context = CertificateContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(list(protocols))
     pem = _read(certificate)
     with _held(pem) as chain, _held(pem if key == certificate else _read(key)) as secret:
         # From a copy: the files may be replaced between two looks.
         context.load_cert_chain(chain, secret, password=_no_password)
     context.endpoint = endpoint_of_pem(pem)
+    context.chain = tuple(
+        ssl.PEM_cert_to_DER_cert(text) for text in _CERTIFICATE.findall(pem.decode("ascii", "replace"))
+    )
     return context
+
+
+def read_key(path: str) -> bytes:
+    """The private key in the file, PEM. OSError, ValueError: there is none."""
+    match = _KEY.search(_read(path))
+    if match is None:
+        raise ValueError(f"{path} holds no private key in PEM")
+    return match[0]
 
 
 def _read(path: str) -> bytes:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from whimbrel.backends.tls import authority
-from whimbrel.backends.tls.certificate_files import Stamp, reason_of, stamp_of
+from whimbrel.backends.tls.certificate_files import Stamp, read_key, reason_of, stamp_of
+from whimbrel.backends.tls.names import issued_by_itself, names_of
 from whimbrel.backends.tls.server import ServerContexts, default_pair
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.backends.tls.shown import serves
@@ -16,7 +17,7 @@ from whimbrel.backends.tls.trust import Trust, peer_chain
 from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.log import Log
-from whimbrel.core.net import TlsMode, TlsPolicy
+from whimbrel.core.net import ShownCertificate, TlsMode, TlsPolicy
 
 SELF_SIGNED = "self-signed.pem"
 """Key and certificate in one file, so that they are replaced together."""
@@ -46,6 +47,8 @@ class TlsContexts:
         self._clients: dict[bool, ssl.SSLContext] = {}
         self._clients_of: tuple[str, Stamp] | None = None
         self._trust = Trust()
+        self._public = Trust()
+        """Without `tls/authorities`, which only this server believes."""
 
     @property
     def self_signed(self) -> Path:
@@ -91,6 +94,34 @@ class TlsContexts:
         if not self._server.usable:
             raise OSError(f"there is no certificate: {default_pair(settings, self.self_signed)[0]} cannot be used")
         return self._server.base
+
+    # For protocols that need more than a context
+
+    def offer(self, *protocols: str) -> None:
+        """What ALPN may choose for connections accepted by this process, the best first. RFC 7301"""
+        self._server.offer(protocols)
+
+    def shown(self, name: str) -> ShownCertificate | None:
+        """OwnCertificates. OSError, ValueError: its key cannot be read."""
+        self.server_context()
+        chosen = self._server.of_name(name)
+        if chosen is None:
+            return None
+        (_, key), context = chosen
+        return ShownCertificate(context.chain, read_key(key))
+
+    def names(self) -> frozenset[str]:
+        """OwnCertificates. OSError: there is no certificate yet."""
+        self.server_context()
+        return frozenset().union(*(names_of(context.chain[0]) for context in self._server.shown if context.chain))
+
+    def publicly_trusted(self, name: str) -> bool:
+        """OwnCertificates. OSError: there is no certificate yet."""
+        self.server_context()
+        chosen = self._server.of_name(name)
+        if chosen is None or issued_by_itself(chosen[1].chain[0]):
+            return False  # Without reading all the authorities of the system.
+        return self._public.verified(chosen[1].chain, name, self._clock.now())
 
     def client_context(self, policy: TlsPolicy) -> ssl.SSLContext:
         """The context for a connection of ours: verified and implicit check the chain and the server's name."""

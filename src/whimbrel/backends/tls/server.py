@@ -8,6 +8,7 @@ Standards: RFC 6066 3 (SNI), RFC 8446 4.6.1, RFC 5077 (tickets), RFC 9325 (recom
 """
 
 import ssl
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -44,6 +45,7 @@ class ServerContexts:
         self.base.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
         self.base.num_tickets = 1  # Mail clients resume once, if at all: each ticket costs a sealing and 250 octets.
         self.base.sni_callback = self._choose
+        self._protocols: tuple[str, ...] = ()
         self._settings: TlsSettings | None = None
         self._shown: dict[Pair, _Shown] = {}
         self._names: dict[str, Pair] = {}
@@ -53,6 +55,28 @@ class ServerContexts:
     def usable(self) -> bool:
         """There is a certificate for who names no host."""
         return self._context(self._default) is not None
+
+    @property
+    def shown(self) -> Iterator[CertificateContext]:
+        """All certificates that some client can get."""
+        return (shown.context for shown in self._shown.values() if shown.context is not None)
+
+    def offer(self, protocols: Sequence[str]) -> None:
+        """What ALPN may choose from now on, the best first; the certificate's context decides. RFC 7301"""
+        self._protocols = tuple(protocols)
+        for context in self.shown:
+            context.set_alpn_protocols(list(protocols))
+
+    def of_name(self, name: str | None) -> tuple[Pair, CertificateContext] | None:
+        """What is shown to a client that asks for `name`, or for none."""
+        pair = self._default
+        if name and self._names:
+            name = name.lower().rstrip(".")
+            pair = self._names.get(name) or self._names.get(f"*.{name.partition('.')[2]}") or pair
+        context = self._context(pair)
+        if context is None:
+            pair, context = self._default, self._context(self._default)
+        return (pair, context) if context is not None else None
 
     def refresh(self, settings: TlsSettings, self_signed: Path) -> list[Loaded]:
         """Makes true what settings and files say now; what was looked at anew. A file that cannot be used leaves the
@@ -80,7 +104,7 @@ class ServerContexts:
             return None
         before = shown.context if shown is not None else None
         try:
-            context = load(*pair)
+            context = load(*pair, self._protocols)
         except (OSError, ValueError) as error:
             self._shown[pair] = _Shown(stamp, before)
             return Loaded(pair[0], reason_of(error), before is not None)
@@ -93,15 +117,10 @@ class ServerContexts:
         return shown.context if shown is not None else None
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, _base: ssl.SSLContext) -> int | None:
-        context = None
-        if name and self._names:
-            name = name.lower().rstrip(".")
-            pair = self._names.get(name) or self._names.get(f"*.{name.partition('.')[2]}")
-            context = self._context(pair) if pair is not None else None
-        context = context or self._context(self._default)
-        if context is None:
+        shown = self.of_name(name)
+        if shown is None:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        connection.context = context
+        connection.context = shown[1]
         return None
 
 

@@ -49,11 +49,18 @@ async def service_start(ctx: AdminContext, name: Name) -> ServiceRow:
     return await _row(ctx, name)
 
 
+async def _before_stopping(_ctx: AdminContext, name: str) -> str:
+    """What a person is asked; of the console, how it comes back."""
+    again = " The console is gone with it: `whimbrel service start console` on the server brings it back."
+    question = f"End the sessions of {name}, and take no connections until it or the server is started?"
+    return question + (again if name == "console" else "")
+
+
 @call(
     "service",
     "stop",
     needs=Needs.SERVER,
-    confirm="End the sessions of {name}, and take no connections until it or the server is started?",
+    confirm=_before_stopping,
     help="Stops a service and ends its sessions. It stays so until `service start` or the next start of the server.",
 )
 async def service_stop(ctx: AdminContext, name: Name) -> ServiceRow:

@@ -1,0 +1,93 @@
+"""The service `console` in its process: the pages, the way to control, and the protocols that bring requests."""
+
+import ssl
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from socket import socket
+from typing import Final, Protocol, cast
+
+import whimbrel
+from whimbrel.backends.net.listener import Limits
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.log import Log
+from whimbrel.core.net import OwnCertificates
+from whimbrel.core.pool import Pool
+from whimbrel.services.admin.calls import FileText
+from whimbrel.services.admin.table import all_calls
+from whimbrel.services.session.services import ServicesSettings
+from whimbrel.services.webd.application import Application
+from whimbrel.services.webd.forward import CONNECTIONS, Forward
+from whimbrel.services.webd.hosts import Hosts
+from whimbrel.services.webd.pages import Pages
+from whimbrel.services.webd.settings import ConsoleService
+from whimbrel.services.webd.tcp import PROTOCOLS, TcpConnections
+from whimbrel.services.webd.upstream import Upstream
+
+BUILT: Final = Path(whimbrel.__file__).parent / "web" / "console"
+"""Where the built console is among the files of the package."""
+
+
+class Certificates(OwnCertificates, Protocol):
+    def offer(self, *protocols: str) -> None:
+        """What ALPN may choose."""
+        ...
+
+
+class Console:
+    """The port Serving."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        socket_path: Path,
+        certificates: Certificates,
+        server_context: Callable[[], ssl.SSLContext | None],
+        config: ConfigStore,
+        pool: Pool,
+        log: Log,
+        built: Path = BUILT,
+    ) -> None:
+        """`socket_path` is where control listens."""
+        self._name, self._config = name, config
+        self._upstream = Upstream(socket_path, CONNECTIONS)
+        hosts = Hosts(config, certificates, lambda: self._settings.names)
+        forward = Forward(self._upstream, file_paths(), log)
+        self._application = Application(
+            Pages(built, pool), forward, self._upstream, hosts, certificates, log
+        )  # fmt: skip
+        certificates.offer(*PROTOCOLS)
+        self._tcp = TcpConnections(
+            name, self._application, server_context, self._limits, lambda: self._settings.allow_from, log
+        )
+
+    @property
+    def connections(self) -> int:
+        return self._tcp.connections
+
+    def listen(self, sockets: Sequence[socket]) -> None:
+        self._tcp.listen(sockets)
+
+    def pause(self) -> None:
+        self._tcp.pause()
+
+    def resume(self) -> None:
+        self._tcp.resume()
+
+    async def close(self, grace: float) -> None:
+        await self._tcp.close(grace)
+        self._upstream.close()
+
+    @property
+    def _settings(self) -> ConsoleService:
+        return cast(ConsoleService, self._config.section(ServicesSettings).named(self._name))
+
+    def _limits(self) -> Limits:
+        return Limits(self._settings.max_connections, self._settings.max_connections_per_host)
+
+
+def file_paths() -> frozenset[str]:
+    """The paths of the admin calls that take a file."""
+    return frozenset(
+        call.path for call in all_calls() if any(parameter.kind is FileText for parameter in call.parameters)
+    )

@@ -1,0 +1,234 @@
+"""Passes requests on to control over its socket, and its answers back: as they came, but for what one hop says to the
+next.
+
+This process knows no session, no right and no password; it tells control who asks (`Whimbrel-Client`), and control
+decides. What the client calls the server (Host) and where the request comes from (Origin) go through untouched.
+
+Standards: RFC 9110 7.6.1 (Connection), 9.2.2 (what can be repeated), 15.6.4; RFC 9112 6.3 (framing is made anew)
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterator
+from typing import Final
+
+import h11
+
+from whimbrel.core.log import Log
+from whimbrel.services.webd.exchange import BODY_WITHIN, RECEIVE_WITHIN, Broken, Exchange, Gone, Headers, Refusal
+from whimbrel.services.webd.upstream import Away, Busy, Cut, Link, Upstream
+
+CLIENT: Final = b"whimbrel-client"
+"""The header with the client's address; one from outside never reaches control."""
+CONNECTIONS: Final = 56
+"""To control at once: it takes 64, and `/healthz` wants one too."""
+PER_HOST: Final = 24
+"""Requests of one address at once."""
+BODY_MOST: Final = 1 << 20
+"""Octets of a body."""
+FILE_BODY: Final = (64 << 20) + BODY_MOST
+"""And of one that brings a file."""
+ANSWER_WITHIN: Final = 300.0
+"""Seconds until control must have begun to answer."""
+_HOP: Final = frozenset(
+    {
+        b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
+        b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings", b"expect",
+    }
+)  # fmt: skip
+"""Between one end of a connection and the other. RFC 9110 7.6.1; 100-continue is answered by this end."""
+_FORGED: Final = (b"forwarded", b"x-forwarded-", b"x-real-ip", CLIENT)
+"""What only a proxy that is trusted may say, and none is."""
+_REPEATABLE: Final = ("GET", "HEAD")
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_AWAY: Final = "The server's control process does not answer at this moment; it is usually back within seconds."
+_BUSY: Final = "The server answers as many requests as it can at this moment; try again in a few seconds."
+
+
+class Forward:
+    """For one event loop."""
+
+    def __init__(self, upstream: Upstream, files: Collection[str], log: Log) -> None:
+        """`files` are the paths that take a file."""
+        self._upstream, self._files, self._log = upstream, frozenset(files), log
+        self._hosts: Counter[str] = Counter()
+        self._away = False
+
+    async def pass_on(self, exchange: Exchange) -> None:
+        """One request. Refusal, Broken, Gone."""
+        if exchange.method not in _METHODS:
+            raise Refusal(405, f"The method {exchange.method} is not known here.")
+        body = Body(exchange, FILE_BODY if exchange.path in self._files else BODY_MOST)
+        with self._counted(exchange.client):
+            await body.begin()
+            try:
+                if exchange.method in _REPEATABLE:
+                    with contextlib.suppress(_Stale):
+                        await self._over(exchange, body, kept=True)
+                        return
+                await self._over(exchange, body, kept=False)
+            except Away as error:
+                if not self._away:  # Once for each time that it is away.
+                    self._log.warning("web.control-away", reason=str(error))
+                self._away = True
+                raise Refusal(503, _AWAY, retry_after=2) from None
+            except Busy:
+                raise Refusal(503, _BUSY, retry_after=5) from None
+            except Cut as error:
+                raise Broken(f"control: {error}") from None
+            except h11.LocalProtocolError as error:
+                raise Refusal(400, f"The request is not well formed: {error}.") from None
+            self._away = False
+
+    @contextlib.contextmanager
+    def _counted(self, host: str) -> Iterator[None]:
+        if self._hosts[host] >= PER_HOST:
+            raise Refusal(429, f"More than {PER_HOST} requests at once come from {host}.", retry_after=2)
+        self._hosts[host] += 1
+        try:
+            yield
+        finally:
+            self._hosts[host] -= 1
+            if not self._hosts[host]:
+                del self._hosts[host]
+
+    async def _over(self, exchange: Exchange, body: "Body", *, kept: bool) -> None:
+        """Over one connection. _Stale: it had been closed meanwhile. Away, Busy, Cut, Refusal, Gone."""
+        loop = asyncio.get_running_loop()
+        async with self._upstream.link(kept=kept) as link:
+            sending = loop.create_task(self._send(exchange, body, link))
+            receiving = loop.create_task(self._receive(exchange, link, sending))
+            try:
+                await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
+                if sending.done() and (sending.cancelled() or isinstance(sending.exception(), Away)):
+                    await asyncio.wait((receiving,))  # Control may have refused the rest, and say why.
+                if not receiving.done():
+                    sending.result()
+                receiving.result()
+            except Away:
+                if link.fresh or exchange.status:
+                    raise
+                raise _Stale from None
+            finally:
+                for task in (sending, receiving):
+                    task.cancel()
+                await asyncio.gather(sending, receiving, return_exceptions=True)
+
+    async def _send(self, exchange: Exchange, body: "Body", link: Link) -> None:
+        """The request; then it waits for the client's end, which is Gone."""
+        target = exchange.path + (f"?{exchange.query}" if exchange.query else "")
+        await link.request(exchange.method.encode(), target.encode("latin-1"), request_headers(exchange, body.framing))
+        async for piece in body.pieces():
+            await link.send(piece)
+        await link.finish()
+        await exchange.gone()
+        raise Gone
+
+    async def _receive(self, exchange: Exchange, link: Link, sending: "asyncio.Task[None]") -> None:
+        """The answer, as fast as the client takes it."""
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                head = await link.head()
+        except TimeoutError:
+            raise Refusal(504, "The server has not answered in time; what was asked for may still be done.") from None
+        await exchange.begin(head.status_code, answer_headers([(bytes(n), bytes(v)) for n, v in head.headers]))
+        async for piece in link.pieces():
+            await exchange.write(piece)
+        if not exchange.received:
+            sending.cancel()  # Nobody wants the rest: it is thrown away.
+            await asyncio.gather(sending, return_exceptions=True)
+            await exchange.drain()
+        await exchange.end()
+
+
+class _Stale(Exception):
+    """A kept connection had been closed by the other end."""
+
+
+class Body:
+    """The body of a request, within bounds, and how it is framed on the way to control."""
+
+    def __init__(self, exchange: Exchange, most: int) -> None:
+        """Refusal: it is too large, or what the headers say of it has more than one meaning."""
+        self._exchange, self._most = exchange, most
+        self._first: bytes | None = None
+        length = exchange.header(b"content-length")
+        chunked = exchange.header(b"transfer-encoding") is not None
+        if length is not None and (chunked or not (length.isdigit() and len(length) < 16)):
+            raise Refusal(400, "The length of the request is not clear.")
+        self._length = int(length) if length is not None else None
+        if self._length is not None and self._length > most:
+            raise _too_large(most)
+        self._none = exchange.method in _REPEATABLE
+        if self._none and (self._length or chunked):
+            raise Refusal(400, f"A request {exchange.method} has no body.")
+
+    @property
+    def framing(self) -> tuple[bytes, bytes] | None:
+        """The header that frames it. RFC 9112 6.3"""
+        if self._none:
+            return None
+        if self._length is None and self._first is not None:
+            return b"transfer-encoding", b"chunked"
+        return b"content-length", b"%d" % (self._length or 0)
+
+    async def begin(self) -> None:
+        """Waits for the first piece, where only that can tell whether there is a body. Refusal, Gone."""
+        if not self._none and self._length is None:
+            self._first = await self._next()
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Refusal: it is too large or too slow. Gone."""
+        octets, until = 0, asyncio.get_running_loop().time() + BODY_WITHIN
+        piece = self._first if self._length is None else await self._next()
+        while piece is not None:
+            octets += len(piece)
+            if self._none or octets > self._most:
+                raise _too_large(0 if self._none else self._most)
+            if asyncio.get_running_loop().time() > until:
+                raise _SLOW
+            if piece:
+                yield piece
+            piece = await self._next()
+
+    async def _next(self) -> bytes | None:
+        if self._none:
+            return None
+        try:
+            async with asyncio.timeout(RECEIVE_WITHIN):
+                return await self._exchange.next_piece()
+        except TimeoutError:
+            raise _SLOW from None
+
+
+_SLOW: Final = Refusal(408, "The request comes too slowly.")
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, f"The request is larger than {most} octets.")
+
+
+def request_headers(exchange: Exchange, framing: tuple[bytes, bytes] | None) -> Headers:
+    """Those for control. RFC 9110 7.6.1"""
+    hop = _HOP | _named([value for name, value in exchange.headers if name == b"connection"])
+    kept = [
+        (name, value)
+        for name, value in exchange.headers
+        if name not in hop and name != b"content-length" and not name.replace(b"_", b"-").startswith(_FORGED)
+    ]
+    return [*kept, *([framing] if framing else []), (CLIENT, exchange.client.encode())]
+
+
+def answer_headers(headers: Headers) -> Headers:
+    """Those for the client; its own protocol frames the body."""
+    hop = _HOP | _named([value for name, value in headers if name == b"connection"]) | {b"date", b"server"}
+    return [(name, value) for name, value in headers if name not in hop]
+
+
+def _named(connection: list[bytes]) -> set[bytes]:
+    return {word.strip().lower() for value in connection for word in value.split(b",")} - _NEVER_NAMED
+
+
+_NEVER_NAMED: Final = frozenset({b"host", b"origin", b"cookie", b"authorization", b"x-csrf-token", b"content-type"})
+"""What a client cannot take away from control by calling it a matter of the connection."""
