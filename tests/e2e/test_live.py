@@ -121,3 +121,34 @@ def test_a_client_of_smtp_hears_who_ended_it(own_server: Maker) -> None:
         while piece := client.recv(1000):
             heard += piece
         assert heard == b"421 4.3.2 Ended by an administrator\r\n"
+
+
+def test_statistics_go_on_over_the_death_of_control_and_a_restart(own_server: Maker) -> None:
+    def received(server: Running) -> int:
+        view = json.loads(command(server.directory, "stats", "show", "--json"))
+        return int(next(row["ever"] for row in view["totals"] if row["name"] == "messages-in"))
+
+    def comes_to(server: Running, number: int) -> None:
+        for _ in eventually(20):
+            with contextlib.suppress(RuntimeError):
+                if received(server) == number:
+                    return
+        pytest.fail(f"it is not {number}")
+
+    with own_server() as server:
+        for number in range(2):
+            send(server, "user1@example.test", letter(f"m{number}"))
+        comes_to(server, 2)
+        status = json.loads(command(server.directory, "status", "--json"))
+        assert status["today"]["received"] == 2 and status["today"]["delivered"] == 2
+        control = next(row["pid"] for row in status["processes"] if row["name"] == "control")
+        os.kill(control, signal.SIGKILL)
+        comes_to(server, 2)
+        send(server, "user1@example.test", letter("m2"))
+    with own_server() as server:
+        comes_to(server, 3)
+        text = command(server.directory, "stats", "export", "--series", "messages-in", "--last", "1h")
+        assert sum(float(line.partition(",")[2] or 0) for line in text.splitlines()[1:]) == 3
+        view = json.loads(command(server.directory, "stats", "show", "--json"))
+        assert [row["name"] for row in view["recipients"]] == ["user1@example.test"]
+        assert view["recipients"][0]["messages"] == 3 and view["senders"][0]["messages"] == 3

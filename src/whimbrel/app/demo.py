@@ -26,6 +26,7 @@ from typing import Any, Final
 
 from whimbrel.app import interpreter
 from whimbrel.app.demo_card import Endpoint, User, table, write, write_demo
+from whimbrel.app.demo_numbers import Numbers
 from whimbrel.app.services import SERVICES
 
 DOMAIN: Final = "example.test"
@@ -81,7 +82,9 @@ def run(directory: Path) -> int:
             if not stopping:
                 write_demo(card, directory, int(state["pid"]), services, users)
                 print(table(directory, services, users, time.monotonic() - started), flush=True)
+        numbers = Numbers(directory / "run" / "admin.sock", time.monotonic)
         while not stopping and server.poll() is None:
+            numbers.show()
             time.sleep(0.1)
     finally:
         with contextlib.suppress(FileNotFoundError):

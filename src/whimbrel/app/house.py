@@ -6,6 +6,7 @@ needs; what it does not ask for is never opened.
 
 import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -27,6 +28,7 @@ from whimbrel.core.quota import Quotas
 from whimbrel.core.space import Space
 from whimbrel.core.spool import Spool
 from whimbrel.core.state import Counters, State
+from whimbrel.core.statistics import Statistics
 from whimbrel.core.stats import Tally
 from whimbrel.core.tasks import Tasks
 from whimbrel.core.undelete import Undelete
@@ -76,6 +78,14 @@ class TlsCertificates(Certificates, OwnCertificates, Protocol):
 
 class Keeper(StoreKeeper, Maintenance, Protocol):
     """StoreKeeper, and the round that looks after every folder."""
+
+
+class KeptStatistics(Statistics, Protocol):
+    """Statistics, and what keeps them."""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """They are kept while the block runs."""
+        ...
 
 
 class Supervision(Protocol):
@@ -190,6 +200,9 @@ class House(Protocol):
     def tasks(self) -> Tasks:
         """Deliveries under way in all processes."""
         ...
+
+    @property
+    def statistics(self) -> KeptStatistics: ...
 
     @property
     def connections(self) -> Connections:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 from typing import Final
 
@@ -19,6 +20,21 @@ def prepare() -> None:
         with contextlib.suppress(ValueError, OSError):
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, _FILES)), hard))
+
+
+def server_run() -> str:
+    """Names the run of the server that this worker belongs to: the first process, and when that began. For workers,
+    whose parent's parent it is."""
+    with contextlib.suppress(OSError, IndexError):
+        supervisor = _stat(os.getppid())[1]
+        return f"{supervisor}:{_stat(int(supervisor))[19]}"
+    return str(os.getppid())
+
+
+def _stat(pid: int) -> list[str]:
+    """What /proc tells of a process, from its state on: its parent is 1, when it began 19. proc_pid_stat(5)"""
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()
 
 
 def open_files() -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -12,6 +12,7 @@ from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.house import House, Supervision
 from whimbrel.app.installation import Installation
 from whimbrel.app.keeper import DiskKeeper
+from whimbrel.app.process import server_run
 from whimbrel.app.services import SERVICES
 from whimbrel.backends.config.files import History
 from whimbrel.backends.config.settings import HistorySettings
@@ -38,6 +39,7 @@ from whimbrel.backends.state.counters import SharedCounters
 from whimbrel.backends.state.state import SqliteState
 from whimbrel.backends.stats.board import Board
 from whimbrel.backends.stats.counted import rules
+from whimbrel.backends.stats.recorder import Recorder
 from whimbrel.backends.store.disk.mailboxes import DiskMailboxes
 from whimbrel.backends.store.disk.purge import Purger
 from whimbrel.backends.store.disk.store import DiskStore
@@ -46,6 +48,7 @@ from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.backends.tls.server import ServerContexts
 from whimbrel.core.config import ConfigError
+from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.net import ShownCertificate
 from whimbrel.core.notices import CONFIG, USERS
@@ -341,6 +344,26 @@ class DiskHouse:
     @cached_property
     def tasks(self) -> AllTasks:
         return AllTasks(self.places.run / "live")
+
+    @cached_property
+    def statistics(self) -> Recorder:
+        return Recorder(
+            self.places.store / "stats",
+            self.places.run / "stats",
+            [service.name for service in SERVICES],
+            look=self._gauges,
+            clock=self.clock,
+            pool=self.pool,
+            log=self.log,
+            server=server_run,
+        )
+
+    async def _gauges(self) -> Mapping[str, float]:
+        gauges = {"disk-free": float(self.space.room.free)}
+        with contextlib.suppress(MailError, OSError):
+            counts = await self.queue.counts(self.clock.now())
+            gauges |= {"queue": counts.waiting, "queue-held": counts.held}
+        return gauges
 
     @cached_property
     def connections(self) -> AllConnections:

@@ -27,6 +27,8 @@ OUTCOMES: Final = ("delivered-local", "delivered-remote", "delayed", "failed", "
 LATENCY: Final = "latency"
 """Seconds from the end of a message's content to the mailbox, as a histogram."""
 
+LATENCY_SUM: Final = "latency-sum"
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -65,8 +67,10 @@ FAMILIES: Final = (
     Family("tls-failed", "tls_handshakes_failed", "TLS handshakes with clients that failed.", "service"),
     Family("octets-in", "network_receive_bytes", "Octets from clients, without TLS.", "service", unit="octets"),
     Family("octets-out", "network_transmit_bytes", "Octets to clients, without TLS.", "service", unit="octets"),
-    Family("cpu", "cpu", "Processor time of the server's processes.", unit="milliseconds"),
-)
+    Family(LATENCY_SUM, "latency_sum", "Time from the end of a message's content to its mailbox, all added up.",
+           unit="milliseconds"),
+    Family("cpu", "process_cpu", "Processor time of the server's processes.", unit="milliseconds"),
+)  # fmt: skip
 """What processes count. A name stays what it is: statistics of a year are found by it."""
 
 GAUGES: Final = (

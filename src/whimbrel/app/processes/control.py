@@ -56,6 +56,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
         queue=house.queue,
         tasks=house.tasks,
         connections=house.connections,
+        statistics=house.statistics,
         folders=house.folders,
         messages=house.messages,
         quotas=house.quotas,
@@ -83,6 +84,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
         _following(switch.follow()),
         owner.running(),
         operations.running(),
+        house.statistics.running(),
         serving(application(all_calls(), context), house.places.admin_socket, house.log, not_ours),
         consoles(house, lambda caller: replace(ctx, caller=caller)),
     ):

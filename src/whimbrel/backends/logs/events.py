@@ -230,6 +230,9 @@ _TABLE: Final = (
     ("store.cleared", "error", "File displaced", "path",
      "A link, directory or other thing stood in the place of a file of the store. It is in #lost beside, the file is "
      "made anew."),
+    ("stats.not-kept", "error", "Statistics not kept", "folder error",
+     "What came is kept in memory, and written down when the disk takes it again."),
+    ("stats.failed", "error", "Statistics failed", "", "Keeping statistics met a bug of ours; it is tried again."),
     ("stats.not-told", "error", "Statistics not told", "reason",
      "A process cannot write what it counts, or answer who asks for its connections; its work goes on."),
     ("store.failed", "error", "Store failed", "account shard", "A part of the store met an unexpected error."),

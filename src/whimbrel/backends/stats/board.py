@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 from whimbrel.backends.stats.sketch import KEPT, Sketch
 from whimbrel.core.histogram import bucket_of
-from whimbrel.core.stats import LATENCY, MEMORY, OTHER, Cell, counted_columns
+from whimbrel.core.stats import LATENCY, LATENCY_SUM, MEMORY, OTHER, Cell, counted_columns
 
 if TYPE_CHECKING:
     from whimbrel.core.stats import Tally
@@ -51,7 +51,8 @@ class Board:
         self._index = {column: number for number, column in enumerate(self.columns)}
         self._values = array("Q", bytes(8 * len(self.columns)))
         self._cells = memoryview(self._values)
-        self._latency, self._memory = self._index[f"{LATENCY}.0"], self._index[MEMORY]
+        self._latency, self._latency_sum = self._index[f"{LATENCY}.0"], self._index[LATENCY_SUM]
+        self._memory = self._index[MEMORY]
         self._places: dict[tuple[str, str], int] = {}
         self.senders, self.recipients = Sketch(), Sketch()
         self._day, self._turns = _day()
@@ -70,6 +71,7 @@ class Board:
 
     def took(self, seconds: float) -> None:
         self._values[self._latency + bucket_of(seconds)] += 1
+        self._values[self._latency_sum] += max(0, int(seconds * 1000))
 
     def noted(self, sender: str, octets: int) -> None:
         if time.time() >= self._turns:

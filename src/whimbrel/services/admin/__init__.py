@@ -19,6 +19,7 @@ TABLE: Final[tuple[Noun, ...]] = (
     Noun("queue", "Messages that wait to be delivered.", ("queue",), ("message",)),
     Noun("task", "Deliveries under way.", ("tasks",), ("task",)),
     Noun("connection", "Connections of clients at this moment.", ("connections",), ("connection",)),
+    Noun("stats", "Statistics.", ("stats",)),
     Noun("job", "What the server does by itself at times.", ("jobs",), ("job",)),
     Noun("operation", "Long work under way: imports, checks, rebuilds.", ("operation",), ("operation",)),
     Noun("store", "The mail store.", ("store", "undelete")),

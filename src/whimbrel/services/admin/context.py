@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from whimbrel.core.queue import Queue
     from whimbrel.core.quota import Quotas
     from whimbrel.core.state import State
+    from whimbrel.core.statistics import Statistics
     from whimbrel.core.tasks import Tasks
     from whimbrel.core.undelete import Undelete
     from whimbrel.core.values import Secret
@@ -68,6 +69,7 @@ class AdminContext:
     queue: Queue | None = None
     tasks: Tasks | None = None
     connections: Connections | None = None
+    statistics: Statistics | None = None
     folders: Folders | None = None
     messages: Messages | None = None
     quotas: Quotas | None = None

@@ -10,6 +10,7 @@ from whimbrel.services.admin.moments import shown
 from whimbrel.services.admin.ports import Running
 from whimbrel.services.admin.resolving import dangling
 from whimbrel.services.admin.services import ServiceRow, service_rows
+from whimbrel.services.admin.stats import today
 from whimbrel.services.admin.views import Moment, Octets, Words
 
 DOUBTFUL: Final = 200
@@ -43,6 +44,8 @@ class StatusView:
     """Where the store is."""
     space: str
     """enough, low (below the soft limit), full or read-only (no mail is taken in)."""
+    today: dict[str, int]
+    """What was counted since midnight."""
     attention: tuple[AttentionRow, ...]
     """What an administrator should look at."""
     services: tuple[ServiceRow, ...]
@@ -62,6 +65,7 @@ async def status(ctx: AdminContext) -> StatusView:
         counts.held if counts else 0,
         Octets(running.free),
         running.space,
+        dict(today(await ctx.statistics.totals())) if ctx.statistics else {},
         await _attention(ctx, running, services),
         services,
         tuple(ProcessRow(process.name, process.pid, Octets(process.memory)) for process in running.processes),
