@@ -30,7 +30,7 @@ export function Navigation() {
   return (
     <nav className={css.side} aria-label={t`Main`} data-narrow={narrow || undefined}>
       <div className={css.brand}>
-        <Link to="/" aria-label={t`Whimbrel, first screen`}>
+        <Link to="/">
           <Logo />
           <span>
             <b>Whimbrel</b>
@@ -131,7 +131,7 @@ export function Person({ who }: { who: Me | null | undefined }) {
     <div className={css.person}>
       <Menu position="top-start" width={232}>
         <Menu.Target>
-          <button type="button" className={css.who} aria-label={t`${name}: settings of your own, sign out`}>
+          <button type="button" className={css.who}>
             <span className={css.face} aria-hidden>
               {initials}
             </span>
@@ -139,6 +139,7 @@ export function Person({ who }: { who: Me | null | undefined }) {
               <b className="ellipsis">{name}</b>
               <small>{i18n._(RIGHTS[who.right])}</small>
             </span>
+            <span className="hidden">{t`Own settings, sign out`}</span>
           </button>
         </Menu.Target>
         <Menu.Dropdown>

@@ -25,7 +25,7 @@ export function Palette() {
     return () => removeEventListener("keydown", press);
   }, []);
   return (
-    <Modal.Root opened={open} onClose={closePalette} size={640} yOffset="12vh" centered={false} aria-label={t`Search`}>
+    <Modal.Root opened={open} onClose={closePalette} size={640} lockScroll={false}>
       <Modal.Overlay />
       <Modal.Content className={css.content} aria-label={t`Search`}>
         <Search />

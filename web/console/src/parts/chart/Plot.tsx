@@ -12,12 +12,12 @@ const token = (name: string) => getComputedStyle(document.documentElement).getPr
 export default function Plot({ times, series, format, height = 180 }: ChartProps) {
   const { ref, width } = useElementSize();
   const chosen = useStore(theme);
+  const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const names = series.map((each) => `${each.name} ${each.colour} ${each.usual}`).join("\n");
 
   useEffect(() => {
-    const place = ref.current;
-    if (!place || !width) return undefined;
+    if (!place.current || !width) return undefined;
     const axis = {
       stroke: token("muted"),
       grid: { stroke: token("line"), width: 1 },
@@ -46,18 +46,26 @@ export default function Plot({ times, series, format, height = 180 }: ChartProps
         })),
       ],
     };
-    const made = new uPlot(options, [times, ...series.map((each) => each.values)] as unknown as AlignedData, place);
+    const made = new uPlot(
+      options,
+      [times, ...series.map((each) => each.values)] as unknown as AlignedData,
+      place.current,
+    );
     plot.current = made;
     return () => {
       plot.current = null;
       made.destroy();
     };
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- new values come by setData below
-  }, [ref, width, height, names, chosen]);
+  }, [width, height, names, chosen]);
 
   useEffect(() => {
     plot.current?.setData([times, ...series.map((each) => each.values)] as unknown as AlignedData);
   }, [times, series]);
 
-  return <div ref={ref} style={{ width: "100%", height }} />;
+  return (
+    <div ref={ref} style={{ height }}>
+      <div ref={place} />
+    </div>
+  );
 }

@@ -11,13 +11,14 @@ export function Form({ groups, show }: { groups: readonly Group[]; show?: string
   return (
     <div className={css.form}>
       {groups.map((group) => (
-        <FormGroup key={group.path} group={group} show={show} />
+        <FormGroup key={group.path} group={group} show={show} alone={groups.length === 1 && !group.help} />
       ))}
     </div>
   );
 }
 
-function FormGroup({ group, show }: { group: Group; show?: string | undefined }) {
+/** `alone`: the tab has said already what it is about. */
+function FormGroup({ group, show, alone }: { group: Group; show?: string | undefined; alone: boolean }) {
   const form = useForm();
   const plain = group.fields.filter((field) => !field.schema["x-advanced"]);
   const expert = group.fields.filter((field) => field.schema["x-advanced"]);
@@ -26,7 +27,7 @@ function FormGroup({ group, show }: { group: Group; show?: string | undefined })
   const open = chosen ?? (used || !plain.length);
   return (
     <fieldset className={css.group}>
-      {group.title && <legend>{group.title}</legend>}
+      {group.title && !alone && <legend>{group.title}</legend>}
       {group.help && <p className={css.about}>{group.help}</p>}
       <Rows fields={plain} show={show} />
       {expert.length > 0 && plain.length > 0 && (

@@ -116,8 +116,8 @@ export function recordGroups(record: RecordSchema, words: Record<string, string>
   return record.parts
     .map((part) => ({
       path: part.name,
-      title: words[part.name] ?? "",
-      help: part.description,
+      title: words[part.name] ?? part.description.replace(/\.$/, ""),
+      help: "",
       fields: part.fields
         .filter((each) => each["changed-by"] !== "own-call")
         .map((each) => field(each.parameter, each.parameter, each)),

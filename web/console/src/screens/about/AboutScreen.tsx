@@ -64,8 +64,8 @@ export default function AboutScreen() {
             </h2>
             <p className="muted">
               <Trans>
-                React, Mantine, TanStack Router, Query, Table and Virtual, Lingui and uPlot (MIT); Inter by The Inter
-                Project Authors (SIL Open Font License 1.1).
+                React, Mantine, TanStack Router, Query and Virtual, Lingui and uPlot (MIT); Inter by The Inter Project
+                Authors (SIL Open Font License 1.1).
               </Trans>
             </p>
           </section>

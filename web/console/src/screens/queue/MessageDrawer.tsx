@@ -5,7 +5,7 @@ import { ApiError } from "@shared/errors.ts";
 import { read } from "@/api/admin.ts";
 import { useTopic } from "@/api/live.ts";
 import { Button } from "@/parts/base/Button.tsx";
-import { exactTime, Moment, octets, shortTime } from "@/parts/base/Moment.tsx";
+import { Moment, octets, shortTime } from "@/parts/base/Moment.tsx";
 import { Failure, Notice } from "@/parts/base/Notice.tsx";
 import { State, Verdict } from "@/parts/base/State.tsx";
 import { Drawer, Facts } from "@/parts/drawer/Drawer.tsx";
@@ -149,9 +149,6 @@ function Details({ message }: { message: QueueView }) {
           </li>
         ))}
       </ul>
-      <p className="muted" style={{ marginTop: 12 }}>
-        <Trans>As of {exactTime(new Date())}</Trans>
-      </p>
     </>
   );
 }

@@ -20,7 +20,7 @@ export function useQueueColumns(): readonly Column<QueueRow>[] {
       {
         id: "to",
         title: t`To`,
-        width: "minmax(160px, 2fr)",
+        width: "minmax(120px, 2fr)",
         phone: "name",
         cell: (row) => <To recipients={row.recipients} />,
         text: (row) => row.recipients.join(" "),
@@ -95,7 +95,7 @@ export function useQueueColumns(): readonly Column<QueueRow>[] {
       {
         id: "status",
         title: t`Status`,
-        width: "minmax(176px, 2fr)",
+        width: "minmax(144px, 2fr)",
         phone: "state",
         cell: (row) => <QueueState row={row} />,
         text: (row) => row.status,
@@ -118,12 +118,14 @@ function To({ recipients }: { recipients: readonly string[] }) {
 
 export function QueueState({ row }: { row: Pick<QueueRow, "held" | "status" | "attempts"> }) {
   const { t } = useLingui();
-  if (row.held)
+  if (row.held) {
+    const why = row.status.replace(/^held: /, "");
     return (
       <State mood="muted" icon="pause">
-        {row.status || t`Held`}
+        {why ? t`Held: ${why}` : t`Held`}
       </State>
     );
+  }
   if (!row.status)
     return (
       <State mood="info" icon="mail">

@@ -90,6 +90,7 @@ function Loaded({
     onSaved: onChanged,
   });
   const tab = words.tab ?? "general";
+  const shown = groups.filter((group) => (TABS[group.path] ?? "general") === tab);
   const tabOf = (part: string) => TABS[part] ?? "general";
   const within = (map: Readonly<Record<string, unknown>>, which: string) =>
     groups.some((group) => tabOf(group.path) === which && group.fields.some((field) => field.path in map));
@@ -149,7 +150,7 @@ function Loaded({
         <Access user={user} version={version} readOnly={readOnly} onChanged={changed} />
       ) : (
         <FormContext value={form.state}>
-          <Form key={tab} groups={groups.filter((group) => tabOf(group.path) === tab)} />
+          <Form key={tab} groups={shown} />
         </FormContext>
       )}
       <RemoveUser
