@@ -89,6 +89,24 @@ async function fetchSchema(): Promise<ConsoleSchema> {
   return "result" in body ? body.result : body;
 }
 
+let fetched: Promise<ConsoleSchema> | null = null;
+
+/** The schema, fetched once. ApiError. */
+export function schema(): Promise<ConsoleSchema> {
+  fetched ??= fetchSchema().catch((error: unknown) => {
+    fetched = null;
+    throw error;
+  });
+  return fetched;
+}
+
+/** Whether a call takes this parameter: a console may be newer than the server behind it. */
+export async function takes(noun: string, verb: string, parameter: string): Promise<boolean> {
+  const { calls } = await schema();
+  const call = calls.find((each) => each.noun === noun && each.verb === verb);
+  return !call || parameter in (call.parameters.properties ?? {});
+}
+
 /** It changes with the version of the server only. */
 export const useSchema = () =>
-  useQuery({ queryKey: ["schema"], queryFn: fetchSchema, staleTime: Infinity, gcTime: Infinity });
+  useQuery({ queryKey: ["schema"], queryFn: schema, staleTime: Infinity, gcTime: Infinity });

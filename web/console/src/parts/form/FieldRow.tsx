@@ -65,12 +65,18 @@ export function FieldRow({ field, shown }: { field: Field; shown: boolean }) {
           </p>
         )}
         <p id={`${id}help`} className={css.help}>
-          {field.help}
+          <Help text={field.help} />
           {readOnly && !form.readOnly && ` ${readOnly}.`}
         </p>
       </div>
     </div>
   );
+}
+
+/** Declarations mark what is typed elsewhere with backticks. */
+function Help({ text }: { text: string }) {
+  // oxlint-disable-next-line react/no-array-index-key -- parts of one text
+  return text.split("`").map((part, at) => (at % 2 ? <code key={at}>{part}</code> : part));
 }
 
 const hasEntries = (path: string, edits: Readonly<Record<string, unknown>>) =>
@@ -82,7 +88,8 @@ function Origin({ field, dirty }: { field: Field; dirty: boolean }) {
   const form = useForm();
   if (field.widget === "table") return null;
   const known = form.values[field.path];
-  const was = written(known?.value ?? field.schema.default);
+  const before = known?.value ?? field.schema.default;
+  const was = field.widget === "switch" ? (before === true ? t`on` : t`off`) : written(before);
   if (dirty) {
     const secret = field.widget === "secret" || was.length > 40;
     return (

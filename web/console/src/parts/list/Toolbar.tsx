@@ -53,7 +53,9 @@ export function Toolbar<R>(props: Props<R>) {
       </label>
       {props.filters}
       <span className={css.count} role="status">
-        {view.state !== "loading" && (view.exact ? total : t`more than ${total}`)}
+        {view.state !== "loading" &&
+          (view.rows.length > 0 || view.exact) &&
+          (view.exact ? total : t`more than ${total}`)}
       </span>
       <span className={css.tools}>
         <ColumnMenu {...props} />

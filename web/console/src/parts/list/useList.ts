@@ -1,17 +1,20 @@
 /** The model of a list whose rows a `list` call gives. */
 import { useMemo } from "react";
 import { type Page, read } from "@/api/admin.ts";
-import { ListModel } from "./model.ts";
+import { takes } from "@/api/schema.ts";
+import { ListModel, type PageRequest } from "./model.ts";
 
-/** `noun`: user, domain, queue ... `id`: the column that names a row. `more`: further parameters of the call. */
-export function useList<R>(noun: string, id: (row: R) => string, search = "search"): ListModel<R> {
+/** One page of the `list` of a noun. A server that does not sort this list gives it in its own order. */
+export async function page<R>(noun: string, request: PageRequest, signal: AbortSignal): Promise<Page<R>> {
+  const { search, sort, filters, after, limit } = request;
+  const by = sort && (await takes(noun, "list", "sort")) ? sort : "";
+  return read<Page<R>>(noun, "list", { search, sort: by, ...filters, after, limit }, signal);
+}
+
+/** `noun`: user, domain, queue ... `id`: the column that names a row. */
+export function useList<R>(noun: string, id: (row: R) => string): ListModel<R> {
   return useMemo(
-    () =>
-      new ListModel<R>({
-        id,
-        fetch: ({ search: words, sort, filters, after, limit }, signal) =>
-          read<Page<R>>(noun, "list", { [search]: words, sort, ...filters, after, limit }, signal),
-      }),
+    () => new ListModel<R>({ id, fetch: (request, signal) => page<R>(noun, request, signal) }),
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- a list is of one noun for ever
     [],
   );

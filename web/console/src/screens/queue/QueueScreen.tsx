@@ -1,6 +1,6 @@
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { useCallback, useMemo, useState } from "react";
-import { type Page as Listed, read } from "@/api/admin.ts";
+import type { Page as Listed } from "@/api/admin.ts";
 import { useLiveStatus, useTopic } from "@/api/live.ts";
 import { me, mayChange } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
@@ -12,6 +12,7 @@ import { Notice } from "@/parts/base/Notice.tsx";
 import { Split } from "@/parts/drawer/Drawer.tsx";
 import { List, type Selected } from "@/parts/list/List.tsx";
 import { ListModel, type PageRequest } from "@/parts/list/model.ts";
+import { page } from "@/parts/list/useList.ts";
 import { useQueueActions } from "./actions.ts";
 import { useQueueColumns } from "./columns.tsx";
 import { DeleteMessages } from "./DeleteMessages.tsx";
@@ -108,18 +109,12 @@ export default function QueueScreen() {
   );
 }
 
-/** Totals come with each page, too. A server without `search` filters by recipient or sender. */
+/** Totals come with each page, too. */
 const pages = (told: (totals: Totals) => void) => async (request: PageRequest, signal: AbortSignal) => {
-  const { search, sort, filters, after, limit } = request;
-  const page = await read<Listed<QueueRow> & Totals>(
-    "queue",
-    "list",
-    { search, sort, ...filters, after, limit },
-    signal,
-  );
-  told(page);
-  const plain = !search && !filters.held;
-  return page.total === undefined && plain ? { ...page, total: page.waiting } : page;
+  const made = (await page<QueueRow>("queue", request, signal)) as Listed<QueueRow> & Totals;
+  told(made);
+  const plain = !request.search && !request.filters.held;
+  return made.total === undefined && plain ? { ...made, total: made.waiting } : made;
 };
 
 function Summary({ totals }: { totals: Totals }) {
