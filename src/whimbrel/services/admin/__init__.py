@@ -23,6 +23,12 @@ TABLE: Final[tuple[Noun, ...]] = (
     Noun("job", "What the server does by itself at times.", ("jobs",), ("job",)),
     Noun("operation", "Long work under way: imports, checks, rebuilds.", ("operation",), ("operation",)),
     Noun("store", "The mail store.", ("store", "undelete")),
+    Noun(
+        "change",
+        "Changes that were made, from what to what; and undoing them.",
+        ("change_list", "change_undo"),
+        ("change",),
+    ),
     Noun("log", "Logs.", ("logs",)),
     Noun("trace", "A message's whole story.", ("trace",), alone=True),
 )

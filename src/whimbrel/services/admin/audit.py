@@ -1,10 +1,12 @@
 """What changed, from what to what, by whom and from where: the config log, whichever call made the change.
 
-The editors of a call are wrapped, so that no call can change something and leave no trace. Secrets are masked: the
-editors themselves tell them as `********`.
+The editors of a call are wrapped, so that no call can change something and leave no trace. All lines of one call have
+one id: together they are a change, which `change undo` takes back (`change_lines.py` reads them). Secrets are masked:
+the editors themselves tell them as `********`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -22,22 +24,51 @@ LONGEST: Final = 500
 """Characters of a value that the log shows."""
 NAMED: Final = 500
 """Records of one change that the log names, one line each or more."""
+SEPARATOR: Final = ", "
+"""Between the members of a list."""
 Note = Callable[..., None]
 
 
 def audited(ctx: AdminContext) -> AdminContext:
-    """The same, with every change of settings and records written down."""
+    """The same, with every change of settings and records written down under an id of its own."""
+    change, recorded = change_id(ctx.clock.now()), list[str]()
 
     def note(event: str, **fields: str | int) -> None:
-        ctx.log.info(event, **fields, user=ctx.caller.name, origin=ctx.caller.origin)
+        recorded[:] = [change]
+        ctx.log.info(event, **fields, user=ctx.caller.name, origin=ctx.caller.origin, change=change)
 
-    return replace(ctx, config=AuditedConfig(ctx.config, note), editor=AuditedDirectory(ctx.editor, note))
+    config, editor = AuditedConfig(ctx.config, note), AuditedDirectory(ctx.editor, note)
+    return replace(ctx, change=change, recorded=recorded, config=config, editor=editor)
+
+
+def change_id(now: float) -> str:
+    """`c6a5b1c2d-3f2a917e`: the second in which the call began, and chance. A word that the index of the log knows."""
+    return f"c{int(now) & 0xFFFFFFFF:08x}-{secrets.token_hex(4)}"
 
 
 def shown(value: object) -> str:
     """A value in one line of a log."""
-    text = ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    text = _joined(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _joined(value: object) -> str:
+    return SEPARATOR.join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def is_whole(value: object) -> bool:
+    """Whether the value can be read back from `shown`: it is not cut, nothing in it is written in another way in the
+    log, and members of a list can be told apart."""
+    text = _joined(value)
+    if len(text) > LONGEST or not text.isprintable() or ": " in text:
+        return False
+    return not isinstance(value, tuple | list) or tuple(text.split(SEPARATOR) if text else ()) == tuple(value)
+
+
+def _values(old: object, new: object) -> dict[str, str]:
+    """Both as fields of a line; `cut` names those of which the line does not have all."""
+    cut = " ".join(name for name, value in (("old", old), ("new", new)) if not is_whole(value))
+    return {"old": shown(old), "new": shown(new), **({"cut": cut} if cut else {})}
 
 
 class AuditedConfig:
@@ -49,25 +80,45 @@ class AuditedConfig:
     async def change(
         self, values: Mapping[str, object], *, confirmed: str = "", passing: bool = False
     ) -> frozenset[str]:
-        before = self._values()
+        before = self._settings()
         paths = await self._inner.change(values, confirmed=confirmed, passing=passing)
         self._written(paths, before)
         return paths
 
     async def reload(self, *, confirmed: str = "") -> frozenset[str]:
-        before = self._values()
+        before = self._settings()
         paths = await self._inner.reload(confirmed=confirmed)
         self._written(paths, before)
         return paths
 
-    def _values(self) -> dict[str, "Text"]:
-        return {setting.path: setting.value for setting in self._inner.settings()}
+    def _settings(self) -> dict[str, "Setting"]:
+        return {setting.path: setting for setting in self._inner.settings()}
 
-    def _written(self, paths: frozenset[str], before: Mapping[str, "Text"]) -> None:
-        after = self._values() if paths else {}
+    def _written(self, paths: frozenset[str], before: Mapping[str, "Setting"]) -> None:
+        after = self._settings() if paths else {}
         for path in sorted(paths):
-            old, new = before.get(path, ""), after.get(path, "")
-            self._note("config.changed", setting=path, old=shown(old), new=shown(new))
+            if path in before and path in after:
+                self._note("config.changed", setting=path, **_values(before[path].value, after[path].value))
+            else:
+                self._entries(path, before, after)
+
+    def _entries(self, path: str, before: Mapping[str, "Setting"], after: Mapping[str, "Setting"]) -> None:
+        """Of a list of sections: each value that came or went with an entry, or that they have another order."""
+        old, new = _names(path, before), _names(path, after)
+        gone, added = [name for name in old if name not in new], [name for name in new if name not in old]
+        for action, names, settings in (("remove", gone, before), ("add", added, after)):
+            for name in names:
+                self._entry(action, f"{path}[{name}]", settings)
+        if not gone and not added:
+            self._note("config.changed", setting=path, action="order", **_values(old, new))
+
+    def _entry(self, action: str, entry: str, settings: Mapping[str, "Setting"]) -> None:
+        named = [each for each in settings.values() if each.path.startswith(f"{entry}/") and not each.is_default]
+        for each in named:
+            old, new = ("", each.value) if action == "add" else (each.value, "")
+            self._note("config.changed", setting=each.path, action=action, **_values(old, new))
+        if not named:
+            self._note("config.changed", setting=entry, action=action)
 
     def section(self, kind: "type[S]") -> "S":
         return self._inner.section(kind)
@@ -103,6 +154,12 @@ class AuditedConfig:
         await self._inner.keep()
 
 
+def _names(path: str, settings: Iterable[str]) -> tuple[str, ...]:
+    """Of the entries of a list of sections, in their order."""
+    start = f"{path}["
+    return tuple(dict.fromkeys(each[len(start) :].partition("]")[0] for each in settings if each.startswith(start)))
+
+
 class AuditedDirectory:
     """A DirectoryEditor that writes down each value of a record that a change changed."""
 
@@ -133,7 +190,7 @@ class AuditedDirectory:
             before, after = old.get(name, ""), new.get(name, "")
             # A secret is told as it always is; that it was given anew is all there is to say.
             if before != after or (name in step.values and "********" in (before, after)):
-                self._note("config.value", record=record, field=name, old=shown(before), new=shown(after))
+                self._note("config.value", record=record, field=name, **_values(before, after))
 
     async def check(self, changes: Sequence[DirectoryChange]) -> None:
         await self._inner.check(changes)

@@ -97,6 +97,10 @@ class AdminContext:
     """The version of the record that the caller has seen; empty: any. RFC 9110 13.1.1 (If-Match)"""
     warnings: list[str] = field(default_factory=list)
     """What a person must know beside the result; `warn` adds to it, and it comes back in the answer."""
+    change: str = ""
+    """The id under which the config log has what this call changes (`audit.py`)."""
+    recorded: list[str] = field(default_factory=list)
+    """That id, once something was changed."""
     right: Right = Right.SERVER_WRITE
     """By which right the call is made."""
     reads: bool = False

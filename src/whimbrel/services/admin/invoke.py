@@ -336,6 +336,7 @@ def _note(made: Prepared) -> None:
         origin=ctx.caller.origin,
         name=str(values[first.name])[:200] if first else "",
         fields=" ".join(p.option for p in call.parameters if not p.required and values[p.name] != p.default),
+        change=ctx.change,
     )
 
 

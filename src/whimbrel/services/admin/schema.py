@@ -67,8 +67,13 @@ def _answer(call: Call, result: dict[str, Any]) -> dict[str, Any]:
         return {"description": "A stream of lines.", "content": {"application/x-ndjson": {"schema": line}}}
     whole = {
         "type": "object",
-        "properties": {"result": result, "warnings": _WARNINGS, "version": {"type": "string"}},
-        "required": ["result", "warnings", "version"],
+        "properties": {
+            "result": result,
+            "warnings": _WARNINGS,
+            "version": {"type": "string"},
+            "change": {"type": "string"},
+        },
+        "required": ["result", "warnings", "version", "change"],
     }
     return _content(whole, "The result.")
 

@@ -1,13 +1,14 @@
 """The admin calls as JSON over HTTP: `POST /api/admin/<noun>/<verb>`, body an object of parameters; what only reads is
 also `GET` with the parameters in the query.
 
-An answer is `{"result": {...}, "warnings": ["..."], "version": "..."}`. The version of a record is its ETag as well;
-`If-Match` makes a change of another version 412. `?check=1` validates without changing anything, `?confirm=` has the
-words that something dangerous asks for, `?question=1` answers `{"question": "..."}`, to be asked before it is done. A
-refusal is `{"error": {kind, text, fields, confirm}}` with the status of its kind. A call that streams answers one JSON
-object a line: `{"item": ...}` each, then `{"end": true, "warnings": []}` or an error; a stream without its end was cut
-off. What may take long is an operation: its first line is `{"operation": "<id>"}`, and with `?wait=0` that is the whole
-answer. The schema of all calls is made at build time: `docs/gen/openapi.json`.
+An answer is `{"result": {...}, "warnings": ["..."], "version": "...", "change": "..."}`; `change` is what `change undo`
+takes back, empty where nothing was changed. The version of a record is its ETag as well; `If-Match` makes a change of
+another version 412. `?check=1` validates without changing anything, `?confirm=` has the words that something dangerous
+asks for, `?question=1` answers `{"question": "..."}`, to be asked before it is done. A refusal is `{"error": {kind,
+text, fields, confirm}}` with the status of its kind. A call that streams answers one JSON object a line: `{"item":
+...}` each, then `{"end": true, "warnings": []}` or an error; a stream without its end was cut off. What may take long
+is an operation: its first line is `{"operation": "<id>"}`, and with `?wait=0` that is the whole answer. The schema of
+all calls is made at build time: `docs/gen/openapi.json`.
 
 With `?undo=10` any change is checked at once and made ten seconds later, by the server: the answer has the id by which
 `operation cancel` takes it back. `POST /api/admin/bulk` makes one call for each of many (`bulk.py`).
@@ -227,7 +228,7 @@ def _seen(header: str) -> str:
 
 
 def _answer(made: Prepared, result: object, version: str) -> Response:
-    body = {"warnings": made.ctx.warnings, "version": version}
+    body = {"warnings": made.ctx.warnings, "version": version, "change": "".join(made.ctx.recorded)}
     content = b'{"result":' + result_adapter(made.call).dump_json(result) + b"," + json.dumps(body).encode()[1:]
     headers = {"ETag": f'"{version}"'} if version else None
     return Response(content, media_type="application/json", headers=headers)
