@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import socket
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 from whimbrel.app.house import House
 from whimbrel.app.process import open_files
 from whimbrel.backends.live import tasks
+from whimbrel.backends.net.own import own_address
 from whimbrel.core.config import ConfigStore
 from whimbrel.flow.delivery.destination import Finder
 from whimbrel.flow.delivery.local import LocalAgent
@@ -84,17 +84,6 @@ class Ours:
     def __call__(self, ip: str, port: int) -> bool:
         smtp = self._config.section(ServicesSettings).named("smtp")
         return smtp.enabled and any(
-            address.port == port and (address.host == ip or (address.host == "*" and _is_local(ip)))
+            address.port == port and (address.host == ip or (address.host == "*" and own_address(ip)))
             for address in smtp.listen
         )
-
-
-def _is_local(ip: str) -> bool:
-    """An address of this machine can be bound."""
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((ip, 0))
-        except OSError:
-            return False
-    return True
