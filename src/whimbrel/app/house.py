@@ -35,6 +35,7 @@ from whimbrel.core.undelete import Undelete
 from whimbrel.core.values import HostPort
 from whimbrel.flow.intake.reception import Reception
 from whimbrel.services.admin.ports import ConfigFiles, StoreKeeper
+from whimbrel.services.health.check import Machine
 from whimbrel.services.jobs.ports import Certificates, LogRotation, Maintenance, Purging, Room
 from whimbrel.services.session.authenticator import Authenticator
 
@@ -136,6 +137,11 @@ class House(Protocol):
     @property
     def pool(self) -> Pool: ...
     @property
+    def patient_pool(self) -> Pool:
+        """A few threads of its own, for what may hang: nothing else waits for them."""
+        ...
+
+    @property
     def notices(self) -> Notices: ...
     @property
     def directory(self) -> Directory: ...
@@ -182,6 +188,8 @@ class House(Protocol):
 
     @property
     def files(self) -> ConfigFiles: ...
+    @property
+    def machine(self) -> Machine: ...
     @property
     def keeper(self) -> Keeper: ...
     @property

@@ -12,6 +12,7 @@ from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.house import House, Supervision
 from whimbrel.app.installation import Installation
 from whimbrel.app.keeper import DiskKeeper
+from whimbrel.app.machine.host import HostMachine
 from whimbrel.app.process import server_run
 from whimbrel.app.services import SERVICES
 from whimbrel.backends.config.files import History
@@ -66,6 +67,7 @@ from whimbrel.services.session.record import SignInRecord
 T = TypeVar("T")
 
 POOL_THREADS = 8
+PATIENT_THREADS = 4
 CONCLUDING = 5.0
 """Seconds that filters have for what they do after deliveries when the process ends."""
 PURGE_PAUSE = 0.05
@@ -148,6 +150,16 @@ class DiskHouse:
     @cached_property
     def files(self) -> FormerVersions:
         return FormerVersions(self.config, self.editor, self.pool)
+
+    @cached_property
+    def patient_pool(self) -> ThreadPool:
+        pool = ThreadPool(PATIENT_THREADS)
+        self._stack.callback(pool.close)
+        return pool
+
+    @cached_property
+    def machine(self) -> HostMachine:
+        return HostMachine(self.config, self.places.store, self.places.queue, self.places.tls)
 
     # The store and the queue, which share a committer
 

@@ -20,6 +20,7 @@ from whimbrel.app.cli.client import Answer, Options
 from whimbrel.app.clock import SystemClock
 from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.installation import Installation
+from whimbrel.app.machine.host import HostMachine
 from whimbrel.app.rename_domain import rename_domain
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config.files import ConfigFile, History
@@ -40,6 +41,9 @@ from whimbrel.services.admin.context import AdminContext, Caller
 from whimbrel.services.admin.invoke import prepare, question, result_adapter, run, run_stream
 from whimbrel.services.admin.lifecycle import recover
 from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.health.board import Board
+from whimbrel.services.health.check import HealthContext
+from whimbrel.services.health.checks import CHECKS
 from whimbrel.services.session.passwords import make_password
 
 _THREADS: Final = 2
@@ -134,7 +138,11 @@ async def context(directory: Path, call: Call, options: Options) -> AsyncIterato
             confirmed=options.confirmed,
         )
         if not broken:
-            ctx = replace(ctx, logs=LogReader(installation.logs, pool, lambda: config.section(LogSettings)))
+            health = _health(ctx, installation, pool)
+            stack.push_async_callback(health.close)
+            ctx = replace(
+                ctx, health=health, logs=LogReader(installation.logs, pool, lambda: config.section(LogSettings))
+            )
         intents = IntentFiles(installation.unfinished, installation.users_file, pool, log)
         unfinished = intents.any and not broken
         if Needs.STORE in call.needs or Needs.STORE_IF_ANY in call.needs or unfinished:
@@ -143,6 +151,21 @@ async def context(directory: Path, call: Call, options: Options) -> AsyncIterato
         if unfinished:
             await recover(ctx)
         yield ctx
+
+
+def _health(ctx: AdminContext, installation: Installation, pool: ThreadPool) -> Board:
+    """With the ports that there are without a server."""
+    machine = HostMachine(ctx.config, installation.store, installation.queue, installation.tls)
+    ports = HealthContext(
+        config=ctx.config,
+        editor=ctx.editor,
+        directory=ctx.directory,
+        clock=ctx.clock,
+        machine=machine,
+        pool=pool,
+        files=ctx.files,
+    )
+    return Board(CHECKS, ports, ctx.log)
 
 
 def _load(config: FileConfig, editor: DirectoryFile, call: Call) -> bool:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from whimbrel import __version__
 from whimbrel.app.house import House
 from whimbrel.app.processes.consoles import consoles
+from whimbrel.app.processes.health import health_board, looking
 from whimbrel.app.processes.switching import Switch
 from whimbrel.backends.disk.space import SpaceSettings
 from whimbrel.backends.store.settings import StoreSettings
@@ -28,6 +29,7 @@ from whimbrel.services.admin.operations import Operations
 from whimbrel.services.admin.ports import Listening, Process, Running
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.admin.web import application
+from whimbrel.services.health.board import Board
 from whimbrel.services.jobs import JOBS
 from whimbrel.services.jobs.job import JobContext
 from whimbrel.services.jobs.owner import JobOwner
@@ -45,7 +47,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
     async def stored_password(password: Secret) -> StoredPassword:
         return await house.pool.run(make_password, password)
 
-    switch = Switch(house)
+    switch, status = Switch(house), ServerState(house)
     ctx = AdminContext(
         config=house.config,
         editor=editor,
@@ -67,21 +69,23 @@ async def controlling(house: House) -> AsyncIterator[None]:
         intents=house.intents,
         logs=house.logs,
         files=house.files,
-        status=ServerState(house),
+        status=status,
         services=switch,
         live=True,
     )
     await recover(ctx)
 
     operations = Operations(house.state, house.clock, house.log, house.ids.session_id)
-    owner = JobOwner(JOBS, job_context(house))
-    ctx = replace(ctx, operations=operations, jobs=owner)
+    health = health_board(house, status, lambda: owner.list())  # noqa: PLW0108  # It is made below.
+    owner = JobOwner(JOBS, job_context(house, health))
+    ctx = replace(ctx, operations=operations, jobs=owner, health=health)
 
     def context(request: Request) -> AdminContext:
         return replace(ctx, caller=local_caller(request))
 
     async with (
         _following(switch.follow()),
+        looking(health),
         owner.running(),
         operations.running(),
         house.statistics.running(),
@@ -110,7 +114,7 @@ async def _following(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def job_context(house: House) -> JobContext:
+def job_context(house: House, health: Board) -> JobContext:
     """The ports of jobs."""
     config = house.config
     return JobContext(
@@ -135,6 +139,7 @@ def job_context(house: House) -> JobContext:
         clock=house.clock,
         ids=house.ids,
         log=house.log,
+        health=health,
     )
 
 

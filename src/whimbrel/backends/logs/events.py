@@ -91,6 +91,10 @@ _TABLE: Final = (
     ("admin.call", "config", "Administration", "call user name fields origin change",
      "An admin call that changes something was made."),
 
+    ("health.changed", "operations", "Health", "check level before status",
+     "A health check became red, or is red no more; also by `whimbrel doctor`."),
+    ("health.crashed", "error", "Health check failed", "check", "A fault of ours in a check; the others go on."),
+
     ("operation.started", "operations", "Operation started", "operation call user", "Long work was begun."),
     ("operation.ended", "operations", "Operation ended", "operation call result status",
      "Long work is over: done, failed, cancelled or interrupted."),

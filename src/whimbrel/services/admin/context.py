@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from whimbrel.core.values import Secret
     from whimbrel.services.admin.operations import Operations
     from whimbrel.services.admin.ports import ConfigFiles, Jobs, ServerStatus, ServiceSwitch, StoreKeeper
+    from whimbrel.services.health.board import Board
 
 P = TypeVar("P")
 
@@ -84,6 +85,7 @@ class AdminContext:
     services: ServiceSwitch | None = None
     jobs: Jobs | None = None
     operations: Operations | None = None
+    health: Board | None = None
     rename_domain: Callable[[str, str], Awaitable[None]] | None = None
     """Given while no server runs: the mail moves with the name."""
     live: bool = False

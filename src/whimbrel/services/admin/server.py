@@ -40,6 +40,8 @@ class StatusView:
     waiting: int
     """Messages in the queue."""
     held: int
+    red: int
+    """Health checks that are red, as last made: see `whimbrel doctor`."""
     free: Octets
     """Where the store is."""
     space: str
@@ -63,6 +65,7 @@ async def status(ctx: AdminContext) -> StatusView:
         Moment(running.started),
         counts.waiting if counts else 0,
         counts.held if counts else 0,
+        len(ctx.health.red) if ctx.health else 0,
         Octets(running.free),
         running.space,
         dict(today(await ctx.statistics.totals())) if ctx.statistics else {},
@@ -92,6 +95,11 @@ async def _attention(ctx: AdminContext, running: Running, services: tuple[Servic
     elif running.space != "enough":
         sentences.append(f"free space is {running.space}: {running.free} octets are left where the store is")
     sentences += await _filters_down(ctx)
+    if ctx.health is not None and (red := [each.name for each in ctx.health.red]):
+        sentences.append(
+            f"{counted(len(red), 'health check')} {'is' if len(red) == 1 else 'are'} red ({', '.join(red)}): see "
+            "`whimbrel doctor`"
+        )
     sentences += await dangling(ctx, DOUBTFUL)
     if ctx.jobs is not None:
         sentences += [f"job {job.name}: {job.result}" for job in ctx.jobs.list() if job.failed]

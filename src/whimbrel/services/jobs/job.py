@@ -15,6 +15,7 @@ from whimbrel.core.notices import Notices
 from whimbrel.core.pool import Pool
 from whimbrel.core.spool import Spool
 from whimbrel.core.state import State
+from whimbrel.services.health.board import Board
 from whimbrel.services.jobs.ports import Certificates, EditedFiles, LogRotation, Maintenance, Purging, Room
 
 
@@ -45,6 +46,7 @@ class JobContext:
     clock: Clock
     ids: Ids
     log: Log
+    health: Board
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 

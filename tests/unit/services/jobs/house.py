@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 from tests.support.fakes import FakeClock, FakeConfig, FakeIds, InlinePool, MemoryLog, MemoryState
 from whimbrel.backends.directory.editor import DirectoryFile
@@ -15,6 +16,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Internal
 from whimbrel.core.mailbox import INBOX, AccountId
 from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.health.board import Board
 from whimbrel.services.jobs.job import JobContext
 
 FILE = """<?xml version="1.0" encoding="UTF-8"?>
@@ -128,6 +130,7 @@ class House:
             room=lambda: self.room, notify_low_space=lambda: self.notify, edited=self.keeping,
             folders=self.store, messages=self.store, directory=self.directory,
             editor=self.editor, state=self.state, intake=self.intake, spool=self.spool, config=self.config,
+            health=Board((), cast(Any, None), self.log),
             notices=self.notices, pool=InlinePool(), clock=self.clock, ids=FakeIds(), log=self.log, pause=self._pause,
         )  # fmt: skip
 

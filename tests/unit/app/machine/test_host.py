@@ -1,0 +1,45 @@
+"""What the host says: certificates by their files."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.fakes import FakeConfig
+from whimbrel.app.machine.host import HostMachine
+from whimbrel.backends.tls import authority
+from whimbrel.backends.tls.contexts import SELF_SIGNED
+from whimbrel.backends.tls.settings import TlsSettings
+
+
+def machine(folder: Path, settings: TlsSettings) -> HostMachine:
+    return HostMachine(FakeConfig(settings), folder, folder, folder)
+
+
+def test_the_certificate_that_is_shown_is_read_with_names_and_end(tmp_path: Path) -> None:
+    pair = authority.self_signed(["mail.example.org", "192.0.2.1"])
+    authority.write_file(tmp_path / SELF_SIGNED, pair.key + pair.certificate, 0o600)
+    (shown,) = machine(tmp_path, TlsSettings()).certificates()
+    assert (shown.path, set(shown.names), shown.self_signed, shown.fault) == (
+        "", {"mail.example.org", "192.0.2.1"}, True, "",
+    )  # fmt: skip
+    assert shown.ends > 1_700_000_000
+
+
+@pytest.mark.parametrize(("content", "fault"), [(None, "No such file or directory"), (b"x", "no certificate in PEM")])
+def test_a_certificate_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | None, fault: str) -> None:
+    file = tmp_path / "cert.pem"
+    if content is not None:
+        file.write_bytes(content)
+    (shown,) = machine(tmp_path, TlsSettings(certificate=str(file))).certificates()
+    assert (shown.path, shown.file) == ("tls/certificate", str(file))
+    assert fault in shown.fault
+
+
+def test_this_machine_has_memory_a_disk_and_its_own_addresses(tmp_path: Path) -> None:
+    host = machine(tmp_path, TlsSettings())
+    memory, disk = host.memory(), host.disk()
+    assert 0 < memory.available <= memory.total
+    assert 0 < disk.free <= disk.total
+    assert disk.folder == str(tmp_path)
+    assert host.own("127.0.0.1")
+    assert not host.own("192.0.2.77")
