@@ -44,7 +44,7 @@ def files() -> dict[str, str]:
         "commands.md": commands_page(),
         "openapi.json": json.dumps(openapi(all_calls(), "1"), indent=1, ensure_ascii=False) + "\n",
         SCHEMA.name: json.dumps(
-            console_schema(MailServer, RECORDS, schema_of(RECORDS), all_calls()), indent=1, ensure_ascii=False
+            console_schema(MailServer, RECORDS, schema_of(RECORDS).section, all_calls()), indent=1, ensure_ascii=False
         )
         + "\n",
         "standards.md": standards_page(),

@@ -4,32 +4,34 @@ records with their parts, all calls with their parameters.
 Made at build time (`make docs`), as the API's description is; a running server hands out the file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from whimbrel.backends.directory.records import Schema
-from whimbrel.core.record import Field, RecordType, fields_of
+from whimbrel.core.record import Field, Kind, RecordType, fields_of
 from whimbrel.core.settings import Section
 from whimbrel.services.admin.calls import Call
 from whimbrel.services.admin.invoke import model
 from whimbrel.services.admin.schema import words_of
 from whimbrel.services.admin.settings_schema import DIALECT, section_schema, settings_schema, title
 
+SectionOf = Callable[[Kind], type[Section]]
+"""A kind of record as a section of `users.cfg`."""
+
 
 def console_schema(
-    root: type[Section], records: Sequence[RecordType], directory: Schema, calls: Sequence[Call]
+    root: type[Section], records: Sequence[RecordType], section: SectionOf, calls: Sequence[Call]
 ) -> dict[str, Any]:
     """One JSON object."""
     return {
         "$schema": DIALECT,
         "settings": settings_schema(root),
-        "records": {record.kind.value: _record(record, directory) for record in records},
+        "records": {record.kind.value: _record(record, section) for record in records},
         "calls": [_call(call) for call in calls],
     }
 
 
-def _record(record: RecordType, directory: Schema) -> dict[str, Any]:
-    drawn = section_schema(directory.section(record.kind), record.plural)["properties"]
+def _record(record: RecordType, section: SectionOf) -> dict[str, Any]:
+    drawn = section_schema(section(record.kind), record.plural)["properties"]
     return {
         "plural": record.plural,
         "help": record.help,
