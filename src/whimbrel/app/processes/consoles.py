@@ -2,18 +2,29 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Final
+
+from starlette.requests import Request
 
 from whimbrel import __version__
 from whimbrel.app.house import House
+from whimbrel.core.errors import MailError
 from whimbrel.core.notices import USERS
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin.context import AdminContext, Caller
 from whimbrel.services.admin.local import Peer, serving
+from whimbrel.services.admin.logs import ALL_LOGS
 from whimbrel.services.admin.table import all_calls
+from whimbrel.services.admin.views import Moment
 from whimbrel.services.console.application import console
+from whimbrel.services.console.events import Viewer, events
+from whimbrel.services.console.events_hub import Hub
+from whimbrel.services.console.events_topics import topics
+from whimbrel.services.console.gate import caller_of, entered
 from whimbrel.services.console.me import Server
+from whimbrel.services.console.metrics import metrics
 from whimbrel.services.console.sessions import Sessions
 from whimbrel.services.console.settings import ConsoleSettings
 from whimbrel.services.console.sign_in import SignIn
@@ -45,8 +56,13 @@ async def consoles(house: House, context: Callable[[Caller], AdminContext]) -> A
         log=house.log,
         server=lambda: Server(house.config.section(SmtpSettings).hostname, __version__),
     )
-    application = console(all_calls(), context, sign_in=sign_in, sessions=sessions, bearer=_nobody, log=house.log)
+    hub = Hub(topics(ALL_LOGS), context, house.log, house.ids.session_id())
+    routes = (events(hub, partial(_viewer, sessions)), metrics(context, caller_of))
+    application = console(
+        all_calls(), context, sign_in=sign_in, sessions=sessions, bearer=_nobody, log=house.log, routes=routes
+    )
     async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(hub.close)
         stack.push_async_callback(sessions.close)
         stack.callback(house.notices.subscribe(USERS, sessions.directory_changed))
         socket = house.places.console_socket
@@ -54,6 +70,25 @@ async def consoles(house: House, context: Callable[[Caller], AdminContext]) -> A
             serving(application, socket, house.log, _of_another_user, connections=CONNECTIONS, idle=IDLE)
         )
         yield
+
+
+def _viewer(sessions: Sessions, request: Request) -> Viewer:
+    """Whoever watches, as long as the session lasts; a token, as long as the connection does."""
+    who, caller = entered(request), caller_of(request)
+
+    async def lasts() -> Mapping[str, object] | None:
+        if who.session is None:
+            return {}
+        try:
+            known = await sessions.of(who.id)
+        except MailError:
+            return {}  # The directory cannot say just now: it is asked again.
+        if known is None:
+            return None
+        times = {"expires": sessions.expires(known[0]), "ends": sessions.lasts_until(known[0])}
+        return {name: Moment(at).written for name, at in times.items()}
+
+    return Viewer(caller, lasts, who.session.ended if who.session is not None else None)
 
 
 async def _nobody(_token: str, _ip: str) -> Caller | None:

@@ -237,6 +237,8 @@ _TABLE: Final = (
     ("store.cleared", "error", "File displaced", "path",
      "A link, directory or other thing stood in the place of a file of the store. It is in #lost beside, the file is "
      "made anew."),
+    ("console.topic-failed", "error", "Live topic failed", "topic",
+     "What consoles watch met a bug of ours; the other topics go on, and it is tried again."),
     ("stats.not-kept", "error", "Statistics not kept", "folder error",
      "What came is kept in memory, and written down when the disk takes it again."),
     ("stats.failed", "error", "Statistics failed", "", "Keeping statistics met a bug of ours; it is tried again."),

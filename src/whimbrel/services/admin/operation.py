@@ -44,10 +44,10 @@ class OperationItem:
     help="Lists long work that is under way or has ended, the latest first.",
 )  # fmt: skip
 async def operation_list(ctx: AdminContext) -> Page[OperationRow]:
-    return Page(tuple(map(_row, need(ctx.operations, "Operations").list())))
+    return Page(tuple(map(operation_row, need(ctx.operations, "Operations").list())))
 
 
-def _row(operation: "Operation") -> OperationRow:
+def operation_row(operation: "Operation") -> OperationRow:
     return OperationRow(
         operation.id,
         operation.subject,

@@ -3,13 +3,23 @@
 Standards: https://prometheus.io/docs/instrumenting/exposition_formats/ (text format 0.0.4)
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from whimbrel import __version__
 from whimbrel.core.histogram import BUCKETS, bound
+from whimbrel.core.rights import Right
 from whimbrel.core.statistics import Totals
 from whimbrel.core.stats import FAMILIES, GAUGES, LATENCY, LATENCY_SUM, Family
+from whimbrel.services.admin.calls import CallError, Failure
+from whimbrel.services.admin.context import AdminContext, Caller, need
+from whimbrel.services.admin.web import refusal
 
+PATH: Final = "/metrics"
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 PREFIX: Final = "whimbrel_"
 _EACH: Final = 2
@@ -60,3 +70,19 @@ def _family(family: Family, values: Mapping[str, float], kind: str, suffix: str)
 
 def _head(name: str, kind: str, text: str) -> tuple[str, str]:
     return f"# HELP {PREFIX}{name} {text}", f"# TYPE {PREFIX}{name} {kind}"
+
+
+def metrics(context: Callable[[Caller], AdminContext], callers: Callable[[Request], Caller]) -> Route:
+    """The route, for callers who may see the whole server."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            caller = callers(request)
+            if caller.grants.domains(Right.SERVER_READ, reads=True) is not None:
+                raise CallError(Failure.FORBIDDEN, f"{PATH} needs the right {Right.SERVER_READ}")
+            totals = await need(context(caller).statistics, "Statistics").totals()
+        except CallError as error:
+            return refusal(error)
+        return Response(exposition(totals, __version__), media_type=CONTENT_TYPE)
+
+    return Route(PATH, endpoint, methods=["GET"])
