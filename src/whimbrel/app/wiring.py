@@ -341,7 +341,7 @@ class DiskHouse:
 
     @cached_property
     def connector(self) -> NetConnector:
-        return NetConnector(self._contexts, self.resolver)
+        return NetConnector(self._contexts, self.resolver, tally=self.tally)
 
     # Logs, deliveries under way
 

@@ -39,10 +39,6 @@ class LiveConnection:
     sent: int
     process: str
 
-    @property
-    def domain(self) -> str:
-        return self.user.rpartition("@")[2]
-
 
 @dataclass(frozen=True, slots=True)
 class Which:
@@ -63,15 +59,19 @@ class Which:
 
     def fits(self, connection: LiveConnection, *, whole: bool = False) -> bool:
         """`whole`: the user's name must be just that."""
-        if self.ids and connection.id not in self.ids:
+        return self.admits(connection.id, connection.service, connection.user, connection.address, whole=whole)
+
+    def admits(self, ident: str, service: str, user: str, address: str, *, whole: bool = False) -> bool:
+        """As `fits`, of what it looks at."""
+        if self.ids and ident not in self.ids:
             return False
-        if self.service and connection.service != self.service:
+        if self.service and service != self.service:
             return False
-        if self.user and not (connection.user == self.user if whole else self.user in connection.user):
+        if self.user and not (user == self.user if whole else self.user in user):
             return False
-        if self.domains is not None and (not connection.user or connection.domain not in self.domains):
+        if self.domains is not None and (not user or user.rpartition("@")[2] not in self.domains):
             return False
-        return not self.address or _within(connection.address, self.address)
+        return not self.address or _within(address, self.address)
 
 
 def _within(address: str, network: str) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 Answer = Callable[[Mapping[str, Any]], Awaitable[object]]
-"""What is asked of a subject -> what JSON can say. ValueError, TypeError, LookupError: nobody asks so."""
+"""What is asked of a subject -> what JSON can say, or JSON already (bytes). ValueError, TypeError, LookupError: nobody
+asks so."""
 
 
 class Answers(Protocol):

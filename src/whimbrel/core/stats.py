@@ -24,6 +24,8 @@ REPORTS: Final = ("failed", "delayed", "delivered", "relayed", "expanded", OTHER
 TLS_VERSIONS: Final = ("TLSv1.3", "TLSv1.2", OTHER)
 OUTCOMES: Final = ("delivered-local", "delivered-remote", "delayed", "failed", "discarded", "parked", OTHER)
 """How a delivery to one recipient ended, or that it is tried again."""
+DELIVERY: Final = "delivery"
+"""Stands beside the services: what we send to other servers."""
 LATENCY: Final = "latency"
 """Seconds from the end of a message's content to the mailbox, as a histogram."""
 
@@ -48,7 +50,7 @@ class Family:
         """Returns the names of its numbers."""
         if not self.label:
             return (self.name,)
-        return tuple(f"{self.name}.{value}" for value in self.values or (*services, "delivery", OTHER))
+        return tuple(f"{self.name}.{value}" for value in self.values or (*services, DELIVERY, OTHER))
 
 
 FAMILIES: Final = (

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from whimbrel.backends.live import connections
 from whimbrel.backends.live.sockets import serving
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from whimbrel.backends.net.listener import Listener
 
 
+AGAIN: Final = 30
+"""Copies after which a file that could not be made is tried again."""
+
+
 @contextlib.asynccontextmanager
 async def telling(house: "DiskHouse", listeners: "Callable[[], Collection[Listener]]") -> AsyncIterator[None]:
     """While the block runs. A process that cannot tell does its work all the same: the log says why."""
@@ -23,23 +28,26 @@ async def telling(house: "DiskHouse", listeners: "Callable[[], Collection[Listen
     sessions = ListenerSessions(house.title, listeners, house.log)
     house.answers.tell(connections.SUBJECT, connections.answering(sessions))
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(house.tally.close)
         try:
             house.tally.open(run / "stats" / name)
-            stack.callback(house.tally.close)
             await stack.enter_async_context(serving(house.answers, run / "live", name))
         except OSError as error:
             house.log.error("stats.not-told", reason=str(error))
-        copying = asyncio.get_running_loop().create_task(_copy(house.tally, house.pool))
+        copying = asyncio.get_running_loop().create_task(_copy(house.tally, run / "stats" / name, house.pool))
         stack.callback(copying.cancel)
         yield
 
 
-async def _copy(board: Board, pool: Pool) -> None:
+async def _copy(board: Board, path: Path, pool: Pool) -> None:
     """Runs for the life of a process."""
     looks, seldom = 0, round(TOPS_EVERY / EVERY)
     while True:
         await asyncio.sleep(EVERY)
         looks += 1
+        if not board.copied and looks % AGAIN == 0:
+            with contextlib.suppress(OSError):
+                await pool.run(board.open, path)
         await pool.run(board.write, board.image(tops=looks % seldom == 0))
 
 

@@ -1,8 +1,11 @@
 """The port Connections over processes: each chooses, sorts and cuts by itself, so that what crosses is bounded."""
 
+import asyncio
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +14,10 @@ from whimbrel.core.connections import MOST, ORDERS, ConnectionList, Connections,
 from whimbrel.core.live import Answer
 
 SUBJECT: Final = "connections"
-_NUMBER: Final = len(fields(LiveConnection))
+TURN: Final = 200
+"""Connections between two turns of the loop."""
+_NAMES: Final = tuple(field.name for field in fields(LiveConnection))
+_VALUES: Final = attrgetter(*_NAMES)
 
 
 def answering(connections: Connections) -> Answer:
@@ -20,14 +26,23 @@ def answering(connections: Connections) -> Answer:
     async def answer(asked: Mapping[str, Any]) -> object:
         which = _which(asked["which"])
         if "by" in asked:
-            return [astuple(each) for each in await connections.disconnect(which, str(asked["by"]))]
+            return await _rows(await connections.disconnect(which, str(asked["by"])))
         order, limit = str(asked["order"]), min(int(asked["limit"]), MOST)
         if order not in ORDERS:
             raise ValueError(order)
         page = await connections.list(which, order, limit)
-        return {"items": [astuple(each) for each in page.items], "counts": page.counts}
+        return b'{"items":%s,"counts":%s}' % (await _rows(page.items), json.dumps(page.counts).encode())
 
     return answer
+
+
+async def _rows(connections: Sequence[LiveConnection]) -> bytes:
+    """As JSON, made between turns of the loop: thousands at once would hold up the sessions that they are."""
+    pieces = []
+    for start in range(0, len(connections), TURN):
+        pieces.append(json.dumps([_VALUES(each) for each in connections[start : start + TURN]])[1:-1])
+        await asyncio.sleep(0)
+    return f"[{','.join(pieces)}]".encode()
 
 
 def _which(asked: Mapping[str, Any]) -> Which:
@@ -64,7 +79,7 @@ class AllConnections:
 def _connections(answer: object) -> list[LiveConnection]:
     """None of them of another release."""
     rows = answer if isinstance(answer, list) else []
-    return [LiveConnection(*row) for row in rows if isinstance(row, list) and len(row) == _NUMBER]
+    return [LiveConnection(*row) for row in rows if isinstance(row, list) and len(row) == len(_NAMES)]
 
 
 if TYPE_CHECKING:

@@ -39,7 +39,10 @@ class Answers:
         """The answer to one line; empty if it asks what nobody asks."""
         asked = json.loads(line)
         answer = self._answers.get(asked.pop("subject")) if isinstance(asked, dict) else None
-        return json.dumps(await answer(asked)).encode() if answer is not None else b""
+        if answer is None:
+            return b""
+        made = await answer(asked)
+        return made if isinstance(made, bytes) else json.dumps(made).encode()
 
 
 @contextlib.asynccontextmanager

@@ -64,7 +64,10 @@ class Journal:
     def put(self, level: str, event: str, bound: Mapping[str, Value], fields: Mapping[str, Value]) -> None:
         counting = self._counted.get(event)
         if counting is not None:
-            counting(bound, fields)
+            try:
+                counting(bound, fields)
+            except Exception:  # noqa: BLE001, S110 - who logs is not to fail for it; the record itself is written.
+                pass
         pending = self._pending
         waiting = len(pending)
         if waiting >= self._held:

@@ -14,9 +14,11 @@ import ssl
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol, cast
 
+from whimbrel.backends.net.meter import UNMETERED, Meter
 from whimbrel.core.address import Domain
 from whimbrel.core.errors import MailError
 from whimbrel.core.net import NoSuchName, Resolver, TlsInfo, TlsMode, TlsPolicy
+from whimbrel.core.stats import DELIVERY, NoTally, Tally
 
 READ_AHEAD = 256 * 1024
 """Bytes taken before they are read; then the peer waits."""
@@ -39,13 +41,22 @@ class ClientTls(Protocol):
         ...
 
 
+_NO_TALLY = NoTally()
+
+
 class NetConnector:
     """Opens connections. Names are asked of `resolver`; of the system if there is none or it knows none."""
 
     def __init__(
-        self, tls: ClientTls, resolver: Resolver | None = None, *, connect_timeout: float = CONNECT_TIMEOUT
+        self,
+        tls: ClientTls,
+        resolver: Resolver | None = None,
+        *,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        tally: Tally = _NO_TALLY,
     ) -> None:
         self._tls, self._resolver, self._connect_timeout = tls, resolver, connect_timeout
+        self._meter = Meter(tally, DELIVERY)
 
     async def open(self, host: str, port: int, source: str, tls: TlsPolicy) -> "NetLink":
         """With an implicit policy TLS is in place when it returns."""
@@ -70,7 +81,10 @@ class NetConnector:
             try:
                 async with asyncio.timeout(self._connect_timeout):
                     _, link = await loop.create_connection(
-                        lambda: NetLink(self._tls, policy, policy.server_name or host), address, port, local_addr=local
+                        lambda: NetLink(self._tls, policy, policy.server_name or host, self._meter),
+                        address,
+                        port,
+                        local_addr=local,
                     )
             except TimeoutError:
                 raise TimeoutError("connection timed out") from None
@@ -102,7 +116,8 @@ class NetConnector:
 class NetLink(asyncio.Protocol):
     """One connection, used by one task."""
 
-    def __init__(self, tls: ClientTls, policy: TlsPolicy, server_name: str) -> None:
+    def __init__(self, tls: ClientTls, policy: TlsPolicy, server_name: str, meter: Meter = UNMETERED) -> None:
+        self._meter = meter
         self._contexts, self._policy, self._server_name = tls, policy, server_name.strip("[]").rstrip(".")
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -147,6 +162,7 @@ class NetLink(asyncio.Protocol):
     async def write(self, data: bytes) -> None:
         """Returns when the peer has taken enough of it that memory stays bounded."""
         transport = self._open_transport()
+        self._meter.sent[0] += len(data)
         try:
             transport.write(data)
         except Exception as error:  # A context for each write would cost as much as a small one.
@@ -218,6 +234,7 @@ class NetLink(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._inbox.append(data)
         self._inbox_size += len(data)
+        self._meter.received[0] += len(data)
         if self._inbox_size > READ_AHEAD and not self._read_paused and self._transport is not None:
             self._read_paused = True
             self._transport.pause_reading()

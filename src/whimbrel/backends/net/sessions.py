@@ -7,8 +7,8 @@ between two turns of the loop, so that looking at 10,000 connections holds nobod
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from whimbrel.backends.net.driver import Connection
 from whimbrel.backends.net.listener import Listener
@@ -19,26 +19,57 @@ TURN: Final = 200
 """Connections that are looked at between two turns of the loop."""
 
 
+class _Session(NamedTuple):
+    service: str
+    task: "asyncio.Task[None]"
+    connection: Connection[Any, Any]
+
+    def fits(self, which: Which, *, whole: bool = False) -> bool:
+        connection = self.connection
+        return which.admits(connection.session_id, self.service, connection.user, connection.peer[0], whole=whole)
+
+
+_KEYS: Final[Mapping[str, Callable[[_Session], Any]]] = {
+    "since": lambda each: each.connection.since,
+    "idle": lambda each: -each.connection.active,
+    "octets": lambda each: each.connection.received + each.connection.sent,
+    "user": lambda each: each.connection.user,
+    "address": lambda each: each.connection.peer[0],
+    "service": lambda each: each.service,
+}
+
+
 class ListenerSessions:
     def __init__(self, process: str, listeners: Callable[[], Collection[Listener]], log: Log) -> None:
         self._process, self._listeners, self._log = process, listeners, log
 
     async def list(self, which: Which, order: str = "since", limit: int = MOST) -> ConnectionList:
-        counts, chosen = Counter[str](), list[LiveConnection]()
-        async for _, _, row in self._all():
-            if which.fits(row):
-                counts[row.service] += 1
-                chosen.append(row)
-                if len(chosen) >= 2 * MOST:
-                    chosen = list(ordered(chosen, order, limit))
-        return ConnectionList(ordered(chosen, order, limit), dict(counts))
+        counts, chosen = Counter[str](), list[_Session]()
+        async for session in self._all():
+            if session.fits(which):
+                counts[session.service] += 1
+                chosen.append(session)
+        # Rows are made of those that are shown: of 10,000 mostly a few hundred.
+        name = order.removeprefix("-")
+        key = _KEYS[name]
+        chosen.sort(key=lambda each: (key(each), each.connection.session_id), reverse=order != name)
+        loop = asyncio.get_running_loop()
+        now, rows = loop.time(), []
+        wall = time.time() - now
+        for number, session in enumerate(chosen[:limit], 1):
+            rows.append(self._row(session.service, session.connection, wall, now))
+            if number % TURN == 0:
+                await asyncio.sleep(0)
+        return ConnectionList(ordered(rows, order, limit), dict(counts))
 
     async def disconnect(self, which: Which, by: str) -> Sequence[LiveConnection]:
-        ended = []
-        async for task, connection, row in self._all():
-            if which.fits(row, whole=True) and not task.done():
-                connection.dismissed = True
-                connection.stop(task)
+        ended, now = [], asyncio.get_running_loop().time()
+        wall = time.time() - now
+        async for session in self._all():
+            if session.fits(which, whole=True) and not session.task.done():
+                row = self._row(session.service, session.connection, wall, now)
+                session.connection.dismissed = True
+                session.connection.stop(session.task)
                 ended.append(row)
                 self._log.info(
                     "connection.ended", service=row.service, session_id=row.id, user=row.user,
@@ -46,12 +77,11 @@ class ListenerSessions:
                 )  # fmt: skip
         return ended
 
-    async def _all(self) -> AsyncIterator[tuple["asyncio.Task[None]", Connection[Any, Any], LiveConnection]]:
-        loop = asyncio.get_running_loop()
-        wall, number = time.time() - loop.time(), 0
+    async def _all(self) -> AsyncIterator["_Session"]:
+        number = 0
         for listener in tuple(self._listeners()):
             for task, connection in listener.sessions():
-                yield task, connection, self._row(listener.name, connection, wall, loop.time())
+                yield _Session(listener.name, task, connection)
                 number += 1
                 if number % TURN == 0:
                     await asyncio.sleep(0)

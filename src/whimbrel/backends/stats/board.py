@@ -124,6 +124,11 @@ class Board:
         """From now on `write` copies into a file of its own below `path`. OSError"""
         self._file = _BoardFile(path, self.columns)
 
+    @property
+    def copied(self) -> bool:
+        """There is a file that has a copy."""
+        return self._file is not None
+
     def image(self, *, tops: bool) -> tuple[bytes, bytes]:
         """Returns what `write` is to write, as it is at this moment: taken in the thread that counts."""
         self._values[self._index["cpu"]] = int(time.process_time() * 1000)

@@ -1,7 +1,10 @@
 """Connections of a process: seen when somebody looks, ended as at a shutdown."""
 
 import asyncio
+import ssl
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,11 @@ from whimbrel.backends.live import sockets
 from whimbrel.backends.live.connections import AllConnections
 from whimbrel.backends.live.sockets import Answers
 from whimbrel.backends.net import sessions as sessions_module
+from whimbrel.backends.net.connector import NetConnector
 from whimbrel.backends.net.sessions import ListenerSessions
 from whimbrel.backends.stats.board import Board
-from whimbrel.core.connections import Which
+from whimbrel.core.connections import MOST, ConnectionList, LiveConnection, Which, ordered
+from whimbrel.core.net import TlsPolicy
 
 
 class _Command: ...
@@ -171,5 +176,57 @@ def test_octets_connections_and_their_ends_are_counted(tmp_path: Path) -> None:
             client.close()
         await bench.until(lambda: number("connections-ended.toy") == 2)
         await bench.listener.close(1)
+
+    asyncio.run(check())
+
+
+def test_ten_thousand_connections_are_listed_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "PATIENCE", 60.0)
+    one = LiveConnection("x", "imaps", "u", "192.0.2.7", 1, "TLSv1.3", "TLS_AES", 1.5, 2.5, "IDLE", 10, 20, "mail/1")
+    rows = [replace(one, id=f"{n:08x}", user=f"{'x' * 50}{n}@example.test") for n in range(MOST)]
+
+    class Many:
+        async def list(self, which: Which, order: str = "since", limit: int = MOST) -> ConnectionList:
+            return ConnectionList(ordered(rows, order, limit), {"imaps": MOST})
+
+        async def disconnect(self, which: Which, by: str) -> Sequence[LiveConnection]:
+            return []
+
+    async def check() -> None:
+        answers = Answers()
+        answers.tell(live.SUBJECT, live.answering(Many()))
+        async with sockets.serving(answers, tmp_path, "mail-1"):
+            page = await AllConnections(tmp_path).list(Which(), "user")
+            assert len(page.items) == page.total == MOST and page.items[0].cipher == "TLS_AES"
+            page = await AllConnections(tmp_path).list(Which(), "user", 7)
+            assert len(page.items) == 7 and page.total == MOST
+
+    asyncio.run(check())
+
+
+def test_octets_of_deliveries_are_counted(tmp_path: Path) -> None:
+    board = Board(["smtp"])
+
+    class NoTls:
+        def client_context(self, policy: TlsPolicy) -> ssl.SSLContext:
+            raise AssertionError
+
+        def verified(self, *_: object) -> bool:
+            return False
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        await reader.read(100)
+        writer.close()
+
+    async def check() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        link = await NetConnector(NoTls(), tally=board).open("127.0.0.1", port, "", TlsPolicy())
+        assert await link.read() == b"220 hello\r\n"
+        await link.write(b"QUIT\r\n")
+        await link.close()
+        server.close()
+        assert board.cell("octets-in", "delivery")[0] == 11 and board.cell("octets-out", "delivery")[0] == 6
 
     asyncio.run(check())

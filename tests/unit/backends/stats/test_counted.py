@@ -103,3 +103,12 @@ def test_counting_needs_no_loop_and_no_lock() -> None:
     board = Board(NAMES)
     board.add("tls", "TLSv1.0")
     assert counts(board) == {"tls.other": 1}
+
+
+def test_a_rule_that_fails_fails_nobody_who_logs(tmp_path: Path) -> None:
+    board, journal = counting(tmp_path)
+    FileLog(journal).info("delivery.sent", recipient="r@y.test")  # Without its result.
+    FileLog(journal).info("message.received", size="many")
+    journal.close()
+    assert (tmp_path / "mail.log").read_text().count("\n") == 2
+    assert "deliveries.delivered-local" not in counts(board)
