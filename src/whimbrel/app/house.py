@@ -31,6 +31,7 @@ from whimbrel.core.state import Counters, State
 from whimbrel.core.statistics import Statistics
 from whimbrel.core.stats import Tally
 from whimbrel.core.tasks import Tasks
+from whimbrel.core.tokens import TokenStore
 from whimbrel.core.undelete import Undelete
 from whimbrel.core.values import HostPort
 from whimbrel.flow.intake.reception import Reception
@@ -198,6 +199,8 @@ class House(Protocol):
     def mailboxes(self) -> Mailboxes: ...
     @property
     def intents(self) -> Intents: ...
+    @property
+    def tokens(self) -> TokenStore: ...
     @property
     def purger(self) -> Purging: ...
     @property

@@ -3,6 +3,7 @@
 DIR/mailserver.cfg users.cfg    the whole configuration       DIR/history/   former versions
 DIR/users.cfg.changes           what a large users.cfg will hold within a second
 DIR/secret.key                  the installation's key: see `KeyFile`
+DIR/tokens.json                 hashes of API tokens
 DIR/unfinished/                 what a change of several steps was about to do when its process died
 DIR/lock                        held by the server, or by one offline command
 DIR/run/                        sockets and state of the running server
@@ -35,6 +36,7 @@ class Installation:
         self.users_file = self.directory / "users.cfg"
         self.users_index = self.directory / "users.idx"
         self.history = self.directory / "history"
+        self.tokens_file = self.directory / "tokens.json"
         self.unfinished = self.directory / "unfinished"
         self.run = self.directory / "run"
         self.tls = self.directory / "tls"

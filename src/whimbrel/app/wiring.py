@@ -17,6 +17,7 @@ from whimbrel.app.process import server_run
 from whimbrel.app.services import SERVICES
 from whimbrel.backends.config.files import History
 from whimbrel.backends.config.settings import HistorySettings
+from whimbrel.backends.config.tokens import TokenFile
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.intents import IntentFiles
 from whimbrel.backends.directory.reader import IndexDirectory
@@ -223,6 +224,10 @@ class DiskHouse:
     @cached_property
     def intents(self) -> IntentFiles:
         return IntentFiles(self.places.unfinished, self.places.users_file, self.pool, self.log)
+
+    @cached_property
+    def tokens(self) -> TokenFile:
+        return TokenFile(self.places.tokens_file, self.places.users_file, self.pool)
 
     @cached_property
     def purger(self) -> "MailPurger":

@@ -26,6 +26,7 @@ from whimbrel.app.settings import MailServer
 from whimbrel.backends.config.files import ConfigFile, History
 from whimbrel.backends.config.settings import HistorySettings
 from whimbrel.backends.config.store import FileConfig
+from whimbrel.backends.config.tokens import TokenFile
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.intents import IntentFiles
 from whimbrel.backends.directory.reader import IndexDirectory
@@ -132,6 +133,7 @@ async def context(directory: Path, call: Call, options: Options) -> AsyncIterato
             log=log,
             make_password=stored_password,
             files=FormerVersions(config, editor, unread=_files(installation) if broken else None),
+            tokens=TokenFile(installation.tokens_file, installation.users_file, pool),
             rename_domain=partial(rename_domain, installation, editor),
             caller=Caller(_user(), origin="without a server"),
             dry_run=options.dry_run,

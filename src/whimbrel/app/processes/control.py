@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from whimbrel import __version__
 from whimbrel.app.house import House
-from whimbrel.app.processes.consoles import consoles
+from whimbrel.app.processes.consoles import console_sessions, consoles
 from whimbrel.app.processes.health import health_board, looking
 from whimbrel.app.processes.switching import Switch
 from whimbrel.backends.disk.space import SpaceSettings
@@ -47,7 +47,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
     async def stored_password(password: Secret) -> StoredPassword:
         return await house.pool.run(make_password, password)
 
-    switch, status = Switch(house), ServerState(house)
+    switch, status, sessions = Switch(house), ServerState(house), console_sessions(house)
     ctx = AdminContext(
         config=house.config,
         editor=editor,
@@ -67,6 +67,8 @@ async def controlling(house: House) -> AsyncIterator[None]:
         undelete=house.undelete,
         mailboxes=house.mailboxes,
         intents=house.intents,
+        tokens=house.tokens,
+        sessions=sessions,
         logs=house.logs,
         files=house.files,
         status=status,
@@ -90,7 +92,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
         operations.running(),
         house.statistics.running(),
         serving(application(all_calls(), context), house.places.admin_socket, house.log, not_ours),
-        consoles(house, lambda caller: replace(ctx, caller=caller)),
+        consoles(house, sessions, lambda caller: replace(ctx, caller=caller)),
     ):
         yield
 

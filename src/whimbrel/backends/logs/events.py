@@ -75,6 +75,12 @@ _TABLE: Final = (
     ("admin.mail-shown", "security", "Mail shown", "user account call origin",
      "People's mail was shown to an administrator: who, and whose."),
 
+    ("token.made", "security", "Token made", "name rights user origin", "Somebody made an API token."),
+    ("token.ended", "security", "Token ended", "name reason origin",
+     "An API token opens nothing any more: it was revoked, or its maker was removed or may do less."),
+    ("token.not-reviewed", "warning", "Tokens not reviewed", "reason",
+     "Whether the makers of API tokens still have their rights could not be found out; each use asks anyway."),
+
     ("config.changed", "config", "Changed", "setting action old new cut user origin change",
      "A setting was changed; `action`: with an entry of a list that was added, removed or moved. `cut`: the value of "
      "which the line does not have all. All lines of one call have the same `change`."),

@@ -17,6 +17,7 @@ TABLE: Final[tuple[Noun, ...]] = (
     Noun("user", "Users.", ("users", "removed", "user_table", "quotas", "cleaning"), ("user",)),
     Noun("alias", "Aliases, and how addresses resolve.", ("aliases", "removed"), ("alias",)),
     Noun("group", "Groups.", ("groups", "removed"), ("group",)),
+    Noun("admin", "Access to the administration: API tokens, sessions.", ("tokens", "sessions"), ("token", "session")),
     Noun("queue", "Messages that wait to be delivered.", ("queue",), ("message",)),
     Noun("task", "Deliveries under way.", ("tasks",), ("task",)),
     Noun("connection", "Connections of clients at this moment.", ("connections",), ("connection",)),

@@ -221,6 +221,13 @@ class Call:
 
     live: bool = False
     """What it streams is news: each item matters when it comes."""
+    reauthenticate: bool = False
+    """A person gives the password once more before it, unless that was within the last minutes."""
+
+    @property
+    def reauthenticates(self) -> bool:
+        """What shows people's mail does so as well."""
+        return self.reauthenticate or self.shows_mail is not None
 
     @property
     def needs_server(self) -> bool:
@@ -279,6 +286,7 @@ def call(
     dangerous: bool = False,
     operation: bool = False,
     live: bool = False,
+    reauthenticate: bool = False,
 ) -> Callable[[F], F]:
     """Declares a function as an admin call; the table in `services/admin/__init__.py` names its module."""
 
@@ -286,7 +294,7 @@ def call(
         least = right or (Right.SERVER_READ if reads else Right.SERVER_WRITE)
         function.__dict__["call"] = Call(
             noun, verb, function, help, reads, least, needs, confirm, problems, shows, shows_mail, own, version,
-            names, repairs, dangerous, operation, live,
+            names, repairs, dangerous, operation, live, reauthenticate,
         )  # fmt: skip
         return function
 

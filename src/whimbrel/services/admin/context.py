@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from whimbrel.core.state import State
     from whimbrel.core.statistics import Statistics
     from whimbrel.core.tasks import Tasks
+    from whimbrel.core.tokens import TokenStore
     from whimbrel.core.undelete import Undelete
     from whimbrel.core.values import Secret
     from whimbrel.services.admin.operations import Operations
     from whimbrel.services.admin.ports import ConfigFiles, Jobs, ServerStatus, ServiceSwitch, StoreKeeper
+    from whimbrel.services.console.sessions import Sessions
     from whimbrel.services.health.board import Board
 
 P = TypeVar("P")
@@ -46,6 +48,8 @@ class Caller:
     """The user's own account, `name@domain`; empty for who is none."""
     origin: str = ""
     """From where: an IP address; `local user root, process 4242`; `without a server`."""
+    token: str = ""
+    """Name of the API token by which the call is made."""
     reauthenticated: bool = True
     """The password was given within the last minutes, or there is none to ask for: a token, the local socket."""
 
@@ -79,6 +83,9 @@ class AdminContext:
     undelete: Undelete | None = None
     mailboxes: Mailboxes | None = None
     intents: Intents | None = None
+    tokens: TokenStore | None = None
+    sessions: Sessions | None = None
+    """Of the console."""
     logs: LogSource | None = None
     files: ConfigFiles | None = None
     status: ServerStatus | None = None

@@ -33,7 +33,7 @@ from whimbrel.services.admin.calls import (
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.numbers import ANY, Between, number, within
 from whimbrel.services.admin.operations import Work
-from whimbrel.services.admin.permission import permit, permit_mail
+from whimbrel.services.admin.permission import permit, permit_mail, permit_now
 from whimbrel.services.admin.versions import version_for
 
 MAX_TEXT = 10_000
@@ -127,6 +127,7 @@ async def version_of(made: Prepared) -> str:
 def prepare(call: Call, ctx: AdminContext, arguments: Mapping[str, object]) -> Prepared:
     """The arguments as values, once it is clear that the caller may and that all is there. CallError."""
     ctx = replace(audited(ctx), right=permit(call, ctx.caller, arguments), reads=call.reads)
+    permit_now(call, ctx.caller)
     if Needs.SERVER in call.needs and not ctx.live:
         raise CallError(Failure.UNAVAILABLE, f"'{call.name}' needs a running server; start it with `whimbrel serve`")
     if Needs.NO_SERVER in call.needs and ctx.live:

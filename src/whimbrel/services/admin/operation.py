@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from whimbrel.services.admin.calls import Known, Needs, call
+from whimbrel.core.rights import Right
+from whimbrel.services.admin.calls import Known, Needs, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.views import Done, Moment, Page, Words, done
 
@@ -40,11 +41,13 @@ class OperationItem:
 
 
 @call(
-    "operation", "list", reads=True, needs=Needs.SERVER, names=("operation", "id"),
-    help="Lists long work that is under way or has ended, the latest first.",
+    "operation", "list", reads=True, right=Right.SELF, needs=Needs.SERVER, names=("operation", "id"),
+    help="Lists long work that is under way or has ended, the latest first; of all, or one's own.",
 )  # fmt: skip
 async def operation_list(ctx: AdminContext) -> Page[OperationRow]:
-    return Page(tuple(map(operation_row, need(ctx.operations, "Operations").list())))
+    return Page(
+        tuple(operation_row(each) for each in need(ctx.operations, "Operations").list() if _may(ctx, each, reads=True))
+    )
 
 
 def operation_row(operation: "Operation") -> OperationRow:
@@ -61,24 +64,52 @@ def operation_row(operation: "Operation") -> OperationRow:
     )
 
 
-@call("operation", "watch", reads=True, needs=Needs.SERVER, help="Shows what an operation does, to its end.")
+@call(
+    "operation",
+    "watch",
+    reads=True,
+    right=Right.SELF,
+    needs=Needs.SERVER,
+    help="Shows what an operation does, to its end.",
+)
 async def operation_watch(ctx: AdminContext, id: Id) -> AsyncIterator[OperationItem]:
     from whimbrel.services.admin.invoke import item_adapter  # Here: the command line's client needs it not.
 
-    operation = need(ctx.operations, "Operations").named(id)
+    operation = _named(ctx, id, reads=True)
     async for item in operation.items():
         plain = item_adapter(operation.of, operation.kind).dump_python(item, mode="json") if operation.of else None
         yield OperationItem(plain, operation.percent, _words(item))
 
 
-@call("operation", "cancel", needs=Needs.SERVER, help="Ends an operation where it is; what it has done stays done.")
+@call(
+    "operation",
+    "cancel",
+    right=Right.SELF,
+    needs=Needs.SERVER,
+    help="Ends an operation where it is; what it has done stays done.",
+)
 async def operation_cancel(ctx: AdminContext, id: Id) -> Done:
     operations = need(ctx.operations, "Operations")
-    operation = operations.named(id)
+    operation = _named(ctx, id, reads=False)
     if not ctx.dry_run:
         operation = await operations.cancel(id)
     undone = operation.state in ("waiting", "undone")
     return done(ctx.dry_run, f"The operation {id} ({operation.subject})", "undone" if undone else "cancelled")
+
+
+def _named(ctx: AdminContext, id: str, *, reads: bool) -> "Operation":
+    """CallError: there is none, or not for this caller: it is as if there were none."""
+    operations = need(ctx.operations, "Operations")
+    operation = operations.known(id)
+    if operation is None or not _may(ctx, operation, reads=reads):
+        not_found("operation", id, "; see `whimbrel operation list`")
+    return operation
+
+
+def _may(ctx: AdminContext, operation: "Operation", *, reads: bool) -> bool:
+    """One's own, or anybody's for who administers the server."""
+    right = Right.SERVER_READ if reads else Right.SERVER_WRITE
+    return operation.user == ctx.caller.name or ctx.caller.grants.domains(right, reads=reads) is None
 
 
 def _words(item: object) -> str:

@@ -210,9 +210,12 @@ class Operations:
         """The latest first."""
         return sorted(self._known.values(), key=lambda operation: operation.started, reverse=True)
 
+    def known(self, id: str) -> Operation | None:
+        return self._known.get(id)
+
     def named(self, id: str) -> Operation:
         """CallError."""
-        operation = self._known.get(id)
+        operation = self.known(id)
         if operation is None:
             raise CallError(Failure.NOT_FOUND, f"There is no operation '{id}'; see `whimbrel operation list`")
         return operation

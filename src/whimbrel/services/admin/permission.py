@@ -9,6 +9,8 @@ from whimbrel.services.admin.context import Caller
 
 def permit(call: Call, caller: Caller, arguments: Mapping[str, object]) -> Right:
     """The right by which the caller may. CallError."""
+    if call.right is Right.SELF:  # The call itself keeps to what concerns the caller.
+        return Right.SELF
     within = caller.grants.domains(call.right, reads=call.reads)
     if within is None:
         return call.right
@@ -17,6 +19,18 @@ def permit(call: Call, caller: Caller, arguments: Mapping[str, object]) -> Right
     if within:  # The call itself stays within them (`AdminContext.within`).
         return call.right
     raise CallError(Failure.FORBIDDEN, f"'{call.name}' needs the right {call.right}; {caller.name} has {caller.grants}")
+
+
+def permit_now(call: Call, caller: Caller) -> None:
+    """A browser that was left open is not enough for rights, exports and people's mail. CallError"""
+    if call.reauthenticates:
+        demand_password(caller, f"'{call.name}'")
+
+
+def demand_password(caller: Caller, what: str) -> None:
+    """CallError: the caller is to give the password once more."""
+    if not caller.reauthenticated:
+        raise CallError(Failure.REAUTHENTICATE, f"{what} asks for your password once more")
 
 
 def permit_mail(call: Call, caller: Caller, whose: Whose) -> None:

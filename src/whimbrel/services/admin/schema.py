@@ -99,6 +99,7 @@ def words_of(call: Call) -> dict[str, Any]:
         "dangerous": call.dangerous,
         "versioned": version_for(call) is not None,
         "shows_mail": call.shows_mail is not None,
+        "reauthenticates": call.reauthenticates,
         "own": None if call.own is None else {"parameter": call.own.parameter, "fields": list(call.own.fields)},
         "problems": call.problems,
         "names": list(call.names) if call.names[0] else [],

@@ -198,6 +198,7 @@ def _part(path: str) -> str:
     right=Right.ACCOUNTS,
     operation=True,
     dangerous=True,
+    reauthenticate=True,
     help="Adds users from a CSV, with a heading such as address,password,name,quota,aliases,forward,groups; exports of "
     "Kerio, Google, Microsoft and cPanel are understood.",
 )
@@ -250,6 +251,7 @@ async def user_import(
     reads=True,
     right=Right.ACCOUNTS,
     shows="text",
+    reauthenticate=True,
     help="Writes users as CSV, in the form that import reads. Passwords are not in it.",
 )
 async def user_export(

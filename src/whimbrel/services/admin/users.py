@@ -27,6 +27,7 @@ from whimbrel.services.admin.people import (
     value_of,
     values_of,
 )
+from whimbrel.services.admin.permission import demand_password
 from whimbrel.services.admin.records import USER
 from whimbrel.services.admin.resolving import (
     listing,
@@ -234,13 +235,20 @@ async def user_disable(ctx: AdminContext, name: Name) -> Done:
 async def user_password(ctx: AdminContext, name: Name, password: Annotated[Secret, "The new password."]) -> Done:
     user = await entry(ctx, Kind.USER, name)
     may_change(ctx, user)
+    if rights_of(user).grants:
+        demand_password(ctx.caller, "The password of an administrator")
     if not password.reveal():
         raise CallError(Failure.USAGE, "password: an empty password is not allowed; see `whimbrel user disable`")
     await change(ctx, await with_password(ctx, changed(Op.SET, Kind.USER, user.domain, user.name), password))
     return done(ctx.dry_run, f"The password of {address_of(user)}", "changed")
 
 
-@call("user", "rights", help="Sets what a user may administer: none, own domain, the server (to read or to write).")
+@call(
+    "user",
+    "rights",
+    reauthenticate=True,
+    help="Sets what a user may administer: none, own domain, the server (to read or to write).",
+)
 async def user_rights(
     ctx: AdminContext,
     name: Name,
@@ -319,13 +327,20 @@ async def with_password(ctx: AdminContext, step: DirectoryChange, password: Secr
 
 
 def may_grant(ctx: AdminContext, rights: Rights | None, domain: Domain) -> None:
-    """Nobody gives more than they have. CallError."""
+    """Nobody gives more than they have, nor from a browser that was left open. CallError."""
+    if rights not in (None, Rights.NONE):
+        demand_password(ctx.caller, "Giving rights")
     if rights is not None and not ctx.caller.grants.includes(Grants.of(rights.value, own=domain)):
         raise CallError(Failure.FORBIDDEN, f"rights: only who has the right {rights.value} gives it")
 
 
 def may_change(ctx: AdminContext, user: Entry) -> None:
     """Nobody gets more rights by way of a mightier user. CallError."""
-    theirs = Grants.of(value_of(user, "rights", "none"), values_of(user, "grant"), Domain(user.domain))
+    theirs = rights_of(user)
     if ctx.right is not Right.SELF and not ctx.caller.grants.includes(theirs):
         raise CallError(Failure.FORBIDDEN, f"{address_of(user)} may do more ({theirs}) and is changed by its equals")
+
+
+def rights_of(user: Entry) -> Grants:
+    """All that a user may administer."""
+    return Grants.of(value_of(user, "rights", "none"), values_of(user, "grant"), Domain(user.domain))

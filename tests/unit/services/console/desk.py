@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,13 @@ from argon2 import PasswordHasher
 
 from tests.support.fakes import FakeConfig, FakeIds, InlinePool, MemoryCounters
 from tests.unit.services.admin.office import CALLS, Office
+from whimbrel.backends.config.tokens import TokenFile
 from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.settings import Section
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.context import Caller
 from whimbrel.services.admin.invoke import invoke
+from whimbrel.services.admin.operations import Operations
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.console.application import console
 from whimbrel.services.console.gate import COOKIE
@@ -23,6 +25,7 @@ from whimbrel.services.console.me import Server
 from whimbrel.services.console.sessions import Sessions
 from whimbrel.services.console.settings import ConsoleSettings
 from whimbrel.services.console.sign_in import SignIn
+from whimbrel.services.console.tokens import Tokens
 from whimbrel.services.session.authenticator import Authenticator
 
 PASSWORD = "correct-horse-4711"
@@ -60,6 +63,9 @@ class Browser:
     csrf: str = ""
     headers: dict[str, str] = field(default_factory=dict)
 
+    async def call(self, name: str, /, **arguments: object) -> "Answer":
+        return await self.ask("POST", f"/api/admin/{name.replace(' ', '/')}", arguments)
+
     async def ask(self, method: str, path: str, body: object = None, **more: str) -> Answer:
         headers = {"host": HOST, "whimbrel-client": self.ip, "origin": ORIGIN}
         headers |= {"cookie": f"{COOKIE}={self.id}"} if self.id else {}
@@ -88,6 +94,8 @@ class Desk:
 
     async def open(self) -> None:
         self.ctx = self.office.context(make_password=cheap_password)
+        folder = self.office.folder
+        self.tokens = TokenFile(folder / "tokens.json", folder / "users.cfg", InlinePool())
         await self.do("user password", name="alice@example.org", password=PASSWORD)
         await self.do("user rights", name="alice@example.org", rights="server-write")
         await self.do("user add", name="dora@other.test", password=PASSWORD)
@@ -116,6 +124,11 @@ class Desk:
             ended=self.authenticator.ended,
         )
         await self.sessions.load()
+        self.programs = Tokens(
+            store=self.tokens, directory=self.ctx.directory, state=office.state, clock=office.clock, log=office.log
+        )
+        operations = Operations(office.state, office.clock, office.log, FakeIds().session_id)
+        self.ctx = replace(self.ctx, tokens=self.tokens, sessions=self.sessions, operations=operations)
         sign_in = SignIn(
             authenticator=self.authenticator,
             sessions=self.sessions,
@@ -130,12 +143,9 @@ class Desk:
             lambda caller: self.ctx.request(caller),
             sign_in=sign_in,
             sessions=self.sessions,
-            bearer=self._bearer,
+            bearer=self.programs.bearer,
             log=office.log,
         )
-
-    async def _bearer(self, token: str, ip: str) -> Caller | None:
-        return None
 
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -143,6 +153,10 @@ class Desk:
     async def do(self, call: str, /, **arguments: Any) -> Any:
         """By the local socket."""
         return await invoke(CALLS[call], self.ctx.request(Caller()), arguments)
+
+    def program(self, token: str, ip: str = "192.0.2.50") -> Browser:
+        """One that calls by an API token."""
+        return Browser(self, ip, headers={"authorization": f"Bearer {token}", "origin": ""})
 
     def browser(self, **more: Any) -> Browser:
         return Browser(self, **more)
