@@ -9,7 +9,7 @@ from whimbrel.core.rights import EVERYTHING, Grants, Right
 from whimbrel.services.admin.calls import CallError, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from contextlib import AbstractAsyncContextManager
 
     from whimbrel.core.address import Domain
@@ -132,6 +132,21 @@ class AdminContext:
         if domains is not None and domain not in domains:
             known = ", ".join(sorted(domains)) or "no domain"
             raise CallError(Failure.FORBIDDEN, f"{self.caller.name} administers {known} only, not {domain}")
+
+    def sees(self, domain: str) -> bool:
+        """The caller may be told of records of this domain: in questions, warnings and hints as well."""
+        grants = self.caller.grants
+        within = grants.domains(Right.ACCOUNTS, reads=True) if self.right is Right.SELF else self.domains()
+        return within is None or domain in within
+
+    def stays_within(self, domains: Iterable[str]) -> None:
+        """All of a change does: records of domains that the caller does not administer are not even named. CallError"""
+        if not all(self.sees(domain) for domain in domains):
+            raise CallError(
+                Failure.FORBIDDEN,
+                "Records of domains that you do not administer name it and would have to change too: ask somebody who "
+                "administers the server",
+            )
 
     def domains(self) -> frozenset[Domain] | None:
         """Those that the caller may make this call for; None: all."""

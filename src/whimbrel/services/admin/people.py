@@ -19,7 +19,7 @@ async def domain_named(ctx: AdminContext, text: str) -> str:
         raise CallError(Failure.USAGE, str(error), FieldFault("domain", str(error))) from None
     domain = await ctx.directory.domain(name)
     if domain is None:
-        known = [domain.name for domain in await ctx.directory.domains()]
+        known = [domain.name for domain in await ctx.directory.domains() if ctx.sees(domain.name)]
         not_found("domain", name, nearest(name, known))
     ctx.within(str(domain.name))
     return str(domain.name)

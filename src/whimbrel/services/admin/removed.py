@@ -147,10 +147,12 @@ async def user_rename(
     changes = [
         DirectoryChange(Op.REMOVE, Kind.USER, user.domain, user.name),
         DirectoryChange(Op.ADD, Kind.USER, domain, local, values),
-        *await redirected(ctx, moved, skip=user),
     ]
     for step in changes:
         ctx.within(step.domain)
+    naming = await redirected(ctx, moved, skip=user)
+    ctx.stays_within(step.domain for step in naming)
+    changes += naming
     if keep_alias and domain != user.domain:
         changes += [
             DirectoryChange(Op.ADD, Kind.ALIAS, user.domain, each, {"to": (str(new_address),)})
@@ -201,8 +203,10 @@ async def _renamed(ctx: AdminContext, kind: Kind, name: str, new: str, *, keep_a
     changes = [
         DirectoryChange(Op.REMOVE, kind, record.domain, record.name),
         DirectoryChange(Op.ADD, kind, domain, local, values),
-        *await redirected(ctx, {address_of(record).casefold(): f"{local}@{domain}"}, skip=record),
     ]
+    naming = await redirected(ctx, {address_of(record).casefold(): f"{local}@{domain}"}, skip=record)
+    ctx.stays_within(step.domain for step in naming)
+    changes += naming
     if keep_alias:
         target = {"to": (f"{local}@{domain}",)}
         changes.append(DirectoryChange(Op.ADD, Kind.ALIAS, record.domain, record.name, target))

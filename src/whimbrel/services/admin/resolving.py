@@ -131,7 +131,16 @@ async def warn_of(ctx: "AdminContext", address: Address, what: str = "") -> None
     if ctx.dry_run:
         return
     for problem in await problems_of(ctx, [address]):
-        ctx.warn(f"{what or address} leads to what gets nothing: {problem}")
+        ctx.warn(f"{what or address} leads to what gets nothing: {await discreet(ctx, problem)}")
+
+
+async def discreet(ctx: "AdminContext", text: str) -> str:
+    """The text, unless it names an address of a domain here that the caller does not administer."""
+    here = [name for domain in await ctx.directory.domains() for name in (domain.name, *domain.aliases)]
+    hidden = [name for name in here if not ctx.sees(name)]
+    if any(f"@{name}" in text.casefold() for name in hidden):
+        return "nobody gets it in a domain here that you do not administer"
+    return text
 
 
 async def still_named(ctx: "AdminContext", *addresses: str) -> None:
@@ -145,8 +154,13 @@ async def still_named(ctx: "AdminContext", *addresses: str) -> None:
 
 
 async def names_of(ctx: "AdminContext", *addresses: str) -> str:
-    """Who names one of the addresses, in words; empty: nobody."""
-    return listing(list(dict.fromkeys(naming_words(each) for each in await ctx.editor.naming(addresses))))
+    """Who names one of the addresses, in words; empty: nobody. Of domains that the caller does not administer only how
+    many."""
+    naming = await ctx.editor.naming(addresses)
+    names = list(dict.fromkeys(naming_words(each) for each in naming if ctx.sees(each.domain)))
+    hidden = len({naming_words(each) for each in naming if not ctx.sees(each.domain)})
+    others = f"{hidden} of domains that you do not administer" if hidden else ""
+    return " and ".join(filter(None, [listing(names), others]))
 
 
 def listing(names: Sequence[str]) -> str:

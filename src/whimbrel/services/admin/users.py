@@ -30,6 +30,7 @@ from whimbrel.services.admin.people import (
 from whimbrel.services.admin.permission import demand_password
 from whimbrel.services.admin.records import USER
 from whimbrel.services.admin.resolving import (
+    discreet,
     listing,
     names_of,
     naming_words,
@@ -157,7 +158,9 @@ async def _ask_remove(ctx: AdminContext, name: str, everywhere: bool) -> str:
     mail = await _mail_of(ctx, AccountId(address_of(user).casefold()))
     addresses = _addresses(user)
     if everywhere:
-        rest = consequences(await redirected(ctx, dict.fromkeys(addresses, ""), skip=user))
+        steps = await redirected(ctx, dict.fromkeys(addresses, ""), skip=user)
+        ctx.stays_within(step.domain for step in steps)
+        rest = consequences(steps)
     else:
         rest = await names_of(ctx, *addresses)
         rest = f"still named by {rest}" if rest else ""
@@ -207,8 +210,7 @@ async def user_remove(
     may_change(ctx, user)
     addresses = _addresses(user)
     more = await redirected(ctx, dict.fromkeys(addresses, ""), skip=user) if everywhere else []
-    for step in more:
-        ctx.within(step.domain)
+    ctx.stays_within(step.domain for step in more)
     await remove_user(ctx, user, *more)
     if not ctx.dry_run:
         await still_named(ctx, *addresses, *(f"{step.name}@{step.domain}" for step in more if step.op is Op.REMOVE))
@@ -300,9 +302,10 @@ async def loop_warning(ctx: AdminContext, address: str) -> str:
     if refused is None:
         return ""
     if not refused.loop:
-        return f". Attention: {refused.reason}"
+        return f". Attention: {await discreet(ctx, refused.reason)}"
     return (
-        f". Attention: mail to it is refused, since its forwarding leads only back to itself ({refused.loop}); "
+        f". Attention: mail to it is refused, since its forwarding leads only back to itself "
+        f"({await discreet(ctx, refused.loop)}); "
         "let one of them keep a copy, or forward elsewhere"
     )
 

@@ -90,7 +90,9 @@ def test_an_end_that_is_none_is_refused(tmp_path: Path, expires: str) -> None:
 def test_a_revoked_token_opens_nothing_at_once(tmp_path: Path) -> None:
     async def work(desk: Desk) -> None:
         program = desk.program(await made(desk))
+        assert await desk.programs.lasts("monitoring")
         await desk.do("admin token-revoke", names=["monitoring"])
+        assert not await desk.programs.lasts("monitoring")  # A stream that it opened ends too.
         assert (await program.ask("GET", "/api/admin/status")).status == 401
         assert (await desk.do("admin token-list")).items == ()
 
