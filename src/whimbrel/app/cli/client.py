@@ -93,6 +93,19 @@ class Client:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    @property
+    def where(self) -> str:
+        """The server, as a message names it."""
+        return str(self._path)
+
+    def _connection(self) -> Any:
+        """A connection to it, not yet open, with the attribute `opened` of _UnixConnection."""
+        return _UnixConnection(self._path)
+
+    def _headers(self) -> Mapping[str, str]:
+        """By which it knows who asks."""
+        return {}
+
     def reachable(self) -> bool:
         """Somebody serves the socket."""
         connection = _UnixConnection(self._path)
@@ -131,7 +144,7 @@ class Client:
                 elif "operation" in message:
                     answer.operation = str(message["operation"])
                 elif "error" in message:
-                    raise _error(message["error"])
+                    raise error_of(message["error"])
                 else:
                     answer.warnings += message.get("warnings", ())
                     return
@@ -143,23 +156,23 @@ class Client:
 
     def _send(
         self, call: Call, arguments: Mapping[str, object], options: Options
-    ) -> tuple[_UnixConnection, http.client.HTTPResponse]:
-        connection = _UnixConnection(self._path)
+    ) -> tuple[Any, http.client.HTTPResponse]:
+        headers, connection = self._headers(), self._connection()
         try:
             connection.connect()
         except OSError as error:
-            raise NoServer(f"{self._path}: {error.strerror or error}") from None
+            raise NoServer(f"{self.where}: {error.strerror or error}") from None
         try:
             connection.request(
                 "POST",
                 call.path + options.query,
                 json.dumps(arguments).encode(),
-                {"Content-Type": "application/json", "Connection": "close"},
+                {"Content-Type": "application/json", "Connection": "close", **headers},
             )
             return connection, connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise Unreachable(f"{self._path}: {error or type(error).__name__}") from None
+            raise Unreachable(f"{self.where}: {error or type(error).__name__}") from None
 
     @staticmethod
     def _json(response: http.client.HTTPResponse) -> Any:
@@ -168,13 +181,14 @@ class Client:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unreachable(f"the server's answer cannot be read: {error}") from None
         if response.status not in (200, 202):
-            raise _error(body.get("error") if isinstance(body, dict) else None)
+            raise error_of(body.get("error") if isinstance(body, dict) else None)
         if not isinstance(body, dict):
             raise Unreachable("the server's answer is of a form that this release does not know")
         return body
 
 
-def _error(made: Any) -> CallError:
+def error_of(made: Any) -> CallError:
+    """A refusal, from its JSON."""
     if not isinstance(made, dict):
         return CallError(Failure.FAILED, "the server answered in a form that this release does not know")
     kinds = {kind.word: kind for kind in Failure}

@@ -99,12 +99,50 @@ class Program(_Nearest):
     show_default=f"WHIMBREL_DIR, or {DEFAULT_DIRECTORY}",
     help="The installation: everything of one server lies below it.",
 )
+@click.option(
+    "--server",
+    envvar="WHIMBREL_SERVER",
+    metavar="URL",
+    help="A server elsewhere: https://[USER@]HOST[:44337]. Who asks is told by a token, or by name and password.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(dir_okay=False),
+    help="With --server: file with an API token; else WHIMBREL_TOKEN has it.",
+)
 @click.option("--offline", is_flag=True, help="Work on the files; refused while the server runs.")
 @click.version_option(__version__, "--version", prog_name="whimbrel", message="%(prog)s %(version)s")
 @click.pass_context
-def program(context: click.Context, directory: Path, offline: bool) -> None:
+def program(context: click.Context, directory: Path, server: str | None, token_file: str | None, offline: bool) -> None:
     """Whimbrel, a mail server. Works with the running server, or on its files when none runs."""
-    context.obj = Reach(directory.absolute(), offline=offline)
+    if not server:
+        if token_file:
+            raise click.UsageError("--token-file belongs to --server")
+        context.obj = Reach(directory.absolute(), offline=offline)
+        return
+    if offline or context.invoked_subcommand in _HERE:
+        raise click.UsageError(
+            f"--server and {'--offline' if offline else context.invoked_subcommand} exclude each other"
+        )
+    context.obj = _remote(server, token_file)
+    context.call_on_close(context.obj.close)
+
+
+_HERE = ("setup", "serve")
+"""What is done on the machine itself."""
+
+
+def _remote(url: str, token_file: str | None) -> Any:
+    """click.UsageError."""
+    from whimbrel.app.cli.remote import RemoteReach, Server, read_token  # Here: it loads TLS.
+
+    try:
+        token = read_token(token_file) if token_file else os.environ.get("WHIMBREL_TOKEN", "").strip()
+        return RemoteReach(Server(url), token)
+    except OSError as error:
+        raise click.UsageError(f"{token_file}: {error.strerror}") from None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @click.command(short_help="Run the server in the foreground.")
