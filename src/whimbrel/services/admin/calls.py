@@ -51,6 +51,8 @@ class Failure(Enum):
     FAILED = ("failed", 1, 500)
     USAGE = ("usage", 2, 400)
     NOT_FOUND = ("not_found", 3, 404)
+    METHOD = ("method", 2, 405)
+    """The address is not asked in this way: `Allow` says how. RFC 9110 15.5.6"""
     UNAVAILABLE = ("unavailable", 4, 503)
     CONFLICT = ("conflict", 5, 409)
     """A configuration file was edited outside."""

@@ -7,8 +7,8 @@ all models at once.
 from collections.abc import Sequence
 from typing import Any
 
-from whimbrel.services.admin.calls import Call, Failure
-from whimbrel.services.admin.invoke import model, result_adapter
+from whimbrel.services.admin.calls import Call, Failure, FileText, Parameter
+from whimbrel.services.admin.invoke import MAX_FILE, MAX_TEXT, model, result_adapter
 from whimbrel.services.admin.versions import version_for
 
 _REFS = "#/components/schemas/{model}"
@@ -29,6 +29,8 @@ def openapi(calls: Sequence[Call], version: str) -> dict[str, Any]:
 
 def _path(call: Call, components: dict[str, Any]) -> dict[str, Any]:
     parameters = _shared(model(call).model_json_schema(ref_template=_REFS), components)
+    for parameter in call.parameters:
+        _bounded(parameter, parameters["properties"][parameter.name])
     result = _shared(result_adapter(call).json_schema(mode="serialization", ref_template=_REFS), components)
     operation = {
         "operationId": call.name.replace(" ", "_").replace("-", "_"),
@@ -37,10 +39,10 @@ def _path(call: Call, components: dict[str, Any]) -> dict[str, Any]:
         "x-call": words_of(call),
         "responses": {
             "200": _answer(call, result),
-            "default": _content({"$ref": _REFS.format(model="Refusal")}, "Refused: the status is that of its kind."),
+            **_refusals(),
         },
     }
-    post = operation | {"requestBody": {"content": {"application/json": {"schema": parameters}}}}
+    post = operation | {"requestBody": {"required": True, "content": {"application/json": {"schema": parameters}}}}
     if not call.reads:
         return {"post": post}
     get = operation | {
@@ -54,6 +56,32 @@ def _path(call: Call, components: dict[str, Any]) -> dict[str, Any]:
         ],
     }  # fmt: skip
     return {"get": get, "post": post}
+
+
+def _bounded(parameter: Parameter, schema: dict[str, Any]) -> None:
+    """Says of texts what `invoke` refuses: control characters, too many characters, nothing at all."""
+    for each in (schema.get("items"), *schema.get("anyOf", ())):
+        if each is not None:
+            _bounded(parameter, each)
+    if schema.get("type") == "string" and "enum" not in schema:
+        lines = parameter.kind is FileText
+        schema.setdefault("maxLength", MAX_FILE if lines else MAX_TEXT)
+        schema.setdefault("pattern", _LINES if lines else _LINE)
+        if parameter.required:
+            schema.setdefault("minLength", 1)
+
+
+_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+_LINES = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\u2029]*$"
+
+
+def _refusals() -> dict[str, Any]:
+    """By status, each with the kinds of refusal that have it."""
+    kinds: dict[int, list[str]] = {}
+    for kind in Failure:
+        kinds.setdefault(kind.http_status, []).append(kind.word)
+    schema = {"$ref": _REFS.format(model="Refusal")}
+    return {str(status): _content(schema, f"Refused: {', '.join(words)}.") for status, words in sorted(kinds.items())}
 
 
 def _answer(call: Call, result: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +137,7 @@ def words_of(call: Call) -> dict[str, Any]:
 
 def _refusal() -> dict[str, Any]:
     text = {"type": "string"}
-    fault = {"type": "object", "properties": {"name": text, "text": text}}
+    fault = {"type": "object", "properties": {"name": text, "pointer": text, "text": text}}
     error = {
         "type": "object",
         "properties": {

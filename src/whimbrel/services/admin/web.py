@@ -22,7 +22,7 @@ null for the default (RFC 7396).
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from starlette.applications import Starlette
@@ -57,6 +57,7 @@ BODY_WITHIN = 60.0
 """Seconds in which the body of a request must have come: a client that dawdles keeps others out."""
 Contexts = Callable[[Request], AdminContext]
 """The context of one request: its caller, checked by whoever lets requests in."""
+Endpoint = Callable[[Request], Awaitable[Response]]
 _YES = ("1", "true", "yes")
 _JSON = ("application/json", "application/merge-patch+json")
 _OPTIONS = frozenset({"check", "confirm", "question", "undo", "wait"})
@@ -71,7 +72,7 @@ def application(calls: Sequence[Call], contexts: Contexts) -> Starlette:
     ]
     routes += [Route("/api/admin/bulk", _bulk(calls, contexts), methods=["POST"])]
     routes += [*_settings(contexts), Route("/api/admin/schema", _schema(contexts), methods=["GET"])]
-    return Starlette(routes=routes, exception_handlers={404: _unknown, 405: _unknown})
+    return Starlette(routes=routes, exception_handlers={404: _unknown, 405: refuse_method})
 
 
 def _bulk(calls: Sequence[Call], contexts: Contexts) -> Callable[[Request], Awaitable[Response]]:
@@ -119,8 +120,25 @@ def _settings(contexts: Contexts) -> list[Route]:
     return [
         route
         for path in (settings_calls.PREFIX, f"{settings_calls.PREFIX}/{{section}}")
-        for route in (Route(path, read, methods=["GET"]), Route(path, change, methods=["PATCH"]))
+        for route in [Route(path, by_method({"GET": read, "PATCH": change}), methods=["GET", "PATCH"])]
     ]
+
+
+def by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    """One route for all methods of an address, so that `Allow` names them all."""
+
+    async def endpoint(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return endpoint
+
+
+async def refuse_method(request: Request, error: Exception) -> Response:
+    """405, with the methods that the address takes."""
+    answer = refusal(CallError(Failure.METHOD, f"{request.url.path} takes no {request.method[:20]}"))
+    methods = (getattr(error, "headers", None) or {}).get("Allow", "")
+    answer.headers["Allow"] = ", ".join(sorted(method.strip() for method in methods.split(",")))
+    return answer
 
 
 async def _unknown(request: Request, _error: Exception) -> Response:
@@ -136,10 +154,17 @@ def error_object(error: CallError) -> dict[str, object]:
     return {
         "kind": error.kind.word,
         "text": error.text,
-        "fields": [{"name": fault.name, "text": fault.text} for fault in error.fields],
+        "fields": [{"name": fault.name, "pointer": pointer(fault.name), "text": fault.text} for fault in error.fields],
         "confirm": error.confirm,
         "differs": [asdict(each) for each in error.differs],
     }
+
+
+def pointer(name: str) -> str:
+    """Where in the body of the request: a JSON Pointer. A path of settings is one member there; what stands below a
+    list is told by `each/3` or `member.3`. RFC 6901 3"""
+    first, _, rest = name.partition("/") if name.startswith("each/") else name.partition(".")
+    return "/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in (first, *rest.split(".")) if part)
 
 
 Arguments = Callable[[Call, Request], Awaitable[dict[str, object]]]

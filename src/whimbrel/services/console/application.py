@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from whimbrel.core.log import Log
 from whimbrel.services.admin.calls import Call
 from whimbrel.services.admin.context import AdminContext, Caller
-from whimbrel.services.admin.web import application
+from whimbrel.services.admin.web import application, refuse_method
 from whimbrel.services.console.gate import Bearer, Gate, caller_of
 from whimbrel.services.console.sessions import Sessions
 from whimbrel.services.console.sign_in import SignIn
@@ -35,5 +35,7 @@ def console(
     def of(request: Request) -> AdminContext:
         return context(caller_of(request))
 
-    inner = Starlette(routes=[*sign_in.routes, *routes, Mount("/", application(calls, of))])
+    inner = Starlette(
+        routes=[*sign_in.routes, *routes, Mount("/", application(calls, of))], exception_handlers={405: refuse_method}
+    )
     return Gate(inner, sessions, bearer, log)

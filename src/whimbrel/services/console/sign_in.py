@@ -11,7 +11,7 @@ those of the mail services. Whoever administers nothing gets the answer that a w
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -26,6 +26,7 @@ from whimbrel.core.log import Log
 from whimbrel.core.state import State
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault
+from whimbrel.services.admin.web import Endpoint, by_method
 from whimbrel.services.console.gate import COOKIE, SESSION_PATH, Entered, csrf_of, entered, refused, unauthorized
 from whimbrel.services.console.me import Server, me
 from whimbrel.services.console.preferences import Preferences, keep_preferences, preferences_of
@@ -38,7 +39,6 @@ MAX_BODY: Final = 16 * 1024
 SERVICE: Final = "console"
 """As the logs call it."""
 METHOD: Final = "password"
-Endpoint = Callable[[Request], Awaitable[Response]]
 _ATTRIBUTES: Final[Mapping[str, Any]] = {"path": "/", "secure": True, "httponly": True, "samesite": "strict"}
 
 
@@ -66,7 +66,7 @@ class SignIn:
         }  # fmt: skip
         again = f"{SESSION_PATH}/reauthenticate"
         return [
-            *(Route(SESSION_PATH, self._guarded(endpoint), methods=[method]) for method, endpoint in methods.items()),
+            Route(SESSION_PATH, self._guarded(by_method(methods)), methods=list(methods)),
             Route(again, self._guarded(self._reauthenticate), methods=["POST"]),
         ]
 

@@ -268,7 +268,7 @@ def test_a_bug_is_logged_and_told_without_its_details(office: Office) -> None:
 def test_each_kind_of_failure_has_the_exit_status_of_the_command_line() -> None:
     assert {kind.word: kind.exit_status for kind in Failure} == {
         "refused": 1, "forbidden": 1, "failed": 1, "usage": 2, "not_found": 3, "unavailable": 4, "conflict": 5,
-        "stale": 5, "unauthorized": 1, "locked": 1, "reauthenticate": 1,
+        "stale": 5, "unauthorized": 1, "locked": 1, "reauthenticate": 1, "method": 2,
     }  # fmt: skip
     assert all(400 <= kind.http_status <= 599 for kind in Failure)
     assert CALLS
