@@ -26,6 +26,8 @@ OUTCOMES: Final = ("delivered-local", "delivered-remote", "delayed", "failed", "
 """How a delivery to one recipient ended, or that it is tried again."""
 DELIVERY: Final = "delivery"
 """Stands beside the services: what we send to other servers."""
+INTERNAL: Final = "internal"
+"""And what we make ourselves: reports, forwards, replies."""
 LATENCY: Final = "latency"
 """Seconds from the end of a message's content to the mailbox, as a histogram."""
 
@@ -42,6 +44,8 @@ class Family:
     label: str = ""
     values: tuple[str, ...] = ()
     """Of the label; the last is for all others. Empty with a label: the services of the server."""
+    also: tuple[str, ...] = ()
+    """Beside the services."""
     gauge: bool = False
     unit: str = ""
     """octets, seconds or milliseconds; empty: a number of things."""
@@ -50,15 +54,17 @@ class Family:
         """Returns the names of its numbers."""
         if not self.label:
             return (self.name,)
-        return tuple(f"{self.name}.{value}" for value in self.values or (*services, DELIVERY, OTHER))
+        return tuple(f"{self.name}.{value}" for value in self.values or (*services, *self.also, OTHER))
 
 
 FAMILIES: Final = (
-    Family("messages-in", "messages_received", "Messages accepted, by the service they came through.", "service"),
+    Family("messages-in", "messages_received", "Messages accepted, by the service they came through.", "service",
+           also=(INTERNAL,)),
     Family("deliveries", "deliveries", "Deliveries to one recipient, by how they ended.", "outcome", OUTCOMES),
     Family("refused", "refused", "Messages and recipients refused, by reason.", "reason", REASONS),
     Family("reports", "reports", "Delivery status notifications sent.", "result", REPORTS),
-    Family("octets-received", "message_bytes", "Octets of the messages accepted.", "service", unit="octets"),
+    Family("octets-received", "messages_received_bytes", "Octets of the messages accepted.", "service",
+           also=(INTERNAL,), unit="octets"),
     Family("sign-ins", "sign_ins", "Sign-ins that succeeded.", "service"),
     Family("sign-ins-failed", "sign_ins_failed", "Sign-ins that failed.", "service"),
     Family("sign-ins-locked", "sign_ins_locked", "Sign-ins refused after too many failures.", "service"),
@@ -67,8 +73,10 @@ FAMILIES: Final = (
     Family("connections-refused", "connections_refused", "Connections beyond a limit.", "service"),
     Family("tls", "tls_handshakes", "TLS handshakes with clients, by version.", "version", TLS_VERSIONS),
     Family("tls-failed", "tls_handshakes_failed", "TLS handshakes with clients that failed.", "service"),
-    Family("octets-in", "network_receive_bytes", "Octets from clients, without TLS.", "service", unit="octets"),
-    Family("octets-out", "network_transmit_bytes", "Octets to clients, without TLS.", "service", unit="octets"),
+    Family("octets-in", "network_receive_bytes", "Octets from clients, without TLS.", "service",
+           also=(DELIVERY,), unit="octets"),
+    Family("octets-out", "network_transmit_bytes", "Octets to clients, without TLS.", "service",
+           also=(DELIVERY,), unit="octets"),
     Family(LATENCY_SUM, "latency_sum", "Time from the end of a message's content to its mailbox, all added up.",
            unit="milliseconds"),
     Family("cpu", "process_cpu", "Processor time of the server's processes.", unit="milliseconds"),

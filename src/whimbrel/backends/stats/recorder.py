@@ -90,7 +90,8 @@ class Recorder:
         """Writes down what came since the last one."""
         async with self._lock:
             await self._take(fresh=0.0)
-            self._gauges = {**self._of_processes(), **await self._look()}
+            # What cannot be looked at now is as it was.
+            self._gauges = {**self._gauges, **self._of_processes(), **await self._look()}
             now, mono = self._clock.now(), self._clock.monotonic()
             elapsed = min(max(mono - self._sampled, 0.0), EVERY)
             self._sampled, self._samples = mono, self._samples + 1

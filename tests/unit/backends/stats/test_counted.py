@@ -37,6 +37,7 @@ def test_a_message_in_and_its_deliveries_move_their_numbers(tmp_path: Path) -> N
     log.info("message.received", size=1000, user="", from_="a@x.test")
     log.info("message.received", service="submission", size=10, user="u@y.test", from_="u@y.test")
     log.info("message.received", service="queue", size=10, user="", from_="a@x.test")
+    log.info("message.received", service="internal", size=5, user="", from_="")
     log.info("delivery.sent", result="delivered", recipient="r@y.test", mailbox="m@y.test", delay=0.02)
     log.info("delivery.sent", result="delivered", recipient="far@z.test", remote="mx.z.test")
     log.info("delivery.sent", result="delayed", recipient="far@z.test")
@@ -44,10 +45,12 @@ def test_a_message_in_and_its_deliveries_move_their_numbers(tmp_path: Path) -> N
     journal.close()
     assert counts(board) == {
         "messages-in.smtp": 1, "messages-in.submission": 1, "octets-received.smtp": 1000,
-        "octets-received.submission": 10, "deliveries.delivered-local": 1, "deliveries.delivered-remote": 1,
+        "octets-received.submission": 10,
+        "messages-in.internal": 1,
+        "octets-received.internal": 5, "deliveries.delivered-local": 1, "deliveries.delivered-remote": 1,
         "deliveries.delayed": 1, "reports.failed": 1, "latency.9": 1, "latency-sum": 20,
     }  # fmt: skip
-    assert [name for name, _, _ in board.senders.top()] == ["a@x.test", "u@y.test"]
+    assert [name for name, _, _ in board.senders.top()] == ["", "a@x.test", "u@y.test"]
     assert [name for name, _, _ in board.recipients.top()] == ["far@z.test", "m@y.test"]
 
 

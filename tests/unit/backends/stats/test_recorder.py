@@ -291,3 +291,14 @@ def test_an_unknown_name_is_refused_and_every_known_one_is_served(tmp_path: Path
         )
 
     kept(check, tmp_path)
+
+
+def test_a_gauge_that_cannot_be_looked_at_is_as_it_was(tmp_path: Path) -> None:
+    async def check(server: Server) -> None:
+        server.process()
+        await server.sample()
+        server.gauges = {}
+        await server.sample()
+        assert (await server.recorder.totals()).gauges["queue"] == 3
+
+    kept(check, tmp_path)
