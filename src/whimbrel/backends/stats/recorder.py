@@ -79,12 +79,12 @@ class Recorder:
 
     async def _run(self) -> None:
         while True:
-            # To the full step of the day's time, so that steps of all files begin together.
-            await asyncio.sleep(EVERY - self._clock.now() % EVERY + 0.01)
             try:
                 await self.sample()
             except Exception as error:  # noqa: BLE001 - a bug here must not end statistics for good.
                 self._log.exception("stats.failed", error)
+            # To the full step of the day's time, so that steps of all files begin together.
+            await asyncio.sleep(EVERY - self._clock.now() % EVERY + 0.01)
 
     async def sample(self, *, sync: bool = False) -> None:
         """Writes down what came since the last one."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from whimbrel.core.histogram import percentile
-from whimbrel.core.statistics import LONGEST, PERIODS, Series, Statistics, Top, Totals
-from whimbrel.core.stats import BUCKET_COLUMNS, FAMILIES, GAUGES, OTHER, family_of
+from whimbrel.core.statistics import LONGEST, PERIODS, Series, Statistics, Totals
+from whimbrel.core.stats import BUCKET_COLUMNS, FAMILIES, GAUGES, LATENCY_SUM, OTHER, family_of
 from whimbrel.services.admin.calls import CallError, Failure, Needs, call, nearest
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.moments import span
@@ -43,10 +43,16 @@ class GaugeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TopRow:
+class SenderRow:
     name: str
     messages: int
     octets: Octets
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRow:
+    name: str
+    messages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +74,9 @@ class StatsView:
     latency_p95: float | None
     totals: tuple[TotalRow, ...]
     now: tuple[GaugeRow, ...]
-    senders: tuple[TopRow, ...]
+    senders: tuple[SenderRow, ...]
     """Of today."""
-    recipients: tuple[TopRow, ...]
+    recipients: tuple[RecipientRow, ...]
     points: tuple[PointRow, ...]
     """Of the series asked for; then totals are left out."""
 
@@ -91,8 +97,8 @@ async def stats_show(
     points: tuple[PointRow, ...] = ()
     rows: tuple[TotalRow, ...] = ()
     now: tuple[GaugeRow, ...] = ()
-    senders: tuple[TopRow, ...] = ()
-    recipients: tuple[TopRow, ...] = ()
+    senders: tuple[SenderRow, ...] = ()
+    recipients: tuple[RecipientRow, ...] = ()
     if series:
         points = tuple(
             PointRow(Moment(at), each.name, value)
@@ -101,16 +107,18 @@ async def stats_show(
         )
     else:
         rows, now = total_rows(totals), gauge_rows(totals)
-        senders = _top_rows(await statistics.tops("senders", today=not ever, limit=top))
-        recipients = _top_rows(await statistics.tops("recipients", today=not ever, limit=top))
+        senders = tuple(
+            SenderRow(each.name or "<>", each.times, Octets(each.octets))
+            for each in await statistics.tops("senders", today=not ever, limit=top)
+        )
+        recipients = tuple(
+            RecipientRow(each.name, each.times)
+            for each in await statistics.tops("recipients", today=not ever, limit=top)
+        )
     return StatsView(
         Moment(totals.started), Moment(totals.reset), totals.day, _rounded(percentile(latency, 0.5)),
         _rounded(percentile(latency, 0.95)), rows, now, senders, recipients, points,
     )  # fmt: skip
-
-
-def _top_rows(tops: Sequence[Top]) -> tuple[TopRow, ...]:
-    return tuple(TopRow(top.name or "<>", top.times, Octets(top.octets)) for top in tops)
 
 
 @call(
@@ -167,6 +175,8 @@ def total_rows(totals: Totals) -> tuple[TotalRow, ...]:
     """Each family, and each of its numbers that has ever been counted."""
     rows: list[TotalRow] = []
     for family in FAMILIES:
+        if family.name == LATENCY_SUM:
+            continue  # It is shown as percentiles.
         names = [name for name in totals.counts["ever"] if family_of(name) is family]
         each = [_row(name, totals, [name], family.unit) for name in names]
         rows.append(_row(family.name, totals, names, family.unit))
