@@ -69,13 +69,13 @@ async def status(ctx: AdminContext) -> StatusView:
         Octets(running.free),
         running.space,
         dict(today(await ctx.statistics.totals())) if ctx.statistics else {},
-        await attention(ctx, running, services),
+        await _attention(ctx, running, services),
         services,
         tuple(ProcessRow(process.name, process.pid, Octets(process.memory)) for process in running.processes),
     )
 
 
-async def attention(ctx: AdminContext, running: Running, services: tuple[ServiceRow, ...]) -> tuple[AttentionRow, ...]:
+async def _attention(ctx: AdminContext, running: Running, services: tuple[ServiceRow, ...]) -> tuple[AttentionRow, ...]:
     rows = [AttentionRow(concern.gravity.name.lower(), str(concern)) for concern in ctx.config.concerns()]
     sentences: list[str] = []
     forgets = ctx.editor.forgets()

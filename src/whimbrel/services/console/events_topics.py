@@ -14,8 +14,6 @@ from whimbrel.core.stats import LATENCY
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.invoke import invoke, result_adapter
 from whimbrel.services.admin.operation import OperationRow, operation_row
-from whimbrel.services.admin.server import AttentionRow, attention
-from whimbrel.services.admin.services import service_rows
 from whimbrel.services.admin.stats import today
 from whimbrel.services.admin.table import calls_of
 from whimbrel.services.console.events_hub import Follow, Look, Topic
@@ -23,7 +21,6 @@ from whimbrel.services.console.events_hub import Follow, Look, Topic
 CONNECTIONS: Final = 500
 OPERATIONS: Final = 50
 _OPERATIONS: Final = TypeAdapter(list[OperationRow])
-_ATTENTION: Final = TypeAdapter(list[AttentionRow])
 
 
 def topics(logs: Sequence[str]) -> Sequence[Topic]:
@@ -35,7 +32,7 @@ def topics(logs: Sequence[str]) -> Sequence[Topic]:
         Topic("connections", Right.ACCOUNTS, _of_call("connection", "list", {"limit": CONNECTIONS}), period=1.0),
         Topic("services", Right.SERVER_READ, _of_call("service", "list"), period=2.0),
         Topic("operations", Right.ACCOUNTS, _operations, period=0.5, own=True),
-        Topic("health", Right.SERVER_READ, _health, period=10.0),
+        Topic("health", Right.SERVER_READ, _of_call("doctor", "", {"kept": True, "all": True}), period=2.0),
         Topic("config", Right.SERVER_READ, follow=_following("config")),
         *(Topic(f"log:{name}", Right.SERVER_READ, follow=_following(name)) for name in logs),
     )
@@ -70,13 +67,6 @@ async def _operations(ctx: AdminContext) -> bytes:
     if caller.grants.domains(Right.SERVER_READ, reads=True) is not None:
         rows = [operation for operation in rows if operation.user == caller.name]
     return b'{"items":' + _OPERATIONS.dump_json([operation_row(each) for each in rows[:OPERATIONS]]) + b"}"
-
-
-async def _health(ctx: AdminContext) -> bytes:
-    running = await need(ctx.status, "The status").running()
-    rows = await attention(ctx, running, await service_rows(ctx, running))
-    rest = json.dumps({"space": running.space, "free": running.free}).encode()
-    return b'{"attention":' + _ATTENTION.dump_json(list(rows)) + b"," + rest[1:]
 
 
 def _following(log: str) -> Follow:
