@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.mail import eventually, imap, letter, send, submit
-from tests.support.server import Running, command
+from tests.support.mail import eventually, imap, letter, send, submit, trusting
+from tests.support.server import Running, command, free_ports, serving, set_up
 from whimbrel.backends.stats.boards import read_boards
 
 Maker = Callable[..., AbstractContextManager[Running]]
@@ -152,3 +152,17 @@ def test_statistics_go_on_over_the_death_of_control_and_a_restart(own_server: Ma
         view = json.loads(command(server.directory, "stats", "show", "--json"))
         assert [row["name"] for row in view["recipients"]] == ["user1@example.test"]
         assert view["recipients"][0]["messages"] == 3 and view["senders"][0]["messages"] == 3
+
+
+def test_connections_of_the_console_are_counted_beside_those_of_mail(tmp_path: Path) -> None:
+    set_up(tmp_path / "server", 1, free_ports(["imap", "console"]), {"server/mail-workers": "1"})
+    with serving(tmp_path / "server") as server:
+        plain = socket.create_connection(("127.0.0.1", server.ports["console"]), timeout=20)
+        with trusting().wrap_socket(plain, server_hostname="localhost"):
+            for _ in eventually(20):
+                if counted(server).get("connections.console") == 1:
+                    break
+            known = counted(server)
+            assert (known["connections.console"], known["connections-ended.console"]) == (1, 0)
+            assert known["tls.TLSv1.3"] == 1
+        until(server, connections_ended__console=1)

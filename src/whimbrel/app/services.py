@@ -198,6 +198,7 @@ def _console(house: "House", name: str) -> Serving:
         config=house.config,
         pool=house.pool,
         log=house.log,
+        tally=house.tally,
     )
 
 

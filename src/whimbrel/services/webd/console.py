@@ -8,10 +8,12 @@ from typing import Final, Protocol, cast
 
 import whimbrel
 from whimbrel.backends.net.listener import Limits
+from whimbrel.backends.net.meter import Meter
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.log import Log
 from whimbrel.core.net import OwnCertificates
 from whimbrel.core.pool import Pool
+from whimbrel.core.stats import NoTally, Tally
 from whimbrel.services.admin.calls import FileText
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.session.services import ServicesSettings
@@ -25,6 +27,9 @@ from whimbrel.services.webd.upstream import Upstream
 
 BUILT: Final = Path(whimbrel.__file__).parent / "web" / "console"
 """Where the built console is among the files of the package."""
+
+
+_NO_TALLY = NoTally()
 
 
 class Certificates(OwnCertificates, Protocol):
@@ -47,6 +52,7 @@ class Console:
         pool: Pool,
         log: Log,
         built: Path = BUILT,
+        tally: Tally = _NO_TALLY,
     ) -> None:
         """`socket_path` is where control listens."""
         self._name, self._config = name, config
@@ -58,8 +64,9 @@ class Console:
         )  # fmt: skip
         certificates.offer(*PROTOCOLS)
         self._tcp = TcpConnections(
-            name, self._application, server_context, self._limits, lambda: self._settings.allow_from, log
-        )
+            name, self._application, server_context, self._limits, lambda: self._settings.allow_from, log,
+            Meter(tally, name),
+        )  # fmt: skip
 
     @property
     def connections(self) -> int:

@@ -20,7 +20,9 @@ from hypercorn.config import Config
 
 from whimbrel.backends.net.acceptor import Acceptor
 from whimbrel.backends.net.listener import TLS_ALERT, Limits
+from whimbrel.backends.net.meter import UNMETERED, Meter
 from whimbrel.core.log import Log
+from whimbrel.core.net import TlsInfo
 from whimbrel.core.network import contains
 from whimbrel.services.webd.exchange import Receive, Scope, Send
 
@@ -56,9 +58,11 @@ class TcpConnections:
         limits: Callable[[], Limits],
         allowed: Callable[[], tuple[str, ...]],
         log: Log,
+        meter: Meter = UNMETERED,
     ) -> None:
         """`allowed` are the networks that may connect; none: all. Settings are asked for each connection."""
         self._name, self._tls, self._limits, self._allowed, self._log = name, tls, limits, allowed, log
+        self._meter = meter
         self._acceptor = Acceptor(name, log, self._admit)
         self._serve, self._refuse = ASGIWrapper(cast(_App, application)), ASGIWrapper(cast(_App, _busy))
         self._context = WorkerContext(None)
@@ -108,6 +112,7 @@ class TcpConnections:
             task = self._begin(connection, host, self._serve, IDLE)
             self._tasks[task] = host
             self._hosts[host] += 1
+            self._meter.begun()
             task.add_done_callback(self._over)
 
     def _begin(
@@ -117,6 +122,7 @@ class TcpConnections:
 
     def _over(self, task: "asyncio.Task[None]") -> None:
         host = self._tasks.pop(task)
+        self._meter.ended()
         self._hosts[host] -= 1
         if not self._hosts[host]:
             del self._hosts[host]
@@ -136,9 +142,11 @@ class TcpConnections:
                 lambda: protocol, connection, ssl=tls, ssl_handshake_timeout=HANDSHAKE_WITHIN
             )
         except OSError as error:  # ssl.SSLError and TimeoutError are.
+            self._meter.secured(None)
             self._log.debug("tls.failed", service=self._name, sender_host=host, reason=str(error))
             connection.close()
             return
+        self._meter.secured(TlsInfo(str(transport.get_extra_info("ssl_object").version()), "", 0))
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         state: Any = {"abort": transport.abort}
         try:
