@@ -30,7 +30,7 @@ def sources(*folders: Path) -> Iterator[Path]:
     """The files of which the console is made."""
     for folder in folders or (CONSOLE, ROOT / "web" / "shared"):
         for each in folder.iterdir():
-            if each.name in IGNORED or each.name.endswith(".test.ts"):
+            if each.name in IGNORED or each.name.endswith((".test.ts", ".test.tsx")):
                 continue
             if each.is_dir():
                 yield from sources(each)

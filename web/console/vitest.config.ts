@@ -12,6 +12,7 @@ export default mergeConfig(
       pool: "threads",
       isolate: false,
       css: false,
+      testTimeout: 120_000,
     },
   }),
 );

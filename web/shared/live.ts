@@ -46,7 +46,7 @@ export class Live {
     /** The session is over; resolves when there is one again. */
     private readonly signIn: () => Promise<void>,
   ) {
-    this.channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(lock) : null;
+    this.channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(lock) : null;
     this.channel?.addEventListener("message", (message) => this.hear(message.data as Word));
   }
 
@@ -88,6 +88,8 @@ export class Live {
 
   private lead(): void {
     this.leads = true;
+    // The tab that led before has taken with it what the others follow.
+    this.say({ kind: "who" });
     this.announce();
   }
 
@@ -133,6 +135,9 @@ export class Live {
   private adjust(): void {
     const topics = this.topics();
     if (topics === this.asked) return;
+    // What is new has to be told from its beginning: a server that resumes would leave it out.
+    const before = this.asked.split(",");
+    if (!topics.split(",").every((topic) => before.includes(topic))) this.lastId = "";
     this.asked = topics;
     this.reading?.abort();
     this.reading = null;
@@ -178,6 +183,7 @@ export class Live {
       this.tell({ state: "live", since: Date.now() });
       const parser = new EventParser();
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      stop.signal.addEventListener("abort", () => void reader.cancel().catch(() => undefined));
       for (;;) {
         // oxlint-disable-next-line no-await-in-loop -- a stream is read in its order
         const { done, value } = await reader.read();
@@ -185,7 +191,6 @@ export class Live {
         clearTimeout(timer);
         timer = setTimeout(end, SILENCE);
         for (const event of parser.feed(value)) {
-          this.lastId = event.id;
           const word = {
             kind: "event" as const,
             topic: event.topic,
@@ -205,6 +210,7 @@ export class Live {
   }
 
   private deliver(topic: string, id: string, data: unknown): void {
+    this.lastId = id;
     // Lines of a log are no state: who comes later reads them from the log itself.
     if (!topic.startsWith("log:")) this.last.set(topic, { data, id });
     for (const handler of this.handlers.get(topic) ?? []) handler(data, id);

@@ -78,6 +78,7 @@ export function SignInForm({ name: fixed, onDone }: { name?: string; onDone?: ()
           value={password}
           onChange={(event) => setPassword(event.target.value)}
           autoComplete="current-password"
+          data-autofocus={fixed !== undefined || undefined}
           required
           aria-invalid={!!fault}
           aria-describedby={fault ? `${id}fault` : undefined}

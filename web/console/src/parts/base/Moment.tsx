@@ -10,19 +10,34 @@ function locale(): string {
   return own ?? (i18n.locale === "en" ? "en-GB" : i18n.locale);
 }
 
+type Form = "clock" | "weekday" | "day" | "year" | "exact";
+const CLOCK: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const FORMS: Record<Form, Intl.DateTimeFormatOptions> = {
+  clock: CLOCK,
+  weekday: { ...CLOCK, weekday: "short" },
+  day: { day: "numeric", month: "short" },
+  year: { day: "numeric", month: "short", year: "numeric" },
+  exact: { dateStyle: "full", timeStyle: "long" },
+};
+/** A formatter takes longer to make than a row of a list to draw. */
+const made = new Map<string, Intl.DateTimeFormat>();
+
+function format(at: Date, form: Form): string {
+  const key = `${i18n.locale} ${form}`;
+  const known = made.get(key) ?? new Intl.DateTimeFormat(locale(), FORMS[form]);
+  made.set(key, known);
+  return known.format(at);
+}
+
 /** "14:19", "Fri 17:40", "2 Sep", "2 Sep 2024": the shorter the nearer. */
 export function shortTime(at: Date, now = new Date()): string {
-  const format = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(locale(), options).format(at);
-  const clock: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  if (at.toDateString() === now.toDateString()) return format(clock);
-  const apart = Math.abs(at.getTime() - now.getTime());
-  if (apart < 6 * DAY) return format({ ...clock, weekday: "short" });
-  if (at.getFullYear() === now.getFullYear()) return format({ day: "numeric", month: "short" });
-  return format({ day: "numeric", month: "short", year: "numeric" });
+  if (at.toDateString() === now.toDateString()) return format(at, "clock");
+  if (Math.abs(at.getTime() - now.getTime()) < 6 * DAY) return format(at, "weekday");
+  return format(at, at.getFullYear() === now.getFullYear() ? "day" : "year");
 }
 
 export function exactTime(at: Date): string {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: "full", timeStyle: "long" }).format(at);
+  return format(at, "exact");
 }
 
 /** A moment of the server (RFC 3339), or never. */

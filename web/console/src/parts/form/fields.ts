@@ -111,13 +111,18 @@ export function groupsOf(schema: Schema, path = ""): Group[] {
 /** All settings. */
 export const settingsOf = (schema: Schema): Field[] => groupsOf(schema).flatMap((group) => group.fields);
 
+/** The first sentence says what a part is; what follows helps. */
+function introduced(description: string): { title: string; help: string } {
+  const [title = "", ...rest] = description.split(/\.(?: |$)/);
+  return { title, help: rest.join(". ").trim() };
+}
+
 /** The parts of a kind of record: fields that `set` changes. What has a verb of its own is drawn by its screen. */
-export function recordGroups(record: RecordSchema, words: Record<string, string> = {}): Group[] {
+export function recordGroups(record: RecordSchema): Group[] {
   return record.parts
     .map((part) => ({
       path: part.name,
-      title: words[part.name] ?? part.description.replace(/\.$/, ""),
-      help: "",
+      ...introduced(part.description),
       fields: part.fields
         .filter((each) => each["changed-by"] !== "own-call")
         .map((each) => field(each.parameter, each.parameter, each)),

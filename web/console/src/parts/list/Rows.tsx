@@ -41,7 +41,7 @@ export function Rows<R>(props: Props<R>) {
   const height = phone ? 60 : compact ? 32 : 40;
   const order = useMemo(() => view.rows.map((row) => model.id(row)), [view.rows, model]);
   const [current, setCurrent] = useState<string | null>(open);
-  const at = current === null ? -1 : order.indexOf(current);
+  const at = useMemo(() => (current === null ? -1 : order.indexOf(current)), [order, current]);
   const loading = view.state === "loading" && !order.length;
   const count = loading ? SKELETONS : Math.max(view.total, order.length);
 

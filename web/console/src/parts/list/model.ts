@@ -38,7 +38,7 @@ export interface ListView<R> {
 
 export const PAGE = 200;
 /** When somebody jumps far ahead, few large pages are quicker than many small ones. */
-const LARGE_PAGE = 2000;
+const LARGE_PAGE = 5000;
 /** No more than this is read again at once when something changed. */
 const MOST_AGAIN = 2000;
 
