@@ -1,7 +1,8 @@
 /** What is live in this console: topics of the one stream of events. */
 import { Live } from "@shared/live.ts";
 import { useEffect, useRef, useSyncExternalStore } from "react";
-import { http, load } from "./session.ts";
+import { http, load, me, reaches, type Right } from "./session.ts";
+import { useStore } from "./store.ts";
 
 export const live = new Live("/api/events", "whimbrel-live", async () => {
   // Any request meets the end of the session and asks for the password; this one is the cheapest.
@@ -13,14 +14,23 @@ const getStatus = () => live.status;
 
 export const useLiveStatus = () => useSyncExternalStore(watchStatus, getStatus);
 
-/** Calls `handler` with each event of a topic while the component is there; null: no topic. */
+/** The least that one must be to follow a topic; the others are of the whole server. One topic that is refused would
+ * take the stream with it. */
+const TOPICS: Record<string, Right> = { connections: "accounts", operations: "accounts", session: "none" };
+
+const mayFollow = (topic: string, who: ReturnType<typeof me.get>): boolean =>
+  reaches(who, TOPICS[topic] ?? "server-read");
+
+/** Calls `handler` with each event of a topic while the component is there; null: no topic. Who may not see a topic
+ * hears nothing. */
 export function useTopic<T>(topic: string | null, handler: (data: T, id: string) => void): void {
   const latest = useRef(handler);
+  const allowed = topic !== null && mayFollow(topic, useStore(me));
   useEffect(() => {
     latest.current = handler;
   });
   useEffect(() => {
-    if (!topic) return undefined;
+    if (!topic || !allowed) return undefined;
     return live.follow(topic, (data, id) => latest.current(data as T, id));
-  }, [topic]);
+  }, [topic, allowed]);
 }

@@ -1,7 +1,6 @@
 /** Figures and dots beside the names of screens. */
 import { useState } from "react";
 import { useTopic } from "@/api/live.ts";
-import { me, reaches } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
 import { drafts } from "@/parts/form/drafts.ts";
 import { pageOf } from "@/screens/settings/pages.ts";
@@ -16,12 +15,9 @@ const FIGURES: Record<string, { topic: string; of: (data: never) => number }> = 
 };
 
 export function useBadges(screen: string): { count: number; dirty: number } {
-  const who = useStore(me);
   const [count, setCount] = useState(0);
   const figure = FIGURES[screen];
-  useTopic(figure && reaches(who, "server-read") ? figure.topic : null, (data) =>
-    setCount(figure?.of(data as never) ?? 0),
-  );
+  useTopic(figure?.topic ?? null, (data) => setCount(figure?.of(data as never) ?? 0));
   const edits = useStore(drafts);
   const dirty = screen.startsWith("settings-")
     ? Object.keys(edits).filter((path) => `settings-${pageOf(path)}` === screen).length

@@ -5,10 +5,17 @@ import { takes } from "@/api/schema.ts";
 import { ListModel, type PageRequest } from "./model.ts";
 
 /** One page of the `list` of a noun. A server that does not sort this list gives it in its own order. */
-export async function page<R>(noun: string, request: PageRequest, signal: AbortSignal): Promise<Page<R>> {
+export async function page<R>(
+  noun: string,
+  request: PageRequest,
+  signal: AbortSignal,
+  /** The parameter for what is searched, where the call has none that searches everywhere. */
+  instead = "search",
+): Promise<Page<R>> {
   const { search, sort, filters, after, limit } = request;
+  const words = instead === "search" || (await takes(noun, "list", "search")) ? "search" : instead;
   const by = sort && (await takes(noun, "list", "sort")) ? sort : "";
-  return read<Page<R>>(noun, "list", { search, sort: by, ...filters, after, limit }, signal);
+  return read<Page<R>>(noun, "list", { [words]: search, sort: by, ...filters, after, limit }, signal);
 }
 
 /** `noun`: user, domain, queue ... `id`: the column that names a row. */

@@ -23,7 +23,8 @@ interface Totals {
   waiting: number;
   held: number;
   size?: number;
-  oldest?: string | null;
+  /** RFC 3339, or seconds since 1970. */
+  oldest?: string | number | null;
 }
 
 const FILTERS = ["held"];
@@ -111,7 +112,7 @@ export default function QueueScreen() {
 
 /** Totals come with each page, too. */
 const pages = (told: (totals: Totals) => void) => async (request: PageRequest, signal: AbortSignal) => {
-  const made = (await page<QueueRow>("queue", request, signal)) as Listed<QueueRow> & Totals;
+  const made = (await page<QueueRow>("queue", request, signal, "to")) as Listed<QueueRow> & Totals;
   told(made);
   const plain = !request.search && !request.filters.held;
   return made.total === undefined && plain ? { ...made, total: made.waiting } : made;
@@ -120,7 +121,9 @@ const pages = (told: (totals: Totals) => void) => async (request: PageRequest, s
 function Summary({ totals }: { totals: Totals }) {
   const { t } = useLingui();
   const { waiting, held, oldest } = totals;
-  const age = oldest ? span((Date.now() - new Date(oldest).getTime()) / 1000) : "";
+  const age = oldest
+    ? span((Date.now() - new Date(typeof oldest === "number" ? oldest * 1000 : oldest).getTime()) / 1000)
+    : "";
   return (
     <>
       <Plural value={waiting} one="# waiting" other="# waiting" />
