@@ -17,6 +17,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import SEEN, AccountId, SpecialUse
 from whimbrel.core.queue import (
     MIXED,
+    ORDERS,
     Deferral,
     QueueFilter,
     QueueItem,
@@ -358,6 +359,64 @@ def test_a_filter_by_status_looks_at_waiting_recipients(within: Within) -> None:
         await house.add(rich("a-1"))
         assert len(await house.queue.select(QueueFilter(status="4.4.1"))) == 1
         assert await house.queue.select(QueueFilter(status="5.1.1")) == []
+
+    within(check)
+
+
+ORDERED = {
+    "created": "a-3 a-4 a-0 a-1 a-2",
+    "id": "a-0 a-1 a-2 a-3 a-4",
+    "sender": "a-4 a-1 a-0 a-2 a-3",
+    "recipients": "a-3 a-0 a-1 a-2 a-4",
+    "next_attempt": "a-0 a-4 a-3 a-2 a-1",
+    "size": "a-0 a-1 a-2 a-3 a-4",
+    "held": "a-1 a-2 a-3 a-4 a-0",
+}
+
+
+async def five(house: QueueHouse) -> None:
+    """Entries whose order differs by each column."""
+    for n, (sender, to) in enumerate([("c", "d"), ("B", "E"), ("d", "f"), ("e", "c"), ("a", "g")]):
+        made = entry(
+            f"a-{n}", f"{to}@remote.test", sender=f"{sender}@x.test", created=NOW + (n + 2) % 5, due=NOW + 100 - n
+        )
+        await house.add(made, b"12345" * (n + 1))
+    await house.queue.hold(QueueFilter(ids=frozenset({"a-0"})), held=True)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("order", ORDERS)
+def test_pages_are_ordered_by_any_column_and_give_each_entry_once(within: Within, order: str, turned: bool) -> None:
+    async def check(house: QueueHouse) -> None:
+        await five(house)
+        ids, after = list[str](), ""
+        while True:
+            page = await house.queue.page(ALL, 2, f"{'-' * turned}{order}", after)
+            ids += [one.id for one in page.items]
+            assert page.total == 5 and len(page.items) <= 2
+            after = page.more
+            if not after:
+                break
+        assert sorted(ids) == ["a-0", "a-1", "a-2", "a-3", "a-4"]
+        if order in ORDERED:
+            assert (ids[::-1] if turned else ids) == ORDERED[order].split()
+
+    within(check)
+
+
+def test_a_page_goes_on_behind_what_was_delivered_meanwhile(within: Within) -> None:
+    async def check(house: QueueHouse) -> None:
+        await five(house)
+        page = await house.queue.page(ALL, 2)
+        assert [one.id for one in page.items] == ["a-3", "a-4"]
+        await house.queue.delete(QueueFilter(ids=frozenset({"a-3", "a-4"})))
+        page = await house.queue.page(ALL, 2, after=page.more)
+        assert ([one.id for one in page.items], page.total) == (["a-0", "a-1"], 3)
+        page = await house.queue.page(QueueFilter(sender="c@"), 2)
+        assert ([one.id for one in page.items], page.total, page.more) == (["a-0"], 1, "")
+        for wrong in ("nonsense", "[1]", '["size",1,"a"]', '["created",1' + "0" * 400 + ',"a"]', "{}"):
+            with pytest.raises(ValueError, match="list"):
+                await house.queue.page(ALL, 2, after=wrong)
 
     within(check)
 

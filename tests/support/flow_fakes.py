@@ -20,6 +20,7 @@ from whimbrel.core.queue import (
     QueueCounts,
     QueueFilter,
     QueueItem,
+    QueuePage,
     QueueRecipient,
     RecipientState,
 )
@@ -362,6 +363,9 @@ class MemoryQueue:
 
     async def select(self, which: QueueFilter, limit: int = 1000, offset: int = 0) -> Sequence[QueueItem]:
         return list(self.items.values())[offset : offset + limit]
+
+    async def page(self, which: QueueFilter, limit: int, order: str = "created", after: str = "") -> QueuePage:
+        return QueuePage(tuple(self.items.values())[:limit], len(self.items), "")
 
     async def counts(self, now: float) -> QueueCounts:
         return QueueCounts(len(self.items), 0, 0, 0)

@@ -16,7 +16,7 @@ from whimbrel.backends.store.disk.shard import AccountShard
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.backends.store.disk.tree import Entry
 from whimbrel.core.errors import Condition, MailboxError
-from whimbrel.core.mailbox import AccountId
+from whimbrel.core.mailbox import AccountId, Usage
 from whimbrel.core.pool import Pool
 from whimbrel.services.admin.ports import Checked, FolderSize
 
@@ -84,6 +84,10 @@ class DiskKeeper:
             status = await self._pool.run(shard.read, entry.mailbox, FolderIndex.status)
             deleted, size = await self._pool.run(shard.read, entry.mailbox, look)
             yield FolderSize(account, entry.name, status.messages, status.size, deleted, size)
+
+    async def usage(self, account: AccountId) -> Usage:
+        header = (await self._prepared(account)).seq.header()
+        return Usage(header.bytes, header.messages)
 
     async def maintain(self, pause: float) -> int:
         """One round over all folders, unhurried: heals what it finds, refreshes flags.bak. How many folders."""

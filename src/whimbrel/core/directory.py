@@ -14,6 +14,7 @@ from whimbrel.core.values import Secret
 
 if TYPE_CHECKING:  # The command line's client reads this module, and shall not load what settings are made of.
     from whimbrel.core.cleanout import CleanOut
+    from whimbrel.core.listing import RecordQuery
 
 P = TypeVar("P", bound=Part)
 
@@ -226,6 +227,17 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordPage:
+    """A page, which begins where its `after` says whatever was added or removed meanwhile."""
+
+    entries: tuple[Entry, ...]
+    total: int
+    """All that fit, on whatever page."""
+    more: str
+    """Empty: this was the last."""
+
+
+@dataclass(frozen=True, slots=True)
 class Naming:
     """A record that names an address: `member` of the group `staff@example.org`, say."""
 
@@ -268,6 +280,10 @@ class DirectoryEditor(Protocol):
     ) -> list[Entry]:
         """In the order of domain, then name, beginning after the address (or domain) `after`; `search` is a part of
         name, full name or description."""
+        ...
+
+    async def page(self, query: "RecordQuery") -> RecordPage:
+        """For lists that people look at: in any order, filtered, with how many there are in all. BadPlace."""
         ...
 
     def difference(self) -> str:

@@ -165,6 +165,23 @@ class QueueCounts:
     oldest: float | None = field(default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    """A page, which begins behind the last entry of the one before, whatever was delivered meanwhile."""
+
+    items: tuple[QueueItem, ...]
+    total: int
+    """All that fit, on whatever page."""
+    more: str
+    """What the next page begins after; empty: this was the last."""
+
+
+ORDERS: Final = (
+    "created", "id", "sender", "recipients", "status", "next_attempt", "attempts", "size", "held", "message_id",
+    "client",
+)  # fmt: skip
+
+
 class Queue(Protocol):
     """A message enters through Commit; the queue worker leases what is due."""
 
@@ -233,6 +250,11 @@ class Queue(Protocol):
 
     async def select(self, which: QueueFilter, limit: int = 1000, offset: int = 0) -> Sequence[QueueItem]:
         """Oldest first."""
+        ...
+
+    async def page(self, which: QueueFilter, limit: int, order: str = "created", after: str = "") -> QueuePage:
+        """For lists that people look at: ordered by one of `ORDERS`, a - before it turns it round. ValueError: `after`
+        is not where a page in this order ended."""
         ...
 
     async def counts(self, now: float) -> QueueCounts: ...

@@ -20,6 +20,10 @@ from whimbrel.core.values import Size
 DOMAIN_USAGE: Final = "domain-usage"
 """Kind of State under which control writes, by domain, `<bytes> <messages> <when>`."""
 
+WARNED: Final = "quota-warned"
+"""Kind of State: by account, that its mailbox is nearly full, or `FULL`, when it was last counted."""
+FULL: Final = "full"
+
 
 @dataclass(frozen=True, slots=True)
 class MailboxQuota(Part):

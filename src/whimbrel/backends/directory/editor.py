@@ -12,10 +12,12 @@ from typing import Final, TypeVar
 from whimbrel.backends.config.files import Former, History
 from whimbrel.backends.directory import index, listing
 from whimbrel.backends.directory.ledger import JOURNAL_FROM, Ledger, digest_of
+from whimbrel.backends.directory.pages import page_of
 from whimbrel.backends.directory.records import schema_of
 from whimbrel.backends.directory.scan import MAX_BYTES
 from whimbrel.core.config import Fault
-from whimbrel.core.directory import DirectoryChange, DirectoryEditor, Entry, Kind, Naming
+from whimbrel.core.directory import DirectoryChange, DirectoryEditor, Entry, Kind, Naming, RecordPage
+from whimbrel.core.listing import RecordQuery
 from whimbrel.core.log import Log
 from whimbrel.core.pool import Pool
 from whimbrel.core.record import RecordType
@@ -245,6 +247,11 @@ class DirectoryFile:
         self, kind: Kind, *, domain: str = "", search: str = "", after: str = "", limit: int = 100
     ) -> list[Entry]:
         return (await self._whole_listing()).entries(kind, domain, search, after, limit)
+
+    async def page(self, query: RecordQuery) -> RecordPage:
+        if not self._ledger.intact():
+            await self.heal()
+        return await self._run(page_of, self._index_path, self._schema, query)
 
     async def _run(self, work: Callable[..., T], *args: object) -> T:
         return await self._pool.run(work, *args) if self._pool else work(*args)

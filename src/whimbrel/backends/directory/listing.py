@@ -17,7 +17,7 @@ from whimbrel.core.config import ConfigError, Text
 from whimbrel.core.directory import Entry, Kind, Naming
 from whimbrel.core.settings import Section
 
-_MAX_LIMIT: Final = 10_000
+MAX_LIMIT: Final = 10_000
 _MAX_LINES: Final = 2000
 
 
@@ -60,10 +60,20 @@ class Listing:
             ).get
         return self._entry(kind, *row) if isinstance(row, tuple) else None
 
+    def numbered(self, kind: Kind, node: int) -> Entry:
+        """The record with this number in the index."""
+        row = self.db.execute(
+            "SELECT n.name, coalesce(d.name, n.name), n.data FROM node n LEFT JOIN node d ON d.id = n.domain "
+            "WHERE n.id = ?",
+            (node,),
+        ).get
+        assert isinstance(row, tuple)
+        return self._entry(kind, *row)
+
     def entries(self, kind: Kind, domain: str, search: str, after: str, limit: int) -> list[Entry]:
-        limit = max(1, min(limit, _MAX_LIMIT))
+        limit = max(1, min(limit, MAX_LIMIT))
         local, _, behind = after.casefold().rpartition("@")
-        words = f"%{_escaped(search.casefold())}%"
+        words = f"%{escaped(search.casefold())}%"
         if kind is Kind.DOMAIN:
             rows = self.db.execute(
                 "SELECT name, name, data FROM node WHERE kind = ? AND fold > ? AND search LIKE ? ESCAPE '!' "
@@ -137,7 +147,7 @@ def _naming(kind: object, name: object, domain: object, local: object, host: obj
     return Naming(word, where, own, f"{local}@{host}")
 
 
-def _escaped(words: str) -> str:
+def escaped(words: str) -> str:
     return words.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import apsw
 
 from whimbrel.backends.disk.committer import Committer, Job
-from whimbrel.backends.queue import lanes, rows
+from whimbrel.backends.queue import lanes, pages, rows
 from whimbrel.backends.queue.cached import read_cached
 from whimbrel.backends.queue.database import failure
 from whimbrel.backends.queue.jobs import ChangeJob, UpdateJob
@@ -25,7 +25,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.core.notices import QUEUE, Notices
 from whimbrel.core.pool import Pool
-from whimbrel.core.queue import Deferral, LaneCounts, QueueCounts, QueueFilter, QueueItem, QueueRecipient
+from whimbrel.core.queue import Deferral, LaneCounts, QueueCounts, QueueFilter, QueueItem, QueuePage, QueueRecipient
 
 T = TypeVar("T")
 
@@ -159,6 +159,9 @@ class QueueStore(QueueShard):
         condition, values = rows.where(which)
         query = f"{condition} ORDER BY created, id LIMIT ? OFFSET ?"
         return await self._read(lambda connection: rows.read(connection, query, (*values, limit, offset)))
+
+    async def page(self, which: QueueFilter, limit: int, order: str = "created", after: str = "") -> QueuePage:
+        return await self._read(lambda connection: pages.page(connection, which, limit, order, after))
 
     async def counts(self, now: float) -> QueueCounts:
         def work(connection: apsw.Connection) -> QueueCounts:

@@ -70,13 +70,13 @@ class SqliteState:
             if of == kind
         }
         # Each that is held may hide one of those that are stored.
-        stored: list[tuple[str, str]] = []
+        now = self._clock.now()
         try:
-            stored = await self._run(lambda database: database.list(kind, self._clock.now(), limit + len(held)))
+            # There may be as many as there are users: not in the loop.
+            return await self._run(lambda database: _together(database.list(kind, now, limit + len(held)), held, limit))
         except (apsw.Error, OSError) as error:
             self._tell(error)
-        values = {key: value for key, value in (dict(stored) | held).items() if value is not None}
-        return sorted(values.items())[:limit]
+            return _together([], held, limit)
 
     # What wiring uses
 
@@ -184,6 +184,12 @@ def _store(writes: list[Write], expire: float | None, database: StateDatabase) -
     database.write(writes)
     if expire is not None:
         database.expire(expire)
+
+
+def _together(stored: list[tuple[str, str]], held: dict[str, str | None], limit: int) -> list[tuple[str, str]]:
+    """What is stored under what is yet to be: None hides."""
+    values = {key: value for key, value in (dict(stored) | held).items() if value is not None}
+    return sorted(values.items())[:limit]
 
 
 def _alive(entry: tuple[str | None, float | None], now: float) -> str | None:

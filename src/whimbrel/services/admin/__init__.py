@@ -14,7 +14,7 @@ TABLE: Final[tuple[Noun, ...]] = (
     Noun("service", "Services and their addresses.", ("services",), ("service",)),
     Noun("config", "Settings and the two configuration files.", ("configuration", "config_files"), ("setting",)),
     Noun("domain", "Domains.", ("domains", "cleaning"), ("domain",)),
-    Noun("user", "Users.", ("users", "removed", "user_table", "quotas", "cleaning"), ("user",)),
+    Noun("user", "Users.", ("user_list", "users", "removed", "user_table", "quotas", "cleaning"), ("user",)),
     Noun("alias", "Aliases, and how addresses resolve.", ("aliases", "removed"), ("alias",)),
     Noun("group", "Groups.", ("groups", "removed"), ("group",)),
     Noun("admin", "Access to the administration: API tokens, sessions.", ("tokens", "sessions"), ("token", "session")),

@@ -1,6 +1,6 @@
 """Calls about aliases, and what an address resolves to (mission S34)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from whimbrel.core.address import Address
 from whimbrel.core.directory import Entry, Kind, Op
@@ -8,8 +8,9 @@ from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, shown, step_of, takes, view
+from whimbrel.services.admin.lists import After, Listed, Sort, columns_of, record_page
 from whimbrel.services.admin.numbers import MOST_LISTED
-from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, values_of
+from whimbrel.services.admin.people import address_of, change, changed, entry, place, values_of
 from whimbrel.services.admin.records import ALIAS
 from whimbrel.services.admin.resolving import (
     Resolution,
@@ -21,7 +22,7 @@ from whimbrel.services.admin.resolving import (
     warn_of,
     warn_of_tags,
 )
-from whimbrel.services.admin.views import Done, Page, done
+from whimbrel.services.admin.views import Done, done
 
 AliasView: Any = view("AliasView", ALIAS, "An alias.", before=[("alias", str)])
 
@@ -32,17 +33,21 @@ def _view(alias: Entry) -> Any:
     return AliasView(alias=address_of(alias), **shown(ALIAS, alias))
 
 
+COLUMNS: Final = columns_of(ALIAS, "alias")
+
+
 @call("alias", "list", reads=True, names=("alias", "alias"), right=Right.ACCOUNTS, help="Lists aliases.")
-@answers(Page[AliasView])
+@answers(Listed[AliasView])
 async def alias_list(
     ctx: AdminContext,
     domain: Annotated[str, "Only aliases of this domain.", Known("domain")] = "",
     search: Annotated[str, "Part of name or description."] = "",
-    after: Annotated[str, "Begin after this alias."] = "",
+    sort: Sort = "",
+    after: After = "",
     limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
-) -> Page[Any]:
-    aliases, more = await listed(ctx, Kind.ALIAS, domain, search, after, limit)
-    return Page(tuple(map(_view, aliases)), more)
+) -> Listed[Any]:
+    page = await record_page(ctx, ALIAS, COLUMNS, sort=sort, domain=domain, search=search, after=after, limit=limit)
+    return Listed(tuple(map(_view, page.entries)), page.more, page.total)
 
 
 @call("alias", "show", reads=True, right=Right.ACCOUNTS, help="Shows an alias.")

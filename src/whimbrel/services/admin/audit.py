@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from whimbrel.core.directory import DirectoryChange, Entry, Kind, Naming, Op
+from whimbrel.core.directory import DirectoryChange, Entry, Kind, Naming, Op, RecordPage
 from whimbrel.services.admin.context import AdminContext
 
 if TYPE_CHECKING:
     from whimbrel.core.config import ConfigEditor, Setting, Text
     from whimbrel.core.directory import DirectoryEditor
+    from whimbrel.core.listing import RecordQuery
     from whimbrel.core.settings import Section
 
     S = TypeVar("S", bound=Section)
@@ -211,6 +212,9 @@ class AuditedDirectory:
         self, kind: Kind, *, domain: str = "", search: str = "", after: str = "", limit: int = 100
     ) -> list[Entry]:
         return await self._inner.entries(kind, domain=domain, search=search, after=after, limit=limit)
+
+    async def page(self, query: "RecordQuery") -> "RecordPage":
+        return await self._inner.page(query)
 
     def difference(self) -> str:
         return self._inner.difference()

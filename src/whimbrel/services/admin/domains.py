@@ -1,6 +1,6 @@
 """Calls about domains (mission S34, S35)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from whimbrel.core.address import Domain
 from whimbrel.core.counting import counted
@@ -8,11 +8,12 @@ from whimbrel.core.directory import Entry, Kind, Op
 from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call, not_found
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, shown, step_of, takes, view
+from whimbrel.services.admin.lists import After, Listed, Sort, columns_of, record_page
 from whimbrel.services.admin.numbers import MOST_LISTED
-from whimbrel.services.admin.people import change, changed, count, domain_named, listed
+from whimbrel.services.admin.people import change, changed, count, domain_named
 from whimbrel.services.admin.records import DOMAIN
 from whimbrel.services.admin.resolving import sample_of, still_named, warn_of
-from whimbrel.services.admin.views import Done, Page, done
+from whimbrel.services.admin.views import Done, done
 
 DomainView: Any = view("DomainView", DOMAIN, "A domain; its values as they stand in the file.", before=[("name", str)])
 
@@ -24,16 +25,20 @@ def _view(entry: Entry) -> Any:
 Name = Annotated[Domain, "Name of the domain, such as example.org.", Known("domain")]
 
 
+COLUMNS: Final = columns_of(DOMAIN, "name")
+
+
 @call("domain", "list", reads=True, names=("domain", "name"), help="Lists the domains.")
-@answers(Page[DomainView])
+@answers(Listed[DomainView])
 async def domain_list(
     ctx: AdminContext,
     search: Annotated[str, "Part of the name or description."] = "",
-    after: Annotated[str, "Begin after this domain."] = "",
+    sort: Sort = "",
+    after: After = "",
     limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
-) -> Page[Any]:
-    domains, more = await listed(ctx, Kind.DOMAIN, "", search, after, limit)
-    return Page(tuple(map(_view, domains)), more)
+) -> Listed[Any]:
+    page = await record_page(ctx, DOMAIN, COLUMNS, sort=sort, search=search, after=after, limit=limit)
+    return Listed(tuple(map(_view, page.entries)), page.more, page.total)
 
 
 @call("domain", "show", reads=True, help="Shows a domain.")

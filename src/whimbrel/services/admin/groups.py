@@ -1,6 +1,6 @@
 """Calls about groups (mission S34)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from whimbrel.core.address import Address, folded
 from whimbrel.core.counting import counted
@@ -9,11 +9,12 @@ from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, Known, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, shown, step_of, takes, view
+from whimbrel.services.admin.lists import After, Listed, Sort, columns_of, record_page
 from whimbrel.services.admin.numbers import MOST_LISTED
-from whimbrel.services.admin.people import address_of, change, changed, entry, listed, place, values_of
+from whimbrel.services.admin.people import address_of, change, changed, entry, place, values_of
 from whimbrel.services.admin.records import GROUP
 from whimbrel.services.admin.resolving import names_of, still_named, warn_of, warn_of_tags
-from whimbrel.services.admin.views import Done, Page, done
+from whimbrel.services.admin.views import Done, done
 
 GroupView: Any = view("GroupView", GROUP, "A group.", before=[("group", str)])
 
@@ -24,17 +25,21 @@ def _view(group: Entry) -> Any:
     return GroupView(group=address_of(group), **shown(GROUP, group))
 
 
+COLUMNS: Final = columns_of(GROUP, "group")
+
+
 @call("group", "list", reads=True, names=("group", "group"), right=Right.ACCOUNTS, help="Lists groups.")
-@answers(Page[GroupView])
+@answers(Listed[GroupView])
 async def group_list(
     ctx: AdminContext,
     domain: Annotated[str, "Only groups of this domain.", Known("domain")] = "",
     search: Annotated[str, "Part of name or description."] = "",
-    after: Annotated[str, "Begin after this group."] = "",
+    sort: Sort = "",
+    after: After = "",
     limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
-) -> Page[Any]:
-    groups, more = await listed(ctx, Kind.GROUP, domain, search, after, limit)
-    return Page(tuple(map(_view, groups)), more)
+) -> Listed[Any]:
+    page = await record_page(ctx, GROUP, COLUMNS, sort=sort, domain=domain, search=search, after=after, limit=limit)
+    return Listed(tuple(map(_view, page.entries)), page.more, page.total)
 
 
 @call("group", "show", reads=True, right=Right.ACCOUNTS, help="Shows a group.")

@@ -5,6 +5,7 @@ from typing import Final
 
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op
+from whimbrel.core.listing import RecordQuery
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, nearest, not_found
 from whimbrel.services.admin.context import AdminContext
 
@@ -49,24 +50,9 @@ async def listed(
     ctx: AdminContext, kind: Kind, domain: str, search: str, after: str, limit: int
 ) -> tuple[list[Entry], str]:
     """A page of records, and what to give as `after` for the next one (empty: that was all)."""
-    where = await domain_named(ctx, domain) if domain else ""
-    entries = await _entries(ctx, kind, where, search, after, limit + 1)
-    more = address_of(entries[limit - 1]) if len(entries) > limit else ""
-    return entries[:limit], more
-
-
-async def _entries(ctx: AdminContext, kind: Kind, domain: str, search: str, after: str, limit: int) -> list[Entry]:
-    """In the order of domain, then name; of the domains that the caller administers if none is named."""
-    domains = ctx.domains()
-    if domain or domains is None:
-        return await ctx.editor.entries(kind, domain=domain, search=search, after=after, limit=limit)
-    begin = after.rpartition("@")[2]
-    entries: list[Entry] = []
-    for name in sorted(domains):
-        if name >= begin and len(entries) < limit:
-            rest = limit - len(entries)
-            entries += await ctx.editor.entries(kind, domain=name, search=search, after=after, limit=rest)
-    return entries
+    domains: frozenset[str] | None = frozenset({await domain_named(ctx, domain)}) if domain else ctx.domains()
+    page = await ctx.editor.page(RecordQuery(kind, domains, search, after=after, limit=limit))
+    return list(page.entries), page.more
 
 
 async def count(ctx: AdminContext, kind: Kind, domain: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from whimbrel.core.mailbox import AccountId
+from whimbrel.core.mailbox import AccountId, Usage
 
 if TYPE_CHECKING:  # The command line's client shall not load what settings are made of.
     from whimbrel.core.settings import Concern
@@ -123,6 +123,10 @@ class StoreKeeper(Protocol):
 
     def sizes(self, account: AccountId) -> AsyncIterator[FolderSize]:
         """MailboxError NONEXISTENT."""
+        ...
+
+    async def usage(self, account: AccountId) -> Usage:
+        """As `Folders.usage`, but no mailbox is made: MailboxError NONEXISTENT."""
         ...
 
 

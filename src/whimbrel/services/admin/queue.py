@@ -7,10 +7,11 @@ from typing import Annotated, Final
 from whimbrel.core.address import as_recorded, path_text
 from whimbrel.core.counting import counted
 from whimbrel.core.disposition import HELD_REMOTE
-from whimbrel.core.queue import LOCAL, MIXED, Queue, QueueFilter, QueueItem, RecipientState
+from whimbrel.core.queue import LOCAL, MIXED, ORDERS, Queue, QueueFilter, QueueItem, RecipientState
 from whimbrel.core.values import Duration, Size
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, Known, Needs, Whose, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.lists import After, Sort, order_of
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.views import Moment, Octets, Words
 
@@ -37,9 +38,11 @@ class QueueRow:
 
 
 @dataclass(frozen=True, slots=True)
-class QueuePage:
+class QueueList:
     items: tuple[QueueRow, ...]
     more: str
+    total: int
+    """All that fit."""
     waiting: int
     """In the whole queue."""
     held: int
@@ -192,7 +195,7 @@ async def _whose(ctx: AdminContext, id: str, **_values: object) -> Whose:
 
 @call(
     "queue", "list", reads=True, needs=Needs.STORE, names=("message", "id"),
-    help="Lists the messages that wait, oldest first.",
+    help="Lists the messages that wait, oldest first unless --sort says otherwise.",
 )  # fmt: skip
 async def queue_list(
     ctx: AdminContext,
@@ -203,18 +206,20 @@ async def queue_list(
     size: Larger = None,
     ids: MoreIds = (),
     held: Annotated[bool | None, "Only messages that are held, or are not."] = None,
+    sort: Sort = "",
     limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
-    after: Annotated[str, "Where the list before this one ended."] = "",
-) -> QueuePage:
+    after: After = "",
+) -> QueueList:
     queue = need(ctx.queue, "The queue")
     which = _filter(ctx, ids, sender, to, status, older, size, held)
-    if after and not (after.isascii() and after.isdigit() and len(after) < 10):
-        raise CallError(Failure.USAGE, f"after: '{after}' is not where a list ended", FieldFault("after", "is unknown"))
-    offset = int(after or 0)
-    items = await queue.select(which, limit + 1, offset)
+    order = order_of(sort, ORDERS)
+    try:
+        page = await queue.page(which, limit, f"{'-' * order.descending}{order.column or 'created'}", after)
+    except ValueError as error:
+        raise CallError(Failure.USAGE, f"after: {error}", FieldFault("after", str(error))) from None
     counts = await queue.counts(ctx.clock.now())
-    more = str(offset + limit) if len(items) > limit else ""
-    return QueuePage(tuple(map(_row, items[:limit])), more, counts.waiting, counts.held, Octets(counts.bytes))
+    rows = tuple(map(_row, page.items))
+    return QueueList(rows, page.more, page.total, counts.waiting, counts.held, Octets(counts.bytes))
 
 
 @call("queue", "show", reads=True, needs=Needs.STORE, help="Shows a message in the queue and how its recipients fare.")

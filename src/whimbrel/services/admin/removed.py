@@ -1,7 +1,7 @@
 """Calls about removed users, whose mail is kept until an administrator deletes it, and about new names."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, fields
+from typing import Annotated, Final
 
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.counting import counted
@@ -12,11 +12,13 @@ from whimbrel.core.rights import Grants, Right
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, Needs, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.lifecycle import Kept, account_id, redirected, rename_user, restore_user
+from whimbrel.services.admin.lists import After, Listed, Sort, order_of, sliced
+from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people import address_of, change, entry, place, values_of
 from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.admin.resolving import warn_of
 from whimbrel.services.admin.users import may_change
-from whimbrel.services.admin.views import Done, Moment, Octets, Page, done
+from whimbrel.services.admin.views import Done, Moment, Octets, done
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class RemovedUser:
     size: Octets
     record: bool
 
+
+COLUMNS: Final = tuple(field.name for field in fields(RemovedUser))
 
 Which = Annotated[
     str,
@@ -47,17 +51,22 @@ Which = Annotated[
     help="Lists removed users whose mail is kept, the latest first.",
 )
 async def user_removed_list(
-    ctx: AdminContext, domain: Annotated[str, "Only those of this domain.", Known("domain")] = ""
-) -> Page[RemovedUser]:
-    return Page(
-        tuple(
-            RemovedUser(
-                each.id, str(each.account), Moment(each.removed), each.messages, Octets(each.bytes), bool(each.record)
-            )
-            for each in await _within(ctx)
-            if domain in ("", _domain(each))
+    ctx: AdminContext,
+    domain: Annotated[str, "Only those of this domain.", Known("domain")] = "",
+    search: Annotated[str, "Part of the address."] = "",
+    sort: Sort = "-removed",
+    after: After = "",
+    limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
+) -> Listed[RemovedUser]:
+    order = order_of(sort or "-removed", COLUMNS)
+    rows = [
+        RemovedUser(
+            each.id, str(each.account), Moment(each.removed), each.messages, Octets(each.bytes), bool(each.record)
         )
-    )
+        for each in await _within(ctx)
+        if domain in ("", _domain(each)) and search.casefold() in each.account
+    ]
+    return sliced(rows, "id", order, after, limit)
 
 
 @call(

@@ -15,14 +15,12 @@ from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known,
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.fields import answers, own_options, shown, step_of, takes, view
 from whimbrel.services.admin.lifecycle import make_way, redirected, remove_user
-from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people import (
     address_of,
     change,
     changed,
     domain_named,
     entry,
-    listed,
     place,
     value_of,
     values_of,
@@ -39,12 +37,9 @@ from whimbrel.services.admin.resolving import (
     warn_of,
     warn_of_tags,
 )
-from whimbrel.services.admin.views import Done, Moment, Page, done
-from whimbrel.services.session.record import LastSignIn, last_sign_in
+from whimbrel.services.admin.user_list import sign_in_of
+from whimbrel.services.admin.views import Done, Moment, done
 
-UserRow: Any = view(
-    "UserRow", USER, "A user in a list.", before=[("address", str)], after=[("last_sign_in", Moment)], listed=True
-)
 UserView: Any = view(
     "UserView",
     USER,
@@ -56,32 +51,11 @@ UserView: Any = view(
 Name = Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user")]
 
 
-@call("user", "list", reads=True, names=("user", "address"), right=Right.ACCOUNTS, help="Lists users.")
-@answers(Page[UserRow])
-async def user_list(
-    ctx: AdminContext,
-    domain: Annotated[str, "Only users of this domain.", Known("domain")] = "",
-    search: Annotated[str, "Part of name, full name or description."] = "",
-    after: Annotated[str, "Begin after this address."] = "",
-    limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
-) -> Page[Any]:
-    users, more = await listed(ctx, Kind.USER, domain, search, after, limit)
-    rows = [
-        UserRow(
-            address=address_of(user),
-            last_sign_in=Moment((await _last(ctx, user)).at),
-            **shown(USER, user, listed=True),
-        )
-        for user in users
-    ]
-    return Page(tuple(rows), more)
-
-
 @call("user", "show", reads=True, right=Right.ACCOUNTS, own=Own("name"), help="Shows a user.")
 @answers(UserView)
 async def user_show(ctx: AdminContext, name: Name) -> Any:
     user = await entry(ctx, Kind.USER, name)
-    last = await _last(ctx, user)
+    last = await sign_in_of(ctx, user)
     return UserView(
         address=address_of(user),
         has_password=bool(value_of(user, "password")),
@@ -90,14 +64,6 @@ async def user_show(ctx: AdminContext, name: Name) -> Any:
         last_address=last.ip,
         **shown(USER, user),
     )
-
-
-async def _last(ctx: AdminContext, user: Entry) -> LastSignIn:
-    """At 0: never, or nobody remembers."""
-    never = LastSignIn(0.0, "", "")
-    if ctx.state is None:
-        return never
-    return await last_sign_in(ctx.state, AccountId(address_of(user).casefold())) or never
 
 
 @call("user", "add", right=Right.ACCOUNTS, help="Adds a user.")

@@ -12,7 +12,7 @@ from whimbrel.core.envelope import Envelope, MailOptions, Notify, Recipient
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Internal
 from whimbrel.core.mailbox import Limit, Usage
-from whimbrel.core.quota import limit_of
+from whimbrel.core.quota import FULL, WARNED, limit_of
 from whimbrel.core.values import Size
 from whimbrel.flow.placement.quota import QuotaSettings
 from whimbrel.flow.report.reports import ReportSettings
@@ -20,9 +20,7 @@ from whimbrel.flow.settings import SmtpSettings
 from whimbrel.mail.writing.compose import field, mailbox, text_part, token_field
 from whimbrel.services.jobs.job import JobContext
 
-WARNED: Final = "quota-warned"
-"""Kind of State: by account, `near` or `full`."""
-NEAR, FULL = "near", "full"
+NEAR: Final = "near"
 BACK: Final = 5
 """So many points below the mark a mailbox must fall before it can be warned of again."""
 

@@ -32,6 +32,9 @@ class LastSignIn:
     ip: str
 
 
+NEVER: Final = LastSignIn(0.0, "", "")
+
+
 class SignInRecord:
     """Writes the records. One per process."""
 
@@ -64,7 +67,12 @@ def read_upgrade(text: str) -> tuple[str, StoredPassword] | None:
 
 async def last_sign_in(state: State, account: AccountId) -> LastSignIn | None:
     """Returns the account's last sign-in; None: never, or not since State was reset."""
-    words = (await state.get(LAST, account) or "").split()
+    return read_last(await state.get(LAST, account) or "")
+
+
+def read_last(text: str) -> LastSignIn | None:
+    """What is written under `LAST`; None if State holds something else."""
+    words = text.split()
     if len(words) < 2 or not words[0].isdigit():
         return None
     return LastSignIn(float(words[0]), words[1], words[2] if len(words) > 2 else "")

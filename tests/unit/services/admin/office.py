@@ -22,8 +22,8 @@ from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.envelope import Recipient
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.log import LogLine, LogPage, LogQuery
-from whimbrel.core.mailbox import AccountId
-from whimbrel.core.queue import LaneCounts, QueueCounts, QueueFilter, QueueItem, QueueRecipient
+from whimbrel.core.mailbox import AccountId, Usage
+from whimbrel.core.queue import LaneCounts, QueueCounts, QueueFilter, QueueItem, QueuePage, QueueRecipient
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.invoke import invoke, stream
@@ -70,6 +70,13 @@ class MemoryQueue:
 
     async def select(self, which: QueueFilter, limit: int = 1000, offset: int = 0) -> Sequence[QueueItem]:
         return self._chosen(which)[offset : offset + limit]
+
+    async def page(self, which: QueueFilter, limit: int, order: str = "created", after: str = "") -> QueuePage:
+        chosen = self._chosen(which)
+        if order != "created":
+            chosen.sort(key=lambda item: (getattr(item, order.removeprefix("-")), item.id))
+        rest = (chosen[::-1] if order.startswith("-") else chosen)[int(after or 0) :]
+        return QueuePage(tuple(rest[:limit]), len(chosen), str(int(after or 0) + limit) if rest[limit:] else "")
 
     async def counts(self, now: float) -> QueueCounts:
         held = sum(item.held for item in self.items)
@@ -141,6 +148,10 @@ class MemoryKeeper:
     async def sizes(self, account: AccountId) -> AsyncIterator[FolderSize]:
         for name in self._chosen(account, ""):
             yield FolderSize(account, name, 3, 3000, 1, 1000)
+
+    async def usage(self, account: AccountId) -> Usage:
+        folders = self._chosen(account, "")
+        return Usage(3000 * len(folders), 3 * len(folders))
 
     def _chosen(self, account: AccountId, folder: str) -> dict[str, tuple[str, ...]]:
         found = {name: p for name, p in self.folders.get(account, {}).items() if folder in ("", name)}
