@@ -36,6 +36,14 @@ class Resolver(Protocol):
         ...
 
 
+class Records(Protocol):
+    """DNS as it is, for a person who looks. Errors as those of Resolver."""
+
+    async def records(self, name: str, kind: str) -> list[str]:
+        """Records of a type (`MX`, `TXT`), as zone files write them."""
+        ...
+
+
 class TlsMode(Enum):
     NONE = "none"
     OPPORTUNISTIC = "opportunistic"

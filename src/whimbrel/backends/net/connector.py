@@ -11,7 +11,7 @@ import errno
 import ipaddress
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol, cast
 
 from whimbrel.backends.net.meter import UNMETERED, Meter
@@ -54,14 +54,20 @@ class NetConnector:
         *,
         connect_timeout: float = CONNECT_TIMEOUT,
         tally: Tally = _NO_TALLY,
+        refusal: Callable[[str], str] | None = None,
     ) -> None:
+        """`refusal` says why an address is not to be connected to, in words; empty: it may be (`guard.py`)."""
         self._tls, self._resolver, self._connect_timeout = tls, resolver, connect_timeout
         self._meter = Meter(tally, DELIVERY)
+        self._refusal = refusal
 
     async def open(self, host: str, port: int, source: str, tls: TlsPolicy) -> "NetLink":
         """With an implicit policy TLS is in place when it returns."""
         failures: list[str] = []
         for address in await self._addresses(host):
+            if self._refusal is not None and (why := self._refusal(address)):
+                failures.append(f"{_place(address, port)}: {why}")
+                continue
             try:
                 link = await self._connect(address, port, source, host, tls)
             except OSError as error:
