@@ -20,7 +20,7 @@ from whimbrel.core.live import Answers
 from whimbrel.core.log import Log, LogSource
 from whimbrel.core.mailbox import Changes, Folders, Messages
 from whimbrel.core.mailboxes import Mailboxes
-from whimbrel.core.net import Connector, OwnCertificates, Resolver
+from whimbrel.core.net import Connector, OwnCertificates, Records, Resolver
 from whimbrel.core.notices import Notices
 from whimbrel.core.pool import Pool
 from whimbrel.core.queue import Queue
@@ -38,6 +38,7 @@ from whimbrel.flow.intake.reception import Reception
 from whimbrel.services.admin.ports import ConfigFiles, StoreKeeper
 from whimbrel.services.health.check import Machine
 from whimbrel.services.jobs.ports import Certificates, LogRotation, Maintenance, Purging, Room
+from whimbrel.services.probing.ports import Dialler
 from whimbrel.services.session.authenticator import Authenticator
 
 T = TypeVar("T")
@@ -176,6 +177,10 @@ class House(Protocol):
     def resolver(self) -> Resolver: ...
     @property
     def connector(self) -> Connector: ...
+    @property
+    def records(self) -> Records: ...
+    @property
+    def dialler(self) -> Dialler: ...
 
     # For control
 

@@ -13,6 +13,7 @@ from whimbrel.backends.config.settings import HistorySettings
 from whimbrel.backends.disk.space import SpaceSettings
 from whimbrel.backends.dns.settings import DnsSettings
 from whimbrel.backends.logs.settings import LogSettings
+from whimbrel.backends.net.settings import OutgoingSettings
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.settings import Section, setting
@@ -65,6 +66,7 @@ class MailServer(Section, tag="mailserver", checks=(store_mark.concern,)):
     filters: FiltersSection = setting(FiltersSection(), help="What is looked at before a message is accepted.")
     delivery: DeliverySettings = setting(DeliverySettings(), help="Sending mail to other servers, and the queue.")
     reports: ReportSettings = setting(ReportSettings(), help="Delivery status notifications (bounces).")
+    outgoing: OutgoingSettings = setting(OutgoingSettings(), help="Requests on others' behalf: what they may reach.")
     dns: DnsSettings = setting(DnsSettings(), help="Asking the domain name system.")
     tls: TlsSettings = setting(TlsSettings(), help="Certificates and versions of TLS.")
     logs: LogSettings = setting(LogSettings(), help="What is written down, and how long it is kept.")

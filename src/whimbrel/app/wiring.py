@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from whimbrel.app.clock import SystemClock, SystemIds
 from whimbrel.app.config_files import FormerVersions
+from whimbrel.app.dialler import GuardedDialler
 from whimbrel.app.house import House, Supervision
 from whimbrel.app.installation import Installation
 from whimbrel.app.keeper import DiskKeeper
@@ -35,6 +36,7 @@ from whimbrel.backends.logs.keeper import LogKeeper
 from whimbrel.backends.logs.settings import LogSettings
 from whimbrel.backends.logs.tail import LogReader
 from whimbrel.backends.net.connector import NetConnector
+from whimbrel.backends.net.settings import OutgoingSettings
 from whimbrel.backends.notices.datagrams import DatagramNotices
 from whimbrel.backends.queue.store import QueueStore
 from whimbrel.backends.state.counters import SharedCounters
@@ -343,6 +345,18 @@ class DiskHouse:
         resolver = DnsResolver(self.config, self.clock, self.log)
         self._stack.push_async_callback(resolver.close)
         return resolver
+
+    @property
+    def records(self) -> DnsResolver:
+        return self.resolver
+
+    @cached_property
+    def dialler(self) -> GuardedDialler:
+        return GuardedDialler(self._contexts, self.resolver, self._opened)
+
+    def _opened(self) -> tuple[str, ...]:
+        """Private networks that an administrator opened to requests on others' behalf."""
+        return self.config.section(OutgoingSettings).allow
 
     @cached_property
     def connector(self) -> NetConnector:

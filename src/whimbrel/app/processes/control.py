@@ -33,6 +33,8 @@ from whimbrel.services.health.board import Board
 from whimbrel.services.jobs import JOBS
 from whimbrel.services.jobs.job import JobContext
 from whimbrel.services.jobs.owner import JobOwner
+from whimbrel.services.probing.ports import Probes
+from whimbrel.services.probing.post import OwnPost
 from whimbrel.services.session.passwords import make_password
 
 
@@ -80,7 +82,8 @@ async def controlling(house: House) -> AsyncIterator[None]:
     operations = Operations(house.state, house.clock, house.log, house.ids.session_id)
     health = health_board(house, status, lambda: owner.list())  # noqa: PLW0108  # It is made below.
     owner = JobOwner(JOBS, job_context(house, health))
-    ctx = replace(ctx, operations=operations, jobs=owner, health=health)
+    probes = Probes(house.dialler, house.resolver, house.records, own_post(house))
+    ctx = replace(ctx, operations=operations, jobs=owner, health=health, probes=probes)
 
     def context(request: Request) -> AdminContext:
         return replace(ctx, caller=local_caller(request))
@@ -103,6 +106,11 @@ def not_ours(peer: Peer) -> str:
     if reason := foreign(peer):
         return reason
     return f"process {peer.process} is one of this server's" if of_this_server(peer.process) else ""
+
+
+def own_post(house: House) -> OwnPost:
+    """For messages of the server's own."""
+    return OwnPost(house.reception, house.spool, house.config, house.directory, house.clock, house.ids)
 
 
 @contextlib.asynccontextmanager

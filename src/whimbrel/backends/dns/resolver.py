@@ -120,6 +120,10 @@ class DnsResolver:
         pointer = ipaddress.ip_address(ip).reverse_pointer
         return list(await self._ask(pointer, "PTR"))
 
+    async def records(self, name: str, kind: str) -> list[str]:
+        """Of any type; from the cache, as all look-ups."""
+        return list(await self._ask(name, kind))
+
     # What wiring uses
 
     async def close(self) -> None:
@@ -333,7 +337,10 @@ def _ipv6_goes_out() -> bool:
 
 
 if TYPE_CHECKING:
-    from whimbrel.core.net import Resolver
+    from whimbrel.core.net import Records, Resolver
 
     def _port(config: ConfigStore, clock: Clock, log: Log) -> Resolver:
         return DnsResolver(config, clock, log)
+
+    def _records(resolver: DnsResolver) -> Records:
+        return resolver

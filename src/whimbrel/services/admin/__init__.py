@@ -32,6 +32,7 @@ TABLE: Final[tuple[Noun, ...]] = (
         ("change",),
     ),
     Noun("log", "Logs.", ("logs",)),
+    Noun("test", "Tests: DNS, mail servers, TLS, delivery, our ports.", ("tools",)),
     Noun("trace", "A message's whole story.", ("trace",), alone=True),
 )
 NOUNS: Final[dict[str, Noun]] = {noun.name: noun for noun in TABLE}

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from whimbrel.services.admin.ports import ConfigFiles, Jobs, ServerStatus, ServiceSwitch, StoreKeeper
     from whimbrel.services.console.sessions import Sessions
     from whimbrel.services.health.board import Board
+    from whimbrel.services.probing.ports import Probes
 
 P = TypeVar("P")
 
@@ -93,6 +94,7 @@ class AdminContext:
     jobs: Jobs | None = None
     operations: Operations | None = None
     health: Board | None = None
+    probes: Probes | None = None
     rename_domain: Callable[[str, str], Awaitable[None]] | None = None
     """Given while no server runs: the mail moves with the name."""
     live: bool = False

@@ -57,6 +57,11 @@ class Board:
         self._looking: asyncio.Task[None] | None = None
         self._listeners: list[Listener] = []
 
+    @property
+    def ctx(self) -> HealthContext:
+        """What the checks work with."""
+        return self._ctx
+
     async def restore(self) -> None:
         """What was known before the server was started."""
         if self._ctx.state is None:
