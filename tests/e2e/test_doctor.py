@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.e2e.test_services import taken
 from tests.support.dns_server import DnsServer
+from tests.support.mail import eventually, subjects
 from tests.support.server import ENV, command, free_ports, serving, set_up
 
 
@@ -49,8 +50,31 @@ def test_a_server_in_order_and_with_something_wrong(tmp_path: Path) -> None:
             )
             status, checks = doctor(directory)
             assert (status, checks["open-relay"]["state"]) == (6, "error")
-            assert checks["configuration"]["state"] == "warning"
+            assert checks["edits"]["state"] == "warning"
             shown = json.loads(command(directory, "status", "--json"))
             assert shown["red"] == 1
             kept = doctor(directory, "--kept")[1]
             assert kept["open-relay"]["looked"] == checks["open-relay"]["looked"]
+
+
+def test_people_are_told_of_what_is_wrong_by_mail(tmp_path: Path) -> None:
+    directory = tmp_path / "server"
+    set_up(directory, 1, free_ports(("smtp", "imaps")), {"alerts/to": ["user1@example.test"]})
+    with serving(directory) as server:
+        listed = json.loads(command(directory, "alert", "list", "--json"))
+        assert listed["unheard"] == []
+        assert {row["state"] for row in listed["alerts"]} == {"quiet"}
+        command(directory, "alert", "test", "disk-low")
+        with (directory / "mailserver.cfg").open("ab") as file:
+            file.write(b"<!-- by hand -->")
+        doctor(directory)
+        wanted = {"localhost: Test: Disk space is low", "localhost: A configuration file was changed outside"}
+        for _ in eventually(20):
+            seen = subjects(server, "user1@example.test")
+            if wanted <= set(seen):
+                break
+        else:
+            raise AssertionError(f"only these came: {seen}")
+        rows = {row["event"]: row for row in json.loads(command(directory, "alert", "list", "--json"))["alerts"]}
+        assert (rows["config-edited"]["state"], rows["config-edited"]["error"]) == ("going on", "")
+        assert rows["config-edited"]["sent"] is not None

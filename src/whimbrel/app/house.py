@@ -36,6 +36,7 @@ from whimbrel.core.undelete import Undelete
 from whimbrel.core.values import HostPort
 from whimbrel.flow.intake.reception import Reception
 from whimbrel.services.admin.ports import ConfigFiles, StoreKeeper
+from whimbrel.services.alerts.teller import Webhooks
 from whimbrel.services.health.check import Machine
 from whimbrel.services.jobs.ports import Certificates, LogRotation, Maintenance, Purging, Room
 from whimbrel.services.probing.ports import Dialler
@@ -181,6 +182,8 @@ class House(Protocol):
     def records(self) -> Records: ...
     @property
     def dialler(self) -> Dialler: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
 
     # For control
 

@@ -28,6 +28,7 @@ from whimbrel.flow.report.reports import ReportSettings
 from whimbrel.flow.routing.relay import RelaySettings
 from whimbrel.flow.routing.settings import RoutingSettings
 from whimbrel.flow.settings import SmtpSettings
+from whimbrel.services.alerts.settings import AlertSettings
 from whimbrel.services.console.settings import ConsoleSettings
 from whimbrel.services.health.settings import HealthSettings
 from whimbrel.services.imapd.settings import ImapSettings
@@ -57,6 +58,7 @@ class MailServer(Section, tag="mailserver", checks=(store_mark.concern,)):
     folders: FolderSettings = setting(FolderSettings(), help="The folders a new mailbox begins with.")
     pop3: Pop3Settings = setting(Pop3Settings(), help="Fetching mail over POP3.")
     jobs: JobSettings = setting(JobSettings(), help="What the server does by itself at times.")
+    alerts: AlertSettings = setting(AlertSettings(), help="Who is told when something is wrong.")
     health: HealthSettings = setting(HealthSettings(), help="Health checks of the server and what it stands on.")
     relay: RelaySettings = setting(RelaySettings(), help="Relaying: mail that is neither from nor to our users.")
     routing: RoutingSettings = setting(RoutingSettings(), help="What addresses of ours stand for.")

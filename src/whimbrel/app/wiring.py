@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from whimbrel.app.clock import SystemClock, SystemIds
 from whimbrel.app.config_files import FormerVersions
-from whimbrel.app.dialler import GuardedDialler
+from whimbrel.app.dialler import GuardedDialler, GuardedWebhooks
 from whimbrel.app.house import House, Supervision
 from whimbrel.app.installation import Installation
 from whimbrel.app.keeper import DiskKeeper
@@ -36,6 +36,7 @@ from whimbrel.backends.logs.keeper import LogKeeper
 from whimbrel.backends.logs.settings import LogSettings
 from whimbrel.backends.logs.tail import LogReader
 from whimbrel.backends.net.connector import NetConnector
+from whimbrel.backends.net.guard import GuardedConnector
 from whimbrel.backends.net.settings import OutgoingSettings
 from whimbrel.backends.notices.datagrams import DatagramNotices
 from whimbrel.backends.queue.store import QueueStore
@@ -353,6 +354,10 @@ class DiskHouse:
     @cached_property
     def dialler(self) -> GuardedDialler:
         return GuardedDialler(self._contexts, self.resolver, self._opened)
+
+    @cached_property
+    def webhooks(self) -> GuardedWebhooks:
+        return GuardedWebhooks(GuardedConnector(self._contexts, self.resolver, self._opened))
 
     def _opened(self) -> tuple[str, ...]:
         """Private networks that an administrator opened to requests on others' behalf."""

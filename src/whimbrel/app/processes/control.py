@@ -21,6 +21,7 @@ from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.notices import CONFIG
 from whimbrel.core.values import Secret
+from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.descent import of_this_server
 from whimbrel.services.admin.lifecycle import recover
@@ -29,6 +30,9 @@ from whimbrel.services.admin.operations import Operations
 from whimbrel.services.admin.ports import Listening, Process, Running
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.admin.web import application
+from whimbrel.services.alerts.owner import AlertOwner
+from whimbrel.services.alerts.sign_ins import follow
+from whimbrel.services.alerts.teller import Teller
 from whimbrel.services.health.board import Board
 from whimbrel.services.jobs import JOBS
 from whimbrel.services.jobs.job import JobContext
@@ -82,8 +86,11 @@ async def controlling(house: House) -> AsyncIterator[None]:
     operations = Operations(house.state, house.clock, house.log, house.ids.session_id)
     health = health_board(house, status, lambda: owner.list())  # noqa: PLW0108  # It is made below.
     owner = JobOwner(JOBS, job_context(house, health))
-    probes = Probes(house.dialler, house.resolver, house.records, own_post(house))
-    ctx = replace(ctx, operations=operations, jobs=owner, health=health, probes=probes)
+    post = own_post(house)
+    alerts = alert_owner(house, post)
+    health.subscribe(alerts.heard)
+    probes = Probes(house.dialler, house.resolver, house.records, post)
+    ctx = replace(ctx, operations=operations, jobs=owner, health=health, probes=probes, alerts=alerts)
 
     def context(request: Request) -> AdminContext:
         return replace(ctx, caller=local_caller(request))
@@ -91,6 +98,8 @@ async def controlling(house: House) -> AsyncIterator[None]:
     async with (
         _following(switch.follow()),
         looking(health),
+        alerts.running(),
+        _following(follow(house.logs, alerts, house.log)),
         owner.running(),
         operations.running(),
         house.statistics.running(),
@@ -106,6 +115,13 @@ def not_ours(peer: Peer) -> str:
     if reason := foreign(peer):
         return reason
     return f"process {peer.process} is one of this server's" if of_this_server(peer.process) else ""
+
+
+def alert_owner(house: House, post: OwnPost) -> AlertOwner:
+    """Tells people by mail and webhook."""
+    hostname = house.config.section(SmtpSettings).hostname
+    teller = Teller(post, house.webhooks, hostname, __version__)
+    return AlertOwner(teller, house.config, house.state, house.clock, house.log)
 
 
 def own_post(house: House) -> OwnPost:

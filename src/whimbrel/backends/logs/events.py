@@ -99,6 +99,10 @@ _TABLE: Final = (
 
     ("health.changed", "operations", "Health", "check level before status",
      "A health check became red, or is red no more; also by `whimbrel doctor`."),
+    ("alert.sent", "operations", "Alert", "alert result to status",
+     "People were told that an event began or ended; in the warning log with what went wrong."),
+    ("alert.crashed", "error", "Alerts failed", "", "A fault of ours; it is tried again."),
+    ("alert.log-not-followed", "warning", "Log not followed", "reason", "Lock-outs cannot be told of now."),
     ("health.crashed", "error", "Health check failed", "check", "A fault of ours in a check; the others go on."),
 
     ("operation.started", "operations", "Operation started", "operation call user", "Long work was begun."),

@@ -11,6 +11,7 @@ from whimbrel.services.admin.noun import Noun
 TABLE: Final[tuple[Noun, ...]] = (
     Noun("status", "The running server.", ("server",), alone=True),
     Noun("doctor", "Health checks.", ("doctor",), alone=True),
+    Noun("alert", "Alerts: who is told when something is wrong.", ("alerts",), ("alert",)),
     Noun("service", "Services and their addresses.", ("services",), ("service",)),
     Noun("config", "Settings and the two configuration files.", ("configuration", "config_files"), ("setting",)),
     Noun("domain", "Domains.", ("domains", "cleaning"), ("domain",)),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from whimbrel.core.values import Secret
     from whimbrel.services.admin.operations import Operations
     from whimbrel.services.admin.ports import ConfigFiles, Jobs, ServerStatus, ServiceSwitch, StoreKeeper
+    from whimbrel.services.alerts.owner import AlertOwner
     from whimbrel.services.console.sessions import Sessions
     from whimbrel.services.health.board import Board
     from whimbrel.services.probing.ports import Probes
@@ -95,6 +96,7 @@ class AdminContext:
     operations: Operations | None = None
     health: Board | None = None
     probes: Probes | None = None
+    alerts: AlertOwner | None = None
     rename_domain: Callable[[str, str], Awaitable[None]] | None = None
     """Given while no server runs: the mail moves with the name."""
     live: bool = False

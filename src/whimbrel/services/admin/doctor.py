@@ -25,6 +25,8 @@ class HealthRow:
     """That shows more, or mends it."""
     since: Moment
     """The state has been the same."""
+    alerts: str
+    """Who is told when it complains: addresses and URL, or nobody."""
     title: str
     screen: str
     """Path in the console."""
@@ -63,13 +65,17 @@ async def doctor(
     rest = "" if all or states.count("ok") == len(states) else "; --all shows what is in order, too"
     return DoctorView(
         tuple(result.name for result in results if result.red),
-        tuple(_row(result) for result in results if all or result.level.value != "ok"),
+        tuple(_row(ctx, result) for result in results if all or result.level.value != "ok"),
         f"{len(results)} checks: {count}{rest}",
     )
 
 
-def _row(result: "Result") -> HealthRow:
+def _row(ctx: AdminContext, result: "Result") -> HealthRow:
+    from whimbrel.services.alerts.events import event_of
+    from whimbrel.services.alerts.settings import AlertSettings
+
+    to = ctx.config.section(AlertSettings).targets(event_of(result.name).name).names
     return HealthRow(
         result.name, result.level.value, result.text, result.advice, result.command, Moment(result.since),
-        result.title, result.screen, Moment(result.looked),
+        ", ".join(to) or "nobody", result.title, result.screen, Moment(result.looked),
     )  # fmt: skip

@@ -101,7 +101,7 @@ async def test_tls(
 async def test_mail(
     ctx: AdminContext,
     address: Annotated[str, "To whom."],
-    wait: Annotated[float, "Seconds that it is followed.", Between(1, 600, such_as=60)] = 60.0,
+    seconds: Annotated[float, "How long it is followed.", Between(1, 600, such_as=60)] = 60.0,
 ) -> AsyncIterator[ProbeStep]:
     probes, recipient, began = _probes(ctx), _address(address), time.monotonic()
     if ctx.dry_run:
@@ -111,7 +111,7 @@ async def test_mail(
     facts = {"queue_id": queue_id, "to": recipient}
     yield ProbeStep("message", f"taken in as {queue_id}", 0.0, facts)
     queue, reason = need(ctx.queue, "The queue"), ""
-    while (entry := await queue.get(queue_id)) is not None and time.monotonic() - began < wait:
+    while (entry := await queue.get(queue_id)) is not None and time.monotonic() - began < seconds:
         if entry.reason != reason:
             reason = entry.reason
             yield ProbeStep("message", f"it waits: {reason}", _since(began), facts)
@@ -119,7 +119,7 @@ async def test_mail(
     async for step in _story(ctx, queue_id, began):
         yield step
     if entry is not None:
-        why = f"After {wait:g} seconds it still waits: {entry.reason or 'its first attempt has not ended'}."
+        why = f"After {seconds:g} seconds it still waits: {entry.reason or 'its first attempt has not ended'}."
         yield ProbeStep("result", f"it still waits; see `whimbrel trace {queue_id}`", _since(began), facts, (why,))
 
 

@@ -62,6 +62,11 @@ class Board:
         """What the checks work with."""
         return self._ctx
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all checks, in the order of the table."""
+        return tuple(check.name for check in self._checks)
+
     async def restore(self) -> None:
         """What was known before the server was started."""
         if self._ctx.state is None:

@@ -127,7 +127,7 @@ def test_a_test_message_is_followed_until_it_has_left_the_queue(office: Office) 
 
 def test_a_test_message_that_waits_says_why(office: Office) -> None:
     office.queue.items.append(item(1))
-    shown = steps(office, "test mail", address="bob@remote.test", wait=1)
+    shown = steps(office, "test mail", address="bob@remote.test", seconds=1)
     assert any(step.text == "it waits: 4.4.1 Cannot connect" for step in shown)
     assert shown[-1].problems == ("After 1 seconds it still waits: 4.4.1 Cannot connect.",)
 

@@ -266,20 +266,33 @@ def test_the_clock_is_kept_in_time(ward: Ward, state: ClockState, level: Level) 
     [
         ({}, Level.OK, "89 days"),
         ({"names": ("*.example.org",)}, Level.OK, "89 days"),
-        ({"names": ("other.example.org",)}, Level.WARNING, f"not for {HOST}"),
-        ({"self_signed": True}, Level.WARNING, "self-signed"),
         ({"ends": 5 * DAY}, Level.WARNING, "ends in 4 days"),
         ({"ends": -DAY}, Level.ERROR, "ended 1 day ago"),
         ({"fault": "Permission denied"}, Level.ERROR, "/c.pem: Permission denied"),
     ],
 )
-def test_a_certificate_near_its_end_or_for_another_name(
-    ward: Ward, shown: dict[str, Any], level: Level, words: str
-) -> None:
+def test_a_certificate_near_its_end(ward: Ward, shown: dict[str, Any], level: Level, words: str) -> None:
     values = {"names": (HOST,), "ends": 90 * DAY} | shown
     values["ends"] += ward.clock.now() - (1 if values["ends"] > 0 else 0)
     ward.machine.shown = [Certificate("tls/certificate", "/c.pem", **values)]
     verdict = ward.look(machine.CERTIFICATES)
+    assert verdict.level is level
+    assert words in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("shown", "level", "words"),
+    [
+        ({}, Level.OK, HOST),
+        ({"names": ("*.example.org",)}, Level.OK, HOST),
+        ({"names": ("other.example.org",)}, Level.WARNING, f"not for {HOST}"),
+        ({"self_signed": True}, Level.WARNING, "self-signed"),
+    ],
+)
+def test_a_certificate_for_another_name(ward: Ward, shown: dict[str, Any], level: Level, words: str) -> None:
+    values: dict[str, Any] = {"names": (HOST,), "ends": ward.clock.now() + 90 * DAY} | shown
+    ward.machine.shown = [Certificate("tls/certificate", "/c.pem", **values)]
+    verdict = ward.look(machine.CERTIFICATE_NAMES)
     assert verdict.level is level
     assert words in verdict.text
 
@@ -350,8 +363,9 @@ def test_a_job_that_failed_is_a_warning(ward: Ward) -> None:
 
 def test_an_edit_outside_and_settings_that_contradict_each_other(ward: Ward) -> None:
     ward.edited = ["mailserver.cfg"]
-    assert ward.look(configuration.CONFIGURATION).level is Level.WARNING
+    assert ward.look(configuration.EDITS).level is Level.WARNING
     ward.edited = []
+    assert ward.look(configuration.EDITS).level is Level.OK
     for gravity, level in ((Gravity.WARNING, Level.WARNING), (Gravity.WRONG, Level.ERROR)):
         ward.concerns = [Concern("tls/private-key", "is of no use", gravity)]
         verdict = ward.look(configuration.CONFIGURATION)

@@ -16,18 +16,9 @@ async def _configuration(ctx: HealthContext) -> Verdict:
             Level.ERROR, f"{forgets[:1].upper()}{forgets[1:]}.", "Mend users.cfg, or keep what is in use.",
             "whimbrel config diff",
         )  # fmt: skip
-    edited = await ctx.files.differ() if ctx.files is not None else ()
-    if edited:
-        return Verdict(
-            Level.WARNING,
-            f"{' and '.join(edited)} {'was' if len(edited) == 1 else 'were'} changed outside, and the server goes on "
-            "with what it has.",
-            "Look at the difference, then take the edit into use (`config reload`) or write over it (`config keep`).",
-            "whimbrel config diff",
-        )
     concerns = [each for each in await ctx.pool.run(ctx.config.concerns) if not _of_relay(each)]
     if not concerns:
-        return ok("The files are those in use, and no setting contradicts another.")
+        return ok("No setting contradicts another.")
     worst = max(each.gravity for each in concerns)
     more = f"; and {len(concerns) - SHOWN} more" if len(concerns) > SHOWN else ""
     ordered = sorted(concerns, key=lambda each: -each.gravity)
@@ -37,6 +28,19 @@ async def _configuration(ctx: HealthContext) -> Verdict:
         "Change what is named.",
         "whimbrel config check",
     )
+
+
+async def _edits(ctx: HealthContext) -> Verdict:
+    edited = await ctx.files.differ() if ctx.files is not None else ()
+    if edited:
+        return Verdict(
+            Level.WARNING,
+            f"{' and '.join(edited)} {'was' if len(edited) == 1 else 'were'} changed outside, and the server goes on "
+            "with what it has.",
+            "Look at the difference, then take the edit into use (`config reload`) or write over it (`config keep`).",
+            "whimbrel config diff",
+        )
+    return ok("The files are those in use.")
 
 
 async def _open_relay(ctx: HealthContext) -> Verdict:
@@ -55,6 +59,7 @@ def _of_relay(concern: Concern) -> bool:
     return concern.path.startswith(RELAY)
 
 
+EDITS: Final = Check("edits", "Edits of the configuration", _edits, "/settings/advanced", "whimbrel config diff")
 CONFIGURATION: Final = Check(
     "configuration", "Configuration", _configuration, "/settings/advanced", "whimbrel config check"
 )

@@ -1,5 +1,6 @@
 """Checks of what the machine gives us: disk, memory, clock; and of the certificates that lie on it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from whimbrel.core.counting import lasting, octets_in_words
@@ -91,46 +92,52 @@ async def _clock(ctx: HealthContext) -> Verdict:
 
 async def _certificates(ctx: HealthContext) -> Verdict:
     certificates = await ctx.pool.run(ctx.machine.certificates)
-    now, left = ctx.clock.now(), ctx.config.section(HealthSettings).certificate_left
-    hostname = ctx.config.section(SmtpSettings).hostname
-    wrong: list[Verdict] = []
-    for each in certificates:
-        verdict = _certificate(each, now, left, hostname if each.path in ("", "tls/certificate") else "")
-        if verdict is not None:
-            wrong.append(verdict)
     if not certificates:
         return unknown("No certificate is set, and none was made yet.")
-    if not wrong:
-        first = min(certificates, key=lambda each: each.ends)
-        return ok(f"The certificate is good for {lasting(first.ends - now)} more ({', '.join(first.names[:3])}).")
-    level = max((verdict.level for verdict in wrong), key=list(Level).index)
-    worst = next(verdict for verdict in wrong if verdict.level is level)
-    return Verdict(level, " ".join(verdict.text for verdict in wrong[:5]), worst.advice)
+    now, left = ctx.clock.now(), ctx.config.section(HealthSettings).certificate_left
+    wrong = [verdict for each in certificates if (verdict := _ending(each, now, left)) is not None]
+    if wrong:
+        return _worst(wrong)
+    first = min(certificates, key=lambda each: each.ends)
+    return ok(f"The certificate is good for {lasting(first.ends - now)} more ({', '.join(first.names[:3])}).")
 
 
-def _certificate(each: Certificate, now: float, left: float, hostname: str) -> Verdict | None:
-    """What is wrong with one of them. `hostname`: it must be for that name; empty: for any."""
+def _ending(each: Certificate, now: float, left: float) -> Verdict | None:
+    """What is wrong with the time or the file of one of them."""
     renew = "Put a new certificate in its place; it is taken into use within seconds."
     if each.fault:
         return Verdict(Level.ERROR, f"{each.file}: {each.fault}.", renew)
     names = ", ".join(each.names[:3]) or each.file
     if each.ends <= now:
         return Verdict(Level.ERROR, f"The certificate of {names} ended {lasting(now - each.ends)} ago.", renew)
-    if each.ends - now <= left and each.path:
+    if each.ends - now <= left and each.path:  # Our own is renewed by us.
         return Verdict(Level.WARNING, f"The certificate of {names} ends in {lasting(each.ends - now)}.", renew)
-    if hostname and not any(_covers(name, hostname) for name in each.names):
-        return Verdict(
-            Level.WARNING,
-            f"The certificate is for {names}, not for {hostname}: clients warn, or do not connect.",
-            f"Use one that names {hostname}.",
-        )
-    if not each.path or each.self_signed:
-        return Verdict(
-            Level.WARNING,
-            f"The certificate of {names} is self-signed: mail programs ask whether they may trust it.",
-            "Use one of a public authority.",
-        )
     return None
+
+
+async def _certificate_names(ctx: HealthContext) -> Verdict:
+    certificates = [each for each in await ctx.pool.run(ctx.machine.certificates) if not each.fault]
+    if not certificates:
+        return unknown("There is no certificate that can be read.")
+    hostname = ctx.config.section(SmtpSettings).hostname
+    wrong = []
+    for each in certificates:
+        names = ", ".join(each.names[:3]) or each.file
+        main = each.path in ("", "tls/certificate")
+        if main and not any(_covers(name, hostname) for name in each.names):
+            text = f"The certificate is for {names}, not for {hostname}: clients warn, or do not connect."
+            wrong.append(Verdict(Level.WARNING, text, f"Use a certificate that names {hostname}."))
+        elif each.self_signed:
+            text = f"The certificate of {names} is self-signed: mail programs ask whether they may trust it."
+            wrong.append(Verdict(Level.WARNING, text, "Use one of a public authority."))
+    return _worst(wrong) if wrong else ok(f"The certificate names {hostname}.")
+
+
+def _worst(wrong: Sequence[Verdict]) -> Verdict:
+    """The worst of several, with the words of all."""
+    level = max((verdict.level for verdict in wrong), key=list(Level).index)
+    advice = next(verdict.advice for verdict in wrong if verdict.level is level)
+    return Verdict(level, " ".join(verdict.text for verdict in wrong[:5]), advice)
 
 
 def _covers(pattern: str, name: str) -> bool:
@@ -143,6 +150,9 @@ def _covers(pattern: str, name: str) -> bool:
 DISK: Final = Check("disk", "Disk", _disk, "/settings/storage", "whimbrel config list space")
 MEMORY: Final = Check("memory", "Memory", _memory, "/", "whimbrel status")
 CLOCK: Final = Check("clock", "Clock", _clock, "/", "timedatectl")
+CERTIFICATE_NAMES: Final = Check(
+    "certificate-names", "Names of certificates", _certificate_names, "/settings/security", "whimbrel config list tls"
+)
 CERTIFICATES: Final = Check(
     "certificates", "Certificates", _certificates, "/settings/security", "whimbrel config list tls"
 )
