@@ -112,6 +112,8 @@ class Positional(Enum):
 
 
 ARGUMENT: Final = Positional.ARGUMENT
+RESERVED: Final = frozenset({"json", "as_json", "quiet", "wide", "yes", "dry_run", "confirm_words", "wait"})
+"""Options of every command: no parameter may be called so."""
 
 
 class FileText(str):
@@ -304,6 +306,8 @@ def call(
 
 
 def _parameter(parameter: inspect.Parameter, annotation: Any) -> Parameter:
+    if parameter.name in RESERVED:
+        raise TypeError(f"{parameter.name} is an option of every command: call the parameter otherwise")
     help_text, known, kind, positional, bounds = "", "", annotation, False, ANY
     if typing.get_origin(annotation) is typing.Annotated:
         kind, *extra = typing.get_args(annotation)

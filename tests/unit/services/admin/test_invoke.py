@@ -9,8 +9,8 @@ import pytest
 from tests.unit.services.admin.office import CALLS, Office, ask, item
 from whimbrel.core.address import Domain
 from whimbrel.core.rights import EVERYTHING, NOTHING, Grants
-from whimbrel.services.admin.calls import CallError, Failure
-from whimbrel.services.admin.context import Caller
+from whimbrel.services.admin.calls import CallError, Failure, call
+from whimbrel.services.admin.context import AdminContext, Caller
 from whimbrel.services.admin.invoke import stream
 
 
@@ -272,3 +272,11 @@ def test_each_kind_of_failure_has_the_exit_status_of_the_command_line() -> None:
     }  # fmt: skip
     assert all(400 <= kind.http_status <= 599 for kind in Failure)
     assert CALLS
+
+
+def test_no_parameter_is_called_like_an_option_that_every_command_has() -> None:
+    @call("x", "y", help="X.")
+    async def clash(ctx: AdminContext, wait: int = 1) -> None: ...
+
+    with pytest.raises(TypeError, match="wait is an option of every command"):
+        _ = clash.call.parameters  # type: ignore[attr-defined]
