@@ -165,12 +165,15 @@ class AlertOwner:
         ended = not episode.since and episode.announced
         if not begun and not ended:
             return
+        if ended and episode.pending:  # Who never heard of its beginning is not told of its end.
+            webhook = "" if episode.webhook else targets.webhook
+            targets = Targets(tuple(each for each in targets.to if each not in episode.to), webhook)
         self._episodes[event.name] = replace(
             episode,
             announced=begun,
             sent=now if begun else episode.sent,
             began=episode.since if begun else episode.began,
-            pending="begun" if begun else "ended",
+            pending="" if not targets.names else "begun" if begun else "ended",
             to=targets.to,
             webhook=targets.webhook,
             tries=0,

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from whimbrel.core.errors import MailError
@@ -146,7 +146,7 @@ class Board:
         self._results[check.name] = result
         if before is not None and not same:
             self._log_change(before, result)
-        if self._ctx.state is not None and (before is None or replace(before, looked=now) != result):
+        if self._ctx.state is not None:
             await self._ctx.state.set(KIND, check.name, _written(result))
 
     def _log_change(self, before: Result, result: Result) -> None:

@@ -160,6 +160,17 @@ def test_what_could_not_be_sent_is_tried_again_and_known_meanwhile() -> None:
     assert told.owner.episode("disk-low").error == ""
 
 
+def test_who_never_heard_of_the_beginning_is_not_told_of_the_end() -> None:
+    told = Told(webhook=HOOK)
+    told.mail_error = MailError(452, "4.3.1", "no room")
+    told.hears(LOW)
+    told.mail_error = None
+    assert told.hears(FINE, after=1) == []
+    assert [b'"state": "ended"' in body for _, body, _ in told.calls] == [False, True]
+    told.hears(LOW, after=7200)
+    assert told.hears(FINE, after=60) == OVER
+
+
 def test_a_webhook_gets_what_happened_signed() -> None:
     import hashlib
     import hmac
