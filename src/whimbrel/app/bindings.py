@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from whimbrel.app import channel
+from whimbrel.app.place import Place
 from whimbrel.app.services import Service
-
-Address = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +15,7 @@ class Refusal:
     """Why an address could not be had."""
 
     text: str
-    own: tuple[tuple[str, Address], ...] = ()
+    own: tuple[tuple[str, Place], ...] = ()
     """Service and address of our own sockets, if these alone are in the way."""
 
 
@@ -25,19 +24,19 @@ class Bindings:
     """By service and address; `refused` says why one is missing."""
 
     services: Mapping[str, Service]
-    sockets: dict[str, dict[Address, socket.socket]] = field(default_factory=dict)
-    refused: dict[str, dict[Address, Refusal]] = field(default_factory=dict)
+    sockets: dict[str, dict[Place, socket.socket]] = field(default_factory=dict)
+    refused: dict[str, dict[Place, Refusal]] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
     """Services whose workers do not have all sockets yet."""
 
     def of(self, name: str) -> list[socket.socket]:
         return list(self.sockets.get(name, {}).values())
 
-    def leaving(self, name: str, wanted: Sequence[Address]) -> list[Address]:
+    def leaving(self, name: str, wanted: Sequence[Place]) -> list[Place]:
         """What is not wanted any more. A service stays where it was until it has all that it is to have instead."""
         return [] if self.refused.get(name) else self._unwanted(name, wanted)
 
-    def giving_way(self, wanted: Mapping[str, Sequence[Address]]) -> dict[str, list[Address]]:
+    def giving_way(self, wanted: Mapping[str, Sequence[Place]]) -> dict[str, list[Place]]:
         """What is not wanted any more and alone keeps us from what is wanted: one service takes the place of another,
         or another address of the same port. Nothing of a service that would then have no place to go to."""
         moving = set(wanted)
@@ -54,21 +53,21 @@ class Bindings:
         way = {own for name in moving for each in self.refused[name].values() for own in each.own}
         return {name: [at for service, at in way if service == name] for name in {service for service, _ in way}}
 
-    def drop(self, name: str, addresses: Sequence[Address]) -> list[list[object]]:
+    def drop(self, name: str, addresses: Sequence[Place]) -> list[list[object]]:
         """Closes ours; the keys that the supervisor is to release."""
         keys: list[list[object]] = []
         for address in addresses:
             self.sockets[name].pop(address).close()
-            keys.append([name, *address, self.services[name].datagrams])
+            keys.append([name, *address])
         return keys
 
-    def bind(self, name: str, wanted: Sequence[Address], supervisor: "Supervisor") -> None:
+    def bind(self, name: str, wanted: Sequence[Place], supervisor: "Supervisor") -> None:
         """Binds what is missing."""
-        held, refused = self.sockets.setdefault(name, {}), dict[Address, Refusal]()
+        held, refused = self.sockets.setdefault(name, {}), dict[Place, Refusal]()
         for address in wanted:
             if address in held:
                 continue
-            answer = supervisor.bind(name, *address, datagrams=self.services[name].datagrams)
+            answer = supervisor.bind(name, address)
             if isinstance(answer, Refusal):
                 refused[address] = answer
             else:
@@ -76,26 +75,31 @@ class Bindings:
                 self.fresh.add(name)
         self.refused[name] = refused
 
-    def take_back(self, name: str, addresses: Sequence[Address], supervisor: "Supervisor") -> None:
+    def take_back(self, name: str, addresses: Sequence[Place], supervisor: "Supervisor") -> None:
         """What gave way for nothing, or was held by a former zygote: only while something wanted is refused."""
         if refused := self.refused.get(name):
             self.bind(name, addresses, supervisor)
             self.refused[name] = refused
 
-    def _unwanted(self, name: str, wanted: Sequence[Address]) -> list[Address]:
+    def _unwanted(self, name: str, wanted: Sequence[Place]) -> list[Place]:
         return [address for address in self.sockets.get(name, {}) if address not in wanted]
 
     def state(self) -> dict[str, Any]:
-        """For ready.json: names of the sockets, the addresses as they are configured, and what was refused."""
+        """For ready.json: names of the sockets, the places as they are configured, and what was refused. Sockets that
+        stand beside others are told by their places alone."""
         return {
             "services": {
-                name: [list(sock.getsockname()[:2]) for sock in held.values()]
+                name: [
+                    list(sock.getsockname()[:2])
+                    for place, sock in held.items()
+                    if place.datagrams == self.services[name].datagrams
+                ]
                 for name, held in self.sockets.items()
                 if held
             },
-            "bound": {name: [shown(*address) for address in held] for name, held in self.sockets.items() if held},
+            "bound": {name: [str(place) for place in held] for name, held in self.sockets.items() if held},
             "refused": [
-                {"service": name, "address": shown(*address), "error": refusal.text}
+                {"service": name, "address": str(address), "error": refusal.text}
                 for name, refused in self.refused.items()
                 for address, refusal in refused.items()
             ],
@@ -126,9 +130,9 @@ class Supervisor:
         received = channel.receive(self.line)
         return None if received is None else received[0]
 
-    def bind(self, service: str, host: str, port: int, *, datagrams: bool) -> socket.socket | Refusal:
+    def bind(self, service: str, place: Place) -> socket.socket | Refusal:
         """The socket, or why there is none."""
-        self.send({"do": "bind", "service": service, "host": host, "port": port, "datagrams": datagrams})
+        self.send({"do": "bind", "service": service, **place._asdict()})
         while (received := channel.receive(self.line)) is not None:
             message, sockets = received
             if message.get("do") != "bound":
@@ -136,10 +140,6 @@ class Supervisor:
             elif sockets:
                 return sockets[0]
             else:
-                own = tuple((str(name), (str(at), int(port))) for name, at, port, _ in message.get("own", ()))
+                own = tuple((str(name), Place(*place)) for name, *place in message.get("own", ()))
                 return Refusal(str(message.get("error", "")), own)
         return Refusal("the supervisor has gone")
-
-
-def shown(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from whimbrel.app.place import Place
 from whimbrel.core.clock import Clock, Ids
 from whimbrel.core.commit import Commit
 from whimbrel.core.config import ConfigEditor
@@ -33,7 +34,6 @@ from whimbrel.core.stats import Tally
 from whimbrel.core.tasks import Tasks
 from whimbrel.core.tokens import TokenStore
 from whimbrel.core.undelete import Undelete
-from whimbrel.core.values import HostPort
 from whimbrel.flow.intake.reception import Reception
 from whimbrel.services.admin.ports import ConfigFiles, StoreKeeper
 from whimbrel.services.alerts.teller import Webhooks
@@ -101,7 +101,7 @@ class Supervision(Protocol):
         ...
 
     async def listen(
-        self, wanted: Mapping[str, Sequence[HostPort]], *, end: Collection[str], overrides: Mapping[str, bool]
+        self, wanted: Mapping[str, Sequence[Place]], *, end: Collection[str], overrides: Mapping[str, bool]
     ) -> None:
         """These services listen at these addresses from now on, in all their processes; the sessions of those in
         `end` end. `state` tells how that went. OSError: the zygote does not answer."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from whimbrel.app import channel
+from whimbrel.app.place import Place
 from whimbrel.core.log import Log
-from whimbrel.core.values import HostPort
 
 ANSWER_WITHIN: Final = 60.0
 """Seconds for the zygote, which may have to wait for workers."""
@@ -55,10 +55,9 @@ class Line:
     # Supervision
 
     async def listen(
-        self, wanted: Mapping[str, Sequence[HostPort]], *, end: Collection[str], overrides: Mapping[str, bool]
+        self, wanted: Mapping[str, Sequence[Place]], *, end: Collection[str], overrides: Mapping[str, bool]
     ) -> None:
-        places = {name: [[at.host, at.port] for at in addresses] for name, addresses in wanted.items()}
-        await self._ask({"do": "listen", "wanted": places, "end": list(end), "overrides": dict(overrides)})
+        await self._ask({"do": "listen", "wanted": dict(wanted), "end": list(end), "overrides": dict(overrides)})
 
     async def connections(self) -> Mapping[str, int]:
         answer = await self._ask({"do": "connections"})

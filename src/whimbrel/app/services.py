@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from whimbrel.app.place import Place
 from whimbrel.core.settings import assembled
 from whimbrel.services.session.services import (
     ImapService,
@@ -70,10 +71,19 @@ class Service:
     start: Start
     datagrams: bool = False
     """Its sockets are UDP."""
+    beside: Callable[[Any], bool] = lambda _settings: False
+    """Whether its settings want a UDP socket beside each one for connections."""
 
     @property
     def name(self) -> str:
         return self.settings.tag
+
+    def places(self, settings: ServiceSettings) -> list[Place]:
+        """Where it listens when it is on."""
+        places = [Place(at.host, at.port, self.datagrams) for at in settings.listen]
+        if self.beside(settings):
+            places += [place._replace(datagrams=True) for place in places]
+        return places
 
 
 class Front(Protocol):
@@ -224,7 +234,7 @@ SERVICES: Final = (
     Service(ImapsService, "mail", _IMAP),
     Service(Pop3Service, "mail", _POP3),
     Service(Pop3sService, "mail", _POP3),
-    Service(ConsoleService, "web", _console),
+    Service(ConsoleService, "web", _console, beside=lambda settings: bool(settings.http3)),
 )
 
 

@@ -23,9 +23,10 @@ from types import FrameType
 from typing import Any
 
 from whimbrel.app import channel, store_mark
-from whimbrel.app.bindings import Address, Bindings, Supervisor
+from whimbrel.app.bindings import Bindings, Supervisor
 from whimbrel.app.children import Child, Children
 from whimbrel.app.installation import Installation
+from whimbrel.app.place import Place
 from whimbrel.app.processes import PROCESSES
 from whimbrel.app.processes.process import Process
 from whimbrel.app.server import ServerSettings
@@ -144,10 +145,10 @@ class Zygote:
             configured = settings.named(service.name)
             if not self._overrides.get(service.name, configured.enabled):
                 continue
-            self._bindings.bind(service.name, [(at.host, at.port) for at in configured.listen], self._supervisor)
-            places = [(host, port) for name, host, port, _ in held if name == service.name]
+            self._bindings.bind(service.name, service.places(configured), self._supervisor)
+            places = [Place(host, port, datagrams) for name, host, port, datagrams in held if name == service.name]
             self._bindings.take_back(service.name, places, self._supervisor)
-        left = [key for key in held if (key[1], key[2]) not in self._bindings.sockets.get(key[0], ())]
+        left = [key for key in held if Place(*key[1:]) not in self._bindings.sockets.get(key[0], ())]
         self._supervisor.send({"do": "release", "keys": left})
         for refused in self._bindings.state()["refused"]:
             print(
@@ -331,8 +332,8 @@ class Zygote:
     def _listen(self, asker: Child, request: dict[str, Any]) -> Work:
         """What is new is bound first, then what is not wanted any more is closed: a service whose new port is refused
         goes on where it was. What stands in the way of itself or of another closes in between."""
-        wanted: dict[str, list[Address]] = {
-            str(name): [(str(host), int(port)) for host, port in addresses]
+        wanted: dict[str, list[Place]] = {
+            str(name): [Place(*place) for place in addresses]
             for name, addresses in request["wanted"].items()
             if name in self._bindings.services
         }
@@ -351,7 +352,7 @@ class Zygote:
         if self._announced:
             self._tell_ready()
 
-    def _make_way(self, wanted: dict[str, list[Address]]) -> Work:
+    def _make_way(self, wanted: dict[str, list[Place]]) -> Work:
         ways = self._bindings.giving_way(wanted)
         for name, addresses in ways.items():
             yield from self._close(name, addresses, end=False)
@@ -360,7 +361,7 @@ class Zygote:
         for name, addresses in ways.items():
             self._bindings.take_back(name, addresses, self._supervisor)
 
-    def _close(self, name: str, addresses: Sequence[Address], *, end: bool) -> Work:
+    def _close(self, name: str, addresses: Sequence[Place], *, end: bool) -> Work:
         """No holder has these sockets any more; the workers have all others."""
         keys = self._bindings.drop(name, addresses)
         if keys or end or name in self._bindings.fresh:

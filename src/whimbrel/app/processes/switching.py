@@ -10,14 +10,15 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
 from whimbrel.app.house import House
+from whimbrel.app.place import Place
 from whimbrel.app.services import SERVICES
-from whimbrel.core.values import HostPort
 from whimbrel.services.session.services import ServicesSettings
 
 RETRY: Final = 5.0
 """Seconds between two attempts to bind a port that was refused."""
 
-Places = tuple[HostPort, ...]
+Places = tuple[Place, ...]
+_SERVICES: Final = {service.name: service for service in SERVICES}
 
 
 class Switch:
@@ -95,7 +96,7 @@ class Switch:
 
     def _places(self, name: str, overrides: Mapping[str, bool]) -> Places:
         settings = self._house.config.section(ServicesSettings).named(name)
-        return tuple(settings.listen) if overrides.get(name, settings.enabled) else ()
+        return tuple(_SERVICES[name].places(settings)) if overrides.get(name, settings.enabled) else ()
 
     def _present(self, name: str) -> frozenset[str]:
         """Where it listens now, as settings write it."""
