@@ -1,5 +1,6 @@
 """The console's port of a real server, by curl and by plain sockets: h1 and h2, limits, certificates, its own death."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -12,9 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests.support.http3 import connected as connected_by_udp
 from tests.support.mail import eventually as tries
-from tests.support.server import Running, command, free_ports, serving, set_up
+from tests.support.server import PASSWORD, Running, command, free_ports, serving, set_up
 from whimbrel.backends.tls import authority
 
 CURL = pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
@@ -122,6 +125,33 @@ def test_a_swapped_certificate_is_shown_without_a_restart(server: Running) -> No
     authority.write_file(path, pair.key + pair.certificate, 0o600)
     new = ssl.PEM_cert_to_DER_cert(pair.certificate.decode())
     assert before != new and shown() == new
+
+
+def test_http_3_is_announced_answered_with_the_same_certificate_and_can_be_switched_off(server: Running) -> None:
+    port = server.ports["console"]
+
+    async def over_udp() -> tuple[int, bytes, bytes]:
+        async with connected_by_udp(port) as client:
+            body = json.dumps({"name": "admin", "password": PASSWORD}).encode()
+            headers = {"content-type": "application/json", "origin": f"https://localhost:{port}"}
+            answer = await client.post("/api/session", body, headers=headers, host=f"localhost:{port}")
+            certificate = client._quic.tls._peer_certificate
+            assert certificate is not None
+            return answer.status, answer.body, certificate.public_bytes(Encoding.DER)
+
+    assert get(server, "/healthz")[1]["alt-svc"] == f'h3=":{port}"; ma=3600'
+    for _ in range(2):  # And with the certificate that the files have then.
+        status, body, certificate = asyncio.run(over_udp())
+        assert status == 200 and json.loads(body)["result"]["name"] == "admin@example.test"
+        with connected(server) as connection:
+            assert connection.getpeercert(binary_form=True) == certificate
+        pair = authority.self_signed(["localhost"])
+        authority.write_file(server.directory.parent / "localhost.pem", pair.key + pair.certificate, 0o600)
+    command(server.directory, "config", "set", "services/console/http3", "no")
+    eventually(lambda: "alt-svc" not in get(server, "/healthz")[1])
+    assert command(server.directory, "service", "list").count("console") == 1
+    command(server.directory, "config", "unset", "services/console/http3")
+    eventually(lambda: "alt-svc" in get(server, "/healthz")[1])
 
 
 def test_requests_too_large_or_not_http_end_their_connection_alone(server: Running) -> None:

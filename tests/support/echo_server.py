@@ -104,7 +104,7 @@ async def failing(_house: House) -> AsyncIterator[None]:
 
 ALL = (*SERVICES, Service(EchoService, "mail", streams(lambda house: Echo(), b"no\r\n")),
        Service(EchoPacketsService, "mail", packets, datagrams=True))  # fmt: skip
-KINDS = (*PROCESSES, Process(name="web", slots=range(0xD0, 0xD2), topics=(), parts=(failing,), needed=False))
+KINDS = (*PROCESSES, Process(name="broken", slots=range(0xD0, 0xD2), topics=(), parts=(failing,), needed=False))
 
 if TYPE_CHECKING:
     Root = MailServer

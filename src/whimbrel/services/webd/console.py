@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from socket import socket
+from socket import SOCK_DGRAM, socket
 from typing import Final, Protocol, cast
 
 import whimbrel
@@ -21,12 +21,16 @@ from whimbrel.services.webd.application import Application
 from whimbrel.services.webd.forward import CONNECTIONS, Forward
 from whimbrel.services.webd.hosts import Hosts
 from whimbrel.services.webd.pages import Pages
+from whimbrel.services.webd.quic import QuicEndpoint
+from whimbrel.services.webd.quic_certificates import QuicCertificates
 from whimbrel.services.webd.settings import ConsoleService
 from whimbrel.services.webd.tcp import PROTOCOLS, TcpConnections
 from whimbrel.services.webd.upstream import Upstream
 
 BUILT: Final = Path(whimbrel.__file__).parent / "web" / "console"
 """Where the built console is among the files of the package."""
+KNOWN_FOR: Final = 3600
+"""Seconds for which browsers remember that there is HTTP/3."""
 
 
 _NO_TALLY = NoTally()
@@ -63,6 +67,14 @@ class Console:
             Pages(built, pool), forward, self._upstream, hosts, certificates, log
         )  # fmt: skip
         certificates.offer(*PROTOCOLS)
+        self._quic = QuicEndpoint(
+            name,
+            self._application,
+            QuicCertificates(certificates),
+            self._quic_limits,
+            lambda: self._settings.allow_from,
+            log,
+        )
         self._tcp = TcpConnections(
             name, self._application, server_context, self._limits, lambda: self._settings.allow_from, log,
             Meter(tally, name),
@@ -70,18 +82,25 @@ class Console:
 
     @property
     def connections(self) -> int:
-        return self._tcp.connections
+        return self._tcp.connections + self._quic.connections
 
     def listen(self, sockets: Sequence[socket]) -> None:
-        self._tcp.listen(sockets)
+        datagrams = [sock for sock in sockets if sock.type == SOCK_DGRAM]
+        self._tcp.listen([sock for sock in sockets if sock.type != SOCK_DGRAM])
+        self._quic.listen(datagrams)
+        told = [f'h3=":{port}"; ma={KNOWN_FOR}' for port in dict.fromkeys(self._quic.ports)]
+        self._application.alternative = ", ".join(told).encode()
 
     def pause(self) -> None:
         self._tcp.pause()
+        self._quic.pause()
 
     def resume(self) -> None:
         self._tcp.resume()
+        self._quic.resume()
 
     async def close(self, grace: float) -> None:
+        await self._quic.close()
         await self._tcp.close(grace)
         self._upstream.close()
 
@@ -91,6 +110,9 @@ class Console:
 
     def _limits(self) -> Limits:
         return Limits(self._settings.max_connections, self._settings.max_connections_per_host)
+
+    def _quic_limits(self) -> Limits:
+        return Limits(self._settings.http3_connections, self._settings.max_connections_per_host)
 
 
 def file_paths() -> frozenset[str]:
