@@ -1,6 +1,7 @@
 """The console's port of a real server, by curl and by plain sockets: h1 and h2, limits, certificates, its own death."""
 
 import asyncio
+import hashlib
 import http.client
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.support.http3 import connected as connected_by_udp
 from tests.support.mail import eventually as tries
-from tests.support.server import PASSWORD, Running, command, free_ports, serving, set_up
+from tests.support.server import ENV, PASSWORD, Running, command, free_ports, serving, set_up
 from whimbrel.backends.tls import authority
 
 CURL = pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
@@ -237,3 +239,22 @@ def test_the_console_is_stopped_after_a_question_that_says_how_to_get_it_back(se
     assert "stopped" in command(server.directory, "service", "list")
     command(server.directory, "service", "start", "console")
     eventually(lambda: _reached(server))
+
+
+def test_a_start_tells_the_address_and_the_fingerprint_first_of_all(tmp_path: Path) -> None:
+    directory, ports = tmp_path / "server", free_ports(["console"])
+    set_up(directory, 1, ports, {"server/mail-workers": "1"})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "whimbrel.app.cli", "--dir", str(directory), "serve"],
+        env=ENV, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        address, fingerprint = process.stdout.readline(), process.stdout.readline()
+        with connected(Running(directory, process.pid, ports, 0.0)) as connection:
+            der = connection.getpeercert(binary_form=True) or b""
+    finally:
+        process.terminate()
+        process.communicate(timeout=40)
+    assert address == f"Console: https://localhost:{ports['console']}\n"
+    assert fingerprint == f"Certificate SHA-256: {hashlib.sha256(der).digest().hex(':').upper()}\n"

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from whimbrel.app.fingerprint import fingerprint_of
+from whimbrel.app.console_address import fingerprint_of
 
 SHOWN: Final = ("", "alice", "bob", "", "alice", "bob", "carol", "alice", "admin")
 """Whom the table shows beside each service: everyone once at least."""

@@ -318,9 +318,11 @@ class Supervisor:
             ]
             with contextlib.suppress(OSError):  # Whoever read it has gone.
                 print(
+                    *(zygote.state or {}).get("first", ()),
                     f"Whimbrel {__version__} runs in {self._directory}, process {os.getpid()}; SIGTERM or Ctrl-C stops "
                     f"it, `whimbrel --dir {self._directory} status` shows it\n"
                     f"Listening: {'; '.join(places) or 'nowhere'}",
+                    sep="\n",
                     flush=True,
                 )
 

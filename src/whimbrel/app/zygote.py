@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from whimbrel.app import channel, store_mark
+from whimbrel.app import channel, console_address, store_mark
 from whimbrel.app.bindings import Bindings, Supervisor
 from whimbrel.app.children import Child, Children
 from whimbrel.app.installation import Installation
@@ -38,6 +38,8 @@ from whimbrel.backends.tls.contexts import SELF_SIGNED
 from whimbrel.backends.tls.server import ServerContexts
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.config import ConfigError
+from whimbrel.core.values import HostPort
+from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.session.services import ServicesSettings
@@ -81,6 +83,7 @@ class Zygote:
         self._last_state: dict[str, Any] = {}
         self._tls: ServerContexts | None = None
         self._tls_settings = TlsSettings()
+        self._hostname = ""
         self._number = self._generation = 0
         self._stopping = self._announced = self._superseded = self._unclean = False
         self._wake_read, self._wake_write = os.pipe()
@@ -114,6 +117,7 @@ class Zygote:
         self._bind(config.section(ServicesSettings), begin["held"])
         roles = {process.name: self._roles(process, config.section(ServerSettings)) for process in self._processes}
         self._tls_settings = config.section(TlsSettings)
+        self._hostname = config.section(SmtpSettings).hostname
         del config
         signal.set_wakeup_fd(self._wake_write)
         signal.signal(signal.SIGTERM, self._stop)
@@ -386,7 +390,19 @@ class Zygote:
         channel.send(asker.line, {"do": "answer", "id": request.get("id"), "connections": counts})
 
     def _state(self) -> dict[str, Any]:
-        return {**self._bindings.state(), "overrides": self._overrides, "generation": self._generation}
+        return {
+            **self._bindings.state(),
+            "overrides": self._overrides,
+            "generation": self._generation,
+            "first": self._first_lines(),
+        }
+
+    def _first_lines(self) -> list[str]:
+        """What a start says first of all: where the console is, and how its certificate is known."""
+        listen = [HostPort(str(place)) for place in self._bindings.sockets.get("console", ()) if not place.datagrams]
+        shown = self._tls.of_name(None) if self._tls is not None else None
+        fingerprint = console_address.fingerprint(shown[1].chain[0]) if shown is not None else ""
+        return console_address.lines(console_address.url(self._hostname, listen), fingerprint)
 
     def _tell_ready(self) -> None:
         state = self._state()

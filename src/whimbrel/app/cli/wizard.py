@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from whimbrel.app import console_address
 from whimbrel.app.holders import describe_holder
 from whimbrel.app.services import SERVICES
 from whimbrel.app.setup import Answers, ServiceAnswer, read_answers, refuse_if_set_up, set_up
@@ -34,6 +35,8 @@ def run_setup(directory: Path, answers_file: str | None) -> None:
         raise CallError(Failure.REFUSED, f"Nothing was set up.\n{error}") from None
     except PermissionError as error:
         raise CallError(Failure.REFUSED, f"{error.filename}: {error.strerror}. Nothing was set up") from None
+    for line in console_address.of_installation(directory):
+        click.echo(line)
     click.echo(f"Set up in {directory}. {answers.administrator}@{answers.domain} administers the server.")
     for name, address, holder in _held_ports(answers) if answers_file is not None else ():
         click.echo(f"{name} cannot listen at {address} as long as that is {holder}", err=True)

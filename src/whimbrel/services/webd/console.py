@@ -88,8 +88,8 @@ class Console:
         datagrams = [sock for sock in sockets if sock.type == SOCK_DGRAM]
         self._tcp.listen([sock for sock in sockets if sock.type != SOCK_DGRAM])
         self._quic.listen(datagrams)
-        told = [f'h3=":{port}"; ma={KNOWN_FOR}' for port in dict.fromkeys(self._quic.ports)]
-        self._application.alternative = ", ".join(told).encode()
+        services = [f'h3=":{port}"; ma={KNOWN_FOR}' for port in dict.fromkeys(self._quic.ports)]
+        self._application.alternative = ", ".join(services).encode()
 
     def pause(self) -> None:
         self._tcp.pause()

@@ -126,9 +126,9 @@ class QuicEndpoint:
         if session is not None:
             session.datagram(data, address)
         elif len(data) >= SMALLEST_MAX_DATAGRAM_SIZE:  # What a client begins with; no answer is larger. RFC 9000 14.1
-            self._stranger(sock, header, data, address)
+            self._first_datagram(sock, header, data, address)
 
-    def _stranger(self, sock: socket.socket, header: QuicHeader, data: bytes, address: Any) -> None:
+    def _first_datagram(self, sock: socket.socket, header: QuicHeader, data: bytes, address: Any) -> None:
         version, versions = header.version, QuicConfiguration().supported_versions
         if version is not None and version not in versions:
             if header.packet_type != QuicPacketType.VERSION_NEGOTIATION:
@@ -221,7 +221,7 @@ class QuicEndpoint:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
 
-    def speak(self, quic: ServerConnection, client: tuple[str, int], flush: Callable[[], None]) -> Http3Connection:
+    def http3(self, quic: ServerConnection, client: tuple[str, int], flush: Callable[[], None]) -> Http3Connection:
         return Http3Connection(quic, self._application, client, flush)
 
 
@@ -281,7 +281,7 @@ class _Session:
             elif isinstance(event, ConnectionIdRetired):
                 self._endpoint.forget(event.connection_id, self)
             elif isinstance(event, HandshakeCompleted):
-                self._http = self._endpoint.speak(self._quic, self._client, self.flush)
+                self._http = self._endpoint.http3(self._quic, self._client, self.flush)
             elif self._http is not None:
                 self._http.hear(event)
         if self._http is not None:
