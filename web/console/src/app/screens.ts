@@ -33,6 +33,16 @@ const settings = (): Screen["load"] => () => import("@/screens/settings/Settings
 /** In the order of the navigation. */
 export const SCREENS: readonly Screen[] = [
   {
+    id: "trace",
+    path: "/trace",
+    title: msg`Message trace`,
+    area: "top",
+    icon: "trace",
+    right: "server-read",
+    load: () => import("@/screens/trace/TraceScreen.tsx"),
+    words: msg`what became of a message, where is my mail, not delivered`,
+  },
+  {
     id: "queue",
     path: "/queue",
     title: msg`Queue`,
@@ -41,6 +51,16 @@ export const SCREENS: readonly Screen[] = [
     right: "server-read",
     load: () => import("@/screens/queue/QueueScreen.tsx"),
     words: msg`waiting mail, held messages, deferred`,
+  },
+  {
+    id: "logs",
+    path: "/logs",
+    title: msg`Logs`,
+    area: "status",
+    icon: "log",
+    right: "server-read",
+    load: () => import("@/screens/logs/LogsScreen.tsx"),
+    words: msg`mail log, security log, errors, warnings, debug, what happened`,
   },
   {
     id: "users",

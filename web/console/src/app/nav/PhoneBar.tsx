@@ -26,7 +26,7 @@ export function PhoneBar() {
       {near.map((screen) => (
         <Link key={screen.id} to={screen.path} activeProps={{ "aria-current": "page" }}>
           <Icon name={screen.icon} size={20} />
-          <span>{i18n._(screen.title)}</span>
+          <span className="ellipsis">{i18n._(screen.title)}</span>
         </Link>
       ))}
       <button type="button" aria-expanded={open} onClick={() => setOpen(true)}>

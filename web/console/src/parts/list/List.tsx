@@ -31,12 +31,18 @@ export interface ListProps<R> {
   onOpen: (id: string | null) => void;
   /** "Filter by name or address" */
   placeholder: string;
+  /** The filter is what one came for. */
+  autoFocus?: boolean;
   /** Beside the filter: choices, chips. */
   filters?: ReactNode;
   /** Buttons for what is selected; without it nothing can be. */
   bulk?: (selected: Selected<R>) => ReactNode;
   /** What to say, and to press, where there is nothing at all. */
   empty: ReactNode;
+  /** Where nothing matches, if there is more to say than that. */
+  nothing?: ReactNode;
+  /** Below the rows: what is not among them. */
+  foot?: ReactNode;
   /** "The users could not be read." */
   failed: string;
   /** False while this list shows what was so a while ago. */
@@ -72,7 +78,7 @@ export function List<R>(props: ListProps<R>) {
       {view.state === "failed" && view.rows.length === 0 ? (
         <Failure what={props.failed} error={view.error} retry={() => model.retry()} />
       ) : nothing ? (
-        <div className={css.scroll}>{filtered ? <NoMatch {...props} /> : props.empty}</div>
+        <div className={css.scroll}>{filtered ? (props.nothing ?? <NoMatch {...props} />) : props.empty}</div>
       ) : (
         <Rows
           {...{ model, view, open, onOpen, selection, clear }}
@@ -86,6 +92,7 @@ export function List<R>(props: ListProps<R>) {
           stale={view.stale || props.live === false}
         />
       )}
+      {!nothing && props.foot}
       {view.state === "failed" && view.rows.length > 0 && <More error={view.error} retry={() => model.retry()} />}
       {props.bulk && selection.ids.size > 0 && (
         <div className={css.bulk} role="toolbar" aria-label={props.label}>

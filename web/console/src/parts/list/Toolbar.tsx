@@ -42,6 +42,7 @@ export function Toolbar<R>(props: Props<R>) {
           placeholder={placeholder}
           aria-label={placeholder}
           spellCheck={false}
+          autoFocus={props.autoFocus}
           onChange={(event) => setTyped(event.target.value)}
           onKeyDown={(event) => event.key === "Escape" && typed && (event.stopPropagation(), setTyped(""))}
         />

@@ -1,0 +1,136 @@
+/** Nothing was found: what was searched, how far back the logs reach, and where to look next. */
+import { Trans, useLingui } from "@lingui/react/macro";
+import { Link } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { type Page, read } from "@/api/admin.ts";
+import { Button } from "@/parts/base/Button.tsx";
+import { Notice } from "@/parts/base/Notice.tsx";
+import { State } from "@/parts/base/State.tsx";
+import type { ListQuery } from "@/parts/list/model.ts";
+import { understood } from "./search.ts";
+import css from "./Trace.module.css";
+import { useSought, useWithin } from "./TraceScreen.tsx";
+
+interface Props {
+  text: string;
+  /** The server's own words. */
+  note: string;
+  since: string;
+  onSearch: (change: Partial<ListQuery>) => void;
+}
+
+export function NothingFound({ text, note, since, onSearch }: Props) {
+  const sought = useSought()(text, "");
+  const within = useWithin()(since);
+  const reach = note.replace(/^[^;]*;\s*(.)/, (_, first: string) => first.toUpperCase());
+  const { addresses, hosts } = understood(text);
+  return (
+    <Notice
+      icon="search"
+      title={
+        <Trans>
+          No message {sought} in {within}.
+        </Trans>
+      }
+      action={
+        since !== "365d" && (
+          <Button icon="history" onClick={() => onSearch({ filters: { since: since === "30d" ? "365d" : "30d" } })}>
+            {since === "30d" ? <Trans>Search the last year</Trans> : <Trans>Search the last 30 days</Trans>}
+          </Button>
+        )
+      }
+    >
+      {reach && <p className={css.reach}>{reach}</p>}
+      {addresses.map((address) => address.includes("@") && <Leads key={address} address={address} />)}
+      {addresses[0]?.includes("@") && <Alike address={addresses[0]} onSearch={onSearch} />}
+      <Mentions word={addresses[0] ?? hosts[0] ?? ""} since={since} />
+    </Notice>
+  );
+}
+
+interface Checked {
+  steps: readonly { address: string; is_a: string; leads_to: readonly string[] }[];
+  mailboxes: readonly string[];
+  remote: readonly string[];
+  problems: readonly string[];
+}
+
+/** What the server would do with mail to it now. */
+function Leads({ address }: { address: string }) {
+  const { t } = useLingui();
+  const { data } = useQuery({
+    queryKey: ["alias", "check", address],
+    queryFn: ({ signal }) => read<Checked>("alias", "check", { address }, signal),
+    retry: false,
+  });
+  if (!data) return null;
+  const to = [...data.mailboxes, ...data.remote].join(", ");
+  return (
+    <p>
+      {data.problems.length ? (
+        <State mood="error">{t`${address} takes no mail: ${data.problems.join("; ")}`}</State>
+      ) : data.remote.includes(address) ? null : (
+        <State mood="ok">{to === address ? t`${address} takes mail` : t`${address} leads to ${to}`}</State>
+      )}
+    </p>
+  );
+}
+
+/** Users and aliases that are called alike: a slip of the pen is the likeliest reason. */
+function Alike({ address, onSearch }: { address: string; onSearch: (change: Partial<ListQuery>) => void }) {
+  const stem = (address.split("@")[0] ?? "").slice(0, 3);
+  const { data } = useQuery({
+    queryKey: ["trace", "alike", stem],
+    enabled: stem.length > 1,
+    queryFn: async ({ signal }) => {
+      const query = { search: stem, limit: 6 };
+      const [users, aliases] = await Promise.all([
+        read<Page<{ address: string }>>("user", "list", query, signal),
+        read<Page<{ address?: string; name?: string }>>("alias", "list", query, signal).catch(() => ({ items: [] })),
+      ]);
+      return [...users.items, ...aliases.items].map((each) => each.address ?? "");
+    },
+    retry: false,
+  });
+  const others = (data ?? []).filter((each) => each && each !== address).slice(0, 6);
+  if (!others.length) return null;
+  return (
+    <p>
+      <Trans>Called alike:</Trans>{" "}
+      {others.map((each) => (
+        <button key={each} type="button" className={`link ${css.alike}`} onClick={() => onSearch({ search: each })}>
+          {each}
+        </button>
+      ))}
+    </p>
+  );
+}
+
+/** The last lines of any log that name it: connections that ended before there was a message. */
+function Mentions({ word, since }: { word: string; since: string }) {
+  const { t } = useLingui();
+  const domain = word.includes("@") ? (word.split("@")[1] ?? "") : word;
+  const { data } = useQuery({
+    queryKey: ["trace", "mentions", domain, since],
+    enabled: domain !== "",
+    queryFn: ({ signal }) =>
+      read<Page<{ text: string }>>(
+        "log",
+        "search",
+        { text: domain, log: ["security", "warning", "mail", "error"], since: since || "1d", newest: true, limit: 6 },
+        signal,
+      ),
+    retry: false,
+  });
+  if (!data) return null;
+  if (!data.items.length) return <p>{t`No other line of the logs names ${domain} in this time.`}</p>;
+  return (
+    <>
+      <p className={css.reach}>{t`What the logs say of ${domain}:`}</p>
+      <pre className={css.lines}>{data.items.map((line) => line.text).join("\n")}</pre>
+      <Link to="/logs" search={{ log: "all", q: domain } as never} className="link">
+        <Trans>All lines in the logs</Trans>
+      </Link>
+    </>
+  );
+}

@@ -1,0 +1,33 @@
+/** A story as text for the other side: times, replies and ids, none of our mailboxes, rules or hosts. */
+import { i18n } from "@lingui/core";
+import { msg } from "@lingui/core/macro";
+import type { Message, Outcome } from "./story.ts";
+import { reply } from "./useVerdict.ts";
+
+const SAID = {
+  delivered: msg`delivered`,
+  junk: msg`delivered`,
+  relayed: msg`passed on`,
+  waiting: msg`waiting to be delivered`,
+  held: msg`waiting to be delivered`,
+  returned: msg`returned`,
+  refused: msg`refused`,
+  discarded: msg`not delivered`,
+  "under-way": msg`accepted`,
+} as const;
+
+export function asText(message: Message, { address, fate, at, status }: Outcome): string {
+  const facts: readonly [string, string][] = [
+    [i18n._(msg`From`), message.sender || "<>"],
+    [i18n._(msg`To`), address],
+    [i18n._(msg`Subject`), message.subject],
+    [i18n._(msg`Message-ID`), message.messageId && `<${message.messageId}>`],
+    [i18n._(msg`Received`), message.at],
+    [i18n._(msg`Result`), `${i18n._(SAID[fate])}, ${at}`],
+    [i18n._(msg`Reply`), fate === "refused" || fate === "returned" ? reply(status) : ""],
+  ];
+  return facts
+    .filter(([, value]) => value)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join("\n");
+}
