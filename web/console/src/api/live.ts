@@ -34,3 +34,18 @@ export function useTopic<T>(topic: string | null, handler: (data: T, id: string)
     return live.follow(topic, (data, id) => latest.current(data as T, id));
   }, [topic, allowed]);
 }
+
+/** Calls `again` when a topic has news; every `seconds` while nothing tells it of them and somebody looks. */
+export function useFresh(topic: string, again: () => void, seconds: number): void {
+  const { state } = useLiveStatus();
+  const latest = useRef(again);
+  useEffect(() => {
+    latest.current = again;
+  });
+  useTopic(topic, () => latest.current());
+  useEffect(() => {
+    if (state === "live") return undefined;
+    const timer = setInterval(() => document.hidden || latest.current(), seconds * 1000);
+    return () => clearInterval(timer);
+  }, [state, seconds]);
+}

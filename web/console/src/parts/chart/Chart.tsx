@@ -14,6 +14,8 @@ export interface Series {
   readonly colour?: string;
   /** As a dashed line: what is usual, the period before. */
   readonly usual?: boolean;
+  /** As bars: counts of a few long steps. */
+  readonly bars?: boolean;
 }
 
 export interface ChartProps {

@@ -9,6 +9,8 @@ import type { ChartProps } from "./Chart.tsx";
 
 const token = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+const bars = uPlot.paths.bars?.({ size: [0.64, 24], align: 1 });
+
 export default function Plot({ times, series, format, height = 180 }: ChartProps) {
   const { ref, width } = useElementSize();
   const chosen = useStore(theme);
@@ -31,8 +33,12 @@ export default function Plot({ times, series, format, height = 180 }: ChartProps
       cursor: { points: { size: 6 }, drag: { x: false, y: false } },
       scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
       axes: [
-        { ...axis, values: (_, ticks) => ticks.map((tick) => shortTime(new Date(tick * 1000))) },
-        { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => format(tick)) },
+        { ...axis, size: 26, values: (_, ticks) => ticks.map((tick) => shortTime(new Date(tick * 1000))) },
+        {
+          ...axis,
+          size: (_, labels) => 16 + 6.5 * Math.max(3, ...(labels ?? []).map((label) => label.length)),
+          values: (_, ticks) => ticks.map((tick) => format(tick)),
+        },
       ],
       series: [
         {},
@@ -43,6 +49,7 @@ export default function Plot({ times, series, format, height = 180 }: ChartProps
           spanGaps: false,
           points: { show: false },
           ...(each.usual ? { dash: [3, 3] } : {}),
+          ...(each.bars && bars ? { paths: bars, fill: `${token(each.colour ?? "accent")}8c`, width: 0 } : {}),
         })),
       ],
     };

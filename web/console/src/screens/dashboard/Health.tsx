@@ -1,0 +1,171 @@
+import { Trans, useLingui } from "@lingui/react/macro";
+import { Link } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { read } from "@/api/admin.ts";
+import { useSchema } from "@/api/schema.ts";
+import { SCREENS } from "@/app/screens.ts";
+import { Button } from "@/parts/base/Button.tsx";
+import { Moment, octets } from "@/parts/base/Moment.tsx";
+import { State } from "@/parts/base/State.tsx";
+import { pageOf, pathOf } from "@/screens/settings/pages.ts";
+import css from "./Dashboard.module.css";
+import { byGrade, type Check, type Grade, gradeOf, settingOf, type Status } from "./status.ts";
+
+interface Row {
+  readonly id: string;
+  readonly grade: Grade;
+  readonly title: string;
+  readonly text: string;
+  readonly since?: string | null;
+  /** Where it is mended. */
+  readonly to?: { path: string; search?: Record<string, string>; verb: string };
+}
+
+export function Health({ status }: { status: Status | undefined }) {
+  const { t } = useLingui();
+  const { data: checks, refetch, isFetching } = useChecks();
+  const own = useOwn(status);
+  const rows = byGrade([...(checks ?? []), ...(checks ? own.filter((row) => row.id.startsWith("attention")) : own)]);
+  const count = (grade: Grade) => rows.filter((row) => row.grade === grade).length;
+  const [fail, warn, pass] = [count("fails"), count("warns"), count("passes")];
+  return (
+    <section className={`${css.card} ${css.health}`} aria-busy={!status}>
+      <header>
+        <h2>{t`Health`}</h2>
+        {status && <p>{t`${fail} fail, ${warn} warn, ${pass} pass`}</p>}
+        {checks && (
+          <Button small icon="redo" busy={isFetching} onClick={() => void refetch()}>
+            <Trans>Run checks</Trans>
+          </Button>
+        )}
+      </header>
+      {status ? (
+        <ul>
+          {rows.map((row) => (
+            <li key={row.id}>
+              <GradeState grade={row.grade} />
+              <div>
+                <b>{row.title}</b>
+                <span>{row.text}</span>
+              </div>
+              {row.since ? (
+                <span className={css.since}>
+                  <Moment at={row.since} />
+                </span>
+              ) : (
+                <span />
+              )}
+              {row.to ? (
+                <Link className={css.mend} to={row.to.path} search={(row.to.search ?? {}) as never}>
+                  {row.to.verb}
+                </Link>
+              ) : (
+                <span />
+              )}
+            </li>
+          ))}
+        </ul>
+      ) : (
+        <div className={css.bones} aria-hidden>
+          {[70, 52, 61, 44].map((width) => (
+            <span key={width} style={{ width: `${width}%` }} />
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function GradeState({ grade }: { grade: Grade }) {
+  const { t } = useLingui();
+  if (grade === "fails") return <State mood="error">{t`Fails`}</State>;
+  if (grade === "warns") return <State mood="warn">{t`Warns`}</State>;
+  if (grade === "passes") return <State mood="ok">{t`Passes`}</State>;
+  return (
+    <State mood="muted" icon="help">
+      {t`Unknown`}
+    </State>
+  );
+}
+
+/** The checks of `doctor`, where this server has it. */
+function useChecks() {
+  const { t } = useLingui();
+  const { data: schema } = useSchema();
+  const has = schema?.calls.some((call) => call.noun === "doctor") ?? false;
+  return useQuery({
+    queryKey: ["doctor"],
+    enabled: has,
+    queryFn: async ({ signal }) =>
+      (await read<{ checks: readonly Check[] }>("doctor", "", { all: true, kept: true }, signal)).checks,
+    select: (checks): readonly Row[] =>
+      checks.map(({ check, state, title, text, since, screen: path, advice }) => {
+        // What is stopped is started where services are shown, not among their settings.
+        const screen = check === "services" ? "/services" : path;
+        return {
+          id: check,
+          grade: gradeOf(state),
+          title,
+          text: state === "ok" || !advice ? text : `${text} ${advice}`,
+          since,
+          ...(state !== "ok" && SCREENS.some((each) => each.path === screen.split("?")[0])
+            ? { to: { path: screen, verb: t`Show` } }
+            : {}),
+        };
+      }),
+    retry: false,
+    refetchInterval: 60_000,
+  });
+}
+
+/** What every server tells of itself. */
+function useOwn(status: Status | undefined): readonly Row[] {
+  const { t } = useLingui();
+  if (!status) return [];
+  const wanted = status.services.filter((each) => each.state !== "off");
+  const silent = wanted.filter((each) => each.state !== "listening");
+  const memory = status.processes.reduce((sum, each) => sum + each.memory, 0);
+  const names = silent.map((each) => each.service).join(", ");
+  return [
+    ...status.attention
+      .filter(
+        (each) => !/ is (?:refused|partly): /.test(each.text) && !/^free space is|^the file system/.test(each.text),
+      )
+      .map(({ level, text }, at): Row => {
+        const setting = settingOf(text);
+        return {
+          id: `attention ${at}`,
+          grade: gradeOf(level),
+          title: setting ? t`Setting` : level === "danger" ? t`Danger` : t`Notice`,
+          text,
+          ...(setting ? { to: { path: pathOf(pageOf(setting)), search: { setting }, verb: t`Change` } } : {}),
+        };
+      }),
+    {
+      id: "services",
+      grade: silent.some((each) => each.state === "refused") ? "fails" : silent.length ? "warns" : "passes",
+      title: t`Services`,
+      text: silent.length
+        ? t`${wanted.length - silent.length} of ${wanted.length} listen; not: ${names}`
+        : t`${wanted.length} of ${wanted.length} listen`,
+      ...(silent.length ? { to: { path: "/services", verb: t`Show` } } : {}),
+    },
+    {
+      id: "disk",
+      grade: status.space === "enough" ? "passes" : status.space === "low" ? "warns" : "fails",
+      title: t`Disk`,
+      text:
+        status.space === "enough"
+          ? t`${octets(status.free)} free`
+          : status.space === "low"
+            ? t`Only ${octets(status.free)} free: make room soon`
+            : t`${octets(status.free)} free: no mail is taken in, nothing is lost`,
+    },
+    {
+      id: "processes",
+      grade: "passes",
+      title: t`Processes`,
+      text: t`${status.processes.length} run, with ${octets(memory)} of memory`,
+    },
+  ];
+}
