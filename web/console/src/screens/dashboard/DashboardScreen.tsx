@@ -38,16 +38,20 @@ export default function DashboardScreen() {
           <Failure what={t`The server's state could not be read.`} error={error} retry={() => void status.refetch()} />
         ) : (
           <div className={css.grid} data-stale={error ? "" : undefined}>
-            <Health status={data} />
-            <QueueCard />
-            <Today totals={totals.data} />
-            <div className={css.two}>
-              {totals.data ? (
-                <Tops title={t`Top senders today`} rows={totals.data.senders.slice(0, 6)} way="from" />
-              ) : (
-                <section className={`${css.card} ${css.bone}`} />
-              )}
-              <Changes />
+            <div className={css.column}>
+              <Health status={data} />
+              <Today totals={totals.data} />
+            </div>
+            <div className={css.column}>
+              <QueueCard />
+              <div className={css.two}>
+                {totals.data ? (
+                  <Tops title={t`Top senders today`} rows={totals.data.senders.slice(0, 6)} way="from" />
+                ) : (
+                  <section className={`${css.card} ${css.bone}`} />
+                )}
+                <Changes />
+              </div>
             </div>
           </div>
         )}

@@ -1,7 +1,9 @@
-import { Trans, useLingui } from "@lingui/react/macro";
+import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { Link } from "@tanstack/react-router";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
 import { read } from "@/api/admin.ts";
+import { toast } from "@/api/operations.ts";
 import { useSchema } from "@/api/schema.ts";
 import { SCREENS } from "@/app/screens.ts";
 import { Button } from "@/parts/base/Button.tsx";
@@ -21,50 +23,50 @@ interface Row {
   readonly to?: { path: string; search?: Record<string, string>; verb: string };
 }
 
+/** With more rows than this, those that pass are folded: what must be mended is to be seen at once. */
+const MOST = 8;
+
 export function Health({ status }: { status: Status | undefined }) {
   const { t } = useLingui();
-  const { data: checks, refetch, isFetching } = useChecks();
+  const { data: checks, look, looking } = useChecks();
   const own = useOwn(status);
-  const rows = byGrade([...(checks ?? []), ...(checks ? own.filter((row) => row.id.startsWith("attention")) : own)]);
+  const rows = byGrade(checks ?? own);
   const count = (grade: Grade) => rows.filter((row) => row.grade === grade).length;
   const [fail, warn, pass] = [count("fails"), count("warns"), count("passes")];
+  const many = rows.length > MOST;
+  const shown = many ? rows.filter((row) => row.grade !== "passes") : rows;
+  const folded = many ? rows.filter((row) => row.grade === "passes") : [];
   return (
     <section className={`${css.card} ${css.health}`} aria-busy={!status}>
       <header>
         <h2>{t`Health`}</h2>
         {status && <p>{t`${fail} fail, ${warn} warn, ${pass} pass`}</p>}
         {checks && (
-          <Button small icon="redo" busy={isFetching} onClick={() => void refetch()}>
+          <Button small icon="redo" busy={looking} onClick={() => void look()}>
             <Trans>Run checks</Trans>
           </Button>
         )}
       </header>
       {status ? (
-        <ul>
-          {rows.map((row) => (
-            <li key={row.id}>
-              <GradeState grade={row.grade} />
-              <div>
-                <b>{row.title}</b>
-                <span>{row.text}</span>
-              </div>
-              {row.since ? (
-                <span className={css.since}>
-                  <Moment at={row.since} />
-                </span>
-              ) : (
-                <span />
-              )}
-              {row.to ? (
-                <Link className={css.mend} to={row.to.path} search={(row.to.search ?? {}) as never}>
-                  {row.to.verb}
-                </Link>
-              ) : (
-                <span />
-              )}
-            </li>
-          ))}
-        </ul>
+        <>
+          <ul>
+            {shown.map((row) => (
+              <Item key={row.id} row={row} />
+            ))}
+          </ul>
+          {folded.length > 0 && (
+            <details className={css.folded}>
+              <summary>
+                <Plural value={folded.length} one="# check passes" other="# checks pass" />
+              </summary>
+              <ul>
+                {folded.map((row) => (
+                  <Item key={row.id} row={row} />
+                ))}
+              </ul>
+            </details>
+          )}
+        </>
       ) : (
         <div className={css.bones} aria-hidden>
           {[70, 52, 61, 44].map((width) => (
@@ -73,6 +75,32 @@ export function Health({ status }: { status: Status | undefined }) {
         </div>
       )}
     </section>
+  );
+}
+
+function Item({ row }: { row: Row }) {
+  return (
+    <li>
+      <GradeState grade={row.grade} />
+      <div>
+        <b>{row.title}</b>
+        <span>{row.text}</span>
+      </div>
+      {row.since ? (
+        <span className={css.since}>
+          <Moment at={row.since} />
+        </span>
+      ) : (
+        <span />
+      )}
+      {row.to ? (
+        <Link className={css.mend} to={row.to.path} search={(row.to.search ?? {}) as never}>
+          {row.to.verb}
+        </Link>
+      ) : (
+        <span />
+      )}
+    </li>
   );
 }
 
@@ -93,11 +121,12 @@ function useChecks() {
   const { t } = useLingui();
   const { data: schema } = useSchema();
   const has = schema?.calls.some((call) => call.noun === "doctor") ?? false;
-  return useQuery({
+  const [looking, setLooking] = useState(false);
+  const queries = useQueryClient();
+  const { data } = useQuery({
     queryKey: ["doctor"],
     enabled: has,
-    queryFn: async ({ signal }) =>
-      (await read<{ checks: readonly Check[] }>("doctor", "", { all: true, kept: true }, signal)).checks,
+    queryFn: ({ signal }) => checksOf(true, signal),
     select: (checks): readonly Row[] =>
       checks.map(({ check, state, title, text, since, screen: path, advice }) => {
         // What is stopped is started where services are shown, not among their settings.
@@ -116,7 +145,21 @@ function useChecks() {
     retry: false,
     refetchInterval: 60_000,
   });
+  const look = async () => {
+    setLooking(true);
+    try {
+      queries.setQueryData(["doctor"], await checksOf(false));
+    } catch (error) {
+      toast(t`The checks could not be made: ${error instanceof Error ? error.message : ""}`, "failed");
+    }
+    setLooking(false);
+  };
+  return { data, look, looking };
 }
+
+/** `kept`: what the last look came to, without a new one. */
+const checksOf = async (kept: boolean, signal?: AbortSignal) =>
+  (await read<{ checks: readonly Check[] }>("doctor", "", { all: true, kept }, signal)).checks;
 
 /** What every server tells of itself. */
 function useOwn(status: Status | undefined): readonly Row[] {
