@@ -111,7 +111,7 @@ def prepare(directory: Path) -> tuple[User, ...]:
                 f"{directory} is a server that is set up, but {remembered.name} with its passwords is missing: it is "
                 f"no demonstration. Start it by `whimbrel --dir {directory} serve`, or name another folder"
             ) from None
-    from whimbrel.app.setup import set_up  # Heavy, and for the first start alone.
+    from whimbrel.app.setup.writing import set_up  # Heavy, and for the first start alone.
     from whimbrel.core.config import ConfigError
 
     users = tuple(User(f"{name}@{DOMAIN}", make_password(), rights) for name, _, rights in USERS)
@@ -126,11 +126,11 @@ def prepare(directory: Path) -> tuple[User, ...]:
 
 
 def _answers(directory: Path, users: Sequence[User]) -> Any:
-    from whimbrel.app.setup import Answers, ServiceAnswer
     from whimbrel.core.address import Domain
     from whimbrel.core.directory import Rights
     from whimbrel.core.values import HostPort, Secret
     from whimbrel.services.admin.user_lines import UserLine
+    from whimbrel.services.setup.answers import Answers, ServiceAnswer
 
     taken: set[int] = set()
     services = {}

@@ -14,7 +14,7 @@ import pytest
 
 from whimbrel.app.cli import main
 from whimbrel.app.cli.entry import program
-from whimbrel.app.setup import read_answers, set_up
+from whimbrel.app.setup.writing import read_answers, set_up
 from whimbrel.services.admin.table import all_calls
 
 ANSWERS = """hostname = "mail.example.org"

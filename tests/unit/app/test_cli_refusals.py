@@ -120,7 +120,7 @@ def test_words_in_the_wrong_place_are_told_where_they_belong(
 
 def test_what_only_the_server_reads_names_the_option_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     from tests.unit.app.test_cli import ANSWERS
-    from whimbrel.app.setup import read_answers, set_up
+    from whimbrel.app.setup.writing import read_answers, set_up
 
     set_up(tmp_path / "server", read_answers(ANSWERS, "answers"))
     error = refused(capsys, tmp_path / "server", "user", "set", "admin", "--max-message-size", "much")

@@ -9,7 +9,7 @@ import pytest
 
 from whimbrel.app.cli import main
 from whimbrel.app.installation import Installation
-from whimbrel.app.setup import read_answers, set_up
+from whimbrel.app.setup.writing import read_answers, set_up
 from whimbrel.backends.tls.authority import self_signed, write_file
 from whimbrel.core.config import ConfigError
 from whimbrel.core.values import Secret
@@ -155,7 +155,11 @@ def test_what_only_the_whole_can_tell_is_told_by_the_names_of_the_answers(tmp_pa
 
 def test_faults_in_the_table_of_users_have_lines(tmp_path: Path) -> None:
     (tmp_path / "users.csv").write_text("bob@example.org,x,Bob,root,\ncarol@example.org,x,C,none,lots\n")
-    assert list(faults(GOOD, tmp_path)) == ["line 1", "line 2"]
+    with pytest.raises(ConfigError) as caught:
+        read_answers(GOOD, "answers.toml", tmp_path)
+    assert [(fault.path, fault.text.partition(":")[0]) for fault in caught.value.faults] == [
+        ("users", "line 1"), ("users", "line 2"),
+    ]  # fmt: skip
 
 
 def test_users_who_stand_twice_are_refused_and_nothing_is_written(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.app.test_setup import GOOD
 from whimbrel.app import store_mark
 from whimbrel.app.cli import main
-from whimbrel.app.setup import read_answers, set_up
+from whimbrel.app.setup.writing import read_answers, set_up
 from whimbrel.app.store_lock import NAME, StoreInUse, lock, user
 
 

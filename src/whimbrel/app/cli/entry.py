@@ -159,18 +159,38 @@ def serve(reach: Reach) -> None:
     os.execve(words[0], words, interpreter.environment())  # noqa: S606
 
 
-@click.command(short_help="Set up a new installation.")
-@click.option(
+_ANSWERS = click.option(
     "--answers",
     type=click.Path(dir_okay=False, allow_dash=True),
     help="TOML file with all answers; - for standard input. Nothing is asked then.",
 )
-@click.pass_obj
-def setup(reach: Reach, answers: str | None) -> None:
+
+
+@click.group(cls=_Nearest, invoke_without_command=True, short_help="Set up a new installation.")
+@_ANSWERS
+@click.pass_context
+def setup(context: click.Context, answers: str | None) -> None:
     """Sets up a new installation below --dir, by questions on the terminal or from a file of answers."""
+    if context.invoked_subcommand is not None:
+        if answers is not None:
+            raise click.UsageError(
+                f"--answers belongs behind: whimbrel setup {context.invoked_subcommand} --answers FILE"
+            )
+        return
     from whimbrel.app.cli.wizard import run_setup
 
-    run_setup(reach.directory, answers)
+    run_setup(context.obj.directory, answers)
+
+
+@setup.command(name="check", short_help="Look at the machine, and set nothing up.")
+@_ANSWERS
+@click.option("--relay", is_flag=True, help="Also connect to the relay host of the answers, and sign in.")
+@click.pass_obj
+def check(reach: Reach, answers: str | None, relay: bool) -> int:
+    """Makes the checks of the set-up: ports, DNS, clock, memory, disk, names, certificate. Nothing is written."""
+    from whimbrel.app.cli.wizard import run_check
+
+    return run_check(reach.directory, answers, relay=relay)
 
 
 @click.command()

@@ -1,0 +1,123 @@
+"""What a new installation is made of, once every step has said its part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from whimbrel.core.address import Domain
+from whimbrel.core.config import Fault
+from whimbrel.core.directory import DirectoryChange, Kind, Op, Rights
+from whimbrel.core.people import full_address
+from whimbrel.core.values import HostPort, Secret
+from whimbrel.services.admin.user_lines import UserLine
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAnswer:
+    """What was said of one service; None: as it is by default."""
+
+    listen: tuple[HostPort, ...] | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatePair:
+    """A certificate with its chain, and its private key, both PEM. The key is not shown."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All that a new installation needs to know."""
+
+    hostname: Domain
+    domain: Domain
+    administrator: str
+    """Login name in `domain`."""
+    password: Secret
+    store: str = "store"
+    services: Mapping[str, ServiceAnswer] = field(default_factory=dict)
+    settings: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict, repr=False)
+    """By path. Passwords may be among them, in clear as they stand in the file."""
+    users: tuple[UserLine, ...] = ()
+    certificate: CertificatePair | None = None
+    """One that is to be kept with the installation and shown."""
+    made: Mapping[str, Secret] = field(default_factory=dict)
+    """Passwords that were made for users, by login name: shown once."""
+
+
+@dataclass(slots=True)
+class Making:
+    """Answers while the steps add to them."""
+
+    hostname: Domain | None = None
+    domain: Domain | None = None
+    administrator: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""))
+    store: str = "store"
+    services: dict[str, ServiceAnswer] = field(default_factory=dict)
+    settings: dict[str, str | tuple[str, ...]] = field(default_factory=dict, repr=False)
+    users: list[UserLine] = field(default_factory=list)
+    certificate: CertificatePair | None = None
+    made: dict[str, Secret] = field(default_factory=dict)
+
+    def answers(self) -> Answers:
+        assert self.hostname and self.domain and self.administrator
+        return Answers(
+            self.hostname, self.domain, self.administrator, self.password, self.store, self.services, self.settings,
+            tuple(self.users), self.certificate, self.made,
+        )  # fmt: skip
+
+
+def setting_values(answers: Answers) -> dict[str, object]:
+    """The answers as paths of settings."""
+    values: dict[str, object] = {"smtp/hostname": str(answers.hostname)}
+    if answers.store != "store":
+        values["store/directory"] = answers.store
+    for name, service in answers.services.items():
+        if service.listen is not None:
+            values[f"services/{name}/listen"] = tuple(map(str, service.listen))
+        if service.enabled is not None:
+            values[f"services/{name}/enabled"] = service.enabled
+    return values | dict(answers.settings)
+
+
+def answer_name(path: str) -> str:
+    """A setting's path as the answers call it."""
+    parts = path.split("/")
+    if path == "smtp/hostname":
+        return "hostname"
+    if path == "store/directory":
+        return "store"
+    if parts[0] == "services" and parts[-1] in ("listen", "enabled") and len(parts) == 3:
+        return ".".join(parts)
+    return f'settings."{path}"' if path else ""
+
+
+def people_changes(answers: Answers) -> tuple[list[tuple[DirectoryChange, Secret]], list[Fault]]:
+    """The administrator and the users of the table, each with the password; further domains come first."""
+    faults = []
+    domains, changes = {str(answers.domain)}, []
+    admin = DirectoryChange(
+        Op.ADD, Kind.USER, str(answers.domain), answers.administrator, {"rights": Rights.SERVER_WRITE.value}
+    )
+    changes.append((admin, answers.password))
+    for line in answers.users:
+        try:
+            address = full_address(line.address, str(answers.domain))
+        except ValueError as error:
+            faults.append(Fault("", 0, "users", f"line {line.number}: {error}"))
+            continue
+        if address.domain not in domains:
+            domains.add(address.domain)
+            changes.append((DirectoryChange(Op.ADD, Kind.DOMAIN, address.domain), Secret("")))
+        values: dict[str, object] = dict(line.values)
+        if line.full_name:
+            values["full-name"] = line.full_name
+        if line.rights:
+            values["rights"] = line.rights.value
+        if line.quota:
+            values["quota"] = str(line.quota)
+        changes.append((DirectoryChange(Op.ADD, Kind.USER, address.domain, address.local, values), line.password))
+    return changes, faults

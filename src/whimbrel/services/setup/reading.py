@@ -1,0 +1,124 @@
+"""A tree of answers, as TOML and JSON have it, becomes values, then all that a new installation is made of."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from whimbrel.core.address import Domain
+from whimbrel.core.config import ConfigError, Fault
+from whimbrel.services.admin.calls import nearest
+from whimbrel.services.setup.answers import Answers, Making
+from whimbrel.services.setup.field import Field, Values, Wrong, given
+from whimbrel.services.setup.machine import Machine
+from whimbrel.services.setup.step import Step
+from whimbrel.services.setup.steps.people import Unconfirmed
+
+
+@dataclass(slots=True)
+class Reading:
+    """What could be read, and every fault of the rest."""
+
+    values: Values = field(default_factory=Values)
+    faults: list[Fault] = field(default_factory=list)
+    making: Making = field(default_factory=Making)
+    confirm: str = ""
+    """Words that a person must type for what was asked."""
+
+    def answers(self) -> Answers:
+        """ConfigError tells every fault."""
+        if self.faults:
+            raise ConfigError(*self.faults)
+        return self.making.answers()
+
+    def legible(self) -> Answers:
+        """What can be looked at further, so that all faults are told in one round."""
+        making = self.making
+        making.hostname = making.hostname or Domain("localhost")
+        making.domain = making.domain or Domain("localhost")
+        making.administrator = making.administrator or "admin"
+        return making.answers()
+
+    def of(self, step: Step) -> list[Fault]:
+        """The faults in what a step asked."""
+        return [fault for fault in self.faults if any(_within(fault.path, each.name) for each in step.fields)]
+
+
+def read(
+    steps: Sequence[Step],
+    tree: Mapping[str, object],
+    machine: Machine,
+    *,
+    file: str = "",
+    faults: Sequence[Fault] = (),
+) -> Reading:
+    """`file`: what the faults are said to be in; `faults`: what is known to be wrong already. What is not answered is
+    as its field is by default; what the machine would propose is for a person to accept."""
+    reading = Reading(faults=list(faults))
+    missing = {name for name in _tables(steps) if not isinstance(tree.get(name, {}), Mapping)}
+    reading.faults += [Fault(file, 0, name, f"a table is meant: [{name}]") for name in sorted(missing)]
+    reading.faults += [Fault(file, 0, path, text) for path, text in _unknown(steps, tree)]
+    known = {fault.path for fault in reading.faults}
+    for step in steps:
+        for each in step.fields:
+            if each.name not in known and each.name.partition(".")[0] not in missing:
+                _read(each, tree, machine, reading, file)
+    for step in steps:
+        if step.add is not None and not reading.of(step):
+            _add(step, reading, file)
+    return reading
+
+
+def _read(each: Field, tree: Mapping[str, object], machine: Machine, reading: Reading, file: str) -> None:
+    value = given(tree, each.name)
+    if value is None:
+        if not each.applies(reading.values, machine):
+            return
+        value = each.default
+    try:
+        if value is None:
+            raise ValueError("is missing")
+        reading.values[each.name] = each.read(value)
+    except Wrong as error:
+        reading.faults += [Fault(file, 0, f"{each.name}{way}", text) for way, text in error.faults]
+    except ValueError as error:
+        reading.faults.append(Fault(file, 0, each.name, str(error)))
+
+
+def _add(step: Step, reading: Reading, file: str) -> None:
+    assert step.add is not None
+    try:
+        step.add(reading.values, reading.making)
+    except Wrong as error:
+        reading.faults += [Fault(file, 0, path, text) for path, text in error.faults]
+        if isinstance(error, Unconfirmed):
+            reading.confirm = error.words
+
+
+def _tables(steps: Sequence[Step]) -> dict[str, list[str]]:
+    """The names in each table that fields stand in."""
+    tables: dict[str, list[str]] = {}
+    for step in steps:
+        for each in step.fields:
+            table, dot, name = each.name.partition(".")
+            if dot:
+                tables.setdefault(table, []).append(name)
+    return tables
+
+
+def _unknown(steps: Sequence[Step], tree: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """What no step asks for, with the nearest name that one does."""
+    tables = _tables(steps)
+    top = list(dict.fromkeys(each.name.partition(".")[0] for step in steps for each in step.fields))
+    yield from _strange(tree, top, "")
+    for table, names in tables.items():
+        if isinstance(inner := tree.get(table), Mapping):
+            yield from _strange(inner, names, f"{table}.")
+
+
+def _strange(tree: Mapping[str, object], names: Collection[str], way: str) -> Iterator[tuple[str, str]]:
+    for name in tree:
+        if name not in names:
+            yield f"{way}{name}"[:200], f"unknown{nearest(name, names)}"
+
+
+def _within(path: str, name: str) -> bool:
+    return path == name or path.startswith(f"{name}.")
