@@ -31,6 +31,7 @@ from whimbrel.app.ownership import Refused, basics, hand_over, owner
 
 TYPE_CHECKING = False  # As `typing` has it, whose half megabyte the supervisor does without.
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 BACKLOG = 1024
@@ -93,11 +94,6 @@ class Supervisor:
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT. The exit status."""
-        if not (self._directory / "mailserver.cfg").is_file():
-            raise Refused(
-                f"{self._directory / 'mailserver.cfg'} is not there: set the server up first, with "
-                f"`whimbrel --dir {self._directory} setup`"
-            )
         user = owner(self._directory)
         self._run.mkdir(mode=0o700, exist_ok=True)
         lock = self._lock()
@@ -429,14 +425,25 @@ def _shown(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def main(directory: Path) -> int:
-    """`whimbrel serve`. The exit status."""
+def main(directory: Path, setup_listen: str = "", setup_from: Sequence[str] = ()) -> int:
+    """`whimbrel serve`. Where nothing is set up, that is waited for first, at `setup_listen` (empty: where the console
+    will be) and for the networks `setup_from` besides the private ones. The exit status."""
+    directory = directory.absolute()
     try:
-        return Supervisor(directory.absolute()).run()
+        if not (directory / "mailserver.cfg").is_file():
+            from whimbrel.app.setup.waiting import FROM, LISTEN, until_set_up
+
+            status = until_set_up(directory, setup_listen or LISTEN, (*FROM, *setup_from), bound)
+            if status is not None:
+                return status
+            # Anew: what that has loaded would stay in memory for as long as the server runs.
+            words = interpreter.command("whimbrel.app.supervisor", str(directory))
+            os.execve(words[0], words, interpreter.environment())  # noqa: S606
+        return Supervisor(directory).run()
     except Refused as refused:
         print(f"whimbrel: {refused}", file=sys.stderr)
         return _EX_CONFIG if isinstance(refused, store_lock.StoreInUse) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), "".join(sys.argv[2:3]), sys.argv[3:]))

@@ -17,7 +17,7 @@ from whimbrel.app.cli.reach import Reach
 from whimbrel.app.cli.refusals import words_of
 from whimbrel.app.cli.show import print_error
 from whimbrel.services.admin import NOUNS
-from whimbrel.services.admin.calls import CallError
+from whimbrel.services.admin.calls import CallError, Failure
 
 DEFAULT_DIRECTORY = "/var/lib/whimbrel"
 
@@ -146,16 +146,32 @@ def _remote(url: str, token_file: str | None) -> Any:
 
 
 @click.command(short_help="Run the server in the foreground.")
+@click.option(
+    "--setup-listen",
+    metavar="ADDRESS:PORT",
+    default="",
+    help="Where the set-up answers while nothing is set up; the console's port unless given.",
+)
+@click.option(
+    "--setup-from",
+    metavar="NETWORK",
+    multiple=True,
+    help="A network from which the set-up can be opened, besides this machine and private networks.",
+)
 @click.pass_obj
-def serve(reach: Reach) -> None:
-    """Runs the server in the foreground until SIGTERM or SIGINT."""
-    if sys.platform == "win32" or not (reach.directory / "mailserver.cfg").is_file():
-        from whimbrel.app.supervisor import main as supervise
+def serve(reach: Reach, setup_listen: str, setup_from: tuple[str, ...]) -> None:
+    """Runs the server in the foreground until SIGTERM or SIGINT. Where nothing is set up yet, it answers at the
+    console's port with the set-up, and becomes the server when that is done."""
+    from whimbrel.core.network import Network
+    from whimbrel.core.values import HostPort
 
-        sys.exit(supervise(reach.directory))
+    try:
+        listen, networks = setup_listen and HostPort(setup_listen), [Network(each) for each in setup_from]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     # A program of its own: what the command line has loaded would stay in memory for as long as the server runs.
     sys.stdout.flush()
-    words = interpreter.command("whimbrel.app.supervisor", os.fspath(reach.directory.absolute()))
+    words = interpreter.command("whimbrel.app.supervisor", os.fspath(reach.directory.absolute()), listen, *networks)
     os.execve(words[0], words, interpreter.environment())  # noqa: S606
 
 
@@ -191,6 +207,24 @@ def check(reach: Reach, answers: str | None, relay: bool) -> int:
     from whimbrel.app.cli.wizard import run_check
 
     return run_check(reach.directory, answers, relay=relay)
+
+
+@setup.command(name="code", short_help="Show the one-time code again.")
+@click.pass_obj
+def code(reach: Reach) -> None:
+    """Shows where a server that is not set up yet waits for it: address, one-time code and fingerprint."""
+    from whimbrel.app.setup.card import read_card
+
+    card = read_card(reach.directory)
+    if card is not None:
+        click.echo(card.text(reach.directory))
+    elif (reach.directory / "mailserver.cfg").is_file():
+        raise CallError(Failure.REFUSED, f"{reach.directory} is set up already; there is no code any more")
+    else:
+        start = f"whimbrel --dir {reach.directory} serve"
+        raise CallError(
+            Failure.UNAVAILABLE, f"No server waits in {reach.directory} to be set up; start it with `{start}`"
+        )
 
 
 @click.command()

@@ -27,8 +27,6 @@ class Kind(Enum):
     NUMBER = "number"
     FILE = "file"
     """The content of a file: a browser sends it, an answers file and a terminal name the file."""
-    LINES = "lines"
-    """A text of several lines."""
     LIST = "list"
     """Several texts."""
     SERVICES = "services"
