@@ -18,12 +18,14 @@ import { I18nProvider } from "@lingui/react";
 import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
-import { StrictMode } from "react";
+import { lazy, StrictMode, Suspense } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "@shared/errors.ts";
 import { kit, manager } from "./app/kit.ts";
 import { router } from "./app/router.tsx";
-import { start } from "./app/start.ts";
+import { isNew, start, trouble } from "./app/start.ts";
+
+const WizardScreen = lazy(() => import("./screens/wizard/WizardScreen.tsx"));
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -44,7 +46,13 @@ createRoot(root).render(
     <I18nProvider i18n={i18n}>
       <MantineProvider theme={kit} colorSchemeManager={manager} withCssVariables={false} withGlobalClasses={false}>
         <QueryClientProvider client={queries}>
-          <RouterProvider router={router} />
+          {isNew(trouble.get()) ? (
+            <Suspense>
+              <WizardScreen />
+            </Suspense>
+          ) : (
+            <RouterProvider router={router} />
+          )}
         </QueryClientProvider>
       </MantineProvider>
     </I18nProvider>

@@ -38,7 +38,15 @@ _MOST: Final = 20 << 20
 """Octets of a request of who is let in: a table of users may be part of it."""
 _MOST_OF_CODE: Final = 4096
 _JSON: Final = "application/json"
-_KINDS: Final = {400: "usage", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "usage", 409: "conflict"}
+_KINDS: Final = {
+    503: "setup",
+    400: "usage",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "usage",
+    409: "conflict",
+}
 _LOOKS: Final = 4
 """Steps that are looked at in the same moment."""
 
@@ -193,7 +201,8 @@ class SetupApplication:
         reading = await asyncio.to_thread(read, self._steps, _answers(given), self._machine)
         async with self._looks:
             results = await asyncio.to_thread(look, step, reading.values, self._machine, demanded=demanded)
-        faults = reading.of(step)
+        # What is to be confirmed is for the review.
+        faults = [fault for fault in reading.of(step) if not (reading.confirm and fault.path == "users")]
         await _result(exchange, {"faults": drawn_faults(faults), "checks": drawn_results(results)})
 
     async def _review(self, exchange: Exchange, given: Mapping[str, Any]) -> None:
@@ -317,7 +326,7 @@ async def _faulty(exchange: Exchange, reading: Reading) -> None:
 async def _refuse(exchange: Exchange, refusal: Refusal) -> None:
     headers: Headers = [(b"retry-after", b"%d" % refusal.retry_after)] if refusal.retry_after else []
     if exchange.path.startswith("/api/"):
-        kind = _KINDS.get(refusal.status, "unavailable" if refusal.status in (429, 503) else "refused")
+        kind = _KINDS.get(refusal.status, "unavailable" if refusal.status == 429 else "refused")
         error = {"kind": kind, "text": refusal.text, "fields": [], "confirm": ""}
         await exchange.answer(refusal.status, _JSON, json.dumps({"error": error}).encode(), headers)
     else:

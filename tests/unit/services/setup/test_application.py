@@ -167,6 +167,8 @@ async def test_a_step_is_checked_alone(setup: Setup) -> None:
     assert result["faults"] == []
     texts = [each["text"] for check in result["checks"] for each in check["findings"]]
     assert "mail.example.org resolves to this machine: yes (192.0.2.7)" in texts
+    table = {**GOOD, "users": "address,rights\na,server-write\n"}
+    assert (await setup.call("check", step="people", answers=table))["faults"] == []
     for body in ({"step": "nothing"}, {"step": "names", "check": "relay"}, {}):
         assert (await setup.ask("POST", "/api/setup/check", body)).status == 404
 
@@ -268,7 +270,7 @@ async def test_the_other_addresses_say_what_is_so(setup: Setup) -> None:
     assert (await setup.ask("GET", "/healthz")).body == b"ok, but not set up yet\n"
     for path in ("/api/session", "/api/admin/user/list", "/api/setupx"):
         answer = await setup.ask("GET", path)
-        assert (answer.status, json.loads(answer.body)["error"]["kind"]) == (503, "unavailable")
+        assert (answer.status, json.loads(answer.body)["error"]["kind"]) == (503, "setup")
     page = await setup.ask("GET", "/")
     assert page.status in (200, 503)
     assert page["content-security-policy"]

@@ -1,0 +1,105 @@
+/** What the wizard asks of a server that is not set up yet: `services/setup/application.py` says what it answers. */
+import { ApiError } from "@shared/errors.ts";
+import { Http } from "@shared/http.ts";
+import type { Tree } from "./answers.ts";
+
+export type Kind = "text" | "secret" | "choice" | "number" | "file" | "list" | "services" | "settings";
+
+export interface Field {
+  readonly name: string;
+  readonly title: string;
+  readonly help: string;
+  readonly kind: Kind;
+  /** Null: only a person can say. */
+  readonly default: unknown;
+  readonly required: boolean;
+  readonly choices: readonly { readonly value: string; readonly title: string }[];
+  readonly shown_if: { readonly name: string; readonly value: string } | null;
+  /** For an answers file; nobody is asked. */
+  readonly rare: boolean;
+}
+
+export interface Step {
+  readonly name: string;
+  readonly title: string;
+  readonly help: string;
+  readonly fields: readonly Field[];
+  readonly checks: readonly { readonly name: string; readonly title: string; readonly on_demand: boolean }[];
+}
+
+export interface Fault {
+  readonly name: string;
+  readonly text: string;
+}
+
+export type Level = "ok" | "unknown" | "warning" | "error";
+
+export interface Finding {
+  readonly level: Level;
+  readonly text: string;
+  readonly advice: string;
+  readonly field: string;
+  /** An answer for that field that would be better. */
+  readonly offer: Tree | null;
+  readonly lines: readonly string[];
+}
+
+export interface Checked {
+  readonly faults: readonly Fault[];
+  readonly checks: readonly { readonly name: string; readonly title: string; readonly findings: readonly Finding[] }[];
+}
+
+export interface Reviewed {
+  readonly words: readonly { readonly step: string; readonly title: string; readonly words: readonly string[] }[];
+  readonly faults: readonly Fault[];
+  /** Words to be typed for what was asked; empty: none. */
+  readonly confirm: string;
+}
+
+export interface Done {
+  readonly administrator: string;
+  readonly hostname: string;
+  readonly made: readonly { readonly user: string; readonly password: string }[];
+}
+
+export interface Progress {
+  readonly progress?: string;
+  readonly done?: Done;
+}
+
+let csrf = "";
+
+const http = new Http({
+  signIn: () => Promise.reject(new ApiError(401, { kind: "unauthorized", text: "The one-time code is needed again." })),
+  csrf: () => Promise.resolve(csrf),
+});
+
+/** Whether this browser has given the code. */
+export async function admitted(): Promise<boolean> {
+  const { result } = await http.call<{ signed_in: boolean; csrf?: string }>("GET", "/api/setup", { alone: true });
+  csrf = result.csrf ?? "";
+  return result.signed_in;
+}
+
+/** ApiError: 401 for a wrong code, 429 after too many. */
+export async function enter(code: string): Promise<void> {
+  const { result } = await http.call<{ csrf: string }>("POST", "/api/setup/session", { body: { code }, alone: true });
+  csrf = result.csrf;
+}
+
+export async function steps(answers: Tree): Promise<readonly Step[]> {
+  return (await http.call<{ steps: readonly Step[] }>("POST", "/api/setup/steps", { body: { answers } })).result.steps;
+}
+
+/** The checks that are always made; or the one called `name`. */
+export async function check(step: string, answers: Tree, name = "", signal?: AbortSignal): Promise<Checked> {
+  return (await http.call<Checked>("POST", "/api/setup/check", { body: { step, answers, check: name }, signal }))
+    .result;
+}
+
+export async function review(answers: Tree): Promise<Reviewed> {
+  return (await http.call<Reviewed>("POST", "/api/setup/review", { body: { answers } })).result;
+}
+
+export const apply = (answers: Tree): AsyncGenerator<Progress, void> =>
+  http.items<Progress>("POST", "/api/setup/apply", { body: { answers } });
