@@ -1,13 +1,13 @@
 """The Machine port of the health checks: what the kernel, /proc and our own files say. On Linux; elsewhere less."""
 
-import ctypes
 import os
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from whimbrel.app.holders import describe_holder
+from whimbrel.app.machine import kernel
 from whimbrel.app.machine.folders import FolderLook
 from whimbrel.app.machine.scanners import scanners
 from whimbrel.backends.disk.space import DiskSpace, SpaceSettings, octets
@@ -16,10 +16,6 @@ from whimbrel.backends.tls.contexts import SELF_SIGNED
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.config import ConfigStore
 from whimbrel.services.health.check import Certificate, ClockState, Disk, Memory, Scanner, StoreLook
-
-_UNSYNCHRONISED: Final = 0x40
-"""STA_UNSYNC. adjtimex(2)"""
-_CGROUP: Final = Path("/sys/fs/cgroup")
 
 
 class HostMachine:
@@ -37,15 +33,7 @@ class HostMachine:
         return own_address(address)
 
     def clock(self) -> ClockState:
-        try:
-            libc = ctypes.CDLL(None, use_errno=True)
-            state = _Timex()  # modes 0: it is read, not set.
-            result = libc.adjtimex(ctypes.byref(state))
-        except AttributeError:
-            raise OSError("this system does not say whether its clock is kept in time") from None
-        if result < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-        return ClockState(not state.status & _UNSYNCHRONISED, state.maxerror / 1e6)
+        return kernel.clock()
 
     def disk(self) -> Disk:
         room = self._space.look()
@@ -55,13 +43,7 @@ class HostMachine:
         return Disk(room.folder, room.free, total, hard, room.word)
 
     def memory(self) -> Memory:
-        values = {}
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            name, _, rest = line.partition(":")
-            values[name] = int(rest.split()[0]) << 10
-        machine = Memory(values["MemTotal"], values.get("MemAvailable", values["MemFree"]))
-        inner = _container()
-        return inner if inner is not None and inner.available < machine.available else machine
+        return kernel.memory()
 
     def certificates(self) -> Sequence[Certificate]:
         settings = self._config.section(TlsSettings)
@@ -76,30 +58,6 @@ class HostMachine:
 
     def store(self) -> StoreLook:
         return self._folders.look()
-
-
-class _Timex(ctypes.Structure):
-    """`struct timex` as far as it is read; the rest is room for what the kernel writes. adjtimex(2)"""
-
-    _fields_ = [
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        ("rest", ctypes.c_char * 256),
-    ]
-
-
-def _container() -> Memory | None:
-    """Of the control group that we are alone in, where it has a limit. cgroups(7), version 2"""
-    try:
-        limit = (_CGROUP / "memory.max").read_text().strip()
-        used = int((_CGROUP / "memory.current").read_text())
-    except (OSError, ValueError):
-        return None
-    return Memory(int(limit), max(0, int(limit) - used)) if limit.isdigit() else None
 
 
 def _certificate(path: str, file: str) -> Certificate:

@@ -115,8 +115,8 @@ class Machine(Protocol):
         """Why a new installation may not have this store; empty: it may."""
         ...
 
-    def scanners(self) -> Sequence[str]:
-        """Programs that look at files when they are opened, as `clamonacc (pid 71)`."""
+    def scanners(self, folder: str) -> Sequence[str]:
+        """Programs that look at files there when they are opened, as `ESET (oaeventd, pid 71)`."""
         ...
 
     def user_fault(self, name: str) -> str:

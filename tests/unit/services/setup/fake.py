@@ -66,7 +66,7 @@ class FakeMachine:
     def store_fault(self, folder: str) -> str:
         return self.claimed
 
-    def scanners(self) -> Sequence[str]:
+    def scanners(self, folder: str) -> Sequence[str]:
         return self.watching
 
     def user_fault(self, name: str) -> str:

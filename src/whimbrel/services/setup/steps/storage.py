@@ -49,7 +49,7 @@ def _disk(values: Values, machine: Machine) -> Sequence[Finding]:
 
 
 def _scanners(values: Values, machine: Machine) -> Sequence[Finding]:
-    names = machine.scanners()
+    names = machine.scanners(values.text("store"))
     if not names:
         return [ok("No on-access virus scanner is at work here.")]
     return [

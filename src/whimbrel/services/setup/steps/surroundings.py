@@ -167,6 +167,8 @@ def _user(values: Values, machine: Machine) -> Sequence[Finding]:
 def _add(values: Values, making: Making) -> None:
     making.services |= values.get("services") or {}
     making.settings |= values.get("settings") or {}
+    if host := values.text("port-25-host"):
+        making.settings.setdefault("health/port-25-host", host)
     if name := values.text("run-as"):
         making.settings.setdefault("server/run-as", name)
 
@@ -206,7 +208,7 @@ def surroundings(known: Services) -> Step:
             Field(
                 name="port-25-host",
                 title="Mail server to call",
-                help="A mail server of yours elsewhere, called to see whether port 25 goes out; nothing: not tried.",
+                help="One of yours elsewhere, called now and then to see whether port 25 goes out; nothing: not tried.",
                 read=text_or_nothing,
                 default="",
             ),
