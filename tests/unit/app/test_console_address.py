@@ -8,9 +8,10 @@ import pytest
 
 from whimbrel.app import console_address
 from whimbrel.app.console_address import fingerprint_of, lines, url
-from whimbrel.app.setup import Answers, ServiceAnswer, set_up
+from whimbrel.app.setup.writing import set_up
 from whimbrel.core.address import Domain
 from whimbrel.core.values import HostPort, Secret
+from whimbrel.services.setup.answers import Answers, ServiceAnswer
 
 
 @pytest.mark.parametrize(

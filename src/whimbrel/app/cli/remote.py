@@ -215,7 +215,7 @@ class RemoteReach(Reach):
         self.client = RemoteClient(server, token, _asked if sys.stdin.isatty() else None)
 
     def call(self, call: Call, arguments: Mapping[str, object], options: Options) -> Answer:
-        with _told():
+        with _refusals():
             try:
                 return self.client.call(call, arguments, options)
             except CallError as error:
@@ -223,7 +223,7 @@ class RemoteReach(Reach):
             return self.client.call(call, arguments, options)
 
     def stream(self, call: Call, arguments: Mapping[str, object], options: Options, answer: Answer) -> Iterator[Any]:
-        with _told():
+        with _refusals():
             try:
                 yield from self.client.stream(call, arguments, options, answer)
                 return
@@ -242,7 +242,7 @@ class RemoteReach(Reach):
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _refusals() -> Iterator[None]:
     """What keeps a call from its server, as a refusal."""
     try:
         yield

@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from whimbrel.app.fingerprint import fingerprint_of
+from whimbrel.app.console_address import fingerprint_of
 from whimbrel.app.setup.machine import RealMachine
 from whimbrel.app.setup.waiting import CARD
 
