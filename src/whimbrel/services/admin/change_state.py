@@ -1,5 +1,6 @@
 """A change as the config log tells it, beside what stands there now: whether it can be undone, and why not."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +30,10 @@ from whimbrel.services.admin.table import calls_of
 
 _CLOCKS: Final = 300.0
 """Seconds by which the clock may have been set since an id was made."""
+JUST_MADE: Final = 2.0
+"""Seconds in which the lines of a change may still be on their way into the log."""
+_WAIT: Final = 0.3
+"""Seconds that are waited for them: three times what they take."""
 _FOREIGN: Final = "the change also concerns what others administer"
 _LONG: Final = "the log has more lines of it than are read in one go"
 _RIGHTS: Final = frozenset({"rights", "grant"})
@@ -50,6 +55,8 @@ async def made_of(ctx: AdminContext, id: str) -> Made:
     id = id.strip().lower()
     if not ID.match(id):
         raise CallError(Failure.USAGE, f"'{id}' is no id of a change; see `whimbrel change list`")
+    if abs(ctx.clock.now() - begun(id)) < JUST_MADE:
+        await asyncio.sleep(_WAIT)  # To undo a part of it would be worse.
     since = begun(id) - _CLOCKS
     query = LogQuery(("config",), since=since if 0 < since < ctx.clock.now() else 0.0, words=(id,))
     page = await pages(ctx, query, MOST)

@@ -13,6 +13,7 @@ from whimbrel.backends.logs.tail import LogReader
 from whimbrel.core.address import Domain
 from whimbrel.core.rights import Grants
 from whimbrel.services.admin.calls import CallError, Failure
+from whimbrel.services.admin.change_state import JUST_MADE
 from whimbrel.services.admin.context import Caller
 
 
@@ -38,11 +39,12 @@ class House:
         self.office = Office(folder / "office")
         self.office.clock.time = float(int(time.time()))
         self.office.log = WrittenLog(folder / "logs", self.office.clock)
-        self.logs = LogReader(folder / "logs", InlinePool())
+        self.folder = folder / "logs"
+        self.logs = LogReader(self.folder, InlinePool())
 
     def do(self, call: str, caller: Caller | None = None, /, **arguments: Any) -> Any:
-        """Another second passes."""
-        self.office.clock.time += 1
+        """Meanwhile what was done before has reached the log."""
+        self.office.clock.time += JUST_MADE
         more: dict[str, Any] = {"caller": caller} if caller else {}
         return self.office.do(call, {"logs": self.logs, **more}, **arguments)
 
@@ -309,3 +311,22 @@ def test_an_answer_over_http_has_the_id_of_what_it_changed(tmp_path: Path) -> No
     assert answer.json["change"] == house.newest()
     assert ask(context, "/api/admin/user/show", {"name": "alice@example.org"}).json["change"] == ""
     assert ask(context, "/api/admin/change/undo", {"id": house.newest()}, match='"0123"').status == 412
+
+
+def test_a_change_that_was_just_made_is_undone_as_a_whole(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lines reach the log a moment later, and not all at once."""
+    house.do("user set", name="alice@example.org", full_name="Bob", quota="2G")
+    file = house.folder / "config.log"
+    *before, name, quota, call = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([*before, name]))
+
+    async def sleep(seconds: float) -> None:
+        with file.open("a") as log:
+            log.write(quota + call)
+
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    id = house.office.log.named("config.value")[-1]["change"]
+    house.office.do("change undo", {"logs": house.logs}, id=id)
+    monkeypatch.undo()
+    user = house.do("user show", name="alice@example.org")
+    assert (user.full_name, user.quota) == ("Alice Adams", 0)
