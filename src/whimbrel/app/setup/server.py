@@ -37,6 +37,8 @@ LIMITS: Final = Limits(64, 32)
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks whether somebody has set up beside us."""
 GRACE: Final = 2.0
+LINES: Final = 30
+"""That are written in a minute."""
 
 
 class OwnMachine(RealMachine):
@@ -67,7 +69,10 @@ class DiskInstaller:
 
 
 class ErrorOutput:
-    """A Log for who has no place for logs yet: warnings and errors, on standard error."""
+    """A Log for who has no place for logs yet: warnings and errors, on standard error, so many a minute."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._minute, self._lines = clock, 0, 0
 
     def debugs(self, category: str) -> bool:
         return False
@@ -79,6 +84,10 @@ class ErrorOutput:
         pass
 
     def warning(self, event: str, **fields: Value) -> None:
+        minute = int(self._clock() // 60)
+        self._minute, self._lines = minute, self._lines + 1 if minute == self._minute else 1
+        if self._lines > LINES:
+            return  # Whoever knocks without end must not fill the journal.
         # Reprs: what a stranger sends does not move the cursor of who reads it.
         shown = ", ".join(
             f"{name} {value if isinstance(value, int) else repr(value)}" for name, value in fields.items()

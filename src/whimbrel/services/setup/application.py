@@ -29,7 +29,18 @@ from whimbrel.services.setup.looking import look
 from whimbrel.services.setup.machine import Machine
 from whimbrel.services.setup.reading import Reading, read
 from whimbrel.services.setup.step import Step
-from whimbrel.services.webd.exchange import Broken, Exchange, Gone, Headers, Receive, Refusal, Scope, Send
+from whimbrel.services.webd.exchange import (
+    BODY_WITHIN,
+    RECEIVE_WITHIN,
+    Broken,
+    Exchange,
+    Gone,
+    Headers,
+    Receive,
+    Refusal,
+    Scope,
+    Send,
+)
 from whimbrel.services.webd.pages import Pages
 from whimbrel.services.webd.security import CLOSED, COMMON
 
@@ -37,6 +48,8 @@ COOKIE: Final = "__Host-whimbrel-setup"
 _MOST: Final = 20 << 20
 """Octets of a request of who is let in: a table of users may be part of it."""
 _MOST_OF_CODE: Final = 4096
+CODE_WITHIN: Final = 10.0
+"""Seconds for the request of who has not given the code yet: whoever dawdles keeps others out."""
 _JSON: Final = "application/json"
 _KINDS: Final = {
     503: "setup",
@@ -294,18 +307,30 @@ async def _object(exchange: Exchange, most: int) -> Mapping[str, Any]:
     """The body. Refusal."""
     if not (exchange.header(b"content-type") or b"").startswith(_JSON.encode()):
         raise Refusal(415, f"The body of the request must be {_JSON}.")
-    body = bytearray()
-    while (piece := await exchange.next_piece()) is not None:
-        body += piece
-        if len(body) > most:
-            raise Refusal(413, f"The request is larger than {most >> 10} kB.")
     try:
+        async with asyncio.timeout(BODY_WITHIN if most > _MOST_OF_CODE else CODE_WITHIN):
+            body = await _body(exchange, most)
         value = json.loads(body or b"{}")
+    except TimeoutError:
+        raise Refusal(408, "The request did not come to its end in time.") from None
     except (ValueError, RecursionError):
         raise Refusal(400, "The body of the request is no JSON.") from None
     if not isinstance(value, Mapping):
         raise Refusal(400, "An object is meant.")
     return value
+
+
+async def _body(exchange: Exchange, most: int) -> bytes:
+    """TimeoutError, Refusal."""
+    body = bytearray()
+    while True:
+        async with asyncio.timeout(RECEIVE_WITHIN):
+            piece = await exchange.next_piece()
+        if piece is None:
+            return bytes(body)
+        body += piece
+        if len(body) > most:
+            raise Refusal(413, f"The request is larger than {most >> 10} kB.")
 
 
 def _cookie(value: str, seconds: int) -> tuple[bytes, bytes]:

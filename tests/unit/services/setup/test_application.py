@@ -16,9 +16,11 @@ from tests.unit.services.setup.test_steps import GOOD
 from tests.unit.services.webd.bench import Answer, Client
 from whimbrel.app.setup.writing import STEPS
 from whimbrel.core.config import ConfigError, Fault
+from whimbrel.services.setup import application
 from whimbrel.services.setup.answers import Answers
 from whimbrel.services.setup.application import COOKIE, SetupApplication
 from whimbrel.services.setup.door import HOST_ATTEMPTS, Door
+from whimbrel.services.webd import exchange
 from whimbrel.services.webd.pages import Pages
 
 CODE = "k3fh-7pwm-xq2a-ynvd"
@@ -263,6 +265,14 @@ async def test_what_is_no_answer_is_refused(setup: Setup, body: bytes, status: i
 @in_a_loop
 async def test_a_body_without_end_is_cut_short(setup: Setup) -> None:
     assert (await setup.ask("POST", "/api/setup/session", b"x" * 5000, [("origin", OURS)])).status == 413
+
+
+@in_a_loop
+async def test_who_does_not_end_a_request_is_cut_short(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(application, "CODE_WITHIN", 0.02)
+    monkeypatch.setattr(exchange, "DRAIN_WITHIN", 0.02)
+    answer = await setup.ask("POST", "/api/setup/session", b'{"code":', [("origin", OURS)], ends=False)
+    assert (answer.status, answer.aborted) == (408, True)
 
 
 @in_a_loop
