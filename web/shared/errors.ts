@@ -15,12 +15,20 @@ export interface Difference {
   readonly theirs: Record<string, unknown>;
 }
 
+/** A setting whose value in use is not that of the file, which somebody edited. */
+export interface Edited {
+  readonly path: string;
+  readonly in_use: unknown;
+  readonly on_disk: unknown;
+}
+
 interface ErrorBody {
   kind?: string;
   text?: string;
   fields?: FieldFault[];
   confirm?: string;
   difference?: Difference;
+  differs?: Edited[];
 }
 
 /** The server refused, or could not be reached (`status` 0, `kind` "unreachable"). */
@@ -30,6 +38,7 @@ export class ApiError extends Error {
   /** Words that have to be typed before the server does it. */
   readonly confirm: string;
   readonly difference: Difference | undefined;
+  readonly differs: readonly Edited[];
 
   constructor(
     readonly status: number,
@@ -43,6 +52,7 @@ export class ApiError extends Error {
     this.fields = body.fields ?? [];
     this.confirm = body.confirm ?? "";
     this.difference = body.difference;
+    this.differs = body.differs ?? [];
   }
 
   static unreachable(cause: unknown): ApiError {

@@ -25,7 +25,8 @@ const mayFollow = (topic: string, who: ReturnType<typeof me.get>): boolean =>
  * hears nothing. */
 export function useTopic<T>(topic: string | null, handler: (data: T, id: string) => void): void {
   const latest = useRef(handler);
-  const allowed = topic !== null && mayFollow(topic, useStore(me));
+  const who = useStore(me);
+  const allowed = topic !== null && mayFollow(topic, who);
   useEffect(() => {
     latest.current = handler;
   });

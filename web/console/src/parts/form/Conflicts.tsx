@@ -13,7 +13,7 @@ export function Conflicts({ form }: { form: EditorForm }) {
     <Modal
       opened={form.conflicts !== null}
       onClose={form.dismiss}
-      title={t`Changed by somebody else meanwhile`}
+      title={form.outside ? t`The file was edited meanwhile` : t`Changed by somebody else meanwhile`}
       size={820}
     >
       {open.length ? (
@@ -66,7 +66,11 @@ export function Conflicts({ form }: { form: EditorForm }) {
             <Trans>All is decided.</Trans>
           </p>
           <div className={dialog.buttons}>
-            {Object.keys(form.state.edits).length ? (
+            {form.outside ? (
+              <Button kind="primary" busy={form.busy} onClick={() => void form.takeFile()}>
+                <Trans>Take the file into use</Trans>
+              </Button>
+            ) : Object.keys(form.state.edits).length ? (
               <Button kind="primary" busy={form.busy} onClick={() => void form.save()}>
                 <Trans>Save mine</Trans>
               </Button>

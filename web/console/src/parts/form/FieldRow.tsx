@@ -5,6 +5,7 @@ import { useEffect, useId, useRef } from "react";
 import { toast } from "@/api/operations.ts";
 import { IconButton } from "../base/Button.tsx";
 import { Icon } from "../base/Icon.tsx";
+import { Marked } from "../base/Marked.tsx";
 import { current, useForm } from "./context.ts";
 import { type Field, holds } from "./fields.ts";
 import css from "./Form.module.css";
@@ -65,18 +66,12 @@ export function FieldRow({ field, shown }: { field: Field; shown: boolean }) {
           </p>
         )}
         <p id={`${id}help`} className={css.help}>
-          <Help text={field.help} />
+          <Marked text={field.help} />
           {readOnly && !form.readOnly && ` ${readOnly}.`}
         </p>
       </div>
     </div>
   );
-}
-
-/** Declarations mark what is typed elsewhere with backticks. */
-function Help({ text }: { text: string }) {
-  // oxlint-disable-next-line react/no-array-index-key -- parts of one text
-  return text.split("`").map((part, at) => (at % 2 ? <code key={at}>{part}</code> : part));
 }
 
 const hasEntries = (path: string, edits: Readonly<Record<string, unknown>>) =>

@@ -1,5 +1,5 @@
 /** What a change does to the file, and what others did meanwhile. */
-import type { Difference } from "@shared/errors.ts";
+import type { Difference, Edited } from "@shared/errors.ts";
 import type { Values } from "@/api/settings.ts";
 import { type Edits, same } from "./drafts.ts";
 import type { Field } from "./fields.ts";
@@ -54,5 +54,15 @@ export function fromServer(difference: Difference): Conflict[] {
     base: difference.base[path],
     ours: difference.ours[path],
     theirs: difference.theirs[path],
+  }));
+}
+
+/** The same, of a file on disk that is not in use yet. What we did not touch is as it was. */
+export function fromFile(edited: readonly Edited[], edits: Edits): Conflict[] {
+  return edited.map(({ path, in_use, on_disk }) => ({
+    path,
+    base: in_use,
+    ours: path in edits ? edits[path] : in_use,
+    theirs: on_disk,
   }));
 }

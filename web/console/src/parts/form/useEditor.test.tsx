@@ -120,3 +120,16 @@ test("the server's own difference, of a file that was edited, is shown the same 
   await act(() => result.current.save());
   expect(result.current.conflicts).toEqual([{ path: "smtp/hostname", base: "a", ours: "b", theirs: "c" }]);
 });
+
+test("an edit of the file is taken into use before ours is saved over it", async () => {
+  const differs = [{ path: "smtp/hostname", in_use: "a", on_disk: "c" }];
+  const takeFile = vi.fn(() => Promise.resolve());
+  const { result } = editor({ save: refuse(409, { text: "edited", differs }), takeFile });
+  act(() => result.current.state.edit("smtp/hostname", "b"));
+  await act(() => result.current.save());
+  expect(result.current.conflicts).toEqual([{ path: "smtp/hostname", base: "a", ours: "b", theirs: "c" }]);
+  expect(result.current.outside).toBe(true);
+  await act(() => result.current.takeFile());
+  expect(takeFile).toHaveBeenCalledOnce();
+  expect(result.current.state.edits).toEqual({ "smtp/hostname": "b" });
+});

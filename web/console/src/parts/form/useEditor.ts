@@ -8,7 +8,7 @@ import { fault } from "./check.ts";
 import type { FormState } from "./context.ts";
 import type { Edits } from "./drafts.ts";
 import { entryFields, type Field } from "./fields.ts";
-import { type Conflict, fromServer } from "./review.ts";
+import { type Conflict, fromFile, fromServer } from "./review.ts";
 
 export interface Editing {
   readonly values: Values;
@@ -22,6 +22,8 @@ export interface Editing {
   check(): Promise<readonly string[]>;
   /** Warnings. ApiError. */
   save(confirm: string): Promise<readonly string[]>;
+  /** Takes the file as somebody edited it into use. */
+  takeFile?(): Promise<void>;
   /** Reads what is so now, and tells what we and others have both changed. */
   reread(): Promise<readonly Conflict[]>;
 }
@@ -35,11 +37,14 @@ export interface EditorForm {
   /** Words that the server wants typed, and why. */
   readonly confirm: { readonly words: string; readonly text: string } | null;
   readonly conflicts: readonly Conflict[] | null;
+  /** The conflict is with a file that was edited, and is not in use yet. */
+  readonly outside: boolean;
   readonly warnings: readonly string[];
   readonly save: (confirm?: string) => Promise<void>;
   readonly check: () => Promise<void>;
   readonly discard: () => void;
   readonly dismiss: () => void;
+  readonly takeFile: () => Promise<void>;
   /** Keeps ours, or takes theirs, for one setting of a conflict. */
   readonly decide: (path: string, ours: boolean) => void;
 }
@@ -49,10 +54,11 @@ interface Told {
   refusal: string;
   confirm: EditorForm["confirm"];
   conflicts: readonly Conflict[] | null;
+  outside: boolean;
   warnings: readonly string[];
 }
 
-const NOTHING: Told = { faults: {}, refusal: "", confirm: null, conflicts: null, warnings: [] };
+const NOTHING: Told = { faults: {}, refusal: "", confirm: null, conflicts: null, outside: false, warnings: [] };
 
 export function useEditor(editing: Editing): EditorForm {
   const { t } = useLingui();
@@ -84,6 +90,8 @@ export function useEditor(editing: Editing): EditorForm {
       setTold({ ...NOTHING, confirm: { words: error.confirm, text: error.message } });
     } else if (error.difference) {
       setTold({ ...NOTHING, conflicts: fromServer(error.difference) });
+    } else if (error.differs.length) {
+      setTold({ ...NOTHING, conflicts: fromFile(error.differs, edits), outside: true });
     } else if (error.status === 412) {
       await stale();
     } else {
@@ -124,6 +132,14 @@ export function useEditor(editing: Editing): EditorForm {
         toast(t`Saved`);
       }),
     check: () => attempt(async () => setTold({ ...NOTHING, warnings: await editing.check() })),
+    takeFile: () =>
+      attempt(async () => {
+        await editing.takeFile?.();
+        setTold({
+          ...NOTHING,
+          refusal: Object.keys(edits).length ? t`The file is in use now. Save your changes again.` : "",
+        });
+      }),
     discard: () => {
       setTold(NOTHING);
       editing.revert(Object.keys(edits));

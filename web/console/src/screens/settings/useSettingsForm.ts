@@ -1,6 +1,7 @@
 /** Edits of settings, kept among all drafts, and how they are saved. */
 import { useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
+import { run } from "@/api/admin.ts";
 import { changeSettings, type Read, readSettings } from "@/api/settings.ts";
 import { useStore } from "@/api/store.ts";
 import { waitForRestart } from "@/app/restarts.ts";
@@ -37,6 +38,10 @@ export function useSettingsForm(read: Read = NONE, fields: readonly Field[], rea
       drafts.set(without(drafts.get(), Object.keys(edits)));
       await queries.invalidateQueries({ queryKey: ["settings"] });
       return answer.warnings;
+    },
+    takeFile: async () => {
+      await run("config", "reload", {});
+      queries.setQueryData(["settings"], await readSettings());
     },
     reread: async () => {
       const now = await readSettings();

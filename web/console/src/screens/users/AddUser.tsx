@@ -2,7 +2,7 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { ApiError } from "@shared/errors.ts";
 import { type FormEvent, useId, useState } from "react";
-import { run } from "@/api/admin.ts";
+import { read, run } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
 import { Button } from "@/parts/base/Button.tsx";
 import { Drawer } from "@/parts/drawer/Drawer.tsx";
@@ -42,7 +42,8 @@ export function AddUser({ onClose, onAdded }: { onClose: () => void; onAdded: (a
     try {
       const { warnings } = await run("user", "add", { name: address, full_name: fullName, password: password || null });
       toast([t`${address} can receive mail`, ...warnings].join(" "));
-      onAdded(address);
+      // A bare name was meant in the primary domain.
+      onAdded((await read<{ address: string }>("user", "show", { name: address })).address);
     } catch (error) {
       const said = error instanceof ApiError ? error.fields : [];
       setFaults({

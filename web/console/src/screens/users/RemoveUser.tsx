@@ -6,6 +6,7 @@ import { useState } from "react";
 import { question, run } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
 import { Button } from "@/parts/base/Button.tsx";
+import { Marked } from "@/parts/base/Marked.tsx";
 import dialog from "@/parts/form/dialog.module.css";
 
 interface Props {
@@ -32,7 +33,7 @@ export function RemoveUser({ address, opened, onClose, onRemoved }: Props) {
     try {
       await run("user", "remove", { name: address, everywhere });
       toast(t`${address} is removed; the mail is kept`, "undo", async () => {
-        await run("user", "removed-restore", { name: address });
+        await run("user", "removed-restore", { removed: address });
         toast(t`${address} is back`, "undone");
       });
       onClose();
@@ -45,7 +46,9 @@ export function RemoveUser({ address, opened, onClose, onRemoved }: Props) {
   };
   return (
     <Modal opened={opened} onClose={onClose} title={t`Remove ${address}?`} size={520}>
-      <p>{asked.data || t`The mail is kept on disk, out of reach, until an administrator deletes it.`}</p>
+      <p>
+        <Marked text={asked.data || t`The mail is kept on disk, out of reach, until an administrator deletes it.`} />
+      </p>
       <label className="check">
         <input type="checkbox" checked={everywhere} onChange={(event) => setEverywhere(event.target.checked)} />
         <Trans>Take the address out of groups, aliases and forwardings too</Trans>
