@@ -81,6 +81,7 @@ def _refusals() -> dict[str, Any]:
     for kind in Failure:
         kinds.setdefault(kind.http_status, []).append(kind.word)
     schema = {"$ref": _REFS.format(model="Refusal")}
+    kinds[414] = ["the address is too long, as the web worker says; give the parameters by POST"]
     return {str(status): _content(schema, f"Refused: {', '.join(words)}.") for status, words in sorted(kinds.items())}
 
 
