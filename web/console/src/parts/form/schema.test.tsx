@@ -79,7 +79,9 @@ test("each setting is drawn under its title, with its help", () => {
   draw(FIELDS);
   const drawn = document.body.textContent ?? "";
   expect(
-    FIELDS.filter((field) => !drawn.includes(field.title) || !drawn.includes(field.help.replaceAll("`", ""))).map((field) => field.path),
+    FIELDS.filter((field) => !drawn.includes(field.title) || !drawn.includes(field.help.replaceAll("`", ""))).map(
+      (field) => field.path,
+    ),
   ).toEqual([]);
   expect(screen.getAllByText("Hostname").length).toBeGreaterThan(0);
 });
