@@ -113,6 +113,7 @@ function Charts({ period }: { period: Period }) {
   if (shown)
     return (
       <div className={css.charts} data-stale={error ? "" : undefined}>
+        <h2 className="hidden">{t`Charts`}</h2>
         {CHARTS.map((chart) => (
           <OneChart key={chart.id} chart={chart} data={shown} period={period} />
         ))}

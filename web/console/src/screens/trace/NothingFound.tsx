@@ -127,7 +127,10 @@ function Mentions({ word, since }: { word: string; since: string }) {
   return (
     <>
       <p className={css.reach}>{t`What the logs say of ${domain}:`}</p>
-      <pre className={css.lines}>{data.items.map((line) => line.text).join("\n")}</pre>
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls */}
+      <pre className={css.lines} tabIndex={0}>
+        {data.items.map((line) => line.text).join("\n")}
+      </pre>
       <Link to="/logs" search={{ log: "all", q: domain } as never} className="link">
         <Trans>All lines in the logs</Trans>
       </Link>
