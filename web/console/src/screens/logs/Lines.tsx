@@ -20,13 +20,15 @@ interface Props {
   onOpen: (line: LogLine) => void;
   /** The name of the line that a link means. */
   mark: string;
+  /** The moment around which the lines are. */
+  at: string;
 }
 
 const NEAR = 40;
 const HEIGHT = 22;
 const PHONE = 66;
 
-export function Lines({ model, view, sought, rules, named, open, onOpen, mark }: Props) {
+export function Lines({ model, view, sought, rules, named, open, onOpen, mark, at }: Props) {
   const { t } = useLingui();
   const scroller = useRef<HTMLDivElement>(null);
   const phone = useMediaQuery("(max-width: 767px)", false, { getInitialValueInEffect: false }) ?? false;
@@ -50,14 +52,15 @@ export function Lines({ model, view, sought, rules, named, open, onOpen, mark }:
   useLayoutEffect(() => {
     if (!lines.length) return;
     const marked = mark ? lines.findIndex((line) => nameOf(line.text) === mark) : -1;
-    if (!placed.current && marked >= 0) {
+    const meant = marked >= 0 || !at ? marked : lines.findIndex((line) => Date.parse(line.at) >= Date.parse(at));
+    if (!placed.current && meant >= 0) {
       placed.current = true;
       setAtEnd(false);
-      virtual.scrollToIndex(marked, { align: "center" });
-    } else if (atEnd && !(mark && !placed.current)) {
+      virtual.scrollToIndex(meant, { align: "center" });
+    } else if (atEnd) {
       virtual.scrollToIndex(lines.length - 1, { align: "end" });
     }
-  }, [lines, atEnd, virtual, mark, height]);
+  }, [lines, atEnd, virtual, mark, at, height]);
   useEffect(() => model.pause(!atEnd), [model, atEnd]);
 
   const scrolled = () => {

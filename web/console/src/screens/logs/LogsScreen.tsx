@@ -59,7 +59,7 @@ export default function LogsScreen() {
             <Lines
               // The view of another query begins at its end again.
               key={asked}
-              {...{ model, view, sought, rules, mark }}
+              {...{ model, view, sought, rules, mark, at }}
               named={logs.length > 1}
               open={open?.key ?? null}
               onOpen={setOpen}

@@ -110,6 +110,32 @@ describe("a live log", () => {
     expect(texts().at(-1)).toContain("line 124");
   });
 
+  test("reads what was written while the stream was broken", async () => {
+    let broken = true;
+    const pages = [["one"], ["one", "missed"]];
+    const reader: LogReader = {
+      page: async () => ({
+        items: (pages.shift() ?? []).map((text) => ({ log: "mail", at: "2026-11-30T10:04:47Z", text })),
+        more: "",
+        note: "",
+      }),
+      // oxlint-disable-next-line require-yield
+      async *follow() {
+        if (broken) throw new Error("reset");
+        await new Promise(() => undefined);
+      },
+    };
+    const other = new LogModel(reader);
+    await other.ask({ logs: ["mail"], search: "", since: "", until: "", at: "" });
+    await tick();
+    expect(other.get().live).toBe("retrying");
+    broken = false;
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(other.get().live).toBe("on");
+    expect(other.get().lines.map((line) => line.text)).toEqual(["one", "missed"]);
+    other.close();
+  });
+
   test("keeps no more lines than a browser can hold", async () => {
     for (let at = 0; at < MOST / 25 + 2; at++) {
       for (let each = 0; each < 25; each++) write(`[30/Nov/2026 10:04:48] ${at} ${each}`);

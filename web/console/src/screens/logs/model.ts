@@ -48,6 +48,7 @@ const TICK = 250;
 /** A hundred lines a second are the most that anybody is shown. */
 const A_TICK = 25;
 const AGAIN = 3000;
+const STANDS = 1000;
 
 export const server: LogReader = {
   page: (query, signal) => read("log", "search", query as Record<string, string>, signal),
@@ -179,8 +180,10 @@ export class LogModel {
     const grep = filterOf(search).regex ? "" : (Object.values(filterOf(search))[0] ?? "");
     clearInterval(this.timer);
     this.timer = setInterval(() => this.tick(), TICK);
+    let broken = false;
     while (!signal.aborted) {
-      this.change({ live: "on" });
+      // The stream says nothing of itself: one that has lasted for a moment stands.
+      const stands = setTimeout(() => void this.stands(broken, signal), broken ? STANDS : 0);
       try {
         // oxlint-disable-next-line no-await-in-loop -- a stream is read in its order
         for await (const line of this.reader.follow({ log: logs, lines: 0, follow: true, grep }, signal)) {
@@ -189,11 +192,30 @@ export class LogModel {
       } catch {
         // Told below: the lines that are there stay.
       }
+      clearTimeout(stands);
       if (signal.aborted) return;
-      this.change({ live: "retrying", since: Date.now() });
+      if (!broken || this.view.live === "on") this.change({ live: "retrying", since: Date.now() });
+      broken = true;
       // oxlint-disable-next-line no-await-in-loop
       await new Promise((resolve) => setTimeout(resolve, AGAIN));
     }
+  }
+
+  /** The stream is there; what was written while it was broken is read from the log. */
+  private async stands(again: boolean, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    this.change({ live: "on" });
+    const last = this.view.lines.findLast((line) => !line.skipped && line.at);
+    if (!again || !last) return;
+    const query = { ...this.asked(false), since: last.at, limit: PAGE };
+    const page = await this.reader.page(query, signal).catch(() => null);
+    if (!page || signal.aborted) return;
+    const known = new Set([...this.view.lines, ...this.held].slice(-2 * PAGE).map((line) => line.log + line.text));
+    const missed = this.numbered(page.items).filter((line) => !known.has(line.log + line.text));
+    if (this.paused) {
+      this.held = [...this.held, ...missed];
+      this.change({ waiting: this.view.waiting + missed.length });
+    } else if (missed.length) this.append(missed);
   }
 
   /** What has come since the last tick. */
