@@ -1,4 +1,4 @@
-"""API tokens: what programs show instead of a password. Only the hash of a token is known here (decision 0016)."""
+"""API tokens: what programs show instead of a password. Only the hash of a token is known here (decision 0020)."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

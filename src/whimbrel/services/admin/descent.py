@@ -1,6 +1,6 @@
 """Which processes come from this server's first one, as /proc tells it: none has business at the admin socket.
 
-What this does and does not protect against: decision 0015.
+What this does and does not protect against: decision 0019.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Calls about API tokens (decision 0016)."""
+"""Calls about API tokens (decision 0020)."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
