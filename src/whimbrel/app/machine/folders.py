@@ -5,6 +5,7 @@ than everything that heals by itself needs. Large stores are looked at a piece a
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,17 +23,23 @@ _DEEPEST: Final = 40
 
 
 class FolderLook:
-    """For one thread at a time; it goes on where the look before ended."""
+    """Several checks may look at the same time: one does, the others wait for it. It goes on where the look before
+    ended."""
 
     def __init__(
         self, mail: Path, *, now: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic
     ) -> None:
         self._mail, self._now, self._steady = mail, now, steady
+        self._lock = threading.Lock()
         self._round: Iterator[tuple[str, bool, bool]] | None = None
         self._known = self._next = StoreLook(0, (), (), complete=False)
 
     def look(self) -> StoreLook:
         """What is known of all folders: of this round as far as it is complete, else of the one before."""
+        with self._lock:
+            return self._look()
+
+    def _look(self) -> StoreLook:
         end = self._steady() + SECONDS
         if self._round is None:
             self._round, self._next = self._folders(), StoreLook(0, (), (), complete=False)

@@ -2,9 +2,11 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from whimbrel.app.machine.folders import GRACE, FolderLook
+from whimbrel.services.health.check import StoreLook
 
 OLD = time.time() - 2 * GRACE
 
@@ -57,3 +59,23 @@ def test_a_large_store_is_looked_at_a_piece_at_a_time(tmp_path: Path) -> None:
 
 def test_a_store_that_is_not_there_has_no_folders(tmp_path: Path) -> None:
     assert FolderLook(tmp_path / "none").look().folders == 0
+
+
+def test_checks_that_look_at_the_same_time_share_the_round(tmp_path: Path) -> None:
+    for number in range(40):
+        folder(tmp_path, f"user{number}/INBOX")
+    looking = FolderLook(tmp_path, now=later)
+    inner, busy = looking._look, []
+
+    def slow() -> StoreLook:
+        busy.append(1)
+        assert len(busy) == 1
+        time.sleep(0.01)
+        made = inner()
+        busy.pop()
+        return made
+
+    looking._look = slow  # type: ignore[method-assign]
+    with ThreadPoolExecutor(4) as pool:
+        looks = list(pool.map(lambda _: looking.look(), range(8)))
+    assert [(look.folders, look.complete) for look in looks] == [(40, True)] * 8
