@@ -41,7 +41,8 @@ def until(ready: Callable[[], T]) -> T:
 
 def failures(running: Running, host: str) -> list[str]:
     """What the security log says of this client."""
-    lines = (running.directory / "store" / "logs" / "security.log").read_text().splitlines()
+    log = running.directory / "store" / "logs" / "security.log"
+    lines = log.read_text().splitlines() if log.exists() else []
     return [line for line in lines if f"Sender-Host: {host}," in line]
 
 

@@ -51,7 +51,7 @@ def test_the_demo_shows_what_to_try_and_keeps_its_data(tmp_path: Path) -> None:
     process, demo = start(directory)
     try:
         assert set(demo["services"]) == {
-            "smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s",
+            "smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "console",
         }  # fmt: skip
         assert {user["address"].partition("@")[0]: user["rights"] for user in demo["users"]} == {
             "admin": "server-write", "alice": "none", "bob": "none", "carol": "none",

@@ -35,7 +35,7 @@ def test_killed_workers_are_replaced_and_nothing_acknowledged_is_lost(own_server
                 send(server, "user1@example.test", letter(f"m{sent}", to="user1@example.test"))
                 sent += 1
             for _ in eventually(20):
-                if len(workers := children(zygote)) == 2 + (os.cpu_count() or 1):
+                if len(workers := children(zygote)) == 3 + (os.cpu_count() or 1):
                     break
             else:
                 pytest.fail("a worker is missing")

@@ -36,7 +36,8 @@ class AlertRow:
 class AlertsView:
     unheard: tuple[str, ...]
     """Health checks that nobody is told of."""
-    alerts: tuple[AlertRow, ...]
+    items: tuple[AlertRow, ...]
+    more: str = ""
 
 
 @dataclass(frozen=True, slots=True)

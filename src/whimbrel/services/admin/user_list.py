@@ -1,6 +1,5 @@
 """`user list`: users in any order, by what their records say and by what they did (mission S34)."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
@@ -86,7 +85,7 @@ async def _moments(sign_ins: Mapping[str, str]) -> dict[str, float]:
         second = text.partition(" ")[0]
         moments[account] = float(second) if second.isdigit() else 0.0
         if not number % _IN_A_STEP:
-            await asyncio.sleep(0)
+            await _turn()
     return moments
 
 
@@ -115,7 +114,7 @@ async def _rows(
             )
         )
         if not number % _AT_ONCE:
-            await asyncio.sleep(0)
+            await _turn()
     return tuple(rows)
 
 
@@ -133,3 +132,10 @@ async def _usage(ctx: AdminContext, user: Entry) -> Usage:
 async def sign_in_of(ctx: AdminContext, user: Entry) -> LastSignIn:
     """`NEVER` also if nobody remembers."""
     return NEVER if ctx.state is None else await last_sign_in(ctx.state, _key(user)) or NEVER
+
+
+async def _turn() -> None:
+    """Others have theirs."""
+    import asyncio  # Here: the command line's client needs it not.
+
+    await asyncio.sleep(0)

@@ -353,7 +353,7 @@ def test_closing_a_listener_ends_handshakes_too(run: Run, tmp_path: Path) -> Non
         bench.serve([bench.socket], lambda: Connection(LineEngine()), bench.session, tls=lambda: context)
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
-        bench.listener._accept(FakeListening((ours, ("192.0.2.1", 1))))  # type: ignore[arg-type]
+        bench.listener._acceptor.accept(FakeListening((ours, ("192.0.2.1", 1))))  # type: ignore[arg-type]
         await settle()
         await bench.listener.close(1)
         assert not bench.listener.connections and not bench.sessions

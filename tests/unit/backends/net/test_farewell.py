@@ -388,7 +388,7 @@ def test_one_that_was_accepted_a_moment_before_a_shutdown_is_closed_by_us(run: R
         bench.connect()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            bench.listener._accept(bench.socket)
+            bench.listener._acceptor.accept(bench.socket)
             await bench.listener.close(0.1)
             gc.collect()
         assert [str(each.message) for each in caught if each.category is ResourceWarning] == []

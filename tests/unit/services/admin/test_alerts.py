@@ -20,11 +20,11 @@ def test_the_list_names_who_is_told_and_the_checks_that_nobody_is_told_of(office
     ports = {"health": board(), "alerts": Told().owner}
     view = office.do("alert list", ports)
     assert view.unheard == ("disk", "clock", "mx")
-    assert {row.state for row in view.alerts} == {"off"}
+    assert {row.state for row in view.items} == {"off"}
     assert office.do("doctor", ports, all=True).checks[0].alerts == "nobody"
     office.do("config set", path="alerts/to", value=["boss@example.net"])
     view = office.do("alert list", ports)
-    assert (view.unheard, {row.state for row in view.alerts}) == ((), {"quiet"})
+    assert (view.unheard, {row.state for row in view.items}) == ((), {"quiet"})
     assert office.do("doctor", ports, all=True).checks[0].alerts == "boss@example.net"
 
 
@@ -33,7 +33,7 @@ def test_what_goes_on_is_listed_with_the_last_error(office: Office) -> None:
     told.mail_error = MailError(452, "4.3.1", "no room")
     told.hears(LOW)
     office.do("config set", path="alerts/to", value=["boss@example.net"])
-    row = next(row for row in office.do("alert list", {"health": board(), "alerts": told.owner}).alerts if row.since)
+    row = next(row for row in office.do("alert list", {"health": board(), "alerts": told.owner}).items if row.since)
     assert (row.event, row.state, row.error, row.checks) == ("disk-low", "going on", "mail: no room", ("disk",))
     assert "4 GB are left" in row.text
 

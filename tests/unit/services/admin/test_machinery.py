@@ -83,7 +83,7 @@ def test_the_end_of_a_log(office: Office) -> None:
 def test_a_service_has_a_state_and_the_reason_for_it(office: Office) -> None:
     states = {row.service: (row.state, row.detail) for row in office.do("service list").items}
     assert states["imap"] == ("listening", "")
-    assert states["smtp"] == ("refused", "*:25: the port is held by exim")
+    assert states["smtp"][0] == "refused" and states["smtp"][1].startswith("*:25: the port is held by exim. ")
     assert states["lmtp"] == ("off", "")
     assert states["pop3"] == ("starting", "")
     stopped = {row.service: row.state for row in office.do("service list", {"status": None, "live": False}).items}

@@ -42,6 +42,7 @@ RIGHTS = {
         "import export quota clean-out",
         "store": "undelete-list", "connection": "list watch disconnect", "change": "list show undo",
     },
+    Right.SERVER_WRITE: {"test": "tls"},  # It changes nothing, and connects to whatever is named.
 }  # fmt: skip
 """All others are of the whole server."""
 OF_DOMAINS = ("accounts", "domain")

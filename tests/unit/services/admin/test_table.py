@@ -89,7 +89,7 @@ def test_the_description_of_all_calls_is_json_and_names_what_is_positional() -> 
     assert add["x-call"]["positional"] == ["name", "to"]
     parameters = add["requestBody"]["content"]["application/json"]["schema"]
     assert parameters["required"] == ["name", "to"]
-    assert parameters["properties"]["to"]["items"] == {"type": "string"}
+    assert parameters["properties"]["to"]["items"]["type"] == "string"
     show = made["paths"]["/api/admin/user/show"]
     assert show["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]["name"]["x-ref"] == "user"
     assert show["get"]["parameters"][0]["name"] == "name"
