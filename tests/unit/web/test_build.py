@@ -74,7 +74,9 @@ def test_else_that_of_the_package_is(tree: Path, monkeypatch: pytest.MonkeyPatch
     node(wheel / "bin", "v24.0.0")
     monkeypatch.setenv("PATH", f"{system}:/usr/bin:/bin")
     monkeypatch.setattr(build, "_wheel", lambda: wheel)
+    monkeypatch.setattr("sys.prefix", str(tree / "venv"))
     first = Path(build.environment()["PATH"].split(":")[0])
+    assert build.CONSOLE not in first.parents  # `npm ci` empties node_modules while scripts of packages call node.
     assert str(wheel) in (first / "node").read_text()
     assert "npm-cli.js" in (first / "npm").read_text()
 
