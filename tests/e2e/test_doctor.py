@@ -63,7 +63,7 @@ def test_people_are_told_of_what_is_wrong_by_mail(tmp_path: Path) -> None:
     with serving(directory) as server:
         listed = json.loads(command(directory, "alert", "list", "--json"))
         assert listed["unheard"] == []
-        assert {row["state"] for row in listed["alerts"]} == {"quiet"}
+        assert {row["state"] for row in listed["items"]} == {"quiet"}
         command(directory, "alert", "test", "disk-low")
         with (directory / "mailserver.cfg").open("ab") as file:
             file.write(b"<!-- by hand -->")
@@ -75,6 +75,6 @@ def test_people_are_told_of_what_is_wrong_by_mail(tmp_path: Path) -> None:
                 break
         else:
             raise AssertionError(f"only these came: {seen}")
-        rows = {row["event"]: row for row in json.loads(command(directory, "alert", "list", "--json"))["alerts"]}
+        rows = {row["event"]: row for row in json.loads(command(directory, "alert", "list", "--json"))["items"]}
         assert (rows["config-edited"]["state"], rows["config-edited"]["error"]) == ("going on", "")
         assert rows["config-edited"]["sent"] is not None
