@@ -15,7 +15,7 @@ from whimbrel.backends.directory.reader import IndexDirectory
 from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.core.address import Address
 from whimbrel.core.directory import DirectoryChange, Kind, Op
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 
 USERS = 50_000
 HOST = "example.org"

@@ -12,7 +12,7 @@ from tests.support.fakes import MemoryLog
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.disk.pool import ThreadPool
 from whimbrel.core.directory import DirectoryChange, Kind, Op
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 
 HOST = "example.org"
 USERS = 200

@@ -34,8 +34,8 @@ from whimbrel.core.directory import Account
 from whimbrel.core.mailbox import AccountId
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.invoke import invoke
-from whimbrel.services.admin.lifecycle import recover
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.lifecycle import recover
+from whimbrel.services.admin.people.records import RECORDS
 
 USERS = """<users version="1.0">
   <domain name="a.test">

@@ -129,7 +129,7 @@ def _answers(directory: Path, users: Sequence[User]) -> Any:
     from whimbrel.core.address import Domain
     from whimbrel.core.directory import Rights
     from whimbrel.core.values import HostPort, Secret
-    from whimbrel.services.admin.user_lines import UserLine
+    from whimbrel.services.admin.people.user_lines import UserLine
     from whimbrel.services.setup.answers import Answers, ServiceAnswer
 
     taken: set[int] = set()

@@ -19,7 +19,7 @@ from whimbrel.core.config import Setting
 from whimbrel.core.settings import Section, section_of, xml_name
 from whimbrel.services.admin.console_file import SCHEMA
 from whimbrel.services.admin.console_schema import console_schema
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 from whimbrel.services.admin.schema import openapi
 from whimbrel.services.admin.table import all_calls
 

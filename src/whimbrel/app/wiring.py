@@ -63,7 +63,7 @@ from whimbrel.flow.judging.filters import FILTERS
 from whimbrel.flow.judging.policy import Policy
 from whimbrel.flow.judging.ports import FilterPorts
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 from whimbrel.services.session.authenticator import Authenticator
 from whimbrel.services.session.folders import Furnisher
 from whimbrel.services.session.record import SignInRecord

@@ -40,7 +40,7 @@ from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.config import ConfigError
 from whimbrel.core.values import HostPort
 from whimbrel.flow.settings import SmtpSettings
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.session.services import ServicesSettings
 

@@ -6,9 +6,10 @@
 
         quota: Size = value(Size(0), minimum=0, help="Largest size of the mailbox; 0: no limit.")
 
-The table `services/admin/records.py` names the parts of each kind of record. The XML codec, validation, the generated
-documentation, admin calls with their options and completion, views and the columns of a CSV derive from both: a new
-setting of a user is one field here and, for a new part, one line there. Code reads `account.part(MailboxLimits).quota`.
+The table `services/admin/people/records.py` names the parts of each kind of record. The XML codec, validation, the
+generated documentation, admin calls with their options and completion, views and the columns of a CSV derive from both:
+a new setting of a user is one field here and, for a new part, one line there. Code reads
+`account.part(MailboxLimits).quota`.
 
 Only the standard library is loaded: the command line reads these declarations before it draws its first letter.
 """

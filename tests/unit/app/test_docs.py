@@ -10,7 +10,7 @@ from whimbrel.app.settings import MailServer
 from whimbrel.backends.config import paths, xml
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.records import schema_of
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 
 GENERATED = Path(__file__).resolve().parents[3] / "docs" / "gen"
 

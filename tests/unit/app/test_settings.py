@@ -13,7 +13,7 @@ from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.records import schema_of
 from whimbrel.core.settings import Section, default_of, element_name
 from whimbrel.core.values import Size
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 
 KNOWN_FORMS = {
     "yes-no", "number", "text", "choice", "list", "size", "duration", "host", "hostport", "password", "cidr", "email",

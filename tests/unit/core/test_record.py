@@ -10,7 +10,7 @@ from whimbrel.core.directory import Rights
 from whimbrel.core.people import Access, Forwarding, Person
 from whimbrel.core.record import NO_RECORD, Kind, Part, Record, RecordType, fields_of, value
 from whimbrel.core.values import Size
-from whimbrel.services.admin.records import RECORDS, USER
+from whimbrel.services.admin.people.records import RECORDS, USER
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def test_every_field_explains_itself(record: RecordType) -> None:
 
 
 def test_what_is_declared_is_light_enough_for_the_command_line() -> None:
-    code = "import sys, whimbrel.services.admin.records; sys.exit('pydantic.main' in sys.modules)"
+    code = "import sys, whimbrel.services.admin.people.records; sys.exit('pydantic.main' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -19,7 +19,7 @@ from whimbrel.app.cli.refusals import Number, as_options
 from whimbrel.app.cli.show import StreamTable, has_table, print_error, print_json, print_json_line, print_text, show
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import PROBLEMS, Call, CallError, FileText, Parameter
-from whimbrel.services.admin.table_text import decoded
+from whimbrel.services.admin.people.table_text import decoded
 
 MAX_FILE = 64 << 20
 

@@ -40,8 +40,8 @@ from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import Call, CallError, Failure, Needs
 from whimbrel.services.admin.context import AdminContext, Caller
 from whimbrel.services.admin.invoke import prepare, question, result_adapter, run, run_stream
-from whimbrel.services.admin.lifecycle import recover
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.lifecycle import recover
+from whimbrel.services.admin.people.records import RECORDS
 from whimbrel.services.health.board import Board
 from whimbrel.services.health.check import HealthContext
 from whimbrel.services.health.checks import CHECKS

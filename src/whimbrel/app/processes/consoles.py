@@ -16,7 +16,7 @@ from whimbrel.core.notices import USERS
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin.context import AdminContext, Caller
 from whimbrel.services.admin.local import Peer, serving
-from whimbrel.services.admin.logs import ALL_LOGS
+from whimbrel.services.admin.server.logs import ALL_LOGS
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.admin.views import Moment
 from whimbrel.services.console.application import console

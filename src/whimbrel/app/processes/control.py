@@ -24,10 +24,10 @@ from whimbrel.core.values import Secret
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.descent import of_this_server
-from whimbrel.services.admin.lifecycle import recover
 from whimbrel.services.admin.local import Peer, foreign, local_caller, serving
-from whimbrel.services.admin.operations import Operations
+from whimbrel.services.admin.people.lifecycle import recover
 from whimbrel.services.admin.ports import Listening, Process, Running
+from whimbrel.services.admin.server.operations import Operations
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.admin.web import application
 from whimbrel.services.alerts.owner import AlertOwner

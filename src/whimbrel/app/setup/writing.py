@@ -21,7 +21,7 @@ from whimbrel.core.config import ConfigError, Fault
 from whimbrel.core.credentials.schemes import password_or_verifier
 from whimbrel.core.directory import DirectoryChange, Kind, Op
 from whimbrel.core.values import Secret
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 from whimbrel.services.session.passwords import make_password
 from whimbrel.services.setup.answers import Answers, answer_name, people_changes, setting_values
 from whimbrel.services.setup.answers_file import read_file

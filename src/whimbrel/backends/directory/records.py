@@ -1,7 +1,7 @@
 """What stands in `users.cfg`, as sections of XML: made from the declared parts of each kind of record.
 
-Nothing here knows a single setting: `app` gives the kinds of records (`services/admin/records.py`), and a codec comes
-out that reads, checks and writes them like any other configuration file.
+Nothing here knows a single setting: `app` gives the kinds of records (`services/admin/people/records.py`), and a codec
+comes out that reads, checks and writes them like any other configuration file.
 """
 
 import types

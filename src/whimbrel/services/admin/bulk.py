@@ -11,7 +11,7 @@ from typing import Any, Final
 from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault, nearest
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.invoke import Prepared, checked, prepare, run
-from whimbrel.services.admin.operations import Work
+from whimbrel.services.admin.server.operations import Work
 
 MOST: Final = 2_000
 _SHOWN: Final = 20

@@ -12,7 +12,7 @@ from whimbrel.core.settings import Section
 from whimbrel.services.admin.calls import Call
 from whimbrel.services.admin.invoke import model
 from whimbrel.services.admin.schema import words_of
-from whimbrel.services.admin.settings_schema import DIALECT, section_schema, settings_schema, title
+from whimbrel.services.admin.settings.settings_schema import DIALECT, section_schema, settings_schema, title
 
 SectionOf = Callable[[Kind], type[Section]]
 """A kind of record as a section of `users.cfg`."""

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from whimbrel.core.tokens import TokenStore
     from whimbrel.core.undelete import Undelete
     from whimbrel.core.values import Secret
-    from whimbrel.services.admin.operations import Operations
     from whimbrel.services.admin.ports import ConfigFiles, Jobs, ServerStatus, ServiceSwitch, StoreKeeper
+    from whimbrel.services.admin.server.operations import Operations
     from whimbrel.services.alerts.owner import AlertOwner
     from whimbrel.services.console.sessions import Sessions
     from whimbrel.services.health.board import Board

@@ -18,7 +18,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from whimbrel.core.config import ConfigConflict, ConfigError, Unconfirmed, UnknownName
 from whimbrel.core.errors import Condition, MailboxError, MailError
 from whimbrel.core.values import Duration, Secret, Size, refuse_bare
-from whimbrel.services.admin.audit import audited
 from whimbrel.services.admin.calls import (
     Call,
     CallError,
@@ -30,10 +29,11 @@ from whimbrel.services.admin.calls import (
     Parameter,
     nearest,
 )
+from whimbrel.services.admin.changes.audit import audited
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.numbers import ANY, Between, number, within
-from whimbrel.services.admin.operations import Work
 from whimbrel.services.admin.permission import permit, permit_mail, permit_now
+from whimbrel.services.admin.server.operations import Work
 from whimbrel.services.admin.versions import version_for
 
 MAX_TEXT = 10_000

@@ -11,7 +11,7 @@ from whimbrel.core.record import Field, RecordType
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, nearest
 from whimbrel.services.admin.context import AdminContext
-from whimbrel.services.admin.people import domain_named
+from whimbrel.services.admin.people.people import domain_named
 
 T = TypeVar("T")
 Sort = Annotated[str, "Order: by a column, as in quota; with - before it the last first, as in --sort=-quota."]

@@ -10,7 +10,7 @@ from typing import Final
 from whimbrel.core.directory import Kind
 from whimbrel.services.admin.calls import Call, Version
 from whimbrel.services.admin.context import AdminContext
-from whimbrel.services.admin.people import domain_named, entry
+from whimbrel.services.admin.people.people import domain_named, entry
 
 KINDS: Final = {str(kind): kind for kind in Kind}
 

@@ -31,7 +31,6 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from whimbrel import __version__
-from whimbrel.services.admin import settings_calls
 from whimbrel.services.admin.bulk import bulk_work
 from whimbrel.services.admin.calls import Call, CallError, Failure
 from whimbrel.services.admin.console_file import SCHEMA
@@ -48,7 +47,8 @@ from whimbrel.services.admin.invoke import (
     version_of,
     work_of,
 )
-from whimbrel.services.admin.operations import Operations, Work
+from whimbrel.services.admin.server.operations import Operations, Work
+from whimbrel.services.admin.settings import settings_calls
 
 MAX_BODY = MAX_FILE + (1 << 20)
 MAX_UNDO = 60

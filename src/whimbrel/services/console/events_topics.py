@@ -13,8 +13,8 @@ from whimbrel.core.rights import Right
 from whimbrel.core.stats import LATENCY
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.invoke import invoke, result_adapter
-from whimbrel.services.admin.operation import OperationRow, operation_row
-from whimbrel.services.admin.stats import today
+from whimbrel.services.admin.server.operation import OperationRow, operation_row
+from whimbrel.services.admin.server.stats import today
 from whimbrel.services.admin.table import calls_of
 from whimbrel.services.console.events_hub import Follow, Look, Topic
 

@@ -12,9 +12,9 @@ from whimbrel.core.mailbox import AccountId
 from whimbrel.core.rights import Grants
 from whimbrel.core.state import State
 from whimbrel.core.tokens import Token, TokenStore
+from whimbrel.services.admin.access.token_text import digest, well_formed
+from whimbrel.services.admin.access.tokens import USED, last_used
 from whimbrel.services.admin.context import Caller
-from whimbrel.services.admin.token_text import digest, well_formed
-from whimbrel.services.admin.tokens import USED, last_used
 
 WRITE_EVERY: Final = 60.0
 """Seconds between two records of the last use of a token from one address."""

@@ -8,7 +8,7 @@ from whimbrel.core.config import Fault
 from whimbrel.core.directory import DirectoryChange, Kind, Op, Rights
 from whimbrel.core.people import full_address
 from whimbrel.core.values import HostPort, Secret
-from whimbrel.services.admin.user_lines import UserLine
+from whimbrel.services.admin.people.user_lines import UserLine
 
 
 @dataclass(frozen=True, slots=True)

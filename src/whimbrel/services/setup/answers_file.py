@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from whimbrel.core.config import ConfigError, Fault
-from whimbrel.services.admin.table_text import decoded
+from whimbrel.services.admin.people.table_text import decoded
 from whimbrel.services.setup.field import Kind, given
 from whimbrel.services.setup.machine import Machine
 from whimbrel.services.setup.reading import Reading, read

@@ -10,7 +10,7 @@ from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.reader import IndexDirectory
 from whimbrel.backends.directory.records import NUMBERS
 from whimbrel.core.directory import DirectoryChange, Kind, Op
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 
 FILE = """<?xml version="1.0" encoding="UTF-8"?>
 <!-- Our people. -->

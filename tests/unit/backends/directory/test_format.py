@@ -11,7 +11,7 @@ from whimbrel.core.directory import DirectoryChange, Kind, Op
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.rights import Right
 from whimbrel.core.values import Secret
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 
 KEYS = {"password": Secret("$argon2id$a"), "password-keys": Secret("id=1 of=2 S$k")}
 

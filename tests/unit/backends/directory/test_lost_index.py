@@ -18,7 +18,7 @@ from whimbrel.core.address import Address
 from whimbrel.core.config import ConfigError
 from whimbrel.core.directory import Kind
 from whimbrel.core.errors import MailError
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 
 ALICE = Address("alice", "example.org")
 

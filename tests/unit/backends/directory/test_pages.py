@@ -13,7 +13,7 @@ from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op, RecordPage
 from whimbrel.core.listing import BadPlace, RecordQuery
 from whimbrel.core.values import Size
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 
 USERS = RecordQuery(Kind.USER, limit=7)
 

@@ -15,7 +15,7 @@ from whimbrel.core.directory import Kind
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.people import recipient
 from whimbrel.core.record import Part, value
-from whimbrel.services.admin.records import ALIAS, DOMAIN, GROUP, USER
+from whimbrel.services.admin.people.records import ALIAS, DOMAIN, GROUP, USER
 
 
 @dataclass(frozen=True, slots=True)

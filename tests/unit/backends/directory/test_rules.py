@@ -12,7 +12,7 @@ from whimbrel.backends.directory import build, scan
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.records import schema_of
 from whimbrel.core.config import ConfigError
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ from whimbrel.core.queue import LaneCounts, QueueCounts, QueueFilter, QueueItem,
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.invoke import invoke, stream
+from whimbrel.services.admin.people.records import RECORDS
 from whimbrel.services.admin.ports import Checked, FolderSize, Listening, Process, Running
-from whimbrel.services.admin.records import RECORDS
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.admin.web import application
 

@@ -9,7 +9,7 @@ from tests.unit.services.admin.office import Office, ask
 from whimbrel.core.rights import Grant, Grants
 from whimbrel.services.admin.bulk import MOST
 from whimbrel.services.admin.context import AdminContext, Caller
-from whimbrel.services.admin.operations import Operations
+from whimbrel.services.admin.server.operations import Operations
 
 
 class Desk:

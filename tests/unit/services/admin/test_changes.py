@@ -13,7 +13,7 @@ from whimbrel.backends.logs.tail import LogReader
 from whimbrel.core.address import Domain
 from whimbrel.core.rights import Grants
 from whimbrel.services.admin.calls import CallError, Failure
-from whimbrel.services.admin.change_state import JUST_MADE
+from whimbrel.services.admin.changes.change_state import JUST_MADE
 from whimbrel.services.admin.context import Caller
 
 
@@ -107,8 +107,8 @@ def test_the_list_is_filtered_and_goes_on_where_it_ended(house: House) -> None:
 
 
 def test_a_page_ends_though_what_is_wanted_is_rare(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whimbrel.services.admin.change_list.PIECE", 2)
-    monkeypatch.setattr("whimbrel.services.admin.change_list.PIECES", 3)
+    monkeypatch.setattr("whimbrel.services.admin.changes.change_list.PIECE", 2)
+    monkeypatch.setattr("whimbrel.services.admin.changes.change_list.PIECES", 3)
     house.do("config set", path="smtp/max-recipients", value=["177"])
     for _ in range(4):
         house.do("log rotate", log=["mail"])
@@ -226,7 +226,7 @@ def test_a_secret_is_not_undone_and_says_what_can_be_done(house: House) -> None:
 def test_a_change_of_more_records_than_the_log_names_is_not_undone(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whimbrel.services.admin.audit.NAMED", 1)
+    monkeypatch.setattr("whimbrel.services.admin.changes.audit.NAMED", 1)
     house.do("group add", name="staff@example.org", member=["bob@other.test"])
     house.do("user rename", name="bob@other.test", new="robert@other.test")
     rows = house.rows(limit=2)

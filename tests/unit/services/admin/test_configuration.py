@@ -190,7 +190,7 @@ def test_members_of_a_list_are_added_and_removed_one_by_one(office: Office) -> N
 
 def test_a_long_path_is_no_riddle() -> None:
     """It was cut into steps in all ways there are, which took for ever; `config set` held up the whole server."""
-    from whimbrel.services.admin.configuration import _pair
+    from whimbrel.services.admin.settings.configuration import _pair
 
     assert _pair("services/console/max-connections-per-host" * 40) is None
     assert _pair("services/console/max-connections-per-host=3") == ("services/console/max-connections-per-host", "3")

@@ -8,15 +8,15 @@ import pytest
 
 from tests.unit.services.admin.office import CALLS
 from whimbrel.core.record import ChangedBy, RecordType
-from whimbrel.services.admin.fields import options, own_options
-from whimbrel.services.admin.records import ALIAS, DOMAIN, GROUP, USER
+from whimbrel.services.admin.people.fields import options, own_options
+from whimbrel.services.admin.people.records import ALIAS, DOMAIN, GROUP, USER
 
 ONE_MORE = """
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from whimbrel.core.record import Part, value
-from whimbrel.services.admin import records
+from whimbrel.services.admin.people import records
 
 # The first file: the room that uses it.
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from whimbrel.core.rights import Grants
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.context import Caller
 from whimbrel.services.admin.lists import Order, sliced
-from whimbrel.services.admin.removed import RemovedUser
+from whimbrel.services.admin.people.removed import RemovedUser
 from whimbrel.services.admin.views import Moment, Octets
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.services.admin.office import Office, item
 from whimbrel.flow.judging.health import Health
 from whimbrel.services.admin.calls import CallError, Failure
-from whimbrel.services.admin.moments import shown
+from whimbrel.services.admin.server.moments import shown
 
 
 @pytest.fixture

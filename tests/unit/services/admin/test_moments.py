@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from whimbrel.services.admin.moments import moment, span
+from whimbrel.services.admin.server.moments import moment, span
 
 NOW = 1_795_539_434.0
 """24 November 2026, 17:57:14 in Central Europe, 16:57:14 UTC."""

@@ -10,12 +10,12 @@ import pytest
 
 from tests.unit.services.admin.office import CALLS, MemoryKeeper, Office
 from whimbrel.core.mailbox import AccountId
-from whimbrel.services.admin import operations as module
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.invoke import invoke, prepare, stream, work_of
-from whimbrel.services.admin.operations import KIND, Operations
 from whimbrel.services.admin.ports import Checked
+from whimbrel.services.admin.server import operations as module
+from whimbrel.services.admin.server.operations import KIND, Operations
 
 
 class SlowKeeper(MemoryKeeper):

@@ -11,10 +11,10 @@ import pytest
 from tests.unit.services.admin.office import CALLS, Office, ask, item
 from whimbrel.core.disposition import HELD_REMOTE, Parked
 from whimbrel.core.tasks import DeliveryTask
-from whimbrel.services.admin import queue as queue_calls
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.invoke import prepare, question, stream
-from whimbrel.services.admin.tasks import TaskChange
+from whimbrel.services.admin.mail import queue as queue_calls
+from whimbrel.services.admin.mail.tasks import TaskChange
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from whimbrel.core.record import Field
 from whimbrel.core.values import Secret
 from whimbrel.core.visible import refuse_hidden
 from whimbrel.services.admin.calls import CallError
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 
 HIDDEN = (
     "\u202e",
@@ -91,7 +91,7 @@ def test_a_file_from_before_still_loads_and_config_check_tells(office: Office) -
 
 
 async def _doubts(office: Office) -> list[str]:
-    from whimbrel.services.admin.record_doubts import record_doubts
+    from whimbrel.services.admin.people.record_doubts import record_doubts
 
     return await record_doubts(office.context())
 

@@ -11,7 +11,7 @@ from whimbrel.core.mailbox import AccountId
 from whimbrel.core.rights import Grants
 from whimbrel.services.admin.calls import CallError
 from whimbrel.services.admin.context import Caller
-from whimbrel.services.admin.lifecycle import recover
+from whimbrel.services.admin.people.lifecycle import recover
 
 ALICE = "alice@example.org"
 

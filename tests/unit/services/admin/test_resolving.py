@@ -13,7 +13,7 @@ from tests.unit.services.admin.office import Office
 from whimbrel.core.address import Address
 from whimbrel.core.errors import MailError
 from whimbrel.flow.routing.router import Router
-from whimbrel.services.admin.resolving import dangling, resolved
+from whimbrel.services.admin.people.resolving import dangling, resolved
 
 NAMES = [f"n{n}" for n in range(6)]
 MEMBERS = st.lists(st.sampled_from([*NAMES, "nobody", "away"]), max_size=3)

@@ -21,7 +21,7 @@ from whimbrel.core.values import Duration, Secret, Size
 from whimbrel.services.admin.calls import Call, CallError, Failure, FileText, Parameter
 from whimbrel.services.admin.context import AdminContext, Caller
 from whimbrel.services.admin.invoke import prepare, question, result_adapter, run, run_stream
-from whimbrel.services.admin.operations import Operations
+from whimbrel.services.admin.server.operations import Operations
 
 OWN, FOREIGN = "other.test", "example.org"
 ROLES = {

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.services.admin.office import Answer, Office, ask
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config import paths
-from whimbrel.services.admin.settings_schema import settings_schema, title
+from whimbrel.services.admin.settings.settings_schema import settings_schema, title
 
 SETTINGS = "/api/admin/settings"
 

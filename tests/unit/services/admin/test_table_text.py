@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whimbrel.services.admin.table_text import MAX_CELL, MAX_COLUMNS, decoded, defused, folded, read_rows
+from whimbrel.services.admin.people.table_text import MAX_CELL, MAX_COLUMNS, decoded, defused, folded, read_rows
 
 HEADINGS = {"address": "address", "e mail": "address", "name": "name", "password": "password", "quota": "quota"}
 

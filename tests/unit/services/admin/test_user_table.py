@@ -8,7 +8,7 @@ from tests.unit.services.admin.office import Office
 from whimbrel.core.rights import Grants
 from whimbrel.services.admin.calls import CallError
 from whimbrel.services.admin.context import Caller
-from whimbrel.services.admin.user_lines import read_users
+from whimbrel.services.admin.people.user_lines import read_users
 
 GOOD = """address,password,name,rights,quota
 carol@example.org,secret one,Carol,domain,2G

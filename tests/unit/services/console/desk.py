@@ -17,7 +17,7 @@ from whimbrel.core.settings import Section
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.context import Caller
 from whimbrel.services.admin.invoke import invoke
-from whimbrel.services.admin.operations import Operations
+from whimbrel.services.admin.server.operations import Operations
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.console.application import console
 from whimbrel.services.console.gate import COOKIE

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.unit.services.console.desk import Desk, at_desk
+from whimbrel.services.admin.access.token_text import LENGTH, new_token, well_formed
 from whimbrel.services.admin.calls import CallError, Failure
-from whimbrel.services.admin.token_text import LENGTH, new_token, well_formed
 
 
 async def made(desk: Desk, by: str = "alice@example.org", **arguments: Any) -> str:

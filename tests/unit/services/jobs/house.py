@@ -15,7 +15,7 @@ from whimbrel.core.commit import Append, Rendition
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Internal
 from whimbrel.core.mailbox import INBOX, AccountId
-from whimbrel.services.admin.records import RECORDS
+from whimbrel.services.admin.people.records import RECORDS
 from whimbrel.services.health.board import Board
 from whimbrel.services.jobs.job import JobContext
 

@@ -9,7 +9,7 @@ from whimbrel.core.directory import Rights
 from whimbrel.core.people import full_address
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import CallError
-from whimbrel.services.admin.user_lines import UserLine, read_users
+from whimbrel.services.admin.people.user_lines import UserLine, read_users
 from whimbrel.services.setup.answers import Making
 from whimbrel.services.setup.field import Field, Kind, Values, Wrong, lines, text, text_or_nothing
 from whimbrel.services.setup.machine import Machine

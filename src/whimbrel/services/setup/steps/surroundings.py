@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from whimbrel.core.values import HostPort
 from whimbrel.services.admin.calls import nearest
-from whimbrel.services.admin.configuration import setting_text
+from whimbrel.services.admin.settings.configuration import setting_text
 from whimbrel.services.session.services import ServiceSettings
 from whimbrel.services.setup.answers import Making, ServiceAnswer
 from whimbrel.services.setup.field import Field, Kind, Values, Wrong, text_or_nothing
