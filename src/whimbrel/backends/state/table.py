@@ -21,6 +21,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
+from whimbrel.backends.state.pread import reader
+
 MAGIC = b"WHMBCNT1"
 """The last octet is the format's major version; a file of another is begun anew."""
 BUCKETS = 4096
@@ -63,6 +65,7 @@ class CounterTable:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self._prepare()
             self._secret = os.pread(self._descriptor, 32, _SECRET_AT)
+            self._read = reader(self._descriptor)
             self._index, self._generation = self._enrol()
         except (OSError, ValueError) as error:
             if self._descriptor >= 0:
@@ -162,7 +165,7 @@ class CounterTable:
 
     def _pair(self, bucket: int) -> bytes:
         """The key's bucket and the one beside it; NULs where the file was cut short at this moment."""
-        return os.pread(self._descriptor, 2 * _BUCKET, _start(bucket)).ljust(2 * _BUCKET, b"\0")
+        return self._read(2 * _BUCKET, _start(bucket)).ljust(2 * _BUCKET, b"\0")
 
     def _store(self, bucket: int, at: int, key: bytes, start: float, window: float, count: int) -> None:
         slot = _SLOT.pack(key, start, window, count, self._index, self._generation)

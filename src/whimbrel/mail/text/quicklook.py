@@ -20,6 +20,7 @@ _PLAIN_CHARSETS = tuple(
     for name in (b"utf-8", b"us-ascii", b"iso-8859-1", b"iso-8859-15", b"windows-1252", b"ascii", b"latin1")
     for mark in (b"charset=", b'charset="')
 )
+_OTHER_LATIN = re.compile(rb'charset="?iso-8859-1[0-46-9]')
 _FOLDS: tuple[tuple[bytes, str], ...] = (
     (b"\xdf", "s"),  # sharp s in Latin-1
     (b"\xc3\x9f", "s"),
@@ -34,12 +35,9 @@ _FOLDS: tuple[tuple[bytes, str], ...] = (
 
 
 _LEFT_OUT = (*(char.encode() for char in "\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f"), b"\xad")
-_HTML_HIDES: tuple[bytes, ...] = (
-    *(b"&#", b"lig", b"&shy", b"&zw", b"&zero", b"&nobreak"),
-    *_LEFT_OUT,
-    *(b"".join(b"=%02x" % octet for octet in char) for char in _LEFT_OUT),
-)
-"""Entities that can stand for letters of US-ASCII, and what is left out of words."""
+"""Characters that are left out of words of HTML, in UTF-8 and the charsets above."""
+_ENTITIES: tuple[bytes, ...] = (b"&#", b"lig", b"&shy", b"&zw", b"&zero", b"&nobreak")
+"""That can stand for letters of US-ASCII, or for what is left out of words."""
 _COMMENT_IN_WORD = re.compile("[^\\s>]<!--")
 _WORDS = re.compile(r"[^\W_]+")
 _NO_TEXT = re.compile(
@@ -75,7 +73,7 @@ class QuickLook:
                 return False
         if not value.isascii():
             return self._low.isascii() and b"&" not in self._low and not self._quoted
-        if self._html and any(map(self._low.__contains__, _HTML_HIDES)):
+        if self._html and self._html_hides:
             return False
         if not (self._low.isascii() or self._known_charsets):
             return False
@@ -83,7 +81,10 @@ class QuickLook:
             return False
         if self._quoted and not (self._known_charsets and _lacks(self._unquoted, value)):
             return False
-        return not self._html or (not _COMMENT_IN_WORD.search(self._joined) and value not in self._joined)
+        if not self._html:
+            return True
+        joined = self._joined
+        return not (value in joined or ("<!--" in joined and _COMMENT_IN_WORD.search(joined)))
 
     @cached_property
     def _head(self) -> bytes:
@@ -110,6 +111,16 @@ class QuickLook:
         return b"html" in self._low
 
     @cached_property
+    def _html_hides(self) -> bool:
+        """Words of the HTML may not stand in it as they are."""
+        low = self._low
+        if b"&" in low and any(map(low.__contains__, _ENTITIES)):
+            return True
+        if not low.isascii() and any(map(low.__contains__, _LEFT_OUT)):
+            return True
+        return self._quoted and not self._unquoted.isascii() and any(map(self._unquoted.__contains__, _LEFT_OUT))
+
+    @cached_property
     def _simple(self) -> bool:
         """One plain part: no markup, no folded fields of inner parts."""
         low = self._low
@@ -117,14 +128,12 @@ class QuickLook:
 
     @cached_property
     def _known_charsets(self) -> bool:
-        low = self._low
-        # `iso-8859-15` begins like `iso-8859-1`: counted for both, so the longer one is taken off again.
-        known = sum(low.count(mark) for mark in _PLAIN_CHARSETS)
-        known -= low.count(b"charset=iso-8859-15") + low.count(b'charset="iso-8859-15')
-        return low.count(b"charset") == known and not any(
-            low.count(mark + b"iso-8859-1" + digit) for mark in (b"charset=", b'charset="') for digit in (b"0", b"1",
-            b"3", b"4", b"6")
-        )  # fmt: skip
+        low, at = self._low, self._low.find(b"charset")
+        while at >= 0:
+            if not low.startswith(_PLAIN_CHARSETS, at) or _OTHER_LATIN.match(low, at):
+                return False
+            at = low.find(b"charset", at + 7)
+        return True
 
     @cached_property
     def _unquoted(self) -> bytes:
