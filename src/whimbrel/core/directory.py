@@ -286,6 +286,10 @@ class DirectoryEditor(Protocol):
         """For lists that people look at: in any order, filtered, with how many there are in all. BadPlace."""
         ...
 
+    async def counts(self) -> "Mapping[str, Mapping[Kind, int]]":
+        """How many users, aliases and groups each domain holds that holds any, by the domain's name."""
+        ...
+
     def difference(self) -> str:
         """What an edit made outside changes in domains, users, aliases and groups; empty if there was none."""
         ...

@@ -5,14 +5,15 @@ written share the next write. What a large file lacks is written into it within 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
 from whimbrel.backends.config.files import Former, History
 from whimbrel.backends.directory import index, listing
 from whimbrel.backends.directory.ledger import JOURNAL_FROM, Ledger, digest_of
-from whimbrel.backends.directory.pages import page_of
+from whimbrel.backends.directory.pages import counts_of, page_of
 from whimbrel.backends.directory.records import schema_of
 from whimbrel.backends.directory.scan import MAX_BYTES
 from whimbrel.core.config import Fault
@@ -90,6 +91,18 @@ class DirectoryFile:
             self._listed = inode
         return self._lister
 
+    @contextlib.contextmanager
+    def _own(self) -> Iterator[listing.Listing]:
+        """One of one's own, which stays as it is while the directory changes: for what threads look at."""
+        if not self._ledger.intact():
+            self._ledger.connect()
+        lister = listing.Listing(self._index_path, self._schema)
+        try:
+            with lister.db:
+                yield lister
+        finally:
+            lister.close()
+
     async def _whole_listing(self) -> listing.Listing:
         """An index that was lost is made anew off the loop."""
         if not self._ledger.intact():
@@ -118,19 +131,22 @@ class DirectoryFile:
         """Which state the file on disk is in, if it is not the one in use; else empty. One `stat`."""
         file = self._ledger.file
         identity = str(file.identity())
-        return "" if identity == index.meta(self._listing().db, "identity") else f"{file.name}={identity}"
+        with self._own() as lister:
+            return "" if identity == index.meta(lister.db, "identity") else f"{file.name}={identity}"
 
     def forgets(self) -> str:
         return self._ledger.forgets()
 
     def difference(self) -> str:
-        lister, file = self._listing(), self._ledger.file
-        if str(file.identity()) == index.meta(lister.db, "identity"):
-            return ""
-        content, identity = self._ledger.read()
-        if str(identity) == index.meta(lister.db, "identity") or digest_of(content) == index.meta(lister.db, "digest"):
-            return ""
-        return listing.difference(lister.db, content, file.name, self._schema)
+        file = self._ledger.file
+        with self._own() as lister:
+            known = index.meta(lister.db, "identity")
+            if str(file.identity()) == known:
+                return ""
+            content, identity = self._ledger.read()
+            if str(identity) == known or digest_of(content) == index.meta(lister.db, "digest"):
+                return ""
+            return listing.difference(lister.db, content, file.name, self._schema)
 
     async def keep(self) -> None:
         """Written from the index: the records as they are in use. The edited file is among the former versions."""
@@ -168,7 +184,8 @@ class DirectoryFile:
         """From the directory in use to a former version, as a unified diff. LookupError."""
         file = self._ledger.file
         content = file.version(number, MAX_BYTES)
-        return listing.difference(self._listing().db, content, file.name, self._schema, f"version {number}")
+        with self._own() as lister:
+            return listing.difference(lister.db, content, file.name, self._schema, f"version {number}")
 
     async def restore(self, number: int, *, confirmed: str = "") -> None:
         """Puts a former version back as a new change. LookupError, ConfigError, Unconfirmed, ConfigConflict."""
@@ -252,6 +269,11 @@ class DirectoryFile:
         if not self._ledger.intact():
             await self.heal()
         return await self._run(page_of, self._index_path, self._schema, query)
+
+    async def counts(self) -> Mapping[str, Mapping[Kind, int]]:
+        if not self._ledger.intact():
+            await self.heal()
+        return await self._run(counts_of, self._index_path)
 
     async def _run(self, work: Callable[..., T], *args: object) -> T:
         return await self._pool.run(work, *args) if self._pool else work(*args)

@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+import apsw
+
 from whimbrel.backends.config import text
 from whimbrel.backends.directory.listing import MAX_LIMIT, Listing, escaped
 from whimbrel.backends.directory.records import NUMBERS, Schema
@@ -35,6 +37,25 @@ def page_of(path: Path, schema: Schema, query: RecordQuery) -> RecordPage:
         return _page(listing, schema, query)
     finally:
         listing.close()
+
+
+def counts_of(path: Path) -> dict[str, dict[Kind, int]]:
+    """How many records of each kind stand in each domain."""
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        db.set_busy_timeout(5000)
+        kinds = {number: kind for kind, number in NUMBERS.items() if kind is not Kind.DOMAIN}
+        counts: dict[str, dict[Kind, int]] = {}
+        for domain, number, count in db.execute(
+            "SELECT d.name, n.kind, count(*) FROM node n JOIN node d ON d.id = n.domain WHERE d.kind = ? "
+            "GROUP BY n.domain, n.kind",
+            (NUMBERS[Kind.DOMAIN],),
+        ):
+            if number in kinds:
+                counts.setdefault(str(domain), {})[kinds[int(number)]] = int(count)
+        return counts
+    finally:
+        db.close()
 
 
 def _page(listing: Listing, schema: Schema, query: RecordQuery) -> RecordPage:

@@ -1,10 +1,12 @@
 """A large file: a change is in force and durable at once, and in users.cfg a moment later; nothing is ever lost."""
 
 import asyncio
+import concurrent.futures
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 from tests.unit.backends.directory.files import FILE, House, add, contents, put, remove, same_as_rebuilt
 from tests.unit.backends.directory.test_editor import changes
 from whimbrel.backends.config.files import ConfigFile
+from whimbrel.backends.directory import listing
 from whimbrel.backends.directory.journal import Journal
+from whimbrel.backends.directory.records import Schema
 from whimbrel.core.config import ConfigConflict, ConfigError
 from whimbrel.core.directory import DirectoryChange, Kind
 
@@ -534,3 +538,23 @@ def test_a_domains_names_keep_their_order_whether_the_write_between_fails_or_not
     assert places == sorted(places)
     assert house.text.count("<domain-alias>") == len(next_ones)
     same_as_rebuilt(house, tmp_path)
+
+
+def test_a_comparison_in_a_thread_sees_one_state_while_records_are_added(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.path.write_text(FILE.replace("<quota>5G", "<quota>6G"), encoding="utf-8")
+    whole = listing.Records
+
+    def meanwhile(content: bytes, file: str, schema: Schema) -> listing.Records:
+        with apsw.Connection(str(house.index)) as other:
+            other.execute(
+                "INSERT INTO node (id, kind, domain, name, fold, search, admin, data) "
+                "SELECT id + 1000, kind, domain, name || '2', fold || '2', search, admin, data FROM node WHERE kind = 2"
+            )
+        return whole(content, file, schema)
+
+    monkeypatch.setattr(listing, "Records", meanwhile)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        difference = pool.submit(house.editor.difference).result()
+    assert "+user alice@example.org: quota: 6G\n" in difference and "alice2" not in difference

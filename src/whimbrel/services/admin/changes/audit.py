@@ -216,6 +216,9 @@ class AuditedDirectory:
     async def page(self, query: "RecordQuery") -> "RecordPage":
         return await self._inner.page(query)
 
+    async def counts(self) -> "Mapping[str, Mapping[Kind, int]]":
+        return await self._inner.counts()
+
     def difference(self) -> str:
         return self._inner.difference()
 
