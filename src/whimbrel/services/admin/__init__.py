@@ -19,7 +19,7 @@ TABLE: Final[tuple[Noun, ...]] = (
         ("settings.configuration", "settings.config_files"),
         ("setting",),
     ),
-    Noun("domain", "Domains.", ("people.domains", "people.cleaning"), ("domain",)),
+    Noun("domain", "Domains.", ("people.domain_list", "people.domains", "people.cleaning"), ("domain",)),
     Noun(
         "user",
         "Users.",

@@ -160,3 +160,27 @@ def test_the_queue_is_ordered_counted_and_goes_on(office: Office) -> None:
     assert [row.id for row in walk(office, "queue list", sort="-size")] == ["q2", "q4", "q1", "q3", "q0"]
     page = office.do("queue list", to="nobody", sort="attempts")
     assert (page.total, page.waiting) == (0, 5)
+
+
+def test_domains_say_how_much_they_hold(office: Office) -> None:
+    office.do("group add", name="staff@example.org", member=["alice"])
+    office.do("alias add", name="info@example.org", to=["alice"])
+    rows = {row.name: row for row in office.do("domain list", usage=True).items}
+    first, second = rows["example.org"], rows["other.test"]
+    users = len(office.do("user list", domain="example.org").items)
+    assert (first.user_count, first.group_count, first.alias_count) == (users, 1, 1)
+    assert (first.storage, first.messages) == (6000, 6)  # Two folders of alice; the others have no mailbox.
+    assert (second.group_count, second.alias_count, second.storage) == (0, 0, 0)
+    plain = office.do("domain show", name="example.org")
+    assert (plain.user_count, plain.storage, plain.messages) == (users, None, None)
+    assert office.do("domain show", name="alias.test", usage=True).storage == 0
+    by_users = [row.user_count for row in office.do("domain list", sort="-user_count").items]
+    assert by_users == sorted(by_users, reverse=True)
+
+
+def test_mailboxes_are_counted_within_a_budget(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whimbrel.services.admin.people.domain_list.IN_LIST", 1)
+    monkeypatch.setattr("whimbrel.services.admin.people.domain_list.IN_DOMAIN", 1)
+    rows = {row.name: row for row in office.do("domain list", usage=True).items}
+    assert rows["example.org"].storage is None and rows["example.org"].user_count > 1
+    assert office.do("domain show", name="example.org", usage=True).storage is None

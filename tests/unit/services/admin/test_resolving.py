@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import FakeConfig
 from tests.support.flow_fakes import FakeDirectory
-from tests.unit.services.admin.office import Office
+from tests.unit.services.admin.office import CALLS, Office
 from whimbrel.core.address import Address
 from whimbrel.core.errors import MailError
+from whimbrel.core.rights import Grants
 from whimbrel.flow.routing.router import Router
-from whimbrel.services.admin.people.resolving import dangling, resolved
+from whimbrel.services.admin.calls import CallError, Failure
+from whimbrel.services.admin.context import Caller
+from whimbrel.services.admin.invoke import prepare, run
+from whimbrel.services.admin.people.resolving import Resolution, dangling, resolved
 
 NAMES = [f"n{n}" for n in range(6)]
 MEMBERS = st.lists(st.sampled_from([*NAMES, "nobody", "away"]), max_size=3)
@@ -155,3 +159,29 @@ def test_a_removed_domain_that_others_name_is_told(office: Office) -> None:
     office.do("alias add", name="x@example.org", to=["y@third.test"])
     office.do("domain remove", name="third.test")
     assert "alias x@example.org" in office.warnings[0]
+
+
+def test_who_administers_one_domain_learns_nothing_of_others_by_a_check(office: Office) -> None:
+    office.do("alias add", name="hidden@example.org", to=["alice"])
+    office.do("alias add", name="out@other.test", to=["hidden@example.org", "bob"])
+    grants = Grants.of("none", ["accounts other.test"], "other.test")
+    ctx = office.context().request(Caller("una@other.test", grants))
+
+    async def check(address: str) -> Resolution:
+        resolution = await run(prepare(CALLS["alias check"], ctx, {"address": address}))
+        assert isinstance(resolution, Resolution)
+        return resolution
+
+    told = asyncio.run(check("out@other.test"))
+    assert [(step.address, step.kind) for step in told.steps] == [
+        ("out@other.test", "alias"), ("hidden@example.org", "hidden"), ("bob@other.test", "user"),
+    ]  # fmt: skip
+    assert told.mailboxes == ("bob@other.test",) and "alice" not in str(told)
+    # Whom the rules choose (the administrators) stands in no record of his.
+    told = asyncio.run(check("postmaster@other.test"))
+    assert "alice" not in str(told)
+    for address in ("alice@example.org", "nobody@example.org", "hidden"):
+        with pytest.raises(CallError) as refused:
+            asyncio.run(check(address))
+        assert refused.value.kind is Failure.FORBIDDEN, address
+    assert asyncio.run(check("somebody@remote.test")).remote == ("somebody@remote.test",)

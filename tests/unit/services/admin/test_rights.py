@@ -37,7 +37,8 @@ RIGHTS = {
         "admin": "token-create token-list token-revoke session-list session-end", "operation": "list watch cancel",
     },
     Right.ACCOUNTS: {
-        "domain": "clean-out", "alias": "list show add set remove rename", "group": "list show add set remove rename",
+        "domain": "list show clean-out", "alias": "list show add set remove rename check",
+        "group": "list show add set remove rename",
         "user": "list show add set remove enable disable password removed-list removed-restore removed-purge rename "
         "import export quota clean-out",
         "store": "undelete-list", "connection": "list watch disconnect", "change": "list show undo",

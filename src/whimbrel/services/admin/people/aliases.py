@@ -17,6 +17,7 @@ from whimbrel.services.admin.people.resolving import (
     listing,
     names_of,
     resolved,
+    resolved_within,
     sample_of,
     still_named,
     warn_of,
@@ -105,6 +106,7 @@ async def alias_remove(ctx: AdminContext, name: Name) -> Done:
     "alias",
     "check",
     reads=True,
+    right=Right.ACCOUNTS,
     problems="problems",
     help="Shows how an address resolves, step by step; finds loops and targets that do not exist.",
 )
@@ -115,4 +117,4 @@ async def alias_check(
         start = Address.parse(address if "@" in address else f"{address}@{(await ctx.directory.primary()).name}")
     except ValueError as error:
         raise CallError(Failure.USAGE, f"address: {error}", FieldFault("address", str(error))) from None
-    return await resolved(ctx, start)
+    return await resolved(ctx, start) if ctx.domains() is None else await resolved_within(ctx, start)

@@ -1,54 +1,19 @@
 """Calls about domains (mission S34, S35)."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 from whimbrel.core.address import Domain
 from whimbrel.core.counting import counted
-from whimbrel.core.directory import Entry, Kind, Op
-from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call, not_found
+from whimbrel.core.directory import Kind, Op
+from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call
 from whimbrel.services.admin.context import AdminContext
-from whimbrel.services.admin.lists import After, Listed, Sort, columns_of, record_page
-from whimbrel.services.admin.numbers import MOST_LISTED
-from whimbrel.services.admin.people.fields import answers, shown, step_of, takes, view
+from whimbrel.services.admin.people.fields import step_of, takes
 from whimbrel.services.admin.people.people import change, changed, count, domain_named
 from whimbrel.services.admin.people.records import DOMAIN
 from whimbrel.services.admin.people.resolving import sample_of, still_named, warn_of
 from whimbrel.services.admin.views import Done, done
 
-DomainView: Any = view("DomainView", DOMAIN, "A domain; its values as they stand in the file.", before=[("name", str)])
-
-
-def _view(entry: Entry) -> Any:
-    return DomainView(name=entry.domain, **shown(DOMAIN, entry))
-
-
 Name = Annotated[Domain, "Name of the domain, such as example.org.", Known("domain")]
-
-
-COLUMNS: Final = columns_of(DOMAIN, "name")
-
-
-@call("domain", "list", reads=True, names=("domain", "name"), help="Lists the domains.")
-@answers(Listed[DomainView])
-async def domain_list(
-    ctx: AdminContext,
-    search: Annotated[str, "Part of the name or description."] = "",
-    sort: Sort = "",
-    after: After = "",
-    limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
-) -> Listed[Any]:
-    page = await record_page(ctx, DOMAIN, COLUMNS, sort=sort, search=search, after=after, limit=limit)
-    return Listed(tuple(map(_view, page.entries)), page.more, page.total)
-
-
-@call("domain", "show", reads=True, help="Shows a domain.")
-@answers(DomainView)
-async def domain_show(ctx: AdminContext, name: Name) -> Any:
-    domain = await domain_named(ctx, name)
-    entry = await ctx.editor.entry(Kind.DOMAIN, domain)
-    if entry is None:
-        not_found("domain", domain)
-    return _view(entry)
 
 
 @call("domain", "add", help="Adds a domain.")

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from whimbrel.core.address import Address
@@ -18,18 +18,22 @@ if TYPE_CHECKING:
 MOST: Final = 2000
 """Records that may lead nowhere and are looked at more closely in one check."""
 _SHOWN: Final = 10
+_ELSEWHERE_HERE: Final = "(another domain here)"
 _PLACEHOLDER: Final = "any"
 """Stands for what a wildcard or a catch-all takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a resolution; `depth` counts from 0."""
+    """One step of a resolution; `depth` counts from 0. `is_a` says in words what `kind` says in one: user, forwarding
+    (`keeps`: with a copy in the mailbox), alias, group, catch-all, postmaster, elsewhere, refused, hidden."""
 
     depth: int
     address: str
     is_a: str
     leads_to: tuple[str, ...]
+    kind: str = ""
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,47 @@ async def resolved(ctx: "AdminContext", address: Address) -> Resolution:
         tuple(str(each.address) for each in expansion.remote) if expansion else (),
         tuple(_problems(address, explanation)),
     )
+
+
+async def resolved_within(ctx: "AdminContext", address: Address) -> Resolution:
+    """As `resolved`, for who administers some domains: of others here not even names come up. CallError: the address
+    itself is of one of them."""
+    hidden = frozenset(
+        str(name)
+        for domain in await ctx.directory.domains()
+        if not ctx.sees(domain.name)
+        for name in (domain.name, *domain.aliases)
+    )
+    if address.domain in hidden:
+        ctx.within(address.domain)
+    whole = await resolved(ctx, address)
+    steps, known = list[Step](), set[str]()
+    below: int | None = None  # The depth of a hidden step: what it leads to is hidden too.
+    for step in whole.steps:
+        if below is not None and step.depth > below:
+            continue
+        below = step.depth if _domain(step.address) in hidden else None
+        if below is not None:
+            name = step.address if step.address.casefold() in known else _ELSEWHERE_HERE
+            steps.append(Step(step.depth, name, "address in a domain here that you do not administer", (), "hidden"))
+            continue
+        if step.kind != "postmaster":  # What others' records name the caller may read there, not whom the rules choose.
+            known |= {each.casefold() for each in step.leads_to}
+        shown = tuple(
+            each if _domain(each) not in hidden or each.casefold() in known else _ELSEWHERE_HERE
+            for each in step.leads_to
+        )
+        steps.append(replace(step, leads_to=shown))
+    return Resolution(
+        tuple(steps),
+        tuple(each for each in whole.mailboxes if _domain(each) not in hidden),
+        whole.remote,
+        tuple([await discreet(ctx, problem) for problem in whole.problems]),
+    )
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,19 +259,22 @@ def _step(each: "Followed", depth: int) -> Step:
 
     shown, step = str(each.address), each.step
     if isinstance(step, Local):
-        return Step(depth, shown, _tagged("user", each), (str(step.account.address),))
+        return Step(depth, shown, _tagged("user", each), (str(step.account.address),), "user", True)
     if isinstance(step, Onward):
         members = tuple(map(str, step.members))
         if step.account is not None:
             kept = "keeps a copy" if step.keeps else "keeps no copy"
-            return Step(depth, shown, _tagged(f"user, forwards and {kept}", each), members)
+            what = _tagged(f"user, forwards and {kept}", each)
+            return Step(depth, shown, what, members, "forwarding", step.keeps)
         if each.rule == "postmaster":
-            return Step(depth, shown, "postmaster, an address that nobody has: the administrators get it", members)
+            what = "postmaster, an address that nobody has: the administrators get it"
+            return Step(depth, shown, what, members, "postmaster")
         kind = TargetKind.CATCH_ALL if each.rule == "catch_all" else each.kind or TargetKind.ALIAS
-        return Step(depth, shown, _tagged(f"{kind.value.replace('-', ' ')} ({step.name})", each), members)
+        what = _tagged(f"{kind.value.replace('-', ' ')} ({step.name})", each)
+        return Step(depth, shown, what, members, str(kind.value))
     if step is not None:
-        return Step(depth, shown, "address elsewhere", ())
-    return Step(depth, shown, f"refused: {each.error.text}" if each.error is not None else "refused", ())
+        return Step(depth, shown, "address elsewhere", (), "elsewhere")
+    return Step(depth, shown, f"refused: {each.error.text}" if each.error is not None else "refused", (), "refused")
 
 
 def _tagged(what: str, each: "Followed") -> str:
