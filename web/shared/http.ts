@@ -10,13 +10,15 @@ export interface Answer<T> {
   readonly warnings: readonly string[];
   /** For `ifMatch` of the next change; empty if the server gave none. */
   readonly version: string;
-  /** Set if the work goes on by itself: the id for `operation watch`, `cancel` and `abort`. */
+  /** Set if the work goes on by itself: the id for `operation watch` and `cancel`. */
   readonly operation: string;
 }
 
 export interface Gate {
   /** The session is over: lets the person sign in again. Rejects if they do not. */
   signIn(): Promise<void>;
+  /** The server wants the password once more: asks for it. Rejects if it is not given. */
+  prove(): Promise<void>;
   /** The token of the session as it is now; asks the server again if `fresh`. */
   csrf(fresh: boolean): Promise<string>;
 }
@@ -30,6 +32,8 @@ export interface Options {
   readonly signal?: AbortSignal | undefined;
   /** Do not ask to sign in again: this request is part of signing in. */
   readonly alone?: boolean;
+  /** This request is the one that gives the password once more. */
+  readonly proving?: boolean;
 }
 
 type Method = "GET" | "POST" | "PATCH" | "DELETE";
@@ -70,10 +74,15 @@ export class Http {
       if (response.ok) return response;
       // oxlint-disable-next-line no-await-in-loop
       const error = await errorOf(response);
-      if (options.alone || attempt > 1) throw error;
+      // A password that was wrong is not sent twice.
+      const again = error.kind === "reauthenticate";
+      if (options.alone || attempt > 1 || (again && options.proving)) throw error;
       if (response.status === 401) {
         // oxlint-disable-next-line no-await-in-loop
         await this.gate.signIn();
+      } else if (again) {
+        // oxlint-disable-next-line no-await-in-loop
+        await this.gate.prove();
       } else if (response.status === 403 && method !== "GET" && !fresh) {
         // Another tab may have signed in anew: the token of this one is then out of date.
         fresh = true;

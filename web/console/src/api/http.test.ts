@@ -14,6 +14,7 @@ function answering(...answers: Response[]) {
   });
   const gate = {
     signIn: vi.fn(() => Promise.resolve()),
+    prove: vi.fn(() => Promise.resolve()),
     csrf: vi.fn((fresh: boolean) => Promise.resolve(fresh ? "new" : "old")),
   };
   return { sent, gate, http: new Http(gate) };
@@ -38,6 +39,19 @@ test("whoever does not sign in again gets the refusal", async () => {
   const { http, gate } = answering(json(401, { error: {} }));
   gate.signIn.mockRejectedValueOnce(new ApiError(401, {}));
   await expect(http.call("GET", "/x")).rejects.toThrow(ApiError);
+});
+
+test("what needs the password once more waits for it, and is then sent again", async () => {
+  const asked = () => json(403, { error: { kind: "reauthenticate", text: "again" } });
+  const { http, gate, sent } = answering(asked(), json(200, { result: 1 }), asked(), asked());
+  await http.call("POST", "/x", { body: { a: 1 } });
+  expect(gate.prove).toHaveBeenCalledOnce();
+  expect(sent[0]?.init.body).toBe(sent[1]?.init.body);
+  gate.prove.mockRejectedValueOnce(new ApiError(403, { text: "not given" }));
+  await expect(http.call("GET", "/y")).rejects.toThrow("not given");
+  // The request that gives it does not wait for itself.
+  await expect(http.call("POST", "/z", { body: {}, proving: true })).rejects.toThrow("again");
+  expect(gate.prove).toHaveBeenCalledTimes(2);
 });
 
 test("a token that another tab has made old is asked for anew, once", async () => {

@@ -30,12 +30,13 @@ export function dismiss(id: number): void {
 }
 
 /** Starts a call that can be undone. `said` is shown at once ("3 messages will be deleted"), `undone` after an undo.
+ * `done` is called at once, when it is done, and after an undo; before it then `back`.
  * Servers that do not put off this call do it at once: then there is nothing to undo, and the toast says `said` alone. */
 export async function undoable(
   noun: string,
   verb: string,
   body: object,
-  { said, undone, done }: { said: string; undone: string; done?: () => void },
+  { said, undone, done, back }: { said: string; undone: string; done?: () => void; back?: () => void },
 ): Promise<void> {
   const { operation } = await run(noun, verb, body, { undo: UNDO_SECONDS });
   if (!operation) {
@@ -45,8 +46,9 @@ export async function undoable(
   }
   const timer = setTimeout(() => done?.(), UNDO_SECONDS * 1000 + 500);
   toast(said, "undo", async () => {
-    await run("operation", "abort", { id: operation });
+    await run("operation", "cancel", { id: operation });
     clearTimeout(timer);
+    back?.();
     toast(undone, "undone");
     done?.();
   });

@@ -29,22 +29,45 @@ export const me = new Store<Me | null | undefined>(undefined);
 /** The session ended while someone was at work: the page stays, a dialog asks for the password. */
 export const expired = new Store(false);
 
-let waiting: { resolve: () => void; reject: (reason: unknown) => void; ended: Promise<void> } | null = null;
+/** Something is asked for that needs the password once more: a dialog asks for it. */
+export const proving = new Store(false);
 
-const gate: Gate = {
-  signIn() {
-    if (waiting) return waiting.ended;
+/** A dialog that requests wait for. */
+class Waiting {
+  private now: { resolve: () => void; reject: (reason: unknown) => void; ended: Promise<void> } | null = null;
+
+  wait(begin: () => void): Promise<void> {
+    if (this.now) return this.now.ended;
     let resolve!: () => void;
     let reject!: (reason: unknown) => void;
     const ended = new Promise<void>((yes, no) => {
       resolve = yes;
       reject = no;
     });
-    waiting = { resolve, reject, ended };
-    if (me.get()) expired.set(true);
-    else giveUp();
+    this.now = { resolve, reject, ended };
+    begin();
     return ended;
-  },
+  }
+
+  resolve(): void {
+    this.now?.resolve();
+    this.now = null;
+  }
+
+  reject(why: ApiError): void {
+    const left = this.now;
+    this.now = null;
+    left?.ended.catch(() => undefined);
+    left?.reject(why);
+  }
+}
+
+const signing = new Waiting();
+const proof = new Waiting();
+
+const gate: Gate = {
+  signIn: () => signing.wait(() => (me.get() ? expired.set(true) : giveUp())),
+  prove: () => proof.wait(() => proving.set(true)),
   async csrf(fresh) {
     if (fresh) await load().catch(() => undefined);
     return me.get()?.csrf ?? "";
@@ -79,19 +102,28 @@ export async function signIn(name: string, password: string): Promise<Me> {
   }
   me.set(result);
   expired.set(false);
-  waiting?.resolve();
-  waiting = null;
+  signing.resolve();
   return result;
 }
 
 /** The person does not want to sign in again: requests that wait fail, the sign-in screen follows. */
 export function giveUp(): void {
-  const left = waiting;
-  waiting = null;
   expired.set(false);
   me.set(null);
-  left?.ended.catch(() => undefined);
-  left?.reject(new ApiError(401, { kind: "unauthorized", text: "You are signed out." }));
+  signing.reject(new ApiError(401, { kind: "unauthorized", text: "You are signed out." }));
+}
+
+/** The password once more; requests that need it go on. ApiError: it is wrong, or too often was. */
+export async function prove(password: string): Promise<void> {
+  await http.call("POST", "/api/session/reauthenticate", { body: { password }, proving: true });
+  proving.set(false);
+  proof.resolve();
+}
+
+/** The password is not given: what needs it is not done. `text` says so. */
+export function refuseProof(text: string): void {
+  proving.set(false);
+  proof.reject(new ApiError(403, { kind: "reauthenticate", text }));
 }
 
 export async function signOut(): Promise<void> {

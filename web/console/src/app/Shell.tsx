@@ -9,6 +9,7 @@ import { PhoneBar } from "./nav/PhoneBar.tsx";
 import { Palette } from "./palette/Palette.tsx";
 import { sidebar } from "./preferences.ts";
 import { Expired } from "./Expired.tsx";
+import { Proof } from "./Proof.tsx";
 import css from "./Shell.module.css";
 import { SignIn } from "./SignIn.tsx";
 import { Toasts } from "./Toasts.tsx";
@@ -42,6 +43,7 @@ export function Shell() {
       <PhoneBar />
       <Palette />
       <Expired />
+      <Proof />
       <Toasts />
     </div>
   );

@@ -2,13 +2,22 @@
  * single sign-on) get a place below the button. */
 import { Trans, useLingui } from "@lingui/react/macro";
 import { ApiError } from "@shared/errors.ts";
-import { type FormEvent, useEffect, useId, useRef, useState } from "react";
+import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { signIn } from "@/api/session.ts";
 import { Button } from "@/parts/base/Button.tsx";
 import { Icon } from "@/parts/base/Icon.tsx";
 import css from "./SignIn.module.css";
 
-export function SignInForm({ name: fixed, onDone }: { name?: string; onDone?: () => void }) {
+interface Props {
+  /** Who it is; nothing: is asked. */
+  name?: string;
+  onDone?: () => void;
+  /** What else is done with name and password than signing in, and the word for it. */
+  act?: (name: string, password: string) => Promise<unknown>;
+  verb?: ReactNode;
+}
+
+export function SignInForm({ name: fixed, onDone, act = signIn, verb }: Props) {
   const { t } = useLingui();
   const [name, setName] = useState(fixed ?? "");
   const [password, setPassword] = useState("");
@@ -31,7 +40,7 @@ export function SignInForm({ name: fixed, onDone }: { name?: string; onDone?: ()
     setBusy(true);
     setFault("");
     try {
-      await signIn(name, password);
+      await act(name, password);
       onDone?.();
     } catch (error) {
       setFault(said(error));
@@ -44,6 +53,7 @@ export function SignInForm({ name: fixed, onDone }: { name?: string; onDone?: ()
 
   const said = (error: unknown): string => {
     if (!(error instanceof ApiError)) return String(error);
+    if (error.kind === "reauthenticate") return t`The password is wrong.`;
     if (error.status === 401) return t`The name or the password is wrong.`;
     if (error.status === 429) return t`Too many wrong passwords; signing in is locked for a while.`;
     return error.message;
@@ -103,7 +113,7 @@ export function SignInForm({ name: fixed, onDone }: { name?: string; onDone?: ()
         className={css.wide}
         disabledBecause={wait > 0 ? t`Locked for another ${wait} s` : undefined}
       >
-        <Trans>Sign in</Trans>
+        {verb ?? <Trans>Sign in</Trans>}
       </Button>
     </form>
   );

@@ -73,16 +73,30 @@ function useFixed(): readonly Entry[] {
       },
       { id: "sign out", icon: "signout", title: t`Sign out`, note: t`Action`, rank: 1, act: () => void signOut() },
     ];
-    if (mayChange(who, "accounts") && screenOf("users")) {
+    const adds = [
+      { noun: "user", title: t`Add user`, path: "/users", may: mayChange(who, "accounts") },
+      { noun: "group", title: t`Add group`, path: "/groups", may: mayChange(who, "accounts") },
+      { noun: "alias", title: t`Add alias`, path: "/aliases", may: mayChange(who, "accounts") },
+      { noun: "domain", title: t`Add domain`, path: "/domains", may: mayChange(who, "server") },
+    ];
+    for (const { noun, title, path } of adds.filter(({ may }) => may))
       actions.unshift({
-        id: "add user",
+        id: `add ${noun}`,
         icon: "plus",
-        title: t`Add user`,
+        title,
         note: t`Action`,
         rank: 1,
-        to: { path: "/users", search: { add: "1" } },
+        to: { path, search: { add: "1" } },
       });
-    }
+    if (reaches(who, "accounts"))
+      actions.push({
+        id: "check address",
+        icon: "branch",
+        title: t`Check an address`,
+        note: t`Action: where it leads, step by step`,
+        rank: 1,
+        to: { path: "/aliases", search: { check: "?" } },
+      });
     return [...screens, ...actions];
   }, [who, i18n, t]);
 }
@@ -125,6 +139,15 @@ function usePasted(text: string): readonly Entry[] {
       }[kind];
       entries.push({ ...base, id: "trace", icon: "trace", note, to: { path: "/trace", search: { q: word } } });
     }
+    if (kind === "address" && reaches(who, "accounts")) {
+      entries.push({
+        ...base,
+        id: "where it leads",
+        icon: "branch",
+        note: t`Check where it leads`,
+        to: { path: "/aliases", search: { check: word } },
+      });
+    }
     if (kind === "queue-id" && reaches(who, "server-read")) {
       entries.push({
         ...base,
@@ -150,6 +173,8 @@ function usePasted(text: string): readonly Entry[] {
 interface Named {
   address?: string;
   name?: string;
+  group?: string;
+  alias?: string;
   full_name?: string;
   description?: string;
 }
@@ -163,11 +188,12 @@ function usePeople(text: string): { entries: readonly Entry[]; searching: boolea
     enabled: word.length >= 2 && word.length < 100 && reaches(who, "accounts"),
     queryFn: async ({ signal }) => {
       const query = { search: word, limit: FEW };
-      const [users, domains] = await Promise.all([
-        read<Page<Named>>("user", "list", query, signal),
-        screenOf("domains") ? read<Page<Named>>("domain", "list", query, signal).catch(() => null) : null,
+      const list = (noun: string) => read<Page<Named>>(noun, "list", query, signal).then((page) => page.items);
+      const [users, groups, aliases, domains] = await Promise.all([
+        list("user"),
+        ...["group", "alias", "domain"].map((noun) => list(noun).catch((): readonly Named[] => [])),
       ]);
-      return { users: users.items, domains: domains?.items ?? [] };
+      return { users, groups: groups ?? [], aliases: aliases ?? [], domains: domains ?? [] };
     },
     placeholderData: (before) => before,
     retry: false,
@@ -184,17 +210,17 @@ function usePeople(text: string): { entries: readonly Entry[]; searching: boolea
         to: { path: "/users", search: { open: user.address ?? "" } },
       }),
     );
-    const domains = data.domains.slice(0, 3).map(
-      (domain): Entry => ({
-        id: `domain ${domain.name}`,
-        icon: "globe",
-        title: domain.name ?? "",
-        note: t`Domain`,
-        rank: 5,
-        to: { path: "/domains", search: { open: domain.name ?? "" } },
+    const others = [
+      { noun: "group", rows: data.groups, icon: "users" as const, path: "/groups", note: t`Group` },
+      { noun: "alias", rows: data.aliases, icon: "at" as const, path: "/aliases", note: t`Alias` },
+      { noun: "domain", rows: data.domains, icon: "globe" as const, path: "/domains", note: t`Domain` },
+    ].flatMap(({ noun, rows, icon, path, note }) =>
+      rows.slice(0, 3).map((row): Entry => {
+        const title = row.group ?? row.alias ?? row.name ?? "";
+        return { id: `${noun} ${title}`, icon, title, note, rank: 5, to: { path, search: { open: title } } };
       }),
     );
-    return [...users, ...domains];
+    return [...users, ...others];
   }, [data, word, t]);
   return { entries, searching: isFetching };
 }

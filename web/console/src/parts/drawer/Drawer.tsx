@@ -40,7 +40,8 @@ export function Drawer({ title, label, subtitle, more, tabs, tab, onTab, footer,
   }, []);
 
   const key = (event: KeyboardEvent) => {
-    if (event.key !== "Escape" || event.defaultPrevented) return;
+    // A dialog that a drawer opens stands elsewhere in the page, and its keys come here all the same.
+    if (event.key !== "Escape" || event.defaultPrevented || !panel.current?.contains(event.target as Node)) return;
     event.preventDefault();
     onClose();
   };

@@ -44,7 +44,8 @@ const FORMATS: Record<string, (text: string) => string> = {
   ip: (text) => (isAddress(text) ? "" : t`An IP address such as 192.0.2.1`),
   cidr: (text) => (isNetwork(text) ? "" : t`An address or a network such as 192.0.2.0/24`),
   hostport: (text) => (isHostPort(text) ? "" : t`Address and port, such as *:25 or 192.0.2.1:25`),
-  email: (text) => (/^[^\s@]+@[^\s@]+$/.test(text) ? "" : t`An address such as anna@example.org`),
+  // A bare name is one of the record's domain.
+  email: (text) => (/^("[^"]*"|[^\s@]+)(@[^\s@]+)?$/.test(text) ? "" : t`An address such as anna@example.org`),
 };
 
 /** A sentence of what is wrong; empty if nothing is. */

@@ -24,7 +24,7 @@ export function proposal(name: string): string {
     .replace(/^\.|\.$/g, "");
 }
 
-export function AddUser({ onClose, onAdded }: { onClose: () => void; onAdded: (address: string) => void }) {
+export default function AddUser({ onClose, onAdded }: { onClose: () => void; onAdded: (address: string) => void }) {
   const { t } = useLingui();
   const id = useId();
   const [fullName, setFullName] = useState("");

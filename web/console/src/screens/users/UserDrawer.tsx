@@ -23,24 +23,24 @@ import { RemoveUser } from "./RemoveUser.tsx";
 import type { UserView } from "./user.ts";
 
 interface Props {
-  address: string;
+  name: string;
   onClose: () => void;
   onChanged: () => void;
 }
 
-export function UserDrawer(props: Props) {
+export default function UserDrawer(props: Props) {
   const { t } = useLingui();
   const schema = useSchema();
   const user = useQuery({
-    queryKey: ["user", "show", props.address],
-    queryFn: ({ signal }) => readVersion<UserView>("user", "show", { name: props.address }, signal),
+    queryKey: ["user", "show", props.name],
+    queryFn: ({ signal }) => readVersion<UserView>("user", "show", { name: props.name }, signal),
   });
   const record = schema.data?.records.user;
   const failed = user.error ?? schema.error;
   if (user.data && record)
     return <Loaded {...props} user={user.data.result} version={user.data.version} record={record} />;
   return (
-    <Drawer title={props.address} label={props.address} onClose={props.onClose}>
+    <Drawer title={props.name} label={props.name} onClose={props.onClose}>
       {failed ? (
         <Failure what={t`The user could not be read.`} error={failed} retry={() => void user.refetch()} />
       ) : (
@@ -65,7 +65,7 @@ function Loaded({
   user,
   version,
   record,
-  address,
+  name: address,
   onClose,
   onChanged,
 }: Props & { user: UserView; version: string; record: RecordSchema }) {

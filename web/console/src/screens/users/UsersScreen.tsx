@@ -1,6 +1,5 @@
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { useQuery } from "@tanstack/react-query";
-import { type Page as Listed, read, run } from "@/api/admin.ts";
+import { run } from "@/api/admin.ts";
 import { useTopic } from "@/api/live.ts";
 import { toast } from "@/api/operations.ts";
 import { me, mayChange } from "@/api/session.ts";
@@ -10,14 +9,16 @@ import { useListUrl, useUrl } from "@/app/url.ts";
 import { Button } from "@/parts/base/Button.tsx";
 import { Notice } from "@/parts/base/Notice.tsx";
 import { Split } from "@/parts/drawer/Drawer.tsx";
+import { later } from "@/parts/drawer/Later.tsx";
 import { List, type Selected } from "@/parts/list/List.tsx";
 import { useList } from "@/parts/list/useList.ts";
-import { AddUser } from "./AddUser.tsx";
+import { DomainFilter } from "@/parts/people/DomainFilter.tsx";
 import { useUserColumns } from "./columns.tsx";
 import { idOf, type UserRow } from "./user.ts";
-import { UserDrawer } from "./UserDrawer.tsx";
 
 const FILTERS = ["domain"];
+const UserDrawer = later(() => import("./UserDrawer.tsx"));
+const AddUser = later(() => import("./AddUser.tsx"));
 
 export default function UsersScreen() {
   const { t } = useLingui();
@@ -49,7 +50,7 @@ export default function UsersScreen() {
           {...{ model, columns, query, onQuery, open, onOpen }}
           placeholder={t`Filter by name, address or description`}
           filters={
-            <Domains value={query.filters.domain ?? ""} onChange={(domain) => onQuery({ filters: { domain } })} />
+            <DomainFilter value={query.filters.domain ?? ""} onChange={(domain) => onQuery({ filters: { domain } })} />
           }
           failed={t`The users could not be read.`}
           empty={
@@ -70,29 +71,10 @@ export default function UsersScreen() {
             onAdded={(address) => (refresh(), change({ add: null, open: address }))}
           />
         ) : (
-          open !== null && <UserDrawer key={open} address={open} onClose={() => onOpen(null)} onChanged={refresh} />
+          open !== null && <UserDrawer key={open} name={open} onClose={() => onOpen(null)} onChanged={refresh} />
         )}
       </Split>
     </Page>
-  );
-}
-
-/** Which domain's users, where there are several. */
-function Domains({ value, onChange }: { value: string; onChange: (domain: string) => void }) {
-  const { t } = useLingui();
-  const { data } = useQuery({
-    queryKey: ["domain names"],
-    queryFn: ({ signal }) => read<Listed<{ name: string }>>("domain", "list", { limit: 200 }, signal),
-    staleTime: 60_000,
-  });
-  if (!data || (data.items.length < 2 && !value)) return null;
-  return (
-    <select className="select" aria-label={t`Domain`} value={value} onChange={(event) => onChange(event.target.value)}>
-      <option value="">{t`All domains`}</option>
-      {data.items.map((domain) => (
-        <option key={domain.name}>{domain.name}</option>
-      ))}
-    </select>
   );
 }
 

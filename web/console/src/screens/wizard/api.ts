@@ -71,6 +71,7 @@ let csrf = "";
 
 const http = new Http({
   signIn: () => Promise.reject(new ApiError(401, { kind: "unauthorized", text: "The one-time code is needed again." })),
+  prove: () => Promise.reject(new ApiError(403, { text: "Setting up asks for no password." })),
   csrf: () => Promise.resolve(csrf),
 });
 

@@ -1,7 +1,8 @@
 /** A list of texts, one a line: add, take out, paste many at once, move (Alt and arrows), since order may count. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { type KeyboardEvent, useRef } from "react";
+import { type KeyboardEvent, useRef, useState } from "react";
 import { Button, IconButton } from "../../base/Button.tsx";
+import { useKnown } from "../../people/known.ts";
 import { fault } from "../check.ts";
 import { bare } from "../fields.ts";
 import type { ControlProps } from "./Control.tsx";
@@ -13,6 +14,8 @@ export function Names(props: ControlProps) {
   const list = useRef<HTMLDivElement>(null);
   const items = Array.isArray(value) ? value.map(String) : [];
   const item = bare(field.schema).items ?? {};
+  const [typing, setTyping] = useState("");
+  const known = useKnown(field.widget === "references" && !readOnly ? typing : "");
 
   const focus = (at: number) =>
     requestAnimationFrame(() => list.current?.querySelectorAll<HTMLElement>("input, select")[at]?.focus());
@@ -75,7 +78,11 @@ export function Names(props: ControlProps) {
                 readOnly={!!readOnly}
                 aria-invalid={!!fault(item, each)}
                 spellCheck={false}
-                onChange={(event) => set(event.target.value)}
+                list={known.length ? `${id}known` : undefined}
+                onChange={(event) => {
+                  setTyping(event.target.value);
+                  set(event.target.value);
+                }}
                 onPaste={(event) => {
                   const many = event.clipboardData
                     .getData("text")
@@ -92,6 +99,13 @@ export function Names(props: ControlProps) {
           </div>
         );
       })}
+      {known.length > 0 && (
+        <datalist id={`${id}known`}>
+          {known.map((each) => (
+            <option key={each.address} value={each.address} label={each.name || each.address} />
+          ))}
+        </datalist>
+      )}
       {!readOnly && (
         <Button small icon="plus" id={items.length ? undefined : id} onClick={add}>
           <Trans>Add</Trans>
