@@ -1,0 +1,84 @@
+"""What is saved in the console stands in the XML files, and is gone from them when it is taken back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.support.browser import Screen, Visit, screens, url_of
+from tests.support.server import Running
+
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.xdist_group("browser")]
+SETTINGS = [screen for screen in screens() if screen.path.startswith("/settings/")]
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser, house: Running) -> Iterator[Visit]:
+    with Visit(browser, url_of(house)) as visit:
+        visit.sign_in()
+        yield visit
+
+
+def in_file(directory: Path, path: str) -> str | None:
+    """What mailserver.cfg says of a setting; None: nothing, so its default holds."""
+    return etree.parse(directory / "mailserver.cfg").findtext(path)
+
+
+def a_default_number(page: Page) -> Locator | None:
+    """The first field that holds a number and has its default, on any tab of the page."""
+    tabs = page.get_by_role("tab").all()
+    for tab in tabs or [None]:
+        if tab:
+            tab.click()
+        for row in page.locator("main div:has(> div > label)").all():
+            number = row.locator("input[inputmode]:not([readonly])")
+            if number.count() == 1 and row.get_by_text("default", exact=True).count():
+                return row
+    return None
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save 1 change").click()
+    expect(page.get_by_text("Saved", exact=True).last).to_be_visible()
+    expect(page.get_by_role("region", name="Changes")).to_have_count(0)
+
+
+@pytest.mark.parametrize("screen", SETTINGS, ids=lambda screen: screen.id)
+def test_a_setting_is_saved_to_the_file_and_taken_back(window: Visit, house: Running, screen: Screen) -> None:
+    page, before = window.page, (house.directory / "mailserver.cfg").read_bytes()
+    window.go(screen.path)
+    row = a_default_number(page)
+    assert row, "no field that can be tried"
+    number, title = row.locator("input[inputmode]"), row.locator("label").inner_text()
+    old = int(number.input_value())
+    number.fill(str(old + 1))
+    save(page)
+    row.get_by_role("button", name=f"More about {title}").click()
+    path = page.get_by_role("menu").locator("code").first.inner_text()
+    assert in_file(house.directory, path), path
+    assert str(old + 1) in (in_file(house.directory, path) or "")
+    page.get_by_role("menuitem", name="Back to the default").click()
+    save(page)
+    assert in_file(house.directory, path) is None
+    assert (house.directory / "mailserver.cfg").read_bytes() == before
+    assert not window.faults.said, "\n".join(window.faults.said)
+
+
+RECORDS = [screen for screen in screens() if screen.id in ("users", "domains", "groups", "aliases")]
+
+
+@pytest.mark.parametrize("screen", RECORDS, ids=lambda screen: screen.id)
+def test_a_record_is_saved_to_the_file(window: Visit, house: Running, screen: Screen) -> None:
+    window.go(screen.path)
+    assert window.first_row()
+    drawer = window.page.locator("main aside")
+    drawer.get_by_label("Description").fill(f"Seen & saved by <{screen.id}>")
+    save(window.page)
+    table = etree.parse(house.directory / "users.cfg")
+    assert f"Seen & saved by <{screen.id}>" in [each.text for each in table.iter()]
+    window.go(screen.path)
+    assert window.first_row()
+    assert drawer.get_by_label("Description").input_value() == f"Seen & saved by <{screen.id}>"
+    assert not window.faults.said, "\n".join(window.faults.said)
