@@ -43,17 +43,17 @@ def submit(server: Running, user: str, to: str | list[str], content: bytes) -> N
 
 
 @contextlib.contextmanager
-def imap(server: Running, user: str, folder: str = "INBOX") -> Iterator[imaplib.IMAP4_SSL]:
+def imap(server: Running, user: str, folder: str = "INBOX", *, password: str = PASSWORD) -> Iterator[imaplib.IMAP4_SSL]:
     with imaplib.IMAP4_SSL("127.0.0.1", server.ports["imaps"], ssl_context=trusting(), timeout=30) as client:
-        client.login(user, PASSWORD)
+        client.login(user, password)
         if folder:
             client.select(folder)
         yield client
 
 
-def subjects(server: Running, user: str, folder: str = "INBOX") -> list[str]:
+def subjects(server: Running, user: str, folder: str = "INBOX", *, password: str = PASSWORD) -> list[str]:
     """Subject of each message in the folder, in order."""
-    with imap(server, user, folder) as client:
+    with imap(server, user, folder, password=password) as client:
         # By UID: an empty folder has no message number 1.
         _, data = client.uid("FETCH", "1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
         return [part[1].decode().partition(":")[2].strip() for part in data if isinstance(part, tuple)]

@@ -1,13 +1,12 @@
 """What is saved in the console stands in the XML files, and is gone from them when it is taken back."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from lxml import etree
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.browser import Screen, Visit, screens, url_of
+from tests.support.browser import Screen, Visit, screens, setting, url_of
 from tests.support.server import Running
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.xdist_group("browser")]
@@ -19,11 +18,6 @@ def window(browser: Browser, house: Running) -> Iterator[Visit]:
     with Visit(browser, url_of(house)) as visit:
         visit.sign_in()
         yield visit
-
-
-def in_file(directory: Path, path: str) -> str | None:
-    """What mailserver.cfg says of a setting; None: nothing, so its default holds."""
-    return etree.parse(directory / "mailserver.cfg").findtext(path)
 
 
 def a_default_number(page: Page) -> Locator | None:
@@ -57,11 +51,11 @@ def test_a_setting_is_saved_to_the_file_and_taken_back(window: Visit, house: Run
     save(page)
     row.get_by_role("button", name=f"More about {title}").click()
     path = page.get_by_role("menu").locator("code").first.inner_text()
-    assert in_file(house.directory, path), path
-    assert str(old + 1) in (in_file(house.directory, path) or "")
+    assert setting(house.directory, path), path
+    assert str(old + 1) in (setting(house.directory, path) or "")
     page.get_by_role("menuitem", name="Back to the default").click()
     save(page)
-    assert in_file(house.directory, path) is None
+    assert setting(house.directory, path) is None
     assert (house.directory / "mailserver.cfg").read_bytes() == before
     assert not window.faults.said, "\n".join(window.faults.said)
 

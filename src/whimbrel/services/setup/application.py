@@ -43,6 +43,7 @@ from whimbrel.services.webd.exchange import (
 )
 from whimbrel.services.webd.pages import Pages
 from whimbrel.services.webd.security import CLOSED, COMMON
+from whimbrel.services.webd.settings import PORT
 
 COOKIE: Final = "__Host-whimbrel-setup"
 _MOST: Final = 20 << 20
@@ -60,6 +61,7 @@ _KINDS: Final = {
     405: "usage",
     409: "conflict",
 }
+_RUN_AS: Final = "run-as"
 _LOOKS: Final = 4
 """Steps that are looked at in the same moment."""
 
@@ -216,6 +218,8 @@ class SetupApplication:
             results = await asyncio.to_thread(look, step, reading.values, self._machine, demanded=demanded)
         # What is to be confirmed is for the review.
         faults = [fault for fault in reading.of(step) if not (reading.confirm and fault.path == "users")]
+        if any(field.name == _RUN_AS for field in step.fields):
+            faults += self._nobody_to_run_as(reading)
         await _result(exchange, {"faults": drawn_faults(faults), "checks": drawn_results(results)})
 
     async def _review(self, exchange: Exchange, given: Mapping[str, Any]) -> None:
@@ -231,10 +235,14 @@ class SetupApplication:
     async def _surveyed(self, tree: Mapping[str, object]) -> Reading:
         """With every fault that can be known before anything is written."""
         reading = await asyncio.to_thread(read, self._steps, tree, self._machine)
-        if self._machine.root and "server/run-as" not in reading.making.settings:
-            reading.faults.append(Fault("", 0, "run-as", "is missing: the server must not run as root"))
+        reading.faults += self._nobody_to_run_as(reading)
         reading.faults += await asyncio.to_thread(self._installer.survey, reading.legible())
         return reading
+
+    def _nobody_to_run_as(self, reading: Reading) -> list[Fault]:
+        if not self._machine.root or "server/run-as" in reading.making.settings:
+            return []
+        return [Fault("", 0, _RUN_AS, "is missing: the server must not run as root")]
 
     # Setting up
 
@@ -278,7 +286,12 @@ class SetupApplication:
             {"user": f"{login.partition('@')[0]}@{answers.domain}", "password": password.reveal()}
             for login, password in answers.made.items()
         ]
-        end = {"administrator": f"{answers.administrator}@{answers.domain}", "hostname": answers.hostname, "made": made}
+        end = {
+            "administrator": f"{answers.administrator}@{answers.domain}",
+            "hostname": answers.hostname,
+            "console": console_port(answers),
+            "made": made,
+        }
         await self._say({"item": {"progress": "Starting the server"}})
         await self._say({"item": {"done": end}})
         await self._say({"end": True, "warnings": []})
@@ -288,6 +301,12 @@ class SetupApplication:
         async with self._news:
             self._lines.append(line)
             self._news.notify_all()
+
+
+def console_port(answers: Answers) -> int:
+    """Where the console is from then on: it need not be where the wizard is."""
+    console = answers.services.get("console")
+    return console.listen[0].port if console is not None and console.listen else PORT
 
 
 def _answers(given: Mapping[str, Any]) -> Mapping[str, object]:

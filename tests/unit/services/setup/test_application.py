@@ -196,9 +196,18 @@ async def test_applying_tells_its_progress_and_ends_the_code(setup: Setup) -> No
     password = setup.installer.made[0].made["anna"].reveal()
     assert done["made"] == [{"user": "anna@example.org", "password": password}]
     assert done["administrator"] == "admin@example.org"
+    assert done["console"] == 44337
     assert lines[-1] == {"end": True, "warnings": []}
     assert setup.application.done.is_set()
     assert (await setup.ask("POST", "/api/setup/session", {"code": CODE}, [("origin", OURS)])).status == 401
+
+
+@in_a_loop
+async def test_the_end_tells_where_the_console_is_from_then_on(setup: Setup) -> None:
+    await setup.enter()
+    answers = {**GOOD, "services": {"console": {"listen": ["*:44338", "127.0.0.1:8443"]}}}
+    answer = await setup.ask("POST", "/api/setup/apply", {"answers": answers})
+    assert json.loads(answer.body.splitlines()[-2])["item"]["done"]["console"] == 44338
 
 
 @in_a_loop
@@ -217,6 +226,9 @@ async def test_root_must_name_whom_the_server_runs_as(tmp_path: Path) -> None:
     await setup.enter()
     answer = await setup.ask("POST", "/api/setup/apply", {"answers": GOOD})
     assert [fault["name"] for fault in json.loads(answer.body)["error"]["fields"]] == ["run-as"]
+    for step, names in (("surroundings", ["run-as"]), ("names", [])):
+        answer = await setup.ask("POST", "/api/setup/check", {"step": step, "answers": GOOD})
+        assert [fault["name"] for fault in json.loads(answer.body)["result"]["faults"]] == names, "said at its own step"
     assert (await setup.ask("POST", "/api/setup/apply", {"answers": {**GOOD, "run-as": "whimbrel"}})).status == 200
 
 

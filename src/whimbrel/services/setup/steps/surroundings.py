@@ -157,6 +157,11 @@ def _memory(_values: Values, machine: Machine) -> Sequence[Finding]:
     return [ok(say)]
 
 
+def _own_user(machine: Machine, _values: Values) -> str:
+    """The one that packages make."""
+    return "" if machine.user_fault("whimbrel") else "whimbrel"
+
+
 def _user(values: Values, machine: Machine) -> Sequence[Finding]:
     name = values.text("run-as")
     if name and (fault := machine.user_fault(name)):
@@ -203,6 +208,7 @@ def surroundings(known: Services) -> Step:
                 help="A user of its own without rights; only the first process stays root, which binds the ports.",
                 read=text_or_nothing,
                 default="",
+                ask=_own_user,
                 root=True,
             ),
             Field(

@@ -31,15 +31,19 @@ export function Applying({ answers, onBack }: { answers: Tree; onBack: () => voi
     run().catch(setTrouble);
   }, [answers]);
 
+  // Another port is another origin, which this page may not ask: only a person can go there.
+  const here = !done || done.console === Number(location.port || 443);
+  const address = done && !here ? `https://${location.hostname}:${done.console}/` : "/";
+
   useEffect(() => {
-    if (!done || ready) return undefined;
+    if (!done || ready || !here) return undefined;
     const look = async () => {
       const response = await fetch("/healthz", { cache: "no-store" });
       if (response.ok && !(await response.text()).includes("not set up")) setReady(true);
     };
     const timer = setInterval(() => void look().catch(() => undefined), AGAIN);
     return () => clearInterval(timer);
-  }, [done, ready]);
+  }, [done, ready, here]);
 
   if (trouble !== null && !done) return <Failure what={t`The server was not set up`} error={trouble} retry={onBack} />;
   return (
@@ -48,7 +52,7 @@ export function Applying({ answers, onBack }: { answers: Tree; onBack: () => voi
       <ol className={css.progress} aria-live="polite">
         {lines.map((line, at) => (
           <li key={line}>
-            {(at + 1 < lines.length || ready) && <Icon name="check" />} {line}
+            {(at + 1 < lines.length || ready || !here) && <Icon name="check" />} {line}
           </li>
         ))}
       </ol>
@@ -79,11 +83,18 @@ export function Applying({ answers, onBack }: { answers: Tree; onBack: () => voi
           <p className="muted">
             <Trans>The server may show another certificate now; the browser then asks once more.</Trans>
           </p>
+          {!here && (
+            <p>
+              <Trans>
+                The console has an address of its own from now on: <a href={address}>{address}</a>
+              </Trans>
+            </p>
+          )}
           <div className={css.buttons}>
-            <Button kind="primary" busy={!ready} onClick={() => location.assign("/")}>
+            <Button kind="primary" busy={here && !ready} onClick={() => location.assign(address)}>
               <Trans>Open the console</Trans>
             </Button>
-            {!ready && <Button onClick={() => location.assign("/")}>{t`Open it now`}</Button>}
+            {here && !ready && <Button onClick={() => location.assign("/")}>{t`Open it now`}</Button>}
           </div>
         </>
       )}

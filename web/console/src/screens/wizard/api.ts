@@ -59,6 +59,8 @@ export interface Reviewed {
 export interface Done {
   readonly administrator: string;
   readonly hostname: string;
+  /** Port of the console from then on. */
+  readonly console: number;
   readonly made: readonly { readonly user: string; readonly password: string }[];
 }
 
