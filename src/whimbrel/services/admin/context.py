@@ -54,6 +54,9 @@ class Caller:
     """Name of the API token by which the call is made."""
     reauthenticated: bool = True
     """The password was given within the last minutes, or there is none to ask for: a token, the local socket."""
+    stands: Callable[[], Awaitable[str]] | None = field(default=None, compare=False, repr=False)
+    """Asked before work that waited: why the caller may not have it done any more; empty: nothing has changed.
+    MailError. None: the person may read the files anyway."""
 
 
 def _lock() -> AbstractAsyncContextManager[None]:

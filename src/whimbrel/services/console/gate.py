@@ -150,8 +150,9 @@ class Gate:
         if request.url.path not in _PASSIVE or request.method not in _SAFE:
             await self._sessions.used(session)
         caller = Caller(
-            str(account.id), account.grants, str(account.id), ip, reauthenticated=self._sessions.recent(session)
-        )
+            str(account.id), account.grants, str(account.id), ip, reauthenticated=self._sessions.recent(session),
+            stands=lambda: self._sessions.stands(session),
+        )  # fmt: skip
         return Entered(ip, caller, session, account, id)
 
     def _same_origin(self, request: Request, ip: str, session: Session | None = None) -> None:

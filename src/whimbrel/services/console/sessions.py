@@ -63,6 +63,8 @@ class Session:
     """The value of `used` that State has."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the session has ended: whoever streams to it stops."""
+    revoked: str = ""
+    """Why it was taken away from who had it; empty: it was not."""
 
     @property
     def handle(self) -> str:
@@ -172,7 +174,15 @@ class Sessions:
         await self._reviewed()
         return sorted(self._sessions.values(), key=lambda session: session.used, reverse=True)
 
-    async def end(self, session: Session, reason: str) -> None:
+    async def stands(self, session: Session) -> str:
+        """Why what was asked for in this session must not be done any more; empty: it may. Who signs out or stays
+        away takes nothing back; whose session was ended by somebody, or who may do less now, loses it. MailError"""
+        return session.revoked or self._lost(session, await self._directory.account(session.account))
+
+    async def end(self, session: Session, reason: str, *, revoked: bool = False) -> None:
+        """`revoked`: what was asked for in it and still waits is not done."""
+        if revoked:
+            session.revoked = reason
         if self._sessions.pop(session.digest, None) is None:
             return
         session.ended.set()
@@ -180,10 +190,10 @@ class Sessions:
         self._log.info("signin.ended", service="console", user=session.account, sender_host=session.ip, reason=reason)
 
     async def end_all(self, account: str, reason: str, *, but: Session | None = None) -> int:
-        """Ends all sessions of an account, except `but`; says how many."""
+        """Takes away all sessions of an account, except `but`; says how many."""
         ending = [each for each in self._sessions.values() if each.account == account and each is not but]
         for session in ending:
-            await self.end(session, reason)
+            await self.end(session, reason, revoked=True)
         return len(ending)
 
     def directory_changed(self, _key: str = "") -> None:
@@ -209,13 +219,17 @@ class Sessions:
             await self.end(session, "its time was up")
             return None
         account = await self._directory.account(session.account)
-        reason = self._why_ended(account, session.credential)
-        if not reason and account is not None and str(account.grants) != session.grants:
-            reason = "the rights were changed"
-        if reason:
+        if reason := self._lost(session, account):
             await self.end(session, reason)
             return None
         return account
+
+    def _lost(self, session: Session, account: Account | None) -> str:
+        """Why the account, as it is now, has this session no more; empty: it has."""
+        reason = self._why_ended(account, session.credential)
+        if not reason and account is not None and str(account.grants) != session.grants:
+            reason = "the rights were changed"
+        return reason
 
     async def _reviewed(self) -> None:
         for session in list(self._sessions.values()):

@@ -35,7 +35,13 @@ class Tokens:
             return None
         await self._used(token, ip)
         name = f"token {token.name} of {token.maker or 'this machine'}"
-        return Caller(name, Grants.of("none", token.grants), origin=ip, token=token.name)
+        return Caller(
+            name, Grants.of("none", token.grants), origin=ip, token=token.name, stands=lambda: self._stands(text)
+        )
+
+    async def _stands(self, text: str) -> str:
+        """Why the token opens nothing any more; empty: it does. MailError"""
+        return (await self._checked(text))[1]
 
     async def lasts(self, name: str) -> bool:
         """The token called `name` still opens something: whoever streams to it asks. MailError"""

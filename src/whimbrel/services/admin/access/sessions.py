@@ -77,7 +77,7 @@ async def session_end(
             raise CallError(Failure.FORBIDDEN, f"{ctx.caller.name} ends no sessions of {owner}, who has {theirs}")
     if not ctx.dry_run:
         for session in ending:
-            await sessions.end(session, f"ended by {ctx.caller.name}")
+            await sessions.end(session, f"ended by {ctx.caller.name}", revoked=True)
     return done(ctx.dry_run, f"{len(ending)} session{'' if len(ending) == 1 else 's'} of the console", "ended")
 
 

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -126,6 +126,8 @@ class Work:
     trial: bool = False
     wait: float = 0.0
     """Seconds before it begins."""
+    permit: Callable[[], Awaitable[None]] | None = None
+    """Asked when it has waited. CallError: who asked for it may not have it done any more."""
     kind: Any = None
     """The type of its items, where they are not what the call answers."""
 
@@ -133,8 +135,16 @@ class Work:
 class Operations:
     """Control has one."""
 
-    def __init__(self, state: State, clock: Clock, log: Log, new_id: Callable[[], str]) -> None:
-        self._state, self._clock, self._log, self._new_id = state, clock, log, new_id
+    def __init__(
+        self,
+        state: State,
+        clock: Clock,
+        log: Log,
+        new_id: Callable[[], str],
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._state, self._clock, self._log, self._new_id, self._sleep = state, clock, log, new_id, sleep
         self._known: dict[str, Operation] = {}
         self._closing = False
 
@@ -177,7 +187,9 @@ class Operations:
         await self._keep(operation)
         try:
             if work.wait:
-                await asyncio.sleep(work.wait)
+                await self._sleep(work.wait)
+                if work.permit is not None:
+                    await work.permit()
                 operation.begin()
                 await self._keep(operation)
             async for item in work.items:
