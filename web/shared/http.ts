@@ -12,6 +12,8 @@ export interface Answer<T> {
   readonly version: string;
   /** Set if the work goes on by itself: the id for `operation watch` and `cancel`. */
   readonly operation: string;
+  /** The id by which `change undo` takes back what was changed; empty if nothing was. */
+  readonly change: string;
 }
 
 export interface Gate {
@@ -50,6 +52,7 @@ export class Http {
       warnings: body.warnings ?? [],
       version: tag || (body.version ?? ""),
       operation: body.operation ?? "",
+      change: body.change ?? "",
     };
   }
 

@@ -30,7 +30,7 @@ test("a request that meets the end of the session is sent again after signing in
     json(200, { result: 5, warnings: ["w"] }, { etag: '"v1"' }),
   );
   const answer = await http.call("PATCH", "/api/admin/settings", { body: { a: 1 } });
-  expect(answer).toEqual({ result: 5, warnings: ["w"], version: "v1", operation: "" });
+  expect(answer).toEqual({ result: 5, warnings: ["w"], version: "v1", operation: "", change: "" });
   expect(gate.signIn).toHaveBeenCalledOnce();
   expect(sent[0]?.init.body).toBe(sent[1]?.init.body);
 });

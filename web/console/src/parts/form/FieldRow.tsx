@@ -1,6 +1,7 @@
 /** One field: label, control, what is so with it, help; a menu with what else there is to know. */
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Menu } from "@mantine/core";
+import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useId, useRef } from "react";
 import { toast } from "@/api/operations.ts";
 import { IconButton } from "../base/Button.tsx";
@@ -134,6 +135,7 @@ function FieldMenu({ field }: { field: Field }) {
             )}
           </Menu.Item>
         )}
+        <HistoryItem path={path} />
         <Menu.Item leftSection={<Icon name="copy" />} onClick={() => void copy(path)}>
           <Trans>Copy the name of the setting</Trans>
         </Menu.Item>
@@ -147,5 +149,17 @@ function FieldMenu({ field }: { field: Field }) {
         )}
       </Menu.Dropdown>
     </Menu>
+  );
+}
+
+function HistoryItem({ path }: { path: string }) {
+  const navigate = useNavigate();
+  return (
+    <Menu.Item
+      leftSection={<Icon name="history" />}
+      onClick={() => void navigate({ to: "/changes", search: { setting: path } as never })}
+    >
+      <Trans>Change history of this setting</Trans>
+    </Menu.Item>
   );
 }
