@@ -52,6 +52,8 @@ class Caller:
     """From where: an IP address; `local user root, process 4242`; `without a server`."""
     token: str = ""
     """Name of the API token by which the call is made."""
+    session: str = ""
+    """By what people name the session of the console in which the call is made; it opens nothing."""
     reauthenticated: bool = True
     """The password was given within the last minutes, or there is none to ask for: a token, the local socket."""
     stands: Callable[[], Awaitable[str]] | None = field(default=None, compare=False, repr=False)

@@ -151,7 +151,7 @@ class Gate:
             await self._sessions.used(session)
         caller = Caller(
             str(account.id), account.grants, str(account.id), ip, reauthenticated=self._sessions.recent(session),
-            stands=lambda: self._sessions.stands(session),
+            session=session.handle, stands=lambda: self._sessions.stands(session),
         )  # fmt: skip
         return Entered(ip, caller, session, account, id)
 

@@ -37,6 +37,16 @@ def test_everybody_sees_the_own_sessions_and_those_of_users_one_administers(tmp_
     at_desk(tmp_path, work)
 
 
+def test_the_own_session_is_told_from_others(tmp_path: Path) -> None:
+    async def work(desk: Desk) -> None:
+        first, second = await signed_in(desk, "alice@example.org", "alice@example.org")
+        own = [[row["id"] for row in await listed(browser) if row["current"]] for browser in (first, second)]
+        assert [len(ids) for ids in own] == [1, 1] and own[0] != own[1]
+        assert not any(row.current for row in (await desk.do("admin session-list")).items)
+
+    at_desk(tmp_path, work)
+
+
 def test_who_administers_the_user_ends_a_session(tmp_path: Path) -> None:
     async def work(desk: Desk) -> None:
         alice, dora = await signed_in(desk, "alice@example.org", "dora@other.test")

@@ -164,6 +164,16 @@ export const SCREENS: readonly Screen[] = [
     }),
   ),
   {
+    id: "access",
+    path: "/access",
+    title: msg`Access`,
+    area: "server",
+    icon: "key",
+    right: "accounts",
+    load: () => import("@/screens/access/AccessScreen.tsx"),
+    words: msg`API tokens, console sessions, who is signed in, sign out, administrators`,
+  },
+  {
     id: "files",
     path: "/files",
     title: msg`Configuration files`,

@@ -28,6 +28,8 @@ class SessionRow:
     used: Moment
     expires: Moment
     """If nothing happens any more."""
+    current: bool
+    """It is the one that asks."""
 
 
 @call(
@@ -43,7 +45,7 @@ async def session_list(
         tuple(
             SessionRow(
                 each.handle, each.account, each.ip, each.agent, Moment(each.began), Moment(each.used),
-                Moment(sessions.expires(each)),
+                Moment(sessions.expires(each)), each.handle == ctx.caller.session,
             )
             for each in await sessions.list()
             if _visible(ctx, each) and account in ("", each.account)
