@@ -16,7 +16,7 @@ from whimbrel.backends.logs.settings import LogSettings
 from whimbrel.backends.net.settings import OutgoingSettings
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.backends.tls.settings import TlsSettings
-from whimbrel.core.settings import Section, setting
+from whimbrel.core.settings import Moved, Section, setting
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.judging.filters import FILTERS
 from whimbrel.flow.judging.policy import PolicySettings
@@ -43,7 +43,10 @@ else:
     FiltersSection = filters_section(FILTERS)
 
 
-class MailServer(Section, tag="mailserver", checks=(store_mark.concern,)):
+_MOVED = (Moved("space/notify", "alerts/event[disk-low]/to", beside="alerts/to", switch="enabled"),)
+
+
+class MailServer(Section, tag="mailserver", checks=(store_mark.concern,), moved=_MOVED):
     """The whole configuration but for domains and users, which stand in users.cfg."""
 
     server: ServerSettings = setting(ServerSettings(), help="The server's own processes.")

@@ -124,8 +124,23 @@ Check = Callable[[Whole], Iterable[Concern]]
 milliseconds; it runs when a setting is changed, in `config check` and in `status`, never at a start."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A value that stood at `path` in files of former releases, and is read as a member of the list `to` now."""
+
+    path: str
+    """`space/notify`."""
+    to: str
+    """`alerts/event[disk-low]/to`."""
+    beside: str = ""
+    """The list that an empty one at `to` stands for: its members come along."""
+    switch: str = ""
+    """A setting beside `to` that switches it off: it is on again, since at the former place nothing was off."""
+
+
 class Section(BaseModel):
-    """A part of the configuration. Subclasses give `tag`, `key` if the section stands in a list, and their `checks`."""
+    """A part of the configuration. Subclasses give `tag`, `key` if the section stands in a list, and their `checks`;
+    the root has what `moved` since former releases."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, arbitrary_types_allowed=False)
 
@@ -133,10 +148,20 @@ class Section(BaseModel):
     key: ClassVar[str] = ""
 
     checks: ClassVar[tuple[Check, ...]] = ()
+    moved: ClassVar[tuple[Moved, ...]] = ()
 
-    def __init_subclass__(cls, *, tag: str = "", key: str = "", checks: tuple[Check, ...] = (), **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        tag: str = "",
+        key: str = "",
+        checks: tuple[Check, ...] = (),
+        moved: tuple[Moved, ...] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init_subclass__(**kwargs)
         cls.tag, cls.key, cls.checks = tag or cls.tag, key or cls.key, checks or cls.checks
+        cls.moved = moved or cls.moved
 
     @classmethod
     def field_for(cls, xml_name: str) -> str | None:

@@ -16,7 +16,6 @@ from whimbrel.app.house import House
 from whimbrel.app.processes.consoles import console_sessions, consoles
 from whimbrel.app.processes.health import health_board, looking
 from whimbrel.app.processes.switching import Switch
-from whimbrel.backends.disk.space import SpaceSettings
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.notices import CONFIG
@@ -150,7 +149,6 @@ def job_context(house: House, health: Board) -> JobContext:
         rotation=house.rotation,
         certificates=house.tls,
         room=lambda: house.space.room,
-        notify_low_space=lambda: config.section(SpaceSettings).notify,
         edited=house.files,
         folders=house.folders,
         messages=house.messages,

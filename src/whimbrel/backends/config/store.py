@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from whimbrel.backends.config import paths, text, tree, xml
 from whimbrel.backends.config.difference import unified
 from whimbrel.backends.config.files import ConfigFile, Former, History, Identity, Retention
+from whimbrel.backends.config.moved import move
 from whimbrel.core.config import (
     ConfigConflict,
     ConfigEditor,
@@ -322,6 +323,7 @@ class FileConfig:
         """The file's text with `new` in it. It is read back: what is written must say exactly what is meant."""
         if self._snapshot.content.strip():
             element = xml.parse(self._snapshot.content, self._file.name)
+            move(element, self._kind)
             tree.apply(element, new, self._snapshot.root)
             tree.raise_version(element)
         else:

@@ -12,6 +12,7 @@ from lxml import etree
 from pydantic import ValidationError
 
 from whimbrel.backends.config import text
+from whimbrel.backends.config.moved import move
 from whimbrel.core.config import ConfigError, Fault
 from whimbrel.core.settings import Section, xml_name
 
@@ -259,6 +260,7 @@ def read(root: etree._Element, kind: type[S], file: str) -> tuple[S, tuple[Fault
     """A whole file, with the warnings about what a newer minor version brought. ConfigError tells every fault."""
     attributes = {str(name): str(value) for name, value in root.attrib.items()}
     newer = check_root(str(root.tag), attributes, kind, file, source_line(root))
+    move(root, kind)
     reader = Reader(kind, file, newer=newer)
     made = reader.read(root, attributes=("version", "release"))
     if made is None:

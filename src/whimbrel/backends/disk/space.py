@@ -76,13 +76,6 @@ class SpaceSettings(Section, tag="space", checks=(_limits,)):
         help="Free space below which no mail is taken in: a size, or a part of the disk such as 1%; 0: none.",
         row="S24",
     )
-    notify: str = setting(
-        "",
-        pattern=r"^([^@\s<>]+@[^@\s<>]+)?$",
-        like="an address, such as postmaster@example.org, or nothing",
-        help="Address that is written to when free space falls below the soft limit; empty: nobody.",
-        row="S24",
-    )
     check_interval: Duration = setting(
         Duration("5s"), minimum=0.1, maximum=600, help="How often free space is looked at.", advanced=True
     )

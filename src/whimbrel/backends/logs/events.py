@@ -155,7 +155,6 @@ _TABLE: Final = (
     ("log.syslog-dropped", "warning", "Syslog copies dropped", "server count",
      "It could not be reached for too long; our own files have them."),
     ("log.index-damaged", "warning", "Log index damaged", "file", "It was removed; a new one is made."),
-    ("space.notice-failed", "warning", "Notice not sent", "recipient status", "Nobody was told that space is low."),
     ("space.low", "warning", "Disk space low", "folder free limit", "Below the soft limit: make room soon."),
     ("store.made-room", "warning", "Deleted mail made room", "messages bytes",
      "Disk space is below the soft limit: deleted mail went before its time, the oldest first."),

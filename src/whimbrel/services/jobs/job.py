@@ -30,8 +30,6 @@ class JobContext:
     rotation: LogRotation
     certificates: Certificates
     room: Callable[[], Room]
-    notify_low_space: Callable[[], str]
-    """Who is to be written to; empty: nobody."""
     edited: EditedFiles
     folders: Folders
     messages: Messages

@@ -15,9 +15,6 @@ class Room(Protocol):
         ...
 
     @property
-    def folder(self) -> str: ...
-
-    @property
     def free(self) -> int:
         """Octets."""
         ...

@@ -123,11 +123,10 @@ class House:
         self.room = Room()
         self.keeping = Keeping()
         self.notices = LocalNotices()
-        self.notify = ""
         self.ctx = JobContext(
             maintenance=self.keeping, self_check=lambda: 21_600.0, purging=self.keeping,
              rotation=self.keeping, certificates=self.keeping,
-            room=lambda: self.room, notify_low_space=lambda: self.notify, edited=self.keeping,
+            room=lambda: self.room, edited=self.keeping,
             folders=self.store, messages=self.store, directory=self.directory,
             editor=self.editor, state=self.state, intake=self.intake, spool=self.spool, config=self.config,
             health=Board((), cast(Any, None), self.log),

@@ -93,6 +93,26 @@ export const SCREENS: readonly Screen[] = [
     words: msg`start, stop, restart, ports, listening`,
   },
   {
+    id: "health",
+    path: "/health",
+    title: msg`Health checks`,
+    area: "status",
+    icon: "gauge",
+    right: "server-read",
+    load: () => import("@/screens/health/HealthScreen.tsx"),
+    words: msg`doctor, what is wrong, DNS, disk, certificates, port 25, clock`,
+  },
+  {
+    id: "alerts",
+    path: "/alerts",
+    title: msg`Alerts`,
+    area: "status",
+    icon: "bell",
+    right: "server-read",
+    load: () => import("@/screens/alerts/AlertsScreen.tsx"),
+    words: msg`notifications, webhook, mail to the administrator, quiet hours`,
+  },
+  {
     id: "statistics",
     path: "/statistics",
     title: msg`Statistics`,
@@ -209,3 +229,5 @@ export const screenOf = (id: string): Screen | undefined => SCREENS.find((screen
 
 export const visibleTo = (who: Me | null | undefined): readonly Screen[] =>
   SCREENS.filter((screen) => reaches(who, screen.right));
+
+export const screenAt = (path: string): Screen | undefined => SCREENS.find((screen) => screen.path === path);

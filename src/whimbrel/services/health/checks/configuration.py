@@ -59,10 +59,16 @@ def _of_relay(concern: Concern) -> bool:
     return concern.path.startswith(RELAY)
 
 
-EDITS: Final = Check("edits", "Edits of the configuration", _edits, "/settings/advanced", "whimbrel config diff")
+EDITS: Final = Check(
+    "edits", "Edits of the configuration", _edits, "/settings/advanced?tab=history", "whimbrel config diff"
+)
 CONFIGURATION: Final = Check(
     "configuration", "Configuration", _configuration, "/settings/advanced", "whimbrel config check"
 )
 OPEN_RELAY: Final = Check(
-    "open-relay", "Open relay", _open_relay, "/settings/smtp", "whimbrel config remove relay/allow-from NETWORK"
+    "open-relay",
+    "Open relay",
+    _open_relay,
+    "/settings/smtp?setting=relay/allow-from",
+    "whimbrel config remove relay/allow-from NETWORK",
 )

@@ -147,12 +147,16 @@ def _covers(pattern: str, name: str) -> bool:
     return pattern == name
 
 
-DISK: Final = Check("disk", "Disk", _disk, "/settings/storage", "whimbrel config list space")
+DISK: Final = Check("disk", "Disk", _disk, "/settings/storage?tab=space", "whimbrel config list space")
 MEMORY: Final = Check("memory", "Memory", _memory, "/", "whimbrel status")
 CLOCK: Final = Check("clock", "Clock", _clock, "/", "timedatectl")
 CERTIFICATE_NAMES: Final = Check(
-    "certificate-names", "Names of certificates", _certificate_names, "/settings/security", "whimbrel config list tls"
+    "certificate-names",
+    "Names of certificates",
+    _certificate_names,
+    "/settings/security?tab=tls",
+    "whimbrel config list tls",
 )
 CERTIFICATES: Final = Check(
-    "certificates", "Certificates", _certificates, "/settings/security", "whimbrel config list tls"
+    "certificates", "Certificates", _certificates, "/settings/security?tab=tls", "whimbrel config list tls"
 )

@@ -168,7 +168,11 @@ def _shown(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-RESOLVER: Final = Check("resolver", "Name servers", _resolver, "/settings/dns", "whimbrel config list dns")
-HOSTNAME: Final = Check("hostname", "Our name in DNS", _hostname, "/settings/smtp", "whimbrel config list smtp")
+RESOLVER: Final = Check("resolver", "Name servers", _resolver, "/settings/advanced?tab=dns", "whimbrel config list dns")
+HOSTNAME: Final = Check(
+    "hostname", "Our name in DNS", _hostname, "/settings/smtp?setting=smtp/hostname", "whimbrel config list smtp"
+)
 MX: Final = Check("mx", "Mail is led here", _mx, "/domains", "whimbrel domain list")
-REVERSE: Final = Check("reverse", "Names of our addresses", _reverse, "/settings/smtp", "whimbrel config list smtp")
+REVERSE: Final = Check(
+    "reverse", "Names of our addresses", _reverse, "/settings/smtp?setting=smtp/hostname", "whimbrel config list smtp"
+)

@@ -62,4 +62,6 @@ def _closed(what: str) -> Verdict:
     )
 
 
-PORT_25: Final = Check("port-25", "Outgoing port 25", _port_25, "/settings/health", "whimbrel config list health")
+PORT_25: Final = Check(
+    "port-25", "Outgoing port 25", _port_25, "/health?setting=health/port-25-host", "whimbrel config list health"
+)

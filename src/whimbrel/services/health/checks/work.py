@@ -85,6 +85,6 @@ async def _jobs(ctx: HealthContext) -> Verdict:
     return ok(f"The last run of {counted(len(jobs), 'job')} went well.")
 
 
-SERVICES: Final = Check("services", "Services and ports", _services, "/settings/services", "whimbrel service list")
-FILTERS: Final = Check("filters", "Filters", _filters, "/settings/spam", "whimbrel config list filters")
+SERVICES: Final = Check("services", "Services and ports", _services, "/services", "whimbrel service list")
+FILTERS: Final = Check("filters", "Filters", _filters, "/settings/spam?tab=filters", "whimbrel config list filters")
 JOBS: Final = Check("jobs", "Jobs", _jobs, "/", "whimbrel job list")

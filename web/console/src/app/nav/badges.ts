@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useTopic } from "@/api/live.ts";
 import { useStore } from "@/api/store.ts";
 import { drafts } from "@/parts/form/drafts.ts";
-import { pageOf } from "@/screens/settings/pages.ts";
+import { pageOf, screenIdOf } from "@/screens/settings/pages.ts";
 
 /** Where the figure of a screen comes from: a topic and what to take of it. */
 const FIGURES: Record<string, { topic: string; of: (data: never) => number }> = {
@@ -19,8 +19,6 @@ export function useBadges(screen: string): { count: number; dirty: number } {
   const figure = FIGURES[screen];
   useTopic(figure?.topic ?? null, (data) => setCount(figure?.of(data as never) ?? 0));
   const edits = useStore(drafts);
-  const dirty = screen.startsWith("settings-")
-    ? Object.keys(edits).filter((path) => `settings-${pageOf(path)}` === screen).length
-    : 0;
+  const dirty = Object.keys(edits).filter((path) => screenIdOf(pageOf(path)) === screen).length;
   return { count, dirty };
 }

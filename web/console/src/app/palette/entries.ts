@@ -8,7 +8,7 @@ import { me, mayChange, reaches, signOut } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
 import type { IconName } from "@/parts/base/icons.ts";
 import { settingsOf } from "@/parts/form/fields.ts";
-import { pageOf, pathOf } from "@/screens/settings/pages.ts";
+import { pageOf, pathOf, screenIdOf } from "@/screens/settings/pages.ts";
 import { setDensity, switchTheme } from "../preferences.ts";
 import { screenOf, visibleTo } from "../screens.ts";
 import { recognise, score } from "./find.ts";
@@ -109,7 +109,7 @@ function useSettingEntries(): readonly Entry[] {
     if (!data || !reaches(who, "server-read")) return [];
     return settingsOf(data.settings).map((field): Entry => {
       const page = pageOf(field.path);
-      const screen = screenOf(`settings-${page}`);
+      const screen = screenOf(screenIdOf(page));
       return {
         id: field.path,
         icon: screen?.icon ?? "settings",

@@ -8,7 +8,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, render, screen } from "@testing-library/react";
 import { afterEach, expect, test } from "vitest";
 import type { ConsoleSchema, Schema } from "@/api/schema.ts";
-import { groupsIn, pageOf, SETTINGS_PAGES, tabOf } from "@/screens/settings/pages.ts";
+import { groupsIn, OWN_SCREENS, pageOf, SETTINGS_PAGES, tabOf } from "@/screens/settings/pages.ts";
 import { FormContext, type FormState } from "./context.ts";
 import { type Field, FORMATS, groupsOf, recordGroups, settingsOf } from "./fields.ts";
 import { Form } from "./Form.tsx";
@@ -32,9 +32,9 @@ test("each format of the schema has a widget", () => {
 
 test("each setting stands on one tab of one page", () => {
   const groups = groupsOf(SCHEMA.settings);
-  const placed = SETTINGS_PAGES.flatMap((page) =>
-    page.tabs.flatMap((tab) => groupsIn(groups, page.id, tab.id).flatMap((group) => group.fields)),
-  ).map((field) => field.path);
+  const placed = [...SETTINGS_PAGES, ...OWN_SCREENS]
+    .flatMap((page) => page.tabs.flatMap((tab) => groupsIn(groups, page.id, tab.id).flatMap((group) => group.fields)))
+    .map((field) => field.path);
   expect(placed.toSorted()).toEqual(FIELDS.map((field) => field.path).toSorted());
 });
 

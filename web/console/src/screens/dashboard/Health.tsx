@@ -2,16 +2,15 @@ import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { Link } from "@tanstack/react-router";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { read } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
 import { useSchema } from "@/api/schema.ts";
-import { SCREENS } from "@/app/screens.ts";
 import { Button } from "@/parts/base/Button.tsx";
 import { Moment, octets } from "@/parts/base/Moment.tsx";
-import { State } from "@/parts/base/State.tsx";
+import { byGrade, checksOf, type Grade, gradeOf, placeOf } from "@/screens/health/check.ts";
+import { GradeState } from "@/screens/health/Grade.tsx";
 import { pageOf, pathOf } from "@/screens/settings/pages.ts";
 import css from "./Dashboard.module.css";
-import { byGrade, type Check, type Grade, gradeOf, settingOf, type Status } from "./status.ts";
+import { settingOf, type Status } from "./status.ts";
 
 interface Row {
   readonly id: string;
@@ -39,7 +38,9 @@ export function Health({ status }: { status: Status | undefined }) {
   return (
     <section className={`${css.card} ${css.health}`} aria-busy={!status}>
       <header>
-        <h2>{t`Health`}</h2>
+        <h2>
+          <Link to="/health">{t`Health`}</Link>
+        </h2>
         {status && <p>{t`${fail} fail, ${warn} warn, ${pass} pass`}</p>}
         {checks && (
           <Button small icon="redo" busy={looking} onClick={() => void look()}>
@@ -65,6 +66,11 @@ export function Health({ status }: { status: Status | undefined }) {
                 ))}
               </ul>
             </details>
+          )}
+          {checks && (
+            <Link to="/health" className={css.more}>
+              <Trans>All health checks</Trans>
+            </Link>
           )}
         </>
       ) : (
@@ -104,18 +110,6 @@ function Item({ row }: { row: Row }) {
   );
 }
 
-function GradeState({ grade }: { grade: Grade }) {
-  const { t } = useLingui();
-  if (grade === "fails") return <State mood="error">{t`Fails`}</State>;
-  if (grade === "warns") return <State mood="warn">{t`Warns`}</State>;
-  if (grade === "passes") return <State mood="ok">{t`Passes`}</State>;
-  return (
-    <State mood="muted" icon="help">
-      {t`Unknown`}
-    </State>
-  );
-}
-
 /** The checks of `doctor`, where this server has it. */
 function useChecks() {
   const { t } = useLingui();
@@ -128,18 +122,16 @@ function useChecks() {
     enabled: has,
     queryFn: ({ signal }) => checksOf(true, signal),
     select: (checks): readonly Row[] =>
-      checks.map(({ check, state, title, text, since, screen: path, advice }) => {
-        // What is stopped is started where services are shown, not among their settings.
-        const screen = check === "services" ? "/services" : path;
+      checks.map((each) => {
+        const { check, state, title, text, since, advice } = each;
+        const place = placeOf(each);
         return {
           id: check,
           grade: gradeOf(state),
           title,
           text: state === "ok" || !advice ? text : `${text} ${advice}`,
           since,
-          ...(state !== "ok" && SCREENS.some((each) => each.path === screen.split("?")[0])
-            ? { to: { path: screen, verb: t`Show` } }
-            : {}),
+          ...(state !== "ok" && place ? { to: { ...place, verb: t`Show` } } : {}),
         };
       }),
     retry: false,
@@ -156,10 +148,6 @@ function useChecks() {
   };
   return { data, look, looking };
 }
-
-/** `kept`: what the last look came to, without a new one. */
-const checksOf = async (kept: boolean, signal?: AbortSignal) =>
-  (await read<{ checks: readonly Check[] }>("doctor", "", { all: true, kept }, signal)).checks;
 
 /** What every server tells of itself. */
 function useOwn(status: Status | undefined): readonly Row[] {

@@ -120,9 +120,17 @@ export const SETTINGS_PAGES: readonly SettingsPage[] = [
   },
 ];
 
-const PLACES = SETTINGS_PAGES.flatMap((page) =>
-  page.tabs.flatMap((tab) => tab.paths.map((path) => ({ page: page.id, tab: tab.id, path }))),
-).toSorted((a, b) => b.path.length - a.path.length);
+/** Settings that are set where a screen shows what they do, on its tab `settings`. */
+export const OWN_SCREENS: readonly SettingsPage[] = [
+  { id: "alerts", title: msg`Alerts`, area: "server", icon: "bell", tabs: one(msg`Alerts`, "alerts") },
+  { id: "health", title: msg`Health checks`, area: "server", icon: "gauge", tabs: one(msg`Health checks`, "health") },
+];
+
+const own = (page: string) => OWN_SCREENS.some(({ id }) => id === page);
+
+const PLACES = [...SETTINGS_PAGES, ...OWN_SCREENS]
+  .flatMap((page) => page.tabs.flatMap((tab) => tab.paths.map((path) => ({ page: page.id, tab: tab.id, path }))))
+  .toSorted((a, b) => b.path.length - a.path.length);
 
 const covers = (path: string, setting: string) =>
   path === "" || setting === path || setting.startsWith(`${path}/`) || setting.startsWith(`${path}[`);
@@ -133,7 +141,9 @@ function placeOf(setting: string) {
 
 export const pageOf = (setting: string): string => placeOf(setting).page;
 export const tabOf = (setting: string): string => placeOf(setting).tab;
-export const pathOf = (page: string): string => `/settings/${page}`;
+export const pathOf = (page: string): string => (own(page) ? `/${page}` : `/settings/${page}`);
+/** In the table of screens. */
+export const screenIdOf = (page: string): string => (own(page) ? page : `settings-${page}`);
 
 /** The groups of one tab, without what belongs to another. */
 export function groupsIn(groups: readonly Group[], page: string, tab: string): Group[] {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { sought } from "@/screens/connections/connection.ts";
-import { byGrade, gradeOf, settingOf } from "@/screens/dashboard/status.ts";
+import { settingOf } from "@/screens/dashboard/status.ts";
 import { keepEnded, type TaskRow } from "./task.ts";
 
 const task = (id: string) => ({ id, percent: 50 }) as TaskRow;
@@ -25,11 +25,6 @@ test.each([
   [" ", {}],
 ])("%s is sought as a name or as an address", (text, query) => {
   expect(sought(text)).toEqual(query);
-});
-
-test("what fails stands first", () => {
-  const rows = ["ok", "warning", "error"].map((state) => ({ grade: gradeOf(state) }));
-  expect(byGrade(rows).map((row) => row.grade)).toEqual(["fails", "warns", "passes"]);
 });
 
 test("a sentence that begins with a setting leads to it", () => {
