@@ -79,8 +79,8 @@ def _line(element: etree._Element) -> int:
 
 
 def _values(root: etree._Element, path: str) -> list[str]:
-    found = root.findall(path) if path else []
-    return [value for each in found if (value := (each.text or "").strip())]
+    elements = root.findall(path) if path else []
+    return [value for each in elements if (value := (each.text or "").strip())]
 
 
 def _append(parent: etree._Element, child: etree._Element, depth: int, line: int) -> None:

@@ -5,6 +5,7 @@ import { useState } from "react";
 import { toast } from "@/api/operations.ts";
 import { useSchema } from "@/api/schema.ts";
 import { Button } from "@/parts/base/Button.tsx";
+import { Icon } from "@/parts/base/Icon.tsx";
 import { Moment, octets } from "@/parts/base/Moment.tsx";
 import { byGrade, checksOf, type Grade, gradeOf, placeOf } from "@/screens/health/check.ts";
 import { GradeState } from "@/screens/health/Grade.tsx";
@@ -70,6 +71,7 @@ export function Health({ status }: { status: Status | undefined }) {
           {checks && (
             <Link to="/health" className={css.more}>
               <Trans>All health checks</Trans>
+              <Icon name="right" />
             </Link>
           )}
         </>
