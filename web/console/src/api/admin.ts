@@ -48,6 +48,11 @@ export function stream<T>(
   return http.items<T>("GET", at(noun, verb), { query, signal });
 }
 
+/** As `stream`, of a call that does something. */
+export function runStream<T>(noun: string, verb: string, body: object, signal?: AbortSignal): AsyncGenerator<T, void> {
+  return http.items<T>("POST", at(noun, verb), { body, signal });
+}
+
 /** What the server asks before it does something that cannot be undone; empty if nothing. */
 export async function question(noun: string, verb: string, body: object): Promise<string> {
   const response = await http.send("POST", at(noun, verb), { body, query: { question: 1 } });

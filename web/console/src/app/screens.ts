@@ -133,6 +133,16 @@ export const SCREENS: readonly Screen[] = [
     words: msg`mail log, security log, errors, warnings, debug, what happened`,
   },
   {
+    id: "tools",
+    path: "/tools",
+    title: msg`Tools`,
+    area: "status",
+    icon: "tool",
+    right: "server-read",
+    load: () => import("@/screens/tools/ToolsScreen.tsx"),
+    words: msg`DNS look-up, dial an SMTP server, TLS, certificate of another server, test message, open ports`,
+  },
+  {
     id: "users",
     path: "/users",
     title: msg`Users`,
