@@ -147,12 +147,14 @@ class Recorder:
         async with self._lock:
             await self._take()
             ledger = self._ledger
+            # A number that is first seen with its first event has no increase. Prometheus: "Avoid missing metrics"
+            zero = dict.fromkeys((name for name in counted_columns(self._services) if name != MEMORY), 0)
             return Totals(
                 self._clock.now(),
                 ledger.started,
                 ledger.reset,
                 ledger.day,
-                {"start": dict(ledger.start), "today": dict(ledger.today), "ever": dict(ledger.ever)},
+                {"start": zero | ledger.start, "today": zero | ledger.today, "ever": zero | ledger.ever},
                 {**self._gauges, **self._of_processes()},
             )
 

@@ -77,6 +77,16 @@ def kept(test: Callable[[Server], Coroutine[Any, Any, None]], folder: Path) -> N
     asyncio.run(inside())
 
 
+def test_what_nobody_has_counted_yet_is_zero_and_not_missing(tmp_path: Path) -> None:
+    async def test(server: Server) -> None:
+        for period in ("start", "today", "ever"):
+            counts = (await server.recorder.totals()).counts[period]
+            assert counts["messages-in.smtp"] == counts["deliveries.failed"] == counts["latency.0"] == 0
+            assert "memory" not in counts
+
+    kept(test, tmp_path)
+
+
 def test_totals_are_the_sum_of_all_processes_dead_ones_too(tmp_path: Path) -> None:
     async def check(server: Server) -> None:
         one, two = server.process(), server.process()
