@@ -80,7 +80,9 @@ def refuse_bare(kind: object, value: object, default: float | None = None) -> No
     """ValueError: `value`, typed by a person for a Size or Duration, is a small number without a unit: who writes 30
     for how long something is kept means days, and would get seconds. `default` tells how large values usually are."""
     number = str(value).strip()
-    if isinstance(value, int | float) or not number.isascii() or not number.isdigit() or not int(number):
+    if isinstance(value, int | float) or not number.isascii() or not number.isdigit() or len(number) > 15:
+        return
+    if not int(number):
         return
     if kind is Size and int(number) < 1 << 16:
         raise ValueError(f"'{number}' would be so many bytes: write {number}M or {number}B")

@@ -90,6 +90,14 @@ class CallError(Exception):
         outside."""
         super().__init__(text)
         self.kind, self.text, self.fields, self.confirm, self.differs = kind, text, fields, confirm, tuple(differs)
+        self.well_formed = False
+        """The request is as the schema has it; only what it asks for cannot be."""
+
+    @property
+    def http_status(self) -> int:
+        """RFC 9110 15.5.1 for what is no request of ours, 15.5.21 for one whose values do not go together."""
+        meant = self.kind is Failure.USAGE and self.well_formed
+        return Failure.REFUSED.http_status if meant else self.kind.http_status
 
 
 def not_found(what: str, name: str, hint: str = "") -> NoReturn:

@@ -37,6 +37,8 @@ from whimbrel.services.admin.server.operations import Work
 from whimbrel.services.admin.versions import version_for
 
 MAX_TEXT = 10_000
+MAX_QUERY = 2_000
+"""Characters of a text in the query of an address, which as a whole has a bound as well (414)."""
 MAX_FILE = 64 << 20
 _NUMBERS: Final = (int, float, Size, Duration)
 _BOUNDS: Final = {Size: Between(such_as=50 << 20), Duration: Between(0, 36_500 * 86_400, such_as=4 * 3600)}
@@ -167,7 +169,10 @@ def values_of(call: Call, arguments: Mapping[str, object]) -> dict[str, Any]:
     try:
         made = model(call).model_validate(dict(arguments))
     except ValidationError as error:
-        raise _usage([_fault(call, item) for item in error.errors(include_url=False, include_context=False)]) from None
+        faults = error.errors(include_url=False)
+        refusal = _usage([_fault(call, item) for item in faults])
+        refusal.well_formed = all(_meant_so(item) for item in faults)
+        raise refusal from None
     return {name: getattr(made, name) for name in known}
 
 
@@ -194,7 +199,12 @@ async def _guarded(made: Prepared) -> AsyncIterator[None]:
                 )
             yield
     except Exception as error:
-        raise translated(error, call, ctx) from error
+        raise _after_the_schema(translated(error, call, ctx)) from error
+
+
+def _after_the_schema(error: CallError) -> CallError:
+    error.well_formed = True
+    return error
 
 
 @lru_cache(512)
@@ -234,11 +244,14 @@ def _checked(parameter: Parameter) -> Any:
         limit = MAX_FILE if parameter.kind is FileText else MAX_TEXT
 
         def clean(value: object) -> object:
+            if value is None and not parameter.required:
+                return None
             for text in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(text, str):
-                    _clean(text, limit, lines=parameter.kind is FileText)
-                elif text is not None:  # Types that read text would take the text of anything.
-                    raise ValueError(f"{_quoted(text)} is not {_meant(parameter)}")
+                if not isinstance(text, str):  # Types that read text would take that of anything.
+                    raise Malformed(f"{_quoted(text)} is not {_meant(parameter)}")
+                if parameter.required and not text and parameter.kind is not FileText:
+                    raise Malformed("must be given")
+                _clean(text, limit, lines=parameter.kind is FileText)
             return value
 
         if parameter.kind is FileText:
@@ -246,7 +259,25 @@ def _checked(parameter: Parameter) -> Any:
         return Annotated[kind, BeforeValidator(clean)]
     if parameter.kind in _NUMBERS:
         return Annotated[kind, BeforeValidator(partial(_number, parameter))]
+    if parameter.kind is bool:
+        return Annotated[kind, BeforeValidator(partial(_truth, parameter))]
     return kind
+
+
+def _truth(parameter: Parameter, value: object) -> object:
+    """1 and "off" are no truth values of JSON. Malformed."""
+    if isinstance(value, bool) or (value is None and not parameter.required):
+        return value
+    raise Malformed(f"{_quoted(value)} is not {_meant(parameter)}")
+
+
+class Malformed(ValueError):
+    """The schema says that it cannot be: it is no matter of what there is on this server."""
+
+
+def _meant_so(item: Any) -> bool:
+    """A fault that the schema cannot tell beforehand: text of the right shape that names nothing."""
+    return item["type"] == "value_error" and not isinstance(item["ctx"]["error"], Malformed)
 
 
 def _number(parameter: Parameter, value: object) -> object:
@@ -254,23 +285,29 @@ def _number(parameter: Parameter, value: object) -> object:
     if value is None and not parameter.required and parameter.default is None:
         return None
     if parameter.kind in (int, float):
-        return number(value, parameter.kind, parameter.bounds)
+        try:
+            return number(value, parameter.kind, parameter.bounds)
+        except ValueError as error:
+            raise Malformed(str(error)) from None
+    if not isinstance(value, str):
+        raise Malformed(f"{_quoted(value)} is not {_meant_number(parameter)}")
+    _clean(value, MAX_TEXT, lines=False)
     refuse_bare(parameter.kind, value)
     bounds = _BOUNDS[parameter.kind] if parameter.bounds is ANY else parameter.bounds
     return within(parameter.kind(value), str(value), bounds, lambda each: str(parameter.kind(each)))
 
 
 def _clean(text: str, limit: int, *, lines: bool) -> None:
-    """Text for one line of a file or log: nothing that could end the line or hide. ValueError."""
+    """Text for one line of a file or log: nothing that could end the line or hide. Malformed."""
     if len(text) > limit:
-        raise ValueError(f"is longer than {limit} characters")
+        raise Malformed(f"is longer than {limit} characters")
     for char in text:
         if (char < " " or char == "\x7f" or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")) and not (
             lines and char in "\t\r\n"
         ):
             if lines:
-                raise ValueError("is no text but binary data (it holds control characters)")
-            raise ValueError("control characters and line breaks are not allowed")
+                raise Malformed("is no text but binary data (it holds control characters)")
+            raise Malformed("control characters and line breaks are not allowed")
 
 
 def _usage(faults: list[FieldFault]) -> CallError:
@@ -293,6 +330,10 @@ def _half(arguments: Mapping[str, object], name: str) -> bool:
     value = arguments.get(name)
     texts = value if isinstance(value, list | tuple) else (value,)
     return any("\ud800" <= char <= "\udfff" for text in texts if isinstance(text, str) for char in text)
+
+
+def _meant_number(parameter: Parameter) -> str:
+    return "a size, such as 50M" if parameter.kind is Size else "a duration, such as 4h"
 
 
 def _quoted(value: object) -> str:

@@ -40,6 +40,8 @@ WAIT = 1.0
 REFUSE_WITHIN = 2.0
 """Seconds in which a client that is refused must have read it and gone."""
 FINISH_WITHIN = 1.0
+REST_WITHIN = 5.0
+"""Seconds for the rest of a request that was answered before its end."""
 _ACCEPT_AGAIN = 1.0
 """Seconds until another attempt where the system had no descriptor for a connection."""
 
@@ -81,7 +83,7 @@ class _Server:
         self._config.h11_max_incomplete_size = 64 * 1024
         self._config.keep_alive_timeout = idle
         self._config.include_server_header = False
-        self._application, self._context = ASGIWrapper(application), WorkerContext(None)
+        self._application, self._context = ASGIWrapper(read_to_its_end(application)), WorkerContext(None)
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepted = asyncio.Semaphore(connections + MAX_REFUSALS)
         self._served = asyncio.Semaphore(connections)
@@ -148,6 +150,43 @@ class _Connection(TCPServer):
     async def _read_data(self) -> None:
         await super()._read_data()
         await self.idle_task.stop()
+
+
+def read_to_its_end(application: Any) -> Any:
+    """`application`, behind whose answers the rest of a request is thrown away before the connection is closed: closed
+    with octets unread, the socket would take the answer away from the client. unix(7)"""
+
+    async def whole(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await application(scope, receive, send)
+            return
+        ended, waiting = False, 0
+
+        async def heard() -> Any:
+            nonlocal ended, waiting
+            waiting += 1
+            try:
+                message = await receive()
+            finally:
+                waiting -= 1
+            ended = ended or message["type"] != "http.request" or not message.get("more_body", False)
+            return message
+
+        async def answer(message: Any) -> None:
+            last = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if not last or ended or waiting:
+                await send(message)
+                return
+            await send({**message, "more_body": True})  # Its client has all of it and may stop sending.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REST_WITHIN):
+                    while not ended:
+                        await heard()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        await application(scope, heard, answer)
+
+    return whole
 
 
 async def _acquired(places: asyncio.Semaphore) -> bool:

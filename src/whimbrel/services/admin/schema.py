@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from whimbrel.services.admin.calls import Call, Failure, FileText, Parameter
-from whimbrel.services.admin.invoke import MAX_FILE, MAX_TEXT, model, result_adapter
+from whimbrel.services.admin.invoke import MAX_FILE, MAX_QUERY, MAX_TEXT, model, result_adapter
 from whimbrel.services.admin.versions import version_for
 
 _REFS = "#/components/schemas/{model}"
@@ -23,7 +23,19 @@ def openapi(calls: Sequence[Call], version: str) -> dict[str, Any]:
         "info": {"title": "Whimbrel administration", "version": version},
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "paths": paths,
-        "components": {"schemas": dict(sorted(components.items()))},
+        "security": [{"token": []}, {"session": []}],
+        "components": {
+            "schemas": dict(sorted(components.items())),
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "An API token: `admin token-create`."},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-whimbrel-console",
+                    "description": "Of `POST /api/session`; changes want the header X-CSRF-Token as well.",
+                },
+            },
+        },
     }
 
 
@@ -50,12 +62,21 @@ def _path(call: Call, components: dict[str, Any]) -> dict[str, Any]:
         "parameters": [
             {
                 "name": parameter.name, "in": "query", "required": parameter.required,
-                "description": parameter.help, "schema": parameters["properties"][parameter.name],
+                "description": parameter.help, "schema": _in_query(parameters["properties"][parameter.name]),
             }
             for parameter in call.parameters
         ],
     }  # fmt: skip
     return {"get": get, "post": post}
+
+
+def _in_query(schema: dict[str, Any]) -> dict[str, Any]:
+    """An address has less room than a body."""
+    shorter = {name: _in_query(inner) for name, inner in schema.items() if name == "items"}
+    shorter |= {name: [_in_query(each) for each in inner] for name, inner in schema.items() if name == "anyOf"}
+    if "maxLength" in schema:
+        shorter["maxLength"] = min(schema["maxLength"], MAX_QUERY)
+    return schema | shorter
 
 
 def _bounded(parameter: Parameter, schema: dict[str, Any]) -> None:
@@ -81,6 +102,7 @@ def _refusals() -> dict[str, Any]:
     for kind in Failure:
         kinds.setdefault(kind.http_status, []).append(kind.word)
     schema = {"$ref": _REFS.format(model="Refusal")}
+    kinds[422].append(f"{Failure.USAGE.word} (of the right shape, but it names nothing or does not go together)")
     kinds[414] = ["the address is too long, as the web worker says; give the parameters by POST"]
     return {str(status): _content(schema, f"Refused: {', '.join(words)}.") for status, words in sorted(kinds.items())}
 

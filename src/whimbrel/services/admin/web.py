@@ -32,11 +32,12 @@ from starlette.routing import Route
 
 from whimbrel import __version__
 from whimbrel.services.admin.bulk import bulk_work
-from whimbrel.services.admin.calls import Call, CallError, Failure
+from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault
 from whimbrel.services.admin.console_file import SCHEMA
 from whimbrel.services.admin.context import AdminContext, Caller, need
 from whimbrel.services.admin.invoke import (
     MAX_FILE,
+    MAX_QUERY,
     Prepared,
     checked,
     permit_still,
@@ -60,6 +61,8 @@ Contexts = Callable[[Request], AdminContext]
 """The context of one request: its caller, checked by whoever lets requests in."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 _YES = ("1", "true", "yes")
+_TRUTH = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+"""As people write them in an address; in a body JSON has its own."""
 _JSON = ("application/json", "application/merge-patch+json")
 _OPTIONS = frozenset({"check", "confirm", "question", "undo", "wait"})
 """Words of the query that are no parameters of the call."""
@@ -148,7 +151,7 @@ async def _unknown(request: Request, _error: Exception) -> Response:
 
 def refusal(error: CallError) -> Response:
     """The answer to a call that is refused."""
-    return JSONResponse({"error": error_object(error)}, error.kind.http_status)
+    return JSONResponse({"error": error_object(error)}, error.http_status)
 
 
 def error_object(error: CallError) -> dict[str, object]:
@@ -176,11 +179,22 @@ async def _given(call: Call, request: Request) -> dict[str, object]:
     """Parameters in the query of a GET, else in the body."""
     if request.method != "GET":
         return await _object(request)
-    query = request.query_params
-    many = {parameter.name for parameter in call.parameters if parameter.many}
-    return {
-        name: query.getlist(name) if name in many else query.getlist(name)[-1] for name in query if name not in _OPTIONS
-    }
+    query, kinds = request.query_params, {parameter.name: parameter for parameter in call.parameters}
+    given: dict[str, object] = {}
+    for name in query:
+        if name in _OPTIONS:
+            continue
+        values, parameter = query.getlist(name), kinds.get(name)
+        if any(len(value) > MAX_QUERY for value in values):
+            text = f"is longer than {MAX_QUERY} characters: give it by POST"
+            raise CallError(Failure.USAGE, f"{name[:100]}: {text}", FieldFault(name[:100], text))
+        if parameter is not None and parameter.many:
+            given[name] = values
+        elif parameter is not None and parameter.kind is bool:
+            given[name] = _TRUTH.get(values[-1], values[-1])
+        else:
+            given[name] = values[-1]
+    return given
 
 
 async def _section(_call: Call, request: Request) -> dict[str, object]:
@@ -256,7 +270,9 @@ def _seen(header: str) -> str:
 def _answer(made: Prepared, result: object, version: str) -> Response:
     body = {"warnings": made.ctx.warnings, "version": version, "change": "".join(made.ctx.recorded)}
     content = b'{"result":' + result_adapter(made.call).dump_json(result) + b"," + json.dumps(body).encode()[1:]
-    headers = {"ETag": f'"{version}"'} if version else None
+    headers = {"ETag": f'"{version}"'} if version else {}
+    if made.call.reads and not made.call.reauthenticates:
+        headers["Cache-Control"] = "no-store"  # It holds no secret: whoever carries it may pack it.
     return Response(content, media_type="application/json", headers=headers)
 
 

@@ -33,6 +33,8 @@ CSRF: Final = "x-csrf-token"
 SESSION_PATH: Final = "/api/session"
 _ENTERED: Final = "whimbrel.entered"
 """In the scope of a request that came through the gate."""
+_UNSAID: Final = b"no-store, no-transform"
+"""What an answer says that says nothing of itself: it may hold a secret. RFC 9111 5.2.2.5 and 5.2.2.6"""
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _PASSIVE: Final = frozenset({SESSION_PATH, "/api/events"})
 """What a browser asks by itself: no sign that a person is there."""
@@ -91,7 +93,7 @@ class Gate:
         async def answer(message: Message) -> None:
             headers = list(message.get("headers", ()))
             if message["type"] == "http.response.start" and not any(name == b"cache-control" for name, _ in headers):
-                message = {**message, "headers": [*headers, (b"cache-control", b"no-store")]}
+                message = {**message, "headers": [*headers, (b"cache-control", _UNSAID)]}
             await send(message)
 
         try:

@@ -18,10 +18,10 @@ from whimbrel.services.webd.upstream import Upstream
 
 _KINDS: Final = {
     400: "usage", 403: "forbidden", 404: "not_found", 405: "usage", 408: "usage", 413: "usage", 421: "usage",
-    429: "unavailable", 503: "unavailable", 504: "unavailable",
+    429: "unavailable", 501: "method", 503: "unavailable", 504: "unavailable",
 }  # fmt: skip
 _TEXT: Final = "text/plain; charset=utf-8"
-_LONGEST: Final = 8192
+_LONGEST: Final = 16384
 """Octets of path and query."""
 
 

@@ -9,22 +9,35 @@ Standards: RFC 9110 7.6.1 (Connection), 9.2.2 (what can be repeated), 15.6.4; RF
 
 import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator
+import hashlib
+from collections.abc import AsyncIterator, Collection
 from typing import Final
 
 import h11
 
 from whimbrel.core.log import Log
 from whimbrel.services.webd.exchange import BODY_WITHIN, RECEIVE_WITHIN, Broken, Exchange, Gone, Headers, Refusal
+from whimbrel.services.webd.packing import packer
+from whimbrel.services.webd.turns import Crowded, Turns
 from whimbrel.services.webd.upstream import Away, Busy, Cut, Link, Upstream
 
 CLIENT: Final = b"whimbrel-client"
 """The header with the client's address; one from outside never reaches control."""
-CONNECTIONS: Final = 56
-"""To control at once: it takes 64, and `/healthz` wants one too."""
-PER_HOST: Final = 24
-"""Requests of one address at once."""
+CONNECTIONS: Final = 448
+"""To control at once: it takes 512, and `/healthz` wants one too."""
+PER_SESSION: Final = 24
+"""Requests of one session or token at once; so many more than that wait for their turn."""
+SESSION_WAITING: Final = 128
+PER_HOST: Final = 128
+"""Requests of one address at once, whoever makes them: half a company behind one NAT."""
+HOST_WAITING: Final = 512
+PER_STRANGER: Final = 16
+"""Requests at once of an address that show neither cookie nor token: all they can do is sign in."""
+STREAMS: Final = 16
+"""Streams of events that one session follows at once: tabs of a browser."""
+HOST_STREAMS: Final = 96
+"""And one address. A stream never waits: nobody gives up his."""
+EVENTS: Final = "/api/events"
 BODY_MOST: Final = 1 << 20
 """Octets of a body."""
 FILE_BODY: Final = (64 << 20) + BODY_MOST
@@ -41,7 +54,8 @@ _HOP: Final = frozenset(
 _FORGED: Final = (b"forwarded", b"x-forwarded-", b"x-real-ip", CLIENT)
 """What only a proxy that is trusted may say, and none is."""
 _REPEATABLE: Final = ("GET", "HEAD")
-_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
+"""Control says of each address which of them it takes: it alone knows. RFC 9110 15.5.6"""
 _AWAY: Final = "The server's control process does not answer at this moment; it is usually back within seconds."
 _BUSY: Final = "The server answers as many requests as it can at this moment; try again in a few seconds."
 
@@ -52,15 +66,17 @@ class Forward:
     def __init__(self, upstream: Upstream, files: Collection[str], log: Log) -> None:
         """`files` are the paths that take a file."""
         self._upstream, self._files, self._log = upstream, frozenset(files), log
-        self._hosts: Counter[str] = Counter()
+        self._sessions, self._strangers = Turns(PER_SESSION, SESSION_WAITING), Turns(PER_STRANGER, SESSION_WAITING)
+        self._hosts = Turns(PER_HOST, HOST_WAITING)
+        self._streams, self._host_streams = Turns(STREAMS, 0), Turns(HOST_STREAMS, 0)
         self._away = False
 
     async def pass_on(self, exchange: Exchange) -> None:
         """One request. Refusal, Broken, Gone."""
         if exchange.method not in _METHODS:
-            raise Refusal(405, f"The method {exchange.method} is not known here.")
+            raise Refusal(501, f"The method {exchange.method[:20]} is not known here.")
         body = Body(exchange, FILE_BODY if exchange.path in self._files else BODY_MOST)
-        with self._counted(exchange.client):
+        async with self._turn(exchange):
             await body.begin()
             try:
                 if exchange.method in _REPEATABLE:
@@ -81,17 +97,21 @@ class Forward:
                 raise Refusal(400, f"The request is not well formed: {error}.") from None
             self._away = False
 
-    @contextlib.contextmanager
-    def _counted(self, host: str) -> Iterator[None]:
-        if self._hosts[host] >= PER_HOST:
-            raise Refusal(429, f"More than {PER_HOST} requests at once come from {host}.", retry_after=2)
-        self._hosts[host] += 1
-        try:
+    @contextlib.asynccontextmanager
+    async def _turn(self, exchange: Exchange) -> AsyncIterator[None]:
+        """Its turn among those of its session, then among those of its address. Refusal."""
+        who = shown(exchange)
+        own, all_of_host = self._sessions if who else self._strangers, self._hosts
+        if exchange.path == EVENTS:
+            own, all_of_host = self._streams, self._host_streams
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(own.turn(who or exchange.client))
+                await stack.enter_async_context(all_of_host.turn(exchange.client))
+            except Crowded:
+                text = f"More requests at once come from {exchange.client}, or of this session, than are answered."
+                raise Refusal(429, text, retry_after=2) from None
             yield
-        finally:
-            self._hosts[host] -= 1
-            if not self._hosts[host]:
-                del self._hosts[host]
 
     async def _over(self, exchange: Exchange, body: "Body", *, kept: bool) -> None:
         """Over one connection. _Stale: it had been closed meanwhile. Away, Busy, Cut, Refusal, Gone."""
@@ -132,14 +152,26 @@ class Forward:
                 head = await link.head()
         except TimeoutError:
             raise Refusal(504, "The server has not answered in time; what was asked for may still be done.") from None
-        await exchange.begin(head.status_code, answer_headers([(bytes(n), bytes(v)) for n, v in head.headers]))
+        headers = answer_headers([(bytes(n), bytes(v)) for n, v in head.headers])
+        packing, headers = packer(exchange, head.status_code, headers)
+        await exchange.begin(head.status_code, headers)
         async for piece in link.pieces():
-            await exchange.write(piece)
+            packed = packing.piece(piece) if packing is not None else piece
+            if packed:
+                await exchange.write(packed)
+        if packing is not None:
+            await exchange.write(packing.rest())
         if not exchange.received:
             sending.cancel()  # Nobody wants the rest: it is thrown away.
             await asyncio.gather(sending, return_exceptions=True)
             await exchange.drain()
         await exchange.end()
+
+
+def shown(exchange: Exchange) -> bytes:
+    """What a request shows of who makes it, as a digest: its cookies and its token. Empty: nothing."""
+    proofs = [value for name, value in exchange.headers if name in (b"cookie", b"authorization")]
+    return hashlib.blake2b(b"\0".join(proofs), digest_size=16).digest() if proofs else b""
 
 
 class _Stale(Exception):
@@ -160,9 +192,8 @@ class Body:
         self._length = int(length) if length is not None else None
         if self._length is not None and self._length > most:
             raise _too_large(most)
+        # What comes with these has no meaning; it is thrown away once they are answered. RFC 9110 9.3.1
         self._none = exchange.method in _REPEATABLE
-        if self._none and (self._length or chunked):
-            raise Refusal(400, f"A request {exchange.method} has no body.")
 
     @property
     def framing(self) -> tuple[bytes, bytes] | None:
@@ -184,8 +215,8 @@ class Body:
         piece = self._first if self._length is None else await self._next()
         while piece is not None:
             octets += len(piece)
-            if self._none or octets > self._most:
-                raise _too_large(0 if self._none else self._most)
+            if octets > self._most:
+                raise _too_large(self._most)
             if asyncio.get_running_loop().time() > until:
                 raise _SLOW
             if piece:

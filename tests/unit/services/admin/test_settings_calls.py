@@ -84,7 +84,7 @@ def test_every_fault_is_told_with_its_path_and_nothing_is_changed(office: Office
     assert faults >= {"smtp/max-message-size", "smtp/nonsense"}
     assert (office.folder / "mailserver.cfg").read_bytes() == before
     for wrong in ([1], "x", {"smtp/max-recipients": {"a": 1}}, {"smtp/max-recipients": [[1]]}):
-        assert patch(office, wrong).status == 400
+        assert patch(office, wrong).status in (400, 422)
 
 
 def test_check_changes_nothing(office: Office) -> None:

@@ -120,20 +120,31 @@ def test_what_one_hop_says_to_the_next_does_not_go_on(bench: Bench) -> None:
         ("POST", [("content-length", "0x5")], 400),
         ("POST", [("content-length", "٥".encode().decode("latin-1"))], 400),
         ("POST", [("transfer-encoding", "chunked"), ("transfer-encoding", "identity")], 400),
-        ("GET", [("content-length", "5")], 400),
-        ("GET", [("transfer-encoding", "chunked")], 400),
         ("POST", [("x", "a\r\nwhimbrel-client: 127.0.0.1"), ("content-length", "5")], 400),
         ("POST", [("x y", "a"), ("content-length", "5")], 400),
         ("POST", [("x", "a\0"), ("content-length", "5")], 400),
-        ("P OST", [], 405),
-        ("CONNECT", [], 405),
+        ("P OST", [], 501),
+        ("CONNECT", [], 501),
     ],
 )
 def test_a_request_that_could_be_read_as_two_is_none(
     bench: Bench, method: str, headers: list[tuple[str, str]], status: int
 ) -> None:
     refused = ask(bench, Client(method, "/api/x", headers, [b"GET /"]))
-    assert refused.status == status and json.loads(refused.body)["error"]["kind"] == "usage"
+    assert refused.status == status
+    assert json.loads(refused.body)["error"]["kind"] == ("usage" if status == 400 else "method")
+
+
+@pytest.mark.parametrize("headers", [[("content-length", "5")], [("transfer-encoding", "chunked")]])
+def test_what_comes_with_a_reading_request_is_thrown_away(bench: Bench, headers: list[tuple[str, str]]) -> None:
+    answer = ask(bench, Client("GET", "/api/x", headers, [b"GET /"]))
+    assert answer.status == 200 and not told(answer).get("octets")
+    assert not {"content-length", "transfer-encoding"} & headers_of(answer).keys()
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "QUERY", "DELETE"])
+def test_control_says_which_methods_an_address_takes(bench: Bench, method: str) -> None:
+    assert told(ask(bench, Client(method, "/api/x")))["method"] == method
 
 
 @pytest.mark.parametrize("target", ["/api/x y", "/api/x\r\nHost: a", "/api/\x00", "/api/\xff"])
@@ -308,7 +319,44 @@ def test_readers_that_do_not_read_cost_nothing_and_hold_up_nobody(bench: Bench) 
     assert quick.body == b"quick" and held < 10 * 2 * 1024 * 1024
 
 
-def test_one_host_cannot_take_all_of_control(bench: Bench) -> None:
+def test_what_is_above_the_share_of_a_session_waits_and_others_do_not(bench: Bench) -> None:
+    async def run() -> tuple[int, int, set[int]]:
+        go_on, under_way = asyncio.Event(), 0
+
+        async def slow(scope: Any, receive: Any, send: Any) -> None:
+            nonlocal under_way
+            under_way += 1
+            await go_on.wait()
+            await answer(send, b"")
+
+        async with bench.control(slow):
+            mine = [
+                asyncio.ensure_future(bench.get("/api/x", ("cookie", "s=1"))) for _ in range(forward.PER_SESSION + 9)
+            ]
+            while under_way < forward.PER_SESSION:
+                await asyncio.sleep(0.001)
+            # From the same address, with a session and with a token of others.
+            others = [
+                asyncio.ensure_future(bench.get("/api/x", proof))
+                for proof in (("cookie", "s=2"), ("authorization", "Bearer t"))
+            ]
+            while under_way < forward.PER_SESSION + 2:
+                await asyncio.sleep(0.001)
+            most, done = under_way, sum(task.done() for task in mine)
+            go_on.set()
+            statuses = {each.status for each in await asyncio.gather(*mine, *others)}
+            return most, done, statuses
+
+    assert asyncio.run(run()) == (forward.PER_SESSION + 2, 0, {200})
+
+
+def test_one_address_cannot_take_all_of_control_by_made_up_sessions(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "PER_HOST", 20)
+    monkeypatch.setattr(forward, "HOST_WAITING", 4)
+    bench = Bench(bench.socket.parent)
+
     async def run() -> tuple[list[int], int]:
         go_on = asyncio.Event()
 
@@ -317,7 +365,9 @@ def test_one_host_cannot_take_all_of_control(bench: Bench) -> None:
             await answer(send, b"")
 
         async with bench.control(slow):
-            many = [asyncio.ensure_future(bench.get("/api/x")) for _ in range(forward.PER_HOST + 3)]
+            many = [
+                asyncio.ensure_future(bench.get("/api/x", ("cookie", f"s={number}"))) for number in range(20 + 4 + 3)
+            ]
             while sum(task.done() for task in many) < 3:
                 await asyncio.sleep(0)
             refused = [task.result().status for task in many if task.done()]
@@ -327,6 +377,30 @@ def test_one_host_cannot_take_all_of_control(bench: Bench) -> None:
             return refused, (await other).status
 
     assert asyncio.run(run()) == ([429, 429, 429], 200)
+
+
+def test_streams_have_a_share_of_their_own_and_do_not_wait(bench: Bench) -> None:
+    async def run() -> tuple[list[int], int]:
+        go_on = asyncio.Event()
+
+        async def follow(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"] == "/api/events":
+                await go_on.wait()
+            await answer(send, b"")
+
+        async with bench.control(follow):
+            tabs = [
+                asyncio.ensure_future(bench.get("/api/events", ("cookie", "s=1"))) for _ in range(forward.STREAMS + 1)
+            ]
+            while not any(task.done() for task in tabs):
+                await asyncio.sleep(0)
+            refused = [task.result().status for task in tabs if task.done()]
+            quick = (await bench.get("/api/x", ("cookie", "s=1"))).status
+            go_on.set()
+            await asyncio.gather(*tabs)
+            return refused, quick
+
+    assert asyncio.run(run()) == ([429], 200)
 
 
 def test_requests_beyond_the_connections_to_control_wait_a_moment_then_hear_so(
