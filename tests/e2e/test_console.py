@@ -258,3 +258,28 @@ def test_a_start_tells_the_address_and_the_fingerprint_first_of_all(tmp_path: Pa
         process.communicate(timeout=40)
     assert address == f"Console: https://localhost:{ports['console']}\n"
     assert fingerprint == f"Certificate SHA-256: {hashlib.sha256(der).digest().hex(':').upper()}\n"
+
+
+def test_consoles_are_among_the_connections_and_can_be_ended(server: Running) -> None:
+    def rows() -> list[dict[str, object]]:
+        listed = command(server.directory, "connection", "list", "--service", "console", "--json")
+        items: list[dict[str, object]] = json.loads(listed)["items"]
+        return items
+
+    browser = http.client.HTTPSConnection("127.0.0.1", server.ports["console"], context=trusting(), timeout=20)
+    name = {"name": "admin@example.test", "password": PASSWORD}
+    browser.request("POST", "/api/session", json.dumps(name), {"Content-Type": "application/json"})
+    answer = browser.getresponse()
+    cookie = str(answer.headers["Set-Cookie"]).partition(";")[0]
+    assert (answer.status, answer.headers["whimbrel-user"]) == (200, None) and answer.read()
+    browser.request("GET", "/api/session", headers={"Cookie": cookie})
+    assert browser.getresponse().read()
+    row = next(each for each in rows() if each["user"] == "admin@example.test")
+    assert (row["address"], row["tls"], row["command"]) == ("127.0.0.1", "TLSv1.3", "")
+    command(server.directory, "connection", "disconnect", str(row["id"]), "--yes")
+    assert all(each["id"] != row["id"] for each in rows())
+    assert browser.sock is not None
+    try:
+        assert browser.sock.recv(10) == b""
+    except OSError:
+        pass  # A reset says the same.

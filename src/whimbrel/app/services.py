@@ -209,6 +209,8 @@ def _console(house: "House", name: str) -> Serving:
         pool=house.pool,
         log=house.log,
         tally=house.tally,
+        process=house.title,
+        session_id=house.ids.session_id,
     )
 
 

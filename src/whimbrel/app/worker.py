@@ -16,7 +16,7 @@ from whimbrel.app.processes.process import Process
 from whimbrel.app.processes.telling import telling
 from whimbrel.app.services import Service, Serving
 from whimbrel.app.wiring import DiskHouse
-from whimbrel.backends.net.listener import Listener, watch_lag
+from whimbrel.backends.net.listener import watch_lag
 from whimbrel.backends.tls.server import ServerContexts
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ async def _serve(
         for part in role.process.parts:
             await stack.enter_async_context(part(house))
         serving = Services(house, services, line, stop)
-        await stack.enter_async_context(telling(house, serving.listeners))
+        await stack.enter_async_context(telling(house, serving.serving))
         for name, inherited in sockets.items():
             serving.listen(name, inherited)
         line.use(house.log, serving.order)
@@ -128,9 +128,9 @@ class Services:
                 counts = {name: serving.connections for name, serving in self._serving.items()}
                 self._line.send({"do": "done", "connections": counts})
 
-    def listeners(self) -> list[Listener]:
-        """Those with sessions, of services that end included."""
-        return [each for each in (*self._serving.values(), *self._ending.values()) if isinstance(each, Listener)]
+    def serving(self) -> list[Serving]:
+        """Those with sessions, services that end included."""
+        return [*self._serving.values(), *self._ending.values()]
 
     def listen(self, name: str, sockets: Sequence[socket.socket]) -> None:
         serving = self._serving.get(name)

@@ -2,30 +2,58 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from whimbrel.backends.live import connections
 from whimbrel.backends.live.sockets import serving
+from whimbrel.backends.net.listener import Listener
 from whimbrel.backends.net.sessions import ListenerSessions
 from whimbrel.backends.stats.board import EVERY, TOPS_EVERY, Board
+from whimbrel.core.connections import MOST, ConnectionList, Connections, LiveConnection, Which, ordered
 from whimbrel.core.pool import Pool
 
 if TYPE_CHECKING:
     from whimbrel.app.wiring import DiskHouse
-    from whimbrel.backends.net.listener import Listener
 
 
 AGAIN: Final = 30
 """Copies after which a file that could not be made is tried again."""
 
 
+@runtime_checkable
+class _OfItsOwn(Protocol):
+    """A service whose connections are no streams of a Listener: that of consoles."""
+
+    clients: Connections
+
+
+class _Together:
+    """The connections of all services of this process."""
+
+    def __init__(self, parts: Callable[[], Sequence[Connections]]) -> None:
+        self._parts = parts
+
+    async def list(self, which: Which, order: str = "since", limit: int = MOST) -> ConnectionList:
+        pages = [await part.list(which, order, limit) for part in self._parts()]
+        counts = sum((Counter(page.counts) for page in pages), Counter[str]())
+        return ConnectionList(ordered((row for page in pages for row in page.items), order, limit), dict(counts))
+
+    async def disconnect(self, which: Which, by: str) -> Sequence[LiveConnection]:
+        return [row for part in self._parts() for row in await part.disconnect(which, by)]
+
+
 @contextlib.asynccontextmanager
-async def telling(house: "DiskHouse", listeners: "Callable[[], Collection[Listener]]") -> AsyncIterator[None]:
-    """While the block runs. A process that cannot tell does its work all the same: the log says why."""
+async def telling(house: "DiskHouse", serves: Callable[[], Iterable[Any]]) -> AsyncIterator[None]:
+    """While the block runs, of the services that `serves` names, those that end included. A process that cannot tell
+    does its work all the same: the log says why."""
     run, name = house.places.run, house.title.replace("/", "-")
-    sessions = ListenerSessions(house.title, listeners, house.log)
+    streams = ListenerSessions(
+        house.title, lambda: [each for each in serves() if isinstance(each, Listener)], house.log
+    )
+    sessions = _Together(lambda: [streams, *(each.clients for each in serves() if isinstance(each, _OfItsOwn))])
     house.answers.tell(connections.SUBJECT, connections.answering(sessions))
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(house.tally.close)

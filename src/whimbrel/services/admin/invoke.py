@@ -246,7 +246,7 @@ def _checked(parameter: Parameter) -> Any:
         def clean(value: object) -> object:
             if value is None and not parameter.required:
                 return None
-            for text in value if isinstance(value, list | tuple) else (value,):
+            for text in value if parameter.many and isinstance(value, list | tuple) else (value,):
                 if not isinstance(text, str):  # Types that read text would take that of anything.
                     raise Malformed(f"{_quoted(text)} is not {_meant(parameter)}")
                 if parameter.required and not text and parameter.kind is not FileText:

@@ -31,6 +31,8 @@ MOST_LISTED: Final = Between(1, 10_000, such_as=100)
 
 def number(value: object, kind: type, bounds: Between = ANY) -> Any:
     """An int or float from text or a number of JSON. ValueError tells what was given, and an example."""
+    if kind is int and isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON knows one kind of number: 5.0 is 5. JSON Schema, Validation 6.1.1
     text = str(value).strip()
     known = _WHOLE.fullmatch(text) if kind is int else (_DECIMAL.fullmatch(text) or isinstance(value, float))
     if isinstance(value, bool) or not isinstance(value, int | float | str) or not known:

@@ -72,7 +72,7 @@ def _path(call: Call, components: dict[str, Any]) -> dict[str, Any]:
 
 def _in_query(schema: dict[str, Any]) -> dict[str, Any]:
     """An address has less room than a body."""
-    shorter = {name: _in_query(inner) for name, inner in schema.items() if name == "items"}
+    shorter: dict[str, Any] = {name: _in_query(inner) for name, inner in schema.items() if name == "items"}
     shorter |= {name: [_in_query(each) for each in inner] for name, inner in schema.items() if name == "anyOf"}
     if "maxLength" in schema:
         shorter["maxLength"] = min(schema["maxLength"], MAX_QUERY)
@@ -88,7 +88,7 @@ def _bounded(parameter: Parameter, schema: dict[str, Any]) -> None:
         lines = parameter.kind is FileText
         schema.setdefault("maxLength", MAX_FILE if lines else MAX_TEXT)
         schema.setdefault("pattern", _LINES if lines else _LINE)
-        if parameter.required:
+        if parameter.required and not lines:
             schema.setdefault("minLength", 1)
 
 

@@ -29,6 +29,8 @@ from whimbrel.services.console.sessions import Session, Sessions
 
 COOKIE: Final = "__Host-whimbrel-console"
 CLIENT: Final = "whimbrel-client"
+USER: Final = b"whimbrel-user"
+"""In an answer: who made the request, for the web worker's list of connections, which keeps it to itself."""
 CSRF: Final = "x-csrf-token"
 SESSION_PATH: Final = "/api/session"
 _ENTERED: Final = "whimbrel.entered"
@@ -90,14 +92,20 @@ class Gate:
                 await self._inner(scope, receive, send)
             return
 
+        who: Entered | None = None
+
         async def answer(message: Message) -> None:
             headers = list(message.get("headers", ()))
+            if message["type"] == "http.response.start" and who is not None and (name := _known_as(who)):
+                headers.append((USER, name))
+                message = {**message, "headers": headers}
             if message["type"] == "http.response.start" and not any(name == b"cache-control" for name, _ in headers):
                 message = {**message, "headers": [*headers, (b"cache-control", _UNSAID)]}
             await send(message)
 
         try:
-            scope = {**scope, _ENTERED: await self._enter(Request(scope))}
+            who = await self._enter(Request(scope))
+            scope = {**scope, _ENTERED: who}
         except CallError as error:
             await refused(error)(scope, receive, answer)
             return
@@ -167,6 +175,13 @@ class Gate:
         user = session.account if session is not None else ""
         self._log.warning("console.refused", user=user, sender_host=ip, reason=reason)
         return CallError(Failure.FORBIDDEN, f"The request was refused: {reason}")
+
+
+def _known_as(who: Entered) -> bytes:
+    """The account for the list of connections; a token by its name, which is no account."""
+    if who.account is not None and who.caller is not None:
+        return str(who.account.id).encode()
+    return f"token {who.caller.token}".encode() if who.caller is not None and who.caller.token else b""
 
 
 def refused(error: CallError, headers: Mapping[str, str] | None = None) -> Response:

@@ -47,6 +47,8 @@ class Application:
             await send({"type": "websocket.close"})
             return
         exchange = Exchange(scope, receive, send)
+        if exchange.connection is not None:
+            exchange.connection.begin(id(exchange), exchange.method, exchange.path)
         try:
             await self._answer(exchange)
         except Gone:
@@ -58,6 +60,8 @@ class Application:
             self._log.exception("web.crashed", error, sender_host=exchange.client)
             exchange.abort()
         finally:
+            if exchange.connection is not None:
+                exchange.connection.over(id(exchange))
             self._note(exchange)
 
     async def _answer(self, exchange: Exchange) -> None:

@@ -20,6 +20,7 @@ from whimbrel.services.session.services import ServicesSettings
 from whimbrel.services.webd.application import Application
 from whimbrel.services.webd.forward import CONNECTIONS, Forward
 from whimbrel.services.webd.hosts import Hosts
+from whimbrel.services.webd.live import WebConnections
 from whimbrel.services.webd.pages import Pages
 from whimbrel.services.webd.quic import QuicEndpoint
 from whimbrel.services.webd.quic_certificates import QuicCertificates
@@ -57,8 +58,12 @@ class Console:
         log: Log,
         built: Path = BUILT,
         tally: Tally = _NO_TALLY,
+        process: str = "",
+        session_id: Callable[[], str] = lambda: "",
     ) -> None:
-        """`socket_path` is where control listens."""
+        """`socket_path` is where control listens, `process` the name of ours, `session_id` makes ids of connections."""
+        self.clients = WebConnections(process, log)
+        """Who is connected at this moment."""
         self._name, self._config = name, config
         self._upstream = Upstream(socket_path, CONNECTIONS)
         hosts = Hosts(config, certificates, lambda: self._settings.names)
@@ -74,10 +79,12 @@ class Console:
             self._quic_limits,
             lambda: self._settings.allow_from,
             log,
+            self.clients,
+            session_id,
         )
         self._tcp = TcpConnections(
             name, self._application, server_context, self._limits, lambda: self._settings.allow_from, log,
-            Meter(tally, name),
+            Meter(tally, name), self.clients, session_id,
         )  # fmt: skip
 
     @property

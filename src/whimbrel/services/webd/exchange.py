@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
 from whimbrel.backends.net.names import host_and_port
+from whimbrel.services.webd.live import WebConnection
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -63,6 +64,7 @@ class Exchange:
         self.extra: Headers = []
         """Headers that every answer gets unless it has its own."""
         self._received = False
+        self.connection: WebConnection | None = scope["state"].get("connection")
 
     def header(self, name: bytes) -> bytes | None:
         """The one value of a header; None without it. Refusal: it is there twice."""
@@ -107,6 +109,8 @@ class Exchange:
     async def write(self, piece: bytes) -> None:
         """Broken: the client does not read."""
         self.sent += len(piece)
+        if self.connection is not None:
+            self.connection.sent += len(piece)
         await self._within({"type": "http.response.body", "body": piece, "more_body": True})
 
     async def end(self) -> None:

@@ -23,6 +23,8 @@ from whimbrel.services.webd.upstream import Away, Busy, Cut, Link, Upstream
 
 CLIENT: Final = b"whimbrel-client"
 """The header with the client's address; one from outside never reaches control."""
+USER: Final = b"whimbrel-user"
+"""The header in which control says who made a request; it never reaches a client."""
 CONNECTIONS: Final = 448
 """To control at once: it takes 512, and `/healthz` wants one too."""
 PER_SESSION: Final = 24
@@ -31,7 +33,7 @@ SESSION_WAITING: Final = 128
 PER_HOST: Final = 128
 """Requests of one address at once, whoever makes them: half a company behind one NAT."""
 HOST_WAITING: Final = 512
-PER_STRANGER: Final = 16
+PER_UNAUTHENTICATED: Final = 16
 """Requests at once of an address that show neither cookie nor token: all they can do is sign in."""
 STREAMS: Final = 16
 """Streams of events that one session follows at once: tabs of a browser."""
@@ -51,7 +53,7 @@ _HOP: Final = frozenset(
     }
 )  # fmt: skip
 """Between one end of a connection and the other. RFC 9110 7.6.1; 100-continue is answered by this end."""
-_FORGED: Final = (b"forwarded", b"x-forwarded-", b"x-real-ip", CLIENT)
+_FORGED: Final = (b"forwarded", b"x-forwarded-", b"x-real-ip", CLIENT, USER)
 """What only a proxy that is trusted may say, and none is."""
 _REPEATABLE: Final = ("GET", "HEAD")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
@@ -66,7 +68,10 @@ class Forward:
     def __init__(self, upstream: Upstream, files: Collection[str], log: Log) -> None:
         """`files` are the paths that take a file."""
         self._upstream, self._files, self._log = upstream, frozenset(files), log
-        self._sessions, self._strangers = Turns(PER_SESSION, SESSION_WAITING), Turns(PER_STRANGER, SESSION_WAITING)
+        self._sessions, self._unauthenticated = (
+            Turns(PER_SESSION, SESSION_WAITING),
+            Turns(PER_UNAUTHENTICATED, SESSION_WAITING),
+        )
         self._hosts = Turns(PER_HOST, HOST_WAITING)
         self._streams, self._host_streams = Turns(STREAMS, 0), Turns(HOST_STREAMS, 0)
         self._away = False
@@ -101,7 +106,7 @@ class Forward:
     async def _turn(self, exchange: Exchange) -> AsyncIterator[None]:
         """Its turn among those of its session, then among those of its address. Refusal."""
         who = shown(exchange)
-        own, all_of_host = self._sessions if who else self._strangers, self._hosts
+        own, all_of_host = self._sessions if who else self._unauthenticated, self._hosts
         if exchange.path == EVENTS:
             own, all_of_host = self._streams, self._host_streams
         async with contextlib.AsyncExitStack() as stack:
@@ -152,7 +157,10 @@ class Forward:
                 head = await link.head()
         except TimeoutError:
             raise Refusal(504, "The server has not answered in time; what was asked for may still be done.") from None
-        headers = answer_headers([(bytes(n), bytes(v)) for n, v in head.headers])
+        given = [(bytes(name), bytes(value)) for name, value in head.headers]
+        if exchange.connection is not None:
+            exchange.connection.user = dict(given).get(USER, b"").decode("utf-8", "replace")
+        headers = answer_headers(given)
         packing, headers = packer(exchange, head.status_code, headers)
         await exchange.begin(head.status_code, headers)
         async for piece in link.pieces():
@@ -253,7 +261,7 @@ def request_headers(exchange: Exchange, framing: tuple[bytes, bytes] | None) -> 
 
 def answer_headers(headers: Headers) -> Headers:
     """Those for the client; its own protocol frames the body."""
-    hop = _HOP | _named([value for name, value in headers if name == b"connection"]) | {b"date", b"server"}
+    hop = _HOP | _named([value for name, value in headers if name == b"connection"]) | {b"date", b"server", USER}
     return [(name, value) for name, value in headers if name not in hop]
 
 

@@ -14,6 +14,7 @@ from aioquic.h3.events import DataReceived, H3Event, HeadersReceived
 from aioquic.quic.events import QuicEvent, StopSendingReceived, StreamDataReceived, StreamReset
 
 from whimbrel.services.webd.exchange import Gone, Headers, Message, Receive, Scope, Send
+from whimbrel.services.webd.live import WebConnection
 from whimbrel.services.webd.quic_connection import ServerConnection
 
 App = Callable[[Scope, Receive, Send], Any]
@@ -32,9 +33,15 @@ _FRAMING: Final = 8
 
 class Http3Connection:
     def __init__(
-        self, quic: ServerConnection, application: App, client: tuple[str, int], flush: Callable[[], None]
+        self,
+        quic: ServerConnection,
+        application: App,
+        client: tuple[str, int],
+        flush: Callable[[], None],
+        live: WebConnection,
     ) -> None:
         """`flush` sends what aioquic has to send."""
+        self._live = live
         self.quic, self._application, self._client, self.flush = quic, application, client, flush
         self.h3 = H3Connection(quic)
         self.requests: dict[int, Request] = {}
@@ -116,7 +123,7 @@ class Http3Connection:
                 *((name, value) for name, value in headers if not name.startswith(b":")),
             ],
             "client": self._client,
-            "state": {"abort": abort},
+            "state": {"abort": abort, "connection": self._live},
         }
 
     async def run(self, request: "Request", scope: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ from whimbrel.backends.net.names import host_and_port
 from whimbrel.core.log import Log
 from whimbrel.core.network import contains
 from whimbrel.services.webd.http3 import App, Http3Connection
+from whimbrel.services.webd.live import WebConnection, WebConnections
 from whimbrel.services.webd.quic_certificates import QuicCertificate, QuicCertificates
 from whimbrel.services.webd.quic_connection import ID, WINDOW, ServerConnection, header_of
 
@@ -54,7 +55,11 @@ class QuicEndpoint:
         limits: Callable[[], Limits],
         allowed: Callable[[], tuple[str, ...]],
         log: Log,
+        connections: WebConnections | None = None,
+        session_id: Callable[[], str] = lambda: "",
     ) -> None:
+        """As for TCP (`tcp.py`)."""
+        self._live, self._session_id = connections or WebConnections("", log), session_id
         self._name, self._application, self._certificates = name, application, certificates
         self._limits, self._allowed, self._log = limits, allowed, log
         self._retry = QuicRetryTokenHandler()
@@ -212,6 +217,8 @@ class QuicEndpoint:
         host = self._sessions.pop(session, None)
         if host is None:
             return
+        if session.live is not None:
+            self._live.remove(session.live)
         for each in list(session.ids):
             self.forget(each, session)
         self._hosts[host] -= 1
@@ -221,8 +228,16 @@ class QuicEndpoint:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
 
-    def http3(self, quic: ServerConnection, client: tuple[str, int], flush: Callable[[], None]) -> Http3Connection:
-        return Http3Connection(quic, self._application, client, flush)
+    def http3(
+        self, quic: ServerConnection, client: tuple[str, int], flush: Callable[[], None], live: WebConnection
+    ) -> Http3Connection:
+        self._live.add(live)
+        return Http3Connection(quic, self._application, client, flush, live)
+
+    def living(self, client: tuple[str, int], end: Callable[[], object]) -> WebConnection:
+        """A connection as it is listed. QUIC has no other TLS than 1.3. RFC 9001 4.2"""
+        now = asyncio.get_running_loop().time()
+        return WebConnection(self._session_id(), self._name, *client, end, now, now, "TLSv1.3")
 
 
 class _Session:
@@ -236,6 +251,8 @@ class _Session:
         self.ids: set[bytes] = set()
         self._http: Http3Connection | None = None
         self._client = client
+        self.live: WebConnection | None = None
+        """Once the handshake is over."""
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
         self._busy = self._loop.time()
@@ -244,6 +261,8 @@ class _Session:
 
     def datagram(self, data: bytes, address: Any) -> None:
         self._quic.receive_datagram(data, address, now=self._loop.time())
+        if self.live is not None:
+            self.live.heard(len(data))
         self._hear()
 
     def flush(self) -> None:
@@ -281,7 +300,8 @@ class _Session:
             elif isinstance(event, ConnectionIdRetired):
                 self._endpoint.forget(event.connection_id, self)
             elif isinstance(event, HandshakeCompleted):
-                self._http = self._endpoint.http3(self._quic, self._client, self.flush)
+                self.live = self._endpoint.living(self._client, self.close)
+                self._http = self._endpoint.http3(self._quic, self._client, self.flush, self.live)
             elif self._http is not None:
                 self._http.hear(event)
         if self._http is not None:

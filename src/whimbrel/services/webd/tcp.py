@@ -21,10 +21,12 @@ from hypercorn.config import Config
 from whimbrel.backends.net.acceptor import Acceptor
 from whimbrel.backends.net.listener import TLS_ALERT, Limits
 from whimbrel.backends.net.meter import UNMETERED, Meter
+from whimbrel.backends.net.names import host_and_port
 from whimbrel.core.log import Log
 from whimbrel.core.net import TlsInfo
 from whimbrel.core.network import contains
 from whimbrel.services.webd.exchange import Receive, Scope, Send
+from whimbrel.services.webd.live import WebConnection, WebConnections
 
 PROTOCOLS: Final = ("h2", "http/1.1")
 HANDSHAKE_WITHIN: Final = 10.0
@@ -59,8 +61,12 @@ class TcpConnections:
         allowed: Callable[[], tuple[str, ...]],
         log: Log,
         meter: Meter = UNMETERED,
+        connections: WebConnections | None = None,
+        session_id: Callable[[], str] = lambda: "",
     ) -> None:
-        """`allowed` are the networks that may connect; none: all. Settings are asked for each connection."""
+        """`allowed` are the networks that may connect; none: all. Settings are asked for each connection. All of them
+        stand in `connections`, under ids of `session_id`."""
+        self._live, self._session_id = connections or WebConnections("", log), session_id
         self._name, self._tls, self._limits, self._allowed, self._log = name, tls, limits, allowed, log
         self._meter = meter
         self._acceptor = Acceptor(name, log, self._admit)
@@ -136,7 +142,9 @@ class TcpConnections:
         task = asyncio.current_task()
         assert task is not None
         reader = asyncio.StreamReader(limit=_SENT_AHEAD)
-        protocol = _Protocol(reader, task)
+        begun = loop.time()
+        live = WebConnection(self._session_id(), self._name, host, _port(connection), task.cancel, begun, begun)
+        protocol = _Protocol(reader, task, live)
         try:
             transport, _ = await loop.connect_accepted_socket(
                 lambda: protocol, connection, ssl=tls, ssl_handshake_timeout=HANDSHAKE_WITHIN
@@ -146,9 +154,13 @@ class TcpConnections:
             self._log.debug("tls.failed", service=self._name, sender_host=host, reason=str(error))
             connection.close()
             return
-        self._meter.secured(TlsInfo(str(transport.get_extra_info("ssl_object").version()), "", 0))
+        secured = transport.get_extra_info("ssl_object")
+        live.tls, live.cipher = str(secured.version()), str((secured.cipher() or ("",))[0])
+        self._meter.secured(TlsInfo(live.tls, "", 0))
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
-        state: Any = {"abort": transport.abort}
+        state: Any = {"abort": transport.abort, "connection": live}
+        live.end = protocol.end
+        self._live.add(live)
         try:
             await _Connection(application, loop, _config(idle), self._context, state, reader, writer)
         except asyncio.CancelledError:
@@ -157,15 +169,32 @@ class TcpConnections:
         except Exception as error:  # noqa: BLE001 - Hypercorn raises groups of what a broken client makes it meet.
             self._log.debug("web.broken", sender_host=host, reason=_words(error))
         finally:
+            self._live.remove(live)
             transport.abort()
 
 
 class _Protocol(asyncio.StreamReaderProtocol):
     """Ends the task of its connection a while after the transport: Hypercorn may wait for what never comes any more."""
 
-    def __init__(self, reader: asyncio.StreamReader, task: "asyncio.Task[None]") -> None:
+    def __init__(self, reader: asyncio.StreamReader, task: "asyncio.Task[None]", live: WebConnection) -> None:
         super().__init__(reader)
-        self._session, self.lost = task, False
+        self._session, self._live, self.lost = task, live, False
+        self._wire: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._wire = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._live.heard(len(data))
+        super().data_received(data)
+
+    def end(self) -> None:
+        """An administrator ends it: whatever is under way, and half an answer is not taken for a whole one."""
+        self.lost = True
+        if self._wire is not None:
+            self._wire.abort()
+        self._session.cancel()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -191,6 +220,13 @@ def _config(idle: float) -> Config:
     config.h2_max_header_list_size = _HEAD
     config.h2_max_concurrent_streams = _STREAMS
     return config
+
+
+def _port(connection: socket.socket) -> int:
+    try:
+        return host_and_port(connection.getpeername())[1]
+    except (OSError, ValueError, IndexError, TypeError):
+        return 0
 
 
 def _turn_away(connection: socket.socket) -> None:

@@ -129,7 +129,7 @@ def test_what_is_no_tls_is_nobodys_request() -> None:
 
 def test_a_head_that_comes_in_drips_does_not_keep_its_place() -> None:
     async def work(bench: Bench) -> None:
-        reader, writer = await bench.client()
+        _reader, writer = await bench.client()
 
         async def drip() -> None:
             with contextlib.suppress(OSError):
@@ -167,7 +167,7 @@ def test_a_body_that_nobody_reads_stays_with_its_sender() -> None:
     """Else a client fills our memory with what the application has not asked for."""
 
     async def work(bench: Bench) -> None:
-        reader, writer = await bench.client()
+        _reader, writer = await bench.client()
         writer.write(b"POST /wait HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n")
         sent = 0
         with contextlib.suppress(TimeoutError):
@@ -186,7 +186,7 @@ def test_a_body_that_nobody_reads_stays_with_its_sender() -> None:
 
 def test_an_answer_that_nobody_reads_stays_with_its_maker() -> None:
     async def work(bench: Bench) -> None:
-        reader, writer = await bench.client()
+        _reader, writer = await bench.client()
         writer.transport.pause_reading()
         writer.write(b"GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n")
         made = -1
@@ -230,7 +230,7 @@ def test_who_closes_his_half_after_a_request_leaves_nothing_behind() -> None:
     """TLS has no half-close in use (RFC 8446 6.1): it ends the connection, and the application is told."""
 
     async def work(bench: Bench) -> None:
-        reader, writer = await bench.client()
+        _reader, writer = await bench.client()
         writer.write(b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc")
         await writer.drain()
         writer.transport.close()
@@ -241,7 +241,7 @@ def test_who_closes_his_half_after_a_request_leaves_nothing_behind() -> None:
 
 def test_who_vanishes_while_he_is_answered_gives_up_his_place() -> None:
     async def work(bench: Bench) -> None:
-        reader, writer = await bench.client()
+        _reader, writer = await bench.client()
         writer.write(b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n")
         while not bench.requests:
             await asyncio.sleep(0.005)
