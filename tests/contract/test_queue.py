@@ -407,6 +407,12 @@ def test_pages_are_ordered_by_any_column_and_give_each_entry_once(within: Within
 def test_a_page_goes_on_behind_what_was_delivered_meanwhile(within: Within) -> None:
     async def check(house: QueueHouse) -> None:
         await five(house)
+        whole = await house.queue.page(ALL, 100)
+        for skip in range(len(whole.items) + 2):
+            part = await house.queue.page(ALL, 2, skip=skip)
+            assert (part.items, part.total) == (whole.items[skip : skip + 2], whole.total)
+            if part.more:  # It goes on from there as if the pages before had been read.
+                assert (await house.queue.page(ALL, 100, after=part.more)).items == whole.items[skip + 2 :]
         page = await house.queue.page(ALL, 2)
         assert [one.id for one in page.items] == ["a-3", "a-4"]
         await house.queue.delete(QueueFilter(ids=frozenset({"a-3", "a-4"})))

@@ -364,7 +364,9 @@ class MemoryQueue:
     async def select(self, which: QueueFilter, limit: int = 1000, offset: int = 0) -> Sequence[QueueItem]:
         return list(self.items.values())[offset : offset + limit]
 
-    async def page(self, which: QueueFilter, limit: int, order: str = "created", after: str = "") -> QueuePage:
+    async def page(
+        self, which: QueueFilter, limit: int, order: str = "created", after: str = "", skip: int = 0
+    ) -> QueuePage:
         return QueuePage(tuple(self.items.values())[:limit], len(self.items), "")
 
     async def counts(self, now: float) -> QueueCounts:

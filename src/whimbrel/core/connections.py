@@ -53,6 +53,9 @@ class Which:
     domains: tuple[str, ...] | None = None
     """Of the accounts; None: all, and connections that nobody has signed in on."""
 
+    search: str = ""
+    """A part of id, service, user or address, in small letters."""
+
     def __post_init__(self) -> None:
         if self.address:
             ip_network(self.address, strict=False)  # ValueError
@@ -68,6 +71,8 @@ class Which:
         if self.service and service != self.service:
             return False
         if self.user and not (user == self.user if whole else self.user in user):
+            return False
+        if self.search and not any(self.search in text.lower() for text in (ident, service, user, address)):
             return False
         if self.domains is not None and (not user or user.rpartition("@")[2] not in self.domains):
             return False
@@ -106,9 +111,13 @@ class Connections(Protocol):
 
 def ordered(connections: Iterable[LiveConnection], order: str, limit: int) -> tuple[LiveConnection, ...]:
     """Returns the first `limit` of them."""
-    name = order.removeprefix("-")
-    key = _KEYS[name]
-    return tuple(sorted(connections, key=lambda each: (key(each), each.id), reverse=order != name)[:limit])
+    key = key_of(order)
+    return tuple(sorted(connections, key=lambda each: (key(each), each.id), reverse=order.startswith("-"))[:limit])
+
+
+def key_of(order: str) -> Callable[[LiveConnection], Any]:
+    """By what connections are ordered."""
+    return _KEYS[order.removeprefix("-")]
 
 
 _KEYS: Final[Mapping[str, Callable[[LiveConnection], Any]]] = {

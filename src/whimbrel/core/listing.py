@@ -34,4 +34,6 @@ class RecordQuery:
     descending: bool = False
     after: str = ""
     """`more` of the page before; in the order of names an address or domain will do, whether it is there or not."""
+    skip: int = 0
+    """So many of those that would come first are left out: for a jump into a long list."""
     limit: int = 100

@@ -252,9 +252,11 @@ class Queue(Protocol):
         """Oldest first."""
         ...
 
-    async def page(self, which: QueueFilter, limit: int, order: str = "created", after: str = "") -> QueuePage:
-        """For lists that people look at: ordered by one of `ORDERS`, a - before it turns it round. ValueError: `after`
-        is not where a page in this order ended."""
+    async def page(
+        self, which: QueueFilter, limit: int, order: str = "created", after: str = "", skip: int = 0
+    ) -> QueuePage:
+        """For lists that people look at: ordered by one of `ORDERS`, a - before it turns it round; `skip` of those that
+        would come first are left out. ValueError: `after` is not where a page in this order ended."""
         ...
 
     async def counts(self, now: float) -> QueueCounts: ...

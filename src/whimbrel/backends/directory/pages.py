@@ -61,7 +61,7 @@ def counts_of(path: Path) -> dict[str, dict[Kind, int]]:
 def _page(listing: Listing, schema: Schema, query: RecordQuery) -> RecordPage:
     statement = _Statement(listing, schema, query)
     limit = max(1, min(query.limit, MAX_LIMIT))
-    rows = listing.db.execute(statement.text, (*statement.values, limit + 1)).fetchall()
+    rows = listing.db.execute(statement.text, (*statement.values, limit + 1, max(0, query.skip))).fetchall()
     total = int(str(rows[0][0]))
     reached = [row for row in rows if row[1] is not None]
     entries = tuple(listing.numbered(query.kind, int(str(row[1]))) for row in reached[:limit])
@@ -69,7 +69,8 @@ def _page(listing: Listing, schema: Schema, query: RecordQuery) -> RecordPage:
 
 
 class _Statement:
-    """A query as SQL: `text`, and `values` for all but the limit. Its functions are those of the connection."""
+    """A query as SQL: `text`, and `values` for all but the limit and what is skipped. Its functions are those of the
+    connection."""
 
     def __init__(self, listing: Listing, schema: Schema, query: RecordQuery) -> None:
         self._db, self._query = listing.db, query
@@ -92,7 +93,7 @@ class _Statement:
             f"WITH chosen AS MATERIALIZED (SELECT n.id AS id, {host} AS host, {name} AS name, {self._key()} AS key "
             f"FROM node n {joined} WHERE {where}) "
             "SELECT total, id, key, host, name FROM (SELECT count(*) AS total FROM chosen) LEFT JOIN "
-            f"(SELECT * FROM chosen {begin} ORDER BY {order} LIMIT ?) ORDER BY {order}"
+            f"(SELECT * FROM chosen {begin} ORDER BY {order} LIMIT ? OFFSET ?) ORDER BY {order}"
         )
 
     def _filters(self) -> list[str]:

@@ -52,6 +52,7 @@ def _which(asked: Mapping[str, Any]) -> Which:
         service=str(asked["service"]),
         user=str(asked["user"]),
         address=str(asked["address"]),
+        search=str(asked.get("search", "")),
         domains=None if domains is None else tuple(map(str, domains)),
     )
 

@@ -27,7 +27,9 @@ KEYS: Final[Mapping[str, str]] = {
 """What each column is ordered by."""
 
 
-def page(connection: apsw.Connection, which: QueueFilter, limit: int, order: str, after: str) -> QueuePage:
+def page(
+    connection: apsw.Connection, which: QueueFilter, limit: int, order: str, after: str, skip: int = 0
+) -> QueuePage:
     """ValueError: there is no such order, or `after` is none of it."""
     name = order.removeprefix("-")
     if name not in KEYS:
@@ -39,8 +41,8 @@ def page(connection: apsw.Connection, which: QueueFilter, limit: int, order: str
     total = rows.integer(connection.execute(f"SELECT count(*) FROM entry WHERE {condition}", values).get)
     chosen = connection.execute(
         f"SELECT id, key FROM (SELECT id, {KEYS[name]} AS key FROM entry WHERE {condition}) {begin} "
-        f"ORDER BY key{turn}, id{turn} LIMIT ?",
-        (*values, *place, limit + 1),
+        f"ORDER BY key{turn}, id{turn} LIMIT ? OFFSET ?",
+        (*values, *place, limit + 1, max(0, skip)),
     ).fetchall()
     ids = [str(id) for id, _ in chosen[:limit]]
     items = {item.id: item for item in rows.read(connection, f"id IN {rows.NAMED}", (rows.names(ids),))}

@@ -160,8 +160,10 @@ class QueueStore(QueueShard):
         query = f"{condition} ORDER BY created, id LIMIT ? OFFSET ?"
         return await self._read(lambda connection: rows.read(connection, query, (*values, limit, offset)))
 
-    async def page(self, which: QueueFilter, limit: int, order: str = "created", after: str = "") -> QueuePage:
-        return await self._read(lambda connection: pages.page(connection, which, limit, order, after))
+    async def page(
+        self, which: QueueFilter, limit: int, order: str = "created", after: str = "", skip: int = 0
+    ) -> QueuePage:
+        return await self._read(lambda connection: pages.page(connection, which, limit, order, after, skip))
 
     async def counts(self, now: float) -> QueueCounts:
         def work(connection: apsw.Connection) -> QueueCounts:

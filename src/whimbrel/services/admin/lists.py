@@ -11,11 +11,13 @@ from whimbrel.core.record import Field, RecordType
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, nearest
 from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.numbers import Between
 from whimbrel.services.admin.people.people import domain_named
 
 T = TypeVar("T")
 Sort = Annotated[str, "Order: by a column, as in quota; with - before it the last first, as in --sort=-quota."]
 After = Annotated[str, "Go on where the page before ended: its `more`."]
+Skip = Annotated[int, "Leave out so many rows first: to jump into a long list.", Between(0, 10_000_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def _no_place(text: str) -> CallError:
     return CallError(Failure.USAGE, f"after: {text}", FieldFault("after", text))
 
 
-def sliced(rows: Sequence[T], own: str, order: Order, after: str, limit: int) -> Listed[T]:
+def sliced(rows: Sequence[T], own: str, order: Order, after: str, limit: int, skip: int = 0) -> Listed[T]:
     """A page of rows that are all at hand; `own` is the column by which each is known. CallError."""
     keyed = [((_key(getattr(row, order.column)), str(getattr(row, own))), row) for row in rows]
     keyed.sort(key=lambda each: each[0], reverse=order.descending)
@@ -91,6 +93,7 @@ def sliced(rows: Sequence[T], own: str, order: Order, after: str, limit: int) ->
         place = _place(after, order.column)
         # Beyond the place, whether the row that stood there is there still or not.
         keyed = [each for each in keyed if (each[0] < place if order.descending else each[0] > place)]
+    keyed = keyed[skip:]
     page = keyed[:limit]
     more = json.dumps([order.column, *page[-1][0]], ensure_ascii=False) if len(keyed) > limit else ""
     return Listed(tuple(row for _, row in page), more, len(rows))

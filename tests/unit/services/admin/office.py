@@ -71,11 +71,13 @@ class MemoryQueue:
     async def select(self, which: QueueFilter, limit: int = 1000, offset: int = 0) -> Sequence[QueueItem]:
         return self._chosen(which)[offset : offset + limit]
 
-    async def page(self, which: QueueFilter, limit: int, order: str = "created", after: str = "") -> QueuePage:
+    async def page(
+        self, which: QueueFilter, limit: int, order: str = "created", after: str = "", skip: int = 0
+    ) -> QueuePage:
         chosen = self._chosen(which)
         if order != "created":
             chosen.sort(key=lambda item: (getattr(item, order.removeprefix("-")), item.id))
-        rest = (chosen[::-1] if order.startswith("-") else chosen)[int(after or 0) :]
+        rest = (chosen[::-1] if order.startswith("-") else chosen)[int(after or 0) + skip :]
         return QueuePage(tuple(rest[:limit]), len(chosen), str(int(after or 0) + limit) if rest[limit:] else "")
 
     async def counts(self, now: float) -> QueueCounts:

@@ -74,6 +74,43 @@ def test_filters_and_order(office: Office, arguments: dict[str, Any], ids: list[
     assert [row.id for row in view.items] == ids
 
 
+@pytest.mark.parametrize("sort", ["since", "-since", "idle", "-idle", "user", "-user", "octets", "-octets"])
+def test_pages_follow_each_other_and_can_be_jumped_into(office: Office, sort: str) -> None:
+    rows = [
+        replace(ALICE, id=f"{number:03x}", user=f"u{number % 7}", since=float(number % 5), idle=float(number % 3))
+        for number in range(40)
+    ]
+    context = {"connections": Clients(*rows)}
+    every = [row.id for row in office.do("connection list", context, sort=sort).items]
+    chained, after = list[str](), ""
+    while True:
+        page = office.do("connection list", context, sort=sort, limit=7, after=after)
+        assert page.total == 40
+        chained += [row.id for row in page.items]
+        if not (after := page.more):
+            break
+    assert chained == every and sorted(every) == [row.id for row in rows]
+    jumped = office.do("connection list", context, sort=sort, limit=7, skip=30)
+    assert [row.id for row in jumped.items] == every[30:37] and jumped.more
+
+
+@pytest.mark.parametrize(
+    "after", ["x", "[]", '["since", 1]', '["user", "a", "b"]', '["since", "a", "b"]', '["since", null, "b"]']
+)
+def test_a_place_that_is_none_is_refused(office: Office, after: str) -> None:
+    with pytest.raises(CallError) as caught:
+        office.do("connection list", {"connections": Clients(ALICE)}, after=after)
+    assert caught.value.fields[0].name == "after"
+
+
+@pytest.mark.parametrize(
+    ("search", "ids"), [("ALICE", ["0a1"]), ("192.0", ["0a1", "0c1"]), ("smtp", ["0c1"]), ("0b", ["0b1"]), ("zz", [])]
+)
+def test_a_search_looks_at_all_that_names_a_connection(office: Office, search: str, ids: list[str]) -> None:
+    context = {"connections": Clients(ALICE, BOB, NOBODY)}
+    assert [row.id for row in office.do("connection list", context, search=search).items] == ids
+
+
 def test_who_administers_a_domain_sees_and_ends_those_of_its_users_alone(office: Office) -> None:
     clients = Clients(ALICE, BOB, NOBODY)
     mine = {"connections": clients, "caller": who("none", "accounts other.test")}

@@ -184,3 +184,22 @@ def test_mailboxes_are_counted_within_a_budget(office: Office, monkeypatch: pyte
     rows = {row.name: row for row in office.do("domain list", usage=True).items}
     assert rows["example.org"].storage is None and rows["example.org"].user_count > 1
     assert office.do("domain show", name="example.org", usage=True).storage is None
+
+
+@pytest.mark.parametrize("call", ["user list", "domain list", "user removed-list"])
+@pytest.mark.parametrize("sort", ["", "-"])
+def test_a_jump_into_a_list_goes_on_from_there(office: Office, call: str, sort: str) -> None:
+    if call == "user removed-list":
+        for name in ("alice@example.org", "carol@example.org"):
+            office.mail(name)
+            office.do("user remove", name=name)
+            office.clock.time += 60
+    column = {"user list": "address", "domain list": "name", "user removed-list": "id"}[call]
+    every = office.do(call, sort=sort + column).items
+    assert len(every) >= 2
+    for skip in range(len(every) + 2):
+        page = office.do(call, sort=sort + column, skip=skip, limit=1)
+        assert (page.items, page.total) == (every[skip : skip + 1], len(every))
+        if page.more:
+            assert office.do(call, sort=sort + column, after=page.more).items == every[skip + 1 :]
+    assert refused(office, call, skip=-1).kind is Failure.USAGE

@@ -11,7 +11,7 @@ from whimbrel.core.queue import LOCAL, MIXED, ORDERS, Queue, QueueFilter, QueueI
 from whimbrel.core.values import Duration, Size
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, Known, Needs, Whose, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
-from whimbrel.services.admin.lists import After, Sort, order_of
+from whimbrel.services.admin.lists import After, Skip, Sort, order_of
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.views import Moment, Octets, Words
 
@@ -209,12 +209,13 @@ async def queue_list(
     sort: Sort = "",
     limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
     after: After = "",
+    skip: Skip = 0,
 ) -> QueueList:
     queue = need(ctx.queue, "The queue")
     which = _filter(ctx, ids, sender, to, status, older, size, held)
     order = order_of(sort, ORDERS)
     try:
-        page = await queue.page(which, limit, f"{'-' * order.descending}{order.column or 'created'}", after)
+        page = await queue.page(which, limit, f"{'-' * order.descending}{order.column or 'created'}", after, skip)
     except ValueError as error:
         raise CallError(Failure.USAGE, f"after: {error}", FieldFault("after", str(error))) from None
     counts = await queue.counts(ctx.clock.now())

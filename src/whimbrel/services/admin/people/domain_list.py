@@ -10,7 +10,7 @@ from whimbrel.core.mailbox import AccountId
 from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import Known, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
-from whimbrel.services.admin.lists import After, Listed, Sort, columns_of, order_of, record_page
+from whimbrel.services.admin.lists import After, Listed, Skip, Sort, columns_of, order_of, record_page
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people.fields import answers, shown, view
 from whimbrel.services.admin.people.people import PAGE, address_of, domain_named
@@ -48,12 +48,15 @@ async def domain_list(
     usage: Annotated[bool, f"Count what the mailboxes hold, of at most {IN_LIST} users in all."] = False,
     sort: Sort = "",
     after: After = "",
+    skip: Skip = 0,
     limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
 ) -> Listed[Any]:
     counts = await ctx.editor.counts()
     kind = COUNTED.get(order_of(sort, tuple(COLUMNS)).column)
     ranks = {name: float(held.get(kind, 0)) for name, held in counts.items()} if kind is not None else None
-    page = await record_page(ctx, DOMAIN, COLUMNS, sort=sort, search=search, after=after, limit=limit, ranks=ranks)
+    page = await record_page(
+        ctx, DOMAIN, COLUMNS, sort=sort, search=search, after=after, skip=skip, limit=limit, ranks=ranks
+    )
     rows, left = [], IN_LIST if usage else -1
     for domain in page.entries:
         users = counts.get(domain.domain, _NONE).get(Kind.USER, 0)

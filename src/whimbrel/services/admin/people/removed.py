@@ -11,7 +11,7 @@ from whimbrel.core.mailboxes import Mailboxes, RemovedMailbox
 from whimbrel.core.rights import Grants, Right
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, Needs, call
 from whimbrel.services.admin.context import AdminContext, need
-from whimbrel.services.admin.lists import After, Listed, Sort, order_of, sliced
+from whimbrel.services.admin.lists import After, Listed, Skip, Sort, order_of, sliced
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people.lifecycle import Kept, account_id, redirected, rename_user, restore_user
 from whimbrel.services.admin.people.people import address_of, change, entry, place, values_of
@@ -56,6 +56,7 @@ async def user_removed_list(
     search: Annotated[str, "Part of the address."] = "",
     sort: Sort = "-removed",
     after: After = "",
+    skip: Skip = 0,
     limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
 ) -> Listed[RemovedUser]:
     order = order_of(sort or "-removed", COLUMNS)
@@ -66,7 +67,7 @@ async def user_removed_list(
         for each in await _within(ctx)
         if domain in ("", _domain(each)) and search.casefold() in each.account
     ]
-    return sliced(rows, "id", order, after, limit)
+    return sliced(rows, "id", order, after, limit, skip)
 
 
 @call(

@@ -10,7 +10,7 @@ from whimbrel.core.quota import FULL, WARNED
 from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, call
 from whimbrel.services.admin.context import AdminContext, need
-from whimbrel.services.admin.lists import After, Listed, Sort, columns_of, order_of, record_page
+from whimbrel.services.admin.lists import After, Listed, Skip, Sort, columns_of, order_of, record_page
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people.fields import answers, shown, view
 from whimbrel.services.admin.people.people import address_of
@@ -49,6 +49,7 @@ async def user_list(
     usage: Annotated[bool, f"Count what each mailbox holds; with a limit of at most {MOST_COUNTED}."] = False,
     sort: Sort = "",
     after: After = "",
+    skip: Skip = 0,
     limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
 ) -> Listed[Any]:
     if usage and limit > MOST_COUNTED:
@@ -61,7 +62,7 @@ async def user_list(
     if signed_in and known is not None:
         among = frozenset(known) if among is None else among & known.keys()
     page = await record_page(
-        ctx, USER, COLUMNS, sort=sort, domain=domain, search=search, after=after, limit=limit, ranks=ranks,
+        ctx, USER, COLUMNS, sort=sort, domain=domain, search=search, after=after, skip=skip, limit=limit, ranks=ranks,
         having=_having(rights, enabled), filled={} if forwarding is None else {"forward-to": forwarding},
         among=among, outside=frozenset(known or ()) if signed_in is False else frozenset(),
     )  # fmt: skip

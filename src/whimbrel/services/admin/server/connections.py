@@ -4,15 +4,17 @@ Who administers some domains sees and ends the sessions of their users, and nobo
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
-from whimbrel.core.connections import MOST, LiveConnection, Order, Which
+from whimbrel.core.connections import MOST, LiveConnection, Order, Which, key_of
 from whimbrel.core.counting import counted
 from whimbrel.core.rights import Right
-from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, Needs, call, not_found
+from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, Known, Needs, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.lists import After, Skip
 from whimbrel.services.admin.numbers import Between
 from whimbrel.services.admin.views import Done, Moment, Octets
 
@@ -48,7 +50,7 @@ class ConnectionRow:
 class ConnectionsView:
     items: tuple[ConnectionRow, ...]
     more: str
-    """Empty: a list of what changes each moment has no next page, only a larger `limit`."""
+    """Where the next page begins. What changes meanwhile (idle, octets) may stand on both pages, or on none."""
     total: int
     """All that fit, whether they are among the items or not."""
     services: dict[str, int]
@@ -84,11 +86,48 @@ async def connection_list(
     user: User = "",
     address: Address = "",
     sort: Annotated[Order, "What comes first; - turns it round. `since`: the oldest."] = "since",
+    search: Annotated[str, "Part of id, service, user or address."] = "",
+    after: After = "",
+    skip: Skip = 0,
     limit: Annotated[int, "At most so many.", Between(1, MOST)] = SHOWN,
 ) -> ConnectionsView:
     connections = need(ctx.connections, "The list of connections")
-    page = await connections.list(_which(ctx, service, user, address), sort, limit)
-    return ConnectionsView(tuple(map(connection_row, page.items)), "", page.total, page.counts)
+    which = replace(_which(ctx, service, user, address), search=search.casefold())
+    page = await connections.list(which, sort, MOST if after or skip else min(limit + 1, MOST))
+    rows = page.items
+    if after:
+        rows = behind(rows, sort, place_of(after, sort))
+    rows = rows[skip:]
+    more = place(rows[limit - 1], sort) if len(rows) > limit else ""
+    return ConnectionsView(tuple(map(connection_row, rows[:limit])), more, page.total, page.counts)
+
+
+def place(row: LiveConnection, sort: str) -> str:
+    """Where a page ended."""
+    return json.dumps([sort, key_of(sort)(row), row.id])
+
+
+def place_of(after: str, sort: str) -> tuple[str | float, str]:
+    """CallError: it is none of this order."""
+    text = f"'{after[:100]}' is not where a list in this order ended"
+    try:
+        order, key, ident = json.loads(after)
+        known = order == sort and isinstance(key, str) is isinstance(key_of(sort)(_ANY), str)
+        place = (key if isinstance(key, str) else float(key)), str(ident)
+    except (ValueError, TypeError, OverflowError):
+        known = False
+    if not known:
+        raise CallError(Failure.USAGE, f"after: {text}", FieldFault("after", text))
+    return place
+
+
+def behind(rows: Sequence[LiveConnection], sort: str, place: tuple[str | float, str]) -> tuple[LiveConnection, ...]:
+    """Those of them that come after a place, whether the connection that stood there is there still or not."""
+    key, turned = key_of(sort), sort.startswith("-")
+    return tuple(each for each in rows if ((key(each), each.id) < place if turned else (key(each), each.id) > place))
+
+
+_ANY: Final = LiveConnection("", "", "", "", 0, "", "", 0.0, 0.0, "", 0, 0, "")
 
 
 @call(
@@ -172,7 +211,7 @@ def _which(ctx: AdminContext, service: str, user: str, address: str, ids: tuple[
     domains = ctx.domains()
     within = None if domains is None else tuple(map(str, domains))
     try:
-        return Which(ids, service, user.casefold(), address, within)
+        return Which(ids=ids, service=service, user=user.casefold(), address=address, domains=within)
     except ValueError:
         raise CallError(Failure.USAGE, f"address: '{address}' is no IP address or network") from None
 
