@@ -2,7 +2,7 @@
 
 What a stranger can put into an answer beside a secret, he can read the secret of by the answer's length (BREACH): an
 answer that may hold one is never packed. Control, which knows what an answer holds, says `no-transform` of all but
-those of calls that only read and show no secret and nobody's mail. Decision 0021.
+those of calls that only read and show no secret and nobody's mail. Decision 0022.
 
 Standards: RFC 1952, RFC 9110 8.4.1.3, 12.5.3 (Accept-Encoding), RFC 9111 5.2.2.6 (no-transform)
 """

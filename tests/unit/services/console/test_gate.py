@@ -148,7 +148,7 @@ def test_an_authorization_that_opens_nothing_is_not_made_good_by_a_cookie(tmp_pa
 def test_nothing_of_the_api_is_kept_by_anybody_on_the_way(tmp_path: Path) -> None:
     async def work(desk: Desk) -> None:
         browser = desk.browser()
-        unsaid = "no-store, no-transform"  # What may hold a secret is not packed either. Decision 0021
+        unsaid = "no-store, no-transform"  # What may hold a secret is not packed either. Decision 0022
         assert (await browser.ask("GET", "/api/session")).headers["cache-control"] == unsaid
         assert (await browser.sign_in()).headers["cache-control"] == unsaid
         assert (await browser.ask("GET", "/api/nothing")).headers["cache-control"] == unsaid
