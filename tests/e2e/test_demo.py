@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.mail import eventually, letter, trusting
-from tests.support.server import ENV
+from tests.support.server import ENV, command
 
 
 def start(directory: Path) -> tuple[subprocess.Popen[str], dict[str, Any]]:
@@ -66,16 +66,22 @@ def test_the_demo_shows_what_to_try_and_keeps_its_data(tmp_path: Path) -> None:
             client.login("alice", alice["password"])
             client.sendmail(alice["address"], ["bob@example.test", "x@elsewhere.test"], letter("demo"))
         files = directory / "store" / "mail" / "example.test" / "bob" / "INBOX" / "#msgs"
-        assert len(list(files.glob("*.eml"))) == 1
-        held = list((directory / "store" / "queue").glob("*.eml"))
-        assert len(held) == 1  # Nothing leaves the machine.
+        assert len(list(files.glob("*.eml"))) == 2  # And an example, to the group.
+        waiting = json.loads(command(directory, "queue", "list", "--json"))["items"]
+        assert [each["held"] for each in waiting] == [True, True]  # Nothing leaves the machine.
+        shown = {each["alias"] for each in json.loads(command(directory, "alias", "list", "--json"))["items"]}
+        assert shown == {"info@example.test", "office@example.test"}
+        log = (directory / "store" / "logs" / "mail.log").read_text()
+        assert "nobody@example.test" in log and "stranger@elsewhere.example" in (
+            log + (directory / "store" / "logs" / "security.log").read_text()
+        )
     finally:
         output = stop(process)
     assert alice["password"] in output and "imaps" in output
     again, demo_again = start(directory)
     try:
         assert demo_again["users"] == demo["users"]
-        assert len(list(files.glob("*.eml"))) == 1
+        assert len(list(files.glob("*.eml"))) == 2
         with smtplib.SMTP("127.0.0.1", demo_again["services"]["submission"]["port"]) as client:
             client.starttls(context=trusting())
             client.login("alice@example.test", alice["password"])

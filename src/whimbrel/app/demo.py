@@ -65,6 +65,7 @@ def run(directory: Path) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    first = not (directory / "mailserver.cfg").exists()
     users = prepare(directory)
     card = directory / "demo.json"
     with contextlib.suppress(FileNotFoundError):
@@ -80,6 +81,8 @@ def run(directory: Path) -> int:
             services = _endpoints(directory, state)
             _await_answers(services, directory / "demo-ca.pem", stopping)
             if not stopping:
+                if first:
+                    _fill(directory, services, users)
                 write_demo(card, directory, int(state["pid"]), services, users)
                 print(table(directory, services, users, time.monotonic() - started), flush=True)
         numbers = Numbers(directory / "run" / "admin.sock", time.monotonic)
@@ -279,6 +282,18 @@ def _await_answers(services: Mapping[str, Endpoint], authority: Path, stopping: 
             if time.monotonic() > deadline:
                 raise DemoError(f"{name} at {service.host}:{service.port} does not answer: {problem}")
             time.sleep(0.05)
+
+
+def _fill(directory: Path, services: Mapping[str, Endpoint], users: Sequence[User]) -> None:
+    import smtplib
+
+    from whimbrel.app.demo_content import fill
+    from whimbrel.services.admin.calls import CallError
+
+    try:
+        fill(directory / "run" / "admin.sock", services, users)
+    except (OSError, smtplib.SMTPException, CallError) as error:
+        print(f"whimbrel: the examples of mail are not complete: {error}", file=sys.stderr)
 
 
 def _greets(name: str, service: Endpoint, context: ssl.SSLContext) -> bool:
