@@ -16,6 +16,7 @@ from lxml import etree
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    BrowserType,
     ConsoleMessage,
     Dialog,
     Page,
@@ -75,14 +76,19 @@ def screens() -> tuple[Screen, ...]:
     )
 
 
+def launch(kind: BrowserType, *arguments: str) -> Browser:
+    """`arguments` are Chromium's own switches."""
+    return kind.launch(
+        executable_path=shutil.which("chromium"),
+        args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", *arguments],
+    )
+
+
 @contextlib.contextmanager
 def chromium(*arguments: str) -> Iterator[Browser]:
-    """The browser, headless; `arguments` are its own switches."""
+    """The browser, headless."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", *arguments],
-        )
+        browser = launch(playwright.chromium, *arguments)
         try:
             yield browser
         finally:
@@ -135,7 +141,7 @@ class Visit:
         self.url = url
         self.context: BrowserContext = browser.new_context(
             base_url=url,
-            ignore_https_errors=True,
+            ignore_https_errors=options.pop("ignore_https_errors", True),
             viewport={"width": size[0], "height": size[1]},
             locale="en-GB",
             reduced_motion="reduce",

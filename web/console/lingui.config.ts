@@ -7,4 +7,5 @@ export default defineConfig({
   catalogs: [{ path: "<rootDir>/src/texts/{locale}", include: ["<rootDir>/src"], exclude: ["**/*.test.*"] }],
   format: formatter({ lineNumbers: false, origins: false }),
   orderBy: "message",
+  runtimeConfigModule: { Trans: ["@/app/Trans.tsx", "Trans"] },
 });

@@ -49,6 +49,7 @@ def house(console: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 def furnish(running: Running) -> None:
     directory = running.directory
     command(directory, "user", "set", "user1@example.test", "--full-name", HOSTILE, "--description", HOSTILE)
+    command(directory, "user", "rights", "admin@example.test", "server-write", "--grant", "mail-read", "--yes")
     command(directory, "domain", "add", "school.test")
     command(
         directory, "group", "add", "staff@example.test", "--member", "anna@example.test", "--member", "bob@example.test"

@@ -1,9 +1,9 @@
 """axe (WCAG 2.2 AA, good practice) on each screen and with a record open: light and dark, wide and on a phone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.support.browser import PHONE, WIDE, Screen, Visit, screens, url_of
 from tests.support.server import Running
@@ -33,6 +33,58 @@ def test_axe_is_content_with_a_screen_and_its_drawer(window: Visit, screen: Scre
     said = violations(window)
     if window.first_row():
         said += [f"drawer: {each}" for each in violations(window)]
+    assert not said, "\n".join(said)
+
+
+def press(*names: str) -> Callable[[Page], None]:
+    """Buttons by their names, one after the other; `/` stands before that of a menu's item."""
+
+    def go(page: Page) -> None:
+        for name in names:
+            role = "menuitem" if name.startswith("/") else "button"
+            page.get_by_role(role, name=name.removeprefix("/"), exact=True).first.click()  # type: ignore[arg-type]
+
+    return go
+
+
+def edit(page: Page) -> None:
+    page.get_by_label("Full name").fill("Another name")
+    page.get_by_role("button", name="Review").click()
+
+
+OPEN: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "palette": ("/about", lambda page: page.keyboard.press("Control+k")),
+    "columns": ("/users", press("Columns")),
+    "add-user": ("/users?add=1", lambda page: None),
+    "user-menu": ("/users?open=user1@example.test", press("More actions")),
+    "remove-user": ("/users?open=user1@example.test", press("More actions", "/Remove user")),
+    "review": ("/users?open=user1@example.test", edit),
+    "nothing-matches": ("/users?q=zzz", lambda page: None),
+    "no-trace": ("/trace?q=nobody@x.test", lambda page: None),
+    "no-screen": ("/no-such-screen", lambda page: None),
+}
+
+
+@pytest.mark.parametrize("what", OPEN)
+def test_axe_is_content_with_what_opens_over_a_screen(window: Visit, what: str) -> None:
+    path, act = OPEN[what]
+    window.go(path)
+    act(window.page)
+    window.calm()
+    # Menus are children of the body, outside of any landmark, as menus mostly are.
+    said = [each for each in violations(window) if ("menu" not in what and what != "columns") or "region (" not in each]
+    assert not said, "\n".join(said)
+
+
+def test_axe_is_content_with_the_sign_in(browser: Browser, house: Running) -> None:
+    with Visit(browser, url_of(house)) as visit:
+        visit.go("/")
+        said = violations(visit)
+        visit.page.get_by_label("Name").fill("admin")
+        visit.page.get_by_label("Password", exact=True).fill("wrong words")
+        visit.page.get_by_role("button", name="Sign in").click()
+        visit.page.get_by_text("The name or the password is wrong.").wait_for()
+        said += violations(visit)
     assert not said, "\n".join(said)
 
 

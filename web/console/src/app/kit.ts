@@ -1,5 +1,7 @@
 /** How Mantine's components behave here. */
-import { createTheme, type MantineColorSchemeManager, Menu, Modal, Popover, Tooltip } from "@mantine/core";
+import { i18n } from "@lingui/core";
+import { msg } from "@lingui/core/macro";
+import { createTheme, type MantineColorSchemeManager, Menu, type ModalProps, Popover, Tooltip } from "@mantine/core";
 
 const motion = { duration: 120, transition: "fade" } as const;
 
@@ -8,8 +10,19 @@ export const kit = createTheme({
   respectReducedMotion: true,
   components: {
     // Locking the scrollbar would add a style tag, which the CSP forbids; the page itself never scrolls.
-    Modal: Modal.extend({ defaultProps: { lockScroll: false, centered: true, transitionProps: motion } }),
-    Menu: Menu.extend({ defaultProps: { transitionProps: motion, shadow: "md" } }),
+    // A function, since the name of the cross follows the language; `Modal.extend` takes none.
+    Modal: {
+      defaultProps: (): Partial<ModalProps> => ({
+        lockScroll: false,
+        centered: true,
+        transitionProps: motion,
+        closeButtonProps: { "aria-label": i18n._(msg`Close`) },
+      }),
+    },
+    // Its placeholder for the focus is no item, which a menu may not hold. WAI-ARIA: menu
+    Menu: Menu.extend({
+      defaultProps: { transitionProps: motion, shadow: "md", withInitialFocusPlaceholder: false },
+    }),
     Popover: Popover.extend({ defaultProps: { transitionProps: motion, shadow: "md" } }),
     Tooltip: Tooltip.extend({
       defaultProps: { transitionProps: motion, multiline: true, events: { hover: true, focus: true, touch: false } },

@@ -9,6 +9,7 @@ import { useStore } from "@/api/store.ts";
 import type { IconName } from "@/parts/base/icons.ts";
 import { settingsOf } from "@/parts/form/fields.ts";
 import { pageOf, pathOf, screenIdOf } from "@/screens/settings/pages.ts";
+import { isEmpty, understood } from "@/screens/trace/search.ts";
 import { setDensity, switchTheme } from "../preferences.ts";
 import { screenOf, visibleTo } from "../screens.ts";
 import { recognise, score } from "./find.ts";
@@ -33,6 +34,7 @@ export function useEntries(text: string): { entries: readonly Entry[]; searching
   const settings = useSettingEntries();
   const pasted = usePasted(text);
   const { entries: people, searching } = usePeople(text);
+  const last = useLast(text);
   const entries = useMemo(() => {
     if (!text.trim()) return fixed;
     const ranked = [...fixed, ...settings]
@@ -42,8 +44,8 @@ export function useEntries(text: string): { entries: readonly Entry[]; searching
       }))
       .filter((entry) => entry.rank >= 1)
       .toSorted((a, b) => b.rank - a.rank);
-    return [...pasted, ...ranked.slice(0, 3), ...people, ...ranked.slice(3)].slice(0, MOST);
-  }, [text, fixed, settings, pasted, people]);
+    return [...pasted, ...ranked.slice(0, 3), ...people, ...ranked.slice(3), ...last].slice(0, MOST);
+  }, [text, fixed, settings, pasted, people, last]);
   return { entries, searching };
 }
 
@@ -130,6 +132,11 @@ function usePasted(text: string): readonly Entry[] {
     const kind = recognise(word);
     const entries: Entry[] = [];
     const base = { rank: 100, title: word };
+    // "from bob@example.com to anna@example.org": the trace takes what people write.
+    if (!kind && word.includes("@") && !isEmpty(understood(word)) && reaches(who, "server-read")) {
+      const note = t`Trace what became of it`;
+      entries.push({ ...base, id: "trace", icon: "trace", note, to: { path: "/trace", search: { q: word } } });
+    }
     if (kind && screenOf("trace") && reaches(who, "server-read")) {
       const note = {
         address: t`Trace mail from and to this address`,
@@ -167,6 +174,18 @@ function usePasted(text: string): readonly Entry[] {
       });
     }
     return entries;
+  }, [text, who, t]);
+}
+
+/** Where nothing else is called so: words of a subject, or whatever the logs may say. */
+function useLast(text: string): readonly Entry[] {
+  const { t } = useLingui();
+  const who = useStore(me);
+  return useMemo(() => {
+    const word = text.trim();
+    if (word.length < 3 || word.includes("@") || recognise(word) || !reaches(who, "server-read")) return [];
+    const note = t`Trace messages with these words in the logs`;
+    return [{ id: "words", icon: "trace", title: word, note, rank: 0, to: { path: "/trace", search: { q: word } } }];
   }, [text, who, t]);
 }
 

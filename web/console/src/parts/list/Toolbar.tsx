@@ -76,16 +76,15 @@ function ColumnMenu<R>({ chosen }: Props<R>) {
       </Menu.Target>
       <Menu.Dropdown>
         {chosen.all.map((column, at) => (
-          <Menu.Item
+          <Menu.CheckboxItem
             key={column.id}
-            role="menuitemcheckbox"
-            aria-checked={chosen.shown.includes(column)}
+            checked={chosen.shown.includes(column)}
             disabled={at === 0}
-            onClick={() => chosen.toggle(column.id)}
-            leftSection={<span className={css.tick}>{chosen.shown.includes(column) && <Icon name="check" />}</span>}
+            onChange={() => chosen.toggle(column.id)}
+            checkIcon={<Icon name="check" />}
           >
             {column.title}
-          </Menu.Item>
+          </Menu.CheckboxItem>
         ))}
       </Menu.Dropdown>
     </Menu>

@@ -4,6 +4,8 @@ import { useState } from "react";
 import { ApiError } from "@shared/errors.ts";
 import { read } from "@/api/admin.ts";
 import { useTopic } from "@/api/live.ts";
+import { me } from "@/api/session.ts";
+import { useStore } from "@/api/store.ts";
 import { Button } from "@/parts/base/Button.tsx";
 import { Moment, octets, shortTime } from "@/parts/base/Moment.tsx";
 import { Failure, Notice } from "@/parts/base/Notice.tsx";
@@ -25,6 +27,7 @@ interface Props {
 
 export function MessageDrawer({ id, actions, readOnly, onClose }: Props) {
   const { t } = useLingui();
+  const who = useStore(me);
   const queries = useQueryClient();
   const [source, setSource] = useState(false);
   const { data, error, refetch } = useQuery({
@@ -65,7 +68,11 @@ export function MessageDrawer({ id, actions, readOnly, onClose }: Props) {
                 )}
               </>
             )}
-            <Button icon="eye" onClick={() => setSource(true)}>
+            <Button
+              icon="eye"
+              disabledBecause={who?.mail_read ? undefined : t`It is people's mail: that needs the right “mail-read”`}
+              onClick={() => setSource(true)}
+            >
               <Trans>View source</Trans>
             </Button>
             {!readOnly && (

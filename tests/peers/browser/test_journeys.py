@@ -1,0 +1,200 @@
+"""What administrators come for, by the words they read: with the mouse, and again with the keyboard alone."""
+
+import re
+from collections.abc import Callable
+from smtplib import SMTPRecipientsRefused
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.browser import PHONE, Visit
+from tests.support.mail import eventually, imap, letter, send, submit
+from tests.support.server import PASSWORD, Running, command
+
+pytestmark = [pytest.mark.peer("chromium"), pytest.mark.xdist_group("browser")]
+BY = pytest.mark.parametrize("by", ["mouse", "keys"])
+MOST_STOPS = 120
+"""Presses of Tab after which something counts as out of reach."""
+
+
+class Hand:
+    """Presses what has a name: with the mouse, or by going there with Tab and pressing Enter or Space."""
+
+    def __init__(self, page: Page, by: str) -> None:
+        self.page, self.keys = page, by == "keys"
+
+    def reach(self, role: str, name: str | re.Pattern[str], *, within: str = "") -> None:
+        """By Tab alone, and there must be something to see of where one is."""
+        around = self.page.locator(within) if within else self.page
+        target = around.get_by_role(role, name=name).first  # type: ignore[arg-type]
+        target.wait_for()
+        self._step("Tab", lambda: target.evaluate("(node) => node === document.activeElement"), MOST_STOPS)
+        ring = target.evaluate(
+            "(node) => { const style = getComputedStyle(node); const up = getComputedStyle(node.parentElement);"
+            " return [style.outlineStyle, style.boxShadow, up.outlineStyle, up.boxShadow].join(' ') }"
+        )
+        assert ring != "none none none none", f"nothing shows that {role} {name} has the focus"
+
+    def press(self, role: str, name: str | re.Pattern[str], *, within: str = "") -> None:
+        if not self.keys:
+            around = self.page.locator(within) if within else self.page
+            around.get_by_role(role, name=name).first.click()  # type: ignore[arg-type]
+        elif role == "menuitem":  # Arrows move within a menu; Tab leaves it.
+            target = self.page.get_by_role(role, name=name).first
+            target.wait_for()
+            self._step("ArrowDown", lambda: target.evaluate("(node) => node === document.activeElement"))
+            self.page.keyboard.press("Enter")
+        else:
+            self.reach(role, name, within=within)
+            self.page.keyboard.press("Space" if role in ("checkbox", "switch") else "Enter")
+
+    def _step(self, key: str, there: Callable[[], Any], most: int = 60) -> None:
+        for _ in range(most):
+            if there():
+                return
+            self.page.keyboard.press(key)
+        raise AssertionError(f"not reached by {key}")
+
+    def palette(self, text: str, entry: str) -> None:
+        """Ctrl K, or the field in the heading; what was pasted; one of what it finds."""
+        if self.keys:
+            self.page.keyboard.press("Control+k")
+        else:
+            self.page.get_by_role("button", name=re.compile("Address, setting, ID, screen")).click()
+        self.page.get_by_role("combobox", name="Search screens, settings, users, messages").fill(text)
+        option = self.page.get_by_role("option", name=re.compile(re.escape(entry)))
+        option.first.wait_for()
+        if not self.keys:
+            option.first.click()
+            return
+        self._step("ArrowDown", lambda: option.first.get_attribute("aria-selected") == "true")
+        self.page.keyboard.press("Enter")
+
+    def row(self, text: str) -> None:
+        """Opens the row that has this text."""
+        row = self.page.get_by_role("row").filter(has_text=text).first
+        row.wait_for()
+        if not self.keys:
+            row.get_by_role("gridcell").nth(1).click()
+            return
+        grid = self.page.get_by_role("grid").first
+        self._step("Tab", lambda: grid.evaluate("(node) => node === document.activeElement"), MOST_STOPS)
+        self._step("ArrowDown", lambda: grid.get_attribute("aria-activedescendant") == row.get_attribute("id"))
+        self.page.keyboard.press("Enter")
+
+    def fill(self, name: str, text: str, *, within: str = "") -> None:
+        if not self.keys:
+            (self.page.locator(within) if within else self.page).get_by_label(name, exact=True).fill(text)
+            return
+        self.reach("textbox", re.compile(f"^{re.escape(name)}$"), within=within)
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.type(text)
+
+
+def sees(page: Page, *words: str) -> None:
+    """What one must see at once: on the screen, without scrolling."""
+    for each in words:
+        place = page.get_by_text(each).first
+        expect(place).to_be_visible()
+        expect(place).to_be_in_viewport()
+
+
+@BY
+def test_mail_that_did_not_arrive(visit: Callable[..., Visit], house: Running, by: str) -> None:
+    sender = f"robert-{by}@x.test"
+    send(house, "anna@example.test", letter(f"missing-{by}", sender=sender), sender=sender)
+    seen = visit(size=(1024, 768))
+    page, hand = seen.page, Hand(seen.page, by)
+    hand.palette(f"from {sender} to anna@example.test", "Trace what became of it")
+    sees(page, "Delivered to anna / INBOX", "Last 24 hours")
+    hand.row("Delivered to anna / INBOX")
+    sees(page, "What happened", "Received", "Delivery", "Copy for the sender")
+    page.keyboard.press("Escape")
+    expect(page.locator("main aside")).to_have_count(0)
+    hand.palette("nobody@x.test", "Trace mail from and to this address")
+    sees(page, "No message from or to nobody@x.test in the last 24 hours", "Search the last 30 days")
+    hand.press("button", "Search the last 30 days")
+    sees(page, "in the last 30 days")
+    assert not seen.faults.said, "\n".join(seen.faults.said)
+
+
+@BY
+def test_a_refused_message_says_why(visit: Callable[..., Visit], house: Running, by: str) -> None:
+    sender = f"carol-{by}@y.test"
+    with pytest.raises(SMTPRecipientsRefused):
+        send(house, "anne@example.test", letter("typo"), sender=sender)
+    seen = visit(size=(1024, 768))
+    hand = Hand(seen.page, by)
+    hand.palette(sender, "Trace mail from and to this address")
+    sees(seen.page, "anne")
+    sees(seen.page, "Refused")
+
+
+@BY
+def test_mail_that_waits_is_said_in_the_trace_and_released_in_the_queue(
+    visit: Callable[..., Visit], house: Running, by: str
+) -> None:
+    submit(house, "bob@example.test", f"waits-{by}@far.test", letter("waits"))
+    seen = visit(size=(1024, 768))
+    page, hand = seen.page, Hand(seen.page, by)
+    hand.palette(f"waits-{by}@far.test", "Trace mail from and to this address")
+    sees(page, "Held")
+    hand.row(f"waits-{by}@far.test")
+    hand.press("button", "Open in the queue")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Queue")
+    sees(page, "Held: outgoing mail is held", "View source")
+    hand.press("button", "View source", within="main aside")
+    expect(page.get_by_text("Subject: waits")).to_be_visible()
+    hand.press("button", "Close", within="[role=dialog]")
+    hand.press("button", "Release", within="main aside")
+    sees(page, "Waiting")
+
+
+@BY
+def test_a_colleague_comes(visit: Callable[..., Visit], house: Running, by: str) -> None:
+    seen = visit(size=(1024, 768))
+    page, hand = seen.page, Hand(seen.page, by)
+    hand.palette("Add user", "Add user")
+    hand.fill("Full name", f"Käthe Groß {by}", within="main aside")
+    address = f"kaethe.gross.{by}"
+    assert page.locator("main aside").get_by_label("Address", exact=True).input_value() == address
+    hand.fill("Password", PASSWORD, within="main aside")
+    hand.press("button", "Add user", within="main aside form")
+    sees(page, f"{address} can receive mail", f"Käthe Groß {by}")
+    with imap(house, f"{address}@example.test"):
+        pass
+    assert any(f"Käthe Groß {by}" in command(house.directory, "user", "list") for _ in eventually(5))
+    assert not seen.faults.said, "\n".join(seen.faults.said)
+
+
+@BY
+def test_a_colleague_leaves_and_is_brought_back(visit: Callable[..., Visit], house: Running, by: str) -> None:
+    name = {"mouse": "user20", "keys": "user21"}[by]
+    seen = visit(size=(1024, 768))
+    page, hand = seen.page, Hand(seen.page, by)
+    hand.palette(name, f"{name} {name}@example.test")
+    expect(page.locator("main aside")).to_be_visible()
+    hand.press("button", "More actions")
+    hand.press("menuitem", "Remove user")
+    sees(page, f"Remove {name}@example.test?")
+    hand.press("button", "Remove user", within="[role=dialog]")
+    sees(page, f"{name}@example.test is removed; the mail is kept")
+    assert f"{name}@" not in command(house.directory, "user", "list")
+    hand.press("button", "Undo")
+    sees(page, f"{name}@example.test is back")
+    assert f"{name}@" in command(house.directory, "user", "list")
+
+
+def test_a_phone_shows_the_first_sight_of_each_journey(visit: Callable[..., Visit]) -> None:
+    seen = visit(size=PHONE)
+    for path, words in {
+        "/trace?q=anna@example.test": ["Delivered to anna / INBOX"],
+        "/queue": ["Held"],
+        "/users": ["anna"],
+        "/dashboard": ["Health"],
+    }.items():
+        seen.go(path)
+        sees(seen.page, *words)
+        wide = seen.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"{path} scrolls sideways by {wide}"
