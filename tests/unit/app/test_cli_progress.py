@@ -42,6 +42,13 @@ def test_a_file_gets_no_bar_and_the_same_report() -> None:
     assert screen.getvalue() == "" and progress.report == "3 folders with 3 messages, all in order"
 
 
+def test_work_that_goes_through_no_folders_has_a_bar_and_no_report_of_them() -> None:
+    screen = Screen(terminal=True)
+    progress = Progress(screen)
+    progress.saw({"mailboxes": 3, "messages": 30, "percent": 50}, problems=False)
+    assert "50%" in screen.getvalue() and progress.report == ""
+
+
 def test_other_streams_have_neither() -> None:
     screen = Screen(terminal=True)
     progress = Progress(screen)

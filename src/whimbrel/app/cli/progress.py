@@ -30,9 +30,10 @@ class Progress:
     def saw(self, item: Any, *, problems: bool) -> None:
         if not isinstance(item, Mapping) or "percent" not in item:
             return
-        self.folders += 1
-        self.messages += item.get("messages", 0)
-        self.broken += problems
+        if "folder" in item:  # What other work counts stands in its own items.
+            self.folders += 1
+            self.messages += item.get("messages", 0)
+            self.broken += problems
         percent = min(100, max(0, item["percent"]))
         if self._shown and percent != self._last:
             self._last = percent

@@ -39,8 +39,9 @@ class HostMachine:
         room = self._space.look()
         status = os.statvfs(room.folder or self._store.parent)
         total = status.f_blocks * status.f_frsize
-        hard = octets(self._config.section(SpaceSettings).hard_limit, total)
-        return Disk(room.folder, room.free, total, hard, room.word)
+        limits = self._config.section(SpaceSettings)
+        hard, soft = octets(limits.hard_limit, total), octets(limits.soft_limit, total)
+        return Disk(room.folder, room.free, total, hard, room.word, soft)
 
     def memory(self) -> Memory:
         return kernel.memory()

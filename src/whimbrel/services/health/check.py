@@ -55,6 +55,8 @@ class Disk:
     """Octets below which no mail is taken in."""
     word: str
     """enough, low, full or read-only."""
+    soft: int = 0
+    """Octets below which it is low."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,21 +32,28 @@ async def record(state: State, name: str, now: float, value: float) -> Series:
     return [*kept, (now, value)]
 
 
-def seconds_until(series: Series, floor: float) -> float | None:
-    """From the last value on until the line reaches `floor`; None: it does not fall, or too little is known."""
-    if not series:
-        return None
-    now, value = series[-1]
-    values = [each for each in series if each[0] >= now - LOOKED_BACK]
-    if len(values) < LEAST_VALUES or now - values[0][0] < LEAST_SPAN:
+async def known(state: State, name: str) -> Series:
+    """What was recorded so far."""
+    return _read(await state.get(KIND, name))
+
+
+def slope(series: Series) -> float | None:
+    """Of the line through the values of the last week, by second; None: too little is known."""
+    values = [each for each in series if each[0] >= series[-1][0] - LOOKED_BACK]
+    if len(values) < LEAST_VALUES or values[-1][0] - values[0][0] < LEAST_SPAN:
         return None
     mean_at = sum(at for at, _ in values) / len(values)
     mean = sum(each for _, each in values) / len(values)
     spread = sum((at - mean_at) ** 2 for at, _ in values)
-    slope = sum((at - mean_at) * (each - mean) for at, each in values) / spread if spread else 0.0
-    if slope >= 0:
+    return sum((at - mean_at) * (each - mean) for at, each in values) / spread if spread else 0.0
+
+
+def seconds_until(series: Series, floor: float) -> float | None:
+    """From the last value on until the line reaches `floor`; None: it does not fall, or too little is known."""
+    falls = slope(series)
+    if falls is None or falls >= 0:
         return None
-    return max(0.0, (value - floor) / -slope)
+    return max(0.0, (series[-1][1] - floor) / -falls)
 
 
 def _read(text: str | None) -> list[tuple[float, float]]:

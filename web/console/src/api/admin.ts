@@ -9,6 +9,8 @@ export interface CallOptions {
   confirm?: string;
   /** Seconds that the server waits before it begins, while `undo` can take it back. */
   undo?: number;
+  /** Do not wait for the end of long work: the answer has the id of the operation. */
+  later?: boolean;
   ifMatch?: string;
   signal?: AbortSignal | undefined;
 }
@@ -30,10 +32,10 @@ export async function readVersion<T>(
 }
 
 export async function run<T>(noun: string, verb: string, body: object, options: CallOptions = {}): Promise<Answer<T>> {
-  const { check, confirm, undo, ifMatch, signal } = options;
+  const { check, confirm, undo, later, ifMatch, signal } = options;
   return http.call<T>("POST", at(noun, verb), {
     body,
-    query: { check: check ? 1 : null, confirm, undo: undo ?? null, wait: undo ? 0 : null },
+    query: { check: check ? 1 : null, confirm, undo: undo ?? null, wait: undo || later ? 0 : null },
     ...(ifMatch ? { ifMatch } : {}),
     signal,
   });

@@ -194,6 +194,16 @@ export const SCREENS: readonly Screen[] = [
     }),
   ),
   {
+    id: "storage",
+    path: "/storage",
+    title: msg`Storage`,
+    area: "server",
+    icon: "disk",
+    right: "server-read",
+    load: () => import("@/screens/storage/StorageScreen.tsx"),
+    words: msg`disk full, free space, largest mailboxes, deleted mail kept, check, repair, reindex`,
+  },
+  {
     id: "access",
     path: "/access",
     title: msg`Access`,

@@ -147,7 +147,7 @@ def _covers(pattern: str, name: str) -> bool:
     return pattern == name
 
 
-DISK: Final = Check("disk", "Disk", _disk, "/settings/storage?tab=space", "whimbrel config list space")
+DISK: Final = Check("disk", "Disk", _disk, "/storage", "whimbrel config list space")
 MEMORY: Final = Check("memory", "Memory", _memory, "/", "whimbrel status")
 CLOCK: Final = Check("clock", "Clock", _clock, "/", "timedatectl")
 CERTIFICATE_NAMES: Final = Check(

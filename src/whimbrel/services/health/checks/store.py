@@ -85,8 +85,8 @@ def _counted(look: StoreLook) -> str:
     return f"{folders} were looked at so far, and are"
 
 
-STORE: Final = Check("store", "Mail store", _store, "/settings/storage", "whimbrel store check --all")
+STORE: Final = Check("store", "Mail store", _store, "/storage", "whimbrel store check --all")
 FLAG_BACKUPS: Final = Check(
-    "flag-backups", "Backups of flags", _flag_backups, "/settings/storage", f"whimbrel job run {SELF_CHECK}"
+    "flag-backups", "Backups of flags", _flag_backups, "/storage", f"whimbrel job run {SELF_CHECK}"
 )
-SCANNERS: Final = Check("scanners", "Virus scanners on access", _scanners, "/settings/storage", "whimbrel doctor --all")
+SCANNERS: Final = Check("scanners", "Virus scanners on access", _scanners, "/storage", "whimbrel doctor --all")

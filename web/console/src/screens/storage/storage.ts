@@ -1,0 +1,125 @@
+/** What the disk has left, what mailboxes hold of it, and work on the store that is under way. */
+
+export interface Space {
+  readonly folder: string;
+  readonly total: number;
+  readonly free: number;
+  readonly soft: number;
+  readonly hard: number;
+  /** enough, low, full, read-only. */
+  readonly state: string;
+  /** Octets a day; null: too little is known. */
+  readonly grows: number | null;
+  /** Seconds; null: never, or too little is known. */
+  readonly full_in: number | null;
+}
+
+export interface Held {
+  readonly messages: number;
+  readonly size: number;
+  readonly deleted_messages: number;
+  readonly deleted_size: number;
+}
+
+export interface DomainUsage extends Held {
+  readonly name: string;
+  readonly mailboxes: number;
+}
+
+export interface MailboxUsage extends Held {
+  readonly account: string;
+}
+
+export interface Usage extends Held {
+  /** Null: never. */
+  readonly counted: string | null;
+  readonly mailboxes: number;
+  readonly removed_mailboxes: number;
+  readonly removed_size: number;
+  readonly domains: readonly DomainUsage[];
+  readonly largest: readonly MailboxUsage[];
+}
+
+export interface Operation {
+  readonly id: string;
+  /** "store check alice@example.org" */
+  readonly work: string;
+  readonly user: string;
+  /** waiting, running, done, tried, failed, cancelled, undone, interrupted. */
+  readonly state: string;
+  readonly percent: number;
+  readonly started: string;
+  readonly ended: string | null;
+  readonly error: string;
+}
+
+/** Of check, repair and reindex. */
+export interface FolderLine {
+  readonly account: string;
+  readonly folder: string;
+  readonly messages: number;
+  readonly problems: readonly string[];
+  readonly repaired: readonly string[];
+}
+
+export type Part = "mail" | "deleted" | "removed" | "other" | "free";
+
+/** How the disk is shared out, in octets. What mailboxes hold is counted for each recipient and the disk has a message
+ * once, so the parts of mail may be more than what is used: then they are drawn smaller. */
+export function parts(space: Space, usage: Usage | undefined): { part: Part; octets: number; share: number }[] {
+  const used = Math.max(0, space.total - space.free);
+  const counted = usage?.counted ? usage : undefined;
+  const mail = counted?.size ?? 0;
+  const deleted = counted?.deleted_size ?? 0;
+  const removed = counted?.removed_size ?? 0;
+  const sum = mail + deleted + removed;
+  const scale = sum > used ? used / sum : 1;
+  const all: [Part, number, number][] = [
+    ["mail", mail, mail * scale],
+    ["deleted", deleted, deleted * scale],
+    ["removed", removed, removed * scale],
+    ["other", Math.max(0, used - sum), Math.max(0, used - sum)],
+    ["free", space.free, space.free],
+  ];
+  return all
+    .filter(([part, octets]) => octets > 0 || part === "free")
+    .map(([part, octets, drawn]) => ({ part, octets, share: space.total ? drawn / space.total : 0 }));
+}
+
+const WORK = /^store (check|repair|reindex|count)\b/;
+
+/** Which of the calls it is; null: no work on the store. */
+export function verbOf({ work }: Pick<Operation, "work">): "check" | "repair" | "reindex" | "count" | null {
+  return (WORK.exec(work)?.[1] as "check" | undefined) ?? null;
+}
+
+export const isAlive = ({ state }: Pick<Operation, "state">): boolean => state === "running" || state === "waiting";
+
+/** The parameters of a call on one mailbox, one folder of it, or everything. */
+export function scope(account: string, folder: string): Record<string, string | boolean> {
+  const name = account.trim();
+  return name ? { account: name, ...(folder.trim() ? { folder: folder.trim() } : {}) } : { all: true };
+}
+
+export interface Outcome {
+  readonly folders: number;
+  readonly messages: number;
+  /** Folders with something to say, the first of them. */
+  readonly lines: readonly FolderLine[];
+  readonly wrong: number;
+  readonly mended: number;
+}
+
+export const NOTHING: Outcome = { folders: 0, messages: 0, lines: [], wrong: 0, mended: 0 };
+const MOST = 200;
+
+export function taken(before: Outcome, line: FolderLine): Outcome {
+  const said = line.problems.length > 0 || line.repaired.length > 0;
+  return {
+    folders: before.folders + 1,
+    messages: before.messages + line.messages,
+    lines: said && before.lines.length < MOST ? [...before.lines, line] : before.lines,
+    wrong: before.wrong + (line.problems.length ? 1 : 0),
+    mended: before.mended + (line.repaired.length ? 1 : 0),
+  };
+}
