@@ -1,13 +1,15 @@
 /** Below a form with changes: how many, Discard, Review, Save; and what stands in the way. */
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { Button } from "../base/Button.tsx";
 import { Icon } from "../base/Icon.tsx";
-import { ConfirmWords } from "./ConfirmWords.tsx";
-import { Conflicts } from "./Conflicts.tsx";
-import { Review } from "./Review.tsx";
 import css from "./SaveBar.module.css";
 import { type EditorForm, fieldOf } from "./useEditor.ts";
+
+// Few who change something meet any of these: they are fetched when somebody does.
+const ConfirmWords = lazy(() => import("./ConfirmWords.tsx").then((module) => ({ default: module.ConfirmWords })));
+const Conflicts = lazy(() => import("./Conflicts.tsx").then((module) => ({ default: module.Conflicts })));
+const Review = lazy(() => import("./Review.tsx").then((module) => ({ default: module.Review })));
 
 export function SaveBar({ form }: { form: EditorForm }) {
   const { t } = useLingui();
@@ -69,14 +71,18 @@ export function SaveBar({ form }: { form: EditorForm }) {
           </Button>
         </div>
       )}
-      <Review form={form} opened={reviewing && paths.length > 0} onClose={() => setReviewing(false)} />
-      <ConfirmWords
-        asked={form.confirm}
-        busy={form.busy}
-        onClose={form.dismiss}
-        onConfirm={(words) => void form.save(words)}
-      />
-      <Conflicts form={form} />
+      <Suspense>
+        {reviewing && <Review form={form} opened={paths.length > 0} onClose={() => setReviewing(false)} />}
+        {form.confirm && (
+          <ConfirmWords
+            asked={form.confirm}
+            busy={form.busy}
+            onClose={form.dismiss}
+            onConfirm={(words) => void form.save(words)}
+          />
+        )}
+        {form.conflicts !== null && <Conflicts form={form} />}
+      </Suspense>
     </div>
   );
 }
