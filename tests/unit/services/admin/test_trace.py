@@ -50,7 +50,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def told(desk: Desk, **arguments: Any) -> list[tuple[str, str]]:
-    return [(step.id, step.event) for step in desk.stream("trace", **arguments)]
+    return [(step.id, step.event) for step in desk.stream("trace", **arguments) if step.log != "now"]
 
 
 STORY = [
@@ -59,7 +59,7 @@ STORY = [
 
 
 def test_a_story_is_all_that_happened_to_a_message_and_to_what_came_of_it(desk: Desk) -> None:
-    steps = desk.stream("trace", id=ONE)
+    steps = [step for step in desk.stream("trace", id=ONE) if step.log != "now"]
     assert sorted((step.id, step.event) for step in steps) == sorted(STORY)
     assert [step.at for step in steps] == sorted(step.at for step in steps)
     assert {step.causes for step in steps} == {"", REPORT}
@@ -200,3 +200,69 @@ def test_mail_that_came_by_another_address_is_found_by_the_mailbox_that_has_it(t
                           mailbox="alice@b.test", folder="INBOX")  # fmt: skip
     journal.close()
     assert told(desk, to="alice@b.test") == told(desk, to="info@b.test") == [(ONE, "Sent")]
+
+
+def test_it_is_said_where_a_message_is_now(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "office")
+    desk.clock.time = time.time()
+    journal = Journal(desk.folder / "logs")
+    log = FileLog(journal)
+    for folder in ("INBOX", "Projects/2026"):
+        log.info("delivery.sent", queue_id=ONE, recipient="info@b.test", result="delivered", status="2.0.0",
+                 mailbox="alice@b.test", folder=folder)  # fmt: skip
+    log.info("delivery.sent", queue_id=ONE, recipient="x@c.test", result="relayed", status="2.0.0",
+             remote="mx.c.test [192.0.2.25]")  # fmt: skip
+    log.info("delivery.sent", queue_id=ONE, recipient="y@c.test", result="failed", status="5.1.1")
+    log.info("delivery.sent", queue_id=ONE, recipient="z@c.test", result="delayed", status="4.4.1")
+    journal.close()
+    (now,) = [step for step in desk.stream("trace", id=ONE) if step.log == "now"]
+    assert list(now.fields.values()) == [
+        "in the mailbox alice@b.test, folder INBOX",
+        "in the mailbox alice@b.test, folder Projects/2026",
+        "sent on to mx.c.test [192.0.2.25] for <x@c.test>",
+        "returned to its sender for <y@c.test>",
+    ]
+    waiting = item(1, "z@c.test", next_attempt=desk.clock.time + 60)
+    desk.queue.items.append(type(waiting)(**{f: getattr(waiting, f) for f in waiting.__slots__} | {"id": ONE}))
+    now, queued = desk.stream("trace", id=ONE)[-2:]
+    assert (now.fields["Rest"], queued.log) == ("in the queue", "queue")
+
+
+@pytest.mark.parametrize(
+    ("host", "ids"),
+    [("192.0.2.2", {ONE}), ("MX.c.test", {TWO}), ("192.0.2.25", {TWO}), ("c.test", None), ("192.0.2", None)],
+)
+def test_messages_are_sought_by_the_host_at_the_other_end(tmp_path: Path, host: str, ids: set[str] | None) -> None:
+    desk = Desk(tmp_path / "office")
+    desk.clock.time = time.time()
+    journal = Journal(desk.folder / "logs")
+    log = FileLog(journal)
+    log.info("message.received", queue_id=ONE, service="smtp", from_="a@a.test", to="b@b.test", size=9,
+             sender_host="192.0.2.2")  # fmt: skip
+    log.info("delivery.sent", queue_id=TWO, recipient="x@c.test", result="relayed", status="2.0.0",
+             remote="mx.c.test [192.0.2.25]")  # fmt: skip
+    journal.close()
+    if ids is None:
+        with pytest.raises(CallError):
+            desk.stream("trace", host=host)
+    else:
+        assert {step.id for step in desk.stream("trace", host=host)} == ids
+
+
+def test_more_messages_than_one_answer_has_come_by_going_on(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "office")
+    desk.clock.time = time.time()
+    journal = Journal(desk.folder / "logs")
+    ids = [f"{int(time.time()):08x}-{number:08x}" for number in range(45)]
+    for queue_id in ids:
+        FileLog(journal).info(
+            "delivery.sent", queue_id=queue_id, recipient="b@b.test", result="delivered", status="2.0.0"
+        )
+    journal.close()
+    seen: list[str] = []
+    for skip in (0, 20, 40):
+        page = {step.id for step in desk.stream("trace", to="b@b.test", skip=skip) if step.log != "now"}
+        assert len(page) == min(20, 45 - skip) and not page & set(seen)
+        seen += page
+    assert sorted(seen) == ids
+    assert len({step.id for step in desk.stream("trace", to="b@b.test", limit=200)}) == 45

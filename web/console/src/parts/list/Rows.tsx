@@ -41,9 +41,15 @@ export function Rows<R>(props: Props<R>) {
   const height = phone ? 60 : compact ? 32 : 40;
   const order = useMemo(() => view.rows.map((row) => model.id(row)), [view.rows, model]);
   const [current, setCurrent] = useState<string | null>(open);
-  const at = useMemo(() => (current === null ? -1 : order.indexOf(current)), [order, current]);
+  const { base } = view;
+  const at = useMemo(() => {
+    const index = current === null ? -1 : order.indexOf(current);
+    return index < 0 ? -1 : base + index;
+  }, [order, current, base]);
+  /** The row that is to be the current one as soon as it has been read. */
+  const [awaited, setAwaited] = useState<number | null>(null);
   const loading = view.state === "loading" && !order.length;
-  const count = loading ? SKELETONS : Math.max(view.total, order.length);
+  const count = loading ? SKELETONS : Math.max(view.total, base + order.length);
 
   const virtual = useVirtualizer({
     count,
@@ -55,7 +61,14 @@ export function Rows<R>(props: Props<R>) {
   useEffect(() => virtual.measure(), [virtual, height]);
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
-  useEffect(() => model.need(last), [model, last]);
+  const first = items[0]?.index ?? 0;
+  useEffect(() => model.need(last, first), [model, last, first]);
+  useEffect(() => {
+    const id = awaited === null ? undefined : order[awaited - base];
+    if (id === undefined) return;
+    setAwaited(null);
+    setCurrent(id);
+  }, [awaited, order, base]);
   useEffect(() => {
     if (open !== null) setCurrent(open);
   }, [open]);
@@ -78,10 +91,11 @@ export function Rows<R>(props: Props<R>) {
   );
 
   const go = (to: number, range = false) => {
-    const index = Math.max(0, Math.min(order.length - 1, to));
-    const id = order[index];
-    if (id === undefined) return;
+    const index = Math.max(0, Math.min(count - 1, to));
+    const id = order[index - base];
     virtual.scrollToIndex(index);
+    setAwaited(id === undefined ? index : null);
+    if (id === undefined) return;
     if (range && onSelect) {
       const from = selection.ids.size ? selection : { ids: new Set(current ? [current] : []), anchor: current };
       onSelect(extended(from, id, order));
@@ -94,7 +108,7 @@ export function Rows<R>(props: Props<R>) {
   const key = (event: KeyboardEvent) => {
     if (event.target !== event.currentTarget) return;
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 400) / height) - 2);
-    const act = keys({ go, at, page, order, ...props, current, choose, press });
+    const act = keys({ go, at, page, count, order, ...props, current, choose, press });
     const name = `${event.ctrlKey || event.metaKey ? "Ctrl " : ""}${event.shiftKey && event.key.length > 1 ? "Shift " : ""}${event.key}`;
     const found = act[name];
     if (!found) return;
@@ -137,7 +151,7 @@ export function Rows<R>(props: Props<R>) {
         onMouseEnter={() => props.onHover(true)}
       >
         {items.map((item) => {
-          const row = view.rows[item.index];
+          const row = view.rows[item.index - base];
           if (row === undefined) return <Skeleton key={item.key} top={item.start} height={height} columns={columns} />;
           const id = model.id(row);
           return (
@@ -165,6 +179,7 @@ interface Keys<R> extends Props<R> {
   go: (to: number, range?: boolean) => void;
   at: number;
   page: number;
+  count: number;
   order: readonly string[];
   current: string | null;
   choose: (id: string, range: boolean) => void;
@@ -173,7 +188,7 @@ interface Keys<R> extends Props<R> {
 
 /** What each key does, by its name. */
 function keys<R>(list: Keys<R>): Record<string, () => void> {
-  const { go, at, page, order, current } = list;
+  const { go, at, page, count, order, current } = list;
   const down = () => go(at + 1);
   const up = () => go(at < 0 ? 0 : at - 1);
   const press = () => current !== null && list.press(current);
@@ -190,7 +205,7 @@ function keys<R>(list: Keys<R>): Record<string, () => void> {
     PageDown: () => go(at + page),
     PageUp: () => go(at - page),
     Home: () => go(0),
-    End: () => go(order.length - 1),
+    End: () => go(count - 1),
     Enter: press,
     o: press,
     x: select,

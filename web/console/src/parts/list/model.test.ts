@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Page } from "@/api/admin.ts";
 import { ListModel, type ListQuery, type PageRequest } from "./model.ts";
 
@@ -12,17 +12,18 @@ const rows = (from: number, to: number): Row[] =>
   Array.from({ length: to - from }, (_, at) => ({ id: `r${from + at}` }));
 
 /** A server with these rows; `asked` has what it was asked for. */
-function server(content: { rows: Row[]; fail?: boolean }) {
+function server(content: { rows: Row[]; fail?: boolean }, jumps?: boolean) {
   const asked: PageRequest[] = [];
   const fetch = async (request: PageRequest): Promise<Page<Row>> => {
     asked.push(request);
     if (content.fail) throw new Error("queue.db cannot be opened");
     const matching = content.rows.filter((row) => row.id.includes(request.search));
-    const from = Number(request.after || 0);
+    const from = Number(request.after || 0) + (request.skip ?? 0);
     const end = from + request.limit;
     return { items: matching.slice(from, end), more: end < matching.length ? String(end) : "", total: matching.length };
   };
-  return { asked, model: new ListModel<Row>({ fetch, id: (row) => row.id }) };
+  const able = jumps === undefined ? {} : { jumps: async () => jumps };
+  return { asked, model: new ListModel<Row>({ fetch, id: (row) => row.id, ...able }) };
 }
 
 const settled = async () => {
@@ -48,6 +49,72 @@ test("rows are read up to what is seen, in few large pages when somebody jumps",
   expect(model.get().rows.length).toBeGreaterThan(5000);
   expect(new Set(model.get().rows.map((row) => row.id)).size).toBe(model.get().rows.length);
   expect(asked.length).toBeLessThan(6);
+});
+
+describe("a jump to the end of a long list", () => {
+  const END = 99_999;
+  const shown = (model: ListModel<Row>, index: number) => model.get().rows[index - model.get().base]?.id;
+
+  test("reads only what is seen there, and goes on from there in both directions", async () => {
+    const { model, asked } = server({ rows: rows(0, 100_000) }, true);
+    model.ask(ALL);
+    await settled();
+    model.need(END, END - 30);
+    await settled();
+    expect(asked).toHaveLength(2);
+    expect(shown(model, END)).toBe("r99999");
+    expect(model.get()).toMatchObject({ total: 100_000, exact: true, state: "ready" });
+    expect(model.get().rows.length).toBeLessThan(1000);
+    model.need(END - 400, END - 430);
+    await settled();
+    expect(shown(model, END - 430)).toBe(`r${END - 430}`);
+    model.need(30, 0);
+    await settled();
+    expect(model.get().base).toBe(0);
+    expect(shown(model, 0)).toBe("r0");
+    expect(asked.length).toBeLessThan(6);
+  });
+
+  test("what is dragged over on the way is not read", async () => {
+    const { model, asked } = server({ rows: rows(0, 100_000) }, true);
+    model.ask(ALL);
+    await settled();
+    for (let index = 5000; index < END; index += 1000) model.need(index, index - 30);
+    model.need(END, END - 30);
+    await settled();
+    expect(shown(model, END)).toBe("r99999");
+    expect(asked.length).toBeLessThan(5);
+  });
+
+  test("a change on the server reads the part that is shown anew", async () => {
+    const content = { rows: rows(0, 100_000) };
+    const { model } = server(content, true);
+    model.ask(ALL);
+    await settled();
+    model.need(END, END - 30);
+    await settled();
+    content.rows = content.rows.slice(0, -1);
+    model.refresh();
+    await settled();
+    expect(model.get().total).toBe(99_999);
+    expect(shown(model, 99_998)).toBe("r99998");
+    expect(model.get().base).toBeGreaterThan(90_000);
+    model.ask({ ...ALL, search: "r1234" });
+    await settled();
+    expect(model.get().base).toBe(0);
+    expect(model.get().rows[0]?.id).toBe("r1234");
+  });
+
+  test("of a server that cannot, pages follow each other", async () => {
+    const { model } = server({ rows: rows(0, 20_000) }, false);
+    model.ask(ALL);
+    await settled();
+    model.need(19_999, 19_970);
+    await settled();
+    await settled();
+    expect(model.get().base).toBe(0);
+    expect(shown(model, 19_999)).toBe("r19999");
+  });
 });
 
 test("rows of the former query stay until those of the new one come", async () => {

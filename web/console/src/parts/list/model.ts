@@ -1,6 +1,7 @@
 /** The rows of one list: read page by page from the server, which alone searches, sorts and filters.
  *
- * Rows are kept in the server's order without gaps from the first one on. While somebody points at rows or has selected
+ * Rows are kept in the server's order without gaps: from the first one on, or, after a jump far into a long list, from
+ * another one on (`base`). While somebody points at rows or has selected
  * some, nothing moves: what is known is updated in place, what is new waits (`fresh`) and what has gone is marked.
  */
 import type { Page } from "@/api/admin.ts";
@@ -14,16 +15,22 @@ export interface ListQuery {
 
 export interface PageRequest extends ListQuery {
   readonly after: string;
+  /** So many rows are left out first. */
+  readonly skip?: number;
   readonly limit: number;
 }
 
 export interface ListSource<R> {
   fetch(request: PageRequest, signal: AbortSignal): Promise<Page<R>>;
   id(row: R): string;
+  /** Whether the server can begin anywhere; without it every page follows the one before. */
+  jumps?: () => Promise<boolean>;
 }
 
 export interface ListView<R> {
   readonly rows: readonly R[];
+  /** How many rows there are before the first of `rows`. */
+  readonly base: number;
   /** How many there are in all; `exact` tells whether the server counted. */
   readonly total: number;
   readonly exact: boolean;
@@ -39,6 +46,8 @@ export interface ListView<R> {
 export const PAGE = 200;
 /** When somebody jumps far ahead, few large pages are quicker than many small ones. */
 const LARGE_PAGE = 5000;
+/** Rows between what is known and what is wanted, above which it is a jump. */
+const JUMP = 1000;
 /** No more than this is read again at once when something changed. */
 const MOST_AGAIN = 2000;
 
@@ -48,6 +57,7 @@ export class ListModel<R> {
   private listeners = new Set<() => void>();
   private view: ListView<R> = {
     rows: [],
+    base: 0,
     total: 0,
     exact: false,
     state: "loading",
@@ -60,12 +70,18 @@ export class ListModel<R> {
   private more = "";
   private started = false;
   private wanted = PAGE;
+  private first = 0;
+  private last = 0;
   private reading: AbortController | null = null;
   private again = false;
   private frozen = false;
   private held: { rows: readonly R[]; more: string; total: number; exact: boolean } | null = null;
 
-  constructor(private readonly source: ListSource<R>) {}
+  private jumps: boolean;
+
+  constructor(private readonly source: ListSource<R>) {
+    this.jumps = !!source.jumps;
+  }
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
@@ -83,17 +99,31 @@ export class ListModel<R> {
     if (this.started && JSON.stringify(query) === JSON.stringify(this.query)) return;
     this.query = query;
     this.wanted = PAGE;
+    this.first = this.last = 0;
     this.held = null;
     this.change({ stale: this.started && this.view.state === "ready", fresh: 0, gone: NOTHING });
     this.started = true;
     void this.readAll();
   }
 
-  /** The rows up to this one are about to be seen. */
-  need(index: number): void {
-    if (index < this.wanted - PAGE / 4) return;
-    this.wanted = Math.max(this.wanted, index + PAGE / 2);
+  /** The rows from `first` to `last` are about to be seen. */
+  need(last: number, first = last): void {
+    this.first = first;
+    this.last = last;
+    if (this.far()) {
+      if (!this.reading && this.view.state === "ready") void this.jump();
+      return;
+    }
+    if (last < this.wanted - PAGE / 4) return;
+    this.wanted = Math.max(this.wanted, last + PAGE / 2);
     if (!this.reading && this.more && this.view.state === "ready") void this.readMore();
+  }
+
+  /** What is about to be seen does not follow what is known. */
+  private far(): boolean {
+    const { base, rows, total } = this.view;
+    const end = base + rows.length;
+    return this.jumps && (this.first < base || (this.last > end + JUMP && this.last < total));
   }
 
   /** Something changed on the server. */
@@ -120,7 +150,8 @@ export class ListModel<R> {
     if (!held) return;
     this.held = null;
     this.more = held.more;
-    this.change({ rows: held.rows, total: held.total, exact: held.exact, fresh: 0, gone: NOTHING });
+    const total = Math.max(held.total, this.view.base + held.rows.length);
+    this.change({ rows: held.rows, total, exact: held.exact, fresh: 0, gone: NOTHING });
   }
 
   /** All rows of the query, for an export; `each` is called with how many there are so far. */
@@ -141,11 +172,12 @@ export class ListModel<R> {
     this.reading?.abort();
     const reading = new AbortController();
     this.reading = reading;
-    const limit = Math.min(Math.max(PAGE, this.wanted), MOST_AGAIN);
+    const base = this.view.stale ? 0 : this.view.base;
+    const limit = Math.min(Math.max(PAGE, this.wanted - base), MOST_AGAIN);
     try {
-      const page = await this.source.fetch({ ...this.query, after: "", limit }, reading.signal);
+      const page = await this.source.fetch({ ...this.query, ...from(base), limit }, reading.signal);
       if (reading.signal.aborted) return;
-      this.take(page);
+      this.take(page, base);
     } catch (error) {
       if (reading.signal.aborted) return;
       this.change({ state: "failed", error, stale: false });
@@ -158,8 +190,8 @@ export class ListModel<R> {
     const reading = new AbortController();
     this.reading = reading;
     try {
-      while (this.more && this.view.rows.length < this.wanted && !reading.signal.aborted) {
-        const missing = this.wanted - this.view.rows.length;
+      while (this.more && this.end < this.wanted && !this.far() && !reading.signal.aborted) {
+        const missing = this.wanted - this.end;
         const limit = missing > 2 * PAGE ? LARGE_PAGE : PAGE;
         // oxlint-disable-next-line no-await-in-loop -- each page begins where the one before ended
         const page = await this.source.fetch({ ...this.query, after: this.more, limit }, reading.signal);
@@ -167,7 +199,7 @@ export class ListModel<R> {
         this.more = page.more;
         const known = new Set(this.view.rows.map((row) => this.source.id(row)));
         const rows = [...this.view.rows, ...page.items.filter((row) => !known.has(this.source.id(row)))];
-        this.change({ rows, ...counted(rows, page) });
+        this.change({ rows, ...counted(rows, page, this.view.base) });
       }
     } catch (error) {
       if (reading.signal.aborted) return;
@@ -177,22 +209,55 @@ export class ListModel<R> {
     this.next();
   }
 
+  /** Reads what is about to be seen, and forgets what was known: the rows between would be too many. */
+  private async jump(): Promise<void> {
+    const reading = new AbortController();
+    this.reading = reading;
+    try {
+      if (!(await this.source.jumps?.())) {
+        this.jumps = false;
+        this.wanted = Math.max(this.wanted, this.last + PAGE / 2);
+      } else if (!reading.signal.aborted) {
+        const base = Math.max(0, this.first - PAGE / 2);
+        const page = await this.source.fetch({ ...this.query, ...from(base), limit: 2 * PAGE }, reading.signal);
+        if (reading.signal.aborted) return;
+        this.held = null;
+        this.more = page.more;
+        this.wanted = base + page.items.length;
+        const rows = page.items;
+        this.change({ rows, base, ...counted(rows, page, base), fresh: 0, gone: NOTHING });
+      }
+    } catch (error) {
+      if (reading.signal.aborted) return;
+      this.change({ state: "failed", error });
+    }
+    if (reading.signal.aborted) return;
+    this.reading = null;
+    this.next();
+  }
+
+  private get end(): number {
+    return this.view.base + this.view.rows.length;
+  }
+
   private next(): void {
     if (this.again) {
       this.again = false;
       void this.readAll();
-    } else if (this.more && this.view.rows.length < this.wanted && this.view.state === "ready") {
+    } else if (this.far() && this.view.state === "ready") {
+      void this.jump();
+    } else if (this.more && this.end < this.wanted && this.view.state === "ready") {
       void this.readMore();
     }
   }
 
-  private take(page: Page<R>): void {
+  private take(page: Page<R>, base: number): void {
     const ready = { state: "ready" as const, error: null };
     if (!this.frozen || this.view.stale || this.view.state !== "ready") {
       this.held = null;
       this.more = page.more;
       const rows = page.items;
-      this.change({ ...ready, rows, ...counted(rows, page), stale: false, fresh: 0, gone: NOTHING });
+      this.change({ ...ready, rows, base, ...counted(rows, page, base), stale: false, fresh: 0, gone: NOTHING });
       return;
     }
     const now = new Map(page.items.map((row) => [this.source.id(row), row]));
@@ -202,7 +267,7 @@ export class ListModel<R> {
     const known = page.more ? rows.slice(0, page.items.length) : rows;
     const gone = new Set(known.map((row) => this.source.id(row)).filter((id) => !now.has(id)));
     const fresh = [...now.keys()].filter((id) => !before.has(id)).length;
-    this.held = { rows: page.items, more: page.more, ...counted(page.items, page) };
+    this.held = { rows: page.items, more: page.more, ...counted(page.items, page, base) };
     this.change({ ...ready, rows, fresh, gone });
   }
 
@@ -212,7 +277,10 @@ export class ListModel<R> {
   }
 }
 
-function counted(rows: readonly unknown[], page: Page<unknown>): { total: number; exact: boolean } {
-  if (page.total !== undefined) return { total: Math.max(page.total, rows.length), exact: true };
-  return { total: rows.length, exact: !page.more };
+const from = (base: number): { after: string; skip?: number } => (base ? { after: "", skip: base } : { after: "" });
+
+function counted(rows: readonly unknown[], page: Page<unknown>, base: number): { total: number; exact: boolean } {
+  const least = base + rows.length;
+  if (page.total !== undefined) return { total: Math.max(page.total, least), exact: true };
+  return { total: least, exact: !page.more };
 }

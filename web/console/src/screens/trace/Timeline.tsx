@@ -75,6 +75,14 @@ function useStep(message: Message): (step: TraceStep) => Said {
         state: waits ? t`Waiting` : t`Held`,
       };
     }
+    if (step.log === "now")
+      return {
+        name: t`Where it is`,
+        text: Object.values(fields).join("; "),
+        mood: "info",
+        icon: "mail",
+        state: t`Now`,
+      };
     if (event === "Recv")
       return {
         name: t`Received`,
@@ -130,14 +138,14 @@ function useStep(message: Message): (step: TraceStep) => Said {
   function sent({ fields }: TraceStep): Said {
     const to = bare(fields.Recipient);
     const place = [bare(fields.Mailbox), fields.Folder].filter(Boolean).join(" / ");
-    const where = fields.Remote || place || to;
+    const where = fields["Remote-Host"] || place || to;
     switch (fields.Result) {
       case "delivered":
         return { name: t`Delivery`, text: where, mood: "ok", state: t`Delivered` };
       case "relayed":
         return {
           name: t`Delivery`,
-          text: [to, fields.Remote].filter(Boolean).join(", "),
+          text: [to, fields["Remote-Host"]].filter(Boolean).join(", "),
           mood: "ok",
           state: t`Passed on`,
         };

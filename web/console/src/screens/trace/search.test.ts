@@ -38,6 +38,11 @@ describe("what the server is asked", () => {
     expect(questions(sought, "from")).toEqual([{ sender: "bob@x.test", to: "anna@y.test" }]);
   });
 
+  test("a host alone is a question of its own; with words it is one for the lines of the log", () => {
+    expect(questions(understood("192.0.2.41"), "")).toEqual([{ host: "192.0.2.41" }]);
+    expect(questions(understood("192.0.2.41 invoice"), "")).toEqual([]);
+  });
+
   test("an id says it all", () => {
     expect(questions(understood("6b0d4a3f-013f02be bob@x.test"), "")).toEqual([{ id: "6b0d4a3f-013f02be" }]);
   });

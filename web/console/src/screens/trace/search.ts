@@ -23,7 +23,7 @@ export interface Found {
   readonly cut: boolean;
 }
 
-const MOST = 20;
+const MOST = 100;
 const LINES = 400;
 /** How many stories are read at a time. */
 const ABREAST = 4;
@@ -69,11 +69,14 @@ const NOTHING: Sought = { ids: [], messageIds: [], addresses: [], hosts: [], wor
 export const isEmpty = (sought: Sought): boolean => Object.values(sought).every((each) => each.length === 0);
 
 /** The calls of `trace` that together find everything: alternatives, not conditions. */
-export function questions({ ids, messageIds, addresses }: Sought, way: Way): readonly Record<string, string>[] {
+export function questions(
+  { ids, messageIds, addresses, hosts: [host], words }: Sought,
+  way: Way,
+): readonly Record<string, string>[] {
   if (ids.length) return ids.slice(0, 4).map((id) => ({ id }));
   if (messageIds.length) return messageIds.slice(0, 4).map((id) => ({ message_id: id }));
   const [one, other] = addresses;
-  if (!one) return [];
+  if (!one) return host && !words ? [{ host }] : [];
   if (other) {
     const there = { sender: one, to: other };
     const back = { sender: other, to: one };
@@ -117,7 +120,7 @@ interface Answer {
 async function story(query: Record<string, string>, signal: AbortSignal): Promise<Answer> {
   const steps: TraceStep[] = [];
   try {
-    for await (const step of stream<TraceStep>("trace", "", query, signal)) steps.push(step);
+    for await (const step of stream<TraceStep>("trace", "", { ...query, limit: MOST }, signal)) steps.push(step);
   } catch (error) {
     if (error instanceof ApiError && error.kind === "not_found") return { steps, note: error.message, cut: false };
     throw error;

@@ -86,6 +86,7 @@ export const moving = (message: Message): boolean =>
 /** Logs have seconds: what is of the same one stands in the order in which it is done. */
 const rank = ({ event, log }: TraceStep): number => {
   if (log === "queue") return 9;
+  if (log === "now") return 8;
   if (event === "Recv") return 0;
   if (log === "debug") return 1;
   return event === "Judged" ? 2 : event === "Sent" ? 3 : 4;
@@ -153,7 +154,7 @@ const plain = (address: string, step: TraceStep): Outcome => ({
   status: step.fields.Status ?? "",
   mailbox: bare(step.fields.Mailbox),
   folders: [],
-  remote: step.fields.Remote ?? "",
+  remote: step.fields["Remote-Host"] ?? "",
   next: "",
 });
 
