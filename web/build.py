@@ -28,7 +28,7 @@ class NoNodeError(Exception):
 
 def sources(*folders: Path) -> Iterator[Path]:
     """The files of which the console is made."""
-    for folder in folders or (CONSOLE, ROOT / "web" / "shared"):
+    for folder in folders or (CONSOLE, ROOT / "web" / "shared", ROOT / "docs" / "guide"):
         for each in folder.iterdir():
             if each.name in IGNORED or each.name.endswith((".test.ts", ".test.tsx")):
                 continue

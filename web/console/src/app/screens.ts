@@ -234,6 +234,16 @@ export const SCREENS: readonly Screen[] = [
     words: msg`who changed what, undo a change, audit, config log`,
   },
   {
+    id: "help",
+    path: "/help",
+    title: msg`Help`,
+    area: "server",
+    icon: "help",
+    right: "none",
+    load: () => import("@/screens/help/HelpScreen.tsx"),
+    words: msg`guide, manual, documentation, how to`,
+  },
+  {
     id: "about",
     path: "/about",
     title: msg`About`,

@@ -2,7 +2,7 @@ import type { MessageDescriptor } from "@lingui/core";
 import { msg } from "@lingui/core/macro";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Menu, Tooltip } from "@mantine/core";
-import { Link, useRouterState } from "@tanstack/react-router";
+import { Link, useNavigate, useRouterState } from "@tanstack/react-router";
 import { useState } from "react";
 import { type Me, me, type Right, signOut } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
@@ -154,6 +154,7 @@ export function Person({ who }: { who: Me | null | undefined }) {
 /** What a person sets for themselves; in the menu, and on a phone in the sheet. */
 export function Own() {
   const { t, i18n } = useLingui();
+  const navigate = useNavigate();
   const themes: Record<Theme, string> = { system: t`As the system`, light: t`Light`, dark: t`Dark` };
   return (
     <>
@@ -184,6 +185,9 @@ export function Own() {
       <Menu.Divider />
       <Menu.Item leftSection={<Icon name="rows" />} onClick={() => setDensity()}>
         <Trans>Other density of rows</Trans>
+      </Menu.Item>
+      <Menu.Item leftSection={<Icon name="help" />} onClick={() => void navigate({ to: "/help" })}>
+        <Trans>Help</Trans>
       </Menu.Item>
       <Menu.Item leftSection={<Icon name="signout" />} onClick={() => void signOut()}>
         <Trans>Sign out</Trans>

@@ -13,6 +13,7 @@ import { isEmpty, understood } from "@/screens/trace/search.ts";
 import { setDensity, switchTheme } from "../preferences.ts";
 import { screenOf, visibleTo } from "../screens.ts";
 import { recognise, score } from "./find.ts";
+import { useGuideEntries } from "./guideEntries.ts";
 
 export interface Entry {
   readonly id: string;
@@ -32,20 +33,24 @@ const FEW = 8;
 export function useEntries(text: string): { entries: readonly Entry[]; searching: boolean } {
   const fixed = useFixed();
   const settings = useSettingEntries();
+  const guide = useGuideEntries();
   const pasted = usePasted(text);
   const { entries: people, searching } = usePeople(text);
   const last = useLast(text);
   const entries = useMemo(() => {
     if (!text.trim()) return fixed;
-    const ranked = [...fixed, ...settings]
-      .map((entry) => ({
+    const ranked = [
+      ...[...fixed, ...settings].map((entry) => ({
         ...entry,
         rank: score(text, entry.title, entry.note, entry.id) + (entry.rank > 0 ? entry.rank : 0) * 0.1,
-      }))
+      })),
+      // Headings alone, behind the settings and screens that are called so.
+      ...guide.map((entry) => ({ ...entry, rank: score(text, entry.title) * 0.6 })),
+    ]
       .filter((entry) => entry.rank >= 1)
       .toSorted((a, b) => b.rank - a.rank);
     return [...pasted, ...ranked.slice(0, 3), ...people, ...ranked.slice(3), ...last].slice(0, MOST);
-  }, [text, fixed, settings, pasted, people, last]);
+  }, [text, fixed, settings, guide, pasted, people, last]);
   return { entries, searching };
 }
 

@@ -1,17 +1,15 @@
 /** One field: label, control, what is so with it, help; a menu with what else there is to know. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Menu } from "@mantine/core";
-import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useId, useRef } from "react";
-import { toast } from "@/api/operations.ts";
-import { IconButton } from "../base/Button.tsx";
+import { lazy, Suspense, useEffect, useId, useRef } from "react";
 import { Icon } from "../base/Icon.tsx";
 import { Marked } from "../base/Marked.tsx";
 import { current, useForm } from "./context.ts";
 import { type Field, holds } from "./fields.ts";
 import css from "./Form.module.css";
 import { Control } from "./inputs/Control.tsx";
-import { command, written } from "./review.ts";
+import { written } from "./review.ts";
+
+const FieldMenu = lazy(() => import("./FieldMenu.tsx"));
 
 export function FieldRow({ field, shown }: { field: Field; shown: boolean }) {
   const { t } = useLingui();
@@ -58,7 +56,11 @@ export function FieldRow({ field, shown }: { field: Field; shown: boolean }) {
             wrong={!!fault}
           />
           <Origin field={field} dirty={dirty} />
-          {form.settings && <FieldMenu field={field} />}
+          {form.settings && (
+            <Suspense>
+              <FieldMenu field={field} />
+            </Suspense>
+          )}
         </div>
         {fault && (
           <p id={`${id}fault`} className={`error ${css.fault}`}>
@@ -102,64 +104,5 @@ function Origin({ field, dirty }: { field: Field; dirty: boolean }) {
     <span className={css.origin}>
       <Trans>default</Trans>
     </span>
-  );
-}
-
-function FieldMenu({ field }: { field: Field }) {
-  const { t } = useLingui();
-  const form = useForm();
-  const { path, schema } = field;
-  const standard = written(schema.default);
-  const copy = async (text: string) => {
-    await navigator.clipboard.writeText(text).catch(() => undefined);
-    toast(t`Copied: ${text}`);
-  };
-  const isSet = path in form.edits ? form.edits[path] !== null : form.values[path]?.set;
-  return (
-    <Menu position="bottom-end" width={320}>
-      <Menu.Target>
-        <IconButton icon="more" label={t`More about ${field.title}`} className={css.menu} />
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>
-          <code>{path}</code>
-          {schema["x-mission"] && ` · ${schema["x-mission"]}`}
-          {schema["x-since"] && ` · ${t`since ${schema["x-since"]}`}`}
-        </Menu.Label>
-        {field.widget !== "secret" && field.widget !== "table" && !form.readOnly && (
-          <Menu.Item leftSection={<Icon name="undo" />} disabled={!isSet} onClick={() => form.edit(path, null)}>
-            {standard === "" ? (
-              <Trans>Back to the default (empty)</Trans>
-            ) : (
-              <Trans>Back to the default: {standard}</Trans>
-            )}
-          </Menu.Item>
-        )}
-        <HistoryItem path={path} />
-        <Menu.Item leftSection={<Icon name="copy" />} onClick={() => void copy(path)}>
-          <Trans>Copy the name of the setting</Trans>
-        </Menu.Item>
-        {field.widget !== "secret" && field.widget !== "table" && (
-          <Menu.Item
-            leftSection={<Icon name="code" />}
-            onClick={() => void copy(command(path, current(form, path, schema.default)))}
-          >
-            <Trans>Copy as a command</Trans>
-          </Menu.Item>
-        )}
-      </Menu.Dropdown>
-    </Menu>
-  );
-}
-
-function HistoryItem({ path }: { path: string }) {
-  const navigate = useNavigate();
-  return (
-    <Menu.Item
-      leftSection={<Icon name="history" />}
-      onClick={() => void navigate({ to: "/changes", search: { setting: path } as never })}
-    >
-      <Trans>Change history of this setting</Trans>
-    </Menu.Item>
   );
 }

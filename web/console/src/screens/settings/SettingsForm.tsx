@@ -1,5 +1,8 @@
 /** The form of some settings, from their first skeleton on. */
-import { useLingui } from "@lingui/react/macro";
+import { Trans, useLingui } from "@lingui/react/macro";
+import { Link } from "@tanstack/react-router";
+import { guidePlace, toGuide } from "@/app/guide.ts";
+import { Icon } from "@/parts/base/Icon.tsx";
 import { Failure } from "@/parts/base/Notice.tsx";
 import { FormContext } from "@/parts/form/context.ts";
 import type { Group } from "@/parts/form/fields.ts";
@@ -17,6 +20,7 @@ interface Props {
 
 export function SettingsForm({ settings, groups, show }: Props) {
   const { t } = useLingui();
+  const place = guidePlace(groups[0]?.fields[0]?.path ?? "");
   return (
     <div className={css.form}>
       {settings.error ? (
@@ -25,6 +29,12 @@ export function SettingsForm({ settings, groups, show }: Props) {
         <FormSkeleton />
       ) : (
         <FormContext value={settings.form.state}>
+          {place && (
+            <Link to="/help" search={toGuide(place) as never} className={`link ${css.guide}`}>
+              <Icon name="help" />
+              <Trans>What the guide says</Trans>
+            </Link>
+          )}
           <Form groups={groups} show={show} />
         </FormContext>
       )}
