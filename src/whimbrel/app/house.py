@@ -39,6 +39,7 @@ from whimbrel.services.admin.ports import ConfigFiles, StoreKeeper
 from whimbrel.services.alerts.teller import Webhooks
 from whimbrel.services.health.check import Machine
 from whimbrel.services.jobs.ports import Certificates, LogRotation, Maintenance, Purging, Room
+from whimbrel.services.peers.ports import Asker
 from whimbrel.services.probing.ports import Dialler
 from whimbrel.services.session.authenticator import Authenticator
 
@@ -184,6 +185,8 @@ class House(Protocol):
     def dialler(self) -> Dialler: ...
     @property
     def webhooks(self) -> Webhooks: ...
+    @property
+    def asker(self) -> Asker: ...
 
     # For control
 

@@ -33,6 +33,7 @@ from whimbrel.services.console.settings import ConsoleSettings
 from whimbrel.services.health.settings import HealthSettings
 from whimbrel.services.imapd.settings import ImapSettings
 from whimbrel.services.jobs.settings import JobSettings
+from whimbrel.services.peers.settings import PeersSettings
 from whimbrel.services.pop3d.settings import Pop3Settings
 from whimbrel.services.session.settings import SecuritySettings
 from whimbrel.services.smtpd.settings import SmtpServerSettings
@@ -71,6 +72,7 @@ class MailServer(Section, tag="mailserver", checks=(store_mark.concern,), moved=
     filters: FiltersSection = setting(FiltersSection(), help="What is looked at before a message is accepted.")
     delivery: DeliverySettings = setting(DeliverySettings(), help="Sending mail to other servers, and the queue.")
     reports: ReportSettings = setting(ReportSettings(), help="Delivery status notifications (bounces).")
+    servers: PeersSettings = setting(PeersSettings(), help="Other servers, whose state is shown in this console.")
     outgoing: OutgoingSettings = setting(OutgoingSettings(), help="Requests on others' behalf: what they may reach.")
     dns: DnsSettings = setting(DnsSettings(), help="Asking the domain name system.")
     tls: TlsSettings = setting(TlsSettings(), help="Certificates and versions of TLS.")

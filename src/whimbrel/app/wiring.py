@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from whimbrel.app.clock import SystemClock, SystemIds
 from whimbrel.app.config_files import FormerVersions
-from whimbrel.app.dialler import GuardedDialler, GuardedWebhooks
+from whimbrel.app.dialler import GuardedAsker, GuardedDialler, GuardedWebhooks
 from whimbrel.app.house import House, Supervision
 from whimbrel.app.installation import Installation
 from whimbrel.app.keeper import DiskKeeper
@@ -358,6 +358,10 @@ class DiskHouse:
     @cached_property
     def webhooks(self) -> GuardedWebhooks:
         return GuardedWebhooks(GuardedConnector(self._contexts, self.resolver, self._opened))
+
+    @cached_property
+    def asker(self) -> GuardedAsker:
+        return GuardedAsker(self._contexts, self.resolver, self._opened, self.patient_pool)
 
     def _opened(self) -> tuple[str, ...]:
         """Private networks that an administrator opened to requests on others' behalf."""

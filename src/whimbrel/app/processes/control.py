@@ -36,6 +36,7 @@ from whimbrel.services.health.board import Board
 from whimbrel.services.jobs import JOBS
 from whimbrel.services.jobs.job import JobContext
 from whimbrel.services.jobs.owner import JobOwner
+from whimbrel.services.peers.watch import PeerWatch
 from whimbrel.services.probing.ports import Probes
 from whimbrel.services.probing.post import OwnPost
 from whimbrel.services.session.passwords import make_password
@@ -84,12 +85,16 @@ async def controlling(house: House) -> AsyncIterator[None]:
 
     operations = Operations(house.state, house.clock, house.log, house.ids.session_id)
     health = health_board(house, status, lambda: owner.list())  # noqa: PLW0108  # It is made below.
-    owner = JobOwner(JOBS, job_context(house, health))
+    peers = PeerWatch(house.asker, house.config, house.state, house.clock, house.log)
+    owner = JobOwner(JOBS, job_context(house, health, peers))
     post = own_post(house)
     alerts = alert_owner(house, post)
     health.subscribe(alerts.heard)
     probes = Probes(house.dialler, house.resolver, house.records, post)
-    ctx = replace(ctx, operations=operations, jobs=owner, health=health, probes=probes, alerts=alerts)
+    ctx = replace(
+        ctx, operations=operations, jobs=owner, health=health, probes=probes, alerts=alerts, peers=peers,
+        asker=house.asker,
+    )  # fmt: skip
 
     def context(request: Request) -> AdminContext:
         return replace(ctx, caller=local_caller(request))
@@ -139,7 +144,7 @@ async def _following(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def job_context(house: House, health: Board) -> JobContext:
+def job_context(house: House, health: Board, peers: PeerWatch) -> JobContext:
     """The ports of jobs."""
     config = house.config
     return JobContext(
@@ -164,6 +169,7 @@ def job_context(house: House, health: Board) -> JobContext:
         ids=house.ids,
         log=house.log,
         health=health,
+        peers=peers,
     )
 
 

@@ -99,6 +99,8 @@ _TABLE: Final = (
 
     ("health.changed", "operations", "Health", "check level before status",
      "A health check became red, or is red no more; also by `whimbrel doctor`."),
+    ("peer.changed", "operations", "Server", "name result before status",
+     "Another server's state changed; in the warning log if it is not reached."),
     ("alert.sent", "operations", "Alert", "alert result to status",
      "People were told that an event began or ended; in the warning log with what went wrong."),
     ("alert.crashed", "error", "Alerts failed", "", "A fault of ours; it is tried again."),

@@ -1,6 +1,6 @@
-"""One request over HTTPS, bounded in time and size: a POST of JSON to a URL that an administrator set.
+"""One request over HTTPS, bounded in time and size, to a URL that an administrator set: a POST of JSON, or a GET.
 
-No redirect is followed: a webhook that has moved is an error with a sentence, not a new place for what is sent.
+No redirect is followed: what has moved is an error with a sentence, not a new place for what is sent.
 Standards: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 8615.
 """
 
@@ -29,7 +29,9 @@ Open = Callable[[str, int, str, TlsPolicy], Awaitable[Link]]
 class Answer:
     status: int
     text: str
-    """The beginning of the body."""
+    """The beginning of the body, for people."""
+    body: bytes = b""
+    """All of it, of a GET."""
 
     @property
     def ok(self) -> bool:
@@ -38,14 +40,25 @@ class Answer:
 
 async def post(open_link: Open, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     """What the server answered. OSError in words, ValueError: the URL is none that can be called."""
-    place = _place(url)
+    return await _request(open_link, "POST", url, body, headers, MOST)
+
+
+async def get(open_link: Open, url: str, headers: Mapping[str, str], most: int = MOST) -> Answer:
+    """As `post`; `most` octets of an answer are read, its head included."""
+    return await _request(open_link, "GET", url, b"", headers, most)
+
+
+async def _request(
+    open_link: Open, method: str, url: str, body: bytes, headers: Mapping[str, str], most: int
+) -> Answer:
+    place = place_of(url)
     port = place.port or 443
     host = place.hostname or ""
     try:
         async with asyncio.timeout(WITHIN):
             link = await open_link(host, port, "", TlsPolicy(TlsMode.IMPLICIT, host))
             try:
-                return await _exchange(link, place, body, headers)
+                return await _exchange(link, method, place, body, headers, most)
             finally:
                 await link.close()
     except TimeoutError as error:
@@ -54,7 +67,7 @@ async def post(open_link: Open, url: str, body: bytes, headers: Mapping[str, str
         raise OSError(f"the answer is no HTTP: {error}") from None
 
 
-def _place(url: str) -> SplitResult:
+def place_of(url: str) -> SplitResult:
     """ValueError."""
     place = urlsplit(url)
     if place.scheme != "https" or not place.hostname:
@@ -65,12 +78,16 @@ def _place(url: str) -> SplitResult:
     return place
 
 
-async def _exchange(link: Link, place: SplitResult, body: bytes, headers: Mapping[str, str]) -> Answer:
+async def _exchange(
+    link: Link, method: str, place: SplitResult, body: bytes, headers: Mapping[str, str], most: int
+) -> Answer:
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST)
     target = (place.path or "/") + (f"?{place.query}" if place.query else "")
-    fixed = {"Host": place.netloc, "Content-Length": str(len(body)), "Connection": "close"}
-    request = h11.Request(method="POST", target=target, headers=[*fixed.items(), *headers.items()])
-    sent = [connection.send(request), connection.send(h11.Data(data=body)), connection.send(h11.EndOfMessage())]
+    fixed = {"Host": place.netloc, "Connection": "close"}
+    fixed |= {"Content-Length": str(len(body))} if method == "POST" else {}
+    request = h11.Request(method=method, target=target, headers=[*fixed.items(), *headers.items()])
+    content = [connection.send(request), *([connection.send(h11.Data(data=body))] if body else [])]
+    sent = [*content, connection.send(h11.EndOfMessage())]
     await link.write(b"".join(each for each in sent if each))
     status, text, octets = 0, b"", 0
     while True:
@@ -78,12 +95,14 @@ async def _exchange(link: Link, place: SplitResult, body: bytes, headers: Mappin
         if event is h11.NEED_DATA:
             data = await link.read()
             octets += len(data)
-            if octets > MOST:
-                raise OSError(f"the answer has more than {MOST} octets")
+            if octets > most:
+                raise OSError(f"the answer has more than {most} octets")
             connection.receive_data(data)
         elif isinstance(event, h11.Response):
             status = event.status_code
         elif isinstance(event, h11.Data):
-            text += bytes(event.data)[: SHOWN - len(text)]
+            text += bytes(event.data)
         elif not isinstance(event, h11.InformationalResponse):
-            return Answer(status, "".join(c if c.isprintable() else " " for c in text.decode("utf-8", "replace")))
+            shown = text[:SHOWN].decode("utf-8", "replace")
+            kept = text if method == "GET" else b""
+            return Answer(status, "".join(c if c.isprintable() else " " for c in shown), kept)

@@ -37,6 +37,7 @@ TABLE: Final[tuple[Noun, ...]] = (
     Noun("queue", "Messages that wait to be delivered.", ("mail.queue",), ("message",)),
     Noun("task", "Deliveries under way.", ("mail.tasks",), ("task",)),
     Noun("connection", "Connections of clients at this moment.", ("server.connections",), ("connection",)),
+    Noun("server", "Other servers, whose state is shown here.", ("server.servers",), ("server",)),
     Noun("stats", "Statistics.", ("server.stats",)),
     Noun("job", "What the server does by itself at times.", ("server.jobs",), ("job",)),
     Noun("operation", "Long work under way: imports, checks, rebuilds.", ("server.operation",), ("operation",)),

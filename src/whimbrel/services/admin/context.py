@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from whimbrel.services.alerts.owner import AlertOwner
     from whimbrel.services.console.sessions import Sessions
     from whimbrel.services.health.board import Board
+    from whimbrel.services.peers.ports import Asker
+    from whimbrel.services.peers.watch import PeerWatch
     from whimbrel.services.probing.ports import Probes
 
 P = TypeVar("P")
@@ -102,6 +104,8 @@ class AdminContext:
     health: Board | None = None
     probes: Probes | None = None
     alerts: AlertOwner | None = None
+    peers: PeerWatch | None = None
+    asker: Asker | None = None
     rename_domain: Callable[[str, str], Awaitable[None]] | None = None
     """Given while no server runs: the mail moves with the name."""
     live: bool = False

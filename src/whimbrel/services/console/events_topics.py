@@ -33,6 +33,7 @@ def topics(logs: Sequence[str]) -> Sequence[Topic]:
         Topic("services", Right.SERVER_READ, _of_call("service", "list"), period=2.0),
         Topic("operations", Right.ACCOUNTS, _operations, period=0.5, own=True),
         Topic("health", Right.SERVER_READ, _of_call("doctor", "", {"kept": True, "all": True}), period=2.0),
+        Topic("servers", Right.SERVER_READ, _of_call("server", "list"), period=2.0),
         Topic("alerts", Right.SERVER_READ, _of_call("alert", "list"), period=2.0),
         Topic("config", Right.SERVER_READ, follow=_following("config")),
         *(Topic(f"log:{name}", Right.SERVER_READ, follow=_following(name)) for name in logs),

@@ -10,6 +10,7 @@ from whimbrel.services.jobs.clean_out import CLEAN_OUT
 from whimbrel.services.jobs.health import HEALTH
 from whimbrel.services.jobs.job import Job
 from whimbrel.services.jobs.low_space import LOW_SPACE
+from whimbrel.services.jobs.servers import SERVERS
 from whimbrel.services.jobs.usage import USAGE
 from whimbrel.services.jobs.verifiers import VERIFIERS
 
@@ -25,5 +26,6 @@ JOBS: Final[tuple[Job, ...]] = (
     CERTIFICATE,
     EDITS,
     HEALTH,
+    SERVERS,
     INDEX,
 )

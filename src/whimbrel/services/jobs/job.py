@@ -17,6 +17,7 @@ from whimbrel.core.spool import Spool
 from whimbrel.core.state import State
 from whimbrel.services.health.board import Board
 from whimbrel.services.jobs.ports import Certificates, EditedFiles, LogRotation, Maintenance, Purging, Room
+from whimbrel.services.peers.watch import PeerWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class JobContext:
     ids: Ids
     log: Log
     health: Board
+    peers: PeerWatch
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 

@@ -129,7 +129,7 @@ class House:
             room=lambda: self.room, edited=self.keeping,
             folders=self.store, messages=self.store, directory=self.directory,
             editor=self.editor, state=self.state, intake=self.intake, spool=self.spool, config=self.config,
-            health=Board((), cast(Any, None), self.log),
+            health=Board((), cast(Any, None), self.log), peers=cast(Any, None),
             notices=self.notices, pool=InlinePool(), clock=self.clock, ids=FakeIds(), log=self.log, pause=self._pause,
         )  # fmt: skip
 
