@@ -118,7 +118,7 @@ def read(nothing: PeerState, said: Said) -> PeerState:
         return replace(nothing, state="refused", text=f"It answers {said.status}.")
     try:
         result: Mapping[str, Any] = json.loads(said.body)["result"]
-        attention = [(str(each["level"]), _sentence(str(each["text"]))) for each in result["attention"]]
+        attention = [(str(each["level"]), _clean(str(each["text"])).strip()) for each in result["attention"]]
         red, waiting, held = (_count(result[name]) for name in ("red", "waiting", "held"))
         version = _clean(str(result["version"]))[:40]
     except (ValueError, KeyError, TypeError, RecursionError):

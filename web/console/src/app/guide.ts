@@ -6,6 +6,7 @@ const PLACES: Readonly<Record<string, string>> = {
   "services/console": "console#ports",
   security: "administrators#locked-out",
   console: "administrators#signing-in",
+  servers: "server#other-servers",
   smtp: "receiving#name-and-size",
   "smtp-server": "receiving#sessions",
   imap: "mailboxes#imap-and-pop3",

@@ -113,6 +113,16 @@ export const SCREENS: readonly Screen[] = [
     words: msg`notifications, webhook, mail to the administrator, quiet hours`,
   },
   {
+    id: "servers",
+    path: "/servers",
+    title: msg`Other servers`,
+    area: "status",
+    icon: "globe",
+    right: "server-read",
+    load: () => import("@/screens/servers/ServersScreen.tsx"),
+    words: msg`several servers in one console, state of other machines, token, fingerprint`,
+  },
+  {
     id: "statistics",
     path: "/statistics",
     title: msg`Statistics`,

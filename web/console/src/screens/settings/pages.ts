@@ -123,6 +123,13 @@ export const SETTINGS_PAGES: readonly SettingsPage[] = [
 /** Settings that are set where a screen shows what they do, on its tab `settings`. */
 export const OWN_SCREENS: readonly SettingsPage[] = [
   { id: "alerts", title: msg`Alerts`, area: "server", icon: "bell", tabs: one(msg`Alerts`, "alerts") },
+  {
+    id: "servers",
+    title: msg`Other servers`,
+    area: "server",
+    icon: "server",
+    tabs: one(msg`Other servers`, "servers"),
+  },
   { id: "health", title: msg`Health checks`, area: "server", icon: "gauge", tabs: one(msg`Health checks`, "health") },
 ];
 
