@@ -19,7 +19,7 @@ AT_ONCE: Final = 8
 _STATUS: Final = "/api/admin/status"
 _SENTENCES: Final = 10
 _LONGEST: Final = 300
-_GRAVE: Final = frozenset({"danger", "wrong"})
+_SEVERE: Final = frozenset({"danger", "wrong"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +123,10 @@ def read(nothing: PeerState, said: Said) -> PeerState:
         version = _clean(str(result["version"]))[:40]
     except (ValueError, KeyError, TypeError, RecursionError):
         return replace(nothing, state="refused", text="Its answer is not that of a Whimbrel server.")
-    grave = [text for level, text in attention if level in _GRAVE]
-    state = "failing" if red or grave else "warning" if attention else "ok"
+    severe = [text for level, text in attention if level in _SEVERE]
+    state = "failing" if red or severe else "warning" if attention else "ok"
     return replace(
-        nothing, state=state, text=grave[0] if grave else attention[0][1] if attention else "", version=version,
+        nothing, state=state, text=severe[0] if severe else attention[0][1] if attention else "", version=version,
         red=red, waiting=waiting, held=held, attention=tuple(text for _, text in attention[:_SENTENCES]),
     )  # fmt: skip
 

@@ -47,6 +47,7 @@ class ServersView:
     failing: tuple[str, ...]
     """Servers that are not in order, or not reached."""
     items: tuple[ServerRow, ...]
+    more: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,15 +122,9 @@ export const SETTINGS_PAGES: readonly SettingsPage[] = [
 
 /** Settings that are set where a screen shows what they do, on its tab `settings`. */
 export const OWN_SCREENS: readonly SettingsPage[] = [
-  { id: "alerts", title: msg`Alerts`, area: "server", icon: "bell", tabs: one(msg`Alerts`, "alerts") },
-  {
-    id: "servers",
-    title: msg`Other servers`,
-    area: "server",
-    icon: "server",
-    tabs: one(msg`Other servers`, "servers"),
-  },
-  { id: "health", title: msg`Health checks`, area: "server", icon: "gauge", tabs: one(msg`Health checks`, "health") },
+  { area: "server", icon: "bell", id: "alerts", title: msg`Alerts`, tabs: one(msg`Alerts`, "alerts") },
+  { area: "server", icon: "globe", id: "servers", title: msg`Other servers`, tabs: one(msg`Other servers`, "servers") },
+  { area: "server", icon: "gauge", id: "health", title: msg`Health checks`, tabs: one(msg`Health checks`, "health") },
 ];
 
 const own = (page: string) => OWN_SCREENS.some(({ id }) => id === page);
