@@ -32,7 +32,7 @@ def fill(socket: Path, services: Mapping[str, Endpoint], users: Sequence[User]) 
     for words, values in _CALLS:
         noun, _, verb = words.partition(" ")
         client.call(next(call for call in calls_of(noun) if call.verb == verb), dict(values), Options())
-    with _session(services["smtp"]) as strangers:
+    with _session(services["smtp"]) as outside:
         _send(strangers, "clara@shop.example", "info@example.test", "Where is order 4711?",
               "Hello,\n\nI ordered a kettle two weeks ago. When will it come?\n\nClara")  # fmt: skip
         minutes = _letter("paula@partner.example", "team@example.test", "Minutes of Monday's meeting",
@@ -40,7 +40,7 @@ def fill(socket: Path, services: Mapping[str, Endpoint], users: Sequence[User]) 
         minutes.add_attachment(
             "item,who,until\n1,Alice,Friday\n2,Bob,Monday\n3,Carol,open\n", subtype="csv", filename="minutes.csv"
         )
-        strangers.send_message(minutes)
+        outside.send_message(minutes)
         for recipient in ("nobody@example.test", "stranger@elsewhere.example"):  # Unknown; and we relay for nobody.
             with contextlib.suppress(smtplib.SMTPRecipientsRefused):
                 _send(strangers, "offers@spam.example", recipient, "A very good offer", "Buy now.")

@@ -29,7 +29,13 @@ function draw(name, size, part, radius) {
   const to = join(assets, `${name}.png`);
   const window = `--window-size=${size},${size}`;
   const plain = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=1"];
-  execFileSync(browser, [...plain, "--default-background-color=00000000", window, `--screenshot=${to}`, `file://${page}`]);
+  execFileSync(browser, [
+    ...plain,
+    "--default-background-color=00000000",
+    window,
+    `--screenshot=${to}`,
+    `file://${page}`,
+  ]);
 }
 
 draw("icon-192-1", 192, 0.72, 0.2);
