@@ -33,7 +33,7 @@ def fill(socket: Path, services: Mapping[str, Endpoint], users: Sequence[User]) 
         noun, _, verb = words.partition(" ")
         client.call(next(call for call in calls_of(noun) if call.verb == verb), dict(values), Options())
     with _session(services["smtp"]) as outside:
-        _send(strangers, "clara@shop.example", "info@example.test", "Where is order 4711?",
+        _send(outside, "clara@shop.example", "info@example.test", "Where is order 4711?",
               "Hello,\n\nI ordered a kettle two weeks ago. When will it come?\n\nClara")  # fmt: skip
         minutes = _letter("paula@partner.example", "team@example.test", "Minutes of Monday's meeting",
                           "Dear all,\n\nthe minutes are attached. Please look at item 3.\n\nPaula")  # fmt: skip
@@ -43,7 +43,7 @@ def fill(socket: Path, services: Mapping[str, Endpoint], users: Sequence[User]) 
         outside.send_message(minutes)
         for recipient in ("nobody@example.test", "stranger@elsewhere.example"):  # Unknown; and we relay for nobody.
             with contextlib.suppress(smtplib.SMTPRecipientsRefused):
-                _send(strangers, "offers@spam.example", recipient, "A very good offer", "Buy now.")
+                _send(outside, "offers@spam.example", recipient, "A very good offer", "Buy now.")
     passwords = {user.address: user.password for user in users}
     with _session(services["submission"]) as own:
         own.login("bob@example.test", passwords["bob@example.test"])
