@@ -69,6 +69,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
         messages=house.messages,
         quotas=house.quotas,
         state=house.state,
+        counters=house.counters,
         store=house.keeper,
         undelete=house.undelete,
         mailboxes=house.mailboxes,

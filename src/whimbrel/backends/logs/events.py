@@ -56,6 +56,8 @@ _TABLE: Final = (
     ("signin.not-rehashed", "error", "Password not rehashed", "user", "It is tried again at the next sign-in."),
     ("signin.ok", "security", "{service} login", _SIGN_IN, "Somebody signed in."),
     ("signin.locked", "security", "Locked {service} login", _SIGN_IN, "Too many failures: refused for a while."),
+    ("signin.unlocked", "security", "Unlocked sign-in", "user sender_host by",
+     "An administrator let a user try again from an address that was locked for too many failures."),
     ("relay.denied", "security", "Relay denied", _REFUSED, "A client that had not signed in tried to relay."),
     ("connection.limit", "security", "Connection limit", "service sender_host connections",
      "A connection was refused: there are too many."),

@@ -23,7 +23,15 @@ TABLE: Final[tuple[Noun, ...]] = (
     Noun(
         "user",
         "Users.",
-        ("people.user_list", "people.users", "people.removed", "people.user_table", "people.quotas", "people.cleaning"),
+        (
+            "people.user_list",
+            "people.users",
+            "people.sign_ins",
+            "people.removed",
+            "people.user_table",
+            "people.quotas",
+            "people.cleaning",
+        ),
         ("user",),
     ),
     Noun("alias", "Aliases, and how addresses resolve.", ("people.aliases", "people.removed"), ("alias",)),

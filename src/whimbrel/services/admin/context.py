@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from whimbrel.core.mailboxes import Mailboxes
     from whimbrel.core.queue import Queue
     from whimbrel.core.quota import Quotas
-    from whimbrel.core.state import State
+    from whimbrel.core.state import Counters, State
     from whimbrel.core.statistics import Statistics
     from whimbrel.core.tasks import Tasks
     from whimbrel.core.tokens import TokenStore
@@ -88,6 +88,7 @@ class AdminContext:
     messages: Messages | None = None
     quotas: Quotas | None = None
     state: State | None = None
+    counters: Counters | None = None
     store: StoreKeeper | None = None
     undelete: Undelete | None = None
     mailboxes: Mailboxes | None = None

@@ -34,10 +34,15 @@ class Failures:
 
     def locked(self) -> bool:
         """True if the address is locked out, for this user or entirely."""
-        settings = self._settings
-        return (bool(self._pair) and self._reached(self._pair, settings.lock_out_after)) or self._reached(
-            self._host, settings.lock_out_host_after
-        )
+        return self.pair_locked() or self.host_locked()
+
+    def pair_locked(self) -> bool:
+        """True if the address is locked out for this user."""
+        return bool(self._pair) and self._reached(self._pair, self._settings.lock_out_after)
+
+    def host_locked(self) -> bool:
+        """True if the address is locked out for every user."""
+        return self._reached(self._host, self._settings.lock_out_host_after)
 
     def forgive(self) -> None:
         """Resets the failures of address and user after a success."""

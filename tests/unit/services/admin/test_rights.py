@@ -39,8 +39,8 @@ RIGHTS = {
     Right.ACCOUNTS: {
         "domain": "list show clean-out", "alias": "list show add set remove rename check",
         "group": "list show add set remove rename",
-        "user": "list show add set remove enable disable password removed-list removed-restore removed-purge rename "
-        "import export quota clean-out",
+        "user": "list show sign-ins unlock add set remove enable disable password removed-list removed-restore "
+        "removed-purge rename import export quota clean-out",
         "store": "undelete-list", "connection": "list watch disconnect", "change": "list show undo",
     },
     Right.SERVER_WRITE: {"test": "tls"},  # It changes nothing, and connects to whatever is named.
