@@ -3,12 +3,13 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { type FormEvent, useId, useState } from "react";
 import { run } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
-import { Button } from "@/parts/base/Button.tsx";
+import { Button, IconButton } from "@/parts/base/Button.tsx";
 import { exactTime, Moment } from "@/parts/base/Moment.tsx";
 import { Verdict } from "@/parts/base/State.tsx";
 import { Facts } from "@/parts/drawer/Drawer.tsx";
 import css from "./Access.module.css";
 import { generated } from "./password.ts";
+import { SignIns } from "./SignIns.tsx";
 import type { UserView } from "./user.ts";
 
 interface Props {
@@ -21,34 +22,37 @@ interface Props {
 export function Access({ user, version, readOnly, onChanged }: Props) {
   const { t } = useLingui();
   const last = user.last_sign_in;
+  const calm =
+    user.enabled === false ? (
+      <Verdict mood="muted" title={t`Sign-in is off`}>
+        <p>
+          <Trans>Mail to this address is refused as well (550 5.2.1).</Trans>
+        </p>
+      </Verdict>
+    ) : user.has_password === false ? (
+      <Verdict mood="warn" title={t`There is no password, so nobody can sign in`} />
+    ) : last ? (
+      <Verdict mood="ok" title={t`Can sign in`}>
+        <p>
+          <Trans>
+            Last on {exactTime(new Date(last))} by {user.last_service || t`an unknown service`} from{" "}
+            {user.last_address || t`an unknown address`}.
+          </Trans>
+        </p>
+      </Verdict>
+    ) : (
+      <Verdict mood="info" icon="mail" title={t`Has not signed in yet`} />
+    );
   return (
     <>
-      {user.enabled === false ? (
-        <Verdict mood="muted" title={t`Sign-in is off`}>
-          <p>
-            <Trans>Mail to this address is refused as well (550 5.2.1).</Trans>
-          </p>
-        </Verdict>
-      ) : user.has_password === false ? (
-        <Verdict mood="warn" title={t`There is no password, so nobody can sign in`} />
-      ) : last ? (
-        <Verdict mood="ok" title={t`Can sign in`}>
-          <p>
-            <Trans>
-              Last on {exactTime(new Date(last))} by {user.last_service || t`an unknown service`} from{" "}
-              {user.last_address || t`an unknown address`}.
-            </Trans>
-          </p>
-        </Verdict>
-      ) : (
-        <Verdict mood="info" icon="mail" title={t`Has not signed in yet`} />
-      )}
-      <Facts
-        facts={[
-          [t`Signs in as`, user.address],
-          [t`Last sign-in`, <Moment key="at" at={last} />],
-        ]}
-      />
+      <SignIns user={user} readOnly={readOnly} calm={calm}>
+        <Facts
+          facts={[
+            [t`Signs in as`, user.address],
+            [t`Last sign-in`, <Moment key="at" at={last} />],
+          ]}
+        />
+      </SignIns>
       {!readOnly && <Password user={user} version={version} onChanged={onChanged} />}
       <Rights {...{ user, readOnly, version, onChanged }} />
     </>
@@ -59,16 +63,26 @@ function Password({ user, onChanged }: Omit<Props, "readOnly">) {
   const { t } = useLingui();
   const id = useId();
   const [password, setPassword] = useState("");
+  const [again, setAgain] = useState("");
   const [shown, setShown] = useState(false);
   const [fault, setFault] = useState("");
   const [busy, setBusy] = useState(false);
+  // What can be read needs not be typed twice.
+  const because = !password
+    ? t`Type a password first`
+    : !shown && again !== password
+      ? t`Type it once more: the two are not the same`
+      : undefined;
   const submit = async (event: FormEvent) => {
     event.preventDefault();
+    if (because) return;
     setBusy(true);
     setFault("");
     try {
       await run("user", "password", { name: user.address, password });
       setPassword("");
+      setAgain("");
+      setShown(false);
       toast(t`The password of ${user.address} is set`);
       onChanged();
     } catch (error) {
@@ -98,7 +112,29 @@ function Password({ user, onChanged }: Omit<Props, "readOnly">) {
         <Button onClick={() => (setPassword(generated()), setShown(true))}>
           <Trans>Generate</Trans>
         </Button>
-        <Button type="submit" busy={busy} disabledBecause={password ? undefined : t`Type a password first`}>
+        <IconButton
+          icon="eye"
+          label={shown ? t`Hide the password` : t`Show the password`}
+          aria-pressed={shown}
+          onClick={() => setShown(!shown)}
+        />
+      </div>
+      {!shown && password !== "" && (
+        <div>
+          <input
+            className="field"
+            type="password"
+            aria-label={t`The same password once more`}
+            placeholder={t`The same once more`}
+            autoComplete="new-password"
+            value={again}
+            aria-invalid={again !== "" && again !== password}
+            onChange={(event) => setAgain(event.target.value)}
+          />
+        </div>
+      )}
+      <div>
+        <Button type="submit" busy={busy} disabledBecause={because}>
           <Trans>Set password</Trans>
         </Button>
       </div>

@@ -18,8 +18,11 @@ import { Form } from "@/parts/form/Form.tsx";
 import { FormSkeleton } from "@/parts/form/FormSkeleton.tsx";
 import { SaveBar } from "@/parts/form/SaveBar.tsx";
 import { useRecordForm } from "@/parts/form/useRecordForm.ts";
+import { Rename } from "@/parts/people/Rename.tsx";
 import { Access } from "./Access.tsx";
 import { RemoveUser } from "./RemoveUser.tsx";
+import { Sessions } from "./Sessions.tsx";
+import { Storage } from "./Storage.tsx";
 import type { UserView } from "./user.ts";
 
 interface Props {
@@ -74,6 +77,7 @@ function Loaded({
   const queries = useQueryClient();
   const [words, change] = useUrl();
   const [removing, setRemoving] = useState(false);
+  const [renaming, setRenaming] = useState(false);
   const groups = useMemo(() => recordGroups(record), [record]);
   const readOnly = mayChange(who, "accounts") ? "" : t`You may look, but not change users.`;
   const changed = () => {
@@ -119,6 +123,8 @@ function Loaded({
         titled("addresses", t`Addresses`),
         titled("limits", t`Limits`),
         { id: "access", title: t`Sign-in` },
+        { id: "sessions", title: t`Sessions` },
+        { id: "storage", title: t`Storage` },
       ]}
       tab={tab}
       onTab={(next) => change({ tab: next })}
@@ -137,6 +143,9 @@ function Loaded({
               >
                 {user.enabled === false ? <Trans>Let sign in again</Trans> : <Trans>Turn sign-in off</Trans>}
               </Menu.Item>
+              <Menu.Item leftSection={<Icon name="edit" />} onClick={() => setRenaming(true)}>
+                <Trans>Rename</Trans>
+              </Menu.Item>
               <Menu.Divider />
               <Menu.Item leftSection={<Icon name="trash" />} className="error" onClick={() => setRemoving(true)}>
                 <Trans>Remove user</Trans>
@@ -148,6 +157,10 @@ function Loaded({
     >
       {tab === "access" ? (
         <Access user={user} version={version} readOnly={readOnly} onChanged={changed} />
+      ) : tab === "sessions" ? (
+        <Sessions address={address} readOnly={readOnly} />
+      ) : tab === "storage" ? (
+        <Storage address={address} />
       ) : (
         <FormContext value={form.state}>
           <Form key={tab} groups={shown} />
@@ -159,6 +172,18 @@ function Loaded({
         onClose={() => setRemoving(false)}
         onRemoved={() => (onChanged(), onClose())}
       />
+      <Rename
+        noun="user"
+        name={address}
+        keeps
+        opened={renaming}
+        onClose={() => setRenaming(false)}
+        onRenamed={(to) => (onChanged(), change({ open: to }))}
+      >
+        <Trans>
+          Mail, groups, aliases and forwardings move along. The user signs in by the new name, and sessions end.
+        </Trans>
+      </Rename>
     </Drawer>
   );
 }

@@ -1,29 +1,46 @@
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { run } from "@/api/admin.ts";
+import { Menu } from "@mantine/core";
+import { read, run } from "@/api/admin.ts";
+import { lazy, Suspense, useMemo } from "react";
 import { useTopic } from "@/api/live.ts";
 import { toast } from "@/api/operations.ts";
 import { me, mayChange } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
 import { Page } from "@/app/Page.tsx";
 import { useListUrl, useUrl } from "@/app/url.ts";
-import { Button } from "@/parts/base/Button.tsx";
+import { Button, IconButton } from "@/parts/base/Button.tsx";
+import { Icon } from "@/parts/base/Icon.tsx";
 import { Notice } from "@/parts/base/Notice.tsx";
 import { Split } from "@/parts/drawer/Drawer.tsx";
+import { save } from "@/parts/list/csv.ts";
 import { later } from "@/parts/drawer/Later.tsx";
 import { List, type Selected } from "@/parts/list/List.tsx";
-import { useList } from "@/parts/list/useList.ts";
+import { ListModel } from "@/parts/list/model.ts";
+import { page } from "@/parts/list/useList.ts";
 import { DomainFilter } from "@/parts/people/DomainFilter.tsx";
 import { useUserColumns } from "./columns.tsx";
-import { idOf, type UserRow } from "./user.ts";
+import { idOf, MOST_COUNTED, type UserRow } from "./user.ts";
 
 const FILTERS = ["domain"];
+const RemovedUsers = lazy(() => import("./RemovedUsers.tsx"));
+const ImportUsers = later(() => import("./ImportUsers.tsx"));
 const UserDrawer = later(() => import("./UserDrawer.tsx"));
 const AddUser = later(() => import("./AddUser.tsx"));
 
 export default function UsersScreen() {
   const { t } = useLingui();
   const who = useStore(me);
-  const model = useList<UserRow>("user", idOf);
+  const model = useMemo(
+    () =>
+      new ListModel<UserRow>({
+        id: idOf,
+        fetch: (request, signal) => {
+          const usage: Record<string, string> = request.limit <= MOST_COUNTED ? { usage: "true" } : {};
+          return page<UserRow>("user", { ...request, filters: { ...request.filters, ...usage } }, signal);
+        },
+      }),
+    [],
+  );
   const columns = useUserColumns();
   const { query, onQuery, open, onOpen } = useListUrl(FILTERS, "address");
   const [words, change] = useUrl();
@@ -41,31 +58,56 @@ export default function UsersScreen() {
       <Trans>Add user</Trans>
     </Button>
   );
+  const removed = words.view === "removed";
+  const filters = (
+    <>
+      <DomainFilter value={query.filters.domain ?? ""} onChange={(domain) => onQuery({ filters: { domain } })} />
+      <select
+        className="select"
+        aria-label={t`Which users`}
+        value={removed ? "removed" : ""}
+        onChange={(event) => change({ view: event.target.value || null, open: null, add: null, sort: null, q: null })}
+      >
+        <option value="">{t`Present`}</option>
+        <option value="removed">{t`Removed`}</option>
+      </select>
+      {!removed && (
+        <Tables domain={query.filters.domain ?? ""} may={may} onImport={() => change({ add: "csv", open: null })} />
+      )}
+    </>
+  );
+  if (removed)
+    return (
+      <Page title={t`Users`} summary={t`removed`}>
+        <Suspense>
+          <RemovedUsers
+            {...{ onQuery, open, onOpen, filters, may }}
+            query={words.sort ? query : { ...query, sort: "-removed" }}
+          />
+        </Suspense>
+      </Page>
+    );
   return (
     <Page title={t`Users`} summary={query.filters.domain} action={add}>
       <Split>
         <List
           name="users"
           label={t`Users`}
-          {...{ model, columns, query, onQuery, open, onOpen }}
+          {...{ model, columns, query, onQuery, open, onOpen, filters }}
           placeholder={t`Filter by name, address or description`}
-          filters={
-            <DomainFilter value={query.filters.domain ?? ""} onChange={(domain) => onQuery({ filters: { domain } })} />
-          }
           failed={t`The users could not be read.`}
           empty={
             <Notice icon="users" title={<Trans>There are no users yet.</Trans>} action={add}>
               <p>
-                <Trans>
-                  A user is a mailbox, and someone who signs in. Many at once come from a CSV: whimbrel user import
-                  FILE.
-                </Trans>
+                <Trans>A user is a mailbox, and someone who signs in. Many at once come from a CSV.</Trans>
               </p>
             </Notice>
           }
           {...(may ? { bulk: (selected: Selected<UserRow>) => <Bulk selected={selected} done={refresh} /> } : {})}
         />
-        {words.add ? (
+        {words.add === "csv" ? (
+          <ImportUsers onClose={() => change({ add: null })} onDone={() => (refresh(), change({ add: null }))} />
+        ) : words.add ? (
           <AddUser
             onClose={() => change({ add: null })}
             onAdded={(address) => (refresh(), change({ add: null, open: address }))}
@@ -75,6 +117,36 @@ export default function UsersScreen() {
         )}
       </Split>
     </Page>
+  );
+}
+
+/** Many users at once, as a table. */
+function Tables({ domain, may, onImport }: { domain: string; may: boolean; onImport: () => void }) {
+  const { t } = useLingui();
+  const download = async () => {
+    try {
+      const { text } = await read<{ text: string }>("user", "export", { domain });
+      save(`users${domain && `-${domain}`}-${new Date().toISOString().slice(0, 10)}.csv`, text);
+    } catch (error) {
+      toast(error instanceof Error ? error.message : String(error), "failed");
+    }
+  };
+  return (
+    <Menu position="bottom-start">
+      <Menu.Target>
+        <IconButton icon="more" label={t`Import and export`} />
+      </Menu.Target>
+      <Menu.Dropdown>
+        {may && (
+          <Menu.Item leftSection={<Icon name="up" />} onClick={onImport}>
+            <Trans>Import from a CSV</Trans>
+          </Menu.Item>
+        )}
+        <Menu.Item leftSection={<Icon name="download" />} onClick={() => void download()}>
+          <Trans>Export all, as the import reads it</Trans>
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 

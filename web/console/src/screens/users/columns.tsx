@@ -38,7 +38,7 @@ export function useUserColumns(): readonly Column<UserRow>[] {
         phone: "figure",
         sort: "quota",
         cell: (user) => <Storage user={user} />,
-        text: (user) => user.used ?? "",
+        text: (user) => user.storage ?? "",
       },
       {
         id: "messages",
@@ -47,7 +47,7 @@ export function useUserColumns(): readonly Column<UserRow>[] {
         align: "end",
         room: "low",
         extra: true,
-        cell: (user) => (user.messages === undefined ? "" : number(user.messages)),
+        cell: (user) => (typeof user.messages === "number" ? number(user.messages) : ""),
         text: (user) => user.messages ?? "",
       },
       {
@@ -75,13 +75,14 @@ export function useUserColumns(): readonly Column<UserRow>[] {
 function Storage({ user }: { user: UserRow }) {
   const { t } = useLingui();
   const quota = bytes(user.quota);
-  if (user.used === undefined)
+  const used = user.storage;
+  if (typeof used !== "number")
     return <span className="muted">{quota ? t`${octets(quota)} at most` : t`no limit`}</span>;
-  const share = quota ? Math.min(1, user.used / quota) : 0;
+  const share = quota ? Math.min(1, used / quota) : 0;
   return (
     <span className={css.storage}>
       <span>
-        {octets(user.used)} {quota > 0 && <small>{t`of ${octets(quota)}`}</small>}
+        {octets(used)} {quota > 0 && <small>{t`of ${octets(quota)}`}</small>}
       </span>
       {quota > 0 && (
         <i className={css.bar} data-mood={share >= 1 ? "error" : share >= NEARLY ? "warn" : undefined}>
@@ -95,9 +96,8 @@ function Storage({ user }: { user: UserRow }) {
 export function UserState({ user }: { user: UserRow }) {
   const { t } = useLingui();
   const quota = bytes(user.quota);
-  const share = quota && user.used !== undefined ? user.used / quota : 0;
+  const share = quota && typeof user.storage === "number" ? user.storage / quota : 0;
   if (user.enabled === false) return <State mood="muted">{t`Sign-in off`}</State>;
-  if (user.locked_until) return <State mood="error">{t`Locked`}</State>;
   if (share >= NEARLY)
     return <State mood={share >= 1 ? "error" : "warn"}>{t`Quota ${Math.round(share * 100)} %`}</State>;
   if (!user.last_sign_in) return <State mood="info" icon="mail">{t`Not signed in yet`}</State>;

@@ -6,12 +6,11 @@ export interface UserRow {
   readonly rights?: string;
   /** Octets; 0: no limit. */
   readonly quota?: number | string;
-  /** Octets in the mailbox; servers that do not count for lists leave it out. */
-  readonly used?: number;
-  readonly messages?: number;
+  /** Octets in the mailbox; null where they were not counted. */
+  readonly storage?: number | null;
+  readonly messages?: number | null;
   readonly last_sign_in?: string | null;
   readonly description?: string;
-  readonly locked_until?: string | null;
 }
 
 export interface UserView extends UserRow {
@@ -30,3 +29,6 @@ export function bytes(size: number | string | undefined | null): number {
   const match = /^(\d+)([KMGT]?)$/.exec(size ?? "");
   return match ? Number(match[1]) * 1024 ** " KMGT".indexOf(match[2] || " ") : 0;
 }
+
+/** Mailboxes are looked into for no more rows than these at once. */
+export const MOST_COUNTED = 500;
