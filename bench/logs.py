@@ -34,7 +34,7 @@ EACH = 1000
 def measure(runs: int) -> list[Line]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        blocks = _make(folder / "mail.log")
+        blocks = make_log(folder / "mail.log")
         begun = time.monotonic()
         while Indexer(folder / "mail.log").advance(256, final=True):
             pass
@@ -68,7 +68,7 @@ def _timed(folder: Path, query: LogQuery, limit: int, expected: int) -> float:
     return time.monotonic() - begun
 
 
-def _make(path: Path) -> int:
+def make_log(path: Path) -> int:
     """Writes the log. How many blocks it has."""
     form, blocks, size = RecordForm(), 0, 0
     lines = []

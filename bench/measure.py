@@ -44,8 +44,13 @@ def pss_bytes(roots: Iterable[int]) -> int:
     total = 0
     for pid in tree(roots):
         try:
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            total += pss_alone(pid)
         except OSError:
             continue
-        total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
     return total
+
+
+def pss_alone(pid: int) -> int:
+    """Of one process. OSError: it is gone."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024

@@ -153,7 +153,9 @@ class Silence:
     async def of_queue(self, *_args: object, **_named: object) -> None: ...
 
 
-def fill(folder: Path, messages: int, domains: int, domain: Callable[[int], str], *, dead: bool) -> None:
+def fill(
+    folder: Path, messages: int, domains: int, domain: Callable[[int], str], *, dead: bool, due_in: float = -60
+) -> None:
     """Writes rows and files as the store would, without a barrier for each batch; `dead`: those of dead domains too."""
     folder.mkdir(parents=True, exist_ok=True)
     connection = open_database(folder / "queue.db")
@@ -162,7 +164,7 @@ def fill(folder: Path, messages: int, domains: int, domain: Callable[[int], str]
     for start in range(0, len(numbers), MAX_BATCH):
         items = [
             replace(
-                entry(f"q{number:x}", f"user@{domain(number % domains)}", created=now - 60, due=now - 60),
+                entry(f"q{number:x}", f"user@{domain(number % domains)}", created=now - 60, due=now + due_in),
                 size=len(CONTENT),
             )
             for number in numbers[start : start + MAX_BATCH]
