@@ -69,6 +69,8 @@ def screens() -> tuple[Screen, ...]:
     table = (CONSOLE / "src" / "app" / "screens.ts").read_text()
     pages = (CONSOLE / "src" / "screens" / "settings" / "pages.ts").read_text()
     plain = re.findall(r'id: "([\w-]+)",\s*path: "(/[\w/-]+)",\s*title: msg`([^`]+)`', table)
+    # Other lists of pages name screens that are in the table.
+    pages = pages.partition("SETTINGS_PAGES")[2].partition("\n];")[0]
     settings = re.findall(r'id: "([\w-]+)",\s*title: msg`([^`]+)`,\s*area:', pages)
     return (
         *(Screen(*each) for each in plain),
@@ -200,7 +202,7 @@ class Visit:
         rows = self.page.locator("main [role=row][aria-rowindex]:not([aria-rowindex='1'])")
         if not rows.count():
             return False
-        rows.first.locator("[role=gridcell]").nth(1).click()
+        rows.first.locator("[role=gridcell]:not(:has(input))").first.click()
         self.page.locator("main aside").wait_for()
         self.calm()
         return True

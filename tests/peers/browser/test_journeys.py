@@ -95,7 +95,7 @@ class Hand:
 def sees(page: Page, *words: str) -> None:
     """What one must see at once: on the screen, without scrolling."""
     for each in words:
-        place = page.get_by_text(each).first
+        place = page.get_by_text(each).locator("visible=true").first
         expect(place).to_be_visible()
         expect(place).to_be_in_viewport()
 
