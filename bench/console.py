@@ -65,7 +65,12 @@ _READY = """(() => {
 def measure(runs: int) -> list[Line]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name, chromium() as browser:
         directory = Path(name) / "whimbrel"
-        set_up(directory, USERS, free_ports(["smtp", "console"]), {"server/mail-workers": "1"})
+        set_up(
+            directory,
+            USERS,
+            free_ports(["smtp", "console"]),
+            {"server/mail-workers": "1", "delivery/hold-remote": "yes"},
+        )
         with serving(directory):
             pass  # Makes the store.
         queue = directory / "store" / "queue"

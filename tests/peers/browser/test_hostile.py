@@ -32,7 +32,7 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("path", SHOWN)
-def test_html_of_strangers_is_text(visit: Callable[..., Visit], path: str) -> None:
+def test_html_in_mail_and_logs_is_text(visit: Callable[..., Visit], path: str) -> None:
     seen = visit()
     seen.go(path)
     expect(seen.page.get_by_text(SHOWN[path]).first).to_be_visible()
