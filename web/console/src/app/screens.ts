@@ -117,7 +117,7 @@ export const SCREENS: readonly Screen[] = [
     path: "/servers",
     title: msg`Other servers`,
     area: "status",
-    icon: "globe",
+    icon: "link",
     right: "server-read",
     load: () => import("@/screens/servers/ServersScreen.tsx"),
     words: msg`several servers in one console, state of other machines, token, fingerprint`,

@@ -123,7 +123,7 @@ export const SETTINGS_PAGES: readonly SettingsPage[] = [
 /** Settings that are set where a screen shows what they do, on its tab `settings`. */
 export const OWN_SCREENS: readonly SettingsPage[] = [
   { area: "server", icon: "bell", id: "alerts", title: msg`Alerts`, tabs: one(msg`Alerts`, "alerts") },
-  { area: "server", icon: "globe", id: "servers", title: msg`Other servers`, tabs: one(msg`Other servers`, "servers") },
+  { area: "server", icon: "link", id: "servers", title: msg`Other servers`, tabs: one(msg`Other servers`, "servers") },
   { area: "server", icon: "gauge", id: "health", title: msg`Health checks`, tabs: one(msg`Health checks`, "health") },
 ];
 
