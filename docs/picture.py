@@ -2,7 +2,7 @@
 
     .venv/bin/python docs/picture.py            writes docs/console.webp
 
-It needs what the tests of the console need (`make peers`): Debian's Chromium, driven by Playwright. What is seen is made
+It needs what the tests of the console need (`make peers`): Chromium, driven by Playwright. What is seen is made
 by the demonstration alone; run it when the console looks different from the picture.
 """
 
@@ -41,10 +41,10 @@ def main() -> int:
             demo.send_signal(signal.SIGTERM)
             demo.wait(60)
     if len(content) > MOST:
-        print(f"The picture has {len(content)} octets, and may have {MOST}: it is left as it was.")
+        sys.stderr.write(f"The picture has {len(content)} octets, and may have {MOST}: it is left as it was.\n")
         return 1
     PICTURE.write_bytes(content)
-    print(f"{PICTURE.relative_to(ROOT)}: {len(content)} octets")
+    sys.stdout.write(f"{PICTURE.relative_to(ROOT)}: {len(content)} octets\n")
     return 0
 
 

@@ -131,6 +131,10 @@ class ConfigEditor(ConfigStore, Protocol):
         """UnknownName, with the nearest known path."""
         ...
 
+    def declared(self, path: str) -> Setting:
+        """As `describe`; of an entry that is not there with its defaults. UnknownName: nothing is declared so."""
+        ...
+
     def get(self, path: str) -> Text:
         """The value in use. UnknownName."""
         ...

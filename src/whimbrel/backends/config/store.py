@@ -100,6 +100,16 @@ class FileConfig:
         section, field = paths.find(self._snapshot.root, path)
         return paths.setting(path.strip("/"), section, field)
 
+    def declared(self, path: str) -> Setting:
+        try:
+            return self.describe(path)
+        except UnknownName:
+            last = paths.steps(self._kind, path)[-1]
+            if text.shape(last.kind, last.field).section:
+                raise
+            # Not validated: a new entry may lack what is required of it.
+            return paths.setting(path.strip("/"), last.kind.model_construct(), last.field)
+
     def get(self, path: str) -> Text:
         section, field = paths.find(self._snapshot.root, path)
         return text.shown(getattr(section, field))

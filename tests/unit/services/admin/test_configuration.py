@@ -53,6 +53,12 @@ def test_a_secret_comes_by_its_own_way_and_is_never_shown(office: Office) -> Non
     ]
     assert "hunter2" not in repr(shown)
     assert "hunter2" not in repr(office.log.records)
+    # An entry that is yet to be made has the same way: nothing secret on a command line.
+    entry = "servers/server[mx2]"
+    assert "--secret-file" in refused(office, "config set", path=f"{entry}/token", value=["hunter2"]).text
+    assert "--secret-file" in refused(office, "config set", path=f"{entry}/token=hunter2").text
+    office.do("config set", path=f"{entry}/token", secret="hunter2")
+    assert "hunter2" not in str(office.do("config get", path=f"{entry}/token"))
     assert "is not secret" in refused(office, "config set", path="smtp/hostname", secret="x").text
 
 

@@ -133,6 +133,9 @@ class AuditedConfig:
     def describe(self, path: str) -> "Setting":
         return self._inner.describe(path)
 
+    def declared(self, path: str) -> "Setting":
+        return self._inner.declared(path)
+
     def get(self, path: str) -> "Text":
         return self._inner.get(path)
 

@@ -149,7 +149,7 @@ async def config_set(
         if secret is not None:
             raise CallError(Failure.USAGE, "a setting that is secret is set alone, by its path and --secret-file")
         return await change_settings(ctx, _pairs(ctx, (path, *value)))
-    # The declaration tells a list from one value; an entry that is yet to be made has none, its values are single.
+    # The declaration tells a list from one value, and what is secret, also in an entry that is yet to be made.
     known = _known(ctx, path)
     if known is not None and known.kind == "password":
         if value:
@@ -206,9 +206,9 @@ def _known(ctx: AdminContext, path: str) -> "Setting | None":
     from whimbrel.core.config import UnknownName  # Here, so that the command line's client can do without.
 
     try:
-        return ctx.config.describe(path)
+        return ctx.config.declared(path)
     except UnknownName:
-        return None  # `change` makes the entry, or says what is wrong with the name.
+        return None  # `change` says what is wrong with the name.
 
 
 Members = Annotated[tuple[str, ...], "Members of the list.", ARGUMENT]
