@@ -264,6 +264,8 @@ def test_what_is_followed_ends_quietly_by_an_interrupt(made: Path) -> None:
         [sys.executable, "-m", "whimbrel.app.cli", "--dir", str(made), "log", "tail", "--follow"],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3] / "src")},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # Where the tests run in the background, a shell has made their programs deaf to it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline().endswith("Recv: Size: 1\n")  # It is at work.

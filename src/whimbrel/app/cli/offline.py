@@ -9,11 +9,12 @@ import fcntl
 import getpass
 import json
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from whimbrel.app import ownership, store_lock, store_mark
 from whimbrel.app.cli.client import Answer, Options
@@ -48,6 +49,7 @@ from whimbrel.services.health.checks import CHECKS
 from whimbrel.services.session.passwords import make_password
 
 _THREADS: Final = 2
+T = TypeVar("T")
 
 
 def invoke(directory: Path, call: Call, arguments: Mapping[str, object], options: Options) -> Answer:
@@ -72,6 +74,7 @@ def stream(
     with asyncio.Runner() as runner:
         held = contextlib.AsyncExitStack()
         items: AsyncGenerator[object] | None = None
+        interrupt = _Interrupt(runner.get_loop())
         try:
             ctx = runner.run(held.enter_async_context(context(directory, call, options)))
             made = prepare(call, ctx, arguments)
@@ -80,13 +83,51 @@ def stream(
             async def following() -> tuple[object, ...]:
                 return tuple([item async for item in _first(items)])
 
-            while item := runner.run(following()):
+            while item := runner.run(interrupt.ends(following())):
                 yield json.loads(adapter.dump_json(item[0]))
             answer.warnings += made.ctx.warnings
+        except _Interrupted:
+            raise KeyboardInterrupt from None
         finally:
             if items is not None:
                 runner.run(items.aclose())
             runner.run(held.aclose())
+
+
+class _Interrupted(Exception):
+    """By Ctrl-C. Not KeyboardInterrupt: out of a task that would tear the loop down."""
+
+
+class _Interrupt:
+    """Ctrl-C while something is followed. As a callback of the loop it comes between two steps; as an exception, which
+    is Python's own way, it would come anywhere: in a destructor it is lost, in a generator it is a traceback."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._came = False
+        self._task: asyncio.Task[Any] | None = None
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # A shell's background job: Ctrl-C is not for it.
+            return
+        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):  # Not in the main thread.
+            loop.add_signal_handler(signal.SIGINT, self._come)
+
+    def _come(self) -> None:
+        self._came = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def ends(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` returns. _Interrupted, also if it came while nothing ran."""
+        self._task = asyncio.ensure_future(work)
+        if self._came:
+            self._task.cancel()
+        try:
+            return await self._task
+        except asyncio.CancelledError:
+            if self._came:
+                raise _Interrupted from None
+            raise
+        finally:
+            self._task = None
 
 
 async def _first(items: AsyncIterator[object]) -> AsyncIterator[object]:

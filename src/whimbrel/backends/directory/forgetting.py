@@ -1,8 +1,10 @@
-"""A users.cfg that suddenly names nobody: emptied, cut short, or a template in its place.
+"""A users.cfg that suddenly names nobody, or few of those it did: emptied, cut short, a template or an old copy in its
+place.
 
-Taken into use, all mail would be refused for good. So an edit made outside that leaves no domain, or no user, where
-there were some is taken only for who types `WORDS`; until then a server that runs goes on with what it knows, and one
-that starts answers nothing (451): its index is withheld, and keeps what it knew for `config keep`.
+Taken into use, their mail would be refused for good. So an edit made outside that leaves no domain, or no user, where
+there were some, or takes most users away at once, is taken only for who types `WORDS`; until then a server that runs
+goes on with what it knows, and one that starts answers nothing (451): its index is withheld, and keeps what it knew for
+`config keep`.
 """
 
 from dataclasses import dataclass
@@ -16,6 +18,10 @@ from whimbrel.core.config import Fault, Unconfirmed
 
 WORDS: Final = "forget all users"
 """What must be typed."""
+MANY: Final = 10
+"""Users who go at once: fewer are taken away by hand."""
+MOST: Final = 0.5
+"""And the part of all that they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ def forgets(known: Headcount, now: Headcount, file: str) -> str:
         lost = f"no domain any more, and the server knows {known.domains} with {known.users} users"
     elif known.users and not now.users:
         lost = f"no user any more, and the server knows {known.users}"
+    elif known.users - now.users >= max(MANY, known.users * MOST):
+        lost = f"only {now.users} of the {known.users} users that the server knows"
     else:
         return ""
     return (

@@ -48,6 +48,35 @@ def edit(request: pytest.FixtureRequest) -> str:
     return EDITS[request.param]
 
 
+def users(count: int) -> str:
+    names = "".join(f'<user name="u{number}"/>' for number in range(count))
+    return f'<users version="1.0"><domain name="example.org"><primary>yes</primary>{names}</domain></users>'
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "asks"),
+    [(40, 20, True), (40, 1, True), (40, 21, False), (40, 39, False), (10, 1, False), (11, 1, True), (40, 60, False)],
+)
+def test_most_users_do_not_go_by_an_edit_that_nobody_confirmed(
+    tmp_path: Path, before: int, after: int, asks: bool
+) -> None:
+    house = House(tmp_path)
+    house.path.write_text(users(before))
+    assert asyncio.run(house.editor.reload(confirmed=WORDS))
+    house.path.write_text(users(after))
+    if not asks:
+        assert asyncio.run(house.editor.reload())
+        return
+    assert f"only {after} of the {before} users" in house.editor.forgets()
+    with pytest.raises(Unconfirmed, match="config keep"):
+        asyncio.run(house.editor.reload())
+    assert known(house, f"u{before - 1}")
+    house = again(house)
+    assert unavailable(house)  # 451 and not 550: their mail waits with its senders.
+    asyncio.run(house.editor.keep())
+    assert known(house, f"u{before - 1}")
+
+
 def test_a_server_that_runs_goes_on_with_what_it_knows(tmp_path: Path, edit: str) -> None:
     house = House(tmp_path)
     house.path.write_text(edit, encoding="utf-8")

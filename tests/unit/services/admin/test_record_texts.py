@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,3 +127,42 @@ def test_nothing_is_said_of_a_plus_that_is_nobodys_tag(office: Office) -> None:
     office.do("user add", name="alice+x@example.org")
     assert not any("tag" in text for text in office.warnings)
     assert asyncio.run(_doubts(office)) == []
+
+
+HIDES = "ann\u202ea"
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "where"),
+    [
+        ("user rename", {"name": "alice", "new": HIDES}, "new"),
+        ("user set", {"name": "alice", "alias": ["a.b", HIDES]}, "alias"),
+        ("user add", {"name": HIDES}, "name"),
+        ("user import", {"file": f"address,name\n{HIDES}@example.org,Ann\n"}, ""),
+        ("user import", {"file": f"address,aliases\nann@example.org,{HIDES}\n"}, ""),
+    ],
+)
+def test_no_way_to_a_name_takes_what_nobody_sees(
+    tmp_path: Path, call: str, arguments: dict[str, Any], where: str
+) -> None:
+    office = Office(tmp_path)
+    with pytest.raises(CallError, match="nobody sees") as caught:
+        office.do(call, **arguments)
+    assert not where or caught.value.fields[0].name == where
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        ("user rename", {"name": "bob@other.test", "new": "alice+news@example.org"}),
+        ("user set", {"name": "alice", "alias": ["alice+news"]}),
+        ("user import", {"file": "address\nalice+news@example.org\n"}),
+        ("user import", {"file": "address,aliases\nalice@example.org,alice+news\n", "update": True}),
+    ],
+)
+def test_every_way_to_a_name_says_that_it_looks_like_a_tag(
+    tmp_path: Path, call: str, arguments: dict[str, Any]
+) -> None:
+    office = Office(tmp_path)
+    office.do(call, **arguments)
+    assert any("with the tag 'news'" in warning for warning in office.warnings)

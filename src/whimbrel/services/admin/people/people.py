@@ -6,6 +6,7 @@ from typing import Final
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op
 from whimbrel.core.listing import RecordQuery
+from whimbrel.core.visible import refuse_hidden
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, nearest, not_found
 from whimbrel.services.admin.context import AdminContext
 
@@ -34,6 +35,16 @@ async def place(ctx: AdminContext, text: str, parameter: str = "name") -> tuple[
     except ValueError as error:
         raise CallError(Failure.USAGE, f"{parameter}: {error}", FieldFault(parameter, str(error))) from None
     return await domain_named(ctx, address.domain), address.local
+
+
+async def new_place(ctx: AdminContext, text: str, parameter: str = "name") -> tuple[str, str]:
+    """As `place`, of a name that is given now: nothing in it hides. CallError."""
+    domain, local = await place(ctx, text, parameter)
+    try:
+        refuse_hidden(local)
+    except ValueError as error:
+        raise CallError(Failure.USAGE, f"{parameter}: {error}", FieldFault(parameter, str(error))) from None
+    return domain, local
 
 
 async def entry(ctx: AdminContext, kind: Kind, text: str) -> Entry:

@@ -14,9 +14,9 @@ from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.lists import After, Listed, Skip, Sort, order_of, sliced
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people.lifecycle import Kept, account_id, redirected, rename_user, restore_user
-from whimbrel.services.admin.people.people import address_of, change, entry, place, values_of
+from whimbrel.services.admin.people.people import address_of, change, entry, new_place, place, values_of
 from whimbrel.services.admin.people.records import RECORDS
-from whimbrel.services.admin.people.resolving import warn_of
+from whimbrel.services.admin.people.resolving import warn_of, warn_of_tags
 from whimbrel.services.admin.people.users import may_change
 from whimbrel.services.admin.views import Done, Moment, Octets, done
 
@@ -136,7 +136,7 @@ async def user_rename(
 ) -> Done:
     user = await entry(ctx, Kind.USER, name)
     may_change(ctx, user)
-    domain, local = await place(ctx, new if "@" in new else f"{new}@{user.domain}", "new")
+    domain, local = await new_place(ctx, new if "@" in new else f"{new}@{user.domain}", "new")
     if (domain, local) == (user.domain, user.name):
         raise CallError(Failure.USAGE, f"new: {local}@{domain} is the name already", FieldFault("new", "is the same"))
     account = await ctx.directory.account(account_id(user))
@@ -169,6 +169,7 @@ async def user_rename(
             for each in (user.name, *_names(account.record.texts))
         ]
     await rename_user(ctx, account.id, AccountId(new_address.key), changes)
+    await warn_of_tags(ctx, new_address)
     kept = f"; mail to {address_of(user)} still arrives" if keep_alias else ""
     return done(ctx.dry_run, f"User {address_of(user)}", "renamed", f" to {new_address}{kept}")
 
@@ -206,7 +207,7 @@ async def alias_rename(
 
 async def _renamed(ctx: AdminContext, kind: Kind, name: str, new: str, *, keep_alias: bool) -> Done:
     record = await entry(ctx, kind, name)
-    domain, local = await place(ctx, new if "@" in new else f"{new}@{record.domain}", "new")
+    domain, local = await new_place(ctx, new if "@" in new else f"{new}@{record.domain}", "new")
     if (domain, local) == (record.domain, record.name):
         raise CallError(Failure.USAGE, f"new: {local}@{domain} is the name already", FieldFault("new", "is the same"))
     values = _absolute(record, domain)
@@ -223,6 +224,7 @@ async def _renamed(ctx: AdminContext, kind: Kind, name: str, new: str, *, keep_a
     for step in changes:
         ctx.within(step.domain)
     await change(ctx, *changes)
+    await warn_of_tags(ctx, Address(local, domain))
     if "*" not in local and "?" not in local:
         await warn_of(ctx, Address(local, domain))
     return done(ctx.dry_run, f"{kind.value.capitalize()} {address_of(record)}", "renamed", f" to {local}@{domain}")

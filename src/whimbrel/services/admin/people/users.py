@@ -94,10 +94,15 @@ async def added(ctx: AdminContext, *steps: DirectoryChange) -> None:
     await make_way(ctx, *(AccountId(Address(step.name, step.domain).key) for step in new))
     await change(ctx, *steps)
     for step in steps:
-        if step.op is Op.ADD and step.kind in (Kind.USER, Kind.ALIAS):
-            further = step.values.get("alias", ()) if step.kind is Kind.USER else ()
-            names = [step.name, *(further if isinstance(further, tuple) else ())]
-            await warn_of_tags(ctx, *(Address(name, step.domain) for name in names if "+" in name))
+        if step.kind in (Kind.USER, Kind.ALIAS):
+            await warn_of_names(ctx, step)
+
+
+async def warn_of_names(ctx: AdminContext, step: DirectoryChange) -> None:
+    """Of names that a step gives: those that look like others' with a tag."""
+    further = step.values.get("alias", ()) if step.kind is Kind.USER else ()
+    names = [*([step.name] if step.op is Op.ADD else []), *(further if isinstance(further, tuple) else ())]
+    await warn_of_tags(ctx, *(Address(name, step.domain) for name in names if "+" in name))
 
 
 @call(
@@ -247,6 +252,7 @@ async def _set(ctx: AdminContext, name: str, values: Mapping[str, object], **mor
     if not step.values:
         raise CallError(Failure.USAGE, "nothing to change was named; see `whimbrel user set --help`")
     await change(ctx, step)
+    await warn_of_names(ctx, step)
     warning = await forward_warning(ctx, address_of(user)) if {"forward-to", "keep-copy"} & step.values.keys() else ""
     return done(ctx.dry_run, f"User {address_of(user)}", "changed", warning)
 
