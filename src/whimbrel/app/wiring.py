@@ -37,7 +37,8 @@ from whimbrel.backends.logs.settings import LogSettings
 from whimbrel.backends.logs.tail import LogReader
 from whimbrel.backends.net.connector import NetConnector
 from whimbrel.backends.net.guard import GuardedConnector
-from whimbrel.backends.net.settings import OutgoingSettings
+from whimbrel.backends.net.proxy import Proxy
+from whimbrel.backends.net.settings import OutgoingSettings, proxy_place
 from whimbrel.backends.notices.datagrams import DatagramNotices
 from whimbrel.backends.queue.store import QueueStore
 from whimbrel.backends.state.counters import SharedCounters
@@ -357,7 +358,14 @@ class DiskHouse:
 
     @cached_property
     def webhooks(self) -> GuardedWebhooks:
-        return GuardedWebhooks(GuardedConnector(self._contexts, self.resolver, self._opened))
+        return GuardedWebhooks(
+            GuardedConnector(self._contexts, self.resolver, self._opened, proxy=self._outgoing_proxy)
+        )
+
+    def _outgoing_proxy(self) -> Proxy | None:
+        settings = self.config.section(OutgoingSettings)
+        place = proxy_place(settings.proxy)
+        return Proxy(*place, settings.proxy_user, settings.proxy_password) if place is not None else None
 
     @cached_property
     def asker(self) -> GuardedAsker:

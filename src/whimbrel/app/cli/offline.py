@@ -117,11 +117,12 @@ class _Interrupt:
 
     async def ends(self, work: Coroutine[Any, Any, T]) -> T:
         """What `work` returns. _Interrupted, also if it came while nothing ran."""
-        self._task = asyncio.ensure_future(work)
+        task: asyncio.Task[T] = asyncio.ensure_future(work)
+        self._task = task
         if self._came:
-            self._task.cancel()
+            task.cancel()
         try:
-            return await self._task
+            return await task
         except asyncio.CancelledError:
             if self._came:
                 raise _Interrupted from None

@@ -206,6 +206,8 @@ _TABLE: Final = (
     ("service.not-changed", "error", "Service not changed", "reason",
      "Changed settings of services could not be applied; they are tried again."),
 
+    ("log.not-counted", "error", "Event not counted", "event error at",
+     "A fault of Whimbrel's: this event is missing in the statistics. Told once of each event."),
     ("session.crashed", "error", "Session crashed", "service session_id sender_host command",
      "A session met a bug of ours; the other sessions go on."),
     ("filter.crashed", "error", "Filter crashed", "filter queue_id",

@@ -50,6 +50,7 @@ class Journal:
         self._closed = False
         self._settings: Callable[[], LogSettings] = _defaults
         self._counted: Mapping[str, Counting] = {}
+        self._uncounted: set[str] = set()
         self._begin()
         _journals.add(self)
 
@@ -66,8 +67,8 @@ class Journal:
         if counting is not None:
             try:
                 counting(bound, fields)
-            except Exception:  # noqa: BLE001, S110 - who logs is not to fail for it; the record itself is written.
-                pass
+            except Exception as error:  # noqa: BLE001 - who logs is not to fail for it; the record itself is written.
+                self._not_counted(event, error)
         pending = self._pending
         waiting = len(pending)
         if waiting >= self._held:
@@ -78,6 +79,12 @@ class Journal:
             self._rouse()
         elif waiting == BATCH:
             self._hurry.set()
+
+    def _not_counted(self, event: str, error: Exception) -> None:
+        """Told once of each event: numbers that stand still look like a quiet server."""
+        if event not in self._uncounted:
+            self._uncounted.add(event)
+            self.put("error", "log.not-counted", {}, {"event": event, "error": _told(error), "at": _place(error)})
 
     def flush(self, timeout: float = _CLOSE_TIMEOUT) -> None:
         """Writes what is held now, in the caller's thread. Gives up after `timeout` seconds if the disk hangs."""

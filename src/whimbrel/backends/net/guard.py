@@ -15,7 +15,8 @@ from typing import Final
 
 from whimbrel.backends.net.connector import CONNECT_TIMEOUT, ClientTls, NetConnector, NetLink
 from whimbrel.backends.net.own import own_address
-from whimbrel.core.net import Resolver, TlsPolicy
+from whimbrel.backends.net.proxy import Proxy, open_through
+from whimbrel.core.net import Resolver, TlsMode, TlsPolicy
 from whimbrel.core.network import contains
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -90,8 +91,11 @@ class GuardedConnector:
         *,
         own: Callable[[str], bool] = own_address,
         connect_timeout: float = CONNECT_TIMEOUT,
+        proxy: Callable[[], Proxy | None] = lambda: None,
     ) -> None:
-        """`allowed`: networks that an administrator opened to such requests, asked for each time."""
+        """`allowed`: networks that an administrator opened to such requests; `proxy`: through which those with TLS from
+        the first octet go. Both are asked for each time."""
+        self._proxy = proxy
         self._tls, self._resolver, self._allowed, self._own = tls, resolver, allowed, own
         self._connect_timeout = connect_timeout
 
@@ -102,6 +106,8 @@ class GuardedConnector:
     async def open_named(self, host: str, port: int, source: str, tls: TlsPolicy) -> NetLink:
         """An administrator of the whole server typed `host`: if it is an address, and not a name, it may be any."""
         address = literal(host)
+        if tls.mode is TlsMode.IMPLICIT and (proxy := self._proxy()) is not None:
+            return await open_through(proxy, self._tls, self._resolver, host, port, tls.server_name)
         return await self._open(host, port, source, tls, (address,) if address else ())
 
     async def _open(self, host: str, port: int, source: str, tls: TlsPolicy, named: Sequence[str]) -> NetLink:

@@ -265,3 +265,21 @@ def test_a_bug_is_told_with_its_place_and_cause_but_no_variable(journal: Journal
     (line,) = lines(tmp_path / "logs", "error")
     assert "Session crashed: Service: IMAP, Error: ValueError: no such thing, from KeyError: 'mailbox'" in line
     assert "outer (logs/test_journal.py:" in line and "hunter2" not in line
+
+
+def test_an_event_that_cannot_be_counted_is_told_once_and_written_all_the_same(
+    journal: Journal, tmp_path: Path
+) -> None:
+    def broken(bound: object, fields: object) -> None:
+        raise KeyError("service")
+
+    journal.count({"message.received": broken, "delivery.sent": broken})
+    log = FileLog(journal)
+    for _ in range(50):
+        log.info("message.received", queue_id="1", service="smtp")
+    log.info("delivery.sent", queue_id="1")
+    journal.close()
+    assert len(lines(tmp_path / "logs", "mail")) == 51
+    told = lines(tmp_path / "logs", "error")
+    assert len(told) == 2 and "Event: message.received, Error: KeyError: 'service'" in told[0]
+    assert "delivery.sent" in told[1]
