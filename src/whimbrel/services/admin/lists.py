@@ -1,11 +1,11 @@
 """What lists have in common: an order by any column, how many there are in all, where the next page begins."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
-from whimbrel.core.directory import RecordPage
+from whimbrel.core.directory import Entry, RecordPage
 from whimbrel.core.listing import BadPlace, RecordQuery
 from whimbrel.core.record import Field, RecordType
 from whimbrel.core.values import Secret
@@ -79,6 +79,14 @@ async def record_page(
         return await ctx.editor.page(asked)
     except BadPlace as error:
         raise _no_place(str(error)) from None
+
+
+async def listed_records(
+    ctx: AdminContext, record: RecordType, columns: Mapping[str, str], view: Callable[[Entry], Any], **asked: Any
+) -> Listed[Any]:
+    """As `record_page`, each record as `view` shows it. CallError."""
+    page = await record_page(ctx, record, columns, **asked)
+    return Listed(tuple(map(view, page.entries)), page.more, page.total)
 
 
 def _no_place(text: str) -> CallError:

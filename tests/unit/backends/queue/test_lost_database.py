@@ -241,3 +241,44 @@ def test_a_link_in_the_place_of_the_database_is_refused_at_a_start_with_what_to_
                 pass
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("way", ["replaced", "written over"])
+def test_an_older_copy_is_not_mixed_with_the_log_of_the_one_before(tmp_path: Path, way: str) -> None:
+    """Put there while no server ran, from a backup, with -wal left beside it."""
+    path = tmp_path / "queue" / "queue.db"
+
+    async def scene() -> None:
+        async with open_queue(tmp_path) as house:
+            await house.add(entry("a-1"))
+        shutil.copyfile(path, path.with_name("backup"))
+        async with open_queue(tmp_path) as house:
+            for number in range(2, 40):
+                await house.add(entry(f"a-{number}"))
+        assert Path(f"{path}-wal").stat().st_size == 0
+        if way == "replaced":
+            os.replace(path.with_name("backup"), path)
+        else:
+            shutil.copyfile(path.with_name("backup"), path)
+        async with open_queue(tmp_path) as house:
+            house.queue.recover()
+            assert await ids(house) == ["a-1"]
+        connection = apsw.Connection(str(path))
+        assert connection.execute("PRAGMA integrity_check").get == "ok"
+        connection.close()
+
+    asyncio.run(scene())
+
+
+def test_a_process_that_ends_leaves_the_log_to_the_others(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with open_queue(tmp_path) as here:
+            await here.add(entry("a-1"))
+            async with open_queue(tmp_path) as there:
+                await there.add(entry("a-2"))
+            await here.add(entry("a-3"))
+            assert await ids(here) == ["a-1", "a-2", "a-3"]
+        async with open_queue(tmp_path) as later:
+            assert await ids(later) == ["a-1", "a-2", "a-3"]
+
+    asyncio.run(scene())

@@ -7,7 +7,7 @@ from whimbrel.core.directory import Entry, Kind, Op
 from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, call
 from whimbrel.services.admin.context import AdminContext
-from whimbrel.services.admin.lists import After, Listed, Skip, Sort, columns_of, record_page
+from whimbrel.services.admin.lists import After, Listed, Skip, Sort, columns_of, listed_records
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people.fields import answers, shown, step_of, takes, view
 from whimbrel.services.admin.people.people import address_of, change, changed, entry, place, values_of
@@ -48,10 +48,9 @@ async def alias_list(
     skip: Skip = 0,
     limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
 ) -> Listed[Any]:
-    page = await record_page(
-        ctx, ALIAS, COLUMNS, sort=sort, domain=domain, search=search, after=after, skip=skip, limit=limit
+    return await listed_records(
+        ctx, ALIAS, COLUMNS, _view, sort=sort, domain=domain, search=search, after=after, skip=skip, limit=limit
     )
-    return Listed(tuple(map(_view, page.entries)), page.more, page.total)
 
 
 @call("alias", "show", reads=True, right=Right.ACCOUNTS, help="Shows an alias.")
