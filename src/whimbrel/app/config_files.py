@@ -8,6 +8,7 @@ from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.scan import MAX_BYTES
 from whimbrel.core.config import ConfigError, Fault
+from whimbrel.core.directory import Reread
 from whimbrel.core.pool import Pool
 from whimbrel.core.settings import Concern
 from whimbrel.services.admin.ports import Version
@@ -39,20 +40,20 @@ class FormerVersions:
         holder = self._holder(file)
         return await self._pool.run(holder.difference_to, number) if self._pool else holder.difference_to(number)
 
-    async def restore(self, file: str, number: int, *, confirmed: str = "") -> None:
+    async def restore(self, file: str, number: int, *, confirmed: str = "") -> Reread:
         holder = self._holder(file)
         if self._unread is None:
-            if file == CONFIG:
-                await self._config.restore(number, confirmed=confirmed)
-            else:
-                await self._editor.restore(number, confirmed=confirmed)
-            return
+            if file == USERS:
+                return await self._editor.restore(number, confirmed=confirmed)
+            await self._config.restore(number, confirmed=confirmed)
+            return Reread()
         broken = self._unread[file]
         content = broken.version(number, MAX_BYTES)
         holder.verify(content)
         if file == CONFIG:
             self._config.confirm(content, confirmed)
         broken.replace([content])  # What stood there is now a former version.
+        return Reread()
 
     async def keep(self) -> Sequence[str]:
         kept = []

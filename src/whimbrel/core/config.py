@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from whimbrel.core.settings import Concern, Section
 
@@ -40,6 +40,15 @@ class Unconfirmed(ConfigError):
     def __init__(self, words: str, *faults: Fault) -> None:
         super().__init__(*faults)
         self.words = words
+
+
+MOST: Final = 0.5
+"""The part of what was there that nobody takes away at once by hand."""
+
+
+def most_go(known: int, left: int, *, many: int) -> bool:
+    """Whether an edit leaves so little of what was known that it looks like an accident; `many`: fewer never do."""
+    return known - left >= max(many, known * MOST)
 
 
 class UnknownName(ConfigError):
@@ -159,8 +168,14 @@ class ConfigEditor(ConfigStore, Protocol):
         """A unified diff from the file in use to the file on disk; empty if they are the same."""
         ...
 
-    async def reload(self, *, confirmed: str = "") -> frozenset[str]:
-        """Takes the file on disk into use. ConfigError: it stays as it was; Unconfirmed as with `change`."""
+    def forgets(self) -> str:
+        """Why the file on disk is not taken into use by itself (most settings are gone); empty if it would be, or
+        cannot be read."""
+        ...
+
+    async def reload(self, *, confirmed: str = "", trial: bool = False) -> frozenset[str]:
+        """Takes the file on disk into use; the paths that changed. A `trial` only says which would. ConfigError: it
+        stays as it was; Unconfirmed as with `change`, and where it would forget most settings."""
         ...
 
     async def keep(self) -> None:

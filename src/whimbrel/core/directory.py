@@ -227,6 +227,36 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordChange:
+    """A record that an edit of the file changed; None: it was, or is, not there."""
+
+    before: Entry | None
+    after: Entry | None
+    secrets: tuple[str, ...] = ()
+    """Fields that differ though they are shown alike."""
+
+    @property
+    def entry(self) -> Entry:
+        """The record as it is, or as it was."""
+        entry = self.after or self.before
+        assert entry is not None
+        return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """What the file changed that was read anew."""
+
+    records: tuple[RecordChange, ...] = ()
+    more: int = 0
+    """Records that differ as well and are not named."""
+
+    @property
+    def count(self) -> int:
+        return len(self.records) + self.more
+
+
+@dataclass(frozen=True, slots=True)
 class RecordPage:
     """A page, which begins where its `after` says whatever was added or removed meanwhile."""
 
@@ -299,9 +329,9 @@ class DirectoryEditor(Protocol):
         there were some. Empty if that is not so. ConfigError"""
         ...
 
-    async def reload(self, *, confirmed: str = "") -> bool:
-        """Takes the file on disk into use, if it was changed outside. ConfigError: the former state stays; Unconfirmed:
-        so it does until somebody types the words."""
+    async def reload(self, *, confirmed: str = "", trial: bool = False) -> Reread | None:
+        """Takes the file on disk into use, if it was changed outside; None: it was not. A `trial` only raises what
+        would be. ConfigError: the former state stays; Unconfirmed: so it does until somebody types the words."""
         ...
 
     async def heal(self) -> bool:

@@ -39,6 +39,7 @@ from whimbrel.core.config import ConfigError
 from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import Call, CallError, Failure, Needs
+from whimbrel.services.admin.changes.audit import note_edits
 from whimbrel.services.admin.context import AdminContext, Caller
 from whimbrel.services.admin.invoke import prepare, question, result_adapter, run, run_stream
 from whimbrel.services.admin.people.lifecycle import recover
@@ -182,6 +183,7 @@ async def context(directory: Path, call: Call, options: Options) -> AsyncIterato
             confirmed=options.confirmed,
         )
         if not broken:
+            note_edits(ctx, config.edited_before(), editor.taken())
             health = _health(ctx, installation, pool)
             stack.push_async_callback(health.close)
             ctx = replace(

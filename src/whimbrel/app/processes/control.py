@@ -21,6 +21,7 @@ from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.notices import CONFIG
 from whimbrel.core.values import Secret
 from whimbrel.flow.settings import SmtpSettings
+from whimbrel.services.admin.changes.audit import note_edits
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.descent import of_this_server
 from whimbrel.services.admin.local import Peer, foreign, local_caller, serving
@@ -82,6 +83,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
         services=switch,
         live=True,
     )
+    note_edits(ctx, house.config.edited_before(), editor.taken())
     await recover(ctx)
 
     operations = Operations(house.state, house.clock, house.log, house.ids.session_id)

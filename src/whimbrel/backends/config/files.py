@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -59,14 +60,19 @@ class Former:
 @dataclass(frozen=True, slots=True)
 class Retention:
     """Which former versions are kept: the latest `versions`; of older ones that which began each of the last 24 hours
-    and each of the last `days` days. So many quick changes leave the version that was in force before them."""
+    and each of the last `days` days; and those that were in force for long, however many quick changes came since: the
+    last `lasting` that were for `lasts` seconds, and the one that was for longest."""
 
     versions: int = 10
     days: int = 90
+    lasting: int = 3
+    lasts: float = 600.0
+    """Seconds after which a version counts as one that somebody was content with."""
 
     def doomed(self, former: "list[Former]", now: float) -> "list[Former]":
         """Those of `former` (the latest first) that are not kept."""
         gone, kept = [], set[tuple[str, int]]()
+        lasting = self._lasting([version for version in former if now - version.replaced <= self.days * _DAY])
         for version in reversed(former[self.versions :]):
             age = now - version.replaced
             slots = {
@@ -74,10 +80,16 @@ class Retention:
                 for name, size, longest in (("hour", _HOUR, _DAY), ("day", _DAY, self.days * _DAY))
                 if age <= longest
             }
-            if slots <= kept:
+            if slots <= kept and version.number not in lasting:
                 gone.append(version)
             kept |= slots
         return gone
+
+    def _lasting(self, former: "list[Former]") -> frozenset[int]:
+        """Numbers of versions that were in force for long. Of the oldest nobody knows since when it was."""
+        stood = [(version.replaced - older.replaced, version.number) for version, older in pairwise(former)]
+        long = [number for seconds, number in stood if seconds >= self.lasts][: self.lasting]
+        return frozenset([*long, *([max(stood)[1]] if stood else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,18 +195,63 @@ class ConfigFile:
                     return file.read(limit + 1)
         raise LookupError(f"{self.name} has no former version {number}")
 
+    def keep_content(self, pieces: Iterable[bytes | memoryview]) -> None:
+        """What was in force before somebody else wrote the file becomes a former version, unless the latest says the
+        same. An OSError is no reason to refuse the edit."""
+        content = b"".join(pieces)
+        with contextlib.suppress(OSError):
+            former = self.former()
+            if not content or (former and former[0].path.read_bytes() == content):
+                return
+            target = self._next(former)
+            target.touch(0o600, exist_ok=False)
+            target.write_bytes(content)
+            with open(target, "rb") as file:
+                own_like(file.fileno(), self.path)
+            self._drop(target, former)
+
+    def in_force(self) -> bytes | None:
+        """What was last taken into use; None: nobody wrote that down."""
+        with contextlib.suppress(OSError):
+            return self._copy.read_bytes()
+        return None
+
+    def put_in_force(self, content: bytes) -> None:
+        """For the next start, which tells by it that the file was edited meanwhile. Best effort."""
+        with contextlib.suppress(OSError):
+            if self.in_force() == content:
+                return
+            self.history.mkdir(mode=0o700, parents=True, exist_ok=True)
+            beside = self._copy.with_name(f".{self._copy.name}.{os.getpid()}")
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(descriptor, "wb") as file:
+                file.write(content)
+                own_like(descriptor, self.history)
+            os.replace(beside, self._copy)
+
+    @property
+    def _copy(self) -> Path:
+        return self.history / f"{self.path.name}.in-force"
+
+    def _next(self, former: list[Former]) -> Path:
+        self.history.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.history / f"{self.path.name}.{(former[0].number if former else 0) + 1:08d}"
+
     def _keep_former(self) -> None:
         if not self.path.exists():
             return
-        self.history.mkdir(mode=0o700, parents=True, exist_ok=True)
         former = self.former()
-        target = self.history / f"{self.path.name}.{(former[0].number if former else 0) + 1:08d}"
+        target = self._next(former)
         try:
             # A second name costs nothing: what replaces the file is another inode.
             os.link(self.path, target)
         except OSError:
             target.write_bytes(self.path.read_bytes())
             target.chmod(0o600)
+        self._drop(target, former)
+
+    def _drop(self, target: Path, former: list[Former]) -> None:
+        """What is no longer kept now that `target` is the latest."""
         now = time.time()
         for old in self.retention().doomed([Former(0, target, now, 0), *former], now):
             with contextlib.suppress(FileNotFoundError):

@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
-from whimbrel.backends.config import paths, text, tree, xml
+from whimbrel.backends.config import forgetting, paths, text, tree, xml
 from whimbrel.backends.config.difference import unified
 from whimbrel.backends.config.files import ConfigFile, Former, History, Identity, Retention
 from whimbrel.backends.config.moved import move
@@ -146,9 +146,10 @@ class FileConfig:
         async with self._writing:
             self._unchanged_outside()
             content = self._file.version(number, xml.MAX_BYTES)
-            root, _ = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
-            _ask(await self._run(self._new_concerns, root), confirmed)
-            return self._take(content, await self._run(self._file.replace, [content]))
+            await self._run(self.confirm, content, confirmed)
+            delta = self._take(content, await self._run(self._file.replace, [content]))
+            await self._run(self._file.put_in_force, content)
+            return delta
 
     def verify(self, content: bytes | None = None) -> None:
         """Reads the file on disk, or `content`, as a start would. ConfigError tells every fault."""
@@ -159,9 +160,11 @@ class FileConfig:
         xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
 
     def confirm(self, content: bytes, confirmed: str) -> None:
-        """Unconfirmed: `content` is dangerous as the file in use is not, and nobody typed the words."""
+        """Unconfirmed: `content` is dangerous as the file in use is not, or lacks most of its settings, and nobody
+        typed the words. ConfigError: it is refused as a change to the same would be."""
         root, _ = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
-        _ask(self._new_concerns(root), confirmed)
+        forgetting.demand(self._snapshot.root, root, f"That version of {self._file.name}", confirmed)
+        self._refuse(root, confirmed)
 
     # Loading
 
@@ -173,6 +176,21 @@ class FileConfig:
         self._use(known)
         self._warn(known.warnings)
 
+    def edited_before(self) -> tuple[frozenset[str], tuple[Setting, ...]]:
+        """For a start: the paths that an edit changed since the configuration was last in use, and all settings as they
+        were then. That version is kept. For the one writer of the file, after it was read."""
+        former, content = self._file.in_force(), self._snapshot.content
+        self._file.put_in_force(content)
+        if former is None or former == content:
+            return frozenset(), ()
+        try:
+            root = self._read(former, self._snapshot.identity) if former else self._kind()
+        except ConfigError:
+            return frozenset(), ()  # A former release wrote it.
+        self._file.keep_content([former])
+        delta = frozenset(paths.changed(root, self._snapshot.root))
+        return delta, tuple(paths.setting(*place) for place in paths.present(root))
+
     def load(self) -> frozenset[str]:
         """Takes the file on disk into use; the paths that changed. ConfigError: the former snapshot stays in use."""
         return self._take(*self._file.read(xml.MAX_BYTES))
@@ -181,13 +199,37 @@ class FileConfig:
         """For workers, when told of a change: one `stat` if there is none. ConfigError leaves all as it was."""
         return frozenset() if self._file.identity() == self._snapshot.identity else self.load()
 
-    async def reload(self, *, confirmed: str = "") -> frozenset[str]:
+    async def reload(self, *, confirmed: str = "", trial: bool = False) -> frozenset[str]:
         async with self._writing:
             content, identity = await self._run(self._file.read, xml.MAX_BYTES)
-            if identity is not None:
-                root, _ = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
-                _ask(await self._run(self._new_concerns, root), confirmed)
-            return self._take(content, identity)
+            root, missing = self._read(content, identity), identity is None
+            forgetting.demand(self._snapshot.root, root, self._file.name, confirmed, missing=missing)
+            await self._run(self._refuse, root, confirmed)
+            if trial:
+                return frozenset(paths.changed(self._snapshot.root, root))
+            if content != self._snapshot.content:
+                # In force until now, and no longer on disk: `config undo` brings it back.
+                await self._run(self._file.keep_content, [self._snapshot.content])
+            delta = self._take(content, identity)
+            await self._run(self._file.put_in_force, content)
+            return delta
+
+    def forgets(self) -> str:
+        if self._file.identity() == self._snapshot.identity:
+            return ""
+        content, identity = self._file.read(xml.MAX_BYTES)
+        try:
+            root = self._read(content, identity)
+        except ConfigError:
+            return ""
+        return forgetting.forgets(self._snapshot.root, root, self._file.name, missing=identity is None)
+
+    def _read(self, content: bytes, identity: Identity | None) -> Section:
+        """What a file says; one that is missing says nothing. ConfigError"""
+        if identity is None:
+            return self._kind()
+        root, _ = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
+        return root
 
     def edited(self) -> str:
         """Which state the file on disk is in, if it is not the one in use; else empty. One `stat`."""
@@ -236,6 +278,7 @@ class FileConfig:
             content = self._content(new)
             identity = await self._run(self._file.replace, [content], not passing)
             self._use(Snapshot(new, _index(new), content, identity, self._snapshot.warnings))
+            await self._run(self._file.put_in_force, content)
         self._announce(delta)
         return delta
 
@@ -249,11 +292,7 @@ class FileConfig:
 
     def concerns_on_disk(self) -> Sequence[Concern]:
         """What the cross-checks say of the file on disk. ConfigError: it cannot be read."""
-        content, identity = self._file.read(xml.MAX_BYTES)
-        root = self._kind()
-        if identity is not None:
-            root, _ = xml.read(xml.parse(content, self._file.name), self._kind, self._file.name)
-        return judged(root, self.folder)
+        return judged(self._read(*self._file.read(xml.MAX_BYTES)), self.folder)
 
     @property
     def folder(self) -> str:
@@ -406,7 +445,9 @@ def judged(root: Section, folder: str) -> list[Concern]:
 
 
 def _ask(concerns: Sequence[Concern], confirmed: str) -> None:
-    """Unconfirmed: there is a danger among them, and nobody typed the words."""
+    """Unconfirmed: there is a danger among them, and nobody typed the words; those for all settings are for any."""
+    if confirmed == forgetting.WORDS:
+        return
     dangers = [each for each in concerns if each.gravity is Gravity.DANGER and each.words != confirmed]
     if dangers:
         raise Unconfirmed(dangers[0].words, *(Fault("", 0, each.path, each.text) for each in dangers))

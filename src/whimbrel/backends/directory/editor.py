@@ -17,7 +17,7 @@ from whimbrel.backends.directory.pages import counts_of, page_of
 from whimbrel.backends.directory.records import schema_of
 from whimbrel.backends.directory.scan import MAX_BYTES
 from whimbrel.core.config import Fault
-from whimbrel.core.directory import DirectoryChange, DirectoryEditor, Entry, Kind, Naming, RecordPage
+from whimbrel.core.directory import DirectoryChange, DirectoryEditor, Entry, Kind, Naming, RecordPage, Reread
 from whimbrel.core.listing import RecordQuery
 from whimbrel.core.log import Log
 from whimbrel.core.pool import Pool
@@ -120,12 +120,21 @@ class DirectoryFile:
             self._changed()
         return healed
 
-    async def reload(self, *, confirmed: str = "") -> bool:
+    async def reload(self, *, confirmed: str = "", trial: bool = False) -> Reread | None:
         async with self._lock:
+            if trial:
+                await self._run(self._ledger.demand, confirmed)
+                return None
             built = await self._run(self._ledger.open, confirmed)
+            reread = self.taken()
         if built and self._changed:
             self._changed()
-        return built
+        return reread if built else None
+
+    def taken(self) -> Reread:
+        """Which records differ since the file was read anew, and nobody asked so far: of a start, what was edited while
+        no server ran."""
+        return self._ledger.taken()
 
     def edited(self) -> str:
         """Which state the file on disk is in, if it is not the one in use; else empty. One `stat`."""
@@ -187,12 +196,14 @@ class DirectoryFile:
         with self._own() as lister:
             return listing.difference(lister.db, content, file.name, self._schema, f"version {number}")
 
-    async def restore(self, number: int, *, confirmed: str = "") -> None:
+    async def restore(self, number: int, *, confirmed: str = "") -> Reread:
         """Puts a former version back as a new change. LookupError, ConfigError, Unconfirmed, ConfigConflict."""
         async with self._lock:
             await self._run(self._ledger.restore, number, confirmed)
+            reread = self.taken()
         if self._changed:
             self._changed()
+        return reread
 
     def verify(self, content: bytes | None = None) -> None:
         """Reads the file on disk, or `content`, as a start would. ConfigError tells every fault."""

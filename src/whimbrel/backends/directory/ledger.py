@@ -11,24 +11,25 @@ Two locks: who puts a new file in place holds `_folding` and then `_guard`; who 
 
 import contextlib
 import hashlib
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import apsw
 
 from whimbrel.backends.config.files import ConfigFile, History, Identity
-from whimbrel.backends.directory import aside, build, forgetting, index, listing
+from whimbrel.backends.directory import aside, build, forgetting, index, listing, reread
 from whimbrel.backends.directory.changes import Changer
 from whimbrel.backends.directory.journal import Changes, Journal, Journaled, as_text, summary
 from whimbrel.backends.directory.opened import OpenedIndex
 from whimbrel.backends.directory.pending import Pending
 from whimbrel.backends.directory.records import Schema
 from whimbrel.backends.directory.scan import MAX_BYTES
+from whimbrel.backends.directory.sources import hashed, opened
 from whimbrel.backends.directory.splices import Splice, moved, pieces, plan
 from whimbrel.core.config import ConfigConflict, ConfigError, Fault, Unconfirmed
+from whimbrel.core.directory import Reread
 from whimbrel.core.log import Log
 
 EMPTY = b'<?xml version="1.0" encoding="UTF-8"?>\n<users version="1.0">\n</users>\n'
@@ -62,6 +63,7 @@ class Ledger:
         self._pending = Pending()
         self._recovered = False
         self._known = forgetting.Headcount()  # For when the index is lost.
+        self._reread = Reread()
         self._round = 0  # Grows when all is read anew, which makes a write that is under way worthless.
         self._written = ""  # SHA-256 of the last file that we put in place, or were about to.
         self._folding, self._guard = threading.RLock(), threading.RLock()
@@ -210,10 +212,14 @@ class Ledger:
         before = forgetting.counted(db) if known else self._known
         pending = Pending()
         refused: list[Changes] = []
+        if known and not ours:  # What was in force before somebody edited it: `config undo` brings it back.
+            self.file.keep_content(listing.whole(db, self.schema))
         with db:  # One transaction: no reader sees the file without the changes.
+            reread.remember(db)
             warnings = build.rebuild(db, content, self.file.name, self.schema)
             if not ours:
                 forgetting.demand(before, forgetting.counted(db), self.file.name, confirmed)
+            different = reread.differences(db, self.schema) if known else Reread()
             _mark(db, digest, identity)
             if left:
                 changer = Changer(db, lambda start, length: content[start : start + length], pending, self.schema)
@@ -223,6 +229,7 @@ class Ledger:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._index.remember()
         self._pending, self.warnings, self._known = pending, warnings, forgetting.counted(db)
+        self._reread = self._reread if ours else different
         self._round += 1
         if left is None:
             since = journaled.left(known)
@@ -270,7 +277,7 @@ class Ledger:
         self, db: apsw.Connection, requests: Sequence[Changes], for_good: bool
     ) -> list[Exception | None]:
         before, end = self._pending.copy(), self._journal.position
-        with _opened(self.file.path) as (source, identity):
+        with opened(self.file.path) as (source, identity):
             db.execute("BEGIN IMMEDIATE")
             try:
                 if str(identity) != index.meta(db, "identity"):
@@ -381,7 +388,7 @@ class Ledger:
 
     def _prepare(self, parts: Iterator[bytes | memoryview]) -> Path:
         digest = hashlib.sha256()
-        prepared = self.file.prepare(_hashed(parts, digest))
+        prepared = self.file.prepare(hashed(parts, digest))
         self._written = digest.hexdigest()
         return prepared
 
@@ -421,12 +428,25 @@ class Ledger:
             self.fold()
             before = forgetting.counted(db)
             with db:
+                reread.remember(db)
                 warnings = build.rebuild(db, content, self.file.name, self.schema)
                 forgetting.demand(before, forgetting.counted(db), f"That version of {self.file.name}", confirmed)
+                different = reread.differences(db, self.schema)
                 prepared = self._prepare(iter([content]))
                 self._put(db, prepared, self._journal.position.calls)
             self._journal.clear()
-            self.warnings = warnings
+            self.warnings, self._reread = warnings, different
+
+    def taken(self) -> Reread:
+        """Which records differ since the file was last read anew; nothing if that was asked before."""
+        different, self._reread = self._reread, Reread()
+        return different
+
+    def demand(self, confirmed: str) -> None:
+        """As `open` would: ConfigError, Unconfirmed. Nothing is changed."""
+        if text := self.forgets() if confirmed != forgetting.WORDS else "":
+            raise Unconfirmed(forgetting.WORDS, Fault("", 0, "", text))
+        self.verify()
 
     def forgets(self) -> str:
         """Why the file on disk is not taken into use by itself; empty if it would be, or cannot be read. ConfigError:
@@ -475,21 +495,3 @@ def _mark(db: apsw.Connection, digest: str, identity: Identity | None) -> None:
     index.set_meta(db, "identity", str(identity))
     index.set_meta(db, "digest", digest)
     forgetting.release(db)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[Callable[[int, int], bytes], Identity | None]]:
-    """Reads single records; and which state of the file they are of."""
-    with open(path, "rb", buffering=0) as file:
-
-        def source(start: int, length: int) -> bytes:
-            file.seek(start)
-            return file.read(length)
-
-        yield source, Identity.from_stat(os.fstat(file.fileno()))
-
-
-def _hashed(parts: Iterator[bytes | memoryview], digest: "hashlib._Hash") -> Iterator[bytes | memoryview]:
-    for part in parts:
-        digest.update(part)
-        yield part

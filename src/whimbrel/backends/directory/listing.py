@@ -131,14 +131,18 @@ class Listing:
         return None if row is None else int(str(row))
 
     def _entry(self, kind: Kind, name: object, domain: object, data: object) -> Entry:
-        """With defaults filled in, secrets masked."""
-        section = self._schema.section(kind)
-        record = _record(section, str(name), index.unpack(str(data)))
-        values: dict[str, Text] = {}
-        for element, field in section.elements().items():
-            if not text.shape(section, field).section:
-                values[element] = text.shown(getattr(record, field))
-        return Entry(kind, str(domain), "" if kind is Kind.DOMAIN else str(name), values)
+        return entry_of(self._schema, kind, name, domain, data)
+
+
+def entry_of(schema: Schema, kind: Kind, name: object, domain: object, data: object) -> Entry:
+    """With defaults filled in, secrets masked."""
+    section = schema.section(kind)
+    record = _record(section, str(name), index.unpack(str(data)))
+    values: dict[str, Text] = {}
+    for element, field in section.elements().items():
+        if not text.shape(section, field).section:
+            values[element] = text.shown(getattr(record, field))
+    return Entry(kind, str(domain), "" if kind is Kind.DOMAIN else str(name), values)
 
 
 def _naming(kind: object, name: object, domain: object, local: object, host: object) -> Naming:

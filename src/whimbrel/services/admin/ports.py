@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from whimbrel.core.directory import Reread
 from whimbrel.core.mailbox import AccountId, Usage
 
 if TYPE_CHECKING:  # The command line's client shall not load what settings are made of.
@@ -153,8 +154,9 @@ class ConfigFiles(Protocol):
         """A unified diff from the file in use to that version. LookupError."""
         ...
 
-    async def restore(self, file: str, number: int, *, confirmed: str = "") -> None:
-        """Puts that version back as a new change. LookupError, ConfigError, ConfigConflict."""
+    async def restore(self, file: str, number: int, *, confirmed: str = "") -> Reread:
+        """Puts that version back as a new change; which records differ by that. LookupError, ConfigError,
+        ConfigConflict."""
         ...
 
     async def keep(self) -> Sequence[str]:

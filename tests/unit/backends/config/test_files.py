@@ -50,6 +50,29 @@ def test_history_thins_out_with_age_and_is_bounded() -> None:
     assert retention.doomed(former[:5], now) == []
 
 
+def test_a_version_that_was_in_force_for_long_outlives_a_burst_of_changes() -> None:
+    now = 1_790_000_000.0 + 1800
+    # A change, ten minutes and more of peace, and then one change each second.
+    burst = [now - number for number in range(300)]
+    good, before = now - 300, now - 1300
+    former = [Former(1000 - at, Path(str(age)), age, 0) for at, age in enumerate([*burst, good, before, before - 5])]
+    gone = {version.replaced for version in Retention().doomed(former, now)}
+    assert good not in gone and len(former) - len(gone) <= 10 + 1 + 1 + 3
+    lasting = [Former(10 - at, Path(), now - 1000.0 * at * at, 0) for at in range(9)]
+    kept = {version.number for version in lasting} - {v.number for v in Retention(2, 90).doomed(lasting, now)}
+    assert 3 in kept  # The longest of all.
+
+
+def test_what_somebody_wrote_over_is_kept_once(tmp_path: Path) -> None:
+    file = ConfigFile(tmp_path / "f.cfg")
+    file.replace([b"theirs"])
+    for _ in range(3):
+        file.keep_content([b"ours"])
+    file.keep_content([])
+    assert [each.path.read_bytes() for each in file.former()] == [b"ours"]
+    assert file.former()[0].path.stat().st_mode & 0o777 == 0o600
+
+
 def test_how_much_history_is_kept_is_asked_at_each_write(tmp_path: Path) -> None:
     kept = Retention(versions=2, days=0)
     file = ConfigFile(tmp_path / "f.cfg", history=History(tmp_path / "history", lambda: kept))

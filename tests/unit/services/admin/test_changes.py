@@ -1,5 +1,6 @@
 """What was changed can be listed from the config log, and undone while it still stands: all of it or nothing."""
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from whimbrel.backends.logs.tail import LogReader
 from whimbrel.core.address import Domain
 from whimbrel.core.rights import Grants
 from whimbrel.services.admin.calls import CallError, Failure
+from whimbrel.services.admin.changes.audit import note_edits
 from whimbrel.services.admin.changes.change_state import JUST_MADE
 from whimbrel.services.admin.context import Caller
 
@@ -330,3 +332,99 @@ def test_a_change_that_was_just_made_is_undone_as_a_whole(house: House, monkeypa
     monkeypatch.undo()
     user = house.do("user show", name="alice@example.org")
     assert (user.full_name, user.quota) == ("Alice Adams", 0)
+
+
+def rows_of(house: House, id: str) -> set[tuple[str, ...]]:
+    return {
+        (row.action, row.kind, row.subject, row.field, row.old, row.new)
+        for row in house.rows(limit=50)
+        if row.id == id and row.action == "changed"
+    }
+
+
+def in_use(house: House) -> dict[str, Any]:
+    """What a running server holds, whatever becomes of the files."""
+    ctx = house.office.context()
+    return {
+        "config": ctx.config, "editor": ctx.editor, "directory": ctx.directory, "files": ctx.files, "logs": house.logs
+    }  # fmt: skip
+
+
+ADMIN = Caller("root", origin="here")
+
+
+def test_an_edit_by_hand_that_is_taken_into_use_leaves_its_lines(house: House) -> None:
+    held = in_use(house)
+    users = house.office.folder / "users.cfg"
+    text = users.read_text().replace("Alice Adams", "Alice Root").replace('name="bob"', 'name="carl"')
+    users.write_text(text.replace("</full-name>", "</full-name><rights>server-write</rights>", 1))
+    file = house.office.folder / "mailserver.cfg"
+    file.write_text("<mailserver><smtp><max-recipients>177</max-recipients></smtp></mailserver>")
+    house.office.clock.time += JUST_MADE
+    answer = house.office.do("config reload", {**held, "caller": ADMIN})
+    assert "user alice@example.org changed" in answer.text and "user bob@other.test removed" in answer.text
+    rows = house.rows(limit=20)
+    assert rows_of(house, rows[0].id) == {
+        ("changed", "setting", "smtp/max-recipients", "", "1000", "177"),
+        ("changed", "user", "alice@example.org", "full-name", "Alice Adams", "Alice Root"),
+        ("changed", "user", "alice@example.org", "rights", "none", "server-write"),
+    }
+    mine = [row for row in rows if row.id == rows[0].id]
+    assert {(row.user, row.origin) for row in mine} == {("root", "here")}
+    assert {(row.action, row.subject) for row in mine if row.action != "changed"} == {
+        ("added", "carl@other.test"), ("removed", "bob@other.test")
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("file", ["users.cfg", "mailserver.cfg"])
+def test_a_former_version_that_is_brought_back_leaves_its_lines(house: House, file: str) -> None:
+    house.do("config set", path="smtp/max-recipients", value=["177"])
+    house.do("config set", path="smtp/max-recipients", value=["178"])
+    house.do("user set", name="alice@example.org", full_name="Alice B.", quota="2G")
+    done = house.do("config undo", ADMIN, file=file)
+    rows = [row for row in house.rows(limit=20) if row.user == "root"]
+    told = {(row.subject, row.field, row.old, row.new) for row in rows}
+    if file == "users.cfg":
+        assert told == {
+            ("alice@example.org", "full-name", "Alice B.", "Alice Adams"),
+            ("alice@example.org", "quota", "2G", "0"),
+        }
+        assert "user alice@example.org changed" in done.text
+    else:
+        assert told == {("smtp/max-recipients", "", "178", "177")}
+    house.do("config undo", ADMIN, file=file)  # A second undo is a redo.
+    ctx = house.office.context()
+    assert ctx.config.get("smtp/max-recipients") == "178" and "Alice B." in house.office.users
+
+
+def test_a_secret_in_an_edit_is_told_of_and_not_shown(house: House) -> None:
+    held = in_use(house)
+    users = house.office.folder / "users.cfg"
+    users.write_text(
+        re.sub(r"<password>[^<]*</password>", "<password>$6$abcdefgh$" + "o" * 86 + "</password>", users.read_text())
+    )
+    house.office.do("config reload", {**held, "caller": ADMIN})
+    rows = [row for row in house.rows(limit=20) if row.user == "root"]
+    assert [(row.field, row.old, row.new) for row in rows] == [("password", "********", "********")]
+    assert "oooo" not in str(rows)
+
+
+def test_an_edit_while_no_server_ran_is_told_of_at_the_start(house: House) -> None:
+    house.do("config set", path="smtp/max-recipients", value=["177"])
+    file, users = house.office.folder / "mailserver.cfg", house.office.folder / "users.cfg"
+    file.write_text(file.read_text().replace("177", "179"))
+    users.write_text(users.read_text().replace("Alice Adams", "Alice Root"))
+    ctx = house.office.context(caller=Caller("x"))
+    note_edits(ctx, ctx.config.edited_before(), ctx.editor.taken())  # type: ignore[attr-defined]
+    rows = [row for row in house.rows(limit=20) if row.user == "edit by hand"]
+    assert {(row.subject, row.old, row.new) for row in rows} == {
+        ("smtp/max-recipients", "177", "179"), ("alice@example.org", "Alice Adams", "Alice Root")
+    }  # fmt: skip
+    again = house.office.context()
+    assert again.config.edited_before() == (frozenset(), ())  # type: ignore[attr-defined]
+    assert again.editor.taken().count == 0  # type: ignore[attr-defined]
+    # What stood there before the edit is a former version.
+    assert house.office.do("config undo").text.startswith("mailserver.cfg is again")
+    assert house.office.context().config.get("smtp/max-recipients") == "177"
+    house.office.do("config undo", file="users.cfg")
+    assert "Alice Adams" in house.office.users

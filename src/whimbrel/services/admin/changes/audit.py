@@ -6,18 +6,19 @@ the editors themselves tell them as `********`.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from whimbrel.core.directory import DirectoryChange, Entry, Kind, Naming, Op, RecordPage
-from whimbrel.services.admin.context import AdminContext
+from whimbrel.core.directory import DirectoryChange, Entry, Kind, Naming, Op, RecordPage, Reread
+from whimbrel.services.admin.context import AdminContext, Caller
 
 if TYPE_CHECKING:
     from whimbrel.core.config import ConfigEditor, Setting, Text
     from whimbrel.core.directory import DirectoryEditor
     from whimbrel.core.listing import RecordQuery
     from whimbrel.core.settings import Section
+    from whimbrel.services.admin.ports import ConfigFiles, Version
 
     S = TypeVar("S", bound=Section)
 
@@ -27,6 +28,8 @@ NAMED: Final = 500
 """Records of one change that the log names, one line each or more."""
 SEPARATOR: Final = ", "
 """Between the members of a list."""
+OUTSIDE: Final = "edit by hand"
+"""Who is named where nobody can tell who edited a file."""
 Note = Callable[..., None]
 
 
@@ -39,7 +42,18 @@ def audited(ctx: AdminContext) -> AdminContext:
         ctx.log.info(event, **fields, user=ctx.caller.name, origin=ctx.caller.origin, change=change)
 
     config, editor = AuditedConfig(ctx.config, note), AuditedDirectory(ctx.editor, note)
-    return replace(ctx, change=change, recorded=recorded, config=config, editor=editor)
+    files = AuditedFiles(ctx.files, config, editor) if ctx.files else None
+    return replace(ctx, change=change, recorded=recorded, config=config, editor=editor, files=files)
+
+
+def note_edits(ctx: AdminContext, edit: "tuple[frozenset[str], Sequence[Setting]]", reread: Reread) -> None:
+    """Writes down what an edit of the files changed while no server ran: the paths of settings with all settings as
+    they were, and the records."""
+    paths, before = edit
+    own = audited(replace(ctx, caller=Caller(OUTSIDE, origin="the files, while no server ran")))
+    assert isinstance(own.config, AuditedConfig) and isinstance(own.editor, AuditedDirectory)
+    own.config.written(paths, {setting.path: setting for setting in before})
+    own.editor.reread(reread)
 
 
 def change_id(now: float) -> str:
@@ -81,22 +95,23 @@ class AuditedConfig:
     async def change(
         self, values: Mapping[str, object], *, confirmed: str = "", passing: bool = False
     ) -> frozenset[str]:
-        before = self._settings()
+        before = self.as_it_is()
         paths = await self._inner.change(values, confirmed=confirmed, passing=passing)
-        self._written(paths, before)
+        self.written(paths, before)
         return paths
 
-    async def reload(self, *, confirmed: str = "") -> frozenset[str]:
-        before = self._settings()
-        paths = await self._inner.reload(confirmed=confirmed)
-        self._written(paths, before)
+    async def reload(self, *, confirmed: str = "", trial: bool = False) -> frozenset[str]:
+        before = self.as_it_is()
+        paths = await self._inner.reload(confirmed=confirmed, trial=trial)
+        if not trial:
+            self.written(paths, before)
         return paths
 
-    def _settings(self) -> dict[str, "Setting"]:
+    def as_it_is(self) -> dict[str, "Setting"]:
         return {setting.path: setting for setting in self._inner.settings()}
 
-    def _written(self, paths: frozenset[str], before: Mapping[str, "Setting"]) -> None:
-        after = self._settings() if paths else {}
+    def written(self, paths: frozenset[str], before: Mapping[str, "Setting"]) -> None:
+        after = self.as_it_is() if paths else {}
         for path in sorted(paths):
             if path in before and path in after:
                 self._note("config.changed", setting=path, **_values(before[path].value, after[path].value))
@@ -151,6 +166,9 @@ class AuditedConfig:
     def concerns(self) -> Any:
         return self._inner.concerns()
 
+    def forgets(self) -> str:
+        return self._inner.forgets()
+
     def difference(self) -> str:
         return self._inner.difference()
 
@@ -185,16 +203,37 @@ class AuditedDirectory:
 
     def _written(self, step: DirectoryChange, old: Mapping[str, "Text"], new: Mapping[str, "Text"]) -> None:
         record = f"{step.kind} {step.name}@{step.domain}" if step.name else f"{step.kind} {step.domain}"
-        if step.op is not Op.SET:
-            values = new if step.op is Op.ADD else old
-            text = "; ".join(f"{name}={shown(value)}" for name, value in values.items())
-            self._note("config.record", action=step.op.value, record=record, values=shown(text))
-            return
+        if step.op is Op.SET:
+            self._changed(record, old, new, step.values)
+        else:
+            self._whole(step.op, record, new if step.op is Op.ADD else old)
+
+    def _whole(self, op: Op, record: str, values: Mapping[str, "Text"]) -> None:
+        text = "; ".join(f"{name}={shown(value)}" for name, value in values.items())
+        self._note("config.record", action=op.value, record=record, values=shown(text))
+
+    def _changed(
+        self, record: str, old: Mapping[str, "Text"], new: Mapping[str, "Text"], given: Container[str]
+    ) -> None:
+        """Each value; `given`: those that were given anew, whatever is shown of them."""
         for name in sorted({*old, *new}):
             before, after = old.get(name, ""), new.get(name, "")
             # A secret is told as it always is; that it was given anew is all there is to say.
-            if before != after or (name in step.values and "********" in (before, after)):
+            if before != after or (name in given and "********" in (before, after)):
                 self._note("config.value", record=record, field=name, **_values(before, after))
+
+    def reread(self, reread: Reread) -> None:
+        """What an edit of the file changed, or a former version that was brought back."""
+        for each in reread.records:
+            record = f"{each.entry.kind} {named(each.entry)}"
+            if each.before is None:
+                self._whole(Op.ADD, record, each.entry.values)
+            elif each.after is None:
+                self._whole(Op.REMOVE, record, each.entry.values)
+            else:
+                self._changed(record, each.before.values, each.after.values, each.secrets)
+        if reread.more:
+            self._note("config.more", count=reread.more)
 
     async def check(self, changes: Sequence[DirectoryChange]) -> None:
         await self._inner.check(changes)
@@ -228,14 +267,63 @@ class AuditedDirectory:
     def forgets(self) -> str:
         return self._inner.forgets()
 
-    async def reload(self, *, confirmed: str = "") -> bool:
-        return await self._inner.reload(confirmed=confirmed)
+    async def reload(self, *, confirmed: str = "", trial: bool = False) -> Reread | None:
+        reread = await self._inner.reload(confirmed=confirmed, trial=trial)
+        self.reread(reread or Reread())
+        return reread
 
     async def heal(self) -> bool:
         return await self._inner.heal()
 
     async def keep(self) -> None:
         await self._inner.keep()
+
+
+def named(entry: Entry) -> str:
+    """`alice@example.org`, or a domain."""
+    return f"{entry.name}@{entry.domain}" if entry.name else entry.domain
+
+
+class AuditedFiles:
+    """ConfigFiles that write down what a former version changed that was brought back."""
+
+    def __init__(self, inner: "ConfigFiles", config: AuditedConfig, editor: AuditedDirectory) -> None:
+        self._inner, self._config, self._editor = inner, config, editor
+
+    async def restore(self, file: str, number: int, *, confirmed: str = "") -> Reread:
+        before = self._config.as_it_is()
+        reread = await self._inner.restore(file, number, confirmed=confirmed)
+        after = self._config.as_it_is()
+        self._config.written(_different(before, after), before)
+        self._editor.reread(reread)
+        return reread
+
+    async def versions(self, file: str) -> "Sequence[Version]":
+        return await self._inner.versions(file)
+
+    async def difference(self, file: str, number: int) -> str:
+        return await self._inner.difference(file, number)
+
+    async def keep(self) -> Sequence[str]:
+        return await self._inner.keep()
+
+    def edited(self) -> str:
+        return self._inner.edited()
+
+    async def differ(self) -> Sequence[str]:
+        return await self._inner.differ()
+
+    async def aside(self) -> str:
+        return await self._inner.aside()
+
+    async def check(self) -> Any:
+        return await self._inner.check()
+
+
+def _different(before: Mapping[str, "Setting"], after: Mapping[str, "Setting"]) -> frozenset[str]:
+    """Paths whose values differ; of lists of sections of which one came or went, the list."""
+    paths = {path for path in before.keys() & after.keys() if before[path].value != after[path].value}
+    return frozenset(paths | {path.rpartition("[")[0] for path in before.keys() ^ after.keys()})
 
 
 if TYPE_CHECKING:

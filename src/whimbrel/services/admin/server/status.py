@@ -78,11 +78,10 @@ async def status(ctx: AdminContext) -> StatusView:
 async def _attention(ctx: AdminContext, running: Running, services: tuple[ServiceRow, ...]) -> tuple[AttentionRow, ...]:
     rows = [AttentionRow(concern.gravity.name.lower(), str(concern)) for concern in ctx.config.concerns()]
     sentences: list[str] = []
-    forgets = ctx.editor.forgets()
-    if forgets:
-        rows.append(AttentionRow("danger", forgets))
+    forgets = {"mailserver.cfg": ctx.config.forgets(), "users.cfg": ctx.editor.forgets()}
+    rows += [AttentionRow("danger", text) for text in forgets.values() if text]
     for file, difference in (("mailserver.cfg", ctx.config.difference()), ("users.cfg", ctx.editor.difference())):
-        if difference and not (forgets and file == "users.cfg"):
+        if difference and not forgets[file]:
             sentences.append(
                 f"{file} was changed outside and the server goes on with what it has: see `whimbrel config diff`, then "
                 "`whimbrel config reload` or `whimbrel config keep`"

@@ -1,9 +1,10 @@
 """Calls about the two configuration files: edits made outside, former versions, checks (mission S17 to S19)."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from whimbrel.services.admin.calls import CallError, Failure, call
+from whimbrel.services.admin.changes.audit import named
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.numbers import Between
 from whimbrel.services.admin.people.record_doubts import record_doubts
@@ -11,6 +12,9 @@ from whimbrel.services.admin.people.resolving import dangling
 from whimbrel.services.admin.server.services import apply_services
 from whimbrel.services.admin.settings.configuration import Changed, changed
 from whimbrel.services.admin.views import Done, Moment, Octets, Page, TextView, Words
+
+if TYPE_CHECKING:
+    from whimbrel.core.directory import Reread
 
 File = Literal["mailserver.cfg", "users.cfg"]
 
@@ -82,12 +86,12 @@ async def config_check(ctx: AdminContext) -> Verdict:
     except ConfigError as error:
         problems = tuple(Problem(fault.file, fault.line, fault.path, fault.text) for fault in error.faults)
         return Verdict(problems, True, "The files cannot be used as they are; a running server keeps what it has")
-    forgets = ctx.editor.forgets()
     outside = bool(ctx.config.difference() or ctx.editor.difference())
     nowhere = () if outside else (*await dangling(ctx), *await record_doubts(ctx))
     problems = (
         *(Problem("mailserver.cfg", 0, concern.path, concern.text) for concern in concerns),
-        *(Problem("users.cfg", 0, "", text) for text in (forgets, *nowhere) if text),
+        *(Problem("mailserver.cfg", 0, "", text) for text in (ctx.config.forgets(),) if text),
+        *(Problem("users.cfg", 0, "", text) for text in (ctx.editor.forgets(), *nowhere) if text),
     )
     text = "Both files can be used; see what is said of them" if problems else "Both files are in order"
     if outside:
@@ -111,8 +115,8 @@ async def config_history(ctx: AdminContext) -> Page[VersionRow]:
     "undo",
     repairs=True,
     dangerous=True,
-    help="Brings back the former version of a configuration file, the latest that can be read; undo again to take that "
-    "back.",
+    help="Brings back the former version of a configuration file, the latest that can be read. What it replaces is "
+    "kept as a version: a second undo is a redo. To go further back, name the version; see config history.",
 )
 async def config_undo(
     ctx: AdminContext,
@@ -130,7 +134,7 @@ async def config_undo(
         try:
             if ctx.dry_run:
                 return Done(await files.difference(file, number))
-            await files.restore(file, number, confirmed=ctx.confirmed)
+            reread = await files.restore(file, number, confirmed=ctx.confirmed)
         except LookupError:
             raise _no_version(file, number) from None
         except Unconfirmed:
@@ -145,7 +149,8 @@ async def config_undo(
             await apply_services(ctx)
         if passed:
             ctx.warn(f"Version {', '.join(map(str, passed))} of {file} cannot be read and was passed over")
-        return Done(f"{file} is again as it was in version {number}")
+        records = f": {_records(reread)}" if file == "users.cfg" else ""
+        return Done(f"{file} is again as it was in version {number}{records}")
     raise AssertionError("unreachable")
 
 
@@ -155,15 +160,43 @@ async def config_undo(
 async def config_reload(ctx: AdminContext) -> Changed:
     if ctx.dry_run:
         await need(ctx.files, "Reading the files").check()
-        return Changed((), (), "Checked only, nothing was changed: both files are in order")
+    if ctx.dry_run or not ctx.confirmed:  # What either file is refused for comes before both.
+        would = sorted(await ctx.config.reload(confirmed=ctx.confirmed, trial=True))
+        await ctx.editor.reload(confirmed=ctx.confirmed, trial=True)
+        if ctx.dry_run:
+            text = f"; {', '.join(would)} would be changed" if would else ""
+            return Changed((), (), f"Checked only, nothing was changed: both files are in order{text}")
     paths = sorted(await ctx.config.reload(confirmed=ctx.confirmed))
-    users = await ctx.editor.reload(confirmed=ctx.confirmed)
+    reread = await ctx.editor.reload(confirmed=ctx.confirmed)
     answer = changed(ctx, paths)
-    text = answer.text if paths or not users else "No setting is different"
     for concern in ctx.config.concerns():
         ctx.warn(str(concern))
     await apply_services(ctx, paths)
-    return Changed(answer.paths, answer.restart, f"{text}; users.cfg was read anew" if users else text)
+    if reread is None:
+        return answer
+    text = answer.text if paths else "No setting is different"
+    return Changed(answer.paths, answer.restart, f"{text}; users.cfg was read anew: {_records(reread)}")
+
+
+_NAMED: Final = 5
+"""Records that an answer names; `change list` has all."""
+
+
+def _records(reread: "Reread") -> str:
+    """Which records an edit added, removed, changed."""
+    parts = []
+    for verb, entries in (
+        ("added", [each for each in reread.records if each.before is None]),
+        ("removed", [each for each in reread.records if each.after is None]),
+        ("changed", [each for each in reread.records if each.before and each.after]),
+    ):
+        if entries:
+            names = [f"{each.entry.kind} {named(each.entry)}" for each in entries[:_NAMED]]
+            more = f" and {len(entries) - _NAMED} more" if len(entries) > _NAMED else ""
+            parts.append(f"{', '.join(names)}{more} {verb}")
+    if reread.more:
+        parts.append(f"{reread.more} more records changed")
+    return "; ".join(parts) if parts else "no record is different"
 
 
 @call("config", "keep", help="Writes the configuration in use over edits made outside, which stay in the history.")

@@ -10,12 +10,12 @@ SHOWN: Final = 5
 
 
 async def _configuration(ctx: HealthContext) -> Verdict:
-    forgets = ctx.editor.forgets()
-    if forgets:
-        return Verdict(
-            Level.ERROR, f"{forgets[:1].upper()}{forgets[1:]}.", "Mend users.cfg, or keep what is in use.",
-            "whimbrel config diff",
-        )  # fmt: skip
+    for file, forgets in (("users.cfg", ctx.editor.forgets()), ("mailserver.cfg", ctx.config.forgets())):
+        if forgets:
+            return Verdict(
+                Level.ERROR, f"{forgets[:1].upper()}{forgets[1:]}.", f"Mend {file}, or keep what is in use.",
+                "whimbrel config diff",
+            )  # fmt: skip
     concerns = [each for each in await ctx.pool.run(ctx.config.concerns) if not _of_relay(each)]
     if not concerns:
         return ok("No setting contradicts another.")
