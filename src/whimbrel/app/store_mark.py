@@ -16,10 +16,11 @@ from typing import Final
 
 from whimbrel.app import store_lock
 from whimbrel.app.ownership import is_store
+from whimbrel.backends.disk.presence import MARK, Presence, read_mark
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.core.settings import Concern, Gravity, Whole
 
-NAME: Final = "store.id"
+NAME: Final = MARK
 _CONTENT: Final = ("mail", "queue", "state.db", "generation")
 """One of these is in every store."""
 
@@ -57,6 +58,11 @@ def check(directory: Path, store: Path) -> None:
         _write(remembered, mark)
     except OSError as error:
         raise StoreMissing(why(store, error)) from None
+
+
+def presence(directory: Path, store: Path) -> Presence:
+    """By which the processes of the installation know that `store` is still there. OSError"""
+    return Presence(store, _read(directory / NAME))
 
 
 def not_a_store(store: Path) -> bool:
@@ -130,10 +136,9 @@ def _name(user: int) -> str:
 def _read(path: Path) -> str:
     """The id; empty if there is none."""
     try:
-        content = json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return read_mark(str(path))
+    except (FileNotFoundError, NotADirectoryError):
         return ""
-    return str(content.get("id", "")) if isinstance(content, dict) else ""
 
 
 def _write(path: Path, mark: str) -> None:

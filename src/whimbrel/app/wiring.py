@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from whimbrel.app import store_mark
 from whimbrel.app.clock import SystemClock, SystemIds
 from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.dialler import GuardedAsker, GuardedDialler, GuardedWebhooks
@@ -101,11 +102,13 @@ class DiskHouse:
         self.clock, self.ids = SystemClock(), SystemIds(slot)
         self.pool = ThreadPool(POOL_THREADS)
         self._stack.callback(self.pool.close)
-        journal = Journal(installation.logs)
+        self.presence = store_mark.presence(installation.directory, installation.store)
+        journal = Journal(installation.logs, presence=self.presence)
         self._stack.callback(journal.close)
         self.tally, self.answers = Board([service.name for service in SERVICES]), Answers()
         journal.count(rules(self.tally))
         self.log = FileLog(journal, lambda: self.config.section(LogSettings))
+        self.presence.log = self.log if title.startswith("control") else None  # One tells.
         self.config = installation.load_config(pool=self.pool, log=self.log)
         journal.use(lambda: self.config.section(LogSettings))
         self.notices = DatagramNotices(installation.run / "notices", title.replace("/", "-"), topics)
@@ -164,7 +167,7 @@ class DiskHouse:
 
     @cached_property
     def machine(self) -> HostMachine:
-        return HostMachine(self.config, self.places.store, self.places.queue, self.places.tls)
+        return HostMachine(self.config, self.places.store, self.places.queue, self.places.tls, self.presence)
 
     # The store and the queue, which share a committer
 
@@ -174,7 +177,9 @@ class DiskHouse:
         barrier = Barrier(places.store)
         self._stack.callback(barrier.close)
         committer = Committer(barrier, self.log)
-        queue = QueueStore(places.queue, places.store / "spool", committer, self.pool, self.notices, self.log)
+        queue = QueueStore(
+            places.queue, places.store / "spool", committer, self.pool, self.notices, self.log, self.presence
+        )
         self._stack.callback(queue.close)
         store = DiskStore(
             places.store,
@@ -184,6 +189,7 @@ class DiskHouse:
             log=self.log,
             generation=self._generation,
             queue=queue,
+            presence=self.presence,
         )
         self._stack.callback(store.close)
         self._stack.callback(committer.close)  # First: what it holds goes into the two.
@@ -211,7 +217,7 @@ class DiskHouse:
 
     @cached_property
     def spool(self) -> DiskSpool:
-        return DiskSpool(self._store.spool, self.pool)
+        return DiskSpool(self._store.spool, self.pool, self.presence)
 
     @cached_property
     def keeper(self) -> DiskKeeper:
@@ -241,7 +247,7 @@ class DiskHouse:
 
     @cached_property
     def state(self) -> SqliteState:
-        state = SqliteState(self.places.store / "state.db", self.clock, self.log)
+        state = SqliteState(self.places.store / "state.db", self.clock, self.log, presence=self.presence)
         self._stack.push_async_callback(state.close)
         return state
 
@@ -404,6 +410,7 @@ class DiskHouse:
             pool=self.pool,
             log=self.log,
             server=server_run,
+            presence=self.presence,
         )
 
     async def _gauges(self) -> Mapping[str, float]:

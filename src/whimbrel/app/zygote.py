@@ -100,6 +100,7 @@ class Zygote:
             config = self._installation.load_config()
             store = self._installation.store
             store_mark.check(self._installation.directory, store)
+            self._presence = store_mark.presence(self._installation.directory, store)
             self._generation = int(begin["generation"]) if replaces else generation.begin(store)
         except ConfigError as error:
             print(f"whimbrel: the configuration is refused:\n{error}", file=sys.stderr)
@@ -131,7 +132,7 @@ class Zygote:
             self._later = [role for each in roles.values() for role in each]
             self._fork_due()
         clean = self._watch()
-        if clean and not self._superseded and not self._unclean:
+        if clean and not self._superseded and not self._unclean and self._presence.here():
             generation.end(store, self._generation)
         return 0 if clean else 1
 

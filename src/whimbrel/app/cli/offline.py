@@ -161,7 +161,9 @@ async def context(directory: Path, call: Call, options: Options) -> AsyncIterato
         )
         stack.callback(editor.close)
         broken = _load(config, editor, call)
-        journal = Journal(installation.directory / "store" / "logs" if broken else installation.logs)
+        store = installation.directory / "store" if broken else installation.store
+        presence = store_mark.presence(installation.directory, store)
+        journal = Journal(store / "logs", presence=presence)
         stack.callback(journal.close)
         log = FileLog(journal, lambda: config.section(LogSettings))
 
@@ -201,7 +203,13 @@ async def context(directory: Path, call: Call, options: Options) -> AsyncIterato
 
 def _health(ctx: AdminContext, installation: Installation, pool: ThreadPool) -> Board:
     """With the ports that there are without a server."""
-    machine = HostMachine(ctx.config, installation.store, installation.queue, installation.tls)
+    machine = HostMachine(
+        ctx.config,
+        installation.store,
+        installation.queue,
+        installation.tls,
+        store_mark.presence(installation.directory, installation.store),
+    )
     ports = HealthContext(
         config=ctx.config,
         editor=ctx.editor,

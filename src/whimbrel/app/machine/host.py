@@ -10,6 +10,7 @@ from whimbrel.app.holders import describe_holder
 from whimbrel.app.machine import kernel
 from whimbrel.app.machine.folders import FolderLook
 from whimbrel.app.machine.scanners import scanners
+from whimbrel.backends.disk.presence import ANY, Presence
 from whimbrel.backends.disk.space import DiskSpace, SpaceSettings, octets
 from whimbrel.backends.net.own import own_address
 from whimbrel.backends.tls.contexts import SELF_SIGNED
@@ -21,8 +22,8 @@ from whimbrel.services.health.check import Certificate, ClockState, Disk, Memory
 class HostMachine:
     """Of the installation whose store and TLS folder are given."""
 
-    def __init__(self, config: ConfigStore, store: Path, queue: Path, tls: Path) -> None:
-        self._config, self._store, self._tls = config, store, tls
+    def __init__(self, config: ConfigStore, store: Path, queue: Path, tls: Path, presence: Presence = ANY) -> None:
+        self._config, self._store, self._tls, self._presence = config, store, tls, presence
         self._space = DiskSpace((store, store / "mail", queue), lambda: config.section(SpaceSettings))
         self._folders = FolderLook(store / "mail")
 
@@ -58,6 +59,8 @@ class HostMachine:
         return scanners(self._store)
 
     def store(self) -> StoreLook:
+        if not self._presence.here():
+            return StoreLook(0, (), (), complete=True, gone=str(self._store))
         return self._folders.look()
 
 

@@ -66,7 +66,9 @@ class Barrier:
 
     def __init__(self, root: Path) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._root = root
         self._descriptor = os.open(root, os.O_RDONLY)
+        self._opened = _identity(os.fstat(self._descriptor))
         self._syncfs = _find_syncfs()
         self._slow = 0
         self._other_until = self._stay_until = 0.0
@@ -79,6 +81,7 @@ class Barrier:
     def complete(self, touched: Touched) -> None:
         """Returns when all that was written before is durable. Raises BarrierError."""
         start = time.monotonic()
+        self._follow()
         files = len(touched.files) + len(touched.directories) + 2 * len(touched.databases)
         if self._syncfs is not None and (start >= self._other_until or files > SMALL):
             error = self._syncfs(self._descriptor)
@@ -91,6 +94,27 @@ class Barrier:
                 self._other_until, self._stay_until = 0.0, start + RETRY  # No better: the disk itself is slow.
         self.completed += 1
         self.seconds += time.monotonic() - start
+
+    def _follow(self) -> None:
+        """The store was mounted anew, or its mount has gone: what was written to the former file system is made durable
+        there, and what comes is of the other one."""
+        try:
+            there = _identity(os.stat(self._root))
+        except OSError:
+            there = (0, 0)
+        if there == self._opened:
+            return
+        if self._syncfs is not None and (error := self._syncfs(self._descriptor)):
+            raise BarrierError(f"syncfs: {os.strerror(error)}")
+        if self._syncfs is None:
+            raise BarrierError(f"{self._root} was taken away")
+        try:
+            descriptor = os.open(self._root, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return  # Not there yet; what was written is durable where it is.
+        os.dup2(descriptor, self._descriptor, inheritable=False)
+        os.close(descriptor)
+        self._opened = _identity(os.fstat(self._descriptor))
 
     def _judge(self, files: int, seconds: float) -> None:
         self._slow = self._slow + 1 if seconds > SLOW and files <= SMALL else 0
@@ -115,6 +139,10 @@ class Barrier:
             list(self._threads.map(sync_directory, touched.directories))
         except OSError as error:
             raise BarrierError(f"{error.filename or 'fsync'}: {error.strerror}") from None
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _sync_file(path: str) -> None:

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whimbrel.backends.disk.presence import ANY, Presence
 from whimbrel.core.commit import Rendition
 from whimbrel.core.errors import MailError
 from whimbrel.core.pool import Pool
@@ -35,9 +36,9 @@ def _full(error: OSError) -> MailError:
 class DiskSpool:
     """Unnamed files live on the store's file system, so that they can be linked into it."""
 
-    def __init__(self, folder: Path, pool: Pool) -> None:
+    def __init__(self, folder: Path, pool: Pool, presence: Presence = ANY) -> None:
         self.folder, self._pool, self._room = folder, pool, Room(ROOM)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        presence.make((folder,))
 
     def start(self) -> "DiskSpoolWriter":
         return DiskSpoolWriter(self.folder, self._pool, self._room)

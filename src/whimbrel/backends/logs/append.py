@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from whimbrel.backends.disk.presence import ANY, Presence
+
 
 @dataclass(slots=True)
 class Lost:
@@ -30,8 +32,10 @@ class _Open:
 class LogAppender:
     """The files `<log>.log` in one folder. Used by one thread at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, presence: Presence = ANY) -> None:
+        self._folder, self._presence = folder, presence
+        self._held = -1
+        """The folder itself: while it has gone with the whole store, files are opened, or made, where it is."""
         self._files: dict[str, _Open] = {}
         self._lost: dict[str, Lost] = {}
 
@@ -65,6 +69,9 @@ class LogAppender:
         """Closes the files; the next batch opens them anew."""
         for file in self._files.values():
             os.close(file.descriptor)
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
         self._files.clear()
         self._lost.clear()
 
@@ -78,16 +85,30 @@ class LogAppender:
                     return file
             except FileNotFoundError:
                 pass
+            if not self._presence.here():
+                return file  # With the whole store: it is the same one when that is back.
             del self._files[log]
             os.close(file.descriptor)
-        try:
-            descriptor = _append_to(path)
-        except FileNotFoundError:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = _append_to(path)
+        descriptor = self._opened(path)
         stat = os.fstat(descriptor)
         file = self._files[log] = _Open(descriptor, (stat.st_dev, stat.st_ino), _torn(path, stat.st_size))
         return file
+
+    def _opened(self, path: Path) -> int:
+        if not self._presence.here():
+            if self._held < 0:
+                self._presence.require()
+            return _append_to(path.name, self._held)
+        if self._held < 0:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._held = os.open(self._folder, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        try:
+            return _append_to(path)
+        except FileNotFoundError:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(self._held)
+            self._held = os.open(self._folder, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            return _append_to(path)
 
 
 def _torn(path: Path, size: int) -> bool:
@@ -102,7 +123,7 @@ def _torn(path: Path, size: int) -> bool:
         return False
 
 
-def _append_to(path: Path) -> int:
+def _append_to(path: Path | str, folder: int | None = None) -> int:
     # Without O_NONBLOCK a named pipe in the file's place would hang the thread.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
-    return os.open(path, flags, 0o600)
+    return os.open(path, flags, 0o600, dir_fd=folder)

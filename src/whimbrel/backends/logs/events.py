@@ -246,6 +246,10 @@ _TABLE: Final = (
      "the next start: nobody knows their recipients any more."),
     ("queue.content-missing", "error", "Queue content missing", "queue_id size found",
      "A waiting message's file is gone or cut short."),
+    ("store.gone", "error", "Store gone", "folder",
+     "The store's directory is not there, or has not the store's mark: its file system is not mounted any more. "
+     "Nothing is made in its place; clients are told to try again later, until it is back."),
+    ("store.back", "operations", "Store back", "folder", "The store is under its name again, and everything goes on."),
     ("store.displaced", "error", "Folder displaced", "path kind",
      "Something else stands in the place of a directory of the store, and is not followed: its folder serves nobody. "
      "Put the directory itself there, on the same file system."),

@@ -15,6 +15,7 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING
 
+from whimbrel.backends.disk.presence import ANY, Presence
 from whimbrel.backends.logs.append import LogAppender
 from whimbrel.backends.logs.record import RecordForm
 from whimbrel.backends.logs.settings import LogSettings
@@ -42,8 +43,8 @@ _Record = tuple[float, str, str, Mapping[str, Value], Mapping[str, Value]]
 class Journal:
     """The records of one process on their way to the files. Survives a fork: the child begins with none."""
 
-    def __init__(self, folder: Path, *, interval: float = INTERVAL, held: int = HELD) -> None:
-        self._files, self._form = LogAppender(folder), RecordForm()
+    def __init__(self, folder: Path, *, interval: float = INTERVAL, held: int = HELD, presence: Presence = ANY) -> None:
+        self._files, self._form = LogAppender(folder, presence), RecordForm()
         self._interval, self._held = interval, held
         self._pending: deque[_Record] = deque()
         self._dropped = 0

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import apsw
 
+from whimbrel.backends.disk.presence import ANY, Presence, StoreGone
 from whimbrel.backends.queue.database import failure, identity, immediate, open_database
 from whimbrel.backends.queue.succession import Lineage, succeed
 from whimbrel.core.errors import MailError
@@ -25,9 +26,9 @@ class _Replaced(Exception):
 class QueueDatabase:
     """One for each process; any thread may use it."""
 
-    def __init__(self, path: Path, log: Log) -> None:
+    def __init__(self, path: Path, log: Log, presence: Presence = ANY) -> None:
         """Opens or makes it. RuntimeError if a newer release wrote it."""
-        self.path, self._log = path, log
+        self.path, self._log, self._presence = path, log, presence
         self._reading = threading.RLock()
         """Guards the reader, which pool threads share. Taken before `_writing`."""
         self._writing = threading.Lock()
@@ -100,11 +101,14 @@ class QueueDatabase:
             if self.current:
                 return
             try:
+                self._presence.require()
                 succession = succeed(self.path, self.writer, self.reader, self._lineage, self._identity)
                 former = self.writer, self.reader
                 self._open()
                 for connection in former:
                     _close(connection, lost=True)
+            except StoreGone as error:
+                raise failure(error) from None  # Of the whole store, not of this file: it goes on when that is back.
             except (apsw.Error, OSError, RuntimeError) as error:
                 if not self._failed:
                     self._failed = True

@@ -18,6 +18,7 @@ import apsw
 
 from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.committer import Job
+from whimbrel.backends.disk.presence import ANY, Presence
 from whimbrel.backends.queue import lanes, rows
 from whimbrel.backends.queue.connections import QueueDatabase
 from whimbrel.backends.queue.content import write
@@ -39,12 +40,13 @@ class QueueShard:
 
     key = "~queue"  # After all accounts, so that a batch that fills the disk fails in the queue last.
 
-    def __init__(self, folder: Path, spool_folder: Path, log: Log) -> None:
+    def __init__(self, folder: Path, spool_folder: Path, log: Log, presence: Presence = ANY) -> None:
         """Opens or makes the queue in `folder`; `spool_folder` is where files without a name are made. RuntimeError if
-        a newer release wrote it."""
+        a newer release wrote it, StoreGone if the store is not there."""
+        presence.require()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder, self._spool_folder, self._log = folder, spool_folder, log
-        self.database = QueueDatabase(folder / "queue.db", log)
+        self.database = QueueDatabase(folder / "queue.db", log, presence)
         self._finished: list[str] = []
         self._finished_lock = threading.Lock()
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import apsw
 
 from whimbrel.backends.disk.committer import Committer, Job
+from whimbrel.backends.disk.presence import ANY, Presence
 from whimbrel.backends.queue import lanes, pages, rows
 from whimbrel.backends.queue.cached import read_cached
 from whimbrel.backends.queue.database import failure
@@ -34,10 +35,17 @@ class QueueStore(QueueShard):
     """The port Queue, and a shard of the committer."""
 
     def __init__(
-        self, folder: Path, spool_folder: Path, committer: Committer, pool: Pool, notices: Notices, log: Log
+        self,
+        folder: Path,
+        spool_folder: Path,
+        committer: Committer,
+        pool: Pool,
+        notices: Notices,
+        log: Log,
+        presence: Presence = ANY,
     ) -> None:
         """As a shard; RuntimeError if a newer release wrote the queue."""
-        super().__init__(folder, spool_folder, log)
+        super().__init__(folder, spool_folder, log, presence)
         self._committer, self._pool, self._notices = committer, pool, notices
         self._waiters: set[asyncio.Future[None]] = set()
         self._renewal: asyncio.Future[None] | None = None

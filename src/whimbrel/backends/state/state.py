@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from whimbrel.backends.disk.presence import ANY, Presence
 from whimbrel.backends.state.database import StateDatabase, Write
 from whimbrel.core.clock import Clock
 from whimbrel.core.log import Log
@@ -30,8 +31,11 @@ _Key = tuple[str, str]
 class SqliteState:
     """For one event loop. `close` writes what is held."""
 
-    def __init__(self, path: Path, clock: Clock, log: Log, *, interval: float = INTERVAL) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, log: Log, *, interval: float = INTERVAL, presence: Presence = ANY
+    ) -> None:
         self._path, self._clock, self._log, self._interval = path, clock, log, interval
+        self._presence = presence
         # One thread: it alone touches the connection.
         self._thread = ThreadPoolExecutor(1, "state")
         self._database: StateDatabase | None = None
@@ -153,7 +157,8 @@ class SqliteState:
 
     def _with_database(self, work: "Callable[[StateDatabase], T]") -> "T":
         """A file that was deleted, emptied, replaced or spoilt under us is opened, or begun, anew."""
-        if self._database is not None and not self._database.intact():
+        # Where the whole store has gone, what is open goes on: it is the same file when the store is back.
+        if self._database is not None and not self._database.intact() and self._presence.here():
             self._log.error("state.lost", file=str(self._path))
             lost, self._database = self._database, None
             try:
@@ -169,6 +174,7 @@ class SqliteState:
 
     def _opened(self) -> StateDatabase:
         if self._database is None:
+            self._presence.require()
             self._database = StateDatabase(self._path)
             if self._database.damage:
                 self._log.error("state.damaged", file=str(self._path), error=self._database.damage)

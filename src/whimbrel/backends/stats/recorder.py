@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from whimbrel.backends.disk.presence import ANY, Presence
 from whimbrel.backends.stats.boards import BoardCopy, read_boards
 from whimbrel.backends.stats.ledger import Ledger
 from whimbrel.backends.stats.rings import TIERS, Ring
@@ -47,9 +48,11 @@ class Recorder:
         pool: Pool,
         log: Log,
         server: Callable[[], str],
+        presence: Presence = ANY,
     ) -> None:
         """`folder` is where statistics are kept, `boards` where processes tell their counts, `server` names the run of
         the server."""
+        self._presence = presence
         self._file, self._boards, self._services = folder / "totals.json", boards, tuple(services)
         self._look, self._clock, self._pool, self._log, self._server = look, clock, pool, log, server
         gauges = gauge_columns(services)
@@ -110,6 +113,7 @@ class Recorder:
                 self._failed = False
 
     def _write(self, at: float, values: Mapping[str, float], gone: Sequence[BoardCopy], sync: bool) -> None:
+        self._presence.require()
         for ring in self._rings:
             ring.add(at, values)
         self._ledger.save(self._file, sync=sync)

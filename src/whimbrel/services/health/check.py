@@ -113,6 +113,8 @@ class StoreLook:
     """Folders whose flags have no backup; some of them."""
     complete: bool
     """All folders were looked at."""
+    gone: str = ""
+    """The store's directory, if the store is not in it; nothing else is known then."""
 
 
 class Machine(Protocol):

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import apsw
 
+from whimbrel.backends.disk.presence import ANY, Presence
 from whimbrel.backends.store.disk.account_seq import AccountSeq
 from whimbrel.backends.store.disk.backup import backup_modseq
 from whimbrel.backends.store.disk.database import DAMAGE, Damaged, passing, unavailable
@@ -36,12 +37,18 @@ class Account:
     """Of the mail alone: who may use it is the directory's to say."""
 
     def __init__(
-        self, account: AccountId, root: Path, indexes: OpenIndexes, generation: Callable[[], int], log: Log
+        self,
+        account: AccountId,
+        root: Path,
+        indexes: OpenIndexes,
+        generation: Callable[[], int],
+        log: Log,
+        presence: Presence = ANY,
     ) -> None:
         """Touches no file: that is for the committer's thread, or the pool's."""
         self.account, self.root = account, root
         self._root, self._base = str(root), f"{root}/"
-        self.seq = AccountSeq(root / "account.seq")
+        self.seq = AccountSeq(root / "account.seq", presence)
         self.tree = Tree(root)
         self.log = log
         self.healed: Callable[[set[MailboxId], bool], None] = lambda changed, folders: None

@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from whimbrel.backends.disk.presence import ANY, Presence
 from whimbrel.backends.store.disk.identity import FileIdentity, Stamp, stamp
 from whimbrel.backends.store.disk.places import clear_files
 from whimbrel.core.errors import Condition, MailboxError
@@ -49,7 +50,9 @@ class AccountSeq:
     The file is opened at its first use, which is never in a loop's thread: it may have to be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, presence: Presence = ANY) -> None:
+        """`presence`: of the store that it is in."""
+        self._presence = presence
         self.path = str(path)
         self._path, self._directory = path, str(path.parent)
         self.seen: Stamp | None = None
@@ -109,12 +112,16 @@ class AccountSeq:
                 time.sleep(pause)
                 pause = min(pause * 1.5, 0.005)
                 continue
-            self.seen = stamp(self._directory)
-            if self.current(self.seen):
-                if not self._checked:
-                    self._check()
-                return
-            self._open()  # The file was removed, replaced or cut short while we waited.
+            try:
+                self.seen = stamp(self._directory)
+                if self.current(self.seen):
+                    if not self._checked:
+                        self._check()
+                    return
+                self._open()  # The file was removed, replaced or cut short while we waited.
+            except BaseException:
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+                raise
 
     def current(self, seen: Stamp) -> bool:
         """The file that was opened is still the account's, and whole. Who reads and learns that it is not takes the
@@ -137,6 +144,7 @@ class AccountSeq:
 
     def _open(self) -> None:
         """Anew, if the file was replaced. Other threads may be reading: of the old file or the new one."""
+        self._presence.check()
         self.cleared += clear_files(self._path.parent, (self._path.name,))
         try:
             descriptor = os.open(self._path, _CREATE, 0o600)

@@ -43,12 +43,14 @@ class DiskMailboxes:
         await self._changed(account, lambda: self._put_aside(account, id, record))
 
     async def make_way(self, accounts: Sequence[AccountId], id: str) -> Sequence[AccountId]:
+        self._store.presence.check()
         left = await self._pool.run(self._make_way, accounts, id)
         for account in left:
             self._store.forget(account)
         return left
 
     async def removed(self) -> Sequence[RemovedMailbox]:
+        self._store.presence.check()  # Where it has gone there is none of them, which is not so.
         return await self._pool.run(self._removed)
 
     async def bring_back(self, id: str, account: AccountId) -> None:
@@ -79,6 +81,7 @@ class DiskMailboxes:
 
     async def _changed(self, account: AccountId, work: Callable[[], T]) -> T:
         """The work in a pool thread; who has the mailbox open here looks anew."""
+        self._store.presence.check()
         try:
             return await self._pool.run(work)
         finally:

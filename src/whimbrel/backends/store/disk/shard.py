@@ -6,6 +6,7 @@ from pathlib import Path
 
 from whimbrel.backends.disk.barrier import Touched
 from whimbrel.backends.disk.committer import Job
+from whimbrel.backends.disk.presence import ANY, Presence
 from whimbrel.backends.store.disk.account import Account
 from whimbrel.backends.store.disk.batch import AccountJob, Batch
 from whimbrel.backends.store.disk.open_indexes import OpenIndexes
@@ -18,9 +19,15 @@ class AccountShard(Account):
     """One for each account and process."""
 
     def __init__(
-        self, account: AccountId, root: Path, indexes: OpenIndexes, generation: Callable[[], int], log: Log
+        self,
+        account: AccountId,
+        root: Path,
+        indexes: OpenIndexes,
+        generation: Callable[[], int],
+        log: Log,
+        presence: Presence = ANY,
     ) -> None:
-        super().__init__(account, root, indexes, generation, log)
+        super().__init__(account, root, indexes, generation, log, presence)
         self.key = "mail/" + account
         self.published: Callable[[set[MailboxId], bool], None] = lambda changed, folders: None
         """What `apply` reports: whoever waits for the jobs passes it on."""

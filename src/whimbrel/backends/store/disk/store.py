@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from whimbrel.backends.disk.committer import Committer, Job, Shard
+from whimbrel.backends.disk.presence import ANY, Presence
 from whimbrel.backends.disk.spool import FileContent, HeldContent
 from whimbrel.backends.store.disk.batch import AccountJob
 from whimbrel.backends.store.disk.contents import Content, describe, read_file, read_files
@@ -88,12 +89,13 @@ class DiskStore:
         log: Log,
         generation: int,
         queue: QueueShard | None = None,
+        presence: Presence = ANY,
     ) -> None:
         check_version()
         self.mail = folder / "mail"
         self.spool = folder / "spool"
-        for path in (self.mail, self.spool):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        presence.make((self.mail, self.spool))
+        self.presence = presence
         self.generation = generation
         self._committer, self._pool, self._log = committer, pool, log
         self._queue = queue
@@ -121,7 +123,12 @@ class DiskStore:
             if len(self._accounts) >= MAX_ACCOUNTS:
                 self._accounts.pop(next(iter(self._accounts)))  # Its descriptors go with it, once nobody uses it.
             shard = AccountShard(
-                account, account_path(self.mail, account), self._indexes, lambda: self.generation, self._log
+                account,
+                account_path(self.mail, account),
+                self._indexes,
+                lambda: self.generation,
+                self._log,
+                self.presence,
             )
             shard.published = partial(self._notifier.collect, account)
             shard.healed = partial(self._notifier.healed, account)

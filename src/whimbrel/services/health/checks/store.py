@@ -15,6 +15,13 @@ LATE: Final = 2 * 86_400.0
 
 async def _store(ctx: HealthContext) -> Verdict:
     look = await ctx.pool.run(ctx.machine.store)
+    if look.gone:
+        return Verdict(
+            Level.ERROR,
+            f"The store is not in {look.gone}: its file system is not mounted any more. Nothing is made in its place, "
+            "and clients are told to try again later.",
+            "Mount it again; the server goes on by itself.",
+        )
     if look.broken:
         return Verdict(
             Level.WARNING,
@@ -43,6 +50,8 @@ async def _store(ctx: HealthContext) -> Verdict:
 
 async def _flag_backups(ctx: HealthContext) -> Verdict:
     look = await ctx.pool.run(ctx.machine.store)
+    if look.gone:
+        return Verdict(Level.UNKNOWN, f"The store is not in {look.gone}.")
     if look.unsaved:
         return Verdict(
             Level.WARNING,
