@@ -83,9 +83,11 @@ def _message(cursor: Cursor) -> Message:
         except ValueError as error:
             raise BadSyntax(str(error)) from None
         cursor.space()
-    utf8 = cursor.data[cursor.at : cursor.at + 7].upper() == b"UTF8 (~"
+    utf8 = cursor.keyword(b"UTF8")
     if utf8:
-        cursor.at += 6
+        cursor.open("Expected a literal in parentheses")
+        if not cursor.next_is(b"~"):
+            raise BadSyntax("Expected a literal8")
     return Message(flags, keywords, date, cursor.announced(), utf8)
 
 

@@ -89,7 +89,7 @@ def _id(cursor: Cursor) -> Id:
     fields: list[tuple[bytes, bytes]] = []
     for count, _ in enumerate(cursor.items()):
         key = cursor.string()
-        cursor.spaces()
+        cursor.space()
         value = cursor.nstring()
         if count >= MAX_ID_PAIRS or len(key) > MAX_ID_KEY or len(value or b"") > MAX_ID_VALUE:
             raise BadSyntax("Too much in ID")  # RFC 2971 3.3
@@ -101,7 +101,7 @@ def _id(cursor: Cursor) -> Id:
 def _enable(cursor: Cursor) -> Enable:
     names: list[bytes] = []
     while not cursor.ended and len(names) < MAX_ENABLE:
-        cursor.spaces()
+        cursor.space()
         names.append(cursor.atom("Expected a capability").upper())
     if not names:
         raise BadSyntax("Missing argument")

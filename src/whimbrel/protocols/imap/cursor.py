@@ -80,13 +80,39 @@ class Cursor:
             raise BadSyntax(words)
 
     def space(self) -> None:
-        if not self.take(b" "):
+        """The space between two arguments, or two items.
+
+        Quirk (clients that join arguments and lists by hand): several spaces for one, or some beside parentheses;
+        passed over wherever a space or a parenthesis stands, as Dovecot does it.
+        """
+        if not self.blanks():
             raise BadSyntax("Missing argument" if self.at >= len(self.data) else "Expected a space")
 
-    def spaces(self) -> None:
-        """One space, or (in lists) several."""
-        self.space()
+    def open(self, words: str) -> None:
+        """The opening parenthesis of a list. BadSyntax with `words`."""
+        self.expect(b"(", words)
         self.blanks()
+
+    def close(self, words: str) -> None:
+        """The closing parenthesis of a list. BadSyntax with `words`."""
+        self.blanks()
+        self.expect(b")", words)
+
+    def another(self, token: bytes = b"") -> bool:
+        """Steps over the space before `token` if that comes next; without a token: before any argument or item."""
+        start = self.at
+        if self.blanks() and (self.next_is(token) if token else not (self.ended or self.next_is(b")"))):
+            return True
+        self.at = start
+        return False
+
+    def keyword(self, word: bytes) -> bool:
+        """Steps over `word` (in capitals) and the space behind it, if they come next."""
+        stop = self.at + len(word)
+        if self.data[self.at : stop + 1].upper() != word + b" ":
+            return False
+        self.at = stop
+        return self.blanks()
 
     def blanks(self) -> bool:
         """Steps over any number of spaces; False if there was none."""
@@ -98,9 +124,6 @@ class Cursor:
     def items(self, words: str = "") -> Iterator[None]:
         """Once before each item of a list whose opening parenthesis was read, until its closing one. `words`: what is
         expected, where a list must not be empty.
-
-        Quirk (clients that join lists by hand): several spaces between items, or some beside the parentheses; passed
-        over.
         """
         self.blanks()
         if self.take(b")"):
@@ -109,20 +132,19 @@ class Cursor:
             return
         while True:
             yield
-            start = self.at
-            self.blanks()
+            apart = self.blanks()
             if self.take(b")"):
                 return
-            self.at = start
-            self.spaces()
+            if not apart:
+                self.space()  # Says what is missing.
 
     @property
     def ended(self) -> bool:
-        return self.at >= len(self.data)
+        """No argument follows. Quirk (hand-written clients): a space at the end of the line; passed over."""
+        return self.at >= len(self.data) or (self.next_is(b" ") and not self.data[self.at :].strip(b" "))
 
     def end(self) -> None:
-        # Quirk (hand-written clients): a space at the end of the line; passed over.
-        if self.data[self.at :].strip(b" "):
+        if not self.ended:
             raise BadSyntax("Too much after the last argument")
 
     def _match(self, pattern: "re.Pattern[bytes]", words: str) -> bytes:

@@ -25,7 +25,9 @@ from whimbrel.protocols.imap.grammar import Arguments, Bulk, Grammar, Reader, Ru
 from whimbrel.protocols.imap.mode import PLAIN, Mode
 from whimbrel.protocols.imap.select import Idle
 
-_START = re.compile(rb"""([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,255}) (?:(UID) )?([A-Za-z][A-Za-z0-9.\-]*)""", re.I)
+_START = re.compile(
+    rb"""([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,255}) +(?:(UID) +)?([A-Za-z][A-Za-z0-9.\-]*)""", re.I
+)
 _TAG = re.compile(rb"""([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,255})(?: |\Z)""")
 NO_TAG = b"*"
 

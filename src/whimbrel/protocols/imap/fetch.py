@@ -160,7 +160,7 @@ def _fetch(cursor: Reader, *, uid: bool) -> Fetch:
     sequence = cursor.sequence_set()
     cursor.space()
     wanted = items(cursor)
-    if not cursor.take(b" ") or cursor.ended:
+    if not cursor.another():
         return Fetch(sequence, wanted, uid)
     return Fetch(sequence, wanted, uid, parameters(cursor, cursor.grammar.fetch_modifiers))
 

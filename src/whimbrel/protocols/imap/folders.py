@@ -50,7 +50,7 @@ def _create(cursor: Cursor) -> Create:
     if cursor.ended:
         return Create(mailbox)
     cursor.space()
-    cursor.expect(b"(", "Expected a list of parameters")
+    cursor.open("Expected a list of parameters")
     if cursor.word() != b"USE":
         raise BadSyntax("Unknown parameter of CREATE")
     cursor.space()
@@ -61,7 +61,7 @@ def _create(cursor: Cursor) -> Create:
         uses.append(cursor.atom("Expected a special use").decode("ascii"))
         if len(uses) > MAX_USES:
             raise BadSyntax("Too many special uses")
-    cursor.expect(b")", "Expected the end of the parameters")
+    cursor.close("Expected the end of the parameters")
     return Create(mailbox, tuple(uses))
 
 

@@ -69,9 +69,8 @@ def _list(cursor: Reader) -> List:
     cursor.space()
     extended |= cursor.next_is(b"(")
     patterns = _patterns(cursor)
-    if cursor.data[cursor.at : cursor.at + 8].upper() != b" RETURN ":
+    if not (cursor.another() and cursor.keyword(b"RETURN")):
         return List(reference, patterns, select, extended=extended)
-    cursor.at += 8
     cursor.expect(b"(", "Expected a list of return options")
     returns: set[bytes] = set()
     status: tuple[bytes, ...] = ()

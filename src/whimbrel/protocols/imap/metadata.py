@@ -16,7 +16,7 @@ MAX_NAME = 255
 INFINITY = 1 << 16
 _NAME = re.compile(r"/(?:private|shared)(?:/[^/*%\x00-\x1f\x7f-\U0010ffff]+)*\Z")
 
-_OPTIONS = re.compile(rb"\((?:MAXSIZE|DEPTH) ", re.I)
+_OPTIONS = re.compile(rb"\( *(?:MAXSIZE|DEPTH) ", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _set(cursor: Cursor) -> SetMetadata:
         name = entry_name(cursor)
         if name.count("/") < 2:
             raise BadSyntax("Only what lies below /private and /shared has a value")
-        cursor.spaces()
+        cursor.space()
         values[name] = _value(cursor)
         if len(values) > MAX_ENTRIES:
             raise Refused(b"METADATA TOOMANY", "Too many entries")

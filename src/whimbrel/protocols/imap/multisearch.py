@@ -77,8 +77,7 @@ def _sources(cursor: Cursor) -> tuple[Source, ...]:
 def _esearch(cursor: Reader) -> MultiSearch:
     cursor.space()
     sources: tuple[Source, ...] = (Source(b"SELECTED"),)
-    if cursor.data[cursor.at : cursor.at + 3].upper() == b"IN ":
-        cursor.at += 3
+    if cursor.keyword(b"IN"):
         sources = _sources(cursor)
         cursor.space()
     returns = optional_returns(cursor) or ALL

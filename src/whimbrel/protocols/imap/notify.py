@@ -91,8 +91,7 @@ def _events(cursor: Reader) -> tuple[frozenset[Event], tuple[FetchItem, ...]]:
             known = b" ".join(event.value for event in Event)
             raise Refused(b"BADEVENT (%b)" % known, "Some of these events are not told here")
         events.add(event)
-        if event is Event.MESSAGE_NEW and cursor.next_is(b" ("):
-            cursor.space()
+        if event is Event.MESSAGE_NEW and cursor.another(b"("):
             items = fetch.items(cursor)
     # RFC 5465 5: neither is to be had without the other, nor flags without both.
     if (Event.MESSAGE_NEW in events) is not (Event.MESSAGE_EXPUNGE in events) or (
@@ -103,7 +102,7 @@ def _events(cursor: Reader) -> tuple[frozenset[Event], tuple[FetchItem, ...]]:
 
 
 def _group(cursor: Reader) -> Group:
-    cursor.expect(b"(", "Expected mailboxes and events in parentheses")
+    cursor.open("Expected mailboxes and events in parentheses")
     try:
         where = Where(cursor.word("Expected which mailboxes"))
     except ValueError:
@@ -114,7 +113,7 @@ def _group(cursor: Reader) -> Group:
         raise BadSyntax("The selected mailbox has only events of messages")
     if items and where not in SELECTED_ONES:
         raise BadSyntax("Only new messages of the selected mailbox are fetched")  # RFC 5465 5.2
-    cursor.expect(b")", "Expected the end of the events")
+    cursor.close("Expected the end of the events")
     return Group(where, mailboxes, events, items)
 
 
@@ -133,8 +132,7 @@ def _notify(cursor: Reader) -> Notify:
         status = True
         cursor.space()
     groups = [_group(cursor)]
-    while cursor.next_is(b" ("):
-        cursor.space()
+    while cursor.another(b"("):
         groups.append(_group(cursor))
         if len(groups) > MAX_GROUPS:
             raise BadSyntax("Too many groups of events")

@@ -17,11 +17,12 @@ class Preview(FetchItem):
 
 
 def _preview(cursor: Cursor) -> Preview:
-    if not cursor.take(b" ("):
+    if not cursor.another(b"("):
         return Preview()
+    cursor.open("Expected modifiers of PREVIEW")
     if cursor.word("Expected a modifier of PREVIEW") != b"LAZY":
         raise BadSyntax("Unknown modifier of PREVIEW")
-    cursor.expect(b")", "Expected the end of the modifiers")
+    cursor.close("Expected the end of the modifiers")
     return Preview(lazy=True)
 
 

@@ -37,20 +37,20 @@ def _known(cursor: Cursor) -> SequenceSet:
 
 def _qresync(cursor: Cursor) -> Qresync:
     cursor.space()
-    cursor.expect(b"(", "Expected what is known of the mailbox")
+    cursor.open("Expected what is known of the mailbox")
     uid_validity = cursor.number(least=1)
     modseq = mod_sequence(cursor, least=1)
     known, matched = None, None
-    if cursor.take(b" "):
+    if cursor.another():
         if not cursor.next_is(b"("):
             known = _known(cursor)
-        if known is None or cursor.take(b" "):
-            cursor.expect(b"(", "Expected message numbers and UIDs")
+        if known is None or cursor.another():
+            cursor.open("Expected message numbers and UIDs")
             numbers = _known(cursor)
             cursor.space()
             matched = numbers, _known(cursor)
-            cursor.expect(b")", "Expected the end of the UIDs")
-    cursor.expect(b")", "Expected the end of what is known")
+            cursor.close("Expected the end of the UIDs")
+    cursor.close("Expected the end of what is known")
     return Qresync(uid_validity, modseq, known, matched)
 
 

@@ -41,9 +41,8 @@ ALL = Returns(frozenset({b"ALL"}))
 
 def optional_returns(cursor: Cursor) -> Returns | None:
     """`RETURN (...) ` if it is next, its space included."""
-    if cursor.data[cursor.at : cursor.at + 7].upper() != b"RETURN ":
+    if not cursor.keyword(b"RETURN"):
         return None
-    cursor.at += 7
     cursor.expect(b"(", "Expected a list of return options")
     options: set[bytes] = set()
     window: Partial | None = None

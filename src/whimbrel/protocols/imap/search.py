@@ -162,10 +162,9 @@ class _Conditions:
     def keys(self, depth: int) -> SearchKey:
         """One or more, all of which must hold."""
         cursor = self._cursor
-        # Quirk (clients that join keys by hand): several spaces between them, or some beside a parenthesis.
         cursor.blanks()
         keys = [self.key(depth)]
-        while cursor.blanks() and not (cursor.ended or cursor.next_is(b")")):
+        while cursor.another():
             keys.append(self.key(depth))
         return keys[0] if len(keys) == 1 else And(tuple(keys))
 
@@ -176,7 +175,7 @@ class _Conditions:
             raise BadSyntax("Search too complex")
         if cursor.take(b"("):
             inside = self.keys(depth + 1)
-            cursor.expect(b")", "Expected a closing parenthesis")
+            cursor.close("Expected a closing parenthesis")
             return inside
         if cursor.data[cursor.at : cursor.at + 1] in _SET_STARTS:
             return Numbers(cursor.sequence_set(), uid=False)
@@ -222,9 +221,7 @@ def _search(cursor: Reader, *, uid: bool) -> Search:
 
 def program(cursor: Reader) -> SearchKey:
     """search-program: `CHARSET name`, if it is there, and the conditions."""
-    start = cursor.at
-    if cursor.data[start : start + 8].upper() == b"CHARSET ":
-        cursor.at += 8
+    if cursor.keyword(b"CHARSET"):
         charset(cursor)
         cursor.space()
     return criteria(cursor)

@@ -75,8 +75,7 @@ def _store(cursor: Reader, *, uid: bool) -> Store:
         names = cursor.flags()
     else:
         names = [cursor.flag()]
-        while not cursor.ended and len(names) < MAX_FLAGS:
-            cursor.blanks()
+        while cursor.another() and len(names) < MAX_FLAGS:
             names.append(cursor.flag())
     return Store(sequence, FlagChange(op, *split_flags(names)), silent, uid, modifiers)
 

@@ -87,7 +87,7 @@ def test_understood(line: bytes, arguments: Arguments) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"a", b"a NOOP x", b"a UID", b"a UID NOOP", b"a  NOOP", b"a SELECT", b'a SELECT "x', b"a SELECT {x}",
+        b"a", b"a NOOP x", b"a UID", b"a UID NOOP", b"a SELECT", b'a SELECT "x', b"a SELECT {x}",
         b"a STATUS x ()", b"a STATUS x (FOO)", b"a LIST x", b"a FETCH 0 FLAGS", b"a FETCH 1,, FLAGS",
         b"a FETCH 4294967296 FLAGS", b"a FETCH 1:2:3 FLAGS", b"a FETCH 1 ()", b"a FETCH 1 FOO", b"a FETCH 1 BODY[FOO]",
         b"a FETCH 1 BODY[MIME]", b"a FETCH 1 BODY[0]", b"a FETCH 1 BODY[1", b"a FETCH 1 BODY[]<1>",
