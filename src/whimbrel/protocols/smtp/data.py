@@ -3,8 +3,9 @@
 Sans-IO: `feed` takes bytes in pieces of any size; the caller owns socket and spool. Data ends at CRLF.CRLF and at
 nothing else: a server that ends it at LF.LF or LF.CRLF takes mail that another server never sent (SMTP smuggling).
 What a bare CR or LF means is up to the role: mail from servers is refused (`DataEnd.bare`); in a signed-in user's,
-or one from a program beside us (`mend`), it becomes CRLF. Who ends lines in LF has doubled the dots behind them too
-(Python's smtplib given bytes), so two of them become one; a lone dot behind a bare LF is text and stays.
+or one from a program beside us (`mend`), it becomes CRLF, and CRs before an LF belong to that line end. Who ends lines
+in LF has doubled the dots behind them too (Python's smtplib given bytes), so two of them become one; a lone dot behind
+a bare LF is text and stays.
 
 BDAT has no dots: a chunk ends where its length says. Its line ends are held to the same rules, or it would be the way
 round them: what a message by BDAT holds is sent on by DATA to servers that do not know BDAT.
@@ -19,6 +20,9 @@ from whimbrel.protocols.smtp.server_events import ChunkEnd, DataEnd
 
 END = b"\r\n.\r\n"
 _DOT = b"\r\n."
+_MAX_CRS = 64
+"""CRs before an LF that belong to its line end; of more the first ones are line ends of their own."""
+_LINE_END = re.compile(rb"\r{1,%d}\n" % _MAX_CRS)
 _BARE_DOTS = re.compile(rb"(?<!\r)\n\.\.")
 
 
@@ -26,6 +30,21 @@ def _bare(block: bytes) -> bool:
     """A CR or LF that is not of a pair. In a third less time than counting all three."""
     lines = block.replace(b"\r\n", b"\n")
     return b"\r" in lines or lines.count(b"\n") != len(block) - len(lines)
+
+
+def _mended(block: bytes) -> bytes:
+    """Each line end as CRLF.
+
+    Quirk (programs that write CRLF through a text file of Windows): CR CR LF, one line end as for Postfix and Exim. Two
+    of them would be an empty line, which ends the header: Bcc would stay in the text, for all to read.
+    """
+    return _LINE_END.sub(b"\n", block).replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+
+
+def _crs(data: bytes, stop: int) -> int:
+    """How many CRs right before `stop` an LF may still follow."""
+    tail = data[max(0, stop - _MAX_CRS) : stop]
+    return len(tail) - len(tail.rstrip(b"\r"))
 
 
 class DataReceiver:
@@ -46,6 +65,8 @@ class DataReceiver:
             hold = next(n for n in range(4, -1, -1) if data.endswith(END[:n]))
             if not hold and self._mend:
                 hold = 1 if data.endswith(b"\n") else 2 if data.endswith(b"\n.") else 0
+            elif hold and self._mend:
+                hold += _crs(data, len(data) - hold + 1) - 1
             block, self._held = data[: len(data) - hold], data[len(data) - hold :]
             return self._block(block, dotted=dotted)
         self.rest = data[end + 5 :]
@@ -61,7 +82,7 @@ class DataReceiver:
         if bare:
             self._bare = True
             if self._mend:
-                text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+                text = _mended(text)
         start = 2 if self._size == -2 and text else 0
         self._size += len(text)
         if self._size > self._max_size:
@@ -76,7 +97,7 @@ class ChunkReceiver:
     def __init__(self, max_size: int, *, mend: bool = False) -> None:
         self._max_size, self._mend = max_size, mend
         self._size, self._bare, self._last, self._left = 0, False, False, 0
-        self._held = b""  # A CR: its LF may be the first octet of the next piece, or of the next chunk.
+        self._held = b""  # CRs: their LF may be the first octet of the next piece, or of the next chunk.
         self.rest = b""
 
     def begin(self, size: int, *, last: bool) -> None:
@@ -98,11 +119,12 @@ class ChunkReceiver:
         if self._held:
             block, self._held = self._held + block, b""
         if not final and block.endswith(b"\r"):
-            block, self._held = block[:-1], b"\r"
+            held = _crs(block, len(block)) if self._mend else 1
+            block, self._held = block[:-held], block[-held:]
         if _bare(block):
             self._bare = True
             if self._mend:
-                block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+                block = _mended(block)
         self._size += len(block)
         if block:
             out.append(block if self._size <= self._max_size else b"")

@@ -18,6 +18,7 @@ _SHORT: Final = 80
 """Octets of a line that is worth remembering."""
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:[ \t]+|\Z)")
+_CODED = re.compile(rb"[0-9]{3}(?:[ \t\r-]|\Z)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -90,9 +91,7 @@ class ReplyReader:
             if end - start <= _SHORT and not self._size and buffer[start + 3 : start + 4] == b" ":
                 return _single(buffer[start:end])
             self._size += end + 1 - start
-            code, more, text = _parts(buffer[start : min(end, start + MAX_LINE)])
-            if self._code not in (0, code):
-                raise BadReply("the lines of a reply have different codes")
+            code, more, text = self._line(buffer[start : min(end, start + MAX_LINE)])
             if len(self._lines) < MAX_LINES:
                 self._lines.append(text)
             if not more:
@@ -102,13 +101,27 @@ class ReplyReader:
             if self._size > MAX_REPLY:
                 raise BadReply("the reply has too many lines", self._so_far())
 
+    def _line(self, line: bytes) -> tuple[int, bool, str]:
+        """A line of a reply: what it says, and the code of the reply so far. BadReply.
+
+        Quirk (home-made content filters): `554` behind `550-`, or text without a code between two lines that have one.
+        The first digit decides (RFC 5321 4.2.1), and the code of the last line is the reply's. Lines of different
+        classes may be of two replies: then nobody knows which command was refused.
+        """
+        if self._code and not _CODED.match(line):
+            return self._code, True, _readable(line)
+        code, more, text = _parts(line)
+        if self._code and self._code // 100 != code // 100:
+            raise BadReply("the lines of a reply have codes of different classes")
+        return code, more, text
+
     def _shorten(self) -> None:
         """Keeps the beginning of a line that does not end."""
         length = len(self._buffer) - self._at
         if length <= 2 * MAX_LINE:
             return
         beginning = self._buffer[self._at : self._at + MAX_LINE]
-        code, _, text = _parts(beginning)
+        code, _, text = self._line(beginning)
         self._size += length - MAX_LINE
         self._buffer, self._at = beginning, 0
         if self._size > MAX_REPLY:
@@ -126,7 +139,11 @@ def _parts(line: bytes) -> tuple[int, bool, str]:
     code, sign = line[:3], line[3:4]
     if not (len(code) == 3 and code.isdigit() and b"200" <= code < b"600" and sign in (b"", b" ", b"-", b"\t")):
         raise BadReply("the answer is not an SMTP reply")
-    return int(code), sign == b"-", _CONTROL.sub("?", line[4:].decode("utf-8", "replace"))
+    return int(code), sign == b"-", _readable(line[4:])
+
+
+def _readable(text: bytes) -> str:
+    return _CONTROL.sub("?", text.rstrip(b"\r").decode("utf-8", "replace"))
 
 
 @lru_cache(256)

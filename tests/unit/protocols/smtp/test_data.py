@@ -1,8 +1,10 @@
 """The end of data, dot-stuffing, bare CR and LF. RFC 5321 2.3.8, 4.1.1.4, 4.5.2"""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from whimbrel.protocols.smtp.data import DataReceiver
+from whimbrel.protocols.smtp.data import ChunkReceiver, DataReceiver
 from whimbrel.protocols.smtp.server_events import DataEnd
 
 
@@ -87,6 +89,47 @@ def test_dots_behind_bare_line_feeds_are_unstuffed_for_our_own_users(wire: bytes
     for size in (1, 2, 3, 100):
         pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
         assert collect(pieces, mend=True) == (text, DataEnd(len(text), False, False), b"")
+
+
+@pytest.mark.parametrize(
+    ("wire", "text"),
+    [
+        (b"a\r\r\nb\r\r\n\r\r\nc\r\n.\r\n", b"a\r\nb\r\n\r\nc\r\n"),
+        (b"a\r\r\r\r\nb\r\r\n.\r\n", b"a\r\nb\r\n"),
+        (b"a\r\r\n..b\r\r\n..\r\r\n\r\n.\r\n", b"a\r\n.b\r\n.\r\n\r\n"),
+        (b"a\r\r\n.\rb\n\r\nc\r\rd\r\n.\r\n", b"a\r\n\r\nb\r\n\r\nc\r\n\r\nd\r\n"),
+        (b"a" + b"\r" * 66 + b"\nb\r\n.\r\n", b"a\r\n\r\n\r\nb\r\n"),  # No end to what is held back.
+    ],
+)
+def test_crs_before_a_line_feed_belong_to_one_line_end_for_our_own_users(wire: bytes, text: bytes) -> None:
+    """As with Postfix and Exim. Two line ends would be an empty line, behind which Bcc is text."""
+    for size in (1, 2, 3, 5, 1000):
+        pieces = [wire[at : at + size] for at in range(0, len(wire), size)]
+        assert collect(pieces, mend=True) == (text, DataEnd(len(text), False, False), b"")
+        end = collect(pieces)[1]
+        assert end is not None
+        assert end.bare  # Port 25 stays strict.
+
+
+def test_chunks_are_mended_like_data() -> None:
+    wire = b"a\r\r\nb\r\rc\n" + b"\r" * 66 + b"\nd\r\r"
+    for size in (1, 2, 3, 7, 1000):
+        receiver, out = ChunkReceiver(1000, mend=True), b""
+        for at in range(0, len(wire), size):
+            piece = wire[at : at + size]
+            receiver.begin(len(piece), last=at + size >= len(wire))
+            out += b"".join(block for block in receiver.feed(piece) if isinstance(block, bytes))
+        assert out == b"a\r\nb\r\n\r\nc\r\n\r\n\r\n\r\nd\r\n\r\n"
+
+
+@given(
+    st.lists(st.sampled_from([b".", b"a", b"\r\n", b"\r", b"\n", b"\r\r\n", b"\r" * 63])).map(b"".join),
+    st.integers(1, 70),
+)
+def test_mending_does_not_depend_on_chunks(data: bytes, size: int) -> None:
+    data += b"\r\n.\r\n"
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    assert collect([data], mend=True)[:2] == collect(pieces, mend=True)[:2]
 
 
 def test_mended_octets_count_against_the_limit() -> None:
