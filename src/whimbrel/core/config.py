@@ -168,6 +168,11 @@ class ConfigEditor(ConfigStore, Protocol):
         """A unified diff from the file in use to the file on disk; empty if they are the same."""
         ...
 
+    def edited_before(self) -> tuple[frozenset[str], tuple[Setting, ...]]:
+        """For a start: the paths that an edit changed since the configuration was last in use, and all settings as they
+        were then; empty when asked again."""
+        ...
+
     def forgets(self) -> str:
         """Why the file on disk is not taken into use by itself (most settings are gone); empty if it would be, or
         cannot be read."""

@@ -334,6 +334,11 @@ class DirectoryEditor(Protocol):
         would be. ConfigError: the former state stays; Unconfirmed: so it does until somebody types the words."""
         ...
 
+    def taken(self) -> Reread:
+        """Which records differ since the file was read anew, as far as nobody asked so far: for a start, what was edited
+        while no server ran."""
+        ...
+
     async def heal(self) -> bool:
         """Makes the index that workers ask anew, if it was deleted, emptied or replaced while in use; whether it was.
         ConfigError, OSError: it cannot be made now, and workers say that they cannot tell."""

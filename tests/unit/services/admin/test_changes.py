@@ -415,14 +415,14 @@ def test_an_edit_while_no_server_ran_is_told_of_at_the_start(house: House) -> No
     file.write_text(file.read_text().replace("177", "179"))
     users.write_text(users.read_text().replace("Alice Adams", "Alice Root"))
     ctx = house.office.context(caller=Caller("x"))
-    note_edits(ctx, ctx.config.edited_before(), ctx.editor.taken())  # type: ignore[attr-defined]
+    note_edits(ctx, ctx.config.edited_before(), ctx.editor.taken())
     rows = [row for row in house.rows(limit=20) if row.user == "edit by hand"]
     assert {(row.subject, row.old, row.new) for row in rows} == {
         ("smtp/max-recipients", "177", "179"), ("alice@example.org", "Alice Adams", "Alice Root")
     }  # fmt: skip
     again = house.office.context()
-    assert again.config.edited_before() == (frozenset(), ())  # type: ignore[attr-defined]
-    assert again.editor.taken().count == 0  # type: ignore[attr-defined]
+    assert again.config.edited_before() == (frozenset(), ())
+    assert again.editor.taken().count == 0
     # What stood there before the edit is a former version.
     assert house.office.do("config undo").text.startswith("mailserver.cfg is again")
     assert house.office.context().config.get("smtp/max-recipients") == "177"

@@ -169,6 +169,9 @@ class AuditedConfig:
     def forgets(self) -> str:
         return self._inner.forgets()
 
+    def edited_before(self) -> "tuple[frozenset[str], tuple[Setting, ...]]":
+        return self._inner.edited_before()
+
     def difference(self) -> str:
         return self._inner.difference()
 
@@ -271,6 +274,9 @@ class AuditedDirectory:
         reread = await self._inner.reload(confirmed=confirmed, trial=trial)
         self.reread(reread or Reread())
         return reread
+
+    def taken(self) -> Reread:
+        return self._inner.taken()
 
     async def heal(self) -> bool:
         return await self._inner.heal()
