@@ -4,6 +4,7 @@ import os
 import pwd
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.settings import Concern, Gravity, Section, Whole, setting
@@ -12,6 +13,7 @@ from whimbrel.core.settings import Concern, Gravity, Section, Whole, setting
 def _user(whole: Whole) -> Iterator[Concern]:
     name = whole.section(ServerSettings).run_as
     if not name:
+        yield from _nobody(whole)
         return
     try:
         found = pwd.getpwnam(name)
@@ -22,6 +24,25 @@ def _user(whole: Whole) -> Iterator[Concern]:
         return
     if found.pw_uid == 0:
         yield Concern("server/run-as", f"{name} is root: a hole in any service would be one in the whole system")
+
+
+_SYSTEM: Final = range(1, 1000)
+"""Numbers of users that no person signs in as. useradd(8), SYS_UID_MAX"""
+
+
+def _nobody(whole: Whole) -> Iterator[Concern]:
+    """Who tries the server out under his own name names nobody; a server that root starts has a user of its own."""
+    try:
+        owner = os.stat(whole.folder).st_uid
+        if owner in _SYSTEM:
+            name = pwd.getpwuid(owner).pw_name
+            yield Concern(
+                "server/run-as",
+                f"names nobody, and the files are those of {name}: root could not start the server any more; "
+                f"set it to {name}",
+            )
+    except (OSError, KeyError):
+        return
 
 
 def _readable(whole: Whole) -> Iterator[Concern]:

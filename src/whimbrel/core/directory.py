@@ -335,8 +335,8 @@ class DirectoryEditor(Protocol):
         ...
 
     def taken(self) -> Reread:
-        """Which records differ since the file was read anew, as far as nobody asked so far: for a start, what was edited
-        while no server ran."""
+        """Which records differ since the file was read anew, as far as nobody asked so far: for a start, what was
+        edited while no server ran."""
         ...
 
     async def heal(self) -> bool:

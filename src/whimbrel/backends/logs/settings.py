@@ -1,11 +1,12 @@
 """What is logged, how much of it is kept, and where else it goes."""
 
 from calendar import timegm
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
-from whimbrel.core.settings import Section, setting
+from whimbrel.core.settings import Concern, Section, Whole, setting
 from whimbrel.core.values import HostPort, Size
 
 Category = Literal[
@@ -72,7 +73,23 @@ class SyslogSettings(Section, tag="syslog"):
     )
 
 
-class LogSettings(Section, tag="logs"):
+_TOLD: Final = ("config", "security")
+"""Logs that say who did what."""
+
+
+def _kept(whole: Whole) -> Iterator[Concern]:
+    settings = whole.section(LogSettings)
+    gone = [log for log in _TOLD if not settings.of(log).keep]
+    if gone:
+        path = "logs/keep" if not settings.keep else f"logs/files/{gone[0]}/keep"
+        yield Concern(
+            path,
+            f"with each new file all that stood in the log before is deleted: who changed or opened what is gone "
+            f"({', '.join(gone)})",
+        )
+
+
+class LogSettings(Section, tag="logs", checks=(_kept,)):
     """The log files."""
 
     debug: tuple[Category, ...] = setting(

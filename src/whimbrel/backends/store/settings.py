@@ -1,10 +1,17 @@
 """Where mail is kept, and for how long what was deleted can be brought back."""
 
-from whimbrel.core.settings import Section, setting
+from collections.abc import Iterator
+
+from whimbrel.core.settings import Concern, Section, Whole, setting
 from whimbrel.core.values import Duration
 
 
-class StoreSettings(Section, tag="store"):
+def _kept(whole: Whole) -> Iterator[Concern]:
+    if not whole.section(StoreSettings).keep_deleted:
+        yield Concern("store/keep-deleted", "what users delete, by mistake too, is gone at once and for good")
+
+
+class StoreSettings(Section, tag="store", checks=(_kept,)):
     """The mail store."""
 
     directory: str = setting(

@@ -96,7 +96,21 @@ def _is_host(name: str) -> bool:
     return True
 
 
-class DeliverySettings(Section, tag="delivery", checks=(_hosts,)):
+_SOON: Final = Duration("10s")
+
+
+def _waits(whole: Whole) -> Iterator[Concern]:
+    """RFC 5321 4.5.4.1: the retry interval SHOULD be at least 30 minutes; the first ones are shorter today."""
+    short = [str(wait) for wait in whole.section(DeliverySettings).retry_schedule if wait < _SOON]
+    if short:
+        yield Concern(
+            "delivery/retry-after",
+            f"{', '.join(short)}: a server that puts mail off is asked again without a pause, and will shut us out; "
+            "write 5m or more",
+        )
+
+
+class DeliverySettings(Section, tag="delivery", checks=(_hosts, _waits)):
     """Sending mail to other servers, and the queue."""
 
     relay_host: str = setting(

@@ -143,7 +143,19 @@ def _exposed(whole: Whole) -> Iterator[Concern]:
             )
 
 
-class ServicesSettings(Section, tag="services", checks=(_shared, _exposed)):
+def _nowhere(whole: Whole) -> Iterator[Concern]:
+    services = whole.section(ServicesSettings)
+    for name in type(services).model_fields:
+        service = services.named(name)
+        if service.enabled and not service.listen:
+            yield Concern(
+                f"services/{name}/listen",
+                f"is empty, so {name} listens nowhere and nobody reaches it; name an address such as *, or switch the "
+                f"service off by services/{name}/enabled no",
+            )
+
+
+class ServicesSettings(Section, tag="services", checks=(_shared, _exposed, _nowhere)):
     """Network services: addresses, ports, TLS and limits of each."""
 
     # The services themselves are added by their table, `app/services.py`.
