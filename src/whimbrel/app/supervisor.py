@@ -350,6 +350,8 @@ class Supervisor:
         if error.errno == errno.EACCES:
             return {"error": "ports below 1024 need root"}
         if error.errno != errno.EADDRINUSE:
+            if error.errno == errno.EADDRNOTAVAIL:
+                return {"error": "this machine has no such address"}
             return {"error": error.strerror or str(error)}
         ours = [os.fstat(sock.fileno()).st_ino for sock in self._sockets.values()]
         if holder := describe_holder(host, port, datagrams=datagrams, ours=ours):

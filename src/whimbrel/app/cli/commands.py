@@ -205,13 +205,25 @@ class _Screen:
 def _ask(reach: Reach, call: Call, arguments: dict[str, Any]) -> None:
     if isinstance(call.confirm, str):
         question = call.confirm.format_map({p.name: arguments.get(p.name, "") for p in call.parameters})
+        _try(reach, call, arguments)
     else:  # What would happen is known where it happens.
         question = reach.call(call, arguments, Options(question=True)).question
     if not question:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{question} Say so by --yes; there is no terminal to ask.")
+        raise click.UsageError(f"{question} There is no terminal to ask: add --yes to do it.")
     click.confirm(question, abort=True, err=True)
+
+
+def _try(reach: Reach, call: Call, arguments: dict[str, Any]) -> None:
+    """Before a person is asked it is clear that what is named is there. CallError."""
+    if call.streams or call.operation:
+        return
+    try:
+        reach.call(call, arguments, Options(dry_run=True))
+    except CallError as error:
+        if not error.confirm:  # That is asked for when it is done.
+            raise as_options(error, call) from None
 
 
 def _typed(error: CallError) -> str:

@@ -135,6 +135,8 @@ class Router:
         if not local and not remote:
             if unreachable:
                 raise unreachable[0].error
+            if isinstance(first, Onward) and not first.members:
+                raise MailError(550, "5.1.1", "This address leads to nobody: it has no members", detail=", ".join(via))
             raise MailError(554, "5.4.6", "Mail loop: this address leads only to itself", detail=", ".join(via))
         return Expansion(
             tuple(local.values()),

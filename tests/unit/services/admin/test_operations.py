@@ -216,3 +216,17 @@ def test_what_waits_when_the_server_ends_is_not_done(office: Office) -> None:
 
     asyncio.run(work())
     assert "<enabled>no</enabled>" not in office.users
+
+
+def test_what_was_only_mistyped_is_no_operation(office: Office) -> None:
+    async def work() -> None:
+        ctx, operations = _context(office, MemoryKeeper())
+        for arguments in ({}, {"account": "alice", "all": True}, {"account": "nobody"}):
+            running = operations.start(work_of(prepare(CALLS["store check"], ctx, arguments)))
+            with pytest.raises(CallError) as caught:
+                await running.result()
+            assert caught.value.kind in (Failure.USAGE, Failure.NOT_FOUND)
+            await _let()
+        assert operations.list() == [] and await office.state.list(KIND) == []
+
+    asyncio.run(work())

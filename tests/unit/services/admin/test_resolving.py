@@ -33,6 +33,7 @@ class Ports:
 
     def __init__(self, directory: FakeDirectory) -> None:
         self.directory, self.config = directory, FakeConfig()
+        self.mailboxes = None
 
 
 @pytest.fixture
@@ -185,3 +186,18 @@ def test_who_administers_one_domain_learns_nothing_of_others_by_a_check(office: 
             asyncio.run(check(address))
         assert refused.value.kind is Failure.FORBIDDEN, address
     assert asyncio.run(check("somebody@remote.test")).remote == ("somebody@remote.test",)
+
+
+def test_what_leads_to_a_domain_that_was_removed_is_sent_elsewhere_and_stays_a_warning(office: Office) -> None:
+    office.do("domain add", name="left.test")
+    office.do("user add", name="zoe@left.test")
+    office.do("alias add", name="sales@example.org", to=["zoe@left.test"])
+    office.do("user remove", name="zoe@left.test")
+    office.do("domain remove", name="left.test")
+    (warning,) = office.warnings
+    assert "alias sales@example.org" in warning and "sent to whichever server" in warning and "return" not in warning
+    (problem,) = office.do("alias check", address="sales@example.org").problems
+    assert "left.test is no domain here any more" in problem
+    assert any("names zoe@left.test: left.test is no" in each.text for each in office.do("config check").problems)
+    office.do("alias remove", name="sales@example.org")
+    assert office.do("config check").problems == ()

@@ -168,7 +168,9 @@ def test_logs_are_searched_shown_and_put_aside(desk: Desk) -> None:
     assert len(desk.do("log search", address="ann@a.test").items) == 5
     assert len(desk.do("log search", address="müller@straße.test").items) == 1
     assert len(desk.do("log search", address="@A.test", since="yesterday").items) == 5
-    assert desk.do("log show", line=99, lines=1).note == "There is no line 99: the file ends before it."
+    with pytest.raises(CallError, match="There is no line 99: the file ends before it") as caught:
+        desk.do("log show", line=99, lines=1)
+    assert caught.value.kind is Failure.NOT_FOUND
     for arguments in ({"since": "tomorrow"}, {"regex": "("}, {"after": "x"}, {"since": "1y"}):
         with pytest.raises(CallError) as caught:
             desk.do("log search", **arguments)
@@ -266,3 +268,15 @@ def test_more_messages_than_one_answer_has_come_by_going_on(tmp_path: Path) -> N
         seen += page
     assert sorted(seen) == ids
     assert len({step.id for step in desk.stream("trace", to="b@b.test", limit=200)}) == 45
+
+
+def test_a_bare_name_is_one_of_the_primary_domain(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "office")
+    desk.clock.time = time.time()
+    journal = Journal(desk.folder / "logs")
+    for queue_id, whose in ((ONE, "alice@example.org"), (TWO, "alice@other.test")):
+        FileLog(journal).info("delivery.sent", queue_id=queue_id, recipient=whose, result="delivered", status="2.0.0",
+                              mailbox=whose, folder="INBOX")  # fmt: skip
+    journal.close()
+    assert told(desk, to="alice") == told(desk, to="Alice@example.org") == [(ONE, "Sent")]
+    assert told(desk, to="other.test") == told(desk, to="@other.test") == [(TWO, "Sent")]

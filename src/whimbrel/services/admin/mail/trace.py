@@ -11,6 +11,7 @@ from functools import partial
 from typing import Annotated, Final
 
 from whimbrel.core.address import as_recorded
+from whimbrel.core.directory import Kind
 from whimbrel.core.log import LogLine, LogQuery
 from whimbrel.core.queue import QueueItem, RecipientState
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Needs, call
@@ -74,7 +75,8 @@ async def trace(
         id, message_id = "", id
     elif _ID.match(id.lower()):
         id = id.lower()
-    sought = Sought(_recorded(sender), _recorded(to), message_id, subject.strip(), host.strip().lower())
+    by, reached = _recorded(await _whole(ctx, sender)), _recorded(await _whole(ctx, to))
+    sought = Sought(by, reached, message_id, subject.strip(), host.strip().lower())
     if not (id or any(astuple(sought))):
         raise CallError(
             Failure.USAGE, "say which message: by its queue id, or by --from, --to, --message-id, --subject, --host"
@@ -108,6 +110,16 @@ async def trace(
     if follow:
         async for step in _follow(ctx, known):
             yield step
+
+
+async def _whole(ctx: AdminContext, text: str) -> str:
+    """As the log has it: an address, or a domain; a bare name is one of the primary domain."""
+    name = _recorded(text)
+    if not name or text.strip().startswith("@") or any(mark in name for mark in "@.*"):
+        return name
+    if await ctx.editor.entry(Kind.DOMAIN, name) is not None:
+        return name
+    return f"{name}@{(await ctx.directory.primary()).name}"
 
 
 def _recorded(address: str) -> str:

@@ -10,7 +10,7 @@ from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.people.fields import step_of, takes
 from whimbrel.services.admin.people.people import change, changed, count, domain_named
 from whimbrel.services.admin.people.records import DOMAIN
-from whimbrel.services.admin.people.resolving import sample_of, still_named, warn_of
+from whimbrel.services.admin.people.resolving import sample_of, still_sent_to, warn_of
 from whimbrel.services.admin.views import Done, done
 
 Name = Annotated[Domain, "Name of the domain, such as example.org.", Known("domain")]
@@ -54,7 +54,7 @@ async def _ask_remove(ctx: AdminContext, name: str) -> str:
 async def domain_remove(ctx: AdminContext, name: Name) -> Done:
     domain = await _removable(ctx, name)
     await change(ctx, changed(Op.REMOVE, Kind.DOMAIN, domain))
-    await still_named(ctx, f"@{domain}")
+    await still_sent_to(ctx, domain)
     return done(ctx.dry_run, f"Domain {domain}", "removed")
 
 

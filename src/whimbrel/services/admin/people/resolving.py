@@ -50,11 +50,13 @@ async def resolved(ctx: "AdminContext", address: Address) -> Resolution:
     """MailError: the directory cannot answer now."""
     explanation = await _explained(ctx, address)
     expansion = explanation.expansion
+    former = frozenset(await _former(ctx)) if expansion and expansion.remote else frozenset[str]()
+    left = {each.address.domain for each in expansion.remote} & former if expansion else ()
     return Resolution(
         tuple(_steps(explanation.followed)),
         tuple(str(each.account.address) for each in expansion.local) if expansion else (),
         tuple(str(each.address) for each in expansion.remote) if expansion else (),
-        tuple(_problems(address, explanation)),
+        (*_problems(address, explanation), *map(_gone_away, sorted(left))),
     )
 
 
@@ -144,6 +146,10 @@ async def dangling(ctx: "AdminContext", most: int = MOST) -> tuple[str, ...]:
             continue  # The directory cannot answer now.
         if wrong is not None:
             problems[f"{naming_words(naming)} names {target}: {wrong.loop or wrong.reason}"] = None
+    former = await _former(ctx)
+    for naming in await ctx.editor.naming([f"@{domain}" for domain in former]) if former else ():
+        domain = naming.address.rpartition("@")[2]
+        problems[f"{naming_words(naming)} names {naming.address}: {_gone_away(domain)}"] = None
     return tuple(problems)
 
 
@@ -196,6 +202,29 @@ async def still_named(ctx: "AdminContext", *addresses: str) -> None:
             f"{', '.join(addresses)} is still named by {names}; take it out there, or mail that comes to it "
             "that way is returned"
         )
+
+
+async def still_sent_to(ctx: "AdminContext", domain: str) -> None:
+    """After a domain was removed: its addresses are now those of another server, and mail to them is sent there."""
+    names = await names_of(ctx, f"@{domain}")
+    if names:
+        ctx.warn(
+            f"Addresses at {domain} are still named by {names}; take them out there, or mail that comes to them that "
+            f"way is sent to whichever server the DNS names for {domain}"
+        )
+
+
+async def _former(ctx: "AdminContext") -> tuple[str, ...]:
+    """Domains that were here: mail of removed users is still kept, and they are no longer ours."""
+    if ctx.mailboxes is None:
+        return ()
+    ours = {str(name) for domain in await ctx.directory.domains() for name in (domain.name, *domain.aliases)}
+    were = {str(each.account).rpartition("@")[2] for each in await ctx.mailboxes.removed()}
+    return tuple(sorted(were - ours))[:_SHOWN]
+
+
+def _gone_away(domain: str) -> str:
+    return f"{domain} is no domain here any more, and mail is sent to whichever server the DNS names for it"
 
 
 async def names_of(ctx: "AdminContext", *addresses: str) -> str:

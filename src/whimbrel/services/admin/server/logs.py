@@ -115,8 +115,11 @@ async def log_show(
         page_lines = await need(ctx.logs, _NEEDED).lines(log, file, line, lines)
     except ValueError as error:
         raise CallError(Failure.NOT_FOUND, str(error)) from None
-    note = "" if page_lines or line <= 1 else f"There is no line {line}: the file ends before it."
-    return PageView(tuple(map(_line, page_lines)), "", note)
+    if not page_lines and line > 1:
+        raise CallError(
+            Failure.NOT_FOUND, f"There is no line {line}: the file ends before it", FieldFault("line", "is not there")
+        )
+    return PageView(tuple(map(_line, page_lines)), "", "")
 
 
 @call("log", "rotate", help="Puts the files of logs aside now and begins new ones.")

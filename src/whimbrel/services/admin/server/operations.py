@@ -27,6 +27,7 @@ ITEMS: Final = 10_000
 """Items that somebody who comes to watch later is still shown, the latest."""
 MOST: Final = 32
 """Under way at the same time."""
+_MISTYPED: Final = frozenset({Failure.USAGE, Failure.NOT_FOUND})
 ENDED: Final = 100
 """Ended ones whose items are still there."""
 _ALIVE: Final = ("waiting", "running")
@@ -206,7 +207,12 @@ class Operations:
             self._log.info(
                 "operation.ended", operation=operation.id, call=work.call.name, result=state, status=operation.error
             )
-            await self._keep(operation)
+            if failure is not None and failure.kind in _MISTYPED and not operation.items_seen and not work.wait:
+                # It never began: who watches it is told why, and no list has what was only mistyped.
+                self._known.pop(operation.id, None)
+                await self._state.delete(KIND, operation.id)
+            else:
+                await self._keep(operation)
             self._forget()
 
     async def _keep(self, operation: Operation) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call, nearest, not_found
 from whimbrel.services.admin.context import AdminContext, need
@@ -113,14 +113,20 @@ async def service_rows(ctx: AdminContext, running: Running | None) -> tuple[Serv
     return tuple(rows)
 
 
+NOT_OURS: Final = "this machine has no such address"
+"""As the supervisor says it, which loads no services."""
+
+
 def _refused(name: str, present: Listening, configured: tuple[str, ...]) -> str:
     """Which addresses could not be had, where the service is instead, and what to do."""
     if not present.refused:
         return ""
     former = ", ".join(address for address in present.addresses if address not in configured)
     still = f"; until then it goes on listening on {former}" if former else ""
+    foreign = all(NOT_OURS in each for each in present.refused)
+    remedy = "give it the address, or choose one that it has" if foreign else "free the port, or choose another"
     return (
-        f"{'; '.join(present.refused)}. It is tried again every few seconds{still}: free the port, or choose another "
+        f"{'; '.join(present.refused)}. It is tried again every few seconds{still}: {remedy} "
         f"by `whimbrel config set services/{name.replace('_', '-')}/listen`"
     )
 
