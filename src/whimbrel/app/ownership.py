@@ -92,15 +92,15 @@ def is_store(names: set[str]) -> bool:
     return bool(names & _MARKS) or names <= {*_STORE_PARTS, "store.lock", "lost+found"}
 
 
-def readable(user: pwd.struct_passwd, paths: Iterable[str]) -> list[bool]:
-    """May `user` read each of these? For root."""
+def readable(user: pwd.struct_passwd, paths: Iterable[str], mode: int = os.R_OK) -> list[bool]:
+    """May `user` read each of these, or do what `mode` says (os.access)? For root."""
     before = os.getgroups(), os.getegid()
     groups = os.getgrouplist(user.pw_name, user.pw_gid)
     os.setgroups(groups)
     os.setegid(user.pw_gid)
     os.seteuid(user.pw_uid)
     try:
-        return [os.access(path, os.R_OK, effective_ids=True) for path in paths]
+        return [os.access(path, mode, effective_ids=True) for path in paths]
     finally:
         os.seteuid(0)
         os.setegid(before[1])

@@ -113,10 +113,21 @@ def claim(directory: Path, store: Path) -> str:
 
 def why(store: Path, error: OSError) -> str:
     """In a sentence, why a store cannot be used."""
+    if isinstance(error, PermissionError) and (closed := _closed(store)) is not None:
+        return (
+            f"The store {store} cannot be reached: {closed} is closed to {_name(os.geteuid())}{_owner(closed)}: open "
+            f"it (chmod a+x {closed}), or give it to the server's user"
+        )
     if isinstance(error, PermissionError):
         return f"The store {store} is closed to {_name(os.geteuid())}{_owner(store)}: give it to the server's user"
     place = error.filename or store
     return f"The store {store} cannot be used: {place}: {error.strerror or error}"
+
+
+def _closed(store: Path) -> Path | None:
+    """The first directory above the store that this process cannot pass through."""
+    above = (each for each in reversed(store.parents) if each.is_dir())
+    return next((each for each in above if not os.access(each, os.X_OK, effective_ids=True)), None)
 
 
 def _owner(store: Path) -> str:

@@ -114,3 +114,19 @@ def test_a_pair_that_does_not_fit_is_refused_at_its_field(tmp_path: Path) -> Non
     assert [fault.path for fault in caught.value.faults] == ["certificate.key"], caught.value
     assert "config set" not in str(caught.value)
     assert not (tmp_path / "server").exists()
+
+
+def test_what_is_made_above_an_installation_is_open_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with commit.Staging(tmp_path / "a" / "b" / "server") as staging:
+            staging.make_folder(tmp_path / "c" / "store")
+            staging.make_folder(staging.directory / "d" / "e")
+            modes = {
+                name: (tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b", "a/b/server", "c", "c/store")
+            }
+            assert modes == {"a": 0o755, "a/b": 0o755, "a/b/server": 0o700, "c": 0o755, "c/store": 0o700}
+            assert (staging.directory / "d").stat().st_mode & 0o777 == 0o700
+    finally:
+        os.umask(before)
+    assert list(tmp_path.iterdir()) == []

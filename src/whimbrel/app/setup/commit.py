@@ -18,7 +18,7 @@ from pathlib import Path
 
 TYPE_CHECKING = False  # As `typing` has it, whose half megabyte the supervisor does without.
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 WHOLE = ".setup-whole"
 _UNDO = "undo"
@@ -44,7 +44,8 @@ class Staging:
         """Busy, OSError."""
         missing = [self.directory, *self.directory.parents]
         self._created = [each for each in missing if not each.exists()]
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_parents(self.directory)
+        self.directory.mkdir(mode=0o700, exist_ok=True)
         self._lock = _locked(self.directory)
         if self._created or not set(os.listdir(self.directory)) - {"run"}:
             self.directory.chmod(0o700)
@@ -70,9 +71,11 @@ class Staging:
 
     def make_folder(self, folder: Path) -> None:
         """With those above it. OSError."""
-        for each in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
-            self.undo(each)
-            each.mkdir(mode=0o700)
+        if folder.exists():
+            return
+        make_parents(folder, inside=self.directory, undo=self.undo)
+        self.undo(folder)
+        folder.mkdir(mode=0o700)
 
     def commit(self, names: Sequence[str]) -> None:
         """From here on the installation is there, also after a crash. OSError: it is not."""
@@ -94,6 +97,16 @@ class Staging:
                         folder.rmdir()
         finally:
             os.close(self._lock)
+
+
+def make_parents(folder: Path, *, inside: Path | None = None, undo: Callable[[Path], None] = lambda path: None) -> None:
+    """The directories above `folder` that are not there. The server passes through them as another user, so they are
+    open (0755) whatever the umask; but for those `inside`, which are given to that user. OSError."""
+    for each in reversed([each for each in folder.parents if not each.exists()]):
+        undo(each)
+        each.mkdir(mode=0o700)
+        if inside is None or not each.is_relative_to(inside):
+            each.chmod(0o755)
 
 
 def recover(directory: Path) -> None:

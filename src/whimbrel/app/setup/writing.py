@@ -152,7 +152,8 @@ def _survey(directory: Path, answers: Answers, asked: Answers) -> list[Fault]:
                 continue
         break
     faults += [Fault("", 0, answer_name(path), text) for path, text in _closed_files(asked)]
-    if text := store_mark.claim(directory, directory / _store_name(answers)):
+    store = directory / _store_name(answers)
+    if text := store_mark.claim(directory, store) or _closed_above(asked, directory, store):
         faults.append(Fault("", 0, "store", text))
     return list(dict.fromkeys(faults + people_changes(answers)[1]))
 
@@ -173,6 +174,19 @@ def _closed_files(answers: Answers) -> Iterator[tuple[str, str]]:
         for (path, file), open_to in zip(files.items(), ownership.readable(user, files.values()), strict=True):
             if not open_to:
                 yield path, f"{name} (server/run-as) may not read {file}: change its owner or mode, or its folder's"
+
+
+def _closed_above(answers: Answers, directory: Path, store: Path) -> str:
+    """In words, which directory above the store the user that the server is to run as cannot pass through."""
+    name = answers.settings.get("server/run-as", "")
+    if os.geteuid() != 0 or not isinstance(name, str) or name in ("", "root") or store.is_relative_to(directory):
+        return ""
+    with contextlib.suppress(KeyError):
+        above = [str(each) for each in reversed(store.parents) if each.is_dir()]
+        for path, passable in zip(above, ownership.readable(pwd.getpwnam(name), above, os.X_OK), strict=True):
+            if not passable:
+                return f"{name} (server/run-as) may not pass through {path} to {store}: open it (chmod a+x {path})"
+    return ""
 
 
 def _store_name(answers: Answers) -> str:

@@ -246,6 +246,9 @@ _TABLE: Final = (
      "the next start: nobody knows their recipients any more."),
     ("queue.content-missing", "error", "Queue content missing", "queue_id size found",
      "A waiting message's file is gone or cut short."),
+    ("imap.broken", "error", "Message cut short", "user uid mailbox detail",
+     "A message's file was cut short, or taken away, while it was being sent: nothing else could be done than to end "
+     "the connection."),
     ("store.gone", "error", "Store gone", "folder",
      "The store's directory is not there, or has not the store's mark: its file system is not mounted any more. "
      "Nothing is made in its place; clients are told to try again later, until it is back."),

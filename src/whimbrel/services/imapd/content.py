@@ -81,7 +81,7 @@ class ContentReader:
             contents = await messages.contents(view.ref, [row[UID] for row in some])
             out: list[bytes] = []
             for row, head, content in zip(some, heads[group], contents, strict=True):
-                if isinstance(content, MailboxError):
+                if isinstance(content, MailboxError) or _cut_short(content, row):
                     self.unreadable.append(row[UID])
                     continue
                 out.append(head)
@@ -101,7 +101,7 @@ class ContentReader:
             contents = await messages.contents(view.ref, [row[UID] for row in some])
             out: list[bytes] = []
             for row, head, content in zip(some, heads[group], contents, strict=True):
-                if isinstance(content, bytes):
+                if isinstance(content, bytes) and not _cut_short(content, row):
                     out += (b"%b%b {%d}\r\n" % (head, label, len(content)), content, b")\r\n")
                 elif content is None:
                     out.append(b"%b%b NIL)\r\n" % (head, label))
@@ -143,10 +143,13 @@ class ContentReader:
     async def _large(self, row: MetaRow, head: bytes, wanted: Sequence[_Wanted]) -> None:
         write = self._session.write
         try:
-            await self._session.ports.messages.content(self._session.view.ref, row[UID], 0, 1)
+            # Its last octet: a literal that is announced must come whole, and others come behind it.
+            last = await self._session.ports.messages.content(self._session.view.ref, row[UID], row[SIZE] - 1, 1)
         except MailboxError as error:
             if error.condition is not Condition.UNAVAILABLE:
                 raise
+            last = b""
+        if last == b"":
             self.unreadable.append(row[UID])  # Nothing of its response has been written yet.
             return
         await write(head)
@@ -156,6 +159,8 @@ class ContentReader:
                     await self._large_binary(row[UID], each, each.binary)
                 else:
                     await self._large_section(row[UID], each)
+        except MailboxError as error:
+            raise self._vanished(row[UID], error.detail or str(error)) from None
         except BaseException:
             # The client waits for octets that will not come: nothing can be said in their place.
             self._session.connection.abort()
@@ -181,7 +186,7 @@ class ContentReader:
         while sent < span.length:
             more = await messages.content(ref, uid, span.start + sent, min(span.length - sent, READ_AT_ONCE))
             if not more:
-                raise Closed("a message vanished while it was sent")
+                raise self._vanished(uid, f"it ends after {span.start + sent} octets")
             await write(_printable(more))
             sent += len(more)
 
@@ -212,7 +217,15 @@ class ContentReader:
             await write(piece)
             sent += len(piece)
         if sent != span.length:
-            raise Closed("a message vanished while it was sent")
+            raise self._vanished(uid, f"{sent} of {span.length} decoded octets are left")
+
+    def _vanished(self, uid: int, detail: str) -> Closed:
+        """Ends the connection: the client waits for octets that will not come, and nothing can be said in their
+        place."""
+        session = self._session
+        session.log.error("imap.broken", uid=uid, mailbox=session.view.ref.mailbox, detail=detail)
+        session.connection.abort()
+        return Closed("a message was cut short while it was sent")
 
 
 async def _within(pieces: AsyncIterator[bytes], span: Span) -> AsyncIterator[bytes]:
@@ -225,6 +238,11 @@ async def _within(pieces: AsyncIterator[bytes], span: Span) -> AsyncIterator[byt
             yield cut
         if at >= span.stop:
             return
+
+
+def _cut_short(content: bytes | None, row: MetaRow) -> bool:
+    """Its file holds less than the index says: half a message must not pass for the whole."""
+    return content is not None and len(content) < row[SIZE]
 
 
 def _groups(rows: Sequence[MetaRow], most: int) -> Iterator[slice]:

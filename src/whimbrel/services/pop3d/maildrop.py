@@ -8,7 +8,7 @@ Standards: RFC 1939 4-7 (maildrop, UPDATE state, unique-ids)
 
 from collections.abc import AsyncIterator
 
-from whimbrel.core.errors import MailboxError
+from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import DELETED, INBOX, SEEN, AccountId, FlagChange, FlagOp, FolderRef, Folders, Messages
 from whimbrel.core.uids import UidSet
 from whimbrel.protocols.pop3.engine import Message
@@ -89,7 +89,7 @@ class Maildrop:
     def at_hand(self, number: int) -> Message | None:
         """The message, if it was read ahead and is still there."""
         content = self._ahead.pop(number, None)
-        if not isinstance(content, bytes) or number in self._deleted:
+        if not isinstance(content, bytes) or number in self._deleted or self._cut_short(number, content):
             return None
         self._read(number)
         return self._message(number, content)
@@ -102,8 +102,32 @@ class Maildrop:
         content = await self._whole(number)
         if content is None:
             raise NoSuchMessage
+        if self._cut_short(number, content):
+            raise _unreadable()
         self._read(number)
         return self._message(number, content)
+
+    def _cut_short(self, number: int, content: bytes) -> bool:
+        """It must not pass for the whole. Whether an end of line was added to its size does not matter."""
+        size = self._rows[number - 1][1]
+        if len(content) >= size - 2:
+            return False
+        count = Added()
+        count.feed(content)
+        return len(content) + count.octets < size - 2
+
+    async def _whole_to_its_end(self, number: int) -> bool:
+        """Of a large message, before the first of it is sent."""
+        uid, size = self._rows[number - 1]
+        last = await self._messages.content(self._ref, uid, size - 3, 1)
+        if last is None or last:
+            return True  # None: who reads it says so.
+        # It has less than is sent of it: bare LFs among binary data, or it was cut short.
+        count, at = Added(), 0
+        while piece := await self._messages.content(self._ref, uid, at, PIECE):
+            count.feed(piece)
+            at += len(piece)
+        return at + count.octets >= size - 2
 
     def _message(self, number: int, content: bytes) -> Message:
         # Its size as it is sent is that as it is stored: nothing is to be added, so no line end is missing or bare.
@@ -113,6 +137,8 @@ class Maildrop:
         """The message, as it is stored. NoSuchMessage before the first piece; EOFError if it goes amid them."""
         self._check(number)
         uid, size = self._rows[number - 1]
+        if not await self._whole_to_its_end(number):
+            raise _unreadable()
         count, at = Added(), 0
         while True:
             piece = await self._messages.content(self._ref, uid, at, PIECE)
@@ -123,7 +149,7 @@ class Maildrop:
             short = len(piece) < PIECE
             # Cut short, it must not pass for the whole. Whether an end of line was added to its size does not matter.
             if short and at + count.octets < size - 2:
-                raise EOFError if at > len(piece) else NoSuchMessage
+                raise EOFError(f"it ends after {at} octets") if at > len(piece) else _unreadable()
             if piece:
                 yield piece
             if short:
@@ -209,3 +235,7 @@ class Maildrop:
 
     def _uids(self, numbers: set[int]) -> UidSet:
         return UidSet.of(self._rows[number - 1][0] for number in sorted(numbers))
+
+
+def _unreadable() -> MailboxError:
+    return MailboxError(Condition.UNAVAILABLE, "The message cannot be read", detail="its file was cut short")

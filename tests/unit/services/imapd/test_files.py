@@ -2,6 +2,7 @@
 read, which cost themselves alone. Over the store on a disk."""
 
 import asyncio
+import os
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from tests.contract.backends import BACKENDS
 from tests.unit.services.imapd.house import Client, House, Patient
+from whimbrel.backends.store.disk.store import DiskStore
+from whimbrel.core.mailbox import FolderRef
 
 MIXED = (
     b"Subject: x\nContent-Type: multipart/mixed; boundary=b\r\n\n"
@@ -152,5 +155,55 @@ def test_a_large_message_that_cannot_be_read_costs_itself_alone(tmp_path: Path) 
         said = await client.say(b"t FETCH 1:3 (BODY.PEEK[HEADER] BODY.PEEK[TEXT]<0.5>)")
         assert re.findall(rb"\* (\d) FETCH", said) == [b"1", b"3"]
         assert said.endswith(b"t NO [UNAVAILABLE] Some of the messages cannot be read\r\n")
+
+    run(tmp_path, work)
+
+
+@pytest.mark.parametrize("lines", [20, 20_000])
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+@pytest.mark.parametrize("left", [0, 1, 20, -1])
+def test_a_message_whose_file_was_cut_short_costs_itself_alone(
+    tmp_path: Path, lines: int, end: bytes, left: int
+) -> None:
+    async def work(house: House) -> None:
+        client = await house.signed_in(kind=Patient)
+        await append(client, *(b"Subject: %d" % n + 2 * end + (b"word" + end) * lines for n in range(1, 5)))
+        await client.ask(b"SELECT INBOX")
+        await client.ask(b"FETCH 1:* RFC822.SIZE")
+        path = file_of(tmp_path, 3)
+        os.truncate(path, left if left >= 0 else path.stat().st_size - 1)
+        for section in SECTIONS:
+            said = await client.say(b"t UID FETCH 1:* (%b)" % section)
+            assert re.findall(rb"\* (\d) FETCH \(UID", said) == [b"1", b"2", b"4"], section
+            assert said.endswith(b"t NO [UNAVAILABLE] Some of the messages cannot be read\r\n")
+        assert house.log.named("imap.unreadable") and not house.log.named("imap.broken")
+
+    run(tmp_path, work)
+
+
+def test_a_message_that_is_cut_short_while_it_is_sent_ends_the_connection_and_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(house: House) -> None:
+        monkeypatch.setattr("whimbrel.services.imapd.content.READ_AT_ONCE", 10_000)
+        client = await house.signed_in(kind=Patient)
+        await append(client, b"Subject: x\r\n\r\n" + b"word\r\n" * 200_000)
+        await client.ask(b"SELECT INBOX")
+        path, read = file_of(tmp_path, 1), DiskStore.content
+
+        async def content(
+            store: DiskStore, ref: FolderRef, uid: int, start: int = 0, length: int | None = None
+        ) -> bytes | None:
+            if start == 30_000:
+                os.truncate(path, start)
+            return await read(store, ref, uid, start, length)
+
+        monkeypatch.setattr(DiskStore, "content", content)
+        with pytest.raises(TimeoutError):  # Its end never comes.
+            async with asyncio.timeout(5):
+                await client.say(b"t FETCH 1 BODY.PEEK[]")
+        assert client.wire.is_closing()
+        (record,) = house.log.named("imap.broken")
+        assert record["uid"] == 1 and "30000 octets" in str(record["detail"])
 
     run(tmp_path, work)
