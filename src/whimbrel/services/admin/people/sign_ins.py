@@ -32,7 +32,7 @@ _COUNTERS: Final = "What is locked"
 _NOBODY: Final = "unknown user"
 HOSTS: Final = 5
 """Addresses whose other attempts are looked for, the latest."""
-OTHERS: Final = 50
+OTHERS: Final = 200
 """Lines of each of these that are looked at."""
 RECENT: Final = 200
 """Attempts that are looked through for addresses that may be locked."""

@@ -1,5 +1,6 @@
 /** The way of an address, step by step, as delivery decides it: a tree that is read from above. */
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
+import { ApiError } from "@shared/errors.ts";
 import { type CSSProperties, useState } from "react";
 import { Button } from "../base/Button.tsx";
 import { Icon } from "../base/Icon.tsx";
@@ -36,7 +37,16 @@ export function AddressWay({ address, verdict = true }: { address: string; verdi
         <Steps steps={data.steps} />
       </>
     );
-  if (error) return <Failure what={t`Where it leads could not be asked.`} error={error} retry={() => void refetch()} />;
+  // Asking again changes nothing where it is a matter of rights, or of what was typed.
+  const lasting = error instanceof ApiError && error.status >= 400 && error.status < 429;
+  if (error)
+    return (
+      <Failure
+        what={t`Where it leads could not be asked.`}
+        error={error}
+        {...(lasting ? {} : { retry: () => void refetch() })}
+      />
+    );
   return <FormSkeleton />;
 }
 

@@ -17,7 +17,7 @@ import { Verdict } from "@/parts/base/State.tsx";
 import { Drawer, Facts } from "@/parts/drawer/Drawer.tsx";
 import { FormContext } from "@/parts/form/context.ts";
 import { recordGroups } from "@/parts/form/fields.ts";
-import { Form } from "@/parts/form/Form.tsx";
+import { Form, ReadOnlyNote } from "@/parts/form/Form.tsx";
 import { FormSkeleton } from "@/parts/form/FormSkeleton.tsx";
 import { SaveBar } from "@/parts/form/SaveBar.tsx";
 import { useRecordForm } from "@/parts/form/useRecordForm.ts";
@@ -123,6 +123,7 @@ function Loaded({
       }
     >
       {tab === "general" && <Head domain={domain} />}
+      {readOnly && <ReadOnlyNote because={readOnly} />}
       <FormContext value={form.state}>
         <Form key={tab} groups={groups.filter((group) => tabOf(group.path) === tab)} />
       </FormContext>
@@ -144,6 +145,9 @@ function Loaded({
   );
 }
 
+/** WCAG 2.5.8: a figure alone is too small to be hit. */
+const TARGET = { display: "inline-block", minWidth: 24, lineHeight: "24px" };
+
 /** What the domain is, and what it holds. */
 function Head({ domain }: { domain: DomainRow }) {
   const { t } = useLingui();
@@ -155,7 +159,7 @@ function Head({ domain }: { domain: DomainRow }) {
   });
   const held = whole.data;
   const link = (to: string, count: number) => (
-    <Link to={to} search={{ domain: domain.name } as never}>
+    <Link to={to} search={{ domain: domain.name } as never} style={TARGET}>
       {number(count)}
     </Link>
   );
