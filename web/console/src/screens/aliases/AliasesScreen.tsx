@@ -1,6 +1,7 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useMemo } from "react";
 import { useTopic } from "@/api/live.ts";
+import { takes } from "@/api/schema.ts";
 import { me, mayChange } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
 import { Page } from "@/app/Page.tsx";
@@ -30,6 +31,7 @@ export default function AliasesScreen() {
     () =>
       new ListModel<AliasRow>({
         id: idOf,
+        jumps: () => takes("alias", "list", "skip"),
         fetch: async (request, signal) => withoutGoing("alias", await page<AliasRow>("alias", request, signal), idOf),
       }),
     [],

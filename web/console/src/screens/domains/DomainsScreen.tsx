@@ -1,6 +1,7 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useMemo } from "react";
 import { useTopic } from "@/api/live.ts";
+import { takes } from "@/api/schema.ts";
 import { me, mayChange } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
 import { Page } from "@/app/Page.tsx";
@@ -27,6 +28,7 @@ export default function DomainsScreen() {
     () =>
       new ListModel<DomainRow>({
         id: idOf,
+        jumps: () => takes("domain", "list", "skip"),
         fetch: async (request, signal) => {
           const filters = { ...request.filters, ...USAGE };
           return withoutGoing("domain", await page<DomainRow>("domain", { ...request, filters }, signal), idOf);

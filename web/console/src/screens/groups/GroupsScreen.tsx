@@ -1,6 +1,7 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useMemo } from "react";
 import { useTopic } from "@/api/live.ts";
+import { takes } from "@/api/schema.ts";
 import { me, mayChange } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
 import { Page } from "@/app/Page.tsx";
@@ -29,6 +30,7 @@ export default function GroupsScreen() {
     () =>
       new ListModel<GroupRow>({
         id: idOf,
+        jumps: () => takes("group", "list", "skip"),
         fetch: async (request, signal) => withoutGoing("group", await page<GroupRow>("group", request, signal), idOf),
       }),
     [],

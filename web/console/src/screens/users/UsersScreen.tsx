@@ -4,6 +4,7 @@ import { read, run } from "@/api/admin.ts";
 import { lazy, Suspense, useMemo } from "react";
 import { useTopic } from "@/api/live.ts";
 import { toast } from "@/api/operations.ts";
+import { takes } from "@/api/schema.ts";
 import { me, mayChange } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
 import { Page } from "@/app/Page.tsx";
@@ -34,6 +35,7 @@ export default function UsersScreen() {
     () =>
       new ListModel<UserRow>({
         id: idOf,
+        jumps: () => takes("user", "list", "skip"),
         fetch: (request, signal) => {
           const usage: Record<string, string> = request.limit <= MOST_COUNTED ? { usage: "true" } : {};
           return page<UserRow>("user", { ...request, filters: { ...request.filters, ...usage } }, signal);
