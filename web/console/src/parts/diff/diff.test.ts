@@ -63,3 +63,16 @@ test("a line with nothing but its end is a line that is the same", () => {
   const { files } = parseDiff("--- a\n+++ b\n@@ -1,2 +1,3 @@\n x\n\n+y\n");
   expect(files[0]?.hunks[0]?.lines.map((line) => line.kind)).toEqual(["same", "same", "added"]);
 });
+
+test("a difference that is told record by record has lines without numbers", () => {
+  const { files, rest } = parseDiff(
+    "--- users.cfg (in use)\n+++ users.cfg (on disk)\n-user a@b.c: quota: 1\n+user a@b.c: quota: 2\n+domain d\n\n" +
+      "--- mailserver.cfg (in use)\n+++ mailserver.cfg (on disk)\n@@ -1 +1 @@\n-a\n+b\n",
+  );
+  expect(rest).toEqual([]);
+  expect(files.map((file) => [file.added, file.removed, file.hunks.length])).toEqual([
+    [2, 1, 1],
+    [1, 1, 1],
+  ]);
+  expect(files[0]?.hunks[0]?.lines[1]).toEqual({ kind: "added", text: "user a@b.c: quota: 2" });
+});

@@ -36,6 +36,7 @@ export function parseDiff(text: string): Parsed {
   const rest: string[] = [];
   let file: { left: string; right: string; hunks: Hunk[]; added: number; removed: number } | null = null;
   let lines: DiffLine[] | null = null;
+  let free = false;
   let before = 0;
   let after = 0;
   // How many lines the hunk still has: a line of it may begin with anything, "--- " too.
@@ -65,15 +66,25 @@ export function parseDiff(text: string): Parsed {
         continue;
       }
     }
+    const isHead = line.startsWith("--- ") && all[at + 1]?.startsWith("+++ ");
+    // What is told record by record has no numbers of lines, and no heads of hunks.
+    if (file && free && !head && !isHead && /^[-+ ]/.test(line) && !line.startsWith("+++ ")) {
+      if (!lines) file.hunks.push({ lines: (lines = []) });
+      const kind = line[0] === "-" ? "removed" : line[0] === "+" ? "added" : "same";
+      lines.push({ kind, text: line.slice(1) });
+      if (kind !== "same") file[kind] += 1;
+      continue;
+    }
     if (line.startsWith("\\")) continue; // "\ No newline at end of file"
     if (head && file) {
+      free = false;
       lines = [];
       file.hunks.push({ lines });
       before = Number(head[1]);
       after = Number(head[3]);
       left = Number(head[2] ?? 1);
       right = Number(head[4] ?? 1);
-    } else if (line.startsWith("--- ") && all[at + 1]?.startsWith("+++ ")) {
+    } else if (isHead) {
       file = {
         left: line.slice(4).trim(),
         right: (all[at + 1] ?? "").slice(4).trim(),
@@ -82,6 +93,7 @@ export function parseDiff(text: string): Parsed {
         removed: 0,
       };
       files.push(file);
+      free = true;
       lines = null;
     } else if (!(line.startsWith("+++ ") && all[at - 1]?.startsWith("--- ")) && line.trim()) {
       rest.push(line);
