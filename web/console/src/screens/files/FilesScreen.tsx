@@ -26,7 +26,7 @@ const FILTERS = ["file"];
 export default function FilesScreen() {
   const { t } = useLingui();
   const queries = useQueryClient();
-  const [all, setAll] = useState<readonly Version[]>([]);
+  const [all, setAll] = useState<readonly Version[] | null>(null);
   const model = useMemo(
     () => new ListModel<Version>({ id: idOf, fetch: (request, signal) => versions(request, setAll, signal) }),
     [],
@@ -108,7 +108,7 @@ export default function FilesScreen() {
           }
         />
         {open !== null && (
-          <VersionDrawer key={open} id={open} all={all} onClose={() => onOpen(null)} onRestored={again} />
+          <VersionDrawer key={open} id={open} all={all ?? []} onClose={() => onOpen(null)} onRestored={again} />
         )}
       </Split>
     </Page>
@@ -124,13 +124,14 @@ function File({
   failed,
 }: {
   file: string;
-  all: readonly Version[];
+  /** Null: not known. */
+  all: readonly Version[] | null;
   difference: string;
   check: Check | undefined;
   failed: unknown;
 }) {
   const { t } = useLingui();
-  const own = all.filter((version) => version.file === file);
+  const own = (all ?? []).filter((version) => version.file === file);
   const written = own.reduce((latest, { replaced }) => (replaced > latest ? replaced : latest), "");
   const said = check?.problems.filter((problem) => problem.file === file) ?? [];
   const faults = said.length;
@@ -153,17 +154,19 @@ function File({
       ) : (
         <State mood="ok">{t`In order`}</State>
       )}
-      <span className="muted">
-        {written ? (
-          <Trans>
-            written <Moment at={written} />
-          </Trans>
-        ) : (
-          <Trans>never changed</Trans>
-        )}
-        {", "}
-        <Plural value={own.length} one="# former version" other="# former versions" />
-      </span>
+      {all !== null && (
+        <span className="muted">
+          {written ? (
+            <Trans>
+              written <Moment at={written} />
+            </Trans>
+          ) : (
+            <Trans>never changed</Trans>
+          )}
+          {", "}
+          <Plural value={own.length} one="# former version" other="# former versions" />
+        </span>
+      )}
       {file === "mailserver.cfg" && (
         <Link to="/changes" className="link">
           <Trans>Who changed what</Trans>
