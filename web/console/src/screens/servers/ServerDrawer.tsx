@@ -65,7 +65,7 @@ export function ServerDrawer({ id, model, settings, look, looking, onClose }: Pr
               <Trans>Ask now</Trans>
             </Button>
           )}
-          {!state.readOnly && !gone && (
+          {!state.readOnly && !gone && (row || typed) && (
             <Button kind="danger" icon="trash" className="end" onClick={remove}>
               <Trans>Remove</Trans>
             </Button>
