@@ -283,3 +283,25 @@ def test_consoles_are_among_the_connections_and_can_be_ended(server: Running) ->
         assert browser.sock.recv(10) == b""
     except OSError:
         pass  # A reset says the same.
+
+
+@CURL
+def test_a_browser_may_ask_for_a_hundred_things_before_it_knows_our_limits(server: Running) -> None:
+    """With fewer streams than the 100 that clients assume, the first connection broke and hung for half a minute."""
+    url = f"https://127.0.0.1:{server.ports['console']}/healthz"
+    words = [
+        "curl",
+        "-sSk",
+        "--http2",
+        "--parallel",
+        "--parallel-max",
+        "200",
+        "--max-time",
+        "20",
+        "-w",
+        "%{http_code}\n",
+    ]
+    for _ in range(200):
+        words += ["-o", "/dev/null", url]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert set(done.stdout.split()) == {"200"}, done.stderr[-500:]

@@ -29,7 +29,7 @@ CONNECTIONS: Final = 448
 """To control at once: it takes 512, and `/healthz` wants one too."""
 PER_SESSION: Final = 24
 """Requests of one session or token at once; so many more than that wait for their turn."""
-SESSION_WAITING: Final = 128
+SESSION_WAITING: Final = 256
 PER_HOST: Final = 128
 """Requests of one address at once, whoever makes them: half a company behind one NAT."""
 HOST_WAITING: Final = 512

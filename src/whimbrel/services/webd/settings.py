@@ -17,7 +17,7 @@ class ConsoleService(ServiceSettings, tag="console"):
     tls: Literal["implicit"] = setting("implicit", help="TLS: implicit, always.")
     max_connections: int = setting(500, minimum=1, maximum=100_000, help="Connections at once.", row="S59")
     max_connections_per_host: int = setting(
-        100, minimum=1, maximum=100_000, help="Connections at once from one address.", row="S59"
+        250, minimum=1, maximum=100_000, help="Connections at once from one address.", row="S59"
     )
     http3: bool = setting(
         True, help="HTTP/3 over UDP on the same ports as well; browsers are told of it by Alt-Svc.", row="S14"

@@ -41,7 +41,8 @@ FINISH_WITHIN: Final = 2.0
 PARTING: Final = 3.0
 """Seconds after the end of a transport in which what served it must be over."""
 _HEAD: Final = 32 * 1024
-_STREAMS: Final = 64
+_STREAMS: Final = 128
+"""At once on one connection: clients that have not read our settings yet assume 100. RFC 9113 6.5.2"""
 _REQUESTS: Final = 10_000
 """Of one connection; then it is closed, and the browser makes another."""
 _SENT_AHEAD: Final = 64 * 1024
