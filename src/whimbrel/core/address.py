@@ -127,18 +127,40 @@ def folded(pattern: str) -> str:
     """An address, a domain or `*.domain` as an administrator wrote it, to be compared with keys and with Domains."""
     star = "*." if pattern.startswith("*.") else ""
     try:
-        return Address.parse(pattern).key if "@" in pattern else star + Domain(pattern.removeprefix(star))
+        return as_written(pattern).key if "@" in pattern else star + Domain(pattern.removeprefix(star))
     except ValueError:
         return pattern.casefold()
+
+
+def as_written(text: str) -> Address:
+    """An address as a person writes it: quotes may be missing where SMTP needs them. ValueError"""
+    try:
+        return Address.parse(text)
+    except ValueError:
+        local, _, domain = text.rpartition("@")
+        if domain.startswith("[") or any(mark in local for mark in '"\\<>'):
+            raise
+        return Address(local, domain)
+
+
+def unquoted(name: str) -> str:
+    """`name@domain` with its local part as text: `"ann"@x` is `ann@x`. What is no address stays as it is."""
+    if not name.startswith('"'):
+        return name
+    try:
+        address = Address.parse(name)
+    except ValueError:
+        return name
+    return f"{address.local}@{address.domain}"
 
 
 def as_recorded(text: str) -> str:
     """(Part of) an address as a person looks for it, in the form that queue and logs have: its domain in A-labels.
     What has no `@` is taken for a domain if it has a dot."""
     local, at, domain = text.rpartition("@")
-    if domain and (".." in local or local.startswith(".") or local.endswith(".")):
+    if domain and local and not _DOT_STRING.match(local):  # Quoted, or in need of it: one address in all spellings.
         try:
-            return str(Address.parse(text))
+            return str(as_written(text))
         except ValueError:
             return text
     if domain.isascii() or not (at or "." in domain):

@@ -1,5 +1,6 @@
 """Value types that settings are made of, each with the form in which a person writes it."""
 
+import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any
@@ -114,6 +115,19 @@ class Secret(str):
         return text_schema(lambda value: cls(value.reveal() if isinstance(value, Secret) else value), "password")
 
 
+def _one_spelling(host: str) -> str:
+    """An address has one spelling, or two listeners on it would be taken for different ones; an IPv4 address that is
+    mapped into IPv6 is the IPv4 address (RFC 4291 2.5.5.2). ValueError"""
+    if ":" not in host and host.strip("0123456789."):
+        return host
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(f"'{host}' is not an IP address, such as 127.0.0.1 or ::1") from None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
 class HostPort(str):
     """`host:port`, `[v6]:port` or `*:port`; `host` and `port` are its parts."""
 
@@ -124,8 +138,9 @@ class HostPort(str):
         host, colon, port = str(text).strip().rpartition(":")
         if not colon or not host or not port.isdigit() or int(port) > 65535:
             raise ValueError(f"'{text}' is not address:port, such as 127.0.0.1:25 or [::]:25")
-        self = str.__new__(cls, f"{host}:{int(port)}")
-        self.host, self.port = host.strip("[]"), int(port)
+        name = _one_spelling(host.strip("[]"))
+        self = str.__new__(cls, f"[{name}]:{int(port)}" if ":" in name else f"{name}:{int(port)}")
+        self.host, self.port = name, int(port)
         return self
 
     @classmethod

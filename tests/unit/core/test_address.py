@@ -2,7 +2,7 @@
 
 import pytest
 
-from whimbrel.core.address import Address, Domain, as_recorded, folded, path_text
+from whimbrel.core.address import Address, Domain, as_recorded, folded, path_text, unquoted
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,17 @@ def test_dots_where_the_grammar_has_none_are_quoted_and_one_address_with_the_quo
     assert bare == quoted and bare.key == quoted.key
     assert str(bare) == f'"{local}"@docomo.example'
     assert folded(f"{local}@docomo.example") == folded(f'"{local}"@Docomo.Example') == bare.key
-    assert as_recorded(f"{local}@docomo.example") == str(bare)
+    assert as_recorded(f"{local}@docomo.example") == as_recorded(f'"{local}"@docomo.example') == str(bare)
+
+
+def test_look_ups_take_every_spelling() -> None:
+    for text in ('"john doe"@remote.example', "john doe@remote.example"):
+        assert as_recorded(text) == '"john doe"@remote.example'
+        assert folded(text) == "john doe@remote.example"
+    assert as_recorded('"ann"@Example.org') == "ann@example.org"
+    assert unquoted('"ann"@example.org') == "ann@example.org"
+    for text in ('"ann@x', "@x.example", "ann", "Ann@x.example", 'doe"@x.example', "<a b>@x.example"):
+        assert as_recorded(text) == unquoted(text) == text
 
 
 def test_the_constructor_checks_too() -> None:

@@ -110,6 +110,29 @@ def test_what_is_no_host_with_port(text: str) -> None:
         HostPort(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[::ffff:127.0.0.1]:25", "127.0.0.1:25"),
+        ("[::FFFF:7f00:1]:25", "127.0.0.1:25"),
+        ("[::ffff:0.0.0.0]:25", "0.0.0.0:25"),
+        ("[127.0.0.1]:25", "127.0.0.1:25"),
+        ("[0:0:0:0:0:0:0:1]:25", "[::1]:25"),
+        ("[2001:DB8::0]:25", "[2001:db8::]:25"),
+        ("[fe80::1%eth0]:25", "[fe80::1%eth0]:25"),
+    ],
+)
+def test_an_address_to_listen_on_has_one_spelling(text: str, value: str) -> None:
+    assert str(HostPort(text)) == value
+    assert HostPort(value).host == value.rpartition(":")[0].strip("[]")
+
+
+@pytest.mark.parametrize("text", ["127.1:25", "0:25", "[1::2::3]:25", "010.0.0.1:25", "[::ffff:300.0.0.1]:25"])
+def test_what_only_the_c_library_takes_for_an_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an IP address"):
+        HostPort(text)
+
+
 @pytest.mark.parametrize(("kind", "bad"), [(Size, "x"), (Duration, "x"), (HostPort, "x")])
 def test_models_tell_what_is_wrong(kind: type, bad: str) -> None:
     with pytest.raises(ValidationError, match="such as"):

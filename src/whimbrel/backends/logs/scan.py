@@ -49,6 +49,8 @@ class Wanted:
     pattern: Pattern | None
     deadline: float
     """By time.monotonic()."""
+    phrases: tuple[bytes, ...] = ()
+    """In lower case; each must stand in the line."""
 
     @property
     def needle(self) -> bytes:
@@ -207,7 +209,10 @@ class LogFile:
                     return False
             elif text.casefold() not in hit.line.decode("utf-8", "replace").casefold():
                 return False
-        return not wanted.words or words_of(hit.line[LENGTH:].lower()).issuperset(wanted.words)
+        if not wanted.words:
+            return True
+        line = hit.line[LENGTH:].lower()
+        return all(phrase in line for phrase in wanted.phrases) and words_of(line).issuperset(wanted.words)
 
     def _read(self, start: int, end: int) -> bytes:
         """Up to `end`, cut behind the last whole line if there is one."""

@@ -19,6 +19,7 @@ from whimbrel.backends.logs.record import parts
 from whimbrel.backends.logs.scan import CLOCK, Hit, Late, LogFile, Wanted
 from whimbrel.backends.logs.stamp import LENGTH, moment
 from whimbrel.backends.logs.words import wanted as wanted_word
+from whimbrel.backends.logs.words import wanted_quoted
 from whimbrel.core.log import LogLine, LogPage, LogQuery
 
 MOST: Final = 10_000
@@ -47,19 +48,24 @@ class Place:
 
 def search(folder: Path, query: LogQuery, limit: int, cursor: str = "", seconds: float = SECONDS) -> LogPage:
     """The next `limit` lines. BadQuery."""
-    words = tuple(wanted_word(word) for word in query.words)
+    words, phrases = list[bytes](), list[bytes]()
+    for text in query.words:
+        word = wanted_word(text)
+        among, phrase = (frozenset((word,)), b"") if word else wanted_quoted(text)
+        if not among:
+            return LogPage(())  # No line has such a word.
+        words += sorted(among)
+        phrases += [phrase] if phrase else []
     for log in query.logs:
         if log not in LOGS:
             raise BadQuery(f"there is no log called {log}")
-    if not all(words):
-        return LogPage(())  # No line has such a word.
     begun = _read_cursor(cursor, query)
     deadline = time.monotonic() + seconds
     pattern = None
     try:
         if query.regex:
             pattern = Pattern(query.regex, deadline + 1.0)
-        wanted = Wanted(query, words, pattern, deadline)
+        wanted = Wanted(query, tuple(words), pattern, deadline, tuple(phrases))
         streams = [_Stream(folder, log, wanted, begun.get(log)) for log in dict.fromkeys(query.logs) if log in begun]
         try:
             return _page(streams, query, max(0, min(limit, MOST)))

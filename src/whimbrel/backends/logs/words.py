@@ -39,6 +39,12 @@ def wanted(word: str) -> bytes:
     return text if match and match.end() == len(text) else b""
 
 
+def wanted_quoted(word: str) -> tuple[frozenset[bytes], bytes]:
+    """Of an address in quotes, which is no word of a line: the words in it, and all of it; empty if it is none."""
+    text = word.strip().strip("<>").encode("utf-8", "surrogateescape").lower()
+    return (frozenset(words_of(text)), text) if text.startswith(b'"') and b'"@' in text else (frozenset(), b"")
+
+
 def bits(word: bytes) -> tuple[int, ...]:
     """The five bits of a word in a filter."""
     digest = hashlib.blake2b(word, digest_size=10).digest()

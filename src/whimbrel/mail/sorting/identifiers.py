@@ -6,6 +6,8 @@ Standards: RFC 5322 3.6.4 (Message-ID, In-Reply-To, References), RFC 5256 3 (whi
 import re
 
 _ID = re.compile(rb"<([^<>]{1,995})>")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
+_PAIR = re.compile(r"\\(.)", re.S)
 _SPACE = bytes(range(33)) + b"\x7f"
 MAX_REFERENCES = 100
 _MAX_ID = 995
@@ -26,6 +28,13 @@ def identifiers(value: bytes) -> list[str]:
         octets = octets[:1] + octets[1 - MAX_REFERENCES :]
     ids = [f"<{raw.translate(None, _SPACE).decode('utf-8', 'replace')}>" for raw in octets]
     return [identifier for identifier in ids if len(identifier) > 2]
+
+
+def normal(identifier: str) -> str:
+    """An id as it is compared: quotes are no part of it, `<"01KF"@x>` is `<01KF@x>`. RFC 5256 3"""
+    if '"' not in identifier:
+        return identifier
+    return _QUOTED.sub(lambda match: _PAIR.sub(r"\1", match[1]), identifier)
 
 
 def message_id(value: bytes | None) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from whimbrel.core.rows import BASE_SUBJECT, IS_REPLY, REFERENCES, SORT_MESSAGE_ID, SORT_SENT, UID, SortRow
+from whimbrel.mail.sorting.identifiers import normal
 
 MAX_CLIMB = 1000
 """Steps up a thread in which a loop is looked for; a link that would need more is not made."""
@@ -125,10 +126,10 @@ def _linked(rows: Sequence[SortRow]) -> list[_Node]:
         nodes.append(node)
         messages.append(node)
         if row[SORT_MESSAGE_ID]:
-            known.setdefault(row[SORT_MESSAGE_ID], node)
+            known.setdefault(normal(row[SORT_MESSAGE_ID]), node)
     for node in messages:
         above: _Node | None = None
-        for reference in node.row[REFERENCES].split() if node.row is not None else ():
+        for reference in normal(node.row[REFERENCES]).split() if node.row is not None else ():
             below = known.get(reference)
             if below is None:
                 below = known[reference] = _Node(None, node.place)

@@ -35,13 +35,15 @@ LOGIN: Final = Mechanism("LOGIN", Form.PASSWORD, _server, plain=True)
 
 
 def login_client(name: str, password: Secret) -> Generator[bytes | None, bytes, None]:
-    """The client: no initial response, then whatever is asked for. A prompt that names neither is taken for the one
-    that is due. It ends when the password is asked for once more, or the name after it."""
+    """The client: no initial response, then whatever is asked for. A prompt that names neither, or both ("Username
+    (not your e-mail password):"), is taken for the one that is due. It ends when the password is asked for once more,
+    or the name after it."""
     challenge = yield None
     told_name = False
     while True:
         prompt = challenge.lower()
-        if b"pass" in prompt or b"kennwort" in prompt or (told_name and not _asks_name(prompt)):
+        asks_password = b"pass" in prompt or b"kennwort" in prompt
+        if told_name if asks_password is _asks_name(prompt) else asks_password:
             yield password.reveal().encode()
             return
         told_name = True

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from whimbrel.core.address import unquoted
 from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.credentials.source import SecretSource
@@ -258,7 +259,7 @@ class Authenticator:
         """Looks up the user that the client named, and refuses it while locked out. MailError 454"""
         if attempt.named:
             return
-        attempt.named = True
+        attempt.named, name = True, unquoted(name)
         attempt.account = await self._directory.sign_in(name) if 0 < len(name) <= MAX_NAME else None
         attempt.user = attempt.account.id if attempt.account is not None else name[:MAX_NAME].casefold()
         if attempt.account is not None and attempt.admits is not None:
@@ -284,7 +285,7 @@ class Authenticator:
         if attempt.barred:
             raise Rejected(attempt.barred)
         if success.authzid:
-            other = await self._directory.sign_in(success.authzid)
+            other = await self._directory.sign_in(unquoted(success.authzid))
             if other is None or other.id != account.id:
                 raise Rejected("acting for another user is not allowed")
         return account
@@ -292,7 +293,7 @@ class Authenticator:
     async def _canonical(self, name: str) -> str:
         """Returns one name for all spellings of an address, so that an unknown user's salt does not vary where a known
         user's does not."""
-        local, at, domain = name.rpartition("@")
+        local, at, domain = unquoted(name).rpartition("@")
         if not at:
             return f"{name.casefold()}@{(await self._directory.primary()).name}"
         known = await self._directory.domain(domain)

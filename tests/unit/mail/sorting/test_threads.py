@@ -67,6 +67,19 @@ def test_references(name: str, rows: list[SortRow], wanted: str) -> None:
     assert written(references(rows), rows) == wanted
 
 
+@pytest.mark.parametrize(
+    ("own", "named"),
+    [
+        ('<"01KF"@x>', "<01KF@x>"), ("<01KF@x>", '<"01KF"@x>'),
+        (r'<"a\b"@x>', '<"ab"@x>'), (r'<"a\"b"@x>', r'<"a\"b"@x>')
+    ],
+)  # fmt: skip
+def test_quotes_are_no_part_of_an_id(own: str, named: str) -> None:
+    """RFC 5256 3: ids are compared in their normal form."""
+    rows = [row(1, 1, "p", own), row(2, 2, "q", "<b@x>", f"<z@x> {named}")]
+    assert written(references(rows), rows) == written(refs(rows), rows) == "(1 2)"
+
+
 def test_ordered_subject_has_no_grandchildren() -> None:
     rows = [row(1, 5, "b"), row(2, 2, "Re: A"), row(3, 1, "a"), row(4, 3, "[x] fwd: a"), row(5, 6, "Re: b")]
     assert written(ordered_subject(rows), rows) == "(3 (2)(4))(1 5)"

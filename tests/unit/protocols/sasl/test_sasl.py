@@ -60,6 +60,8 @@ def test_both_sides_agree(name: str) -> None:
         ([b"User Name\0", b"Password\0"], [b"alice", b"pw"]),
         ([b"", b""], [b"alice", b"pw"]),
         ([b"Username:", b"Username:", b"Password:"], [b"alice", b"alice", b"pw"]),
+        ([b"Username (not your e-mail password):", b"Password (not your user name):"], [b"alice", b"pw"]),
+        ([b"Login:", b"Passcode for login:"], [b"alice", b"pw"]),
         ([b"Password:"], [b"pw"]),
         ([b"Benutzer", b"Kennwort"], [b"alice", b"pw"]),
         ([b"Password:", b"Password:"], [b"pw", None]),  # The password is said once.

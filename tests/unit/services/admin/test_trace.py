@@ -13,7 +13,7 @@ from whimbrel.backends.logs.tail import LogReader
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.invoke import stream
 
-ONE, TWO, REPORT, THREE = (f"{int(time.time()):08x}-{number:08x}" for number in (1, 2, 3, 4))
+ONE, TWO, REPORT, THREE, FOUR, FIVE = (f"{int(time.time()):08x}-{number:08x}" for number in range(1, 7))
 
 
 class Desk(Office):
@@ -45,12 +45,28 @@ def desk(tmp_path: Path) -> Desk:
     log.info("delivery.sent", queue_id=TWO, recipient="bob@b.test", result="delivered", status="2.0.0")
     log.info("message.received", queue_id=THREE, service="smtp", from_="eve@e.test",
              to="müller@xn--strae-oqa.test", size=9)  # fmt: skip
+    log.info("message.received", queue_id=FOUR, service="smtp", from_='"x..y."@docomo.test',
+             to='amy@c9.test, "john doe"@remote.test', size=9)  # fmt: skip
+    log.info("message.received", queue_id=FIVE, service="smtp", from_="doe@a.test", to="john@remote.test", size=9)
     journal.close()
     return desk
 
 
 def told(desk: Desk, **arguments: Any) -> list[tuple[str, str]]:
     return [(step.id, step.event) for step in desk.stream("trace", **arguments) if step.log != "now"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"sender": "x..y.@docomo.test"}, {"sender": '"X..Y."@docomo.test'}, {"sender": "docomo.test"},
+        {"to": '"john doe"@remote.test'}, {"to": "John Doe@Remote.test"},
+    ],
+)  # fmt: skip
+def test_quoted_and_unquoted_are_one_address(desk: Desk, said: dict[str, str]) -> None:
+    assert told(desk, **said) == [(FOUR, "Recv")]
+    (line,) = desk.do("log search", address=next(iter(said.values()))).items
+    assert FOUR in line.text
 
 
 STORY = [

@@ -145,7 +145,10 @@ def test_a_right_sign_in_has_an_identity() -> None:
     assert identity.grants == Grants.of("server-read")
 
 
-@pytest.mark.parametrize("authzid", ["alice", "ALICE", "alice@example.test", "Alice@Example.TEST", "alice@alias.test"])
+@pytest.mark.parametrize(
+    "authzid",
+    ["alice", "ALICE", "alice@example.test", "Alice@Example.TEST", "alice@alias.test", '"alice"@example.test'],
+)
 def test_oneself_may_be_spelt_otherwise(authzid: str) -> None:
     assert run(Stage().exchange(PLAIN, plain("alice", authzid=authzid))).account.id == "alice@example.test"
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from whimbrel.core.address import as_recorded
+from whimbrel.core.address import as_recorded, folded
 from whimbrel.core.log import LogPage, LogQuery
 from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, call
@@ -86,7 +86,7 @@ class Wanted:
 
     def matches(self, line: ChangeLine) -> bool:
         """`record`: an address, or a domain with all that is in it; `setting`: a path, or what it begins with."""
-        if self.record and (line.kind == SETTING or self.record not in (line.subject.casefold(), line.domain)):
+        if self.record and (line.kind == SETTING or self.record not in (folded(line.subject), line.domain)):
             return False
         if self.setting and (line.kind != SETTING or not _is_below(line.subject, self.setting)):
             return False
@@ -122,9 +122,7 @@ async def change_list(
     limit: Annotated[int, "Most to list.", MOST_LISTED] = 100,
     after: Annotated[str, "Go on where the last page ended."] = "",
 ) -> Page[ChangeRow]:
-    wanted = Wanted(
-        user.strip().casefold(), as_recorded(record.strip()).removeprefix("@").casefold(), setting.strip("/ ")
-    )
+    wanted = Wanted(user.strip().casefold(), folded(as_recorded(record.strip()).removeprefix("@")), setting.strip("/ "))
     query = wanted.query(text, moment(ctx, "since", since), moment(ctx, "until", until))
     rows: list[ChangeRow] = []
     oldest = 0.0

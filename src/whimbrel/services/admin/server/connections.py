@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
+from whimbrel.core.address import unquoted
 from whimbrel.core.connections import MOST, LiveConnection, Order, Which, key_of
 from whimbrel.core.counting import counted
 from whimbrel.core.rights import Right
@@ -203,6 +204,7 @@ def _by(ctx: AdminContext) -> str:
 
 async def _account(ctx: AdminContext, name: str) -> str:
     """The account that a name means; the name itself if there is none any more: it may have sessions still."""
+    name = unquoted(name)
     account = await ctx.directory.sign_in(name)
     return account.id if account is not None else name.casefold()
 
@@ -211,7 +213,7 @@ def _which(ctx: AdminContext, service: str, user: str, address: str, ids: tuple[
     domains = ctx.domains()
     within = None if domains is None else tuple(map(str, domains))
     try:
-        return Which(ids=ids, service=service, user=user.casefold(), address=address, domains=within)
+        return Which(ids=ids, service=service, user=unquoted(user).casefold(), address=address, domains=within)
     except ValueError:
         raise CallError(Failure.USAGE, f"address: '{address}' is no IP address or network") from None
 
