@@ -47,7 +47,7 @@ def desk(tmp_path: Path) -> Desk:
              to="müller@xn--strae-oqa.test", size=9)  # fmt: skip
     log.info("message.received", queue_id=FOUR, service="smtp", from_='"x..y."@docomo.test',
              to='amy@c9.test, "john doe"@remote.test', size=9)  # fmt: skip
-    log.info("message.received", queue_id=FIVE, service="smtp", from_="doe@a.test", to="john@remote.test", size=9)
+    log.info("message.received", queue_id=FIVE, service="smtp", from_="doe@c9.test", to="john@remote.test", size=9)
     journal.close()
     return desk
 
