@@ -20,7 +20,6 @@ from tests.support.server import Running, command, free_ports, serving, set_up
 from whimbrel.backends.logs.index import Indexer
 
 USERS, MESSAGES, DOMAINS = 50_000, 100_000, 1000
-TOMORROW = 86_400.0
 SCROLLED = 5.0
 """Seconds of scrolling."""
 _TIMED = """async () => {
@@ -69,12 +68,12 @@ def measure(runs: int) -> list[Line]:
             directory,
             USERS,
             free_ports(["smtp", "console"]),
-            {"server/mail-workers": "1", "delivery/hold-remote": "yes"},
+            {"server/mail-workers": "1"},
         )
         with serving(directory):
             pass  # Makes the store.
         queue = directory / "store" / "queue"
-        fill(queue, MESSAGES, DOMAINS, lambda number: f"d{number}.test", dead=True, due_in=TOMORROW)
+        fill(queue, MESSAGES, DOMAINS, lambda number: f"d{number}.test", dead=True, held=True)
         log = directory / "store" / "logs" / "mail.log"
         log.unlink(missing_ok=True)
         make_log(log)
@@ -101,7 +100,7 @@ def _measured(browser: Browser, running: Running, runs: int) -> list[Line]:
             frames += page.evaluate(_SCROLL, SCROLLED)
             visit.go("/about")
             opened.append(_timed(page, _press("/users"), f"document.querySelector({json.dumps(_ROW)})"))
-            users.append(_filter(page, f"user{run + 4000}@", "1"))
+            users.append(_filter(page, f"user{run + 300}@", "1"))
             opened.append(
                 _timed(
                     page, f"document.querySelectorAll({json.dumps(_ROW)})[1].click()",

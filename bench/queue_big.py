@@ -154,7 +154,7 @@ class Silence:
 
 
 def fill(
-    folder: Path, messages: int, domains: int, domain: Callable[[int], str], *, dead: bool, due_in: float = -60
+    folder: Path, messages: int, domains: int, domain: Callable[[int], str], *, dead: bool, held: bool = False
 ) -> None:
     """Writes rows and files as the store would, without a barrier for each batch; `dead`: those of dead domains too."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -164,8 +164,9 @@ def fill(
     for start in range(0, len(numbers), MAX_BATCH):
         items = [
             replace(
-                entry(f"q{number:x}", f"user@{domain(number % domains)}", created=now - 60, due=now + due_in),
+                entry(f"q{number:x}", f"user@{domain(number % domains)}", created=now - 60, due=now - 60),
                 size=len(CONTENT),
+                held=held,
             )
             for number in numbers[start : start + MAX_BATCH]
         ]
