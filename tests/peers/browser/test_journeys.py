@@ -198,3 +198,30 @@ def test_a_phone_shows_the_first_sight_of_each_journey(visit: Callable[..., Visi
         sees(seen.page, *words)
         wide = seen.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, f"{path} scrolls sideways by {wide}"
+
+
+@BY
+def test_the_disk_fills_up(visit: Callable[..., Visit], house: Running, by: str) -> None:
+    seen = visit(size=(1024, 768))
+    page, hand = seen.page, Hand(seen.page, by)
+    command(house.directory, "config", "set", "space/soft-limit", "900000G")
+    try:
+        hand.palette("Dashboard", "Dashboard")
+        hand.press("button", "Run checks")
+        row = page.get_by_role("listitem").filter(has_text="Disk").first
+        expect(row).to_be_visible()
+        expect(row.get_by_text("Warns")).to_be_visible()
+        row.get_by_role("link", name="Show").focus()
+        page.keyboard.press("Enter") if by == "keys" else row.get_by_role("link", name="Show").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Storage")
+        sees(page, "Space is low")
+        hand.press("button", "Count mailboxes")
+        sees(page, "What holds the room", "Largest mailboxes", "anna@example.test")
+        command(house.directory, "config", "set", "space/hard-limit", "800000G")
+        seen.go("/storage")
+        sees(page, "mail is being put off, nothing is lost")
+    finally:
+        command(house.directory, "config", "unset", "space/hard-limit")
+        command(house.directory, "config", "unset", "space/soft-limit")
+    seen.go("/storage")
+    expect(page.get_by_text("There is room").or_(page.get_by_text("Full in"))).to_be_visible()
