@@ -84,8 +84,9 @@ function useStoreWork(ended: () => void): readonly Operation[] {
   });
   useTopic<Listed<Operation>>("operations", ({ items }) => {
     setLive((before) => {
-      const running = new Set((before ?? []).filter(isAlive).map((each) => each.id));
-      if (items.some((each) => running.has(each.id) && !isAlive(each))) queueMicrotask(ended);
+      // What takes a moment is never seen while it runs.
+      const over = new Set((before ?? []).filter((each) => !isAlive(each)).map((each) => each.id));
+      if (items.some((each) => !isAlive(each) && !over.has(each.id))) queueMicrotask(ended);
       return items;
     });
   });
