@@ -21,6 +21,7 @@ from tests.support.server import Running, command, free_ports, serving, set_up
 from whimbrel.backends.logs.index import Indexer
 
 USERS, MESSAGES, DOMAINS = 50_000, 100_000, 1000
+SETTINGS = {"server/mail-workers": "1", "logs/rotate": "never", "logs/max-size": "100G"}
 SCROLLED = 5.0
 """Seconds of scrolling."""
 _TIMED = """async () => {
@@ -65,7 +66,7 @@ _READY = """(() => {
 def measure(runs: int) -> list[Line]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name, chromium() as browser:
         directory = Path(name) / "whimbrel"
-        set_up(directory, 0, free_ports(["smtp", "console"]), {"server/mail-workers": "1"})
+        set_up(directory, 0, free_ports(["smtp", "console"]), SETTINGS)
         _add_users(directory / "users.cfg")
         with serving(directory):
             pass  # Makes the store.
