@@ -145,9 +145,6 @@ function Loaded({
   );
 }
 
-/** WCAG 2.5.8: a figure alone is too small to be hit. */
-const TARGET = { display: "inline-block", minWidth: 24, lineHeight: "24px" };
-
 /** What the domain is, and what it holds. */
 function Head({ domain }: { domain: DomainRow }) {
   const { t } = useLingui();
@@ -159,7 +156,7 @@ function Head({ domain }: { domain: DomainRow }) {
   });
   const held = whole.data;
   const link = (to: string, count: number) => (
-    <Link to={to} search={{ domain: domain.name } as never} style={TARGET}>
+    <Link to={to} search={{ domain: domain.name } as never}>
       {number(count)}
     </Link>
   );

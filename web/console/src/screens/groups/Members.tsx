@@ -132,6 +132,7 @@ function Member({ member, step, onOpen, onRemove }: MemberProps) {
             </button>
           ) : step?.kind === "user" || step?.kind === "forwarding" ? (
             <Link
+              className="link"
               to="/users"
               search={{ open: step.leads_to[0] && step.kind === "user" ? step.leads_to[0] : address } as never}
             >
