@@ -1,5 +1,7 @@
 """What administrators come for, by the words they read: with the mouse, and again with the keyboard alone."""
 
+import contextlib
+import imaplib
 import re
 from collections.abc import Callable
 from smtplib import SMTPRecipientsRefused
@@ -29,7 +31,7 @@ class Hand:
         around = self.page.locator(within) if within else self.page
         target = around.get_by_role(role, name=name).first  # type: ignore[arg-type]
         target.wait_for()
-        self._step("Tab", lambda: target.evaluate("(node) => node === document.activeElement"), MOST_STOPS)
+        self.until("Tab", lambda: target.evaluate("(node) => node === document.activeElement"), MOST_STOPS)
         ring = target.evaluate(
             "(node) => { const style = getComputedStyle(node); const up = getComputedStyle(node.parentElement);"
             " return [style.outlineStyle, style.boxShadow, up.outlineStyle, up.boxShadow].join(' ') }"
@@ -43,13 +45,13 @@ class Hand:
         elif role == "menuitem":  # Arrows move within a menu; Tab leaves it.
             target = self.page.get_by_role(role, name=name).first
             target.wait_for()
-            self._step("ArrowDown", lambda: target.evaluate("(node) => node === document.activeElement"))
+            self.until("ArrowDown", lambda: target.evaluate("(node) => node === document.activeElement"))
             self.page.keyboard.press("Enter")
         else:
             self.reach(role, name, within=within)
             self.page.keyboard.press("Space" if role in ("checkbox", "switch") else "Enter")
 
-    def _step(self, key: str, there: Callable[[], Any], most: int = 60) -> None:
+    def until(self, key: str, there: Callable[[], Any], most: int = 60) -> None:
         for _ in range(most):
             if there():
                 return
@@ -68,7 +70,7 @@ class Hand:
         if not self.keys:
             option.first.click()
             return
-        self._step("ArrowDown", lambda: option.first.get_attribute("aria-selected") == "true")
+        self.until("ArrowDown", lambda: option.first.get_attribute("aria-selected") == "true")
         self.page.keyboard.press("Enter")
 
     def row(self, text: str) -> None:
@@ -79,8 +81,8 @@ class Hand:
             row.get_by_role("gridcell").nth(1).click()
             return
         grid = self.page.get_by_role("grid").first
-        self._step("Tab", lambda: grid.evaluate("(node) => node === document.activeElement"), MOST_STOPS)
-        self._step("ArrowDown", lambda: grid.get_attribute("aria-activedescendant") == row.get_attribute("id"))
+        self.until("Tab", lambda: grid.evaluate("(node) => node === document.activeElement"), MOST_STOPS)
+        self.until("ArrowDown", lambda: grid.get_attribute("aria-activedescendant") == row.get_attribute("id"))
         self.page.keyboard.press("Enter")
 
     def fill(self, name: str, text: str, *, within: str = "") -> None:
@@ -225,3 +227,31 @@ def test_the_disk_fills_up(visit: Callable[..., Visit], house: Running, by: str)
         command(house.directory, "config", "unset", "space/soft-limit")
     seen.go("/storage")
     expect(page.get_by_text("There is room").or_(page.get_by_text("Full in"))).to_be_visible()
+
+
+@BY
+def test_a_phone_cannot_sign_in(visit: Callable[..., Visit], house: Running, by: str) -> None:
+    name = {"mouse": "user22", "keys": "user23"}[by]
+    attempt(house, name)
+    seen = visit(size=(1024, 768))
+    page, hand = seen.page, Hand(seen.page, by)
+    hand.palette(name, f"{name} {name}@example.test")
+    if by == "keys":
+        hand.reach("tab", "General", within="main aside")
+        page.keyboard.press("End")
+        hand.until("ArrowLeft", lambda: page.get_by_role("tab", name="Sign-in", selected=True).count())
+    else:
+        page.get_by_role("tab", name="Sign-in").click()
+    sees(page, "1 failed attempt since", "From 1 address.")
+    for _ in range(3):  # The person with the phone tries again; it is seen without a press.
+        attempt(house, name)
+    sees(page, "Locked out from 127.0.0.1")
+    hand.press("button", "Unlock", within="main aside")
+    expect(page.get_by_text("Locked out from")).to_have_count(0)
+    with imap(house, f"{name}@example.test"):
+        pass
+
+
+def attempt(house: Running, name: str) -> None:
+    with contextlib.suppress(imaplib.IMAP4.error), imap(house, f"{name}@example.test", password="an old one"):
+        pass
