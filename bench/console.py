@@ -116,10 +116,9 @@ def _measured(browser: Browser, running: Running, runs: int) -> list[Line]:
                     "document.querySelector('main aside [role=tab]')",
                 )
             )  # fmt: skip
-            visit.go("/logs?log=error")
             visit.go("/about")
             logs.append(
-                _timed(page, _press("/logs"), "/delivery|received/i.test(document.querySelector('main').innerText)")
+                _timed(page, _press("/logs"), "/user[0-9]+@b.test/.test(document.querySelector('main').innerText)")
             )
         status = json.loads(command(running.directory, "status", "--json"))
         web = next(each["pid"] for each in status["processes"] if each["name"] == "web/1")
