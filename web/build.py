@@ -93,7 +93,7 @@ def _write_shims(folder: Path, wheel: Path) -> None:
 
 def _fetch_node() -> None:
     print("No Node 20.19 or newer here: fetching it as a Python package ...", flush=True)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    pip = [sys.executable, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     if subprocess.run([*pip, "-r", str(ROOT / "requirements" / "node.txt")], check=False).returncode:
         raise NoNodeError(
             "The console needs Node 20.19 or newer to be built. There is none here, and fetching the package "

@@ -1,6 +1,7 @@
 """Every interpreter that the server starts runs the server's code alone, whatever directory and environment hold."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -84,3 +85,41 @@ def test_no_start_of_an_interpreter_is_written_in_another_way() -> None:
         if path.name not in allowed:
             assert "sys.executable" not in path.read_text(), path
     assert '"-I"' in (ROOT / "src" / "whimbrel" / "backends" / "logs" / "pattern.py").read_text()
+
+
+@pytest.mark.parametrize(
+    "module", ["whimbrel.app.supervisor", "whimbrel.app.zygote", "whimbrel.app.cli", "whimbrel.app.docs"]
+)
+@pytest.mark.parametrize("variable", [False, True])
+def test_a_module_started_by_hand_is_isolated(hostile: Path, module: str, variable: bool) -> None:
+    """In a directory full of other modules, with and without PYTHONPATH: it starts, and fails for its own reasons."""
+    for name in ("sitecustomize", "usercustomize", "whimbrel"):  # Run or named before any line of ours.
+        (hostile / f"{name}.py").unlink()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    if variable:
+        environment["PYTHONPATH"] = str(hostile)
+    words = [sys.executable, "-m", module, *(["--help"] if module.endswith("cli") else [])]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=hostile, env=environment, check=False)
+    assert done.returncode != 66
+    assert not (hostile.parent / "ran").exists()
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_the_script_that_pip_makes_is_isolated(hostile: Path, variable: bool) -> None:
+    for name in ("sitecustomize", "usercustomize", "whimbrel"):
+        (hostile / f"{name}.py").unlink()
+    script = hostile / "whimbrel-script"
+    script.write_text("import sys\nfrom whimbrel.app.cli import main\nsys.exit(main())\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    if variable:
+        environment["PYTHONPATH"] = str(hostile)
+    words = [sys.executable, str(script), "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd="/", env=environment, check=False)
+    assert (done.returncode, "Usage: whimbrel" in done.stdout) == (0, True), done.stderr
+    assert not (hostile.parent / "ran").exists()
+
+
+def test_make_starts_no_interpreter_that_heeds_the_environment() -> None:
+    for line in (ROOT / "Makefile").read_text().splitlines():
+        for start in re.findall(r"\((?:BIN\)/python|PYTHON\)) (.*?)(?:\s|$)", line):
+            assert start in ("-I", "-E"), line

@@ -1,0 +1,3 @@
+from whimbrel.app.isolation import of_module_start
+
+of_module_start()
