@@ -1,11 +1,14 @@
 """Ends of lines. Clients of IMAP and POP3 know CRLF alone; a message that came by APPEND may have bare LFs.
 
-Standards: RFC 5322 2.3, RFC 9051 2.3.1, RFC 1939 11; RFC 2045 2.9 (binary data), RFC 3516 4.4 (APPEND of it)
+Standards: RFC 5322 2.3, RFC 9051 2.3.1, RFC 1939 11; RFC 2045 2.9 (binary data), RFC 2046 4.1.1 (lines of text end in
+CRLF, whatever the encoding), RFC 3516 4.4 (APPEND of binary data)
 """
 
 import re
 
-_BINARY = re.compile(rb"^content-transfer-encoding:(?:[ \t]*\r?\n)?[ \t]*binary\b", re.I | re.M)
+from whimbrel.mail.structure.mime import LEAF, Part, parse
+
+_BINARY = re.compile(rb"^content-transfer-encoding[ \t]*:", re.I | re.M)
 
 
 def bare(content: bytes) -> int:
@@ -13,14 +16,33 @@ def bare(content: bytes) -> int:
     return content.count(b"\n") - content.count(b"\r\n")
 
 
-def binary(content: bytes) -> bool:
-    """A part is no text in lines: an LF in it is an octet like any other."""
-    return b"\0" in content or _BINARY.search(content) is not None
+def binary_parts(content: bytes) -> list[tuple[int, int]]:
+    """Where the contents of parts without lines begin and end, in order: their transfer encoding is binary, and they
+    are no text, or text with NULs (UTF-16). An LF in them is an octet like any other."""
+    if not _BINARY.search(content) or b"binary" not in content.lower():
+        return []
+    spans: list[tuple[int, int]] = []
+    stack: list[Part] = [parse(content)]
+    while stack:
+        part = stack.pop()
+        stack.extend(reversed(part.children))
+        if part.kind != LEAF or part.encoding != b"binary" or part.end <= part.text:
+            continue
+        if part.main not in (b"text", b"message") or content.find(b"\0", part.text, part.end) >= 0:
+            spans.append((part.text, part.end))
+    return spans
 
 
 def for_clients(content: bytes) -> bytes:
-    """A message as clients get it: each line ends in CRLF, but for binary data, which stays as it came."""
-    return with_crlf(content) if bare(content) and not binary(content) else content
+    """A message as clients get it: each line ends in CRLF, but for the octets of binary parts, which stay."""
+    if not bare(content):
+        return content
+    pieces: list[bytes] = []
+    at = 0
+    for start, end in binary_parts(content):
+        pieces += (with_crlf(content[at:start]), content[start:end])
+        at = end
+    return b"".join((*pieces, with_crlf(content[at:])))
 
 
 def with_crlf(content: bytes) -> bytes:

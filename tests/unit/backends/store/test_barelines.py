@@ -8,8 +8,10 @@ import pytest
 from whimbrel.backends.store.disk import barelines
 from whimbrel.backends.store.disk.barelines import MAX_SCANNED, BareLines
 from whimbrel.core.uids import ALL, UidSet
+from whimbrel.mail.scan import scan
 
-CONTENTS = {1: b"a: b\r\n", 2: b"a: b\n\n", 3: b"a: b\r\n\r\nx", 4: b"a: b\r\n\nx", 5: b"\0\n\n"}
+BINARY = b"Content-Type: image/x\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+CONTENTS = {1: b"a: b\r\n", 2: b"a: b\n\n", 3: b"a: b\r\n\r\nx", 4: b"a: b\r\n\nx", 5: BINARY + b"\n\0\n\n"}
 
 
 class Index:
@@ -58,6 +60,18 @@ def test_what_was_looked_through_is_not_looked_through_again(index: Index) -> No
     for _ in range(2):
         assert index.bare.among(ALL)[6] == 2
     assert sum("octets" in query for query in index.queries) == 1
+
+
+def test_octets_of_binary_parts_stay_and_all_else_is_converted(index: Index) -> None:
+    content = BINARY.replace(b"\r\n", b"\n") + b"a\nb\0\n\n"
+    index.add(6, content)
+    wanted = BINARY + b"a\nb\0\n\n"
+    assert index.bare.among(ALL) == {2: 8, 4: 9, 6: len(wanted)}
+    with Path(index.file(6)).open("rb") as file:
+        assert index.bare.read(file.fileno(), 6, 0, None) == wanted
+        pieces = [index.bare.read(file.fileno(), 6, at, 7) for at in range(0, len(wanted), 7)]
+    assert b"".join(pieces) == wanted
+    assert index.bare.structure(6).bodystructure == scan(wanted).bodystructure
 
 
 def test_many_ranges_apart_end_as_one(index: Index) -> None:

@@ -3,7 +3,7 @@
 Clients get them with CRLF, so their sizes and the offsets of their parts are others than those of the file, which the
 index keeps. No column tells them apart: what POP3 counts (`octets`) differs from the size of the file for them, and for
 those whose last line has no end, which the last octet of the file shows. They are few, so what is found out of them
-is kept in memory (decision 0011). Messages with binary data stay as they came.
+is kept in memory (decision 0011). The octets of binary parts stay as they came.
 
 Standards: RFC 5322 2.3, RFC 9051 2.3.4.2 (RFC822.SIZE), RFC 1939 11
 """
@@ -17,7 +17,7 @@ import apsw
 from whimbrel.backends.store.disk.database import rows
 from whimbrel.core.uids import UidSet
 from whimbrel.mail.scan import scan
-from whimbrel.mail.structure.lines import binary, for_clients, with_crlf
+from whimbrel.mail.structure.lines import binary_parts, for_clients, with_crlf
 
 MAX_KNOWN = 10_000
 MAX_SCANNED = 64
@@ -33,12 +33,14 @@ class Structure(NamedTuple):
 class BareLines:
     """Of one open index, used under its lock. A UID once given never means another message."""
 
-    __slots__ = ("_connection", "_file", "_place", "_scanned", "_sizes", "_structures")
+    __slots__ = ("_connection", "_file", "_place", "_scanned", "_sizes", "_spared", "_structures")
 
     def __init__(self, connection: apsw.Connection, file: Callable[[int], str]) -> None:
         """`file`: where the message of a UID lies."""
         self._connection, self._file = connection, file
         self._sizes: dict[int, int] = {}
+        self._spared: set[int] = set()
+        """UIDs of messages with binary parts, whose octets cannot be converted block by block."""
         self._structures: dict[int, Structure] = {}
         self._scanned = UidSet()
         self._place = (0, 0, 0)
@@ -56,7 +58,7 @@ class BareLines:
         known = self._structures.get(uid)
         if known is None:
             with open(self._file(uid), "rb", buffering=0) as file:
-                scanned = scan(with_crlf(file.read()))
+                scanned = scan(for_clients(file.read()))
             if len(self._structures) >= MAX_SCANNED:
                 self._structures.clear()
             known = self._structures[uid] = Structure(scanned.bodystructure, scanned.parts)
@@ -68,6 +70,10 @@ class BareLines:
         Where an octet of it lies in the file is known only by reading up to it. Where the last block of a range began
         is kept, so that a message that is read range by range is read twice at most.
         """
+        if uid in self._spared:
+            size = os.fstat(descriptor).st_size
+            whole = for_clients(os.pread(descriptor, size, 0))
+            return whole[start:] if length is None else whole[start : start + length]
         stop = 1 << 63 if length is None else start + length
         of, converted, stored = self._place
         if of != uid or converted > start:
@@ -91,6 +97,8 @@ class BareLines:
         converted = for_clients(content)
         if len(converted) != len(content):
             self._sizes[uid] = len(converted)
+            if binary_parts(content):
+                self._spared.add(uid)
         return converted
 
     # Inside
@@ -100,7 +108,7 @@ class BareLines:
         asked = [(first, min(end, last)) for first, end in uids.ranges if first <= last]
         ranges = [pair for pair in asked if not self._scanned.covers(*pair)]
         if len(self._sizes) > MAX_KNOWN:
-            self._sizes, self._scanned = {}, UidSet()
+            self._sizes, self._spared, self._scanned = {}, set(), UidSet()
         if len(self._scanned.ranges) + len(ranges) > MAX_SCANNED:
             ranges = [(1, last)]
         query = "SELECT uid, size, octets FROM msg WHERE uid BETWEEN ? AND ? AND octets <> size"
@@ -116,6 +124,12 @@ class BareLines:
         try:
             with open(self._file(uid), "rb", buffering=0) as file:
                 added = 0 if os.pread(file.fileno(), 1, size - 1) == b"\n" else 2
-                return size if octets - size == added or binary(file.read()) else octets - added
+                if octets - size == added:
+                    return size
+                content = file.read()
+                if not binary_parts(content):
+                    return octets - added
+                self._spared.add(uid)
+                return len(for_clients(content))
         except OSError:
             return size

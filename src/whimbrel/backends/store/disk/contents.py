@@ -16,7 +16,7 @@ from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import ExpungedMessage
 from whimbrel.core.uids import UidSet
 from whimbrel.mail.scan import scan
-from whimbrel.mail.structure.lines import with_crlf
+from whimbrel.mail.structure.lines import for_clients
 
 Content = bytes | MailboxError | None
 
@@ -85,7 +85,7 @@ def _by_descriptor(index: FolderIndex, uids: Sequence[int], at: int) -> list[Con
                     data += _read_exactly(descriptor, 1 << 62)
             finally:
                 close(descriptor)
-            contents.append(with_crlf(data) if uid in bare else data)
+            contents.append(for_clients(data) if uid in bare else data)
         except OSError:
             contents.append(_alone(index, uid))
     return contents
