@@ -1,10 +1,12 @@
 """The Machine port of the health checks: what the kernel, /proc and our own files say. On Linux; elsewhere less."""
 
+import contextlib
 import os
 import ssl
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from whimbrel.app.holders import describe_holder
 from whimbrel.app.machine import kernel
@@ -13,10 +15,14 @@ from whimbrel.app.machine.scanners import scanners
 from whimbrel.backends.disk.presence import ANY, Presence
 from whimbrel.backends.disk.space import DiskSpace, SpaceSettings, octets
 from whimbrel.backends.net.own import own_address
+from whimbrel.backends.queue.database import LOST
 from whimbrel.backends.tls.contexts import SELF_SIGNED
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.config import ConfigStore
-from whimbrel.services.health.check import Certificate, ClockState, Disk, Memory, Scanner, StoreLook
+from whimbrel.services.health.check import Certificate, ClockState, Disk, Memory, QueueFiles, Scanner, StoreLook
+
+_ADDED: Final = 10.0
+"""Seconds in which a file certainly has its entry."""
 
 
 class HostMachine:
@@ -24,6 +30,7 @@ class HostMachine:
 
     def __init__(self, config: ConfigStore, store: Path, queue: Path, tls: Path, presence: Presence = ANY) -> None:
         self._config, self._store, self._tls, self._presence = config, store, tls, presence
+        self._queue = queue
         self._space = DiskSpace((store, store / "mail", queue), lambda: config.section(SpaceSettings))
         self._folders = FolderLook(store / "mail")
 
@@ -58,10 +65,26 @@ class HostMachine:
     def scanners(self) -> Sequence[Scanner]:
         return scanners(self._store)
 
+    def queue(self) -> QueueFiles:
+        before = time.time() - _ADDED
+        return QueueFiles(_messages(self._queue, before), _messages(self._queue / LOST, before))
+
     def store(self) -> StoreLook:
         if not self._presence.here():
             return StoreLook(0, (), (), complete=True, gone=str(self._store))
         return self._folders.look()
+
+
+def _messages(folder: Path, before: float) -> tuple[str, ...]:
+    """Ids of the files there that are older than that. Their ctime tells: mtime is the message's."""
+    names: list[str] = []
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as files:
+        for file in files:
+            if file.name.endswith(".eml"):
+                with contextlib.suppress(FileNotFoundError):
+                    if file.stat(follow_symlinks=False).st_ctime < before:
+                        names.append(file.name.removesuffix(".eml"))
+    return tuple(sorted(names))
 
 
 def _certificate(path: str, file: str) -> Certificate:

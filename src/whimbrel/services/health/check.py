@@ -117,6 +117,16 @@ class StoreLook:
     """The store's directory, if the store is not in it; nothing else is known then."""
 
 
+@dataclass(frozen=True, slots=True)
+class QueueFiles:
+    """Files of messages in the queue's directory, by queue id."""
+
+    waiting: tuple[str, ...]
+    """Those that are no longer about to get their entry."""
+    lost: tuple[str, ...]
+    """Those that were put aside since nobody knows their recipients."""
+
+
 class Machine(Protocol):
     """What the system says of itself and of us. All of it may block: for the pool. OSError: it cannot be found out."""
 
@@ -133,6 +143,8 @@ class Machine(Protocol):
     def memory(self) -> Memory: ...
     def certificates(self) -> Sequence[Certificate]: ...
     def scanners(self) -> Sequence[Scanner]: ...
+
+    def queue(self) -> QueueFiles: ...
 
     def store(self) -> StoreLook:
         """A look at some more folders, for at most a second; what is known of all."""

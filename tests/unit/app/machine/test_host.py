@@ -9,6 +9,7 @@ from whimbrel.app.machine.host import HostMachine
 from whimbrel.backends.tls import authority
 from whimbrel.backends.tls.contexts import SELF_SIGNED
 from whimbrel.backends.tls.settings import TlsSettings
+from whimbrel.services.health.check import QueueFiles
 
 
 def machine(folder: Path, settings: TlsSettings) -> HostMachine:
@@ -43,3 +44,14 @@ def test_this_machine_has_memory_a_disk_and_its_own_addresses(tmp_path: Path) ->
     assert disk.folder == str(tmp_path)
     assert host.own("127.0.0.1")
     assert not host.own("192.0.2.77")
+
+
+def test_files_of_the_queue_that_were_not_added_just_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lost").mkdir()
+    for name in ("a-2.eml", "a-1.eml", "queue.db", "lost/a-0.eml"):
+        (tmp_path / name).touch()
+    host = machine(tmp_path, TlsSettings())
+    assert host.queue() == QueueFiles((), ())
+    monkeypatch.setattr("time.time", lambda: (tmp_path / "lost").stat().st_ctime + 60)
+    assert host.queue() == QueueFiles(("a-1", "a-2"), ("a-0",))
+    assert machine(tmp_path / "gone", TlsSettings()).queue() == QueueFiles((), ())

@@ -14,7 +14,7 @@ from whimbrel.core.values import Duration
 from whimbrel.flow.judging.health import Health
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin.ports import Listening, Process
-from whimbrel.services.health.check import Certificate, ClockState, Disk, Level, Memory, Scanner, StoreLook
+from whimbrel.services.health.check import Certificate, ClockState, Disk, Level, Memory, QueueFiles, Scanner, StoreLook
 from whimbrel.services.health.checks import CHECKS, configuration, machine, names, outgoing, store, waiting, work
 from whimbrel.services.health.settings import HealthSettings
 
@@ -337,6 +337,27 @@ def test_old_mail_in_the_queue_is_a_warning_and_red_if_nothing_leaves(ward: Ward
     assert "the oldest for 6 hours" in verdict.text
     ward.queue.lanes_now = [lane(f"{n}.test", 9, old, "4.4.1 timed out") for n in range(5)]
     assert ward.look(waiting.QUEUE).level is Level.ERROR
+
+
+def test_accepted_mail_whose_entry_was_lost_is_red_with_its_ids(ward: Ward) -> None:
+    assert ward.look(waiting.OWNERLESS).level is Level.OK
+    ward.queue.ids, ward.queue.held = frozenset({"a-1"}), 1
+    ward.machine.queue_files = QueueFiles(("a-1",), ())
+    assert ward.look(waiting.OWNERLESS).level is Level.OK
+    ward.machine.queue_files = QueueFiles(("a-1", "a-2", "a-3"), ("a-0",))
+    verdict = ward.look(waiting.OWNERLESS)
+    assert verdict.level is Level.ERROR and "a-2, a-3" in verdict.text and "a-1" not in verdict.text
+    ward.machine.queue_files = QueueFiles(("a-1",), tuple(f"b-{n}" for n in range(12)))
+    verdict = ward.look(waiting.OWNERLESS)
+    assert verdict.level is Level.WARNING and "12 accepted messages" in verdict.text
+    assert "b-0" in verdict.text and "and 2 more" in verdict.text
+
+
+def test_a_store_whose_mount_is_gone_is_red(ward: Ward) -> None:
+    ward.machine.folders = StoreLook(0, (), (), complete=True, gone="/srv/store")
+    verdict = ward.look(store.STORE)
+    assert verdict.level is Level.ERROR and "/srv/store" in verdict.text
+    assert ward.look(store.FLAG_BACKUPS).level is Level.UNKNOWN
 
 
 def test_from_when_on_mail_is_old_is_a_setting() -> None:

@@ -11,7 +11,7 @@ from whimbrel.core.address import Domain
 from whimbrel.core.directory import LocalDomain
 from whimbrel.core.errors import MailError
 from whimbrel.core.net import Mx, NoSuchName
-from whimbrel.core.queue import LaneCounts, QueueCounts
+from whimbrel.core.queue import LaneCounts, QueueCounts, QueueFilter, QueueItem
 from whimbrel.core.settings import Concern, Section
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin.ports import JobState, Listening, Process, Running
@@ -22,6 +22,7 @@ from whimbrel.services.health.check import (
     Disk,
     HealthContext,
     Memory,
+    QueueFiles,
     Scanner,
     StoreLook,
     Verdict,
@@ -76,6 +77,7 @@ class FakeMachine:
     shown: Sequence[Certificate] = ()
     scanning: Sequence[Scanner] = ()
     folders: StoreLook = field(default_factory=lambda: StoreLook(7, (), (), complete=True))
+    queue_files: QueueFiles = field(default_factory=lambda: QueueFiles((), ()))
 
     def holder(self, host: str, port: int) -> str:
         return self.holders.get(port, "")
@@ -101,11 +103,18 @@ class FakeMachine:
     def store(self) -> StoreLook:
         return self.folders
 
+    def queue(self) -> QueueFiles:
+        return self.queue_files
+
 
 @dataclass
 class FakeQueue:
     lanes_now: Sequence[LaneCounts] = ()
     held: int = 0
+    ids: frozenset[str] = frozenset()
+
+    async def select(self, which: QueueFilter, limit: int = 1000, offset: int = 0) -> Sequence[QueueItem]:
+        return [QueueItem(name, None, (), 0.0, 0.0) for name in sorted(which.ids & self.ids)][offset : offset + limit]
 
     async def counts(self, now: float) -> QueueCounts:
         return QueueCounts(sum(lane.waiting for lane in self.lanes_now), self.held, 0, 0)

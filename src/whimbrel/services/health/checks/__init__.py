@@ -19,6 +19,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     store.FLAG_BACKUPS,
     store.SCANNERS,
     waiting.QUEUE,
+    waiting.OWNERLESS,
     work.FILTERS,
     work.JOBS,
     configuration.EDITS,

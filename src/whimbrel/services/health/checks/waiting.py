@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from whimbrel.core.counting import counted, lasting
-from whimbrel.core.queue import LaneCounts
+from whimbrel.core.queue import LaneCounts, QueueFilter
 from whimbrel.services.health.check import NO_SERVER, Check, HealthContext, Level, Verdict, ok
 from whimbrel.services.health.settings import HealthSettings
 
@@ -13,6 +13,10 @@ LANES: Final = 50
 SHOWN: Final = 3
 MANY: Final = 3
 """So many destinations that all fail are no accident: the fault is ours."""
+AT_ONCE: Final = 500
+MOST: Final = 10_000
+"""Files whose entries are looked for."""
+NAMED: Final = 10
 PILE: Final = 10
 """Messages that wait in them."""
 
@@ -56,4 +60,40 @@ def _reasons(failing: Sequence[LaneCounts]) -> str:
     return "; ".join(shown) + more
 
 
+async def _ownerless(ctx: HealthContext) -> Verdict:
+    """Files whose entry was lost with queue.db: accepted mail that nobody sends."""
+    files = await ctx.pool.run(ctx.machine.queue)
+    known: set[str] = set()
+    if ctx.queue is not None:
+        counts = await ctx.queue.counts(ctx.clock.now())
+        if len(files.waiting) > counts.waiting + counts.held:
+            for start in range(0, min(len(files.waiting), MOST), AT_ONCE):
+                some = frozenset(files.waiting[start : start + AT_ONCE])
+                known |= {item.id for item in await ctx.queue.select(QueueFilter(ids=some), AT_ONCE)}
+            left = [name for name in files.waiting[:MOST] if name not in known]
+            if left:
+                # One that was finished meanwhile has lost its file as well.
+                there = set((await ctx.pool.run(ctx.machine.queue)).waiting)
+                if left := [name for name in left if name in there]:
+                    return Verdict(Level.ERROR, _named(left, "in store/queue"), _ADVICE)
+    if files.lost:
+        return Verdict(Level.WARNING, _named(files.lost, "in store/queue/lost"), _ADVICE)
+    return ok("Each message in the queue has its recipients.")
+
+
+_ADVICE: Final = (
+    "Read each file (FILE.eml), send it again to whom it was for, then delete it: recipients are never guessed from a "
+    "header, since Bcc and lists would go wrong."
+)
+
+
+def _named(ids: Sequence[str], where: str) -> str:
+    more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+    return (
+        f"{counted(len(ids), 'accepted message')} {where} {'has' if len(ids) == 1 else 'have'} no recipients any more, "
+        f"since queue.db was lost: {', '.join(ids[:NAMED])}{more}."
+    )
+
+
 QUEUE: Final = Check("queue", "Queue", _queue, "/queue", "whimbrel queue list")
+OWNERLESS: Final = Check("queue-files", "Mail without recipients", _ownerless, "/queue", "whimbrel logs show error")
