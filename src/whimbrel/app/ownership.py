@@ -16,7 +16,10 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-_STORE_PARTS = frozenset({"mail", "queue", "logs", "spool"})
+_STORE_PARTS = frozenset({"mail", "queue", "logs", "spool", "stats"})
+_AT_A_START = 50_000
+"""Files of the mail that each start looks at, in half a second or less; of a larger store the rest is looked at when
+something else was another's."""
 _STORE_FILES = (".", "state.db", "store.id", "store.lock", "generation")
 """How the names of files in a store begin."""
 _MARKS = frozenset({"store.id", "generation"})
@@ -68,8 +71,7 @@ def owner(directory: Path) -> pwd.struct_passwd | None:
 def hand_over(directory: Path, user: pwd.struct_passwd) -> int:
     """Gives what is root's, or a former owner's, to `user`. How many files and folders that were.
 
-    Of the mail only accounts and what lies directly in them is looked at, unless some of the store had another owner:
-    then all of it.
+    Of the mail only so many files are looked at, unless some of the store had another owner: then all of it.
     """
     store = basics(directory).store
     giver = _Giver(user, _owners(directory, store))
@@ -107,6 +109,31 @@ def readable(user: pwd.struct_passwd, paths: Iterable[str], mode: int = os.R_OK)
         os.setgroups(before[0])
 
 
+def closed_above(user: pwd.struct_passwd, directory: Path) -> str:
+    """The first directory on the way to `directory` that `user` may not pass through; empty: there is none. For root."""
+    way = [str(each) for each in reversed(Path(os.path.realpath(directory)).parents) if each.is_dir()]
+    before = os.getgroups(), os.getegid()
+    os.setgroups(os.getgrouplist(user.pw_name, user.pw_gid))
+    os.setegid(user.pw_gid)
+    os.seteuid(user.pw_uid)
+    try:
+        return next((each for each in way if not os.access(each, os.X_OK, effective_ids=True)), "")
+    finally:
+        os.seteuid(0)
+        os.setegid(before[1])
+        os.setgroups(before[0])
+
+
+def closed(user: pwd.struct_passwd, directory: Path) -> str:
+    """In a sentence, why `user` cannot run a server in `directory`; empty: nothing is in the way. For root."""
+    if above := closed_above(user, directory):
+        return (
+            f"{user.pw_name} (server/run-as) may not pass through {above}, and {directory} lies below it: open it "
+            f"(chmod a+x {above}), or put the installation elsewhere"
+        )
+    return ""
+
+
 def _store(giver: "_Giver", store: Path, *, known: bool, deep: bool) -> None:
     with _folder(str(store)) as top:
         if top is None:
@@ -121,11 +148,12 @@ def _store(giver: "_Giver", store: Path, *, known: bool, deep: bool) -> None:
             if name not in _STORE_PARTS and not name.startswith(_STORE_FILES):
                 continue
             giver.give_named(top, name)
-            depth = 100 if deep or name != "mail" else 2
             if name in _STORE_PARTS:
+                giver.budget = _AT_A_START if name == "mail" and not deep else None
                 with _folder(name, top) as part:
                     if part is not None:
-                        giver.below(part, depth=depth)
+                        giver.below(part)
+                giver.budget = None
 
 
 def become(user: pwd.struct_passwd) -> bool:
@@ -143,6 +171,8 @@ def become(user: pwd.struct_passwd) -> bool:
 class _Giver:
     def __init__(self, user: pwd.struct_passwd, owners: frozenset[int]) -> None:
         self.count = 0
+        self.budget: int | None = None
+        """Files that are still looked at; None: all."""
         self._user, self._owners = user, owners - {user.pw_uid}
         # Without that protection of Linux, a user can give another's file a second name. proc_sys_fs(5)
         try:
@@ -175,6 +205,10 @@ class _Giver:
             for entry in entries:
                 if entry.name in skip:
                     continue
+                if self.budget is not None:
+                    self.budget -= 1
+                    if self.budget < 0:
+                        return
                 with contextlib.suppress(FileNotFoundError):
                     self._give(folder, entry.name, entry.stat(follow_symlinks=False))
                     if depth and entry.is_dir(follow_symlinks=False):
@@ -188,7 +222,8 @@ class _Giver:
 def _owners(directory: Path, store: Path) -> frozenset[int]:
     """Root, and whoever the server ran as before."""
     users = {0}
-    for path in (directory / "users.cfg", store):
+    parts = [store / name for name in _STORE_PARTS | _MARKS]
+    for path in (directory / "users.cfg", store, *parts):
         with contextlib.suppress(OSError):
             users.add(path.lstat().st_uid)
     return frozenset(users)

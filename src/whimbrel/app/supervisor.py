@@ -27,7 +27,7 @@ from types import FrameType
 from whimbrel import __version__
 from whimbrel.app import channel, interpreter, store_lock
 from whimbrel.app.holders import describe_holder, overlap
-from whimbrel.app.ownership import Refused, basics, hand_over, owner
+from whimbrel.app.ownership import Refused, basics, closed, hand_over, owner
 
 TYPE_CHECKING = False  # As `typing` has it, whose half megabyte the supervisor does without.
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ class Supervisor:
     def run(self) -> int:
         """Until SIGTERM or SIGINT. The exit status."""
         user = owner(self._directory)
+        if user is not None and (reason := closed(user, self._directory)):
+            raise Refused(reason)
         self._run.mkdir(mode=0o700, exist_ok=True)
         lock = self._lock()
         self._lock_store()

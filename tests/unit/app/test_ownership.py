@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from whimbrel.app.ownership import Refused, basics, hand_over, owner
+from whimbrel.app.ownership import Refused, basics, closed, closed_above, hand_over, owner
 
 USER = pwd.getpwnam("nobody")
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -92,3 +92,53 @@ def test_the_folder_of_a_store_that_is_not_mounted_is_left_alone(tmp_path: Path)
     )
     hand_over(directory, USER)
     assert owners(tmp_path / "empty") == {0}
+
+
+@root
+def test_a_message_of_roots_is_given_back_at_a_start_though_nothing_else_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "server"
+    store = installation(directory)
+    (store / "stats").mkdir()
+    (store / "stats" / "day").write_text("")
+    assert hand_over(directory, USER) == 2
+    message = store / "mail" / "example.test" / "alice" / "INBOX" / "#msgs" / "00000001.eml"
+    os.chown(message, 0, 0)
+    assert hand_over(directory, USER) == 1 and owners(store) == {USER.pw_uid}
+    os.chown(message, 0, 0)
+    monkeypatch.setattr("whimbrel.app.ownership._AT_A_START", 2)
+    assert hand_over(directory, USER) == 0  # A large store is not looked through at each start.
+    (store / "generation").unlink()
+    (store / "generation").write_text("{}")
+    assert hand_over(directory, USER) == 2 and owners(store) == {USER.pw_uid}
+
+
+@root
+def test_what_a_former_user_left_in_the_store_is_given_over(tmp_path: Path) -> None:
+    directory = tmp_path / "server"
+    store = installation(directory)
+    (store / "stats").mkdir()
+    (store / "stats" / "day").write_text("")
+    for path in (store / "stats", store / "stats" / "day"):
+        os.chown(path, 12345, 12345)
+    assert hand_over(directory, USER) == 2 and owners(directory, store) == {USER.pw_uid}
+
+
+@root
+def test_a_directory_above_that_is_closed_is_named(tmp_path: Path) -> None:
+    above = tmp_path / "above"
+    installation_of = above / "server"
+    above.mkdir(mode=0o700)
+    installation(installation_of)
+    before = os.geteuid(), os.getegid(), os.getgroups()
+    for place in reversed(above.parents):
+        if place.stat().st_mode & 0o001 == 0:
+            assert closed_above(USER, installation_of) == str(place)
+            break
+    else:
+        assert closed_above(USER, installation_of) == str(above)
+        assert f"may not pass through {above}" in closed(USER, installation_of)
+        above.chmod(0o711)
+        assert closed(USER, installation_of) == ""
+    assert before == (os.geteuid(), os.getegid(), os.getgroups())

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import pwd
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -152,10 +153,26 @@ def _survey(directory: Path, answers: Answers, asked: Answers) -> list[Fault]:
                 continue
         break
     faults += [Fault("", 0, answer_name(path), text) for path, text in _closed_files(asked)]
+    faults += [Fault("", 0, answer_name("server/run-as"), text) for text in _shut_out(directory, asked)]
     store = directory / _store_name(answers)
     if text := store_mark.claim(directory, store) or _closed_above(asked, directory, store):
         faults.append(Fault("", 0, "store", text))
     return list(dict.fromkeys(faults + people_changes(answers)[1]))
+
+
+def _shut_out(directory: Path, answers: Answers) -> Iterator[str]:
+    """Why the user that the server is to run as could not run it: what `serve` would end with."""
+    name = answers.settings.get("server/run-as", "")
+    if os.geteuid() != 0 or not isinstance(name, str) or name in ("", "root"):
+        return
+    with contextlib.suppress(KeyError):
+        user = pwd.getpwnam(name)
+        if text := ownership.closed(user, directory):
+            yield text
+        programs = (os.path.realpath(sys.executable), ownership.__file__)
+        for path, open_to in zip(programs, ownership.readable(user, programs), strict=True):
+            if not open_to:
+                yield f"{name} (server/run-as) may not read {path}, which is needed to run: install Whimbrel elsewhere"
 
 
 def _closed_files(answers: Answers) -> Iterator[tuple[str, str]]:
