@@ -110,7 +110,7 @@ def readable(user: pwd.struct_passwd, paths: Iterable[str], mode: int = os.R_OK)
 
 
 def closed_above(user: pwd.struct_passwd, directory: Path) -> str:
-    """The first directory on the way to `directory` that `user` may not pass through; empty: there is none. For root."""
+    """The first directory on the way to `directory` that `user` may not pass through; empty: none. For root."""
     way = [str(each) for each in reversed(Path(os.path.realpath(directory)).parents) if each.is_dir()]
     before = os.getgroups(), os.getegid()
     os.setgroups(os.getgrouplist(user.pw_name, user.pw_gid))
