@@ -12,7 +12,7 @@ from functools import cached_property
 
 from whimbrel.mail.decoding.encoded import quoted_printable
 from whimbrel.mail.structure import header
-from whimbrel.mail.text.preview import without_inline_tags
+from whimbrel.mail.text.preview import without_plain_tags
 
 _HIDES: tuple[bytes, ...] = (b"charset*", b"utf-7", b"utf7", b"utf_7", b"~{", b"\x1b", b"\0")
 _PLAIN_CHARSETS = tuple(
@@ -38,7 +38,11 @@ _LEFT_OUT = (*(char.encode() for char in "\u200b\u200c\u200d\u2060\ufeff\u00ad\u
 """Characters that are left out of words of HTML, in UTF-8 and the charsets above."""
 _ENTITIES: tuple[bytes, ...] = (b"&#", b"lig", b"&shy", b"&zw", b"&zero", b"&nobreak")
 """That can stand for letters of US-ASCII, or for what is left out of words."""
-_COMMENT_IN_WORD = re.compile("[^\\s>]<!--")
+_HIDDEN: tuple[str, ...] = ("<!--", "<style", "<script")
+"""What is left out of words with all that is in it."""
+_MAX_HIDDEN = 64
+_QUOTED_MARKUP = re.compile(r"""=\s*(?:"[^"<>]*[<>]|'[^'<>]*[<>]|<)""")
+"""Where tags end depends on quotes, and so on where the comments are."""
 _WORDS = re.compile(r"[^\W_]+")
 _NO_TEXT = re.compile(
     rb"\ncontent-type[ \t]*:[ \t]*(?:\r?\n[ \t]+)?"
@@ -83,8 +87,7 @@ class QuickLook:
             return False
         if not self._html:
             return True
-        joined = self._joined
-        return not (value in joined or ("<!--" in joined and _COMMENT_IN_WORD.search(joined)))
+        return not (value in self._joined or self._hidden_in_words)
 
     @cached_property
     def _head(self) -> bytes:
@@ -142,7 +145,30 @@ class QuickLook:
     @cached_property
     def _joined(self) -> str:
         """As in `html_text`, where words lose what stands within them; letters beyond ASCII are any."""
-        return without_inline_tags((self._unquoted if self._quoted else self._low).decode("latin-1"))
+        return without_plain_tags(self._markup)
+
+    @cached_property
+    def _markup(self) -> str:
+        return (self._unquoted if self._quoted else self._low).decode("latin-1")
+
+    @cached_property
+    def _hidden_in_words(self) -> bool:
+        """More than tags may stand in words, or it is not plain where tags end."""
+        return _QUOTED_MARKUP.search(self._markup) is not None or _hidden_in_words(self._joined)
+
+
+def _hidden_in_words(source: str) -> bool:
+    """A comment, a style sheet or a script may begin within a word or within a tag."""
+    count = 0
+    for mark in _HIDDEN:
+        at = source.find(mark)
+        while at >= 0:
+            count += 1
+            inside = source.rfind("<", 0, at) > source.rfind(">", 0, at)
+            if inside or count > _MAX_HIDDEN or (at and source[at - 1] not in " \t\r\n>"):
+                return True
+            at = source.find(mark, at + 1)
+    return False
 
 
 def longest_word(value: str) -> str:

@@ -66,7 +66,17 @@ def test_invisible_padding_is_dropped() -> None:
         ("one<br>two<p>three</p>four<td>five", "one two three four five"),
         ("a<blockquote>b</blockquote>c<article>d", "a b c d"),  # Begin like inline elements.
         ("a<b", "a"),
-        ("one<style>p{}</style>two", "one two"),
+        ("wo<style>p{}</style>r<script>x()</script>d", "word"),
+        ('wo<span class="a>b">r</span>d', "word"),
+        ("wo<b title='p>q'>rd</b>", "word"),
+        ('wo<a title = "x > y" href=z>rd</a> <img alt="a<b>c">end', "word end"),
+        ('it="5 > 4" <b title=">word', 'it="5 > 4" word'),  # A quote without its end counts for nothing.
+        ("wo<![if !mso]>r<![endif]>d", "word"),
+        ('wo<?xml:namespace prefix = o ns = "x" />rd', "word"),
+        ("w<st1:place>o</st1:place>r<v:shape>d</v:shape>s<x-y>!</x-y>", "words!"),
+        ("w<ruby>o<output>r</output><slot>d<map>s", "words"),
+        ("a<p-x>b</p-x>c<p/>d<table-y>e", "abc de"),
+        ("a<rt>b</rt>c<h1>d", "a b c d"),
     ],
 )
 def test_inline_elements_end_no_word(source: str, text: str) -> None:

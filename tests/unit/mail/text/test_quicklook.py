@@ -160,6 +160,28 @@ def test_never_denies_what_is_there(text: str, value: str, sub: str, encoding: s
         agree(content, text.casefold()[:size] or "a")
 
 
+MARKUP = st.lists(
+    st.sampled_from(
+        (
+            "wo", "rd", "w", "o", "r", "d", " ", "\n", ">", "<", '"', "'", "=", '="', "='", "<b>", "</b>", "<p>", "<b ",
+            '<b x="', '">', "'>", "<x:y z='a>b'>", "<!-- ", " -->", "-->", "<!", "<![if x]>", "<?xml ", "/>", "<style>",
+            "</style>", "<style ", "<script>", "</script>", "<title>", "</title>", "<head>", "</head>", "<STYLE",
+            "<sp\u0131n>",
+        )
+    ),
+    max_size=14,
+).map("".join)  # fmt: skip
+
+
+@given(MARKUP, st.sampled_from(["8bit", "quoted-printable"]))
+@settings(max_examples=1500, deadline=None)
+def test_words_that_any_markup_splits_are_not_denied(text: str, encoding: str) -> None:
+    head = f"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+    body = text.replace("=", "=3D") if encoding == "quoted-printable" else text
+    for value in ("word", "wo", "ord", "rd"):
+        agree((head + body).encode(), value)
+
+
 @pytest.mark.corpus
 def test_never_denies_what_a_real_mail_holds(corpus: dict[str, bytes]) -> None:
     for content in corpus.values():
