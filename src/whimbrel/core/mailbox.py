@@ -301,6 +301,11 @@ class Messages(Protocol):
         them."""
         ...
 
+    async def shown_size(self, ref: FolderRef, status: FolderStatus) -> int:
+        """Octets of all messages together, no less than as clients get them: RFC 8438 3. `status`: of the folder, as
+        the caller has it."""
+        ...
+
     async def content(self, ref: FolderRef, uid: int, start: int = 0, length: int | None = None) -> bytes | None:
         """Bytes of the message from `start`; None if it is gone. An expunged one is still read for a while.
         UNAVAILABLE if it cannot be read."""

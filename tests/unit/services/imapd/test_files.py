@@ -207,3 +207,43 @@ def test_a_message_that_is_cut_short_while_it_is_sent_ends_the_connection_and_is
         assert record["uid"] == 1 and "30000 octets" in str(record["detail"])
 
     run(tmp_path, work)
+
+
+def test_status_size_is_no_less_than_the_sizes_of_the_messages_whatever_happens(tmp_path: Path) -> None:
+    """RFC 8438 3"""
+
+    async def work(house: House) -> None:
+        client = await house.signed_in(kind=Patient)
+
+        async def status(items: bytes) -> list[int]:
+            said = await client.ask(b"STATUS INBOX (%b)" % items)
+            return [int(number) for number in re.findall(rb" (\d+)", said.rpartition(b"(")[2])]
+
+        async def sizes() -> int:
+            said = await client.ask(b"UID FETCH 1:* RFC822.SIZE")
+            return sum(int(size) for size in re.findall(rb"RFC822.SIZE (\d+)", said))
+
+        assert await status(b"SIZE") == [0]
+        await append(client, b"a: b\r\n\r\ntext\r\n")
+        assert await status(b"SIZE") == [14]
+        await client.ask(b"SELECT INBOX")
+        await append(client, *CONTENTS, *BINARY)
+        shown = (await status(b"SIZE"))[0]
+        assert (
+            await sizes() <= shown <= await sizes() + 2 * sum(content.count(b"\n") + 1 for content in BINARY + CONTENTS)
+        )
+        await append(client, b"a: b\n\ntext\n")  # Only this one is looked at.
+        assert await status(b"SIZE") == [shown + 14]
+        assert b"SIZE %d" % (shown + 14) in await client.ask(b'LIST "" INBOX RETURN (STATUS (SIZE))')
+        await client.ask(b"UID STORE 1:3 +FLAGS.SILENT (\\Deleted)")
+        size, deleted = await status(b"SIZE DELETED-STORAGE")
+        assert size == shown + 14 and 0 < deleted < size
+        await client.ask(b"EXPUNGE")
+        assert await sizes() <= (await status(b"SIZE"))[0] <= size - deleted
+        await append(client, b"a: b\r\n\r\nnew\r\n")
+        assert await sizes() <= (await status(b"SIZE"))[0]
+        await client.ask(b"STORE 1:* +FLAGS.SILENT (\\Deleted)")
+        await client.ask(b"EXPUNGE")
+        assert await status(b"SIZE DELETED-STORAGE") == [0, 0]
+
+    run(tmp_path, work)

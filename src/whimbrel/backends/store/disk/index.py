@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import apsw
 
@@ -88,6 +88,18 @@ _STATUS = (
 )
 _RANGES = 40
 """Ranges of a UID set in one statement."""
+
+
+class ShownSize(NamedTuple):
+    """What a folder's messages have together, and by what the folder is known to hold the same ones."""
+
+    uid_validity: int
+    uid_next: int
+    messages: int
+    octets: int
+
+    def of(self, status: FolderStatus) -> bool:
+        return self[:3] == (status.uid_validity, status.uid_next, status.messages)
 
 
 class FolderIndex:
@@ -219,6 +231,19 @@ class FolderIndex:
 
     def octets(self) -> list[tuple[int, int]]:
         return rows(self.connection, "SELECT uid, octets FROM msg ORDER BY uid")
+
+    def shown_size(self, known: ShownSize | None) -> ShownSize:
+        """Octets as POP3 counts them, of all messages: no less than IMAP shows. `known`: of an earlier moment; if only
+        messages came since, they alone are looked at."""
+        query = "SELECT count(*), coalesce(sum(octets), 0) FROM msg WHERE uid >= ?"
+        with reading(self.connection):
+            now = self.status()
+            if known is not None and known.uid_validity == now.uid_validity:
+                count, more = row(self.connection, query, (known.uid_next,))
+                if known.messages + count == now.messages:
+                    return ShownSize(now.uid_validity, now.uid_next, now.messages, known.octets + more)
+            _, octets = row(self.connection, query, (0,))
+            return ShownSize(now.uid_validity, now.uid_next, now.messages, octets)
 
     def parts(self, uids: UidSet) -> list[PartsRow]:
         return self._converted(self._rows(_PARTS, "msg.uid", uids), uids, PARTS_SIZE, parts=PARTS)

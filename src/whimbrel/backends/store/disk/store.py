@@ -13,7 +13,7 @@ from whimbrel.backends.store.disk.batch import AccountJob
 from whimbrel.backends.store.disk.contents import Content, describe, read_file, read_files
 from whimbrel.backends.store.disk.database import check_version
 from whimbrel.backends.store.disk.expunged_mover import ExpungedMover
-from whimbrel.backends.store.disk.index import FolderIndex
+from whimbrel.backends.store.disk.index import FolderIndex, ShownSize
 from whimbrel.backends.store.disk.jobs import AppendJob, ExpungeJob, FlagsJob, RecentJob, Writing
 from whimbrel.backends.store.disk.moving import CopyJob, Moving
 from whimbrel.backends.store.disk.names import account_path
@@ -62,6 +62,8 @@ Texts = list[tuple[int, str]]
 ExpungedMessages = list[ExpungedMessage]
 Numbers = list[tuple[int, int]]
 Contents = list[Content]
+MAX_SIZES = 20_000
+"""Folders of which it is remembered what their messages have together, so that STATUS opens none that is unchanged."""
 MAX_ACCOUNTS = 4096
 """Accounts a process keeps in hand; each costs a descriptor and about a kilobyte."""
 
@@ -105,6 +107,7 @@ class DiskStore:
         self._accounts: dict[AccountId, AccountShard] = {}
         self._notifier = ChangeNotifier(self.shard, pool, notices, log)
         self._moving = Moving()
+        self._shown_sizes: dict[MailboxId, ShownSize] = {}
 
     def close(self) -> None:
         """After the committer was closed."""
@@ -310,6 +313,15 @@ class DiskStore:
 
     async def octets(self, ref: FolderRef) -> Numbers:
         return await self._read(ref, FolderIndex.octets)
+
+    async def shown_size(self, ref: FolderRef, status: FolderStatus) -> int:
+        known = self._shown_sizes.get(ref.mailbox)
+        if known is None or not known.of(status):
+            known = await self._read(ref, lambda index: index.shown_size(known))
+            if len(self._shown_sizes) >= MAX_SIZES:
+                self._shown_sizes.clear()
+            self._shown_sizes[ref.mailbox] = known
+        return known.octets
 
     async def parts(self, ref: FolderRef, uids: UidSet) -> PartsRows:
         return await self._read(ref, lambda index: index.parts(uids))

@@ -194,6 +194,9 @@ class MemoryStore:
     async def octets(self, ref: FolderRef) -> builtins.list[tuple[int, int]]:
         return [(message.uid, octets(message)) for message in self._open(ref).messages.values()]
 
+    async def shown_size(self, ref: FolderRef, status: FolderStatus) -> int:
+        return sum(size for _, size in await self.octets(ref))
+
     async def content(self, ref: FolderRef, uid: int, start: int = 0, length: int | None = None) -> bytes | None:
         whole = self._open(ref).content(uid)
         if whole is None:
