@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whimbrel.backends.store.disk.database import row
+from whimbrel.backends.store.disk.database import row, unusable
 from whimbrel.backends.store.disk.expunged_mover import move_listed
 from whimbrel.backends.store.disk.index import FolderIndex, recount
 from whimbrel.backends.store.disk.names import account_name, account_path
@@ -122,13 +124,16 @@ class DiskKeeper:
 
 
 def _examine(shard: AccountShard, entry: Entry) -> tuple[int, tuple[str, ...]]:
-    """Compares the index with the files and with itself; changes nothing but what opening it heals."""
+    """Compares the index with the files and with itself. One that would be made anew by opening it is not opened: a
+    check changes nothing, and says what is wrong."""
+    folder = shard.root / entry.path
+    if reason := unusable(folder / "index.fld"):
+        if not os.path.lexists(folder / "index.fld") and _empty(folder / "#msgs"):
+            return 0, ()  # Made at its first use.
+        return 0, (f"index.fld {reason}; it is made anew from the messages when the folder is used next",)
 
     def look(index: FolderIndex) -> tuple[int, tuple[str, ...]]:
-        problems = []
-        for (verdict,) in index.connection.execute("PRAGMA integrity_check(5)").fetchall():
-            if verdict != "ok":
-                problems.append(f"index.fld is damaged: {verdict}")
+        problems = list[str]()
         status = index.status()
         if recount(index.connection) != (status.messages, status.unseen, status.deleted, status.size):
             problems.append("the counters of index.fld do not match its rows")
@@ -145,6 +150,14 @@ def _examine(shard: AccountShard, entry: Entry) -> tuple[int, tuple[str, ...]]:
         return status.messages, tuple(problems)
 
     return shard.read(entry.mailbox, look)
+
+
+def _empty(messages: Path) -> bool:
+    try:
+        with os.scandir(messages) as entries:
+            return next(entries, None) is None
+    except FileNotFoundError:
+        return True
 
 
 if TYPE_CHECKING:

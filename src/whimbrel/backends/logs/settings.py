@@ -73,13 +73,13 @@ class SyslogSettings(Section, tag="syslog"):
     )
 
 
-_TOLD: Final = ("config", "security")
+_AUDITS: Final = ("config", "security")
 """Logs that say who did what."""
 
 
 def _kept(whole: Whole) -> Iterator[Concern]:
     settings = whole.section(LogSettings)
-    gone = [log for log in _TOLD if not settings.of(log).keep]
+    gone = [log for log in _AUDITS if not settings.of(log).keep]
     if gone:
         path = "logs/keep" if not settings.keep else f"logs/files/{gone[0]}/keep"
         yield Concern(

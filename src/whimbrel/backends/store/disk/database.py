@@ -108,6 +108,26 @@ def open_database(path: Path, schema: str, version: int, *, create: bool, oldest
     return connection
 
 
+def unusable(path: Path) -> str:
+    """Why the database would be made anew if it were opened for use; empty: it would not. Nothing is changed."""
+    try:
+        if os.stat(path).st_size == 0:
+            return "is empty"
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    except FileNotFoundError:
+        return "is not there"
+    except (OSError, apsw.Error) as error:
+        return f"cannot be opened: {error}"
+    try:
+        connection.set_busy_timeout(10_000)
+        verdicts = [verdict for (verdict,) in rows(connection, "PRAGMA integrity_check(5)") if verdict != "ok"]
+        return f"is damaged: {'; '.join(verdicts)}" if verdicts else ""
+    except apsw.Error as error:
+        return "" if passing(error, path) else f"is damaged: {error}"
+    finally:
+        connection.close()
+
+
 def _use_wal(connection: apsw.Connection, path: Path) -> None:
     """Ours are in WAL mode from the start. One that is not is new, of a former release, or another file in the place of
     ours; to convert it takes a lock that cannot be had while a process has the one before open."""
