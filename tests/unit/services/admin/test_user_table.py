@@ -246,3 +246,19 @@ def test_a_table_makes_administrators_only_when_asked_for_them_by_name_and_numbe
     assert office.do("user show", name="a").rights == "server-write"
     again = office.do("user import", file=ADMINISTRATORS, update=True)  # Who is one already is not made one.
     assert again.changed == 3
+
+
+def test_all_that_is_wrong_with_a_line_is_said_in_one_round(office: Office) -> None:
+    row = "anna@nowhere.test,A\u202ea,12 elephants,nosuch@example.org,king,perhaps"
+    table = f"address,name,quota,groups,rights,enabled\n{row}\n"
+    with pytest.raises(CallError) as caught:
+        office.do("user import", file=table)
+    texts = [fault.text for fault in caught.value.fields if fault.name == "line 2"]
+    for words in ("nowhere.test", "full-name", "elephants", "nosuch@example.org", "king", "perhaps"):
+        assert any(words in text for text in texts), (words, texts)
+
+
+def test_users_without_a_password_are_named(office: Office) -> None:
+    office.do("user import", file="address,password\nanna@example.org,\nbert@example.org,geheim\n")
+    assert any("1 user without a password" in text and "anna@example.org" in text for text in office.warnings)
+    assert not any("bert" in text for text in office.warnings)

@@ -6,9 +6,9 @@ server's (`core/credentials/schemes.py`).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from whimbrel.core.credentials.schemes import password_or_verifier
 from whimbrel.core.directory import NO_SECRET, Rights
@@ -20,6 +20,7 @@ from whimbrel.services.admin.people.fields import options
 from whimbrel.services.admin.people.records import USER
 from whimbrel.services.admin.people.table_text import Row, folded, read_rows
 
+T = TypeVar("T")
 STANDARD: Final = ("address", "password", "full-name", "rights", "quota")
 """Columns of a table without a heading."""
 _HEADINGS: Final = {
@@ -81,31 +82,52 @@ class UserLine:
 
 def read_users(text: str) -> list[UserLine]:
     """The lines of a table. CallError tells every fault."""
-    lines, faults, _ = parse(text)
-    if faults:
-        raise refused(faults)
-    return lines
+    parsed = parse(text)
+    if parsed.faults:
+        raise refused(parsed.faults)
+    return parsed.lines
 
 
-def parse(text: str) -> tuple[list[UserLine], list[FieldFault], list[str]]:
+@dataclass(frozen=True, slots=True)
+class Parsed:
     """The lines that can be read, all that is wrong, and the headings that mean nothing here."""
+
+    lines: list[UserLine]
+    faults: list[FieldFault]
+    ignored: list[str]
+    wrong: list[UserLine]
+    """What is understood of lines that have faults: more may be wrong with them."""
+
+
+def parse(text: str) -> Parsed:
     table = read_rows(text, headings(), _names_users, STANDARD)
     faults = [(number, message) for number, message in table.faults]
     meanings = {meaning for row in table.rows[:1] for meaning in row.cells}
-    lines = []
+    lines, wrong = list[UserLine](), list[UserLine]()
     for row in table.rows:
-        try:
-            lines.append(_line(row, meanings))
-        except ValueError as error:
-            faults.append((row.number, str(error)))
-    return lines, [FieldFault(f"line {number}", message) for number, message in sorted(faults)], table.ignored
+        texts: list[str] = []
+        line = _line(row, meanings, texts)
+        (wrong if texts else lines).append(line)
+        faults += [(row.number, text) for text in texts]
+    named = [FieldFault(f"line {number}", message) for number, message in sorted(faults, key=lambda each: each[0])]
+    return Parsed(lines, named, table.ignored, [line for line in wrong if line.address])
+
+
+def _tried(texts: list[str], work: Callable[..., T], *given: Any) -> T | None:
+    """Its result; None, and why, where it means nothing: all that is wrong with a line is said in one round."""
+    try:
+        return work(*given)
+    except ValueError as error:
+        texts.append(str(error))
+        return None
 
 
 def _names_users(meanings: set[str]) -> bool:
     return bool({"address", "login"} & meanings) or {"name", "full-name"} <= meanings
 
 
-def _line(row: Row, meanings: set[str]) -> UserLine:
+def _line(row: Row, meanings: set[str], texts: list[str]) -> UserLine:
+    """What a line says; `texts` gets what is wrong with it."""
     cells = {name: cell if name == "password" else cell.strip() for name, cell in row.cells.items()}
     full_name = cells.get("full-name", "")
     login = cells.get("login", "")
@@ -117,35 +139,35 @@ def _line(row: Row, meanings: set[str]) -> UserLine:
     if "@" not in address and cells.get("domain"):
         address = f"{address}@{cells['domain'].removeprefix('@')}"
     if not address:
-        raise ValueError("has no address")
+        texts.append("has no address")
     if not full_name:
         full_name = " ".join(filter(None, (cells.get("first-name", ""), cells.get("last-name", ""))))
     values = {
-        column.element: _value(column, cells[column.element])
+        column.element: _tried(texts, _value, column, cells[column.element])
         for column in columns()
-        if cells.get(column.element) and column.element not in ("full-name", "quota")
+        if cells.get(column.element) and column.element not in ("full-name", "quota", "enabled")
     }
-    _check_texts({**values, "full-name": full_name})
-    refuse_hidden(address)
-    enabled = _enabled(cells)
+    for each in USER.fields:
+        _tried(texts, _check_text, each, {**values, "full-name": full_name}.get(each.element))
+    _tried(texts, refuse_hidden, address)
+    enabled = _tried(texts, _enabled, cells)
     return UserLine(
         row.number,
         _bare(address),
-        _password(cells),
+        _tried(texts, _password, cells) or NO_SECRET,
         full_name,
-        _rights(cells.get("rights", "")),
-        _quota(cells),
+        _tried(texts, _rights, cells.get("rights", "")),
+        _tried(texts, _quota, cells),
         values | ({} if enabled is None else {"enabled": enabled}),
         tuple(_split(cells.get("groups", ""))),
     )
 
 
-def _check_texts(values: Mapping[str, object]) -> None:
-    for each in USER.fields:
-        try:
-            each.check_text(values.get(each.element))
-        except ValueError as error:
-            raise ValueError(f"{each.element}: {error}") from None
+def _check_text(field: Field, value: object) -> None:
+    try:
+        field.check_text(value)
+    except ValueError as error:
+        raise ValueError(f"{field.element}: {error}") from None
 
 
 def _value(column: Field, cell: str) -> object:

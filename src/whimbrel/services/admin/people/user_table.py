@@ -4,13 +4,14 @@ every mistake is reported with its line, in one round.
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Final
 
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.counting import counted
-from whimbrel.core.directory import DirectoryChange, Kind, Op
+from whimbrel.core.directory import DirectoryChange, Entry, Kind, Op
 from whimbrel.core.record import Field
 from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, FileText, Known, call
@@ -21,6 +22,7 @@ from whimbrel.services.admin.people.table_text import defused
 from whimbrel.services.admin.people.user_lines import MAX_FAULTS, STANDARD, UserLine, columns, parse, refused
 from whimbrel.services.admin.people.users import added, default_quota, may_change, may_grant, with_password
 
+_NAMED: Final = 10
 _HEAD: Final = (("full-name", ""), ("rights", "none"), ("quota", "0"))
 
 
@@ -54,14 +56,24 @@ class _Import:
         self._claimed: dict[str, int] = {}
         self._clashes: list[tuple[UserLine, str]] = []
 
-    async def add(self, line: UserLine) -> None:
+    async def add(self, line: UserLine, *, wrong: bool = False) -> None:
+        """`wrong`: it is known to have faults, and is only looked at for more."""
         self._claim(line)
+        texts: dict[str, None] = {}
+        steps: list[DirectoryChange] = []
         try:
             steps = await self._of(line)
         except (CallError, ValueError) as error:
-            self.fault(line, error.text if isinstance(error, CallError) else str(error))
-            return
-        self.steps.append((line, steps))
+            texts[error.text if isinstance(error, CallError) else str(error)] = None
+            for group in line.groups:  # Said in the same round.
+                try:
+                    await self._group(group, line.address)
+                except CallError as more:
+                    texts[more.text] = None
+        for text in texts:
+            self.fault(line, text)
+        if not texts and not wrong:
+            self.steps.append((line, steps))
 
     def _claim(self, line: UserLine) -> None:
         """Notes the names that the line wants, good or not."""
@@ -149,14 +161,20 @@ class _Import:
         own = line.address.rpartition("@")[0] or line.address
         return tuple(dict.fromkeys(name for name in names if name.casefold() != own.casefold())), elsewhere
 
-    async def _joined(self, group: str, address: str) -> DirectoryChange:
+    async def _group(self, group: str, address: str) -> Entry:
+        """CallError: there is none."""
         full = group if "@" in group else f"{group}@{address.rpartition('@')[2]}"
         domain, name = await place(self._ctx, full, "groups")
+        present = await self._ctx.editor.entry(Kind.GROUP, domain, name)
+        if present is None:
+            raise CallError(Failure.NOT_FOUND, f"groups: there is no group '{name}@{domain}'")
+        return present
+
+    async def _joined(self, group: str, address: str) -> DirectoryChange:
+        present = await self._group(group, address)
+        domain, name = present.domain, present.name
         key = f"{name}@{domain}".casefold()
         if key not in self._members:
-            present = await self._ctx.editor.entry(Kind.GROUP, domain, name)
-            if present is None:
-                raise CallError(Failure.NOT_FOUND, f"groups: there is no group '{name}@{domain}'")
             self._members[key] = values_of(present, "member")
         self._members[key] = tuple(dict.fromkeys((*self._members[key], address)))
         return DirectoryChange(Op.SET, Kind.GROUP, domain, name, {"member": self._members[key]})
@@ -209,12 +227,15 @@ async def user_import(
     create_domains: Annotated[bool, "Make domains that are not there yet."] = False,
     skip_bad: Annotated[bool, "Take the good lines although others are wrong."] = False,
 ) -> Imported:
-    lines, faults, ignored = parse(file)
+    parsed = parse(file)
+    lines, faults, ignored = parsed.lines, parsed.faults, parsed.ignored
     if not (lines or faults):
         raise CallError(Failure.USAGE, "file: holds no users: the table is empty", FieldFault("file", "holds no users"))
     work = _Import(ctx, update=update, create_domains=create_domains)
     for line in lines:
         await work.add(line)
+    for line in () if skip_bad else parsed.wrong:
+        await work.add(line, wrong=True)
     await work.check()
     if (faults or work.faults) and not skip_bad:
         work.clashes()
@@ -229,6 +250,7 @@ async def user_import(
         await added(ctx, *changes)
     users = [steps[0] for _, steps in work.steps]
     new = sum(step.op is Op.ADD for step in users)
+    _warn_of_passwords(ctx, work.steps)
     verb = "would be" if ctx.dry_run else "were"
     were = "was" if new == 1 and not ctx.dry_run else verb
     text = f"{counted(new, 'user')} {were} added, {len(users) - new} {verb} changed"
@@ -243,6 +265,17 @@ async def user_import(
             ]
         )
     return Imported(new, len(users) - new, skipped, text)
+
+
+def _warn_of_passwords(ctx: AdminContext, steps: Sequence[tuple[UserLine, list[DirectoryChange]]]) -> None:
+    """Of users who are added and cannot sign in."""
+    without = [
+        f"{step.name}@{step.domain}" for line, (step, *_) in steps if step.op is Op.ADD and not line.password.reveal()
+    ]
+    if without:
+        more = f" and {len(without) - _NAMED} more" if len(without) > _NAMED else ""
+        names = ", ".join(without[:_NAMED]) + more
+        ctx.warn(f"{counted(len(without), 'user')} without a password, who cannot sign in: {names}")
 
 
 @call(
