@@ -40,17 +40,27 @@ def health_board(house: House, status: ServerStatus, jobs: Callable[[], Sequence
 
 @contextlib.asynccontextmanager
 async def looking(board: Board) -> AsyncIterator[None]:
-    """What was known before the start is known again; a first look comes sooner than that of the job `health`."""
+    """What was known before the start is known again; a first look comes sooner than that of the job `health`, and what
+    depends on settings is looked at as soon as these change."""
     await board.restore()
+    changed = asyncio.Event()
+    board.ctx.config.subscribe(lambda paths: changed.set())
 
     async def first() -> None:
         await asyncio.sleep(FIRST)
         await board.look()
 
-    task = asyncio.get_running_loop().create_task(first())
+    async def after_changes() -> None:
+        while True:
+            await changed.wait()
+            changed.clear()
+            await board.look_at_configuration()
+
+    tasks = [asyncio.get_running_loop().create_task(work) for work in (first(), after_changes())]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await board.close()

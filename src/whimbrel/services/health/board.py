@@ -95,6 +95,13 @@ class Board:
         await asyncio.shield(self._looking)
         return self.results()
 
+    async def look_at_configuration(self) -> Sequence[Result]:
+        """Makes the checks anew that look at the configuration: it has changed."""
+        if self._looking is not None and not self._looking.done():
+            await asyncio.shield(self._looking)  # It may have looked before the change.
+        await self._look_at([check for check in self._checks if check.configured])
+        return self.results()
+
     async def close(self) -> None:
         tasks = [*self._late.values(), *([self._looking] if self._looking is not None else [])]
         for task in tasks:
@@ -102,9 +109,12 @@ class Board:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _look(self) -> None:
-        verdicts = await asyncio.gather(*(self._verdict(check) for check in self._checks))
+        await self._look_at(self._checks)
+
+    async def _look_at(self, checks: Sequence[Check]) -> None:
+        verdicts = await asyncio.gather(*(self._verdict(check) for check in checks))
         now = self._ctx.clock.now()
-        for check, verdict in zip(self._checks, verdicts, strict=True):
+        for check, verdict in zip(checks, verdicts, strict=True):
             await self._keep(check, verdict, now)
         results = self.results()
         for listener in self._listeners:

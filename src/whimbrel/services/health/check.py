@@ -185,6 +185,8 @@ class Check:
     """Where the console shows what it looks at, as a path of the console."""
     command: str
     """That shows more, or mends it."""
+    configured: bool = False
+    """It looks at the configuration: it is made anew as soon as that changes."""
 
 
 def ok(text: str) -> Verdict:

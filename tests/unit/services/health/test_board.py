@@ -1,10 +1,12 @@
 """Results are kept with the time since when they are so; no check holds up another."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tests.support.fakes import MemoryLog
 from tests.unit.services.health.ward import Ward
+from whimbrel.app.processes.health import looking
 from whimbrel.services.health.board import Board, Result
 from whimbrel.services.health.check import Check, HealthContext, Level, Verdict, ok
 
@@ -131,5 +133,24 @@ def test_results_of_another_release_are_passed_over() -> None:
         await desk.ward.state.set("health", "b", "no json")
         await desk.board.restore()
         assert list(desk.board.results()) == []
+
+    asyncio.run(work())
+
+
+def test_what_looks_at_the_configuration_is_made_anew_when_that_changes() -> None:
+    async def work() -> None:
+        settings = replace(check("settings", ok("fine"), RED, ok("fine")), configured=True)
+        desk = Desk(settings, check("disk", ok("fine"), RED))
+        listeners: list[Callable[[frozenset[str]], None]] = []
+        desk.ward.config.subscribe = listeners.append  # type: ignore[method-assign]
+        desk.board = desk.again()
+        await desk.look()
+        async with looking(desk.board):
+            for names in (["settings"], []):  # It is wrong; it is right again.
+                for changed in listeners:
+                    changed(frozenset({"relay/allow-from"}))
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                assert [each.name for each in desk.board.red] == names
 
     asyncio.run(work())

@@ -393,6 +393,10 @@ def test_an_edit_outside_and_settings_that_contradict_each_other(ward: Ward) -> 
         assert (verdict.level, "tls/private-key: is of no use" in verdict.text) == (level, True)
     ward.concerns, ward.forgets = [], "users.cfg holds no user"
     assert ward.look(configuration.CONFIGURATION).level is Level.ERROR
+    ward.forgets, ward.settings_lost = "", "mailserver.cfg is missing"
+    verdict = ward.look(configuration.CONFIGURATION)
+    assert verdict.level is Level.ERROR and "Mailserver.cfg is missing" not in verdict.text
+    assert "mailserver.cfg is missing" in verdict.text
 
 
 def test_an_open_relay_is_red_and_no_matter_of_the_configuration(ward: Ward) -> None:

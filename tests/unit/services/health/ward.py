@@ -139,7 +139,8 @@ class Ward:
         self.config = FakeConfig(SmtpSettings(hostname=Domain(HOST)), *sections)
         self.concerns: list[Concern] = []
         self.config.concerns = lambda: self.concerns  # type: ignore[attr-defined]
-        self.forgets, self.edited = "", list[str]()
+        self.forgets, self.settings_lost, self.edited = "", "", list[str]()
+        self.config.forgets = lambda: self.settings_lost  # type: ignore[attr-defined]
         self.queue, self.jobs = FakeQueue(), [job("purge")]
         self.now = Running("1", 1, 0.0, (Process("mail/1", 2, 100 << 20),), (Listening("imap", ("*:143",)),))
         self.domains = [LocalDomain(Domain(name), primary=number == 0) for number, name in enumerate(domains)]

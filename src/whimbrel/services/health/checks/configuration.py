@@ -13,7 +13,7 @@ async def _configuration(ctx: HealthContext) -> Verdict:
     for file, forgets in (("users.cfg", ctx.editor.forgets()), ("mailserver.cfg", ctx.config.forgets())):
         if forgets:
             return Verdict(
-                Level.ERROR, f"{forgets[:1].upper()}{forgets[1:]}.", f"Mend {file}, or keep what is in use.",
+                Level.ERROR, f"{forgets}.", f"Mend {file}, or keep what is in use.",
                 "whimbrel config diff",
             )  # fmt: skip
     concerns = [each for each in await ctx.pool.run(ctx.config.concerns) if not _of_relay(each)]
@@ -60,10 +60,11 @@ def _of_relay(concern: Concern) -> bool:
 
 
 EDITS: Final = Check(
-    "edits", "Edits of the configuration", _edits, "/settings/advanced?tab=history", "whimbrel config diff"
-)
+    "edits", "Edits of the configuration", _edits, "/settings/advanced?tab=history", "whimbrel config diff",
+    configured=True,
+)  # fmt: skip
 CONFIGURATION: Final = Check(
-    "configuration", "Configuration", _configuration, "/settings/advanced", "whimbrel config check"
+    "configuration", "Configuration", _configuration, "/settings/advanced", "whimbrel config check", configured=True
 )
 OPEN_RELAY: Final = Check(
     "open-relay",
@@ -71,4 +72,5 @@ OPEN_RELAY: Final = Check(
     _open_relay,
     "/settings/smtp?setting=relay/allow-from",
     "whimbrel config remove relay/allow-from NETWORK",
+    configured=True,
 )
