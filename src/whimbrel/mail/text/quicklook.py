@@ -38,8 +38,8 @@ _LEFT_OUT = (*(char.encode() for char in "\u200b\u200c\u200d\u2060\ufeff\u00ad\u
 """Characters that are left out of words of HTML, in UTF-8 and the charsets above."""
 _ENTITIES: tuple[bytes, ...] = (b"&#", b"lig", b"&shy", b"&zw", b"&zero", b"&nobreak")
 """That can stand for letters of US-ASCII, or for what is left out of words."""
-_HIDDEN: tuple[str, ...] = ("<!--", "<style", "<script")
-"""What is left out of words with all that is in it."""
+_HIDDEN: tuple[str, ...] = ("<!--", "<style", "<script", "<head", "<title")
+"""What is left out with all that is in it: the first three of words, the others only where a word ends."""
 _MAX_HIDDEN = 64
 _QUOTED_MARKUP = re.compile(r"""=\s*(?:"[^"<>]*[<>]|'[^'<>]*[<>]|<)""")
 """Where tags end depends on quotes, and so on where the comments are."""
@@ -165,7 +165,8 @@ def _hidden_in_words(source: str) -> bool:
         while at >= 0:
             count += 1
             inside = source.rfind("<", 0, at) > source.rfind(">", 0, at)
-            if inside or count > _MAX_HIDDEN or (at and source[at - 1] not in " \t\r\n>"):
+            splits = mark in _HIDDEN[:3] and at > 0 and source[at - 1] not in " \t\r\n>"
+            if inside or splits or count > _MAX_HIDDEN:
                 return True
             at = source.find(mark, at + 1)
     return False
