@@ -115,7 +115,7 @@ class Secret(str):
         return text_schema(lambda value: cls(value.reveal() if isinstance(value, Secret) else value), "password")
 
 
-def _one_spelling(host: str) -> str:
+def _normal_address(host: str) -> str:
     """An address has one spelling, or two listeners on it would be taken for different ones; an IPv4 address that is
     mapped into IPv6 is the IPv4 address (RFC 4291 2.5.5.2). ValueError"""
     if ":" not in host and host.strip("0123456789."):
@@ -138,7 +138,7 @@ class HostPort(str):
         host, colon, port = str(text).strip().rpartition(":")
         if not colon or not host or not port.isdigit() or int(port) > 65535:
             raise ValueError(f"'{text}' is not address:port, such as 127.0.0.1:25 or [::]:25")
-        name = _one_spelling(host.strip("[]"))
+        name = _normal_address(host.strip("[]"))
         self = str.__new__(cls, f"[{name}]:{int(port)}" if ":" in name else f"{name}:{int(port)}")
         self.host, self.port = name, int(port)
         return self

@@ -39,14 +39,14 @@ def login_client(name: str, password: Secret) -> Generator[bytes | None, bytes, 
     (not your e-mail password):"), is taken for the one that is due. It ends when the password is asked for once more,
     or the name after it."""
     challenge = yield None
-    told_name = False
+    name_given = False
     while True:
         prompt = challenge.lower()
         asks_password = b"pass" in prompt or b"kennwort" in prompt
-        if told_name if asks_password is _asks_name(prompt) else asks_password:
+        if name_given if asks_password is _asks_name(prompt) else asks_password:
             yield password.reveal().encode()
             return
-        told_name = True
+        name_given = True
         challenge = yield name.encode()
 
 
