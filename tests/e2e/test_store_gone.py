@@ -87,6 +87,8 @@ def test_while_the_store_is_gone_nothing_is_made_and_then_all_is_as_before(own_s
             break
         else:
             pytest.fail("doctor finds nothing wrong")
+        status = command(server.directory, "status")
+        assert "the queue cannot be read" in status and "is its file system mounted?" in status
         time.sleep(2.5)  # State is written, and boards are sampled.
         assert (everything(store) == []) if place == "an empty directory" else not store.exists()
         if place == "an empty directory":

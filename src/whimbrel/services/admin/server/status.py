@@ -1,9 +1,11 @@
 """Calls about the running server (mission S21)."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Final
 
 from whimbrel.core.counting import counted
+from whimbrel.core.errors import MailError
 from whimbrel.services.admin.calls import Needs, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people.resolving import dangling
@@ -57,8 +59,15 @@ class StatusView:
 @call("status", reads=True, needs=Needs.SERVER, help="Shows the running server: services, processes, queue.")
 async def status(ctx: AdminContext) -> StatusView:
     running = await need(ctx.status, "The status").running()
-    counts = await ctx.queue.counts(ctx.clock.now()) if ctx.queue else None
+    counts, unread = None, ""
+    try:
+        counts = await ctx.queue.counts(ctx.clock.now()) if ctx.queue else None
+    except MailError as error:  # As while the store's file system is gone: the rest is needed all the more.
+        unread = error.detail or error.text
     services = await service_rows(ctx, running)
+    attention = await _attention(ctx, running, services)
+    if unread:
+        attention = (AttentionRow("wrong", f"the queue cannot be read: {unread}"), *attention)
     return StatusView(
         running.version,
         running.pid,
@@ -69,7 +78,7 @@ async def status(ctx: AdminContext) -> StatusView:
         Octets(running.free),
         running.space,
         dict(today(await ctx.statistics.totals())) if ctx.statistics else {},
-        await _attention(ctx, running, services),
+        attention,
         services,
         tuple(ProcessRow(process.name, process.pid, Octets(process.memory)) for process in running.processes),
     )
@@ -99,7 +108,8 @@ async def _attention(ctx: AdminContext, running: Running, services: tuple[Servic
             f"{counted(len(red), 'health check')} {'is' if len(red) == 1 else 'are'} red ({', '.join(red)}): see "
             "`whimbrel doctor`"
         )
-    sentences += await dangling(ctx, DOUBTFUL)
+    with contextlib.suppress(MailError):  # The store cannot be read now, which is told above.
+        sentences += await dangling(ctx, DOUBTFUL)
     if ctx.jobs is not None:
         sentences += [f"job {job.name}: {job.result}" for job in ctx.jobs.list() if job.failed]
     return (*rows, *(AttentionRow("warning", text) for text in sentences))
