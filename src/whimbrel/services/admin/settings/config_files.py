@@ -93,7 +93,7 @@ async def config_check(ctx: AdminContext) -> Verdict:
         *(Problem("mailserver.cfg", 0, "", text) for text in (ctx.config.forgets(),) if text),
         *(Problem("users.cfg", 0, "", text) for text in (ctx.editor.forgets(), *nowhere) if text),
     )
-    text = "Both files can be used; see what is said of them" if problems else "Both files are in order"
+    text = "Both files can be read; see what is said of them" if problems else "Both files are in order"
     if outside:
         text += (
             "; they were changed outside: see `whimbrel config diff`, take them into use by `whimbrel config reload`"
