@@ -10,6 +10,11 @@ import sys
 START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.py")
 
 
+def program() -> str:
+    """Returns the path of the interpreter."""
+    return os.path.realpath(sys.executable)
+
+
 def command(module: str, *arguments: str) -> list[str]:
     """The words that run `module` as a program."""
     return [sys.executable, "-I", START, module, *arguments]

@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import os
 import pwd
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from whimbrel.app import ownership, services, store_mark
+from whimbrel.app import interpreter, ownership, services, store_mark
 from whimbrel.app.settings import MailServer
 from whimbrel.app.setup import commit
 from whimbrel.app.setup.machine import RealMachine
@@ -169,7 +168,7 @@ def _shut_out(directory: Path, answers: Answers) -> Iterator[str]:
         user = pwd.getpwnam(name)
         if text := ownership.closed(user, directory):
             yield text
-        programs = (os.path.realpath(sys.executable), ownership.__file__)
+        programs = (interpreter.program(), ownership.__file__)
         for path, open_to in zip(programs, ownership.readable(user, programs), strict=True):
             if not open_to:
                 yield f"{name} (server/run-as) may not read {path}, which is needed to run: install Whimbrel elsewhere"
