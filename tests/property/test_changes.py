@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.mail.writing.test_changes import changed, subject
@@ -44,6 +44,8 @@ def test_pieces_of_any_size_give_the_same_message_and_nothing_raises(
 
 @settings(max_examples=400, deadline=None)
 @given(MESSAGES, st.lists(CHANGES, max_size=4))
+@example(b"!:\n\x00\nContent-:", [TakeOut(0, "gone")])
+@example(b"!:\n\x00\nContent-:", [RemoveFields(b"content-*"), TakeOut(0, "gone")])
 def test_edits_are_in_order_and_what_stands_between_them_stays(message: bytes, changes: list[Change]) -> None:
     plan, survey = Plan(changes, message, len(message)), Survey()
     try:

@@ -166,7 +166,9 @@ class Plan:
         """In order, none overlapping another. `survey`: of the whole message, if `whole`."""
         edits = list(self._edits)
         if survey is not None and self.whole:
-            edits += self._of_body(survey)
+            # Text may follow the header without an empty line: a line in it that looks like a field is text.
+            blank = survey.entities[0].blank
+            edits = [edit for edit in edits if edit.start < blank] + list(self._of_body(survey))
         return sorted(edits, key=lambda edit: (edit.start, edit.stop))
 
     def _goes(self, field: header.Field) -> bool:
@@ -245,6 +247,8 @@ class Plan:
         root, at, fields = survey.entities[0], 0, list[tuple[int, int, bytes]]()
         for field in header.fields(self._header):
             stop = at + len(field.raw)
+            if at >= root.blank:
+                break  # Text without an empty line before it, where a line looks like a field: it goes with it.
             if field.name.lower().startswith(b"content-") and not self._goes(field):
                 fields.append((at, stop, field.raw))
             at = stop
