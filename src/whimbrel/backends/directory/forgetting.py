@@ -14,14 +14,12 @@ import apsw
 
 from whimbrel.backends.directory import index
 from whimbrel.backends.directory.index import DOMAIN, USER
-from whimbrel.core.config import Fault, Unconfirmed
+from whimbrel.core.config import Fault, Unconfirmed, most_go
 
 WORDS: Final = "forget all users"
 """What must be typed."""
 MANY: Final = 10
 """Users who go at once: fewer are taken away by hand."""
-MOST: Final = 0.5
-"""And the part of all that they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ def forgets(known: Headcount, now: Headcount, file: str) -> str:
         lost = f"no domain any more, and the server knows {known.domains} with {known.users} users"
     elif known.users and not now.users:
         lost = f"no user any more, and the server knows {known.users}"
-    elif known.users - now.users >= max(MANY, known.users * MOST):
+    elif most_go(known.users, now.users, many=MANY):
         lost = f"only {now.users} of the {known.users} users that the server knows"
     else:
         return ""
