@@ -428,3 +428,12 @@ def test_an_edit_while_no_server_ran_is_told_of_at_the_start(house: House) -> No
     assert house.office.context().config.get("smtp/max-recipients") == "177"
     house.office.do("config undo", file="users.cfg")
     assert "Alice Adams" in house.office.users
+
+
+def test_who_comes_or_goes_by_a_former_version_is_told_where_the_mail_is(house: House) -> None:
+    house.do("user add", name="zed@example.org")
+    house.do("config undo", ADMIN, file="users.cfg")
+    assert "The mail of zed@example.org stays in the store" in house.office.warnings[-1]
+    house.do("user remove", name="alice@example.org")
+    house.do("config undo", ADMIN, file="users.cfg")
+    assert "Mail of a removed user alice@example.org is kept" in house.office.warnings[-1]

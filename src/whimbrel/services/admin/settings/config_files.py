@@ -150,6 +150,7 @@ async def config_undo(
         if passed:
             ctx.warn(f"Version {', '.join(map(str, passed))} of {file} cannot be read and was passed over")
         records = f": {_records(reread)}" if file == "users.cfg" else ""
+        await _tell_of_mail(ctx, reread)
         return Done(f"{file} is again as it was in version {number}{records}")
     raise AssertionError("unreachable")
 
@@ -174,8 +175,31 @@ async def config_reload(ctx: AdminContext) -> Changed:
     await apply_services(ctx, paths)
     if reread is None:
         return answer
+    await _tell_of_mail(ctx, reread)
     text = answer.text if paths else "No setting is different"
     return Changed(answer.paths, answer.restart, f"{text}; users.cfg was read anew: {_records(reread)}")
+
+
+async def _tell_of_mail(ctx: AdminContext, reread: "Reread") -> None:
+    """An edit of the file moves no mail: who went left it, who came back may have it among that of removed users."""
+    from whimbrel.core.directory import Kind  # As above.
+
+    users = [each for each in reread.records if each.entry.kind is Kind.USER]
+    gone = [named(each.entry) for each in users if each.after is None]
+    if gone:
+        more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
+        ctx.warn(
+            f"The mail of {', '.join(gone[:_NAMED])}{more} stays in the store: whoever gets the name by an edit of the "
+            f"file has it again, and `whimbrel user add` puts it aside first"
+        )
+    came = [named(each.entry) for each in users if each.before is None]
+    if came and ctx.mailboxes is not None:
+        aside = {str(mailbox.account) for mailbox in await ctx.mailboxes.removed()}
+        for name in [name for name in came if name in aside][:_NAMED]:
+            ctx.warn(
+                f"Mail of a removed user {name} is kept: `whimbrel user removed-list` shows it, `whimbrel user "
+                f"removed-restore` brings it back"
+            )
 
 
 _NAMED: Final = 5
