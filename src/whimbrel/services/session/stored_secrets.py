@@ -7,7 +7,6 @@ successful sign-in, one at a time.
 
 import asyncio
 import secrets
-from collections import deque
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final
@@ -21,6 +20,7 @@ from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
+from whimbrel.core.mailbox import AccountId
 from whimbrel.core.pool import Pool
 from whimbrel.core.values import Secret
 from whimbrel.services.session.passwords import NOBODY, make_password, needs_upgrade, verify_password
@@ -58,7 +58,7 @@ class StoredSecrets:
         self._remembered: dict[bytes, tuple[float, str]] = {}
         self._running = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
-        self._to_rehash: deque[tuple[Account, Secret]] = deque()
+        self._to_rehash: dict[AccountId, tuple[Account, Secret]] = {}
         self._rehashing: asyncio.Task[None] | None = None
 
     def serves(self, _account: Account) -> bool:
@@ -150,19 +150,22 @@ class StoredSecrets:
     # Rehashing
 
     def _rehash_later(self, account: Account, password: Secret) -> None:
-        if len(self._to_rehash) < MAX_TO_REHASH:
-            self._to_rehash.append((account, password))
+        # The fifty connections of one client come at the same moment: once is enough.
+        if len(self._to_rehash) < MAX_TO_REHASH and account.id not in self._to_rehash:
+            self._to_rehash[account.id] = account, password
             if self._rehashing is None:
                 self._rehashing = asyncio.get_running_loop().create_task(self._rehash_all())
 
     async def _rehash_all(self) -> None:
         try:
             while self._to_rehash:
-                account, password = self._to_rehash.popleft()
+                account, password = next(iter(self._to_rehash.values()))
                 try:
                     await self._rehash(account, password)
                 except Exception as error:  # noqa: BLE001  # It is tried again at the next right sign-in.
                     self._log.exception("signin.not-rehashed", error, user=account.id)
+                finally:
+                    self._to_rehash.pop(account.id, None)  # Here until now, so that nobody begins it a second time.
         finally:
             self._rehashing = None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.unit.services.session.stage import RIGHT, WRONG, Stage, run
 from whimbrel.core.credentials.scram import ScramKeys
 from whimbrel.core.credentials.stored import StoredPassword, mark, own_id
 from whimbrel.core.errors import MailError
+from whimbrel.core.mailbox import AccountId
 from whimbrel.core.values import Secret
 from whimbrel.services.session import stored_secrets as module
 from whimbrel.services.session.passwords import NOBODY, hash_password, make_password, verify_password
@@ -100,9 +102,31 @@ def test_a_verifier_of_the_past_is_made_anew() -> None:
 
 def test_many_old_verifiers_are_made_anew_one_at_a_time_and_not_all_at_once() -> None:
     stage = Stage()
-    stage.secrets._to_rehash.extend([(account("bob"), RIGHT)] * module.MAX_TO_REHASH)
+    others = (
+        replace(account("bob"), id=AccountId(f"bob{number}@example.test")) for number in range(module.MAX_TO_REHASH)
+    )
+    stage.secrets._to_rehash.update({each.id: (each, RIGHT) for each in others})
     run(stage.check("alice", RIGHT))
     assert len(stage.secrets._to_rehash) == module.MAX_TO_REHASH
+
+
+def test_connections_that_come_together_have_an_old_verifier_made_anew_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage, made = Stage(), list[object]()
+    make = module.make_password
+
+    def counted(*given: Any, **more: Any) -> StoredPassword:
+        made.append(given)
+        return make(*given, **more)
+
+    monkeypatch.setattr(module, "make_password", counted)
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(stage.check("alice", RIGHT) for _ in range(20)))
+        assert stage.secrets._rehashing is not None
+        await stage.secrets._rehashing
+
+    run(all_at_once())
+    assert len(made) == 1
 
 
 def test_an_upgrade_that_fails_is_logged_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
