@@ -59,6 +59,8 @@ class StoredSecrets:
         self._running = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
         self._to_rehash: dict[AccountId, tuple[Account, Secret]] = {}
+        self._rehashed: dict[AccountId, Secret] = {}
+        """Verifiers that were made anew: the new one comes with the next look at users.cfg."""
         self._rehashing: asyncio.Task[None] | None = None
 
     def serves(self, _account: Account) -> bool:
@@ -151,6 +153,8 @@ class StoredSecrets:
 
     def _rehash_later(self, account: Account, password: Secret) -> None:
         # The fifty connections of one client come at the same moment: once is enough.
+        if self._rehashed.get(account.id) == account.password:
+            return
         if len(self._to_rehash) < MAX_TO_REHASH and account.id not in self._to_rehash:
             self._to_rehash[account.id] = account, password
             if self._rehashing is None:
@@ -162,6 +166,9 @@ class StoredSecrets:
                 account, password = next(iter(self._to_rehash.values()))
                 try:
                     await self._rehash(account, password)
+                    if len(self._rehashed) >= MAX_REMEMBERED:
+                        self._rehashed.clear()
+                    self._rehashed[account.id] = account.password
                 except Exception as error:  # noqa: BLE001  # It is tried again at the next right sign-in.
                     self._log.exception("signin.not-rehashed", error, user=account.id)
                 finally:

@@ -122,8 +122,8 @@ def test_connections_that_come_together_have_an_old_verifier_made_anew_once(monk
 
     async def all_at_once() -> None:
         await asyncio.gather(*(stage.check("alice", RIGHT) for _ in range(20)))
-        assert stage.secrets._rehashing is not None
-        await stage.secrets._rehashing
+        if stage.secrets._rehashing is not None:
+            await stage.secrets._rehashing
 
     run(all_at_once())
     assert len(made) == 1
