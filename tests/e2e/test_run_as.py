@@ -90,7 +90,8 @@ def test_a_user_who_may_not_run_it_is_named(directory: Path, tmp_path: Path) -> 
     hidden.mkdir(mode=0o700)
     program = hidden / "python"
     program.symlink_to(Path(sys.executable).resolve())
-    set_up(directory, 1, free_ports(["smtp"]), {"server/run-as": OTHER})
+    set_up(directory, 1, free_ports(["smtp"]))  # It would refuse by itself a user who may not run what it is run by.
+    command(directory, "--offline", "config", "set", "server/run-as", OTHER)
     done = subprocess.run(
         [str(program), "-m", "whimbrel.app.supervisor", str(directory)],
         env=support.ENV | {"PYTHONPATH": f"{support.ENV['PYTHONPATH']}:{sysconfig.get_path('purelib')}"},

@@ -62,6 +62,7 @@ class Hand:
         """Ctrl K, or the field in the heading; what was pasted; one of what it finds."""
         if self.keys:
             self.page.keyboard.press("Control+k")
+            expect(self.page.get_by_role("combobox", name="Search screens")).to_be_focused()
         else:
             self.page.get_by_role("button", name=re.compile("Address, setting, ID, screen")).click()
         self.page.get_by_role("combobox", name="Search screens, settings, users, messages").fill(text)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.browser import Visit, setting
 from tests.support.server import Running, command
@@ -78,6 +79,7 @@ def test_a_setting_leads_to_the_guide_and_the_guide_to_the_setting(visit: Callab
     page.get_by_role("link", name="quota/warn-at").click()
     page.get_by_label("Warn at", exact=True).wait_for()
     page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Search screens")).to_be_focused()
     page.keyboard.type("quiet hours")
     page.get_by_role("listbox", name="Found").get_by_role("option").first.wait_for()
     window.go("/help?q=HMAC-SHA256")

@@ -125,6 +125,7 @@ def test_from_nothing_to_the_first_mail_sent_and_read(
         submit(running, "admin@example.test", "anna@example.test", letter("The first"))
         assert any(subjects(running, "anna@example.test", password=password) == ["The first"] for _ in eventually())
         page.keyboard.press("Control+k")
+        expect(page.get_by_role("combobox", name="Search screens")).to_be_focused()
         page.keyboard.type("anna@example.test")
         page.get_by_role("option", name="Trace mail from and to this address").click()
         expect(page.get_by_text("Delivered to anna / INBOX").first).to_be_visible()

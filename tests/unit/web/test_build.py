@@ -14,6 +14,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     source = tmp_path / "web" / "console" / "src"
     source.mkdir(parents=True)
     (tmp_path / "web" / "shared").mkdir()
+    (tmp_path / "docs" / "guide").mkdir(parents=True)
     (source / "main.tsx").write_text("")
     built = tmp_path / "built"
     built.mkdir()

@@ -7,6 +7,7 @@ CRLF, whatever the encoding), RFC 3516 4.4 (APPEND of binary data)
 import re
 
 from whimbrel.mail.structure.mime import LEAF, Part, parse
+from whimbrel.mail.structure.outline import encodes_nothing
 
 _BINARY = re.compile(rb"^content-transfer-encoding[ \t]*:", re.I | re.M)
 
@@ -17,18 +18,21 @@ def bare(content: bytes) -> int:
 
 
 def binary_parts(content: bytes) -> list[tuple[int, int]]:
-    """Where the contents of parts without lines begin and end, in order: their transfer encoding is binary, and they
-    are no text, or text with NULs (UTF-16). An LF in them is an octet like any other."""
-    if not _BINARY.search(content) or b"binary" not in content.lower():
+    """Where the contents of parts without lines begin and end, in order: no text, in binary transfer encoding or with
+    NULs as they are (data that was appended so); and text in binary transfer encoding with NULs (UTF-16). An LF in them
+    is an octet like any other."""
+    nul = b"\0" in content
+    if not nul and (not _BINARY.search(content) or b"binary" not in content.lower()):
         return []
     spans: list[tuple[int, int]] = []
     stack: list[Part] = [parse(content)]
     while stack:
         part = stack.pop()
         stack.extend(reversed(part.children))
-        if part.kind != LEAF or part.encoding != b"binary" or part.end <= part.text:
+        if part.kind != LEAF or part.end <= part.text or not encodes_nothing(part.encoding):
             continue
-        if part.main not in (b"text", b"message") or content.find(b"\0", part.text, part.end) >= 0:
+        binary, text = part.encoding == b"binary", part.main in (b"text", b"message")
+        if (binary and not text) or ((binary or not text) and nul and content.find(b"\0", part.text, part.end) >= 0):
             spans.append((part.text, part.end))
     return spans
 

@@ -381,8 +381,7 @@ def _note(made: Prepared) -> None:
     call, ctx, values = made.call, made.ctx, made.values
     if call.reads or ctx.dry_run:
         return
-    # Never a secret, nor a file's content, which may hold some.
-    first = next((p for p in call.parameters if p.required and not p.many and p.kind not in (Secret, FileText)), None)
+    first = _object_of(made)
     ctx.log.info(
         "admin.call",
         call=call.name,
@@ -395,12 +394,38 @@ def _note(made: Prepared) -> None:
 
 
 def _subject(made: Prepared) -> str:
-    """`store reindex alice@example.org`: the call with what it was given that is no file and no secret."""
+    """`store reindex alice@example.org`: the call, whom it is about, and which options were given. Never a value that
+    may be somebody's secret: others see it, and it is kept."""
     words = [made.call.name, *(["--dry-run"] if made.ctx.dry_run else [])]
+    first = _object_of(made)
     for parameter in made.call.parameters:
         value: Any = made.values[parameter.name]
         if value == parameter.default or parameter.kind.__name__ in ("Secret", "FileText"):
             continue
-        text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        words.append(text if parameter.positional else f"--{parameter.option}" + ("" if value is True else f" {text}"))
+        if parameter is first:
+            words.append(str(value))
+        elif made.call.operation and isinstance(value, str | int | bool) and not isinstance(value, Secret):
+            words.append(str(value) if parameter.positional else _option(parameter.option, value))
+        elif not parameter.positional:
+            words.append(f"--{parameter.option}")
     return " ".join(words)[:300]
+
+
+def _object_of(made: Prepared) -> Parameter | None:
+    """The parameter that says whom or what a call is about: never a secret, a file's content, or values by name, which
+    may hold some."""
+    return next(
+        (
+            parameter
+            for parameter in made.call.parameters
+            if parameter.required
+            and not parameter.many
+            and parameter.kind not in (Secret, FileText)
+            and isinstance(made.values[parameter.name], str | int)
+        ),
+        None,
+    )
+
+
+def _option(name: str, value: object) -> str:
+    return f"--{name}" if value is True else f"--{name} {value}"

@@ -22,6 +22,7 @@ null for the default (RFC 7396).
 import asyncio
 import gzip
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 
@@ -64,6 +65,8 @@ _YES = ("1", "true", "yes")
 _TRUTH = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 """As people write them in an address; in a body JSON has its own."""
 _JSON = ("application/json", "application/merge-patch+json")
+STANDS_FOR = 0.5
+"""Seconds after which a stream asks again whether its caller is who he was: then for the next item."""
 _OPTIONS = frozenset({"check", "confirm", "question", "undo", "wait"})
 """Words of the query that are no parameters of the call."""
 
@@ -234,6 +237,8 @@ def _undo(call: Call, request: Request) -> float:
     text = request.query_params.get("undo", "")
     if not text or call.reads:
         return 0.0
+    if call.shows == "token":  # Shown once, to who made it: an operation's answer can be watched, and again.
+        raise CallError(Failure.USAGE, f"'{call.name}' answers with a secret: it is done at once, or not")
     if not text.isdecimal() or not 0 <= int(text) <= MAX_UNDO:
         raise CallError(Failure.USAGE, f"undo: 0 to {MAX_UNDO} seconds, such as 10")
     return float(text)
@@ -290,11 +295,14 @@ async def _operation(made: Prepared, request: Request) -> Response:
 
 
 async def _lines(made: Prepared, items: AsyncIterator[object], first: Iterable[bytes] = ()) -> AsyncIterator[bytes]:
-    adapter = result_adapter(made.call)
+    adapter, looked = result_adapter(made.call), time.monotonic()
     try:
         for line in first:
             yield line
         async for item in items:
+            if time.monotonic() - looked > STANDS_FOR:
+                await permit_still(made.ctx.caller)
+                looked = time.monotonic()
             yield b'{"item":' + adapter.dump_json(item) + b"}\n"
         yield json.dumps({"end": True, "warnings": made.ctx.warnings}).encode() + b"\n"
     except CallError as error:

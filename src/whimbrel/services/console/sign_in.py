@@ -10,6 +10,7 @@ The one authenticator of the server checks names and passwords: lock-out, delay 
 those of the mail services. Whoever administers nothing gets the answer that a wrong password gets.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -36,6 +37,8 @@ from whimbrel.services.session.peer import SessionPeer
 from whimbrel.services.session.settings import SecuritySettings
 
 MAX_BODY: Final = 16 * 1024
+BODY_WITHIN: Final = 10.0
+"""Seconds for a body: whoever dawdles holds a turn of the address."""
 SERVICE: Final = "console"
 """As the logs call it."""
 METHOD: Final = "password"
@@ -202,10 +205,14 @@ async def _body(request: Request) -> dict[str, Any]:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise CallError(Failure.USAGE, "the content type must be application/json")
     body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY:
-            raise CallError(Failure.USAGE, f"the request is larger than {MAX_BODY} bytes")
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MAX_BODY:
+                    raise CallError(Failure.USAGE, f"the request is larger than {MAX_BODY} bytes")
+    except TimeoutError:
+        raise CallError(Failure.USAGE, f"the request did not come whole within {BODY_WITHIN:g} seconds") from None
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,6 +1,7 @@
 """Who may set up a server that nobody owns yet: whoever has the one-time code, which its console shows.
 
-A code of 16 letters has 79 bits; attempts are counted all the same, for each host and in all. Who gave it has a session
+A code of 16 letters has 79 bits; attempts are counted all the same, for each host alone: nobody who guesses keeps out
+who has it. Who gave it has a session
 held by a cookie and a token against forged requests. Both end with the set-up.
 """
 
@@ -13,8 +14,8 @@ from typing import Final
 _LONGEST: Final = 64
 HOST_ATTEMPTS: Final = 5
 """Wrong codes that a host may give in `WINDOW`."""
-ALL_ATTEMPTS: Final = 60
-"""Wrong codes from all hosts together in `WINDOW`."""
+_MOST_WRONG: Final = 10_000
+"""Wrong codes that are remembered; the oldest go."""
 WINDOW: Final = 60.0
 """Seconds."""
 _MOST_SESSIONS: Final = 8
@@ -55,10 +56,10 @@ class Door:
         """WrongCode, Locked."""
         now = self._clock()
         self._wrong = [each for each in self._wrong if now - each[0] < WINDOW]
+        self._wrong = self._wrong[-_MOST_WRONG:]
         own = [when for when, each in self._wrong if each == host]
-        for attempts, most in ((own, HOST_ATTEMPTS), ([when for when, _ in self._wrong], ALL_ATTEMPTS)):
-            if len(attempts) >= most:
-                raise Locked(int(attempts[0] + WINDOW - now) + 1)
+        if len(own) >= HOST_ATTEMPTS:
+            raise Locked(int(own[0] + WINDOW - now) + 1)
         given = folded(code[:_LONGEST]).encode("utf-8", "surrogatepass")
         if not self._code or not hmac.compare_digest(given, self._code):
             self._wrong.append((now, host))

@@ -1,5 +1,8 @@
 """One call for many at once, and any change with a moment to take it back, over HTTP."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +11,10 @@ import pytest
 from tests.unit.services.admin.office import Office, ask
 from whimbrel.core.rights import Grant, Grants
 from whimbrel.services.admin.bulk import MOST
+from whimbrel.services.admin.calls import CallError
 from whimbrel.services.admin.context import AdminContext, Caller
-from whimbrel.services.admin.server.operations import Operations
+from whimbrel.services.admin.server.operations import MOST_OF_ONE, Operations, Work
+from whimbrel.services.admin.table import calls_of
 
 
 class Desk:
@@ -97,3 +102,51 @@ def test_who_administers_one_domain_does_nothing_in_another(office: Office) -> N
     answer = ask(desk, "/api/admin/bulk", {"call": "user disable", "each": each})
     assert answer.status in (403, 422) and "each/1" in str(answer.json["error"]["fields"])
     assert not desk.operations.list() and "<enabled>no</enabled>" not in office.users
+
+
+def test_who_loses_the_rights_amid_many_has_no_more_of_them_done(office: Office) -> None:
+    office.do("user add", name="bob@example.org")
+    asked: list[int] = []
+
+    async def stands() -> str:
+        asked.append(1)
+        return "the rights were changed" if len(asked) > 1 else ""
+
+    async def end(desk: Desk) -> None:
+        (operation,) = desk.operations.list()
+        with pytest.raises(CallError):
+            await operation.result()
+        assert operation.state == "failed" and "the rights were changed" in operation.error
+
+    caller = Caller("dora@other.test", Grants(frozenset({Grant("server-write")})), stands=stands)
+    desk = Desk(office, caller=caller)
+    each = [{"name": name, "description": f"y{number}"} for number, name in enumerate(("alice", "bob", "alice"))]
+    assert ask(desk, "/api/admin/bulk", {"call": "user set", "each": each}, after=lambda: end(desk)).status == 202
+    assert "y0" in office.users and "y1" in office.users and "y2" not in office.users
+
+
+def test_a_secret_that_is_shown_once_is_no_operation_that_others_watch(office: Office) -> None:
+    desk, given = Desk(office), {"name": "robot", "right": "server-read"}
+    assert ask(desk, "/api/admin/admin/token-create?undo=10", given).status == 400
+    assert ask(desk, "/api/admin/bulk", {"call": "admin token-create", "each": [given]}).status == 400
+    assert not desk.operations.list()
+
+
+def test_nobody_takes_the_room_of_others_for_long_work(office: Office) -> None:
+    async def nothing() -> AsyncIterator[object]:
+        yield None
+
+    async def work() -> None:
+        numbers = (f"op{number}" for number in range(100))
+        operations = Operations(office.state, office.clock, office.log, numbers.__next__)
+        call = next(call for call in calls_of("user") if call.name == "user set")
+        one = Work(call, "dora@other.test", "user set", nothing(), wait=60.0)
+        for _ in range(MOST_OF_ONE):
+            operations.start(one)
+        with pytest.raises(CallError, match=r"of dora@other\.test are under way"):
+            operations.start(one)
+        operations.start(replace(one, user="root"))
+        for operation in operations.list():
+            await operations.cancel(operation.id)
+
+    asyncio.run(work())

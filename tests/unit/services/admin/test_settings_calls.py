@@ -10,6 +10,7 @@ import pytest
 from tests.unit.services.admin.office import Answer, Office, ask
 from whimbrel.app.settings import MailServer
 from whimbrel.backends.config import paths
+from whimbrel.services.admin.server.operations import Operations
 from whimbrel.services.admin.settings.settings_schema import settings_schema, title
 
 SETTINGS = "/api/admin/settings"
@@ -144,3 +145,18 @@ def test_the_description_is_handed_out_to_whoever_is_let_in(office: Office) -> N
     assert again.status == 304
     packed = ask(office.context, "/api/admin/schema", method="GET", headers={"Accept-Encoding": "br, gzip"})
     assert gzip.decompress(packed.body) == answer.body
+
+
+def test_no_secret_stands_in_a_log_or_in_an_operation(office: Office) -> None:
+    operations = Operations(office.state, office.clock, office.log, iter("abcdefgh").__next__)
+    made = office.context(operations=operations)
+
+    async def look() -> None:
+        for operation in operations.list():
+            assert "hush" not in operation.subject
+            await operations.cancel(operation.id)
+
+    assert patch(office, {"alerts/webhook-secret": "hush-1"}, "/alerts").status == 200
+    assert ask(lambda: made, f"{SETTINGS}/alerts?undo=10", {"alerts/webhook-secret": "hush-3"}, method="PATCH",
+               after=look).status == 202  # fmt: skip
+    assert "hush" not in repr(office.log.records)

@@ -42,7 +42,7 @@ async def read(maildrop: Maildrop, number: int) -> bytes:
     at_hand = maildrop.at_hand(number)
     message = at_hand or await maildrop.small(number)
     if message is not None:
-        return bytes(message.content)
+        return bytes(message.data)
     return b"".join([piece async for piece in maildrop.pieces(number)])
 
 

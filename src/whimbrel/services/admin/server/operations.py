@@ -25,8 +25,10 @@ KEEP: Final = 30 * 86_400.0
 """Seconds that the end of an operation is remembered."""
 ITEMS: Final = 10_000
 """Items that somebody who comes to watch later is still shown, the latest."""
-MOST: Final = 32
+MOST: Final = 256
 """Under way at the same time."""
+MOST_OF_ONE: Final = 32
+"""And of one person: nobody takes the room of the others."""
 _MISTYPED: Final = frozenset({Failure.USAGE, Failure.NOT_FOUND})
 ENDED: Final = 100
 """Ended ones whose items are still there."""
@@ -170,7 +172,13 @@ class Operations:
 
     def start(self, work: Work) -> Operation:
         """Begins it. CallError if too much is under way."""
-        if sum(operation.alive for operation in self._known.values()) >= MOST:
+        alive = [operation for operation in self._known.values() if operation.alive]
+        if sum(operation.user == work.user for operation in alive) >= MOST_OF_ONE:
+            raise CallError(
+                Failure.REFUSED,
+                f"{MOST_OF_ONE} operations of {work.user} are under way; wait, or cancel one: operation list",
+            )
+        if len(alive) >= MOST:
             raise CallError(Failure.REFUSED, f"{MOST} operations are under way; wait, or cancel one: operation list")
         call = work.call
         operation = Operation(
@@ -195,6 +203,8 @@ class Operations:
                 await self._keep(operation)
             async for item in work.items:
                 operation.put(item)
+                if work.permit is not None:  # Before the next is begun: rights may have gone meanwhile.
+                    await work.permit()
             state = "tried" if work.trial else "done"
         except CallError as error:
             failure = error

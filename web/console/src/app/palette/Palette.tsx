@@ -2,7 +2,7 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Modal } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
-import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from "react";
 import { useStore } from "@/api/store.ts";
 import { Icon } from "@/parts/base/Icon.tsx";
 import { type Entry, useEntries } from "./entries.ts";
@@ -41,7 +41,10 @@ function Search() {
   const [at, setAt] = useState(0);
   const { entries, searching } = useEntries(text);
   const list = useRef<HTMLDivElement>(null);
+  const input = useRef<HTMLInputElement>(null);
   const id = useId();
+  // At once: the dialog's own focus comes a moment later, and what is typed until then would be lost.
+  useLayoutEffect(() => input.current?.focus(), []);
   const current = Math.min(at, entries.length - 1);
   useEffect(() => {
     list.current?.children[current]?.scrollIntoView({ block: "nearest" });
@@ -69,6 +72,7 @@ function Search() {
       <div className={css.input}>
         <Icon name="search" />
         <input
+          ref={input}
           role="combobox"
           aria-expanded
           aria-controls={`${id}list`}
