@@ -1,12 +1,12 @@
 /** A new domain, alias or group: what it cannot do without; all else afterwards in its drawer. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { ApiError } from "@shared/errors.ts";
 import { type FormEvent, type ReactNode, useId, useState } from "react";
 import { run } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
 import { Button } from "../base/Button.tsx";
 import { Drawer } from "../drawer/Drawer.tsx";
 import { Addresses } from "./AddressInput.tsx";
+import { faultsOf } from "../form/faults.ts";
 import css from "./people.module.css";
 
 export interface AddField {
@@ -114,16 +114,4 @@ export default function AddRecord({ noun, title, fields, said, onClose, onAdded,
       </p>
     </Drawer>
   );
-}
-
-/** Refusals by the field that they are about; what is about none under "". */
-export function faultsOf(error: unknown, fields: readonly { readonly name: string }[]): Record<string, string> {
-  const faults: Record<string, string> = {};
-  for (const fault of error instanceof ApiError ? error.fields : []) {
-    const name = fault.name.replace(/^-+/, "").replaceAll("-", "_").split(/[./]/)[0] ?? "";
-    const known = fields.some((field) => field.name === name) ? name : "";
-    faults[known] = faults[known] ? `${faults[known]} ${fault.text}` : fault.text;
-  }
-  if (!Object.keys(faults).length) faults[""] = error instanceof Error ? error.message : String(error);
-  return faults;
 }

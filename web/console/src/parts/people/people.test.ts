@@ -1,7 +1,7 @@
 import { ApiError } from "@shared/errors.ts";
 import { expect, test } from "vitest";
 import { addressesIn } from "./AddressInput.tsx";
-import { faultsOf } from "./AddRecord.tsx";
+import { faultsOf } from "../form/faults.ts";
 import { without } from "./removal.ts";
 
 test("addresses as people paste them", () => {

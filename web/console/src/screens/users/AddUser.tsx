@@ -1,11 +1,11 @@
 /** A new user: name, address, password; all else afterwards in the drawer. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { ApiError } from "@shared/errors.ts";
 import { type FormEvent, useId, useState } from "react";
 import { read, run } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
 import { Button } from "@/parts/base/Button.tsx";
 import { Drawer } from "@/parts/drawer/Drawer.tsx";
+import { faultsOf } from "@/parts/form/faults.ts";
 import css from "./AddUser.module.css";
 import { generated } from "./password.ts";
 
@@ -23,6 +23,8 @@ export function proposal(name: string): string {
     .replace(/[^a-z0-9]+/g, ".")
     .replace(/^\.|\.$/g, "");
 }
+
+const FIELDS = [{ name: "full_name" }, { name: "name" }, { name: "password" }];
 
 export default function AddUser({ onClose, onAdded }: { onClose: () => void; onAdded: (address: string) => void }) {
   const { t } = useLingui();
@@ -45,11 +47,7 @@ export default function AddUser({ onClose, onAdded }: { onClose: () => void; onA
       // A bare name was meant in the primary domain.
       onAdded((await read<{ address: string }>("user", "show", { name: address })).address);
     } catch (error) {
-      const said = error instanceof ApiError ? error.fields : [];
-      setFaults({
-        ...Object.fromEntries(said.map((each) => [each.name.replace(/^-+/, "").replaceAll("-", "_"), each.text])),
-        ...(said.length ? {} : { "": error instanceof Error ? error.message : String(error) }),
-      });
+      setFaults(faultsOf(error, FIELDS));
     } finally {
       setBusy(false);
     }
