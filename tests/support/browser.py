@@ -19,6 +19,7 @@ from playwright.sync_api import (
     BrowserType,
     ConsoleMessage,
     Dialog,
+    Error,
     Page,
     Request,
     Response,
@@ -172,7 +173,12 @@ class Visit:
 
     def go(self, path: str) -> None:
         """Opens an address of the console as one that was sent to somebody, and waits until it has what it asks for."""
-        self.page.goto(path)
+        try:
+            self.page.goto(path)
+        except Error as error:
+            if "ERR_ABORTED" not in error.message:  # The page was on its way to another address of its own.
+                raise
+            self.page.goto(path)
         self.calm()
 
     def calm(self, rest: int = 120, most: int = PATIENCE) -> None:
