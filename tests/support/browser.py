@@ -194,6 +194,7 @@ class Visit:
     def theme(self, scheme: str) -> None:
         self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         self.page.wait_for_function("(theme) => document.documentElement.dataset.theme === theme", arg=scheme)
+        self.page.wait_for_timeout(300)  # Colours that change by degrees have changed.
 
     def axe(self, *rules: str) -> list[str]:
         """Violations of WCAG 2.2 AA and of good practice; with `rules` of those alone."""

@@ -98,7 +98,11 @@ class Postfix:
         (self.config / "master.cf").write_text(MASTER.format(listen=f"127.0.0.1:{self.port}"))
 
     def __enter__(self) -> "Postfix":
-        subprocess.run(["postfix", "-c", str(self.config), "start"], check=True, capture_output=True, timeout=30)
+        start = ["postfix", "-c", str(self.config), "start"]
+        if subprocess.run(start, check=False, capture_output=True, timeout=30).returncode:
+            # Another program may have had its port for a moment.
+            time.sleep(1)
+            subprocess.run(start, check=True, capture_output=True, timeout=30)
         wait_for_port(self.port)
         return self
 

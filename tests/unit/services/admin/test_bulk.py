@@ -13,7 +13,7 @@ from whimbrel.core.rights import Grant, Grants
 from whimbrel.services.admin.bulk import MOST
 from whimbrel.services.admin.calls import CallError
 from whimbrel.services.admin.context import AdminContext, Caller
-from whimbrel.services.admin.server.operations import MOST_OF_ONE, Operations, Work
+from whimbrel.services.admin.server.operations import MOST_EACH, Operations, Work
 from whimbrel.services.admin.table import calls_of
 
 
@@ -141,7 +141,7 @@ def test_nobody_takes_the_room_of_others_for_long_work(office: Office) -> None:
         operations = Operations(office.state, office.clock, office.log, numbers.__next__)
         call = next(call for call in calls_of("user") if call.name == "user set")
         one = Work(call, "dora@other.test", "user set", nothing(), wait=60.0)
-        for _ in range(MOST_OF_ONE):
+        for _ in range(MOST_EACH):
             operations.start(one)
         with pytest.raises(CallError, match=r"of dora@other\.test are under way"):
             operations.start(one)

@@ -27,7 +27,7 @@ ITEMS: Final = 10_000
 """Items that somebody who comes to watch later is still shown, the latest."""
 MOST: Final = 256
 """Under way at the same time."""
-MOST_OF_ONE: Final = 32
+MOST_EACH: Final = 32
 """And of one person: nobody takes the room of the others."""
 _MISTYPED: Final = frozenset({Failure.USAGE, Failure.NOT_FOUND})
 ENDED: Final = 100
@@ -173,10 +173,10 @@ class Operations:
     def start(self, work: Work) -> Operation:
         """Begins it. CallError if too much is under way."""
         alive = [operation for operation in self._known.values() if operation.alive]
-        if sum(operation.user == work.user for operation in alive) >= MOST_OF_ONE:
+        if sum(operation.user == work.user for operation in alive) >= MOST_EACH:
             raise CallError(
                 Failure.REFUSED,
-                f"{MOST_OF_ONE} operations of {work.user} are under way; wait, or cancel one: operation list",
+                f"{MOST_EACH} operations of {work.user} are under way; wait, or cancel one: operation list",
             )
         if len(alive) >= MOST:
             raise CallError(Failure.REFUSED, f"{MOST} operations are under way; wait, or cancel one: operation list")
