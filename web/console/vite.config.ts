@@ -4,13 +4,13 @@ import { defineConfig } from "vite";
 import { compressed } from "./build/compressed.ts";
 import { guide } from "./build/guide.ts";
 import { lingui } from "./build/lingui.ts";
-import { theme } from "./build/theme.ts";
+import { early } from "./build/early.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const out = process.env.WHIMBREL_CONSOLE ?? at("../../src/whimbrel/web/console");
 
 export default defineConfig({
-  plugins: [lingui(), react(), theme(at("src/theme.js")), guide(at("../../docs/guide")), compressed()],
+  plugins: [lingui(), react(), early(at("src/early.js"), at("src")), guide(at("../../docs/guide")), compressed()],
   resolve: {
     alias: { "@": at("src"), "@shared": at("../shared") },
     dedupe: ["react", "react-dom"],

@@ -32,6 +32,8 @@ export interface Options {
   readonly body?: unknown;
   readonly ifMatch?: string;
   readonly signal?: AbortSignal | undefined;
+  /** The same request, which was sent already. */
+  readonly begun?: Promise<Response> | undefined;
   /** Do not ask to sign in again: this request is part of signing in. */
   readonly alone?: boolean;
   /** This request is the one that gives the password once more. */
@@ -106,7 +108,7 @@ export class Http {
     if (options.signal) init.signal = options.signal;
     if (options.body !== undefined) init.body = JSON.stringify(options.body);
     try {
-      return await fetch(path + queryText(options.query), init);
+      return await (options.begun ?? fetch(path + queryText(options.query), init));
     } catch (error) {
       if (error instanceof DOMException && error.name === "AbortError") throw error;
       throw ApiError.unreachable(error);

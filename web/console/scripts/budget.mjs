@@ -1,6 +1,6 @@
 // What a browser fetches, in kB gzipped: the shell (with English) at once, each screen when one goes there. Fails above
 // the budgets of the design. Fonts are told but not counted: the text is readable before they come.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -25,6 +25,9 @@ const sum = (names) => names.reduce((total, name) => total + size(name), 0);
 const shell = new Set(files("index.html"));
 const language = Object.keys(manifest).find((key) => key.endsWith("texts/en.po"));
 for (const name of files(language)) shell.add(name);
+for (const name of readdirSync(join(folder, "assets"))) {
+  if (/^early-.*\.js$/.test(name)) shell.add(`assets/${name}`);
+}
 const first = sum([...shell]) + size("index.html");
 const lines = [["shell", first, SHELL]];
 for (const key of Object.keys(manifest)) {

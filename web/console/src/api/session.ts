@@ -3,6 +3,13 @@ import { ApiError } from "@shared/errors.ts";
 import { type Gate, Http } from "@shared/http.ts";
 import { Store } from "./store.ts";
 
+declare global {
+  interface Window {
+    /** The first request for the session, which `early.js` has begun; whoever takes its answer takes it away. */
+    sessionAsked?: Promise<Response> | undefined;
+  }
+}
+
 export type Right = "none" | "accounts" | "domain" | "server-read" | "server-write";
 
 export interface Me {
@@ -79,7 +86,9 @@ export const http = new Http(gate);
 /** Asks the server whose session this browser has. */
 export async function load(): Promise<Me | null> {
   try {
-    const { result } = await http.call<Me>("GET", "/api/session", { alone: true });
+    const begun = window.sessionAsked;
+    delete window.sessionAsked;
+    const { result } = await http.call<Me>("GET", "/api/session", { alone: true, begun });
     me.set(result);
     return result;
   } catch (error) {
