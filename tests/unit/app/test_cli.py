@@ -21,7 +21,7 @@ ANSWERS = """hostname = "mail.example.org"
 domain = "example.org"
 [administrator]
 name = "admin"
-password = "geheim"
+password = "geheim-4711"
 """
 
 

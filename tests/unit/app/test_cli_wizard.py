@@ -3,9 +3,15 @@
 import os
 import pty
 import select
+import signal
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from tests.support import other_user
 from whimbrel.app.installation import Installation
 from whimbrel.flow.report.reports import ReportSettings
 from whimbrel.flow.settings import SmtpSettings
@@ -13,15 +19,36 @@ from whimbrel.flow.settings import SmtpSettings
 DEADLINE = 60.0
 
 
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The interpreter: where root sets up, one that the user to run as can start."""
+    if os.geteuid() != 0:
+        yield sys.executable
+        return
+    with tempfile.TemporaryDirectory(prefix="whimbrel-", dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        made = other_user.program(Path(folder))
+        if made is None:
+            pytest.skip(f"no Python that {other_user.OTHER} may run")
+        yield made
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where another user may enter: pytest's own folder is root's."""
+    with tempfile.TemporaryDirectory(prefix="whimbrel-", dir="/var/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 class Terminal:
     """A command with a terminal of its own."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, program: str, *words: str, kind: str = "xterm") -> None:
         self.pid, self._descriptor = pty.fork()
         if not self.pid:
-            os.execve(
-                sys.executable, [sys.executable, "-m", "whimbrel.app.cli", *words], os.environ | {"PYTHONPATH": "src"}
-            )
+            environment = os.environ | {"PYTHONPATH": "src", "TERM": kind}
+            os.execve(program, [program, "-m", "whimbrel.app.cli", *words], environment)
         self.seen, self._heard = "", 0
         """`_heard`: characters of what was seen that were waited for."""
 
@@ -64,25 +91,30 @@ class Terminal:
         return os.waitstatus_to_exitcode(status)
 
 
-def begin(directory: Path) -> Terminal:
+def begin(program: str, directory: Path) -> Terminal:
     """To the last question."""
-    terminal = Terminal("--dir", str(directory), "setup")
+    terminal = Terminal(program, "--dir", str(directory), "setup")
     terminal.answer("Language [en]", "xx")
     terminal.answer("is none of en", "de")
     # Where another program holds a port here, the wizard asks for another one.
     if os.geteuid() == 0:
         terminal.answer("User that the server runs as", "no such user")
         terminal.answer("there is no user", "root")
+        terminal.answer("may do everything", other_user.OTHER)
     terminal.answer("Mail server to call", "")
     while terminal.wait_for("Another address:port", "Internet hostname") == "Another address:port":
         terminal.write("off")
     terminal.write("not a name!")
-    terminal.answer("is not a domain name", "mail.example.org")
+    terminal.answer("is not a domain name", "192.0.2.1")
+    terminal.answer("a name is meant", "mail.example.org")
     terminal.answer("Primary mail domain [example.org]", "")
     terminal.answer("Login name", "ad/min")
     terminal.answer("none of /", "")
     terminal.answer("Password", "geheim")
     terminal.answer("Repeat", "geheim")
+    terminal.wait_for("has 6 characters, and needs 8")
+    terminal.answer("Password", "geheim-4711")
+    terminal.answer("Repeat", "geheim-4711")
     terminal.answer("Directory of mail", "")
     terminal.answer("Certificate [self-signed]", "")
     terminal.answer("Outgoing mail [direct]", "hold")
@@ -90,42 +122,69 @@ def begin(directory: Path) -> Terminal:
     return terminal
 
 
-def test_answers_given_at_the_terminal_become_an_installation(tmp_path: Path) -> None:
-    terminal = begin(tmp_path / "server")
+def test_answers_given_at_the_terminal_become_an_installation(program: str, folder: Path) -> None:
+    terminal = begin(program, folder / "server")
     terminal.answer("Table of users", "")
     terminal.wait_for("Set it up?")
-    assert not (tmp_path / "server").exists()
+    assert not (folder / "server").exists()
     terminal.write("y")
     assert terminal.end() == 0, terminal.seen
-    assert "geheim" not in terminal.seen
+    assert "geheim-4711" not in terminal.seen
     assert "It is a word that is tried first" in terminal.seen
     assert "bob@example.org  password: " in terminal.seen
-    installation = Installation(tmp_path / "server")
+    installation = Installation(folder / "server")
     assert installation.load_config().section(SmtpSettings).hostname == "mail.example.org"
     assert installation.load_config().section(ReportSettings).language == "de"
     users = installation.users_file.read_text()
     assert all(f'<user name="{name}">' in users for name in ("admin", "anna", "bob"))
 
 
-def test_a_table_makes_administrators_only_for_who_types_the_words(tmp_path: Path) -> None:
-    table = tmp_path / "users.csv"
+def test_a_table_makes_administrators_only_for_who_types_the_words(program: str, folder: Path) -> None:
+    table = folder / "users.csv"
     table.write_text("address,rights\ncarol,server-write\n")
     for typed, status in (("yes", 1), ("make 1 administrator", 0)):
-        terminal = begin(tmp_path / "server")
+        terminal = begin(program, folder / "server")
         terminal.answer("Table of users", str(table))
         terminal.answer("if that is meant", typed)
         if not status:
             terminal.answer("Set it up?", "y")
         assert terminal.end() == status, terminal.seen
         assert "line 2: carol becomes server-write" in terminal.seen
-        assert (tmp_path / "server").exists() == (not status)
+        assert (folder / "server").exists() == (not status)
 
 
-def test_who_says_no_at_the_end_has_changed_nothing(tmp_path: Path) -> None:
-    terminal = begin(tmp_path / "server")
+def test_who_says_no_at_the_end_has_changed_nothing(program: str, folder: Path) -> None:
+    terminal = begin(program, folder / "server")
     terminal.answer("Table of users", "")
     terminal.wait_for("Set it up?")
     terminal.write("n")
     assert terminal.end() == 1
     assert "nothing was done" in terminal.seen
-    assert not (tmp_path / "server").exists()
+    assert not (folder / "server").exists()
+
+
+QUESTIONS = (
+    "Language", "User that the server runs as", "Mail server to call", "Internet hostname", "Primary mail domain",
+    "Login name", "Password", "Repeat", "Directory of mail", "Certificate [", "Outgoing mail", "A few names",
+    "Table of users", "Set it up?",
+)  # fmt: skip
+"""Each asks for something; the first word of its prompt."""
+
+
+@pytest.mark.parametrize("last", QUESTIONS)
+def test_who_breaks_off_at_a_question_has_changed_nothing(program: str, folder: Path, last: str) -> None:
+    answers = {
+        "User that the server runs as": other_user.OTHER, "Internet hostname": "mail.example.org",
+        "Primary mail domain": "example.org", "Password": "geheim-4711", "Repeat": "geheim-4711",
+    }  # fmt: skip
+    if last.startswith("User") and os.geteuid() != 0:
+        pytest.skip("only root is asked")
+    terminal = Terminal(program, "--dir", str(folder / "server"), "setup", kind="dumb")
+    while (asked := terminal.wait_for("Another address:port", *QUESTIONS)) != last:
+        terminal.write("off" if asked.startswith("Another") else answers.get(asked, ""))
+    os.kill(terminal.pid, signal.SIGINT)
+    assert terminal.end() == 1, terminal.seen
+    assert "\x1b" not in terminal.seen, "a dumb terminal knows no colours"
+    assert "Traceback" not in terminal.seen
+    assert "othing was" in terminal.seen
+    assert list(folder.iterdir()) == []

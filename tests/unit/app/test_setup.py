@@ -25,7 +25,7 @@ users = "users.csv"
 
 [administrator]
 name = "admin"
-password = "geheim"
+password = "geheim-4711"
 
 [services.smtp]
 listen = ["127.0.0.1:2525", "[::1]:2525"]
@@ -65,7 +65,7 @@ def test_good_answers_become_an_installation(tmp_path: Path) -> None:
     users = installation.users_file.read_text()
     assert users.index("example.org") < users.index("second.test")
     assert users.count("<primary>yes</primary>") == 1
-    assert "geheim" not in users
+    assert "geheim-4711" not in users
 
 
 def test_files_and_folders_are_for_their_owner_alone(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_the_verifier_is_of_the_password_and_a_ready_one_is_taken(tmp_path: Path
     users = (tmp_path / "server" / "users.cfg").read_text()
     assert ready in users
     verifier = users.partition("<password>")[2].partition("<")[0]
-    assert verify_password(Secret(verifier), Secret("geheim"))
+    assert verify_password(Secret(verifier), Secret("geheim-4711"))
 
 
 def test_an_installation_is_never_set_up_again(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_faults_in_the_table_of_users_have_lines(tmp_path: Path) -> None:
 
 def test_users_who_stand_twice_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "users.csv").write_text("bob@example.org,,,,\nBOB@example.org,,,,\n")
-    with pytest.raises(ConfigError, match="exists already"):
+    with pytest.raises(ConfigError, match="stands at line 1 already"):
         set_up(tmp_path / "server", read_answers(GOOD, "answers.toml", tmp_path))
     assert not (tmp_path / "server").exists()
 
@@ -229,8 +229,8 @@ listen = ["no-such-host.invalid:2143"]
     with pytest.raises(ConfigError) as caught:
         read_answers(text, "answers.toml", tmp_path, directory=tmp_path)
     assert [fault.path for fault in caught.value.faults] == [
-        "hostname", "administrator.password", 'settings."smtp/max-message-size"', 'settings."server/run-as"',
-        "services.imap.listen", 'settings."tls/certificate"', "store",
+        "hostname", "administrator.password", "store", 'settings."smtp/max-message-size"', 'settings."server/run-as"',
+        "services.imap.listen", 'settings."tls/certificate"',
     ]  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
 

@@ -105,5 +105,6 @@ def test_a_certificate_and_its_key_are_looked_at(machine: RealMachine) -> None:
 
 
 def test_the_user_to_run_as_is_one_of_this_system(machine: RealMachine) -> None:
-    assert machine.user_fault("root") == ""
+    assert machine.user_fault("daemon") == ""
+    assert "may do everything" in machine.user_fault("root")
     assert "there is no user no-such-user" in machine.user_fault("no-such-user")

@@ -11,7 +11,7 @@ import click
 from whimbrel.app import console_address
 from whimbrel.app.setup import commit
 from whimbrel.app.setup.machine import RealMachine
-from whimbrel.app.setup.writing import SERVICES, STEPS, read_answers, refuse_if_set_up, set_up
+from whimbrel.app.setup.writing import SERVICES, STEPS, read_answers, refuse_if_set_up, set_up, survey
 from whimbrel.core.config import ConfigError
 from whimbrel.core.people import full_address
 from whimbrel.services.admin.calls import CallError, Failure
@@ -19,7 +19,7 @@ from whimbrel.services.setup.answers import Answers
 from whimbrel.services.setup.answers_file import content, read_file
 from whimbrel.services.setup.field import Field, Kind, Values, Wrong
 from whimbrel.services.setup.looking import Result, look
-from whimbrel.services.setup.reading import Reading, read
+from whimbrel.services.setup.reading import Reading, read, within
 from whimbrel.services.setup.step import Finding, Level, Step
 from whimbrel.services.setup.steps.surroundings import listening
 
@@ -34,17 +34,22 @@ def run_setup(directory: Path, answers_file: str | None) -> None:
         if answers_file is not None:
             answers = _from_file(answers_file, directory)
         elif sys.stdin.isatty():
-            answers = _Questions(RealMachine(directory)).answers(directory)
+            answers = _asked(directory)
         else:
             raise click.UsageError("there is no terminal to ask; give the answers by --answers FILE")
-        set_up(directory, answers)
+        warnings = set_up(directory, answers)
     except (ConfigError, commit.Busy) as error:
         raise CallError(Failure.REFUSED, f"Nothing was set up.\n{error}") from None
     except PermissionError as error:
         raise CallError(Failure.REFUSED, f"{error.filename}: {error.strerror}. Nothing was set up") from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise CallError(Failure.REFUSED, f"{where}{error.strerror or error}. Nothing was set up") from None
     for line in console_address.of_installation(directory):
         click.echo(line)
     click.echo(f"Set up in {directory}. {answers.administrator}@{answers.domain} administers the server.")
+    for warning in warnings:
+        click.echo(warning, err=True)
     for login, password in answers.made.items():
         click.echo(f"{full_address(login, str(answers.domain))}  password: {password.reveal()}")
     if answers.made:
@@ -55,6 +60,13 @@ def run_setup(directory: Path, answers_file: str | None) -> None:
     if os.geteuid() == 0 and "server/run-as" not in answers.settings:
         click.echo(f"Name a user for it to run as: whimbrel --dir {directory} config set server/run-as USER", err=True)
     click.echo(f"Start it: whimbrel --dir {directory} serve")
+
+
+def _asked(directory: Path) -> Answers:
+    try:
+        return _Questions(RealMachine(directory)).answers(directory)
+    except KeyboardInterrupt:  # Between two questions, while something is looked at.
+        raise click.Abort from None
 
 
 def run_check(directory: Path, answers_file: str | None, *, relay: bool) -> int:
@@ -144,6 +156,7 @@ class _Questions:
                 if not field.rare and field.applies(self._values, self._machine):
                     self._ask(field)
             self._look(step)
+            self._mend(step, directory)
         reading = self._read()
         if reading.confirm:
             _confirm(reading)
@@ -156,6 +169,23 @@ class _Questions:
                 click.echo(f"   {words}")
         click.confirm("Set it up?", default=True, abort=True)
         return answers
+
+    def _mend(self, step: Step, directory: Path) -> None:
+        """Asks again what is wrong with the answers of a step together, or with all before them."""
+        fields = {each.name: each for each in step.fields if not each.rare}
+        while True:
+            reading = self._read()
+            reading.add(survey(directory, reading.legible()))
+            wrong = [each for each in reading.of(step) if not (reading.confirm and each.path == "users")]
+            again = [each for each in fields.values() if any(within(fault.path, each.name) for fault in wrong)]
+            if not again:
+                return
+            for fault in wrong:
+                click.echo(f"   !!  {fault.path}: {fault.text}")
+            for field in again:
+                self._ask(field)
+            if all(each.kind is Kind.SERVICES for each in again):
+                return  # It is not asked as a whole; the review says it.
 
     def _read(self) -> Reading:
         return read(STEPS, self._tree, self._machine)
@@ -225,9 +255,7 @@ class _Questions:
                     value = [part.strip() for part in str(text).split(",") if part.strip()]
                 elif field.kind is Kind.FILE and text:
                     value = content(Path(str(text)).expanduser())
-                if field.root and (fault := self._machine.user_fault(str(text))):
-                    raise ValueError(f"{fault}; make one, for example: useradd --system {text}")
-                return value, field.read(value)
+                return value, field.value(value, self._machine)
             except OSError as error:
                 raise click.UsageError(f"{text}: {error.strerror}") from None
             except Wrong as error:

@@ -1,6 +1,7 @@
 """The machine of a set-up, as it is. On Linux most of it is read from /proc. The port Machine of `services/setup`."""
 
 import contextlib
+import errno
 import os
 import pwd
 import socket
@@ -9,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from whimbrel.app import store_mark
 from whimbrel.app.holders import describe_holder, free_port
 from whimbrel.app.machine import kernel
+from whimbrel.app.machine.mounts import file_system, nearest
 from whimbrel.app.machine.scanners import scanners
-from whimbrel.app.setup import dialogue
+from whimbrel.app.setup import dialogue, places
 from whimbrel.backends.net.own import own_address
 from whimbrel.core.values import HostPort
 from whimbrel.services.setup.machine import Clock, Dialogue, Disk, PairLook, Relay
@@ -63,6 +64,8 @@ class RealMachine:
             except PermissionError:
                 return ""  # Whoever starts the server may; and says so if not.
             except OSError as error:
+                if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    return "not an address of this machine"
                 return f"held by {describe_holder(address.host, address.port) or error.strerror}"
         return ""
 
@@ -93,29 +96,32 @@ class RealMachine:
         return memory.total, memory.available
 
     def disk(self, folder: str) -> Disk:
-        place = _there(self._directory / folder)
+        place = nearest(self._directory / folder)
         stat = os.statvfs(place)
         return Disk(
             stat.f_bavail * stat.f_frsize,
             stat.f_blocks * stat.f_frsize,
-            _file_system(place),
+            file_system(place),
             place.is_dir() and os.access(place, os.W_OK | os.X_OK) and not stat.f_flag & os.ST_RDONLY,
             place.stat().st_dev != os.stat("/").st_dev,
+            _missing_above(self._directory, folder),
         )
 
     def store_fault(self, folder: str) -> str:
-        return store_mark.claim(self._directory, self._directory / folder)
+        return places.refusal(self._directory, folder)
 
     def scanners(self, folder: str) -> Sequence[str]:
         return [
-            f"{each.product} ({each.process}, pid {each.pid})" for each in scanners(_there(self._directory / folder))
+            f"{each.product} ({each.process}, pid {each.pid})" for each in scanners(nearest(self._directory / folder))
         ]
 
     def user_fault(self, name: str) -> str:
         try:
-            pwd.getpwnam(name)
-        except KeyError:
+            user = pwd.getpwnam(name)
+        except (KeyError, ValueError):
             return f"there is no user {name} on this system"
+        if user.pw_uid == 0:
+            return f"{name} may do everything on this machine, and whoever breaks into the server then may too"
         return ""
 
     def look_at(self, certificate: bytes, key: bytes) -> PairLook:
@@ -134,11 +140,11 @@ class RealMachine:
         return PairLook(*_names_and_end(certificate), doubts=doubts)
 
 
-def _there(folder: Path) -> Path:
-    """The nearest folder above it that exists, if it does not."""
-    while not folder.exists():
-        folder = folder.parent
-    return folder
+def _missing_above(directory: Path, folder: str) -> str:
+    """Of a whole path; what is to be made below the installation is no surprise."""
+    store = Path(os.path.normpath(directory / folder))
+    missing = [each for each in store.parents if not each.exists() and not each.is_relative_to(directory)]
+    return str(missing[-1]) if missing and not directory.is_relative_to(missing[-1]) else ""
 
 
 def _outward() -> str:
@@ -155,18 +161,6 @@ def _reverse(address: str) -> str:
     with contextlib.suppress(OSError):
         if address:
             return socket.gethostbyaddr(address)[0]
-    return ""
-
-
-def _file_system(place: Path) -> str:
-    """The type of the file system, from the mount table. proc(5)"""
-    device = place.stat().st_dev
-    wanted = f"{os.major(device)}:{os.minor(device)}"
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/mountinfo").read_text().splitlines():
-            fields, _, rest = line.partition(" - ")
-            if fields.split()[2] == wanted:
-                return rest.split()[0]
     return ""
 
 

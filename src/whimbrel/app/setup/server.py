@@ -61,9 +61,9 @@ class DiskInstaller:
     def survey(self, answers: Answers) -> Sequence[Fault]:
         return survey(self._directory, answers)
 
-    def set_up(self, answers: Answers, progress: Callable[[str], None]) -> None:
+    def set_up(self, answers: Answers, progress: Callable[[str], None]) -> Sequence[str]:
         try:
-            set_up(self._directory, answers, progress)
+            return set_up(self._directory, answers, progress)
         except commit.Busy as error:
             raise ConfigError(Fault("", 0, "", str(error))) from None
 

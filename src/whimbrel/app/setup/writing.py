@@ -5,14 +5,14 @@ import contextlib
 import os
 import pwd
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from whimbrel.app import interpreter, ownership, services, store_mark
 from whimbrel.app.settings import MailServer
-from whimbrel.app.setup import commit
+from whimbrel.app.setup import commit, places
 from whimbrel.app.setup.machine import RealMachine
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.editor import DirectoryFile
@@ -39,8 +39,8 @@ def read_answers(text: str, file: str, folder: Path | None = None, *, directory:
     """The answers of a TOML file; files it names are sought in `folder`. ConfigError tells every fault: with
     `directory`, where they are to be set up, also what `survey` says of those that can be read."""
     reading = read_file(text, file, folder, STEPS, RealMachine(directory or Path()))
-    if reading.faults and directory is not None:
-        reading.faults += survey(directory, reading.legible())
+    if directory is not None:
+        reading.add(survey(directory, reading.legible()))
     return reading.answers()
 
 
@@ -54,8 +54,10 @@ def refuse_if_set_up(directory: Path) -> None:
             )  # fmt: skip
 
 
-def set_up(directory: Path, answers: Answers, progress: Progress = lambda _: None) -> None:
-    """Makes the installation. ConfigError tells every fault, and nothing was written then."""
+def set_up(directory: Path, answers: Answers, progress: Progress = lambda _: None) -> Sequence[str]:
+    """Makes the installation. ConfigError tells every fault, OSError why it could not be written; nothing was written
+    then. What is returned is what went wrong once it was there, in sentences: the first start sees to it, or says it.
+    """
     commit.recover(directory)
     refuse_if_set_up(directory)
     progress("Checking everything once more")
@@ -72,8 +74,13 @@ def set_up(directory: Path, answers: Answers, progress: Progress = lambda _: Non
         store = _make_store(staging, _store_name(answers))
         staging.commit(("users.cfg", "mailserver.cfg"))
     progress("Finishing")
-    store_mark.check(directory, store)
-    _hand_over(directory)
+    warnings = []
+    try:
+        store_mark.check(directory, store)
+        _hand_over(directory)
+    except (OSError, store_mark.StoreMissing) as error:
+        warnings.append(f"The server is set up, but not all is as its first start needs it: {error}")
+    return warnings
 
 
 def _keep_pair(staging: commit.Staging, answers: Answers) -> Answers:
@@ -99,7 +106,7 @@ async def _write(folder: Path, answers: Answers) -> None:
     try:
         await config.change(setting_values(answers))
     except ConfigError as error:
-        faults += [Fault("", 0, answer_name(fault.path), fault.text) for fault in error.faults]
+        faults += [Fault("", 0, answer_name(fault.path, answers.asked), fault.text) for fault in error.faults]
     editor = DirectoryFile(folder / "users.cfg", folder / "users.idx", records=RECORDS, history=folder / "history")
     try:
         editor.open()
@@ -127,7 +134,10 @@ def survey(directory: Path, answers: Answers) -> list[Fault]:
         write_file(folder / CHAIN, answers.certificate.certificate, 0o600)
         write_file(folder / KEY, answers.certificate.key, 0o600)
         faults = _survey(directory, _with_pair(answers, folder), answers)
-    names = {answer_name("tls/certificate"): "certificate.chain", answer_name("tls/private-key"): "certificate.key"}
+    names = {
+        answer_name("tls/certificate", {}): "certificate.chain",
+        answer_name("tls/private-key", {}): "certificate.key",
+    }
     wrong = [fault for fault in faults if fault.path in names][
         :1
     ]  # What follows from the first is said of half a pair.
@@ -145,16 +155,17 @@ def _survey(directory: Path, answers: Answers, asked: Answers) -> list[Fault]:
         try:
             config.check(values)
         except ConfigError as error:
-            faults += [Fault("", 0, answer_name(fault.path), fault.text) for fault in error.faults]
+            faults += [Fault("", 0, answer_name(fault.path, answers.asked), fault.text) for fault in error.faults]
             wrong = {path for path in values for fault in error.faults if fault.path.startswith(path)}
             if wrong:
                 values = {path: value for path, value in values.items() if path not in wrong}
                 continue
         break
-    faults += [Fault("", 0, answer_name(path), text) for path, text in _closed_files(asked)]
-    faults += [Fault("", 0, answer_name("server/run-as"), text) for text in _shut_out(directory, asked)]
+    faults += [Fault("", 0, answer_name(path, asked.asked), text) for path, text in _closed_files(asked)]
+    run_as = answer_name("server/run-as", asked.asked)
+    faults += [Fault("", 0, run_as, text) for text in _shut_out(directory, asked)]
     store = directory / _store_name(answers)
-    if text := store_mark.claim(directory, store) or _closed_above(asked, directory, store):
+    if text := places.refusal(directory, _store_name(answers)) or _closed_above(asked, directory, store):
         faults.append(Fault("", 0, "store", text))
     return list(dict.fromkeys(faults + people_changes(answers)[1]))
 

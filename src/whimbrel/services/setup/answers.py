@@ -45,6 +45,8 @@ class Answers:
     """One that is to be kept with the installation and shown."""
     made: Mapping[str, Secret] = field(default_factory=dict)
     """Passwords that were made for users, by login name: shown once."""
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """The field that each setting was asked by, where it has one of its own."""
 
 
 @dataclass(slots=True)
@@ -61,12 +63,18 @@ class Making:
     users: list[UserLine] = field(default_factory=list)
     certificate: CertificatePair | None = None
     made: dict[str, Secret] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
+
+    def put(self, setting: str, value: str, field: str) -> None:
+        """What was asked by `field`; a setting that was answered by its path stays."""
+        if setting not in self.settings:
+            self.settings[setting], self.asked[setting] = value, field
 
     def answers(self) -> Answers:
         assert self.hostname and self.domain and self.administrator
         return Answers(
             self.hostname, self.domain, self.administrator, self.password, self.store, self.services, self.settings,
-            tuple(self.users), self.certificate, self.made,
+            tuple(self.users), self.certificate, self.made, self.asked,
         )  # fmt: skip
 
 
@@ -83,8 +91,10 @@ def setting_values(answers: Answers) -> dict[str, object]:
     return values | dict(answers.settings)
 
 
-def answer_name(path: str) -> str:
-    """A setting's path as the answers call it."""
+def answer_name(path: str, asked: Mapping[str, str]) -> str:
+    """A setting's path as the answers call it; `asked` as in Answers."""
+    if path in asked:
+        return asked[path]
     parts = path.split("/")
     if path == "smtp/hostname":
         return "hostname"

@@ -14,6 +14,7 @@ between two requests: until `apply` the answers are in the browser alone.
 
 import asyncio
 import contextlib
+import errno
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
@@ -73,8 +74,9 @@ class Installer(Protocol):
         """All that would stop it."""
         ...
 
-    def set_up(self, answers: Answers, progress: Callable[[str], None]) -> None:
-        """ConfigError tells every fault, OSError why it could not be written; nothing was written then."""
+    def set_up(self, answers: Answers, progress: Callable[[str], None]) -> Sequence[str]:
+        """ConfigError tells every fault, OSError why it could not be written; nothing was written then. Returns what
+        went wrong once it was written, in sentences."""
         ...
 
 
@@ -213,13 +215,11 @@ class SetupApplication:
         demanded = given.get("check", "")
         if step is None or demanded not in ("", *(check.name for check in step.checks)):
             raise Refusal(404, "There is no such step or check.")
-        reading = await asyncio.to_thread(read, self._steps, _answers(given), self._machine)
         async with self._looks:
+            reading = await self._surveyed(_answers(given))
             results = await asyncio.to_thread(look, step, reading.values, self._machine, demanded=demanded)
         # What is to be confirmed is for the review.
         faults = [fault for fault in reading.of(step) if not (reading.confirm and fault.path == "users")]
-        if any(field.name == _RUN_AS for field in step.fields):
-            faults += self._nobody_to_run_as(reading)
         await _result(exchange, {"faults": drawn_faults(faults), "checks": drawn_results(results)})
 
     async def _review(self, exchange: Exchange, given: Mapping[str, Any]) -> None:
@@ -235,12 +235,13 @@ class SetupApplication:
     async def _surveyed(self, tree: Mapping[str, object]) -> Reading:
         """With every fault that can be known before anything is written."""
         reading = await asyncio.to_thread(read, self._steps, tree, self._machine)
-        reading.faults += self._nobody_to_run_as(reading)
-        reading.faults += await asyncio.to_thread(self._installer.survey, reading.legible())
+        reading.add(self._nobody_to_run_as(reading))
+        reading.add(await asyncio.to_thread(self._installer.survey, reading.legible()))
         return reading
 
     def _nobody_to_run_as(self, reading: Reading) -> list[Fault]:
-        if not self._machine.root or "server/run-as" in reading.making.settings:
+        said = any(fault.path == _RUN_AS for fault in reading.faults)
+        if said or not self._machine.root or "server/run-as" in reading.making.settings:
             return []
         return [Fault("", 0, _RUN_AS, "is missing: the server must not run as root")]
 
@@ -274,12 +275,14 @@ class SetupApplication:
                 asyncio.run_coroutine_threadsafe(self._say({"item": {"progress": text}}), loop)
 
         try:
-            await asyncio.to_thread(self._installer.set_up, answers, progress)
+            warnings = await asyncio.to_thread(self._installer.set_up, answers, progress)
         except (ConfigError, OSError) as error:
             faults = drawn_faults(error.faults) if isinstance(error, ConfigError) else []
-            text = f"Nothing was set up. {error}"
-            self._applying = None
-            await self._say({"error": {"kind": "refused", "text": text, "fields": faults, "confirm": ""}})
+            await self._fail(f"Nothing was set up. {in_words(error)}", faults)
+            return
+        except Exception as error:  # noqa: BLE001 - the top of the work: who waits for its end must hear of it.
+            self._log.exception("web.crashed", error, sender_host="")
+            await self._fail("The set-up failed by a fault of its own, which the server's console shows.", [])
             return
         self._door.close()
         made = [
@@ -294,13 +297,26 @@ class SetupApplication:
         }
         await self._say({"item": {"progress": "Starting the server"}})
         await self._say({"item": {"done": end}})
-        await self._say({"end": True, "warnings": []})
+        await self._say({"end": True, "warnings": list(warnings)})
         self.done.set()
+
+    async def _fail(self, text: str, faults: list[dict[str, str]]) -> None:
+        self._applying = None
+        await self._say({"error": {"kind": "refused", "text": text, "fields": faults, "confirm": ""}})
 
     async def _say(self, line: dict[str, object]) -> None:
         async with self._news:
             self._lines.append(line)
             self._news.notify_all()
+
+
+def in_words(error: ConfigError | OSError) -> str:
+    """Why it could not be written: a full disk is the likeliest."""
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    full = ": make room, or choose another directory" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    return f"{where}{error.strerror or error}{full}."
 
 
 def console_port(answers: Answers) -> int:

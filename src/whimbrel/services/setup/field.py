@@ -3,6 +3,8 @@
 The answers are a tree, as TOML and JSON have it; the name of a field is the way to its value: `administrator.name`.
 """
 
+import contextlib
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -67,6 +69,8 @@ class Field:
     title: str
     help: str
     read: Read
+    judge: Callable[[Any, Machine], str] | None = None
+    """What the machine has against a value that is well formed, in a sentence; empty: nothing."""
     kind: Kind = Kind.TEXT
     default: object = None
     """None: it must be answered."""
@@ -85,6 +89,13 @@ class Field:
         if self.root and not machine.root:
             return False
         return self.shown_if is None or str(values.get(self.shown_if[0])) == self.shown_if[1]
+
+    def value(self, given: object, machine: Machine) -> Any:
+        """What was given, read and judged. ValueError, Wrong."""
+        value = self.read(given)
+        if self.judge is not None and (fault := self.judge(value, machine)):
+            raise ValueError(fault)
+        return value
 
     def proposed(self, machine: Machine, values: Values) -> object:
         """What it is if nobody answers; None: that is for a person to say."""
@@ -127,7 +138,14 @@ def text(value: object) -> str:
         raise ValueError("control characters are not allowed")
     if len(value) > LONGEST:
         raise ValueError(f"is longer than {LONGEST} characters")
+    _whole(value)
     return value
+
+
+def _whole(value: str) -> None:
+    """ValueError: JSON can hold halves of characters, which nothing can be called or written by."""
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError("holds half a character (an unpaired surrogate)")
 
 
 def text_or_nothing(value: object) -> str:
@@ -143,7 +161,52 @@ def secret_or_nothing(value: object) -> Secret:
 
 
 def domain(value: object) -> Domain:
-    return Domain(text(value))
+    """The domain of mail addresses."""
+    name = text(value).strip()
+    if "@" in name:
+        raise ValueError(f"'{name}' is an address: the part behind its @ is meant")
+    return _name(name)
+
+
+def host(value: object) -> Domain:
+    """The full name of a server. RFC 1123 2.1, RFC 5321 2.3.5 (fully-qualified)"""
+    name = _name(text(value).strip())
+    if "_" in name:
+        raise ValueError(f"'{name}' has an underscore, which names of servers have not: write a hyphen instead")
+    if "." not in name and name != "localhost":
+        raise ValueError(f"'{name}' has no domain, and others refuse mail of such a server: mail.example.org is meant")
+    return name
+
+
+def server(value: object) -> str:
+    """Another server, by its name or address, in the form that settings have."""
+    name = text(value).strip()
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(name.strip("[]")))
+    if name.count(":") == 1 and name.rpartition(":")[2].isdigit():
+        raise ValueError(f"the name alone is meant, without the port: {name.partition(':')[0]}")
+    return str(_name(name))
+
+
+def server_or_nothing(value: object) -> str:
+    return "" if value == "" else server(value)
+
+
+def _name(name: str) -> Domain:
+    scheme, slashes, rest = name.partition("://")
+    if slashes:
+        raise ValueError(f"a name is meant, without {scheme}:// before it: {rest.partition('/')[0]}")
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        pass
+    else:
+        raise ValueError(f"{name} is an address, and a name is meant, such as mail.example.org")
+    read = Domain(name)
+    # RFC 3696 2: the last label is never all digits, so that no name looks like an address.
+    if (last := read.rpartition(".")[2]).isdigit():
+        raise ValueError(f"'{name}' ends with {last}, and no domain name ends with digits alone")
+    return read
 
 
 def login(value: object) -> str:
@@ -183,6 +246,7 @@ def lines(most: int) -> Read:
             raise ValueError(f"is longer than {most} characters")
         if any(char < " " and char not in "\t\r\n" for char in value):
             raise ValueError("control characters are not allowed")
+        _whole(value)
         return value
 
     return read

@@ -18,6 +18,8 @@ class Disk:
     writable: bool
     separate: bool
     """Not the file system of the root directory."""
+    missing: str = ""
+    """The first directory above the folder that is not there; empty: all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Machine(Protocol):
         ...
 
     def user_fault(self, name: str) -> str:
-        """Why the server cannot run as this user; empty: it can."""
+        """Why the server cannot run as this user, or must not; empty: it can."""
         ...
 
     def look_at(self, certificate: bytes, key: bytes) -> PairLook: ...

@@ -1,7 +1,7 @@
 """A tree of answers, as TOML and JSON have it, becomes values, then all that a new installation is made of."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from whimbrel.core.address import Domain
 from whimbrel.core.config import ConfigError, Fault
@@ -22,6 +22,8 @@ class Reading:
     making: Making = field(default_factory=Making)
     confirm: str = ""
     """Words that a person must type for what was asked."""
+    file: str = ""
+    """What the answers are in."""
 
     def answers(self) -> Answers:
         """ConfigError tells every fault."""
@@ -37,9 +39,17 @@ class Reading:
         making.administrator = making.administrator or "admin"
         return making.answers()
 
+    def add(self, faults: Iterable[Fault]) -> None:
+        """Faults that were seen elsewhere; each is said once."""
+        said = {(fault.path, fault.text) for fault in self.faults}
+        for fault in faults:
+            if (fault.path, fault.text) not in said:
+                said.add((fault.path, fault.text))
+                self.faults.append(replace(fault, file=fault.file or self.file))
+
     def of(self, step: Step) -> list[Fault]:
         """The faults in what a step asked."""
-        return [fault for fault in self.faults if any(_within(fault.path, each.name) for each in step.fields)]
+        return [fault for fault in self.faults if any(within(fault.path, each.name) for each in step.fields)]
 
 
 def read(
@@ -52,7 +62,7 @@ def read(
 ) -> Reading:
     """`file`: what the faults are said to be in; `faults`: what is known to be wrong already. What is not answered is
     as its field is by default; what the machine would propose is for a person to accept."""
-    reading = Reading(faults=list(faults))
+    reading = Reading(faults=list(faults), file=file)
     missing = {name for name in _tables(steps) if not isinstance(tree.get(name, {}), Mapping)}
     reading.faults += [Fault(file, 0, name, f"a table is meant: [{name}]") for name in sorted(missing)]
     reading.faults += [Fault(file, 0, path, text) for path, text in _unknown(steps, tree)]
@@ -76,7 +86,7 @@ def _read(each: Field, tree: Mapping[str, object], machine: Machine, reading: Re
     try:
         if value is None:
             raise ValueError("is missing")
-        reading.values[each.name] = each.read(value)
+        reading.values[each.name] = each.value(value, machine)
     except Wrong as error:
         reading.faults += [Fault(file, 0, f"{each.name}{way}", text) for way, text in error.faults]
     except ValueError as error:
@@ -120,5 +130,7 @@ def _strange(tree: Mapping[str, object], names: Collection[str], way: str) -> It
             yield f"{way}{name}"[:200], f"unknown{nearest(name, names)}"
 
 
-def _within(path: str, name: str) -> bool:
-    return path == name or path.startswith(f"{name}.")
+def within(path: str, name: str) -> bool:
+    """A fault at `path` is one of the field `name`."""
+    # A table that is none is wrong for all that stands in it.
+    return path == name or path.startswith(f"{name}.") or (bool(path) and name.startswith(f"{path}."))

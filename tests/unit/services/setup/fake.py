@@ -70,6 +70,8 @@ class FakeMachine:
         return self.watching
 
     def user_fault(self, name: str) -> str:
+        if name == "root":
+            return "root may do everything on this machine"
         return "" if name in self.users else f"there is no user {name} on this system"
 
     def look_at(self, certificate: bytes, key: bytes) -> PairLook:

@@ -33,18 +33,20 @@ class FakeInstaller:
         self.made: list[Answers] = []
         self.faults: list[Fault] = []
         self.fails: Exception | None = None
+        self.warnings: list[str] = []
         self.goes_on = threading.Event()
         self.goes_on.set()
 
     def survey(self, answers: Answers) -> Sequence[Fault]:
         return self.faults
 
-    def set_up(self, answers: Answers, progress: Callable[[str], None]) -> None:
+    def set_up(self, answers: Answers, progress: Callable[[str], None]) -> Sequence[str]:
         progress("Writing")
         self.goes_on.wait(20)
         if self.fails is not None:
             raise self.fails
         self.made.append(answers)
+        return self.warnings
 
 
 class Setup:
@@ -226,9 +228,11 @@ async def test_root_must_name_whom_the_server_runs_as(tmp_path: Path) -> None:
     await setup.enter()
     answer = await setup.ask("POST", "/api/setup/apply", {"answers": GOOD})
     assert [fault["name"] for fault in json.loads(answer.body)["error"]["fields"]] == ["run-as"]
-    for step, names in (("surroundings", ["run-as"]), ("names", [])):
+    setup.installer.faults = [Fault("", 0, "store", "/x is not empty")]
+    for step, names in (("surroundings", ["run-as"]), ("names", []), ("storage", ["store"])):
         answer = await setup.ask("POST", "/api/setup/check", {"step": step, "answers": GOOD})
         assert [fault["name"] for fault in json.loads(answer.body)["result"]["faults"]] == names, "said at its own step"
+    setup.installer.faults = []
     assert (await setup.ask("POST", "/api/setup/apply", {"answers": {**GOOD, "run-as": "whimbrel"}})).status == 200
 
 
@@ -247,6 +251,56 @@ async def test_what_fails_while_writing_is_told_and_can_be_tried_again(setup: Se
     answer = await setup.ask("POST", "/api/setup/apply", {"answers": GOOD})
     assert json.loads(answer.body.splitlines()[-1])["end"]
     assert len(setup.installer.made) == 1
+
+
+@in_a_loop
+async def test_a_fault_of_our_own_ends_it_for_all_who_wait(setup: Setup) -> None:
+    await setup.enter()
+    setup.installer.fails = RuntimeError("bug")
+    answer = await setup.ask("POST", "/api/setup/apply", {"answers": GOOD})
+    assert "by a fault of its own" in json.loads(answer.body.splitlines()[-1])["error"]["text"]
+    assert "bug" not in answer.body.decode()
+    assert not setup.application.applying
+    assert any("bug" in repr(record) for record in setup.log.records)
+
+
+@in_a_loop
+async def test_what_goes_wrong_after_it_was_written_is_a_warning(setup: Setup) -> None:
+    await setup.enter()
+    setup.installer.warnings = ["The store could not be given to whimbrel"]
+    answer = await setup.ask("POST", "/api/setup/apply", {"answers": GOOD})
+    assert json.loads(answer.body.splitlines()[-1]) == {"end": True, "warnings": setup.installer.warnings}
+    assert setup.application.done.is_set()
+
+
+@in_a_loop
+async def test_a_full_disk_is_told_with_what_to_do(setup: Setup) -> None:
+    await setup.enter()
+    setup.installer.fails = OSError(28, "No space left on device", "/srv/mail")
+    answer = await setup.ask("POST", "/api/setup/apply", {"answers": GOOD})
+    text = json.loads(answer.body.splitlines()[-1])["error"]["text"]
+    assert text == "Nothing was set up. /srv/mail: No space left on device: make room, or choose another directory."
+
+
+@in_a_loop
+async def test_half_characters_are_refused_at_their_field(setup: Setup) -> None:
+    await setup.enter()
+    half = "\ud800"
+    tree = {
+        "hostname": half, "domain": half, "store": half, "administrator": {"name": half, "password": half * 9},
+        "names": [half], "users": f"address\n{half}", "port-25-host": half, "run-as": half,
+        "outgoing": {"mode": "relay", "host": half, "user": half, "password": half},
+        "certificate": {"source": "import", "chain": half, "key": half}, "settings": {"smtp/hostname": half, half: "x"},
+        "services": {half: {}, "smtp": {"listen": [half]}}, half: half,
+    }  # fmt: skip
+    for step in STEPS:
+        answer = await setup.ask("POST", "/api/setup/check", {"step": step.name, "answers": tree})
+        assert answer.status == 200
+    answer = await setup.ask("POST", "/api/setup/apply", {"answers": tree})
+    assert answer.status == 422
+    names = {fault["name"] for fault in json.loads(answer.body)["error"]["fields"]}
+    assert {"hostname", "domain", "store", "administrator.password", "names", "users"} <= names
+    assert setup.installer.made == []
 
 
 @in_a_loop

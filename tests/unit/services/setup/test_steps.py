@@ -56,7 +56,19 @@ def test_a_good_machine_is_green_but_for_what_nobody_asked() -> None:
         ("surroundings", "memory", FakeMachine(available=100 << 20), "100 MB of 8192 MB"),
         ("names", "resolves", FakeMachine(names={}), "has no address yet: Name or service not known"),
         ("names", "resolves", FakeMachine(ours=()), "resolves to this machine: no, to 192.0.2.7"),
-        ("storage", "disk", FakeMachine(claimed="/x is not empty"), "/x is not empty"),
+        (
+            "storage",
+            "disk",
+            FakeMachine(room=Disk(90 * GB, 99 * GB, "fuse.sshfs", True, True)),
+            "file system of a program",
+        ),
+        ("storage", "disk", FakeMachine(room=Disk(90 * GB, 99 * GB, "overlay", True, True)), "gone with the container"),
+        (
+            "storage",
+            "disk",
+            FakeMachine(room=Disk(90 * GB, 99 * GB, "ext4", True, True, "/srv/mial")),
+            "/srv/mial is not there",
+        ),
         ("storage", "disk", FakeMachine(room=Disk(GB, 2 * GB, "ext4", True, True)), "1.0 GB free of 2.0 GB"),
         ("storage", "disk", FakeMachine(room=Disk(90 * GB, 99 * GB, "ext4", False, True)), "cannot be written"),
         ("storage", "disk", FakeMachine(room=Disk(90 * GB, 99 * GB, "tmpfs", True, True)), "gone at the next start"),
@@ -90,14 +102,87 @@ def test_port_25_is_tried_against_the_host_that_was_named_and_no_other() -> None
 
 
 @pytest.mark.parametrize(
-    ("password", "weak"),
-    [("geheim", True), ("Password123!", True), ("admin2026xyz", True), ("example99999", True), ("short1", True),
-     ("1234567890123", True), ("aaaaaaaaaaaaaa", True), ("four words that fit", False), ("kV9x-2mQp-77tZ", False)],
+    ("password", "level"),
+    [("Password123!", Level.WARNING), ("admin2026xyz", Level.WARNING), ("example99999", Level.WARNING),
+     ("short1xy", Level.WARNING), ("1234567890123", Level.WARNING), ("aaaaaaaaaaaaaa", Level.WARNING),
+     ("four words that fit", Level.OK), ("kV9x-2mQp-77tZ", Level.OK)],
 )  # fmt: skip
-def test_a_weak_password_is_said_to_be_and_still_taken(password: str, weak: bool) -> None:
+def test_a_weak_password_is_said_to_be_and_still_taken(password: str, level: Level) -> None:
     tree = {"administrator": {"name": "admin", "password": password}}
-    assert (findings("administrator", "strength", tree)[0].level is Level.WARNING) == weak
+    assert findings("administrator", "strength", tree)[0].level is level
     assert reading(tree).answers().password.reveal() == password
+
+
+@pytest.mark.parametrize(
+    "password", ["geheim", "short1", "password", "PASSWORD", "łukasz12", "example.org", "1234567890"]
+)
+def test_what_is_tried_first_is_no_password_of_an_administrator(password: str) -> None:
+    read = reading({"administrator": {"name": "Łukasz12", "password": password}})
+    assert [fault.path for fault in read.faults] == ["administrator.password"], read.faults
+
+
+def test_a_verifier_is_taken_as_it_is() -> None:
+    read = reading(
+        {"administrator": {"name": "admin", "password": "{SHA256}47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}}
+    )
+    assert not read.faults
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("mail", "has no domain"), ("192.0.2.1", "is an address"), ("[2001:db8::1]", "is an address"),
+     ("2001:db8::1", "is an address"), ("a_b.example.org", "underscore"),
+     ("https://mail.example.org/x", "without https"),
+     ("mail.example.org:25", "is not a domain name"), ("999.1.1.1", "ends with 1"), ("a..b", "is not a domain name"),
+     ("-a.example.org", "is not a domain name"), ("\ud800.example.org", "half a character"), ("", "must not be empty")],
+)  # fmt: skip
+def test_what_is_no_name_of_a_server_is_said_at_its_field(name: str, words: str) -> None:
+    faults = reading({"hostname": name}).faults
+    assert [fault.path for fault in faults] == ["hostname"]
+    assert words in faults[0].text
+
+
+def test_names_in_other_scripts_are_taken() -> None:
+    read = reading(
+        {"hostname": "mail.bücher.example", "administrator": {"name": "Łukasz", "password": "four words that fit"}}
+    )
+    assert (read.answers().hostname, read.answers().administrator) == ("mail.xn--bcher-kva.example", "Łukasz")
+
+
+@pytest.mark.parametrize(
+    ("domain", "words"),
+    [("admin@example.org", "is an address"), ("192.0.2.1", "is an address"), ("foo.123", "ends with 123"),
+     ("http://example.org", "without http://")],
+)  # fmt: skip
+def test_what_is_no_domain_of_mail_is_said_at_its_field(domain: str, words: str) -> None:
+    faults = reading({"domain": domain}).faults
+    assert [fault.path for fault in faults] == ["domain"]
+    assert words in faults[0].text
+
+
+def test_what_the_machine_has_against_an_answer_stands_at_its_field() -> None:
+    machine = FakeMachine(root=True, claimed="/x is not empty")
+    faults = {fault.path: fault.text for fault in reading({"run-as": "root", "store": "/x"}, machine).faults}
+    assert faults["store"] == "/x is not empty"
+    assert "may do everything" in faults["run-as"]
+
+
+def test_nobody_is_made_twice() -> None:
+    faults = reading(
+        {"names": ["Admin", "bob", "BOB", "eve@other.example"], "users": "address,password\nbob@example.org,xyz\n"}
+    ).faults
+    assert [(fault.path, fault.text) for fault in faults] == [
+        ("names", "name 1: Admin@example.org is the administrator already"),
+        ("names", "name 2: bob@example.org stands at line 2 already"),
+        ("names", "name 3: BOB@example.org stands at line 2 already"),
+    ]
+
+
+def test_a_relay_that_is_signed_in_to_needs_a_password_and_a_name_alone() -> None:
+    relay = {"mode": "relay", "host": "smtp.example.net:587", "user": "me"}
+    assert [fault.path for fault in reading({"outgoing": relay}).faults] == ["outgoing.host"]
+    faults = reading({"outgoing": {**relay, "host": "[2001:db8::25]"}}).faults
+    assert [(fault.path, "is missing" in fault.text) for fault in faults] == [("outgoing.password", True)]
 
 
 def test_a_relay_is_tried_only_on_demand_and_its_dialogue_is_shown() -> None:
@@ -192,7 +277,7 @@ def test_root_alone_is_asked_for_whom_the_server_runs_as() -> None:
     assert not field.applies(Values(), FakeMachine())
     machine = FakeMachine(root=True)
     assert reading({"run-as": "whimbrel"}, machine).answers().settings["server/run-as"] == "whimbrel"
-    assert findings("surroundings", "user", {"run-as": "nobody-here"}, machine)[0].level is Level.ERROR
+    assert [fault.path for fault in reading({"run-as": "nobody-here"}, machine).faults] == ["run-as"]
 
 
 def test_every_field_can_be_drawn_and_has_words_for_people() -> None:

@@ -10,6 +10,8 @@ from whimbrel.services.setup.field import Field, Kind, Values, Wrong, login, sec
 from whimbrel.services.setup.machine import Machine
 from whimbrel.services.setup.step import Check, Finding, Level, Step, ok
 
+LEAST: Final = 8
+"""Characters: who administers the server has no shorter password."""
 SHORT: Final = 10
 """Characters below which a password is guessed sooner or later."""
 _COMMON: Final = frozenset(
@@ -33,6 +35,19 @@ def weakness(password: str, *names: str) -> str:
     return ""
 
 
+def refusal(given: Secret, *names: str) -> str:
+    """Why an administrator may not have this password, in words; empty: it may. Weaker than `weakness`, which warns."""
+    if not isinstance(password_or_verifier(given), Secret):
+        return ""  # A verifier: nobody can say what it was made of.
+    password = given.reveal()
+    if len(password) < LEAST:
+        return f"has {len(password)} characters, and needs {LEAST}: four words that do not belong together are good"
+    folded = password.casefold()
+    if folded in _COMMON or folded in {name.casefold() for name in names if name}:
+        return "is a word that is tried first: four words that do not belong together are good"
+    return ""
+
+
 def _strength(values: Values, _machine: Machine) -> Sequence[Finding]:
     given = values.secret("administrator.password")
     if not given:
@@ -52,6 +67,8 @@ def _add(values: Values, making: Making) -> None:
     if rest and making.domain and rest != making.domain:
         raise Wrong([("administrator.name", f"must be in the domain {making.domain}, or a bare name")])
     making.administrator, making.password = local, values.secret("administrator.password")
+    if fault := refusal(making.password, local, making.domain or ""):
+        raise Wrong([("administrator.password", fault)])
 
 
 def _words(values: Values) -> Sequence[str]:

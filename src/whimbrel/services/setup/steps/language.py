@@ -11,7 +11,8 @@ _LANGUAGES = (("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", 
 
 def _add(values: Values, making: Making) -> None:
     if (language := values.text("language")) != "en":
-        making.settings |= {"reports/language": language, "folders/language": language}
+        making.put("reports/language", language, "language")
+        making.put("folders/language", language, "language")
 
 
 def _words(values: Values) -> Sequence[str]:

@@ -3,16 +3,15 @@
 import contextlib
 from collections.abc import Sequence
 
-from whimbrel.core.address import Domain
 from whimbrel.services.setup.answers import Making
-from whimbrel.services.setup.field import Field, Values, domain
+from whimbrel.services.setup.field import Field, Values, domain, host
 from whimbrel.services.setup.machine import Machine
 from whimbrel.services.setup.step import Check, Finding, Level, Step, ok
 
 
 def _hostname(machine: Machine, _values: Values) -> str:
     with contextlib.suppress(ValueError):
-        return str(Domain(machine.hostname()))
+        return str(host(machine.hostname()))
     return ""
 
 
@@ -45,12 +44,17 @@ def _resolves(values: Values, machine: Machine) -> Sequence[Finding]:
     ]
 
 
-def _full(values: Values, _machine: Machine) -> Sequence[Finding]:
-    hostname = values.text("hostname")
-    if hostname and "." not in hostname:
-        text = f"{hostname} has no domain: other servers refuse mail of a server that is called so."
-        return [Finding(Level.WARNING, text, "Give the full name, such as mail.example.org.", "hostname")]
-    return []
+def _reachable(values: Values, _machine: Machine) -> Sequence[Finding]:
+    """Names that are well formed, and by which nobody outside reaches this server."""
+    hostname, domain = values.text("hostname"), values.text("domain")
+    findings = []
+    if hostname == "localhost":
+        text = "localhost is this machine for each machine: other servers refuse mail of a server that is called so."
+        findings.append(Finding(Level.WARNING, text, "Give the full name, such as mail.example.org.", "hostname"))
+    if domain and "." not in domain:
+        text = f"{domain} has no dot: nobody outside of this network can write to addresses in it."
+        findings.append(Finding(Level.WARNING, text, "Give a domain of yours, such as example.org.", "domain"))
+    return findings
 
 
 def _add(values: Values, making: Making) -> None:
@@ -70,7 +74,7 @@ NAMES = Step(
             name="hostname",
             title="Internet hostname of this server",
             help="As its A record, its reverse DNS and the MX record of your domain have it: mail.example.org.",
-            read=domain,
+            read=host,
             ask=_hostname,
         ),
         Field(
@@ -81,7 +85,7 @@ NAMES = Step(
             ask=_domain,
         ),
     ),
-    (Check("name", "Full name", _full), Check("resolves", "Address of the name", _resolves)),
+    (Check("name", "Names", _reachable), Check("resolves", "Address of the name", _resolves)),
     add=_add,
     words=_words,
 )

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from whimbrel.services.setup.answers import Making
-from whimbrel.services.setup.field import Field, Kind, Values, choice, number, secret_or_nothing, text, text_or_nothing
+from whimbrel.services.setup.field import (
+    Field,
+    Kind,
+    Values,
+    Wrong,
+    choice,
+    number,
+    secret_or_nothing,
+    server,
+    text_or_nothing,
+)
 from whimbrel.services.setup.machine import Machine, Relay
 from whimbrel.services.setup.step import Check, Finding, Level, Step, ok
 
@@ -44,15 +54,17 @@ def _trial(values: Values, machine: Machine) -> Sequence[Finding]:
 def _add(values: Values, making: Making) -> None:
     mode = values.text("outgoing.mode")
     if mode == "hold":
-        making.settings.setdefault("delivery/hold-remote", "yes")
+        making.put("delivery/hold-remote", "yes", "outgoing.mode")
     if mode != "relay":
         return
-    making.settings["delivery/relay-host"] = values.text("outgoing.host")
-    making.settings["delivery/relay-port"] = str(values.get("outgoing.port"))
-    making.settings["delivery/relay-tls"] = values.text("outgoing.tls")
+    making.put("delivery/relay-host", values.text("outgoing.host"), "outgoing.host")
+    making.put("delivery/relay-port", str(values.get("outgoing.port")), "outgoing.port")
+    making.put("delivery/relay-tls", values.text("outgoing.tls"), "outgoing.tls")
     if user := values.text("outgoing.user"):
-        making.settings["delivery/relay-user"] = user
-        making.settings["delivery/relay-password"] = values.secret("outgoing.password").reveal()
+        if not values.secret("outgoing.password"):
+            raise Wrong([("outgoing.password", f"is missing: {user} signs in with one")])
+        making.put("delivery/relay-user", user, "outgoing.user")
+        making.put("delivery/relay-password", values.secret("outgoing.password").reveal(), "outgoing.password")
 
 
 def _words(values: Values) -> Sequence[str]:
@@ -80,7 +92,9 @@ OUTGOING = Step(
             read=choice(*(word for word, _ in _MODES)),
             default="direct",
         ),
-        Field(name="outgoing.host", title="Relay host", help="Its name: smtp.example.net.", read=text, shown_if=_RELAY),
+        Field(
+            name="outgoing.host", title="Relay host", help="Its name: smtp.example.net.", read=server, shown_if=_RELAY
+        ),
         Field(
             name="outgoing.port",
             title="Port",

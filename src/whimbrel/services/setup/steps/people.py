@@ -1,7 +1,8 @@
 """The step `people`: the first users, by a few names or by a table."""
 
+import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from whimbrel.core.counting import counted
@@ -50,7 +51,7 @@ def read_names(value: object) -> tuple[UserLine, ...]:
             full_address(local, "example.org")  # Is it an address?
             users.append(UserLine(number, local, full_name=name.strip() if bracket else ""))
         except ValueError as error:
-            faults.append(("", f"{number}: {error}"))
+            faults.append(("", f"name {number}: {error}"))
     if faults:
         raise Wrong(faults)
     return tuple(users)
@@ -103,11 +104,29 @@ def _add(values: Values, making: Making) -> None:
                 f"the table would {words}, who may administer; if they are to, answer confirm = \"{words}\":\n"
                 + "\n".join(named[:_SHOWN]) + more,
             )  # fmt: skip
+    if twice := list(_twice(values, making)):
+        raise Wrong(twice)
     making.users += users
     for line in values.get("names") or ():
         password = made_password()
         making.made[line.address] = password
         making.users.append(UserLine(line.number, line.address, password, line.full_name))
+
+
+def _twice(values: Values, making: Making) -> Iterator[tuple[str, str]]:
+    """Field and words for whoever is named a second time."""
+    if making.domain is None:
+        return
+    known = {}
+    if making.administrator:
+        known[full_address(making.administrator, making.domain).key] = "is the administrator already"
+    for name, where in (("users", "line"), ("names", "name")):
+        for line in values.get(name) or ():
+            with contextlib.suppress(ValueError):  # Said where the whole is checked.
+                address = full_address(line.address, making.domain)
+                if why := known.get(address.key):
+                    yield name, f"{where} {line.number}: {address} {why}"
+                known.setdefault(address.key, f"stands at {where} {line.number} already")
 
 
 def _words(values: Values) -> Sequence[str]:

@@ -11,8 +11,9 @@ from whimbrel.services.setup.step import Check, Finding, Level, Step, ok
 MAILBOX: Final = 2 << 30
 """Octets that a mailbox has after some years, as offices go."""
 LITTLE: Final = 5 << 30
-_REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs"})
+_REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p"})
 _FLEETING: Final = frozenset({"tmpfs", "ramfs"})
+_INSIDE: Final = frozenset({"overlay", "aufs"})
 _POOR: Final = frozenset({"vfat", "exfat", "msdos", "ntfs", "ntfs3", "fuseblk"})
 
 
@@ -20,8 +21,6 @@ def _disk(values: Values, machine: Machine) -> Sequence[Finding]:
     store = values.text("store")
     if not store:
         return []
-    if fault := machine.store_fault(store):
-        return [Finding(Level.ERROR, fault, "Name another directory.", "store")]
     try:
         disk = machine.disk(store)
     except OSError as error:
@@ -33,6 +32,9 @@ def _disk(values: Values, machine: Machine) -> Sequence[Finding]:
     if not disk.writable:
         return [Finding(Level.ERROR, f"{store} cannot be written to.", "Change its owner, or name another.", "store")]
     findings = [ok(say)]
+    if disk.missing:
+        text = f"{disk.missing} is not there and will be made: is the path right?"
+        findings.append(Finding(Level.WARNING, text, "Nothing, if it is.", "store"))
     if disk.free < LITTLE:
         findings = [Finding(Level.WARNING, say, "Below 1 GB free no mail is taken; name a larger disk.", "store")]
     if disk.kind in _FLEETING:
@@ -42,6 +44,12 @@ def _disk(values: Values, machine: Machine) -> Sequence[Finding]:
         advice = "Use a local disk, or a block device of the network (iSCSI)."
         remote = f"{disk.kind} does not keep locks and writes as mail needs them."
         findings.append(Finding(Level.WARNING, remote, advice, "store"))
+    elif disk.kind in _INSIDE:
+        advice = "Name a directory that is a volume of the container."
+        findings.append(Finding(Level.WARNING, f"{disk.kind} is gone with the container.", advice, "store"))
+    elif disk.kind.startswith("fuse."):
+        text = f"{disk.kind} is the file system of a program: many of them do not keep locks and writes as mail needs."
+        findings.append(Finding(Level.WARNING, text, "Use a local disk.", "store"))
     elif disk.kind in _POOR:
         poor = f"{disk.kind} has no hard links or owners, which the store needs."
         findings.append(Finding(Level.WARNING, poor, "Use ext4, XFS, Btrfs or ZFS.", "store"))
@@ -88,6 +96,7 @@ STORAGE = Step(
             title="Directory of mail, queue and logs",
             help="Below the installation, or a whole path.",
             read=text,
+            judge=lambda store, machine: machine.store_fault(store),
             default="store",
         ),
     ),

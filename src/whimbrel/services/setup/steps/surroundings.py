@@ -9,7 +9,7 @@ from whimbrel.services.admin.calls import nearest
 from whimbrel.services.admin.settings.configuration import setting_text
 from whimbrel.services.session.services import ServiceSettings
 from whimbrel.services.setup.answers import Making, ServiceAnswer
-from whimbrel.services.setup.field import Field, Kind, Values, Wrong, text_or_nothing
+from whimbrel.services.setup.field import Field, Kind, Values, Wrong, server_or_nothing, text_or_nothing
 from whimbrel.services.setup.machine import Machine
 from whimbrel.services.setup.step import Check, Finding, Level, Step, ok
 
@@ -162,20 +162,19 @@ def _own_user(machine: Machine, _values: Values) -> str:
     return "" if machine.user_fault("whimbrel") else "whimbrel"
 
 
-def _user(values: Values, machine: Machine) -> Sequence[Finding]:
-    name = values.text("run-as")
-    if name and (fault := machine.user_fault(name)):
-        return [Finding(Level.ERROR, fault, f"Make one: useradd --system {name}", "run-as")]
-    return []
+def _user(name: str, machine: Machine) -> str:
+    """Root alone is asked for it, and it is not to be root."""
+    fault = machine.user_fault(name) if name else ""
+    return f"{fault}; make one, for example: useradd --system whimbrel" if fault else ""
 
 
 def _add(values: Values, making: Making) -> None:
     making.services |= values.get("services") or {}
     making.settings |= values.get("settings") or {}
     if host := values.text("port-25-host"):
-        making.settings.setdefault("health/port-25-host", host)
+        making.put("health/port-25-host", host, "port-25-host")
     if name := values.text("run-as"):
-        making.settings.setdefault("server/run-as", name)
+        making.put("server/run-as", name, "run-as")
 
 
 def _words(known: Services, values: Values) -> Sequence[str]:
@@ -207,6 +206,7 @@ def surroundings(known: Services) -> Step:
                 title="User that the server runs as",
                 help="A user of its own without rights; only the first process stays root, which binds the ports.",
                 read=text_or_nothing,
+                judge=_user,
                 default="",
                 ask=_own_user,
                 root=True,
@@ -215,7 +215,7 @@ def surroundings(known: Services) -> Step:
                 name="port-25-host",
                 title="Mail server to call",
                 help="One of yours elsewhere, called now and then to see whether port 25 goes out; nothing: not tried.",
-                read=text_or_nothing,
+                read=server_or_nothing,
                 default="",
             ),
             Field(
@@ -230,7 +230,6 @@ def surroundings(known: Services) -> Step:
         ),
         (
             Check("ports", "Ports", partial(_ports, known)),
-            Check("user", "User", _user),
             Check("dns", "DNS", _dns),
             Check("port-25", "Outgoing port 25", _port_25),
             Check("clock", "Clock", _clock),
