@@ -94,6 +94,8 @@ def test_from_nothing_to_the_first_mail_sent_and_read(
         further()
         step("Administrator")
         assert page.get_by_label("Password", exact=True).input_value() == "short", "Back loses nothing"
+        further()
+        expect(page.get_by_text("must have at least 8 characters; this one has 5").first).to_be_visible()
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         for title in ("Storage", "Certificate", "Outgoing mail"):
             further()

@@ -21,7 +21,7 @@ ANSWERS = """hostname = "mail.example.org"
 domain = "example.org"
 [administrator]
 name = "admin"
-password = "geheim-4711"
+password = "eine gute geheime"
 """
 
 
@@ -168,7 +168,7 @@ def test_a_password_comes_from_a_file_and_never_from_the_command_line(
     secret.write_text("hunter2 hunter2\n")
     shell.run("user", "add", "bob@example.org", "--password-file", str(secret))
     before = (shell.directory / "users.cfg").read_text()
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"other\r\n")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"another good one\r\n")))
     shell.run("user", "password", "bob", "--password-file", "-")
     assert (shell.directory / "users.cfg").read_text() != before
     shell.run("user", "password", "bob", "other", status=2)
@@ -179,7 +179,9 @@ def test_a_password_comes_from_a_file_and_never_from_the_command_line(
 
 def test_users_come_from_a_csv(shell: Shell, tmp_path: Path) -> None:
     table = tmp_path / "users.csv"
-    table.write_text("address,password,name,rights,quota\nbob@example.org,x,Bob,none,1G\ncarol@exmple.org,,,,\n")
+    table.write_text(
+        "address,password,name,rights,quota\nbob@example.org,four words that fit,Bob,none,1G\ncarol@exmple.org,,,,\n"
+    )
     shell.run("user", "import", str(table), status=1)
     assert "line 3: There is no domain 'exmple.org'; did you mean 'example.org'?" in shell.error
     table.write_text(table.read_text().replace("exmple", "example"))

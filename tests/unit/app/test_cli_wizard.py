@@ -110,11 +110,12 @@ def begin(program: str, directory: Path) -> Terminal:
     terminal.answer("Primary mail domain [example.org]", "")
     terminal.answer("Login name", "ad/min")
     terminal.answer("none of /", "")
-    terminal.answer("Password", "geheim")
-    terminal.answer("Repeat", "geheim")
-    terminal.wait_for("has 6 characters, and needs 8")
-    terminal.answer("Password", "geheim-4711")
-    terminal.answer("Repeat", "geheim-4711")
+    for refused, words in (("a", "at least 8"), ("example.org", "must not be the name")):
+        terminal.answer("Password", refused)
+        terminal.answer("Repeat", refused)
+        terminal.wait_for(words)
+    terminal.answer("Password", "eine gute geheime")
+    terminal.answer("Repeat", "eine gute geheime")
     terminal.answer("Directory of mail", "")
     terminal.answer("Certificate [self-signed]", "")
     terminal.answer("Outgoing mail [direct]", "hold")
@@ -129,8 +130,8 @@ def test_answers_given_at_the_terminal_become_an_installation(program: str, fold
     assert not (folder / "server").exists()
     terminal.write("y")
     assert terminal.end() == 0, terminal.seen
-    assert "geheim-4711" not in terminal.seen
-    assert "It is a word that is tried first" in terminal.seen
+    assert "eine gute geheime" not in terminal.seen
+    assert "The password is good." in terminal.seen
     assert "bob@example.org  password: " in terminal.seen
     installation = Installation(folder / "server")
     assert installation.load_config().section(SmtpSettings).hostname == "mail.example.org"

@@ -25,7 +25,7 @@ users = "users.csv"
 
 [administrator]
 name = "admin"
-password = "geheim-4711"
+password = "eine gute geheime"
 
 [services.smtp]
 listen = ["127.0.0.1:2525", "[::1]:2525"]
@@ -41,7 +41,7 @@ enabled = false
 "delivery/hold-remote" = true
 "security/plaintext-from" = ["127.0.0.0/8"]
 """
-USERS = "address,password,name,rights,quota\nbob@example.org,geheim2,Bob,none,1G\ncarol@second.test,,Carol,,\n"
+USERS = "address,password,name,rights,quota\nbob@example.org,eine gute zweite,Bob,none,1G\ncarol@second.test,,Carol,,\n"
 
 
 def faults(text: str, folder: Path | None = None) -> dict[str, str]:
@@ -65,7 +65,7 @@ def test_good_answers_become_an_installation(tmp_path: Path) -> None:
     users = installation.users_file.read_text()
     assert users.index("example.org") < users.index("second.test")
     assert users.count("<primary>yes</primary>") == 1
-    assert "geheim-4711" not in users
+    assert "eine gute geheime" not in users
 
 
 def test_files_and_folders_are_for_their_owner_alone(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_the_verifier_is_of_the_password_and_a_ready_one_is_taken(tmp_path: Path
     users = (tmp_path / "server" / "users.cfg").read_text()
     assert ready in users
     verifier = users.partition("<password>")[2].partition("<")[0]
-    assert verify_password(Secret(verifier), Secret("geheim-4711"))
+    assert verify_password(Secret(verifier), Secret("eine gute geheime"))
 
 
 def test_an_installation_is_never_set_up_again(tmp_path: Path) -> None:

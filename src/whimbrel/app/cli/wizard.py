@@ -155,6 +155,7 @@ class _Questions:
             for field in step.fields:
                 if not field.rare and field.applies(self._values, self._machine):
                     self._ask(field)
+            self._ask_again(step)
             self._look(step)
             self._mend(step, directory)
         reading = self._read()
@@ -189,6 +190,23 @@ class _Questions:
 
     def _read(self) -> Reading:
         return read(STEPS, self._tree, self._machine)
+
+    def _ask_again(self, step: Step) -> None:
+        """For what only the values of several fields show to be wrong, such as a password that is the login name."""
+        asked = {
+            field.name: field
+            for field in step.fields
+            if field.kind is not Kind.SERVICES and not field.rare and field.applies(self._values, self._machine)
+        }
+        while True:
+            reading = self._read()
+            faults = [fault for fault in reading.of(step) if fault.path in asked]
+            if reading.confirm or not faults:  # What is to be confirmed is asked at the end.
+                return
+            for fault in faults:
+                click.echo(f"   {asked[fault.path].title}: {fault.text}", err=True)
+            for name in dict.fromkeys(fault.path for fault in faults):
+                self._ask(asked[name])
 
     def _look(self, step: Step) -> None:
         """Shows what the checks say, and asks for another port where one is held."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from whimbrel.core.credentials.policy import MADE, SHORTEST, PasswordPolicy
 from whimbrel.core.network import Network, reach
 from whimbrel.core.settings import Concern, Section, Whole, setting
 from whimbrel.core.values import Duration
@@ -45,6 +46,12 @@ class SecuritySettings(Section, tag="security", checks=(_plaintext,)):
     max_failures_per_connection: int = setting(
         5, minimum=1, maximum=100, help="Failed sign-ins on one connection before it is closed.", advanced=True
     )
+    password_min_length: int = setting(
+        SHORTEST,
+        minimum=1,
+        maximum=MADE,
+        help="Characters that a new password must have. Passwords that are set already go on working.",
+    )
     remember_sign_in: Duration = setting(
         Duration("10m"),
         minimum=0,
@@ -52,3 +59,7 @@ class SecuritySettings(Section, tag="security", checks=(_plaintext,)):
         help="How long a worker remembers a right password, so that a client with many connections costs one check.",
         advanced=True,
     )
+
+    def password_policy(self) -> PasswordPolicy:
+        """Asked whenever a password is set."""
+        return PasswordPolicy(self.password_min_length)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from whimbrel.core.address import Domain
 from whimbrel.core.config import Fault
+from whimbrel.core.credentials.policy import SHORTEST, PasswordPolicy, known_names
+from whimbrel.core.credentials.schemes import password_or_verifier
 from whimbrel.core.directory import DirectoryChange, Kind, Op, Rights
 from whimbrel.core.people import full_address
 from whimbrel.core.values import HostPort, Secret
@@ -69,6 +71,21 @@ class Making:
         """What was asked by `field`; a setting that was answered by its path stays."""
         if setting not in self.settings:
             self.settings[setting], self.asked[setting] = value, field
+
+    def password_refusal(self, password: Secret, login: str, full_name: str = "") -> str:
+        """Why the policy of the new installation refuses the password; empty: it does not, or a ready verifier or
+        nothing stands for it."""
+        try:
+            clear = password_or_verifier(password)
+        except ValueError as error:
+            return str(error)
+        if not clear or not isinstance(clear, Secret):
+            return ""
+        # What else would be wrong with the setting is said of it, not here.
+        length = str(self.settings.get("security/password-min-length", ""))
+        policy = PasswordPolicy(int(length) if length.isascii() and length.isdigit() else SHORTEST)
+        address = login if "@" in login or not self.domain else f"{login}@{self.domain}"
+        return policy.refusal(clear.reveal(), *known_names(address, full_name), str(self.hostname or ""))
 
     def answers(self) -> Answers:
         assert self.hostname and self.domain and self.administrator

@@ -224,7 +224,7 @@ class Office:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.do("domain add", name="example.org")
         self.do("domain add", name="other.test", alias=["alias.test"])
-        self.do("user add", name="alice@example.org", password="geheim", full_name="Alice Adams")
+        self.do("user add", name="alice@example.org", password="eine gute geheime", full_name="Alice Adams")
         self.do("user add", name="bob@other.test")
 
     def context(self, **more: Any) -> AdminContext:

@@ -80,7 +80,7 @@ def test_dry_run_checks_and_changes_nothing(office: Office) -> None:
     before, log = office.users, len(office.log.records)
     for name, arguments in {
         "domain add": {"name": "new.test"},
-        "user add": {"name": "new@example.org", "password": "x"},
+        "user add": {"name": "new@example.org", "password": "four words that fit"},
         "user remove": {"name": "alice"},
         "alias add": {"name": "info@example.org", "to": ["alice"]},
         "config set": {"path": "smtp/max-message-size", "value": ["80M"]},
@@ -134,7 +134,7 @@ def test_everybody_may_do_what_concerns_oneself_and_no_more(office: Office) -> N
     assert office.do("user show", as_bob, name="bob@other.test").forward_to == ("bob@x.test",)
     for name, arguments in {
         "user set": {"name": "bob@other.test", "quota": "9G"},
-        "user password": {"name": "alice@example.org", "password": "x"},
+        "user password": {"name": "alice@example.org", "password": "four words that fit"},
         "user show": {"name": "alice@example.org"},
         "user rights": {"name": "bob@other.test", "rights": "server-write"},
         "user list": {},
@@ -203,7 +203,10 @@ def test_an_administrator_of_a_domain_stays_within_it_and_gains_nothing(office: 
     }.items():
         assert refused(office, name, caller, **arguments).kind is Failure.FORBIDDEN, name
     assert refused(office, "user add", caller, name="x@other.test", rights="domain").kind is Failure.FORBIDDEN
-    assert refused(office, "user password", caller, name="bob@other.test", password="x").kind is Failure.FORBIDDEN
+    assert (
+        refused(office, "user password", caller, name="bob@other.test", password="four words that fit").kind
+        is Failure.FORBIDDEN
+    )
     assert refused(office, "user remove", caller, name="bob@other.test").kind is Failure.FORBIDDEN
     table = "address,password,name,rights,quota\nz@other.test,,,server-write,\n"
     assert "gives it" in refused(office, "user import", caller, file=table).text

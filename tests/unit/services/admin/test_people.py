@@ -80,6 +80,9 @@ def test_a_password_becomes_a_verifier_and_is_shown_nowhere(office: Office) -> N
     assert "$cmVhZHlyZWFkeQ00" in office.users
     assert "<password-keys>" not in office.users[office.users.index("bob") :]
     assert refused(office, "user password", name="alice", password="").kind is Failure.USAGE
+    for call, name in (("user password", "alice"), ("user add", "new")):
+        told = refused(office, call, name=name, password=f"{name}2026")
+        assert (told.kind, [fault.name for fault in told.fields]) == (Failure.REFUSED, ["password"])
 
 
 def test_disable_and_enable(office: Office) -> None:

@@ -12,7 +12,7 @@ from whimbrel.services.admin.people.user_lines import read_users
 
 GOOD = """address,password,name,rights,quota
 carol@example.org,secret one,Carol,domain,2G
-"dave@other.test","a,""b",Dave "D",none,
+"dave@other.test","four,""words that fit",Dave "D",none,
 erin,,,,
 """
 
@@ -34,7 +34,10 @@ def test_a_table_becomes_users(office: Office) -> None:
 
 def test_every_fault_is_told_with_its_line_and_nobody_is_taken(office: Office) -> None:
     before = office.users
-    table = "carol@example.org,x,C,none,1G\n\n# remark\nalice@example.org,x,A,none,\nf@exampl.org,,,,\ng,,,,\nG,,,,\n"
+    table = (
+        "carol@example.org,four words that fit,C,none,1G\n\n# remark\nalice@example.org,four words that fit,A,none,\n"
+        "f@exampl.org,,,,\ng,,,,\nG,,,,\n"
+    )
     with pytest.raises(CallError) as caught:
         office.do("user import", file=table)
     assert [fault.name for fault in caught.value.fields] == ["line 4", "line 5", "line 7"]
@@ -65,7 +68,7 @@ def test_a_bad_line_is_refused(line: str, text: str) -> None:
 
 
 def test_verifiers_of_other_servers_move_along(office: Office) -> None:
-    table = "v@example.org,{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=,,,\np@example.org,{PLAIN}{SHA}x,,,\n"
+    table = "v@example.org,{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=,,,\np@example.org,{PLAIN}{SHA}x-4711-8,,,\n"
     office.do("user import", file=table)
     moved, plain = office.users.split('name="v"')[1], office.users.split('name="p"')[1]
     assert "<password>${SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=</password>" in moved
@@ -94,7 +97,7 @@ def test_export_is_what_import_reads(office: Office) -> None:
 
 
 KERIO = """Name;Password;FullName;Description;MailAddress;Groups
-jdoe;geheim1;John Doe;Sales;j.doe@example.org,john;staff
+jdoe;eine gute erste;John Doe;Sales;j.doe@example.org,john;staff
 """
 GOOGLE = """First Name [Required],Last Name [Required],Email Address [Required],Password [Required],\
 Password Hash Function [UPLOAD ONLY],Org Unit Path [Required]
@@ -104,8 +107,8 @@ MICROSOFT = """User principal name,Display name,First name,Last name,Job title,B
 max@example.org,Max Muster,Max,Muster,Cook,True,SMTP:max@example.org;smtp:m.muster@example.org
 """
 CPANEL = """email,password,quota mb
-sales@example.org,geheim2,250
-all@example.org,geheim3,unlimited
+sales@example.org,eine gute zweite,250
+all@example.org,eine gute dritte,unlimited
 """
 
 
@@ -123,7 +126,7 @@ def test_tables_of_other_servers_are_understood(office: Office) -> None:
 
 
 def test_what_the_heading_of_today_makes_a_user_of_is_no_user(office: Office) -> None:
-    office.do("user import", file="username,password\nanna,geheim\n")
+    office.do("user import", file="username,password\nanna,eine gute geheime\n")
     assert office.do("user show", name="anna").has_password
     assert "username" not in office.users
 
@@ -258,7 +261,19 @@ def test_all_that_is_wrong_with_a_line_is_said_in_one_round(office: Office) -> N
         assert any(words in text for text in texts), (words, texts)
 
 
+def test_a_password_of_a_table_is_as_good_as_any_other_and_a_verifier_is_not_judged(office: Office) -> None:
+    office.do("config set", path="security/password-min-length", value=["10"])
+    table = "address,password\nanna@example.org,k3fh-7pwm\nbert@example.org,{PLAIN}password\n"
+    with pytest.raises(CallError) as told:
+        office.do("user import", file=table)
+    assert [(fault.name, fault.text) for fault in told.value.fields] == [
+        ("line 2", "password: must have at least 10 characters; this one has 9"),
+        ("line 3", "password: must have at least 10 characters; this one has 8"),
+    ]
+    office.do("user import", file="address,password\nanna@example.org,{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n")
+
+
 def test_users_without_a_password_are_named(office: Office) -> None:
-    office.do("user import", file="address,password\nanna@example.org,\nbert@example.org,geheim\n")
+    office.do("user import", file="address,password\nanna@example.org,\nbert@example.org,eine gute geheime\n")
     assert any("1 user without a password" in text and "anna@example.org" in text for text in office.warnings)
     assert not any("bert" in text for text in office.warnings)

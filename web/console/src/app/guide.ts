@@ -5,6 +5,7 @@ const PLACES: Readonly<Record<string, string>> = {
   services: "command-line#services",
   "services/console": "console#ports",
   security: "administrators#locked-out",
+  "security/password-min-length": "administrators#passwords",
   console: "administrators#signing-in",
   servers: "server#other-servers",
   smtp: "receiving#name-and-size",

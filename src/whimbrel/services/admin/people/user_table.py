@@ -20,7 +20,14 @@ from whimbrel.services.admin.people.administrators import confirm
 from whimbrel.services.admin.people.people import PAGE, address_of, listed, place, value_of, values_of
 from whimbrel.services.admin.people.table_text import defused
 from whimbrel.services.admin.people.user_lines import MAX_FAULTS, STANDARD, UserLine, columns, parse, refused
-from whimbrel.services.admin.people.users import added, default_quota, may_change, may_grant, with_password
+from whimbrel.services.admin.people.users import (
+    added,
+    default_quota,
+    may_change,
+    may_grant,
+    password_refusal,
+    with_password,
+)
 
 _NAMED: Final = 10
 _HEAD: Final = (("full-name", ""), ("rights", "none"), ("quota", "0"))
@@ -125,6 +132,9 @@ class _Import:
             values["quota"] = quota
         op = Op.ADD if present is None else Op.SET
         steps = [DirectoryChange(op, Kind.USER, domain, present.name if present is not None else local, values)]
+        name = value_of(present, "full-name") if present is not None else ""
+        if text := password_refusal(ctx, steps[0], line.password, name):
+            raise CallError(Failure.REFUSED, f"password: {text}")
         target = {"to": (f"{local}@{domain}",)}
         steps += [DirectoryChange(Op.ADD, Kind.ALIAS, each.domain, each.local, target) for each in elsewhere]
         return steps + [await self._joined(group, f"{local}@{domain}") for group in line.groups]
@@ -199,6 +209,7 @@ class _Import:
         changes = list(self.domains.values())
         for line, (first, *rest) in self.steps:
             if not self._ctx.dry_run:
+                # Its user's full name was looked at in `_of`.
                 first = await with_password(self._ctx, first, line.password)
             changes += [first, *rest]
         return changes

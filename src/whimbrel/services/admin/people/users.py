@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from whimbrel.core.address import Address, Domain
 from whimbrel.core.counting import counted
+from whimbrel.core.credentials.policy import known_names
 from whimbrel.core.credentials.schemes import password_or_verifier
 from whimbrel.core.directory import DirectoryChange, Entry, Kind, Naming, Op, Rights
 from whimbrel.core.errors import MailboxError
@@ -212,7 +213,8 @@ async def user_password(ctx: AdminContext, name: Name, password: Annotated[Secre
         demand_password(ctx.caller, "The password of an administrator")
     if not password.reveal():
         raise CallError(Failure.USAGE, "password: an empty password is not allowed; see `whimbrel user disable`")
-    await change(ctx, await with_password(ctx, changed(Op.SET, Kind.USER, user.domain, user.name), password))
+    step = changed(Op.SET, Kind.USER, user.domain, user.name)
+    await change(ctx, await with_password(ctx, step, password, value_of(user, "full-name")))
     return done(ctx.dry_run, f"The password of {address_of(user)}", "changed")
 
 
@@ -288,8 +290,11 @@ async def default_quota(ctx: AdminContext, domain: str) -> Size | None:
     return Size(home.default_quota) if home is not None and home.default_quota else None
 
 
-async def with_password(ctx: AdminContext, step: DirectoryChange, password: Secret | None) -> DirectoryChange:
-    """The step with what is stored of `password`; a ready verifier may stand for a password. CallError."""
+async def with_password(
+    ctx: AdminContext, step: DirectoryChange, password: Secret | None, full_name: str = ""
+) -> DirectoryChange:
+    """The step with what is stored of `password`; a ready verifier may stand for a password. `full_name`: the one that
+    the user has, where the step gives none. CallError."""
     if password is None or not password.reveal():
         return step
     try:
@@ -297,8 +302,22 @@ async def with_password(ctx: AdminContext, step: DirectoryChange, password: Secr
     except ValueError as error:
         raise CallError(Failure.USAGE, f"password: {error}", FieldFault("password", str(error))) from None
     if isinstance(stored, Secret):
+        if text := password_refusal(ctx, step, password, full_name):
+            raise CallError(Failure.REFUSED, f"password: {text}", FieldFault("password", text))
         stored = await ctx.make_password(stored)
     return DirectoryChange(step.op, step.kind, step.domain, step.name, {**step.values, **stored.values()})
+
+
+def password_refusal(ctx: AdminContext, step: DirectoryChange, password: Secret, full_name: str = "") -> str:
+    """Why the policy refuses `password` to the user of the step; empty: it does not, or it is a ready verifier.
+    ValueError: it looks like a verifier and is not supported."""
+    from whimbrel.services.session.settings import SecuritySettings  # Here: the command line's client needs it not.
+
+    clear = password_or_verifier(password)
+    if not clear or not isinstance(clear, Secret):
+        return ""
+    names = known_names(f"{step.name}@{step.domain}", str(step.values.get("full-name") or full_name))
+    return ctx.config.section(SecuritySettings).password_policy().refusal(clear.reveal(), *names)
 
 
 def may_grant(ctx: AdminContext, rights: Rights | None, domain: Domain) -> None:

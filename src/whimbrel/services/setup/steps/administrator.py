@@ -10,45 +10,24 @@ from whimbrel.services.setup.field import Field, Kind, Values, Wrong, login, sec
 from whimbrel.services.setup.machine import Machine
 from whimbrel.services.setup.step import Check, Finding, Level, Step, ok
 
-LEAST: Final = 8
-"""Characters: who administers the server has no shorter password."""
-SHORT: Final = 10
-"""Characters below which a password is guessed sooner or later."""
-_COMMON: Final = frozenset(
-    {"password", "passwort", "kennwort", "letmein", "welcome", "administrator", "admin", "qwerty", "qwertz", "secret",
-     "geheim", "changeme", "iloveyou", "123456", "1234567890", "abc123", "mailserver", "whimbrel"}
-)  # fmt: skip
+GOOD: Final = 10
+"""Characters below which a password is guessed sooner or later by who has what is stored of it."""
 
 
 def weakness(password: str, *names: str) -> str:
-    """Why it is soon guessed, in a sentence; empty: it is not."""
+    """Why a password that may be set is guessed sooner than others, in a sentence; empty: it is not."""
     folded = password.casefold()
-    bare = folded.strip("0123456789!?.-_#$ ")
-    if folded in _COMMON or bare in _COMMON:
-        return "It is a word that is tried first."
-    if any(name and (bare == name.casefold() or folded.startswith(name.casefold())) for name in names):
+    if any(name and folded.startswith(name.casefold()) for name in names):
         return "It begins with a name that everybody knows."
-    if len(password) < SHORT:
-        return f"It has {len(password)} characters; at least {SHORT} are better."
+    if len(password) < GOOD:
+        return f"It has {len(password)} characters; at least {GOOD} are better."
     if len(set(password)) < 5 or password.isdigit():
         return "It is made of too few different characters."
     return ""
 
 
-def refusal(given: Secret, *names: str) -> str:
-    """Why an administrator may not have this password, in words; empty: it may. Weaker than `weakness`, which warns."""
-    if not isinstance(password_or_verifier(given), Secret):
-        return ""  # A verifier: nobody can say what it was made of.
-    password = given.reveal()
-    if len(password) < LEAST:
-        return f"has {len(password)} characters, and needs {LEAST}: four words that do not belong together are good"
-    folded = password.casefold()
-    if folded in _COMMON or folded in {name.casefold() for name in names if name}:
-        return "is a word that is tried first: four words that do not belong together are good"
-    return ""
-
-
 def _strength(values: Values, _machine: Machine) -> Sequence[Finding]:
+    """Of a password that may be set; what may not is refused at its field."""
     given = values.secret("administrator.password")
     if not given:
         return []
@@ -67,8 +46,8 @@ def _add(values: Values, making: Making) -> None:
     if rest and making.domain and rest != making.domain:
         raise Wrong([("administrator.name", f"must be in the domain {making.domain}, or a bare name")])
     making.administrator, making.password = local, values.secret("administrator.password")
-    if fault := refusal(making.password, local, making.domain or ""):
-        raise Wrong([("administrator.password", fault)])
+    if text := making.password_refusal(making.password, local):
+        raise Wrong([("administrator.password", text)])
 
 
 def _words(values: Values) -> Sequence[str]:

@@ -106,6 +106,13 @@ def _add(values: Values, making: Making) -> None:
             )  # fmt: skip
     if twice := list(_twice(values, making)):
         raise Wrong(twice)
+    refused = [
+        ("users", f"line {line.number}: password: {text}")
+        for line in users
+        if (text := making.password_refusal(line.password, line.address, line.full_name))
+    ]
+    if refused:
+        raise Wrong(refused)
     making.users += users
     for line in values.get("names") or ():
         password = made_password()
