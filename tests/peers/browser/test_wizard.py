@@ -4,13 +4,14 @@ import contextlib
 import json
 import socket
 import subprocess
-import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.support import other_user
 from tests.support.browser import Visit, setting
 from tests.support.mail import eventually, letter, subjects, submit
 from tests.support.server import ENV, PASSWORD, Running, free_ports
@@ -32,11 +33,22 @@ def ports_held() -> Iterator[None]:
 
 
 @pytest.fixture
-def empty(tmp_path: Path, ports_held: None) -> Iterator[tuple[Path, str, subprocess.Popen[bytes]]]:
+def folder() -> Iterator[Path]:
+    """Where the user to run as may enter: pytest's own folder is root's."""
+    with tempfile.TemporaryDirectory(prefix="whimbrel-", dir="/var/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def empty(folder: Path, ports_held: None) -> Iterator[tuple[Path, str, subprocess.Popen[bytes]]]:
     """A server in an empty directory, its address and its process."""
-    port, directory = free_ports(["console"])["console"], tmp_path / "server"
+    program = other_user.program(folder)
+    if program is None:
+        pytest.skip(f"no Python that {other_user.OTHER} may run")
+    port, directory = free_ports(["console"])["console"], folder / "server"
     words = ["-m", "whimbrel.app.cli", "--dir", str(directory), "serve", "--setup-listen", f"127.0.0.1:{port}"]
-    process = subprocess.Popen([sys.executable, *words], env=ENV)
+    process = subprocess.Popen([program, *words], env=ENV)
     try:
         assert any((directory / "run" / "setup.json").exists() for _ in eventually())
         yield directory, f"https://127.0.0.1:{port}", process
@@ -82,7 +94,13 @@ def test_from_nothing_to_the_first_mail_sent_and_read(
         expect(page.get_by_text("is missing: the server must not run as root")).to_be_visible()
         run_as.fill("root")
         further()
+        expect(page.get_by_text("root may do everything on this machine")).to_be_visible()
+        run_as.fill(other_user.OTHER)
+        further()
         step("Names")
+        page.get_by_label("Internet hostname of this server").fill("192.0.2.1")
+        further()
+        expect(page.get_by_text("192.0.2.1 is an address, and a name is meant")).to_be_visible()
         page.get_by_label("Internet hostname of this server").fill("localhost")
         page.get_by_label("Primary mail domain").fill("example.test")
         further()

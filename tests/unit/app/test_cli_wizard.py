@@ -165,8 +165,8 @@ def test_who_says_no_at_the_end_has_changed_nothing(program: str, folder: Path) 
 
 
 QUESTIONS = (
-    "Language", "User that the server runs as", "Mail server to call", "Internet hostname", "Primary mail domain",
-    "Login name", "Password", "Repeat", "Directory of mail", "Certificate [", "Outgoing mail", "A few names",
+    "Language [en]", "User that the server runs as", "Mail server to call", "Internet hostname", "Primary mail domain",
+    "Login name", "Password", "Repeat", "Directory of mail", "Certificate [", "Outgoing mail [", "A few names",
     "Table of users", "Set it up?",
 )  # fmt: skip
 """Each asks for something; the first word of its prompt."""

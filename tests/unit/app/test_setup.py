@@ -228,9 +228,9 @@ listen = ["no-such-host.invalid:2143"]
 """
     with pytest.raises(ConfigError) as caught:
         read_answers(text, "answers.toml", tmp_path, directory=tmp_path)
-    assert [fault.path for fault in caught.value.faults] == [
-        "hostname", "administrator.password", "store", 'settings."smtp/max-message-size"', 'settings."server/run-as"',
-        "services.imap.listen", 'settings."tls/certificate"',
+    assert [(fault.path, fault.line) for fault in caught.value.faults] == [
+        ("hostname", 2), ("administrator.password", 4), ("services.imap.listen", 7), ('settings."smtp/max-message-size"', 9),
+        ('settings."server/run-as"', 10), ('settings."tls/certificate"', 11), ("store", 0),
     ]  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
 

@@ -85,7 +85,7 @@ def run_check(directory: Path, answers_file: str | None, *, relay: bool) -> int:
         if any(result.findings for result in results):
             click.echo(step.title)
             worst = max(worst, _show(results))
-    for fault in reading.faults if answers_file is not None else ():
+    for fault in reading.placed() if answers_file is not None else ():
         click.echo(str(fault), err=True)
         worst = 2
     return 6 if worst == 2 else 0

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from whimbrel.core.config import ConfigError, Fault
 from whimbrel.services.admin.people.table_text import decoded
+from whimbrel.services.setup.answers_lines import lines_of
 from whimbrel.services.setup.field import Kind, given
 from whimbrel.services.setup.machine import Machine
 from whimbrel.services.setup.reading import Reading, read
@@ -44,10 +45,13 @@ def read_file(text: str, file: str, folder: Path | None, steps: Sequence[Step], 
         try:
             _put(tree, field.name, content(name if folder is None else folder / name))
         except OSError as error:
-            faults.append(Fault(file, 0, field.name, f"{error.filename or name}: {error.strerror or error}"))
+            text = f"{error.filename or name}: {error.strerror or error}"
+            faults.append(Fault(file, 0, field.name, text))
         except ValueError as error:
             faults.append(Fault(file, 0, field.name, str(error)))
-    return read(steps, tree, machine, file=file, faults=faults)
+    reading = read(steps, tree, machine, file=file, faults=faults)
+    reading.lines = lines_of(text)
+    return reading
 
 
 def content(path: str | Path) -> str:

@@ -7,6 +7,7 @@ from whimbrel.core.address import Domain
 from whimbrel.core.config import ConfigError, Fault
 from whimbrel.services.admin.calls import nearest
 from whimbrel.services.setup.answers import Answers, Making
+from whimbrel.services.setup.answers_lines import line_of
 from whimbrel.services.setup.field import Field, Values, Wrong, given
 from whimbrel.services.setup.machine import Machine
 from whimbrel.services.setup.step import Step
@@ -24,12 +25,19 @@ class Reading:
     """Words that a person must type for what was asked."""
     file: str = ""
     """What the answers are in."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """In which line each stands, where they are in a file."""
 
     def answers(self) -> Answers:
         """ConfigError tells every fault."""
         if self.faults:
-            raise ConfigError(*self.faults)
+            raise ConfigError(*self.placed())
         return self.making.answers()
+
+    def placed(self) -> list[Fault]:
+        """The faults, each with its line, in the order of the lines; what is missing has none, and comes last."""
+        faults = [replace(fault, line=line_of(fault.path, self.lines)) for fault in self.faults]
+        return sorted(faults, key=lambda fault: fault.line or 1 << 30)
 
     def legible(self) -> Answers:
         """What can be looked at further, so that all faults are told in one round."""
