@@ -23,6 +23,8 @@ _UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _LONGEST = 1e15
 """Seconds: what no bound is above, and a float can still be."""
+_LARGEST = 1 << 62
+"""Octets: what a 64-bit counter still holds, in files and in SQLite."""
 _SIZE = re.compile(r"(\d{1,15})\s*([KMGT]?)(?:i?B)?\Z", re.IGNORECASE)
 _DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]*)\Z")
 
@@ -35,8 +37,11 @@ class Size(int):
             return int.__new__(cls, value)
         match = _SIZE.match(str(value).strip())
         if not match:
-            raise ValueError(f"'{value}' is not a size, such as 50M")
-        return int.__new__(cls, int(match[1]) * _UNITS[match[2].upper()])
+            raise ValueError(f"'{value}' is not a size: a whole number such as 50M")
+        octets = int(match[1]) * _UNITS[match[2].upper()]
+        if octets > _LARGEST:
+            raise ValueError(f"'{value}' is more than any disk holds")
+        return int.__new__(cls, octets)
 
     def __str__(self) -> str:
         for unit in "TGMK":
@@ -115,10 +120,15 @@ class Secret(str):
         return text_schema(lambda value: cls(value.reveal() if isinstance(value, Secret) else value), "password")
 
 
+_HOST = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63}){0,126}\.?")
+
+
 def _normal_address(host: str) -> str:
     """An address has one spelling, or two listeners on it would be taken for different ones; an IPv4 address that is
     mapped into IPv6 is the IPv4 address (RFC 4291 2.5.5.2). ValueError"""
     if ":" not in host and host.strip("0123456789."):
+        if host != "*" and not _HOST.fullmatch(host):
+            raise ValueError(f"'{host}' is no name or address of a host")
         return host
     try:
         address = ipaddress.ip_address(host)
@@ -136,7 +146,8 @@ class HostPort(str):
 
     def __new__(cls, text: str) -> "HostPort":
         host, colon, port = str(text).strip().rpartition(":")
-        if not colon or not host or not port.isdigit() or int(port) > 65535:
+        plain = port.isascii() and port.isdigit() and len(port) <= 5
+        if not colon or not host or not plain or int(port) > 65535:
             raise ValueError(f"'{text}' is not address:port, such as 127.0.0.1:25 or [::]:25")
         name = _normal_address(host.strip("[]"))
         self = str.__new__(cls, f"[{name}]:{int(port)}" if ":" in name else f"{name}:{int(port)}")

@@ -30,7 +30,9 @@ def test_sizes(text: str, value: int, shown: str) -> None:
     assert Size(str(size)) == size
 
 
-@pytest.mark.parametrize("text", ["", "M", "-1", "1.5M", "1X", "1MM", "0x10", "1 2", "1" * 16, "١", "1e3"])
+@pytest.mark.parametrize(
+    "text", ["", "M", "-1", "1.5M", "1X", "1MM", "0x10", "1 2", "1" * 16, "١", "1e3", "9" * 15 + "T"]
+)
 def test_what_is_no_size(text: str) -> None:
     if text == "١":  # A digit of another script is read as the digit it is, or refused; never as something else.
         try:
@@ -104,7 +106,9 @@ def test_hosts_with_ports(text: str, host: str, port: int) -> None:
     assert HostPort(str(value)) == value
 
 
-@pytest.mark.parametrize("text", ["", ":", "25", ":25", "x:", "x:y", "x:-1", "x:65536", "x:1.5"])
+@pytest.mark.parametrize(
+    "text", ["", ":", "25", ":25", "x:", "x:y", "x:-1", "x:65536", "x:1.5", "a b:25", "*.x:25", "x:²", "http://x:25"]
+)
 def test_what_is_no_host_with_port(text: str) -> None:
     with pytest.raises(ValueError):
         HostPort(text)

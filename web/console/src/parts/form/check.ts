@@ -3,7 +3,7 @@
 import { t } from "@lingui/core/macro";
 import type { Schema } from "@/api/schema.ts";
 import { bare } from "./fields.ts";
-import { parseDuration, parseSize } from "./units.ts";
+import { parseDuration, parseNumber, parseSize, wholeSize } from "./units.ts";
 
 const IPV4 = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
 const HOST = /^(?=.{1,253}$)([a-z0-9_]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9_]([a-z0-9-]{0,61}[a-z0-9])?\.?$/i;
@@ -39,8 +39,12 @@ function isHostPort(text: string): boolean {
 
 /** Empty if it is right; a check of what one types must be shorter than the server's, and never stricter. */
 const FORMATS: Record<string, (text: string) => string> = {
-  size: (text) => (parseSize(text) === null ? t`A size such as 50M` : ""),
-  duration: (text) => (parseDuration(text) === null ? t`A duration such as 30s, 15m, 4h or 5d` : ""),
+  size: (text) => {
+    if (parseSize(text) !== null) return "";
+    const whole = wholeSize(text);
+    return whole ? t`Whole numbers only: write ${whole}` : t`"${text}" is no size: write a whole number such as 50M`;
+  },
+  duration: (text) => (parseDuration(text) === null ? durationFault(text) : ""),
   ip: (text) => (isAddress(text) ? "" : t`An IP address such as 192.0.2.1`),
   cidr: (text) => (isNetwork(text) ? "" : t`An address or a network such as 192.0.2.0/24`),
   hostport: (text) => (isHostPort(text) ? "" : t`Address and port, such as *:25 or 192.0.2.1:25`),
@@ -48,24 +52,41 @@ const FORMATS: Record<string, (text: string) => string> = {
   email: (text) => (/^("[^"]*"|[^\s@]+)(@[^\s@]+)?$/.test(text) ? "" : t`An address such as anna@example.org`),
 };
 
+function durationFault(text: string): string {
+  const dotted = text.replace(",", ".");
+  return parseDuration(dotted) === null
+    ? t`"${text}" is no duration: write a number such as 30s, 15m, 4h or 5d`
+    : t`Decimals are written with a point: ${dotted}`;
+}
+
 /** A sentence of what is wrong; empty if nothing is. */
 export function fault(declared: Schema, value: unknown): string {
   const schema = bare(declared);
   if (value === null || value === undefined) return "";
   if (Array.isArray(value)) return value.map((each) => fault(schema.items ?? {}, each)).find(Boolean) ?? "";
   if (schema.type === "integer" || schema.type === "number") return numberFault(schema, value);
+  if (value === "" && schema === declared && (schema.format === "size" || schema.format === "duration")) {
+    return t`A number must stand here`;
+  }
   if (typeof value === "string") return textFault(schema, value);
   return "";
 }
 
 function numberFault(schema: Schema, value: unknown): string {
-  const number = typeof value === "number" ? value : Number(value);
-  if (Number.isNaN(number)) return t`A number`;
+  const number = typeof value === "number" ? value : parseNumber(String(value));
+  if (number === null) return notNumber(String(value), schema.type === "integer");
   if (schema.type === "integer" && !Number.isInteger(number)) return t`A whole number`;
   const { minimum, maximum } = schema;
   if (minimum !== undefined && number < minimum) return t`At least ${minimum}`;
   if (maximum !== undefined && number > maximum) return t`At most ${maximum}`;
   return "";
+}
+
+function notNumber(text: string, whole: boolean): string {
+  if (text.trim() === "") return t`A number must stand here`;
+  if (whole) return t`"${text}" is no whole number`;
+  const dotted = text.replace(",", ".");
+  return /^-?\d+,\d+$/.test(text.trim()) ? t`Decimals are written with a point: ${dotted}` : t`"${text}" is no number`;
 }
 
 function textFault(schema: Schema, text: string): string {

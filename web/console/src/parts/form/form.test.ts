@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { edited, without } from "./drafts.ts";
 import { entryFields, entryKeys, type Field, groupsOf, holds } from "./fields.ts";
 import { command, conflicts, written, xml } from "./review.ts";
-import { parseDuration, parseSize, splitDuration } from "./units.ts";
+import { DURATIONS, meant, parseDuration, parseNumber, parseSize, SIZES, wholeSize } from "./units.ts";
 
 const field = (schema: Field["schema"], path = "smtp/max-message-size"): Field => {
   const [group] = groupsOf({ properties: { x: { type: "object", properties: { y: schema } } } });
@@ -71,6 +71,66 @@ test("only what both changed is a conflict", () => {
 test("sizes and durations count as the server counts them", () => {
   expect(parseSize("50M")).toBe(50 * 2 ** 20);
   expect(parseSize("x")).toBeNull();
+  expect(parseSize("99999999T")).toBeNull();
   expect(parseDuration("90m")).toBe(5400);
-  expect(splitDuration("4h")).toEqual(["4", "h"]);
+  expect(parseDuration("5min")).toBe(300);
+  expect(parseDuration("500ms")).toBe(0.5);
+  expect(DURATIONS.split("4h")).toEqual({ typed: "4", unit: "h" });
 });
+
+test.each([
+  ["50", "M", "50M"],
+  ["50 ", "M", "50M"],
+  ["1 GB", "M", "1G"],
+  ["1GiB", "M", "1G"],
+  ["2g", "M", "2G"],
+  ["0", "M", "0"],
+  ["", "M", ""],
+  ["-5", "M", "-5"],
+  ["1.5", "G", "1.5G"],
+  ["1,5", "G", "1,5G"],
+  ["1.5G", "M", "1.5G"],
+  ["1e3", "M", "1e3"],
+  ["0x10", "M", "0x10"],
+  ["fifty", "M", "fifty"],
+  ["5 5", "M", "5 5"],
+  ["99999999999", "T", "99999999999"],
+  ["M", "M", "M"],
+])("the size field takes %j beside %s for %j", (typed, unit, value) => {
+  expect(meant({ typed, unit }, SIZES)).toBe(value);
+});
+
+test.each([
+  ["90", "s", "90s"],
+  ["1.5", "h", "1.5h"],
+  ["5min", "s", "5m"],
+  ["4 H", "s", "4h"],
+  ["0", "d", "0s"],
+  ["-5", "m", "-5"],
+  ["1:30", "h", "1:30"],
+  ["1h30m", "h", "1h30m"],
+  ["soon", "h", "soon"],
+])("the field of a duration takes %j beside %s for %j", (typed, unit, value) => {
+  expect(meant({ typed, unit }, DURATIONS)).toBe(value);
+});
+
+test.each([
+  ["1.5G", "1536M"],
+  ["1,5 GB", "1536M"],
+  ["0.1G", "102M"],
+  ["1.5", ""],
+  ["-1.5G", ""],
+])("%j in whole numbers is %j", (text, whole) => expect(wholeSize(text)).toBe(whole));
+
+test.each([
+  ["5", 5],
+  ["-5", -5],
+  ["1.5", 1.5],
+  ["1,5", null],
+  ["1,000", null],
+  ["1e3", null],
+  ["0x10", null],
+  ["Infinity", null],
+  ["", null],
+  ["5 5", null],
+])("%j as a number is %j", (text, number) => expect(parseNumber(text)).toBe(number));

@@ -1,6 +1,7 @@
-/** Sizes and durations: a number and its unit. What has another form (a percentage, a pattern) is shown as text. */
+/** Sizes and durations: a number and its unit. What has another form (milliseconds) is shown as text. */
 import { useLingui } from "@lingui/react/macro";
-import { parseDuration, parseSize, splitDuration, splitSize } from "../units.ts";
+import { useEffect, useState } from "react";
+import { type Amount, DURATIONS, meant, SIZES } from "../units.ts";
 import type { ControlProps } from "./Control.tsx";
 import css from "./inputs.module.css";
 import { said, Text } from "./plain.tsx";
@@ -9,38 +10,49 @@ export function WithUnit(props: ControlProps) {
   const { t } = useLingui();
   const { field, value, onChange, readOnly } = props;
   const size = field.widget === "size";
+  const measure = size ? SIZES : DURATIONS;
   const text = String(value ?? "");
-  const known =
-    text === "" || (size ? parseSize(text) : parseDuration(text)) !== null || /^\D{0,1}$/.test(text.slice(-1));
-  if (!known) return <Text {...props} />;
-  const [amount, unit] = size ? splitSize(text) : splitDuration(text);
+  const fallback = size ? "M" : "s";
+  const [amount, setAmount] = useState<Amount>(() => measure.split(text) ?? { typed: text, unit: fallback });
+  // A value from outside replaces what is typed; what is typed stays as it is, right or wrong.
+  useEffect(
+    () =>
+      setAmount((now) =>
+        meant(now, measure) === text ? now : (measure.split(text) ?? { typed: text, unit: now.unit }),
+      ),
+    [text, measure],
+  );
+  // Seen once: while one types, the field must not become another.
+  const [plain] = useState(() => text !== "" && !measure.split(text));
+  if (plain) return <Text {...props} />;
+
+  const put = (next: Amount) => {
+    setAmount(next);
+    onChange(meant(next, measure));
+  };
   const units: Record<string, string> = size
     ? { "": t`bytes`, K: "KB", M: "MB", G: "GB", T: "TB" }
     : { s: t`seconds`, m: t`minutes`, h: t`hours`, d: t`days`, w: t`weeks` };
-  const change = (to: string, by: string) => onChange(to.trim() === "" ? "" : `${to.trim()}${by}`);
+  // "4h" may be typed as the server writes it: it has its own unit.
+  const own = /[a-z]$/i.test(amount.typed.trim()) ? measure.split(amount.typed) : null;
   return (
     <span className={css.unit}>
       <input
         {...said(props)}
         className={css.number}
         inputMode="decimal"
-        value={amount}
+        value={amount.typed}
         readOnly={!!readOnly}
         title={readOnly}
-        onChange={(event) => {
-          // "4h" may be typed as the server writes it.
-          const typed = event.target.value;
-          const whole = size ? /[KMGT]$/i.test(typed.trim()) : /[smhdw]$/i.test(typed.trim());
-          if (whole) onChange(typed.trim());
-          else change(typed, unit);
-        }}
+        onChange={(event) => put({ typed: event.target.value, unit: amount.unit })}
+        onBlur={() => own && setAmount(own)}
       />
       <select
         className="select"
         aria-label={t`Unit of ${field.title}`}
-        value={unit}
+        value={own?.unit ?? amount.unit}
         disabled={!!readOnly}
-        onChange={(event) => change(amount, event.target.value)}
+        onChange={(event) => put({ typed: own?.typed ?? amount.typed, unit: event.target.value })}
       >
         {Object.entries(units).map(([each, name]) => (
           <option key={each} value={each}>

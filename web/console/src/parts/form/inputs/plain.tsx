@@ -2,6 +2,7 @@
 import { useLingui } from "@lingui/react/macro";
 import { useEffect, useState } from "react";
 import { bare } from "../fields.ts";
+import { parseNumber } from "../units.ts";
 import type { ControlProps } from "./Control.tsx";
 import css from "./inputs.module.css";
 
@@ -87,10 +88,8 @@ const shown = (value: unknown) => (value === null || value === undefined ? "" : 
 
 /** What is no number stays a text, so that it is kept, and complained of. */
 function read(text: string, optional: boolean): number | string | null {
-  const trimmed = text.trim().replace(",", ".");
-  if (trimmed === "") return optional ? null : "";
-  const number = Number(trimmed);
-  return Number.isNaN(number) ? text : number;
+  if (text.trim() === "") return optional ? null : "";
+  return parseNumber(text) ?? text;
 }
 
 export function Text(props: ControlProps) {
@@ -101,7 +100,9 @@ export function Text(props: ControlProps) {
     <input
       {...said(props)}
       className={`${css.text} ${["path", "regex", "cidr", "hostport"].includes(schema.format ?? "") ? "mono" : ""}`}
-      type={schema.format === "email" ? "email" : "text"}
+      // Not "email": a browser would make xn--... of a name as it is typed.
+      type="text"
+      inputMode={schema.format === "email" ? "email" : undefined}
       value={shown(value)}
       placeholder={example === undefined ? undefined : String(example)}
       readOnly={!!readOnly}
