@@ -108,7 +108,7 @@ def test_a_store_that_the_user_may_not_enter_is_told_in_one_sentence(folder: Pat
     set_up(directory, 1, free_ports(SERVICES), {"server/run-as": other_user.OTHER})
     closed.mkdir(mode=0o700)
     (directory / "store").rename(closed / "store")
-    command(directory, "config", "set", "store/directory", str(closed / "store"))
+    command(directory, "config", "set", "store/directory", str(closed / "store"), "--confirm", "another store")
     done = subprocess.run(
         [server.sys.executable, "-m", "whimbrel.app.supervisor", str(directory)],
         env=server.ENV, capture_output=True, text=True, check=False, timeout=60,

@@ -110,6 +110,11 @@ def _table(kind: type[Section], fields: list[tuple[str, str]]) -> Iterator[str]:
             meaning += f" ({low} to {high})" if declared.minimum and declared.maximum else f" (at least {low})"
         if _APPLIES[declared.applies]:
             meaning += f" Takes effect {_APPLIES[declared.applies]}."
+        if declared.danger:
+            values = f" For {_values(declared.danger_values)}" if declared.danger_values else " For any other value"
+            meaning += f"{values} `{declared.danger_words}` must be typed: {declared.danger}."
+        if declared.check:
+            meaning += " Tried by `whimbrel config test`."
         if declared.advanced:
             meaning += " *Advanced.*"
         if declared.row:
@@ -118,6 +123,10 @@ def _table(kind: type[Section], fields: list[tuple[str, str]]) -> Iterator[str]:
         shown = f"`{default}`" if default else ""
         yield f"| {name} | {_form(declared, kind, field)} | {_cell(shown)} | {_cell(meaning)} |"
     yield ""
+
+
+def _values(values: tuple[str, ...]) -> str:
+    return " or ".join(f"`{value}`" for value in values)
 
 
 def described(kind: type[Section], path: str, field: str) -> Setting:

@@ -119,6 +119,16 @@ class Setting:
     """A condition on a setting beside it, `transport = udp, tcp` or `relay-host` (not empty): it means something only
     then."""
     examples: tuple[str, ...] = ()
+    enabled_if: str = ""
+    """A condition of the same form: it can be changed only then."""
+    danger: str = ""
+    """What would be so with a dangerous value."""
+    danger_words: str = ""
+    """That must be typed for it."""
+    danger_values: tuple[str, ...] = ()
+    """Which values are dangerous; none: any change."""
+    check: str = ""
+    """The name of what can try a value; empty: nothing can."""
 
 
 class ConfigEditor(ConfigStore, Protocol):

@@ -26,6 +26,25 @@ S = TypeVar("S", bound="Section")
 Applies = Literal["now", "service", "restart"]
 
 
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """Values that a setting takes only from who types `words`."""
+
+    text: str
+    """What would be so, as a sentence without its end."""
+    words: str
+    values: tuple[str, ...] = ()
+    """Those that are meant, as people write them, of a list its members; none: any other than the one in use."""
+
+    def __post_init__(self) -> None:
+        if not self.text or not self.words or self.words != self.words.strip():
+            raise TypeError("a danger needs a sentence, and words that can be typed")
+
+    def threatens(self, value: str | tuple[str, ...]) -> bool:
+        """Whether to set this is dangerous, where it is not so already."""
+        return not self.values or any(each in self.values for each in ((value,) if isinstance(value, str) else value))
+
+
 def setting(
     default: T,
     *,
@@ -42,7 +61,10 @@ def setting(
     group: str = "",
     ordered: bool = False,
     shown_if: str = "",
+    enabled_if: str = "",
     examples: tuple[str, ...] = (),
+    danger: Danger | None = None,
+    check: str = "",
 ) -> T:
     """A field of a Section: its default, bounds and help.
 
@@ -51,17 +73,24 @@ def setting(
     says in words what `pattern` demands (`a time of day such as 03:30, or nothing`): people read it when a value does
     not fit. For forms: `group` is the heading it stands under, `ordered` tells of a list whose order counts,
     `shown_if` is a condition on a setting beside it without which it means nothing: `transport = udp, tcp` (one of
-    these), or `relay-host` (not empty).
+    these), or `relay-host` (not empty); with `enabled_if` it stays in sight, but cannot be changed. `danger` has words
+    typed before some values are taken. `check` names what can try a value before it is saved
+    (`services/admin/settings/value_checks.py`): forms have a button for it, the command line `config test`.
     """
     if pattern is not None and not like:
         raise TypeError("a pattern needs `like`: nobody reads a regular expression")
     extra: dict[str, Any] = {"x-applies": applies}
     extra |= {f"x-{name}": value for name, value in (("item", item), ("ref", ref), ("mission", row)) if value}
-    extra |= {f"x-{name}": value for name, value in (("like", like), ("group", group), ("show-if", shown_if)) if value}
+    conditions = (("show-if", shown_if), ("enable-if", enabled_if))
+    extra |= {
+        f"x-{name}": value for name, value in (("like", like), ("group", group), *conditions, ("check", check)) if value
+    }
+    if danger is not None:
+        extra["x-danger"] = {"text": danger.text, "confirm": danger.words, "values": list(danger.values)}
     if advanced:
         extra["x-advanced"] = True
     if ordered:
-        extra["x-ordered"] = True
+        extra["x-list"] = "ordered"
     if examples:
         extra["examples"] = list(examples)
     if minimum is not None:
@@ -236,6 +265,16 @@ def section_of(field: FieldInfo) -> type[Section] | None:
     """The Section a field holds directly, else None."""
     kind = field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def danger_of(field: FieldInfo) -> Danger | None:
+    """What was declared as dangerous in a field."""
+    extra = field.json_schema_extra
+    said = extra.get("x-danger") if isinstance(extra, dict) else None
+    if not isinstance(said, dict):
+        return None
+    values = said["values"]
+    return Danger(str(said["text"]), str(said["confirm"]), tuple(map(str, values if isinstance(values, list) else ())))
 
 
 def default_of(field: FieldInfo) -> Any:

@@ -90,7 +90,10 @@ def test_the_setting_names_no_other_directory_than_the_store(
         assert main(["--dir", str(directory), "config", "set", "store/directory", str(place)]) == 1
         assert words in capsys.readouterr().err
     (directory / "mailstore").rename(moved)
-    assert main(["--dir", str(directory), "config", "set", "store/directory", str(moved)]) == 0
+    assert main(["--dir", str(directory), "config", "set", "store/directory", str(moved)]) == 1
+    assert "--confirm 'another store'" in capsys.readouterr().err
+    words = ["--confirm", "another store"]
+    assert main(["--dir", str(directory), "config", "set", "store/directory", str(moved), *words]) == 0
     (directory / "store.id").write_text(json.dumps({"id": "x"}))
     assert main(["--dir", str(directory), "config", "set", "smtp/max-message-size", "80M"]) == 0  # It was so before.
 

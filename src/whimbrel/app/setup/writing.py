@@ -102,7 +102,7 @@ def _with_pair(answers: Answers, folder: Path) -> Answers:
 
 async def _write(folder: Path, answers: Answers) -> None:
     faults: list[Fault] = []
-    config = FileConfig(folder / "mailserver.cfg", MailServer, history=folder / "history")
+    config = FileConfig(folder / "mailserver.cfg", MailServer, history=folder / "history", new=True)
     try:
         await config.change(setting_values(answers))
     except ConfigError as error:
@@ -149,7 +149,7 @@ def survey(directory: Path, answers: Answers) -> list[Fault]:
 def _survey(directory: Path, answers: Answers, asked: Answers) -> list[Fault]:
     """`asked`: without what was put beside for this look."""
     values = setting_values(answers)
-    config = FileConfig(directory / "mailserver.cfg", MailServer)
+    config = FileConfig(directory / "mailserver.cfg", MailServer, new=True)
     faults: list[Fault] = []
     while True:  # What is together wrong is told of the values that are each well formed.
         try:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from whimbrel.backends.config import text
-from whimbrel.core.config import ConfigError, Fault, Setting, UnknownName
-from whimbrel.core.settings import Section, default_of, list_of
+from whimbrel.core.config import ConfigError, Fault, Setting, Text, UnknownName
+from whimbrel.core.settings import Concern, Gravity, Section, danger_of, default_of, list_of
 from whimbrel.core.values import refuse_bare
 
 _STEP = re.compile(r"([A-Za-z0-9-]{1,80})(?:\[([^\[\]]{1,255})\])?\Z")
@@ -142,8 +142,10 @@ def put(values: Raw, way: list[Step], value: object) -> tuple[str | int, ...]:
     shape = text.shape(last.kind, last.field)
     if shape.section:
         if value is not None:
-            raise ValueError("this is a section; set its settings one by one")
-        if last.key:
+            if not shape.many or last.key or not isinstance(value, tuple | list):
+                raise ValueError("this is a section; set its settings one by one")
+            values[last.field] = _reordered(values.get(last.field, []), shape.section, [str(each) for each in value])
+        elif last.key:
             entries = values.get(last.field, [])
             index = _index(entries, shape.section, last.key)
             if index == len(entries):
@@ -157,6 +159,14 @@ def put(values: Raw, way: list[Step], value: object) -> tuple[str | int, ...]:
         _refuse_bare(last, value)
         values[last.field] = text.field_value(last.kind, last.field, value)
     return (*loc, last.field)
+
+
+def _reordered(entries: list[Raw], kind: type[Section], names: list[str]) -> list[Raw]:
+    """The entries of a list in another order, by their names. ValueError: not each of them is named once."""
+    known = {str(entry[kind.key]) if kind.key else str(at): entry for at, entry in enumerate(entries, 1)}
+    if sorted(names) != sorted(known):
+        raise ValueError(f"name each entry once, in the order that is meant: {', '.join(known) or 'there is none'}")
+    return [known[name] for name in names]
 
 
 def _refuse_bare(step: Step, value: object) -> None:
@@ -210,6 +220,7 @@ def setting(path: str, section: Section, field: str) -> Setting:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     value = getattr(section, field)
     default = None if info.is_required() else info.default
+    danger = danger_of(info)
     return Setting(
         path=path,
         help=info.description or "",
@@ -225,11 +236,37 @@ def setting(path: str, section: Section, field: str) -> Setting:
         ref=str(extra.get("x-ref", "")),
         row=str(extra.get("x-mission", "")),
         group=str(extra.get("x-group", "")),
-        ordered=bool(extra.get("x-ordered")),
+        ordered=extra.get("x-list") == "ordered",
         columns=tuple(shape.section.elements()) if shape.section and shape.many else (),
         shown_if=str(extra.get("x-show-if", "")),
         examples=tuple(map(str, examples)) if isinstance(examples := extra.get("examples"), list) else (),
+        enabled_if=str(extra.get("x-enable-if", "")),
+        danger=danger.text if danger else "",
+        danger_words=danger.words if danger else "",
+        danger_values=danger.values if danger else (),
+        check=str(extra.get("x-check", "")),
     )
+
+
+def dangers(old: Section, new: Section) -> Iterator[Concern]:
+    """Values of `new` that are declared as dangerous, and are not so in `old`: a new entry's are compared with the
+    defaults."""
+    before = {path: getattr(section, field) for path, section, field in present(old)}
+    for path, section, field in present(new):
+        info = type(section).model_fields[field]
+        danger = danger_of(info)
+        if danger is None:
+            continue
+        was, now = before.get(path, default_of(info)), getattr(section, field)
+        if was != now and danger.threatens(_gained(was, now)):
+            yield Concern(path, danger.text, Gravity.DANGER, danger.words)
+
+
+def _gained(was: Any, now: Any) -> Text:
+    """Of a list what it did not have."""
+    if isinstance(now, tuple):
+        return tuple(str(each) for each in now if each not in (was or ()))
+    return str(text.shown(now))
 
 
 def _bound(value: Any, default: Any) -> str:

@@ -59,7 +59,10 @@ class FileConfig:
         pool: Pool | None = None,
         log: Log | None = None,
         history: Path | History | None = None,
+        new: bool = False,
     ) -> None:
+        """`new`: it is made for the first time, by answers to a set-up, so that no value is a change of another."""
+        self._new = new
         self._file = ConfigFile(path, history=history)
         self._kind, self._pool, self._log = root, pool, log
         self._listeners: list[Changed] = []
@@ -309,7 +312,9 @@ class FileConfig:
 
     def _new_concerns(self, new: Section) -> list[Concern]:
         before = frozenset(judged(self._snapshot.root, self.folder))
-        return [concern for concern in judged(new, self.folder) if concern not in before]
+        changes = () if self._new else paths.dangers(self._snapshot.root, new)
+        proposed = (*changes, *judged(new, self.folder))
+        return [concern for concern in dict.fromkeys(proposed) if concern not in before]
 
     async def keep(self) -> None:
         """Writes the configuration in use over an edit made outside, which is kept among the former versions."""
@@ -445,12 +450,14 @@ def judged(root: Section, folder: str) -> list[Concern]:
 
 
 def _ask(concerns: Sequence[Concern], confirmed: str) -> None:
-    """Unconfirmed: there is a danger among them, and nobody typed the words; those for all settings are for any."""
+    """Unconfirmed: there is a danger among them, and nobody typed the words of all; those for all settings are for any
+    of them."""
     if confirmed == forgetting.WORDS:
         return
-    dangers = [each for each in concerns if each.gravity is Gravity.DANGER and each.words != confirmed]
-    if dangers:
-        raise Unconfirmed(dangers[0].words, *(Fault("", 0, each.path, each.text) for each in dangers))
+    dangers = [each for each in concerns if each.gravity is Gravity.DANGER]
+    words = " and ".join(dict.fromkeys(each.words for each in dangers))
+    if dangers and words != confirmed:
+        raise Unconfirmed(words, *(Fault("", 0, each.path, each.text) for each in dangers))
 
 
 _port: type[ConfigEditor] = FileConfig

@@ -8,7 +8,11 @@ class DnsSettings(Section, tag="dns"):
     """Asking the domain name system."""
 
     server: tuple[HostPort, ...] = setting(
-        (), item="server", help="Name servers, such as 192.0.2.53:53. Unset: those of the system.", row="S08"
+        (),
+        item="server",
+        ordered=True,
+        help="Name servers, such as 192.0.2.53:53. Unset: those of the system.",
+        row="S08",
     )
     timeout: Duration = setting(
         Duration("10s"), minimum=1, maximum=60, help="How long one look-up may take in all.", advanced=True

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from whimbrel.core.settings import Concern, Section, Whole, setting
+from whimbrel.core.settings import Concern, Danger, Section, Whole, setting
 from whimbrel.core.values import Duration
 
 
@@ -21,6 +21,11 @@ class StoreSettings(Section, tag="store", checks=(_kept,)):
         help="Directory of mail, queue and logs; a relative one lies in the directory of the configuration.",
         applies="restart",
         row="S24",
+        danger=Danger(
+            "the mail is not moved: from the next start on the server looks for all mail, queue and logs in the other "
+            "directory. Stop the server and move them there first",
+            "another store",
+        ),
     )
     keep_deleted: Duration = setting(
         Duration("14d"), minimum=0, maximum=Duration("3650d"), help="How long expunged messages can still be restored."

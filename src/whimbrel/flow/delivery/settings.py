@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import Final, Literal
 
-from whimbrel.core.settings import Concern, Gravity, Section, Whole, required, setting
+from whimbrel.core.settings import Concern, Danger, Gravity, Section, Whole, required, setting
 from whimbrel.core.values import Duration, Secret
 
 Tls = Literal["none", "opportunistic", "required", "verified", "implicit"]
@@ -127,7 +127,12 @@ class DeliverySettings(Section, tag="delivery", checks=(_hosts, _waits)):
     routes: tuple[RelayRoute, ...] = setting((), help="Relay hosts of single domains.", row="S08")
     sender_routes: tuple[SenderRoute, ...] = setting((), help="Relay hosts of single senders.", row="S08")
     tls: Literal["none", "opportunistic", "required"] = setting(
-        "opportunistic", help="TLS to servers found by MX: none, if offered, or always.", row="S65"
+        "opportunistic",
+        help="TLS to servers found by MX: none, if offered, or always.",
+        row="S65",
+        danger=Danger(
+            "all mail to other servers crosses the Internet where everybody on the way can read it", "no TLS", ("none",)
+        ),
     )
     mx_port: int = setting(
         25, minimum=1, maximum=65535, help="Port of servers found by MX; another than 25 for tests.", advanced=True
@@ -164,6 +169,7 @@ class DeliverySettings(Section, tag="delivery", checks=(_hosts, _waits)):
     retry_schedule: tuple[Duration, ...] = setting(
         (Duration("5m"), Duration("15m"), Duration("30m"), Duration("1h"), Duration("2h"), Duration("4h")),
         item="retry-after",
+        ordered=True,
         help="Waits after the first, second, ... failed attempt; the last one is repeated.",
         row="S48",
     )

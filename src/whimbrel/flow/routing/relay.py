@@ -5,7 +5,7 @@ from typing import Final
 
 from whimbrel.core.errors import MailError
 from whimbrel.core.network import Network, contains, reach, widest
-from whimbrel.core.settings import Concern, Gravity, Section, Whole, setting
+from whimbrel.core.settings import Concern, Danger, Gravity, Section, Whole, setting
 
 
 class RelayDenied(MailError):
@@ -21,7 +21,13 @@ MOST_IPV6: Final = 2.0**-28
 WIDEST_IPV4: Final = 1 << 16
 WIDEST_IPV6: Final = 1 << 96
 """Public addresses side by side: no more than a /16, or a /32 of IPv6."""
-WORDS: Final = "open relay"
+OPEN: Final = Danger(
+    "this is an open relay: anybody in so large a part of the Internet can send mail to everybody through this server "
+    "without signing in",
+    "open relay",
+    ("0.0.0.0/0", "::/0"),
+)
+"""The cross-check knows smaller networks that are too large, and shows for as long as it is so."""
 
 
 def _open(whole: Whole) -> Iterator[Concern]:
@@ -30,13 +36,7 @@ def _open(whole: Whole) -> Iterator[Concern]:
     four, six = reach(networks)
     wide_four, wide_six = widest(networks)
     if four > MOST_IPV4 or six > MOST_IPV6 or wide_four > WIDEST_IPV4 or wide_six > WIDEST_IPV6:
-        yield Concern(
-            "relay/allow-from",
-            "this is an open relay: anybody in so large a part of the Internet can send mail to everybody through this "
-            "server without signing in",
-            Gravity.DANGER,
-            WORDS,
-        )
+        yield Concern("relay/allow-from", OPEN.text, Gravity.DANGER, OPEN.words)
 
 
 class RelaySettings(Section, tag="relay", checks=(_open,)):
@@ -46,6 +46,7 @@ class RelaySettings(Section, tag="relay", checks=(_open,)):
         (),
         help="Networks whose mail to other domains is sent on without signing in, such as 192.0.2.0/28.",
         row="S56",
+        danger=OPEN,
     )
 
 

@@ -5,10 +5,15 @@ import socket
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from whimbrel.core.settings import Concern, Gravity, Section, Whole, setting
+from whimbrel.core.settings import Concern, Danger, Gravity, Section, Whole, setting
 from whimbrel.core.values import HostPort
 
 Tls = Literal["none", "starttls", "implicit"]
+
+
+_IN_THE_CLEAR: Final = Danger(
+    "passwords and mail of this service cross the network where everybody on the way can read them", "no TLS", ("none",)
+)
 
 
 class ServiceSettings(Section, tag="service"):
@@ -18,7 +23,9 @@ class ServiceSettings(Section, tag="service"):
     listen: tuple[HostPort, ...] = setting(
         (), help="Addresses and ports, such as 127.0.0.1:143, [::1]:143 or *:143.", row="S21"
     )
-    tls: Tls = setting("starttls", help="TLS: none, by STARTTLS, or implicit from the first byte.")
+    tls: Tls = setting(
+        "starttls", help="TLS: none, by STARTTLS, or implicit from the first byte.", danger=_IN_THE_CLEAR
+    )
     max_connections: int = setting(
         2000, minimum=1, maximum=100_000, help="Connections at once to one worker.", row="S59"
     )
@@ -43,7 +50,7 @@ class SubmissionsService(ServiceSettings, tag="submissions"):
     """Mail from signed-in users, implicit TLS. RFC 8314"""
 
     listen: tuple[HostPort, ...] = setting((HostPort("*:465"),), help="Addresses and ports.")
-    tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.")
+    tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.", danger=_IN_THE_CLEAR)
 
 
 class LmtpService(ServiceSettings, tag="lmtp"):
@@ -64,7 +71,7 @@ class ImapsService(ServiceSettings, tag="imaps"):
     """IMAP, implicit TLS."""
 
     listen: tuple[HostPort, ...] = setting((HostPort("*:993"),), help="Addresses and ports.")
-    tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.")
+    tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.", danger=_IN_THE_CLEAR)
 
 
 class Pop3Service(ServiceSettings, tag="pop3"):
@@ -77,7 +84,7 @@ class Pop3sService(ServiceSettings, tag="pop3s"):
     """POP3, implicit TLS."""
 
     listen: tuple[HostPort, ...] = setting((HostPort("*:995"),), help="Addresses and ports.")
-    tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.")
+    tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.", danger=_IN_THE_CLEAR)
 
 
 _ANY: Final = {"*": "46", "0.0.0.0": "4", "::": "6"}  # noqa: S104 - told apart, not bound.

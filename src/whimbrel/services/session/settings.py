@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from whimbrel.core.credentials.policy import MADE, SHORTEST, PasswordPolicy
 from whimbrel.core.network import Network, reach
-from whimbrel.core.settings import Concern, Section, Whole, setting
+from whimbrel.core.settings import Concern, Danger, Section, Whole, setting
 from whimbrel.core.values import Duration
 
 
@@ -20,7 +20,14 @@ class SecuritySettings(Section, tag="security", checks=(_plaintext,)):
     """Signing in to any service."""
 
     plaintext_from: tuple[Network, ...] = setting(
-        (), help="Networks from which passwords are taken without TLS. Best left empty.", row="S70"
+        (),
+        help="Networks from which passwords are taken without TLS. Best left empty.",
+        row="S70",
+        danger=Danger(
+            "passwords cross the Internet where everybody on the way can read them",
+            "passwords in the clear",
+            ("0.0.0.0/0", "::/0"),
+        ),
     )
     lock_out_after: int = setting(
         10,

@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 from whimbrel.core.network import Network
-from whimbrel.core.settings import setting
+from whimbrel.core.settings import Danger, setting
 from whimbrel.core.values import HostPort
 from whimbrel.services.session.services import ServiceSettings
 
@@ -13,6 +13,17 @@ PORT: Final = 44337
 class ConsoleService(ServiceSettings, tag="console"):
     """The administration console and its API, over HTTPS alone."""
 
+    enabled: bool = setting(
+        True,
+        help="Start this service with the server.",
+        row="S21",
+        danger=Danger(
+            "nobody reaches this console any more; it is opened again on the server's own machine, by `whimbrel config "
+            "set services/console/enabled yes`",
+            "close the console",
+            ("no",),
+        ),
+    )
     listen: tuple[HostPort, ...] = setting((HostPort(f"*:{PORT}"),), help="Addresses and ports.", row="S11")
     tls: Literal["implicit"] = setting("implicit", help="TLS: implicit, always.")
     max_connections: int = setting(500, minimum=1, maximum=100_000, help="Connections at once.", row="S59")

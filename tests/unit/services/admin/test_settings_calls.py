@@ -160,3 +160,26 @@ def test_no_secret_stands_in_a_log_or_in_an_operation(office: Office) -> None:
     assert ask(lambda: made, f"{SETTINGS}/alerts?undo=10", {"alerts/webhook-secret": "hush-3"}, method="PATCH",
                after=look).status == 202  # fmt: skip
     assert "hush" not in repr(office.log.records)
+
+
+def test_what_is_dangerous_is_refused_with_the_words_to_type(office: Office) -> None:
+    answer = patch(office, {"delivery/tls": "none"})
+    assert answer.status == 422 and answer.json["error"]["confirm"] == "no TLS"
+    assert [field["name"] for field in answer.json["error"]["fields"]] == ["delivery/tls"]
+    assert patch(office, {"delivery/tls": "none"}, "?check=1").json["error"]["confirm"] == "no TLS"
+    assert read(office).json["result"]["values"]["delivery/tls"]["value"] == "opportunistic"
+    assert patch(office, {"delivery/tls": "none"}, "?confirm=no%20TLS").status == 200
+
+
+def test_dangers_stand_in_the_schema_with_their_words() -> None:
+    def dangers(schema: Any, path: str = "") -> dict[str, Any]:
+        own = {path: schema["x-danger"]} if "x-danger" in schema else {}
+        return own | {
+            where: said
+            for name, part in schema.get("properties", {}).items()
+            for where, said in dangers(part, f"{path}/{name}".strip("/")).items()
+        }
+
+    declared = dangers(settings_schema(MailServer))
+    assert {"store/directory", "services/console/enabled", "relay/allow-from", "delivery/tls"} <= set(declared)
+    assert all(said["text"] and said["confirm"] for said in declared.values())

@@ -35,9 +35,9 @@ export interface Schema {
   readonly "x-ref"?: string;
   readonly "x-secret"?: boolean;
   readonly "x-applies"?: "now" | "restart" | "service";
-  readonly "x-danger"?: string | { readonly text: string; readonly confirm: string };
+  readonly "x-danger"?: { readonly text: string; readonly confirm: string; readonly values: readonly string[] };
   readonly "x-check"?: string;
-  readonly "x-list"?: string;
+  readonly "x-list"?: "ordered";
   readonly "x-item"?: string;
   readonly "x-columns"?: readonly string[];
   readonly "x-key"?: { readonly name: string; readonly title: string; readonly description?: string };

@@ -58,6 +58,16 @@ class SettingView:
     examples: tuple[str, ...]
     ref: str
     """The kind of record that it names."""
+    enabled_if: str
+    """It can be changed only then."""
+    danger: str
+    """What a dangerous value does."""
+    danger_words: str
+    """That must be typed for it: `--confirm WORDS`."""
+    danger_values: tuple[str, ...]
+    """Which values are dangerous; none: any change."""
+    check: str
+    """Of what kind the test of `config test` is; empty: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +113,8 @@ async def config_describe(ctx: AdminContext, path: Path) -> SettingView:
     return SettingView(
         setting.path, setting.help, setting.kind, setting.value, setting.default, setting.is_default, setting.choices,
         setting.minimum, setting.maximum, setting.applies, setting.advanced, setting.group, setting.ordered,
-        setting.columns, setting.shown_if, setting.examples, setting.ref,
+        setting.columns, setting.shown_if, setting.examples, setting.ref, setting.enabled_if, setting.danger,
+        setting.danger_words, setting.danger_values, setting.check,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import { lazy, Suspense, useEffect, useId, useRef } from "react";
 import { Icon } from "../base/Icon.tsx";
 import { Marked } from "../base/Marked.tsx";
 import { current, useForm } from "./context.ts";
-import { type Field, holds } from "./fields.ts";
+import { danger, type Field, holds } from "./fields.ts";
 import css from "./Form.module.css";
 import { Control } from "./inputs/Control.tsx";
 import { written } from "./review.ts";
@@ -22,6 +22,10 @@ export function FieldRow({ field, shown }: { field: Field; shown: boolean }) {
   const beside = (name: string) => current(form, name.includes("/") ? name : `${field.base}${name}`, undefined);
   const hidden = !holds(schema["x-show-if"], beside) && !dirty && !fault;
   const enabled = holds(schema["x-enable-if"], beside);
+
+  const risk = dirty
+    ? danger(schema, current(form, path, schema.default), form.values[path]?.value ?? schema.default)
+    : undefined;
 
   useEffect(() => {
     if (!shown) return;
@@ -51,7 +55,7 @@ export function FieldRow({ field, shown }: { field: Field; shown: boolean }) {
             {...{ field, id, readOnly }}
             value={current(form, path, schema.default ?? null)}
             onChange={(value) => form.edit(path, value)}
-            described={`${id}help${fault ? ` ${id}fault` : ""}`}
+            described={`${id}help${fault ? ` ${id}fault` : ""}${risk ? ` ${id}risk` : ""}`}
             labelled={`${id}label`}
             wrong={!!fault}
           />
@@ -66,6 +70,16 @@ export function FieldRow({ field, shown }: { field: Field; shown: boolean }) {
           <p id={`${id}fault`} className={`error ${css.fault}`}>
             <Icon name="error" />
             {fault}
+          </p>
+        )}
+        {risk && !fault && (
+          <p id={`${id}risk`} className={`warn ${css.fault}`}>
+            <Icon name="warn" />
+            <span>
+              <Trans>
+                Dangerous: <Marked text={risk.text} />. You will be asked to type “{risk.confirm}”.
+              </Trans>
+            </span>
           </p>
         )}
         <p id={`${id}help`} className={css.help}>

@@ -150,6 +150,20 @@ export function entryKeys(path: string, paths: Iterable<string>): string[] {
   return [...keys];
 }
 
+/** What would be so, and what has to be typed for it, if `value` were saved in the place of `before`. */
+export function danger(schema: Schema, value: unknown, before: unknown): Schema["x-danger"] {
+  const declared = schema["x-danger"];
+  const had = many(before);
+  const gained = many(value).filter((each) => !had.includes(each));
+  if (!declared || (!gained.length && many(value).length === had.length)) return undefined;
+  return !declared.values.length || gained.some((each) => declared.values.includes(each)) ? declared : undefined;
+}
+
+const many = (value: unknown): string[] =>
+  (Array.isArray(value) ? value : [value]).map((each) =>
+    each === true ? "yes" : each === false ? "no" : String(each),
+  );
+
 /** Whether `x-show-if` or `x-enable-if` holds. `name`: it has a value; `name = a, b`: one of these; `name != a`: another. */
 export function holds(condition: string | undefined, value: (name: string) => unknown): boolean {
   if (!condition) return true;

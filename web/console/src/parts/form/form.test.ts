@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { edited, without } from "./drafts.ts";
-import { entryFields, entryKeys, type Field, groupsOf, holds } from "./fields.ts";
+import { danger, entryFields, entryKeys, type Field, groupsOf, holds } from "./fields.ts";
 import { command, conflicts, written, xml } from "./review.ts";
 import { DURATIONS, meant, parseDuration, parseNumber, parseSize, SIZES, wholeSize } from "./units.ts";
 
@@ -28,6 +28,20 @@ test("conditions of fields: there, equal, unequal", () => {
   expect(holds("transport != udp", now)).toBe(false);
   expect(holds("on = yes", now)).toBe(true);
   expect(holds(undefined, now)).toBe(true);
+});
+
+test.each([
+  [["no"], true, false, true],
+  [["no"], false, true, false],
+  [["no"], false, false, false],
+  [["::/0"], ["10.0.0.0/8"], ["10.0.0.0/8", "::/0"], true],
+  [["::/0"], ["::/0"], ["::/0", "10.0.0.0/8"], false],
+  [[], "store", "/srv/store", true],
+  [[], "store", "store", false],
+])("of the dangerous values %j, %j to %j: %j", (values, before, value, asked) => {
+  const schema = { "x-danger": { text: "It is open", confirm: "open", values } };
+  expect(danger(schema, value, before) !== undefined).toBe(asked);
+  expect(danger({}, value, before)).toBeUndefined();
 });
 
 test("entries of a table are known by the paths of their values", () => {
