@@ -9,7 +9,10 @@ class SmtpSettings(Section, tag="smtp"):
     """Receiving and sending mail over SMTP."""
 
     hostname: Domain = setting(
-        Domain("localhost"), applies="restart", help="Our name in greeting, EHLO, Received and Message-ID."
+        Domain("localhost"),
+        applies="restart",
+        help="Our name in greeting, EHLO, Received and Message-ID.",
+        check="own-name",
     )
     max_message_size: Size = setting(
         Size("50M"), minimum=Size("64K"), help="Largest message accepted (SIZE, RFC 1870).", row="S63"

@@ -13,6 +13,7 @@ class DnsSettings(Section, tag="dns"):
         ordered=True,
         help="Name servers, such as 192.0.2.53:53. Unset: those of the system.",
         row="S08",
+        check="name-server",
     )
     timeout: Duration = setting(
         Duration("10s"), minimum=1, maximum=60, help="How long one look-up may take in all.", advanced=True

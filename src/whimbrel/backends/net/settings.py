@@ -39,6 +39,7 @@ class OutgoingSettings(Section, tag="outgoing", checks=(_proxy,)):
         help="HTTP proxy through which webhooks go, such as proxy.example.org:3128; empty: none. It looks names up and "
         "decides what may be reached. `whimbrel alert test` tries it.",
         row="B14",
+        check="proxy",
     )
     proxy_user: str = setting("", help="Name at the proxy; empty: it asks for none.", row="B14")
     proxy_password: Secret = setting(Secret(""), help="Password at the proxy.", row="B14")

@@ -21,6 +21,7 @@ class StoreSettings(Section, tag="store", checks=(_kept,)):
         help="Directory of mail, queue and logs; a relative one lies in the directory of the configuration.",
         applies="restart",
         row="S24",
+        check="directory",
         danger=Danger(
             "the mail is not moved: from the next start on the server looks for all mail, queue and logs in the other "
             "directory. Stop the server and move them there first",

@@ -23,7 +23,7 @@ class HostCertificate(Section, tag="host", key="name"):
         pattern=r"^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
         like="a name such as mail.example.org or *.example.org",
     )
-    certificate: str = setting("", help="File of the certificate and its chain (PEM).")
+    certificate: str = setting("", help="File of the certificate and its chain (PEM).", check="certificate")
     private_key: str = setting("", help="File of its private key (PEM), unless it is in the same file.")
 
 
@@ -68,7 +68,10 @@ class TlsSettings(Section, tag="tls", checks=(_certificate,)):
         advanced=True,
     )
     certificate: str = setting(
-        "", help="File of our certificate and its chain (PEM). Unset: self-signed, made at first start.", row="S69"
+        "",
+        help="File of our certificate and its chain (PEM). Unset: self-signed, made at first start.",
+        row="S69",
+        check="certificate",
     )
     private_key: str = setting(
         "", help="File of the certificate's private key (PEM), unless it is in the same file.", row="S69"

@@ -28,7 +28,9 @@ class RelayRoute(Section, tag="route", key="domain"):
     """A relay host for one domain."""
 
     domain: str = required(help="The domain, such as example.org; *.example.org means all domains below it.")
-    host: str = setting("", help=f"Name or address of the server that takes its mail. {_HOST_HELP}")
+    host: str = setting(
+        "", help=f"Name or address of the server that takes its mail. {_HOST_HELP}", check="mail-server"
+    )
     port: int = setting(25, minimum=1, maximum=65535, help="Its port.")
     user: str = setting("", help="Name to sign in with; empty: do not sign in.")
     password: Secret = setting(Secret(""), help="Password to sign in with.")
@@ -40,7 +42,9 @@ class SenderRoute(Section, tag="sender-route", key="sender"):
     """A relay host for what one sender, or one domain of senders, sends to other servers."""
 
     sender: str = required(help="An address, a domain, or *.example.org for all domains below it. Addresses go first.")
-    host: str = setting("", help=f"Name or address of the server that takes the mail. {_HOST_HELP}")
+    host: str = setting(
+        "", help=f"Name or address of the server that takes the mail. {_HOST_HELP}", check="mail-server"
+    )
     port: int = setting(25, minimum=1, maximum=65535, help="Its port.")
     user: str = setting("", help="Name to sign in with; empty: do not sign in.")
     password: Secret = setting(Secret(""), help="Password to sign in with.")
@@ -114,7 +118,10 @@ class DeliverySettings(Section, tag="delivery", checks=(_hosts, _waits)):
     """Sending mail to other servers, and the queue."""
 
     relay_host: str = setting(
-        "", help=f"Server that takes all mail for other domains; empty: by MX. {_HOST_HELP}", row="S08"
+        "",
+        help=f"Server that takes all mail for other domains; empty: by MX. {_HOST_HELP}",
+        row="S08",
+        check="mail-server",
     )
     relay_port: int = setting(
         25, minimum=1, maximum=65535, help="Port of the relay host.", shown_if="relay-host", row="S08"

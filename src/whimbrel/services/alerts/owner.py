@@ -114,6 +114,14 @@ class AlertOwner:
         await self._keep(event.name)
         return targets, error
 
+    async def test_webhook(self, url: str) -> str:
+        """Sends a test event to a URL that nobody has saved. Why it was not taken; empty: it was."""
+        event, now = EVENTS[0], self._clock.now()
+        text = "This is what an alert looks like."
+        alert = Alert(event.name, event.title, "test", Level.WARNING.value, text, "", "", now, now)
+        _, error = await self._teller.tell(alert, Targets((), url), self._config.section(AlertSettings))
+        return error.removeprefix("webhook: ")
+
     async def look(self) -> None:
         """Tells what is due."""
         now = self._clock.now()

@@ -49,8 +49,10 @@ class EventAlert(Section, tag="event", key="name"):
         like=f"one of {', '.join(NAMES)}",
     )
     enabled: bool = setting(True, help="Tell of this event at all.")
-    to: tuple[str, ...] = setting((), item="to", help="Addresses that are written to; none: those of all events.")
-    webhook: str = setting("", help="URL that gets this event; empty: that of all events.")
+    to: tuple[str, ...] = setting(
+        (), item="to", help="Addresses that are written to; none: those of all events.", check="address"
+    )
+    webhook: str = setting("", help="URL that gets this event; empty: that of all events.", check="webhook")
 
 
 class AlertSettings(Section, tag="alerts", checks=(_targets,)):
@@ -58,11 +60,11 @@ class AlertSettings(Section, tag="alerts", checks=(_targets,)):
 
     to: tuple[str, ...] = setting(
         (), item="to", help="Addresses that are written to, such as postmaster@example.org; better not only here.",
-        row="B14",
+        row="B14", check="address",
     )  # fmt: skip
     webhook: str = setting(
         "", help="URL (https) that is called with what happened, as JSON.", examples=("https://hooks.example.org/mail",),
-        row="B14",
+        row="B14", check="webhook",
     )  # fmt: skip
     webhook_secret: Secret = setting(Secret(""), help="Signs what the webhook gets (HMAC-SHA256); empty: unsigned.")
     quiet_hours: str = setting(

@@ -21,7 +21,7 @@ class ServiceSettings(Section, tag="service"):
 
     enabled: bool = setting(True, help="Start this service with the server.", row="S21")
     listen: tuple[HostPort, ...] = setting(
-        (), help="Addresses and ports, such as 127.0.0.1:143, [::1]:143 or *:143.", row="S21"
+        (), help="Addresses and ports, such as 127.0.0.1:143, [::1]:143 or *:143.", row="S21", check="listen"
     )
     tls: Tls = setting(
         "starttls", help="TLS: none, by STARTTLS, or implicit from the first byte.", danger=_IN_THE_CLEAR
@@ -37,19 +37,19 @@ class ServiceSettings(Section, tag="service"):
 class SmtpService(ServiceSettings, tag="smtp"):
     """Mail from other servers."""
 
-    listen: tuple[HostPort, ...] = setting((HostPort("*:25"),), help="Addresses and ports.")
+    listen: tuple[HostPort, ...] = setting((HostPort("*:25"),), help="Addresses and ports.", check="listen")
 
 
 class SubmissionService(ServiceSettings, tag="submission"):
     """Mail from signed-in users, TLS by STARTTLS. RFC 6409"""
 
-    listen: tuple[HostPort, ...] = setting((HostPort("*:587"),), help="Addresses and ports.")
+    listen: tuple[HostPort, ...] = setting((HostPort("*:587"),), help="Addresses and ports.", check="listen")
 
 
 class SubmissionsService(ServiceSettings, tag="submissions"):
     """Mail from signed-in users, implicit TLS. RFC 8314"""
 
-    listen: tuple[HostPort, ...] = setting((HostPort("*:465"),), help="Addresses and ports.")
+    listen: tuple[HostPort, ...] = setting((HostPort("*:465"),), help="Addresses and ports.", check="listen")
     tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.", danger=_IN_THE_CLEAR)
 
 
@@ -57,33 +57,33 @@ class LmtpService(ServiceSettings, tag="lmtp"):
     """Mail from trusted programs beside us. RFC 2033. Off unless switched on."""
 
     enabled: bool = setting(False, help="Start this service with the server.")
-    listen: tuple[HostPort, ...] = setting((HostPort("127.0.0.1:24"),), help="Addresses and ports.")
+    listen: tuple[HostPort, ...] = setting((HostPort("127.0.0.1:24"),), help="Addresses and ports.", check="listen")
     tls: Tls = setting("none", help="TLS: none, by STARTTLS, or implicit.")
 
 
 class ImapService(ServiceSettings, tag="imap"):
     """IMAP, TLS by STARTTLS."""
 
-    listen: tuple[HostPort, ...] = setting((HostPort("*:143"),), help="Addresses and ports.")
+    listen: tuple[HostPort, ...] = setting((HostPort("*:143"),), help="Addresses and ports.", check="listen")
 
 
 class ImapsService(ServiceSettings, tag="imaps"):
     """IMAP, implicit TLS."""
 
-    listen: tuple[HostPort, ...] = setting((HostPort("*:993"),), help="Addresses and ports.")
+    listen: tuple[HostPort, ...] = setting((HostPort("*:993"),), help="Addresses and ports.", check="listen")
     tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.", danger=_IN_THE_CLEAR)
 
 
 class Pop3Service(ServiceSettings, tag="pop3"):
     """POP3, TLS by STLS."""
 
-    listen: tuple[HostPort, ...] = setting((HostPort("*:110"),), help="Addresses and ports.")
+    listen: tuple[HostPort, ...] = setting((HostPort("*:110"),), help="Addresses and ports.", check="listen")
 
 
 class Pop3sService(ServiceSettings, tag="pop3s"):
     """POP3, implicit TLS."""
 
-    listen: tuple[HostPort, ...] = setting((HostPort("*:995"),), help="Addresses and ports.")
+    listen: tuple[HostPort, ...] = setting((HostPort("*:995"),), help="Addresses and ports.", check="listen")
     tls: Tls = setting("implicit", help="TLS: none, by STARTTLS, or implicit.", danger=_IN_THE_CLEAR)
 
 

@@ -24,7 +24,9 @@ class ConsoleService(ServiceSettings, tag="console"):
             ("no",),
         ),
     )
-    listen: tuple[HostPort, ...] = setting((HostPort(f"*:{PORT}"),), help="Addresses and ports.", row="S11")
+    listen: tuple[HostPort, ...] = setting(
+        (HostPort(f"*:{PORT}"),), help="Addresses and ports.", row="S11", check="listen"
+    )
     tls: Literal["implicit"] = setting("implicit", help="TLS: implicit, always.")
     max_connections: int = setting(500, minimum=1, maximum=100_000, help="Connections at once.", row="S59")
     max_connections_per_host: int = setting(

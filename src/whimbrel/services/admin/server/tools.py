@@ -74,7 +74,7 @@ async def test_smtp(
     if ctx.dry_run:
         yield ProbeStep("result", f"Checked only: {', '.join(hosts)} would be called at port {port}")
         return
-    async for step in dial(probes.dialler, hosts, port, hostname, partial(_chain, ctx), letter):
+    async for step in dial(probes.dialler, hosts, port, hostname, partial(shown_chain, ctx), letter):
         yield step
 
 
@@ -90,7 +90,9 @@ async def test_tls(
     from whimbrel.services.probing.tls_look import look_at_tls
 
     host, port = _place(place)
-    async for step in look_at_tls(_probes(ctx).dialler, host, port, _hostname(ctx), partial(_chain, ctx), starttls):
+    async for step in look_at_tls(
+        _probes(ctx).dialler, host, port, _hostname(ctx), partial(shown_chain, ctx), starttls
+    ):
         yield step
 
 
@@ -178,7 +180,7 @@ async def _story(ctx: AdminContext, queue_id: str, began: float) -> AsyncIterato
         yield ProbeStep("message", line, _since(began), {"queue_id": queue_id})
 
 
-async def _chain(ctx: AdminContext, dialled: "Dialled", seconds: float) -> Sequence[ProbeStep]:
+async def shown_chain(ctx: AdminContext, dialled: "Dialled", seconds: float) -> Sequence[ProbeStep]:
     from whimbrel.services.probing.certificate import chain_steps
 
     health, info = need(ctx.health, "A look at certificates"), dialled.link.tls

@@ -2,9 +2,11 @@
 
 import re
 import tomllib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
+from whimbrel.core.rights import Right
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import (
     ARGUMENT,
@@ -13,12 +15,14 @@ from whimbrel.services.admin.calls import (
     FieldFault,
     FileText,
     Known,
+    Needs,
     call,
     nearest,
 )
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.server.services import apply_services
 from whimbrel.services.admin.views import Page, TextView, Words, done
+from whimbrel.services.probing.ports import ProbeStep
 
 if TYPE_CHECKING:
     from whimbrel.core.config import Setting
@@ -116,6 +120,26 @@ async def config_describe(ctx: AdminContext, path: Path) -> SettingView:
         setting.columns, setting.shown_if, setting.examples, setting.ref, setting.enabled_if, setting.danger,
         setting.danger_words, setting.danger_values, setting.check,
     )  # fmt: skip
+
+
+TEST_TIME: Final = 60.0
+"""Seconds that a test may take in all."""
+
+
+@call(
+    "config", "test", right=Right.SERVER_WRITE, needs=Needs.SERVER, problems="problems", live=True,
+    help="Tries a value before it is set: a server is called, a file read, a name looked up. Changes nothing.",
+)  # fmt: skip
+async def config_test(
+    ctx: AdminContext,
+    path: Path,
+    value: Annotated[tuple[str, ...], "The value as it would be; unless given the one in use.", ARGUMENT] = (),
+    beside: Annotated[tuple[str, ...], "Another setting as it would be: delivery/relay-port=587."] = (),
+) -> AsyncIterator[ProbeStep]:
+    from whimbrel.services.admin.settings.value_trial import trial
+
+    async for step in trial(ctx, path, value, _pairs(ctx, beside), TEST_TIME):
+        yield step
 
 
 @call("config", "list", reads=True, names=("setting", "path"), help="Lists settings with their values.")

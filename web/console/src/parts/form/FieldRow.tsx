@@ -10,6 +10,7 @@ import { Control } from "./inputs/Control.tsx";
 import { written } from "./review.ts";
 
 const FieldMenu = lazy(() => import("./FieldMenu.tsx"));
+const TryValue = lazy(() => import("./TryValue.tsx").then((module) => ({ default: module.TryValue })));
 
 export function FieldRow({ field, shown }: { field: Field; shown: boolean }) {
   const { t } = useLingui();
@@ -81,6 +82,11 @@ export function FieldRow({ field, shown }: { field: Field; shown: boolean }) {
               </Trans>
             </span>
           </p>
+        )}
+        {schema["x-check"] && form.settings && !form.readOnly && (
+          <Suspense>
+            <TryValue field={field} value={current(form, path, schema.default ?? "")} wrong={!!fault} />
+          </Suspense>
         )}
         <p id={`${id}help`} className={css.help}>
           <Marked text={field.help} />
