@@ -338,6 +338,12 @@ def test_try_now_makes_entries_due(within: Within) -> None:
         (QueueFilter(recipient="%"), ["a-2"]),
         (QueueFilter(recipient="_"), []),
         (QueueFilter(older_than=NOW - 50), ["a-1"]),
+        (QueueFilter(text="A-2"), ["a-2"]),
+        (QueueFilter(text="Alice"), ["a-1"]),
+        (QueueFilter(text="else.test"), ["a-3"]),
+        (QueueFilter(text="%"), ["a-2"]),
+        (QueueFilter(text="nothing"), []),
+        (QueueFilter(text="a-", sender="alice"), ["a-1"]),
         (QueueFilter(sender="alice", recipient="nobody"), []),
     ],
 )

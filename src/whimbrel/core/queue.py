@@ -154,6 +154,8 @@ class QueueFilter:
     """Octets; only larger ones."""
     parked: str = ""
     """Only those that are parked for this reason."""
+    text: str = ""
+    """Part of the id, of an address, or of how the last attempt went, without regard to case."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,6 +258,11 @@ def where(which: QueueFilter) -> tuple[str, Values]:
         if wanted:
             parts.append(rf"id IN (SELECT entry FROM recipient WHERE state = 'waiting' AND {column} LIKE ? ESCAPE '\')")
             values.append(_like(wanted))
+    if which.text:
+        fits = r"(address LIKE ? ESCAPE '\' OR status LIKE ? ESCAPE '\')"
+        waits = f"SELECT entry FROM recipient WHERE state = 'waiting' AND {fits}"
+        parts.append(rf"(id LIKE ? ESCAPE '\' OR sender LIKE ? ESCAPE '\' OR id IN ({waits}))")
+        values += [_like(which.text)] * 4
     if which.older_than is not None:
         parts.append("created < ?")
         values.append(which.older_than)

@@ -55,6 +55,8 @@ class MemoryQueue:
             and (which.older_than is None or item.created < which.older_than)
             and (which.held is None or item.held == which.held)
             and (which.size_over is None or item.size > which.size_over)
+            and which.text
+            in f"{item.id} {item.sender} {[str(r.recipient.address) + r.status for r in item.recipients]}"
         ]
 
     async def lease(self, now: float, limit: int, seconds: float) -> Sequence[QueueItem]:

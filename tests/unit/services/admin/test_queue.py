@@ -190,3 +190,20 @@ def test_the_list_says_in_words_why_a_message_is_held_and_names_no_attempt_that_
         ("held: an administrator holds it", 0.0),
     ]
     assert office.do("queue show", id="q3").parked == "outgoing mail is held"
+
+
+def test_messages_are_found_by_whatever_is_known_of_them(office: Office) -> None:
+    assert [row.id for row in office.do("queue list", search="q2").items] == ["q2"]
+    assert [row.id for row in office.do("queue list", search="x.test").items] == [
+        row.id for row in office.do("queue list", to="x.test").items
+    ]
+
+
+def test_what_could_not_be_done_is_told_one_by_one(office: Office) -> None:
+    done = office.do("queue try", ids=["q1", "q3", "q9"])
+    assert (done.count, [(each.id, each.text) for each in done.failed]) == (
+        1, [("q9", "it is no longer in the queue"), ("q3", "it is held: an administrator holds it")],
+    )  # fmt: skip
+    done = office.do("queue release", ids=["q3", "q2"])
+    assert [(each.id, each.text) for each in done.failed] == [("q2", "it is not held")]
+    assert office.do("queue hold", all=True).failed == ()

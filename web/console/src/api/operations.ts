@@ -11,15 +11,23 @@ export interface Toast {
   /** When it goes; milliseconds. */
   readonly until: number;
   readonly undo?: () => Promise<void>;
+  /** Where more is said of it. */
+  readonly link?: Place | undefined;
+}
+
+export interface Place {
+  readonly to: string;
+  readonly search: Readonly<Record<string, string>>;
+  readonly text: string;
 }
 
 export const toasts = new Store<readonly Toast[]>([]);
 let next = 1;
 
-export function toast(text: string, kind: Toast["kind"] = "done", undo?: () => Promise<void>): number {
+export function toast(text: string, kind: Toast["kind"] = "done", undo?: () => Promise<void>, link?: Place): number {
   const id = next++;
-  const seconds = kind === "undo" ? UNDO_SECONDS : kind === "failed" ? 30 : 5;
-  const added: Toast = { id, text, kind, until: Date.now() + seconds * 1000, ...(undo ? { undo } : {}) };
+  const seconds = kind === "undo" ? UNDO_SECONDS : kind === "failed" ? 30 : link ? 15 : 5;
+  const added: Toast = { id, text, kind, until: Date.now() + seconds * 1000, ...(undo ? { undo } : {}), link };
   toasts.set([...toasts.get(), added].slice(-3));
   setTimeout(() => dismiss(id), seconds * 1000);
   return id;

@@ -5,6 +5,7 @@ import { dismiss, type Toast, toast, toasts } from "@/api/operations.ts";
 import { useStore } from "@/api/store.ts";
 import { Button, IconButton } from "@/parts/base/Button.tsx";
 import { Icon } from "@/parts/base/Icon.tsx";
+import { LinkButton } from "@/parts/base/LinkButton.tsx";
 import css from "./Toasts.module.css";
 
 export function Toasts() {
@@ -18,7 +19,7 @@ export function Toasts() {
   );
 }
 
-function One({ id, text, kind, until, undo }: Toast) {
+function One({ id, text, kind, until, undo, link }: Toast) {
   const { t } = useLingui();
   const left = useSeconds(until);
   const take = async () => {
@@ -37,6 +38,11 @@ function One({ id, text, kind, until, undo }: Toast) {
         <Button small kind="quiet" onClick={() => void take()}>
           <Trans>Undo ({left})</Trans>
         </Button>
+      )}
+      {link && (
+        <LinkButton small kind="quiet" to={link.to} search={link.search}>
+          {link.text}
+        </LinkButton>
       )}
       <IconButton icon="close" label={t`Close`} onClick={() => dismiss(id)} />
     </div>

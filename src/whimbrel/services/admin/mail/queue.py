@@ -102,9 +102,18 @@ class QueueTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class NotTouched:
+    id: str
+    text: Words
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True)
 class Touched:
     count: int
     text: str
+    failed: tuple[NotTouched, ...] = ()
+    """Of the messages that were named those to which it was not done, at most 100, each with its reason."""
 
 
 DELETED: Final = "5.7.1 Deleted from the queue by an administrator"
@@ -118,6 +127,7 @@ _REASONS: Final = {HELD_REMOTE: "outgoing mail is held"}
 """Of what is parked, in words; the others are words already."""
 _EXAMPLES: Final = 5
 """Messages of which an answer says why they were passed over."""
+_FAILED: Final = 100
 _NAMED: Final = 20
 """Recipients that the security log names."""
 
@@ -143,6 +153,7 @@ Sender = Annotated[str, "Part of the sender's address; <> means reports."]
 To = Annotated[str, "Part of a recipient's address."]
 Status = Annotated[str, "Part of how the last attempt went."]
 Older = Annotated[Duration | None, "Only messages that have waited so long, such as 4h."]
+Search = Annotated[str, "Part of the id, of an address or of how the last attempt went."]
 Larger = Annotated[Size | None, "Only messages larger than this, such as 10M."]
 All = Annotated[bool, "All messages; needed where nothing else says which."]
 
@@ -205,6 +216,7 @@ async def queue_list(
     older: Older = None,
     size: Larger = None,
     ids: MoreIds = (),
+    search: Search = "",
     held: Annotated[bool | None, "Only messages that are held, or are not."] = None,
     sort: Sort = "",
     limit: Annotated[int, "Most to list.", MOST_LISTED] = 1000,
@@ -212,7 +224,7 @@ async def queue_list(
     skip: Skip = 0,
 ) -> QueueList:
     queue = need(ctx.queue, "The queue")
-    which = _filter(ctx, ids, sender, to, status, older, size, held)
+    which = replace(_filter(ctx, ids, sender, to, status, older, size, held), text=as_recorded(search))
     order = order_of(sort, ORDERS)
     try:
         page = await queue.page(which, limit, f"{'-' * order.descending}{order.column or 'created'}", after, skip)
@@ -402,7 +414,9 @@ async def _touch(
     queue = need(ctx.queue, "The queue")
     some = which if action.held is None else replace(which, held=action.held)
     passed_over = await _passed_over(queue, which, action)
-    missing = [id for id in dict.fromkeys(ids) if await queue.get(id) is None]
+    there = {item.id for item in await queue.select(QueueFilter(frozenset(ids)), len(ids))} if ids else set()
+    missing = [id for id in dict.fromkeys(ids) if id not in there]
+    failed = await _failures(queue, ids, action, missing)
     # Named before: what is deleted can be named no more.
     chosen = [] if ctx.dry_run else await queue.select(some, _LOGGED + 1)
     number = await queue.count(some) if ctx.dry_run else await do(queue, some)
@@ -417,7 +431,17 @@ async def _touch(
     if number > _LOGGED:
         ctx.log.info("queue.touched-more", action=action.verb, user=ctx.caller.name, count=number - _LOGGED)
     absent = f"there was none for {len(missing)} of the ids" if missing else ""
-    return _touched(ctx, number, action.verb, absent, passed_over)
+    return replace(_touched(ctx, number, action.verb, absent, passed_over), failed=failed)
+
+
+async def _failures(queue: Queue, ids: tuple[str, ...], action: Action, missing: list[str]) -> tuple[NotTouched, ...]:
+    """To which of the named messages it cannot be done; looked at before it is."""
+    rest = [NotTouched(id, "it is no longer in the queue") for id in missing[:_FAILED]]
+    if ids and action.held is not None:
+        for item in await queue.select(QueueFilter(frozenset(ids), held=not action.held), _FAILED):
+            why = "it is not held" if action is RELEASE else f"it is held: {_why_held(item)}"
+            rest.append(NotTouched(item.id, why))
+    return tuple(rest[:_FAILED])
 
 
 async def _passed_over(queue: Queue, which: QueueFilter, action: Action) -> str:

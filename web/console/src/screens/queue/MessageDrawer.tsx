@@ -1,6 +1,6 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { ApiError } from "@shared/errors.ts";
 import { read } from "@/api/admin.ts";
 import { useTopic } from "@/api/live.ts";
@@ -8,15 +8,18 @@ import { me } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
 import { Button } from "@/parts/base/Button.tsx";
 import { Moment, octets, shortTime } from "@/parts/base/Moment.tsx";
-import { Failure, Notice } from "@/parts/base/Notice.tsx";
+import { Failure } from "@/parts/base/Notice.tsx";
+import { LinkButton } from "@/parts/base/LinkButton.tsx";
 import { State, Verdict } from "@/parts/base/State.tsx";
 import { Drawer, Facts } from "@/parts/drawer/Drawer.tsx";
 import { FormSkeleton } from "@/parts/form/FormSkeleton.tsx";
 import type { QueueActions } from "./actions.ts";
 import { DeleteMessages } from "./DeleteMessages.tsx";
-import { isDue, type QueueView } from "./message.ts";
+import { isDue, type QueueView, traceOf } from "./message.ts";
 import css from "./MessageDrawer.module.css";
 import { Source } from "./Source.tsx";
+
+const Fate = lazy(() => import("./Fate.tsx"));
 
 interface Props {
   id: string;
@@ -75,6 +78,9 @@ export function MessageDrawer({ id, actions, readOnly, onClose }: Props) {
             >
               <Trans>View source</Trans>
             </Button>
+            <LinkButton icon="trace" {...traceOf(id)}>
+              <Trans>Trace</Trans>
+            </LinkButton>
             {!readOnly && (
               <DeleteMessages count={1} className="end" onDelete={(report) => actions.remove([id], report)} />
             )}
@@ -83,11 +89,9 @@ export function MessageDrawer({ id, actions, readOnly, onClose }: Props) {
       }
     >
       {gone ? (
-        <Notice icon="ok" title={<Trans>This message is no longer in the queue.</Trans>}>
-          <p>
-            <Trans>It was delivered, returned or deleted meanwhile.</Trans>
-          </p>
-        </Notice>
+        <Suspense fallback={<FormSkeleton />}>
+          <Fate id={id} />
+        </Suspense>
       ) : error ? (
         <Failure what={t`The message could not be read.`} error={error} retry={() => void refetch()} />
       ) : data ? (

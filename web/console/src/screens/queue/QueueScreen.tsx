@@ -13,11 +13,12 @@ import { Split } from "@/parts/drawer/Drawer.tsx";
 import { List, type Selected } from "@/parts/list/List.tsx";
 import { ListModel, type PageRequest } from "@/parts/list/model.ts";
 import { page } from "@/parts/list/useList.ts";
-import { useQueueActions } from "./actions.ts";
+import { type NotDone, useQueueActions } from "./actions.ts";
 import { useQueueColumns } from "./columns.tsx";
 import { DeleteMessages } from "./DeleteMessages.tsx";
 import { idOf, type QueueRow } from "./message.ts";
 import { MessageDrawer } from "./MessageDrawer.tsx";
+import { NotDoneList } from "./NotDoneList.tsx";
 
 interface Totals {
   waiting: number;
@@ -39,7 +40,8 @@ export default function QueueScreen() {
   const { query, onQuery, open, onOpen } = useListUrl(FILTERS);
   const columns = useQueueColumns();
   const refresh = useCallback(() => model.refresh(), [model]);
-  const actions = useQueueActions(refresh);
+  const [failed, setFailed] = useState<readonly NotDone[]>([]);
+  const actions = useQueueActions(refresh, setFailed);
   useTopic<Totals & { totals?: Totals }>("queue", (data) => {
     setTotals(data.totals ?? data);
     refresh();
@@ -55,6 +57,7 @@ export default function QueueScreen() {
         </Button>
       }
     >
+      <NotDoneList failed={failed} onClose={() => setFailed([])} />
       <Split>
         <List
           name="queue"

@@ -21,6 +21,9 @@ export interface QueueView extends Omit<QueueRow, "recipients" | "status"> {
   readonly recipients: readonly { address: string; state: string; status: string; remote: string }[];
 }
 
+/** Where the way of a message is told. */
+export const traceOf = (id: string) => ({ to: "/trace", search: { q: id } });
+
 export const idOf = (row: QueueRow): string => row.id;
 
 /** ASAP: it is due already. */
