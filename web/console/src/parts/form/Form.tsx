@@ -33,11 +33,7 @@ function FormGroup({ group, show, alone }: { group: Group; show?: string | undef
       {expert.length > 0 && plain.length > 0 && (
         <button type="button" className={css.expert} aria-expanded={open} onClick={() => setChosen(!open)}>
           <Icon name={open ? "down" : "right"} />
-          <Plural
-            value={expert.length}
-            one="# setting that hardly anybody needs"
-            other="# settings that hardly anybody needs"
-          />
+          <Plural value={expert.length} one="# advanced setting" other="# advanced settings" />
         </button>
       )}
       {open && <Rows fields={expert} show={show} />}

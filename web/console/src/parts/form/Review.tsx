@@ -27,7 +27,7 @@ export function Review({ form, opened, onClose }: { form: EditorForm; opened: bo
           kind="primary"
           busy={form.busy}
           disabledBecause={
-            readOnly || (Object.keys(form.state.faults).length ? t`Mend what is marked first` : undefined)
+            readOnly || (Object.keys(form.state.faults).length ? t`Correct the marked fields first` : undefined)
           }
           onClick={() => void form.save().then(onClose)}
         >

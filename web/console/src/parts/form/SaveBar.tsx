@@ -18,7 +18,7 @@ export function SaveBar({ form }: { form: EditorForm }) {
   const wrong = Object.keys(form.state.faults).length;
   const restart = paths.some((path) => fieldOf(path, form.fields)?.schema["x-applies"] === "restart");
   if (!paths.length && !form.refusal && !form.warnings.length) return null;
-  const because = form.state.readOnly || (wrong ? t`Mend what is marked first` : undefined);
+  const because = form.state.readOnly || (wrong ? t`Correct the marked fields first` : undefined);
   return (
     <div className={css.bar} role="region" aria-label={t`Changes`}>
       {(form.refusal || form.warnings.length > 0) && (

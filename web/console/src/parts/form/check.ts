@@ -97,7 +97,7 @@ function textFault(schema: Schema, text: string): string {
   if (text === "") return "";
   if (schema.pattern !== undefined && !matches(schema.pattern, text)) {
     const like = schema["x-like"];
-    return like ? t`This must be ${like}` : t`This has not the form that is wanted`;
+    return like ? t`This must be ${like}` : t`This does not have the required form`;
   }
   return (schema.format === undefined ? "" : (FORMATS[schema.format]?.(text) ?? "")) || boundFault(schema, text);
 }

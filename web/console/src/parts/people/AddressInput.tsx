@@ -95,7 +95,7 @@ export function Addresses({
               <span>{each}</span>
               <IconButton
                 icon="close"
-                label={t`Take out ${each}`}
+                label={t`Remove ${each}`}
                 onClick={() => onChange(value.filter((other) => other !== each))}
               />
             </li>

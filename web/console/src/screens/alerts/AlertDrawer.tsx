@@ -110,7 +110,7 @@ function Doing({ row }: { row: AlertRow }) {
   const { t } = useLingui();
   if (row.state === "going on")
     return (
-      <Verdict mood="warn" title={row.text || t`It goes on.`}>
+      <Verdict mood="warn" title={row.text || t`This alert is active.`}>
         <p className="muted">
           <Trans>
             Since <Moment at={row.since} />
@@ -119,7 +119,7 @@ function Doing({ row }: { row: AlertRow }) {
       </Verdict>
     );
   if (row.state === "off") return <Verdict mood="warn" icon="bell" title={t`Nobody is told of it.`} />;
-  return <Verdict mood="ok" title={t`Nothing goes on.`} />;
+  return <Verdict mood="ok" title={t`No alert is active.`} />;
 }
 
 /** Sends a test, and says at once whether all have it. */

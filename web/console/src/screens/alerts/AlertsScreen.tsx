@@ -98,7 +98,11 @@ export default function AlertsScreen() {
 
 function Summary({ known }: { known: Alerts }) {
   const going = known.items.filter((row) => row.state === "going on").length;
-  return going ? <Plural value={going} one="# goes on" other="# go on" /> : <Trans>Nothing goes on</Trans>;
+  return going ? (
+    <Plural value={going} one="# active alert" other="# active alerts" />
+  ) : (
+    <Trans>No alert is active</Trans>
+  );
 }
 
 /** Checks of which nobody hears: with nobody named at all, that is the first thing to mend. */

@@ -72,7 +72,7 @@ export function useAlertColumns(): readonly Column<AlertRow>[] {
 
 export function AlertState({ row }: { row: AlertRow }) {
   const { t } = useLingui();
-  if (row.state === "going on") return <State mood="warn">{t`Going on`}</State>;
+  if (row.state === "going on") return <State mood="warn">{t`Active`}</State>;
   if (row.state === "off")
     return (
       <State mood="muted" icon="bell">

@@ -144,7 +144,7 @@ function Member({ member, step, onOpen, onRemove }: MemberProps) {
         </b>
         {step && step.kind !== "user" && <p>{words(step)}</p>}
       </div>
-      {onRemove && <IconButton icon="close" label={t`Take out ${member}`} onClick={onRemove} />}
+      {onRemove && <IconButton icon="close" label={t`Remove ${member}`} onClick={onRemove} />}
     </li>
   );
 }

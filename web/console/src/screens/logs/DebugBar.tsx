@@ -80,7 +80,7 @@ export function DebugBar() {
             <Button
               kind="primary"
               onClick={() => void set({ category: chosen, lasting })}
-              disabledBecause={chosen.length ? undefined : t`Choose what it shall tell about`}
+              disabledBecause={chosen.length ? undefined : t`Choose what it logs`}
             >
               <Trans>Switch on</Trans>
             </Button>

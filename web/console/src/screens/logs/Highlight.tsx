@@ -81,7 +81,7 @@ export function Highlight({ rules, onChange }: { rules: readonly Rule[]; onChang
         <Button
           small
           icon="plus"
-          disabledBecause={rules.length >= MOST ? t`More colours than these help nobody` : undefined}
+          disabledBecause={rules.length >= MOST ? t`All colours are in use` : undefined}
           onClick={() =>
             onChange([...rules, { text: "", colour: colours[rules.length % colours.length]?.[0] ?? "warn" }])
           }

@@ -1,6 +1,8 @@
 import { Trans, useLingui } from "@lingui/react/macro";
+import { Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import { useLiveStatus, useTopic } from "@/api/live.ts";
+import { useSettings } from "@/api/settings.ts";
 import { Page } from "@/app/Page.tsx";
 import { useListUrl } from "@/app/url.ts";
 import { Notice } from "@/parts/base/Notice.tsx";
@@ -16,6 +18,7 @@ import { TraceDrawer } from "./TraceDrawer.tsx";
 
 const FILTERS = ["way", "since"];
 const AGAIN = 5000;
+const LOG_SUBJECT = { setting: "smtp/log-subject" } as never;
 
 export default function TraceScreen() {
   const { t } = useLingui();
@@ -23,7 +26,8 @@ export default function TraceScreen() {
   const { state } = useLiveStatus();
   const model = useMemo(() => new ListModel<TraceRow>({ id: rowId, fetch: searching(setTold) }), []);
   const { query, onQuery, open, onOpen } = useListUrl(FILTERS);
-  const columns = useTraceColumns();
+  const subjects = useSettings().data?.values["smtp/log-subject"]?.value;
+  const columns = useTraceColumns(subjects === false ? t`The setting “Log subject” is off` : "");
   const asked = !isEmpty(understood(query.search));
   const { way = "", since = "" } = query.filters;
 
@@ -53,9 +57,19 @@ export default function TraceScreen() {
             <NothingFound text={query.search} note={told.note} since={since} onSearch={(words) => onQuery(words)} />
           }
           foot={
-            told.cut && (
+            asked &&
+            (told.cut || subjects === false) && (
               <p className={css.cut}>
-                <Trans>The newest messages are shown. Narrow the search for others.</Trans>
+                {told.cut && <Trans>The newest messages are shown. Narrow the search for others.</Trans>}{" "}
+                {subjects === false && (
+                  <Trans>
+                    Subjects are not in the logs:{" "}
+                    <Link to="/settings/smtp" search={LOG_SUBJECT} className="link">
+                      the setting “Log subject”
+                    </Link>{" "}
+                    is off.
+                  </Trans>
+                )}
               </p>
             )
           }

@@ -6,7 +6,8 @@ import type { Column } from "@/parts/list/columns.ts";
 import type { TraceRow } from "./story.ts";
 import { useVerdict } from "./useVerdict.ts";
 
-export function useTraceColumns(): readonly Column<TraceRow>[] {
+/** `unlogged`: why no message has a subject; empty where they have. */
+export function useTraceColumns(unlogged: string): readonly Column<TraceRow>[] {
   const { t } = useLingui();
   const verdict = useVerdict();
   return useMemo(
@@ -57,7 +58,12 @@ export function useTraceColumns(): readonly Column<TraceRow>[] {
         title: t`Subject`,
         width: "minmax(120px, 3fr)",
         room: "low",
-        cell: (row) => row.message.subject,
+        cell: (row) =>
+          row.message.subject || (
+            <span className="muted" title={unlogged}>
+              {unlogged ? t`not logged` : ""}
+            </span>
+          ),
         text: (row) => row.message.subject,
       },
       {
@@ -88,6 +94,6 @@ export function useTraceColumns(): readonly Column<TraceRow>[] {
         text: (row) => row.message.host,
       },
     ],
-    [t, verdict],
+    [t, verdict, unlogged],
   );
 }

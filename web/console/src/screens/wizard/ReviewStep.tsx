@@ -67,7 +67,7 @@ export function ReviewStep({ answers, onConfirm, onBack, onApply }: Props) {
             kind="primary"
             onClick={onApply}
             busy={!reviewed}
-            disabledBecause={others.length ? t`Mend what is said above first` : undefined}
+            disabledBecause={others.length ? t`Correct the errors above first` : undefined}
           >
             <Trans>Set it up</Trans>
           </Button>

@@ -95,7 +95,7 @@ export function Names(props: ControlProps) {
                 }}
               />
             )}
-            {!readOnly && <IconButton icon="close" label={t`Take out ${each}`} onClick={() => remove(at)} />}
+            {!readOnly && <IconButton icon="close" label={t`Remove ${each}`} onClick={() => remove(at)} />}
           </div>
         );
       })}

@@ -18,7 +18,7 @@ export function Secret(props: ControlProps) {
   if (!(edited && form.edits[path] !== null) && !typing) {
     return (
       <span className={css.unit}>
-        <span className="muted">{edited ? t`Will be taken away` : isSet ? t`Is set` : t`Not set`}</span>
+        <span className="muted">{edited ? t`Will be removed` : isSet ? t`Is set` : t`Not set`}</span>
         {!readOnly && (
           <Button id={props.id} onClick={() => setTyping(true)}>
             {isSet ? <Trans>Change</Trans> : <Trans>Set</Trans>}
@@ -26,7 +26,7 @@ export function Secret(props: ControlProps) {
         )}
         {!readOnly && isSet && !edited && (
           <Button kind="quiet" onClick={() => onChange(null)}>
-            <Trans>Take away</Trans>
+            <Trans>Remove</Trans>
           </Button>
         )}
       </span>
