@@ -22,7 +22,7 @@ interface Props {
   onClose: () => void;
 }
 
-export function AlertDrawer({ id, model, settings, onClose }: Props) {
+export default function AlertDrawer({ id, model, settings, onClose }: Props) {
   const { t } = useLingui();
   const view = useSyncExternalStore(model.subscribe, model.get);
   const row = view.rows.find((each) => each.event === id);

@@ -9,18 +9,20 @@ import { Icon } from "@/parts/base/Icon.tsx";
 import { LinkButton } from "@/parts/base/LinkButton.tsx";
 import { Notice } from "@/parts/base/Notice.tsx";
 import { Split } from "@/parts/drawer/Drawer.tsx";
+import { later } from "@/parts/drawer/Later.tsx";
 import { Tabs } from "@/parts/drawer/Tabs.tsx";
 import { SaveBar } from "@/parts/form/SaveBar.tsx";
 import { List } from "@/parts/list/List.tsx";
 import { localPage } from "@/parts/list/local.ts";
 import { ListModel } from "@/parts/list/model.ts";
 import { groupsIn } from "@/screens/settings/pages.ts";
-import { SettingsForm } from "@/screens/settings/SettingsForm.tsx";
+import { LaterSettingsForm } from "@/screens/settings/later.tsx";
 import { useSettingsPage } from "@/screens/settings/useSettingsPage.ts";
 import { type AlertRow, type Alerts, alerts } from "./alert.ts";
-import { AlertDrawer } from "./AlertDrawer.tsx";
 import css from "./Alerts.module.css";
 import { useAlertColumns } from "./columns.tsx";
+
+const AlertDrawer = later(() => import("./AlertDrawer.tsx"));
 
 const WAYS = {
   words: (row: AlertRow) => `${row.title} ${row.event} ${row.to.join(" ")} ${row.checks.join(" ")}`,
@@ -71,7 +73,7 @@ export default function AlertsScreen() {
       />
       {tab === "settings" ? (
         <Scroll label={t`Settings`}>
-          <SettingsForm settings={settings} groups={groups} show={words.setting} />
+          <LaterSettingsForm settings={settings} groups={groups} show={words.setting} />
         </Scroll>
       ) : (
         <>

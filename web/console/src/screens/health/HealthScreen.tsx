@@ -15,7 +15,7 @@ import { List } from "@/parts/list/List.tsx";
 import { localPage } from "@/parts/list/local.ts";
 import { ListModel } from "@/parts/list/model.ts";
 import { groupsIn } from "@/screens/settings/pages.ts";
-import { SettingsForm } from "@/screens/settings/SettingsForm.tsx";
+import { LaterSettingsForm } from "@/screens/settings/later.tsx";
 import { useSettingsPage } from "@/screens/settings/useSettingsPage.ts";
 import { byGrade, type Check, checksOf, type Grade, gradeOf, GRADES, unheard } from "./check.ts";
 import { CheckDrawer } from "./CheckDrawer.tsx";
@@ -95,7 +95,11 @@ export default function HealthScreen() {
       />
       {tab === "settings" ? (
         <Scroll label={t`Settings`}>
-          <SettingsForm settings={settings} groups={groupsIn(settings.groups, "health", "all")} show={words.setting} />
+          <LaterSettingsForm
+            settings={settings}
+            groups={groupsIn(settings.groups, "health", "all")}
+            show={words.setting}
+          />
         </Scroll>
       ) : (
         <Split>

@@ -26,7 +26,7 @@ interface Props {
   onClose: () => void;
 }
 
-export function ServerDrawer({ id, model, settings, look, looking, onClose }: Props) {
+export default function ServerDrawer({ id, model, settings, look, looking, onClose }: Props) {
   const { t } = useLingui();
   const view = useSyncExternalStore(model.subscribe, model.get);
   const row = view.rows.find((each) => each.name === id);

@@ -9,6 +9,7 @@ import { useListUrl, useUrl } from "@/app/url.ts";
 import { Button, IconButton } from "@/parts/base/Button.tsx";
 import { Notice } from "@/parts/base/Notice.tsx";
 import { Split } from "@/parts/drawer/Drawer.tsx";
+import { later } from "@/parts/drawer/Later.tsx";
 import { Tabs } from "@/parts/drawer/Tabs.tsx";
 import type { FormState } from "@/parts/form/context.ts";
 import { SaveBar } from "@/parts/form/SaveBar.tsx";
@@ -16,12 +17,13 @@ import { List } from "@/parts/list/List.tsx";
 import { localPage } from "@/parts/list/local.ts";
 import { ListModel } from "@/parts/list/model.ts";
 import { groupsIn } from "@/screens/settings/pages.ts";
-import { SettingsForm } from "@/screens/settings/SettingsForm.tsx";
+import { LaterSettingsForm } from "@/screens/settings/later.tsx";
 import { useSettingsPage } from "@/screens/settings/useSettingsPage.ts";
 import { useServerColumns } from "./columns.tsx";
 import { nameFault, pathOfServer, type ServerRow, servers, STATES, unsaved } from "./server.ts";
-import { ServerDrawer } from "./ServerDrawer.tsx";
 import css from "./Servers.module.css";
+
+const ServerDrawer = later(() => import("./ServerDrawer.tsx"));
 
 const rank = (row: ServerRow) => STATES.indexOf(row.state as (typeof STATES)[number]);
 const WAYS = {
@@ -111,7 +113,7 @@ export default function ServersScreen() {
       />
       {tab === "settings" ? (
         <Scroll label={t`Settings`}>
-          <SettingsForm settings={settings} groups={groups} show={words.setting} />
+          <LaterSettingsForm settings={settings} groups={groups} show={words.setting} />
         </Scroll>
       ) : (
         <Split>
