@@ -22,6 +22,7 @@ from whimbrel.backends.net.listener import Limits
 from whimbrel.backends.tls import authority
 from whimbrel.backends.tls.certificate_files import load, read_key
 from whimbrel.core.net import ShownCertificate
+from whimbrel.core.network import contains
 from whimbrel.services.webd import http3
 from whimbrel.services.webd.exchange import Gone
 from whimbrel.services.webd.quic import QuicEndpoint
@@ -67,7 +68,12 @@ class Bench:
         self.port = int(sock.getsockname()[1])
         certificates = QuicCertificates(self.own)
         self.endpoint = QuicEndpoint(
-            "console", application, certificates, lambda: self.limits, lambda: self.allowed, self.log
+            "console",
+            application,
+            certificates,
+            lambda: self.limits,
+            lambda ip: not self.allowed or contains(self.allowed, ip),
+            self.log,
         )
         self.endpoint.listen([sock])
         try:

@@ -30,6 +30,8 @@ _FORMS = {
     "host": "domain name",
     "hostport": "address:port",
     "cidr": "network, such as 10.0.0.0/8",
+    "clients": "address, network, range or IP group",
+    "times": "times, days, or a time interval",
     "password": "secret",
     "email": "address",
     "local-part": "name",

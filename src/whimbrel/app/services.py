@@ -25,6 +25,7 @@ from whimbrel.services.session.services import (
     SmtpService,
     SubmissionService,
     SubmissionsService,
+    may_connect,
 )
 from whimbrel.services.webd.settings import ConsoleService
 
@@ -131,6 +132,7 @@ def streams(make: Callable[["House"], Front], refusal: bytes) -> Start:
             refusal=refusal,
             implicit_tls=implicit,
             tls=house.tls.server_context,
+            allowed=lambda ip: may_connect(house.config, settings(), ip),
             trace=lambda host: trace(name, host, house.log),
             tally=house.tally,
         )

@@ -16,6 +16,7 @@ from whimbrel.backends.logs.settings import LogSettings
 from whimbrel.backends.net.settings import OutgoingSettings
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.backends.tls.settings import TlsSettings
+from whimbrel.core.definitions import Definitions
 from whimbrel.core.settings import Moved, Section, setting
 from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.judging.filters import FILTERS
@@ -54,6 +55,7 @@ class MailServer(Section, tag="mailserver", checks=(store_mark.concern,), moved=
     services: AllServicesSettings = setting(
         AllServicesSettings(), help="Network services: addresses, ports, TLS, limits."
     )
+    definitions: Definitions = setting(Definitions(), help="IP groups and time intervals, by which rules mean clients.")
     security: SecuritySettings = setting(SecuritySettings(), help="Signing in.")
     console: ConsoleSettings = setting(ConsoleSettings(), help="Signing in to the console.")
     smtp: SmtpSettings = setting(SmtpSettings(), help="Receiving and sending mail over SMTP.")

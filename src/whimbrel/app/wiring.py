@@ -55,6 +55,7 @@ from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.backends.tls.contexts import TlsContexts
 from whimbrel.backends.tls.server import ServerContexts
 from whimbrel.core.config import ConfigError
+from whimbrel.core.definitions import Definitions
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.net import ShownCertificate
@@ -379,7 +380,7 @@ class DiskHouse:
 
     def _opened(self) -> tuple[str, ...]:
         """Private networks that an administrator opened to requests on others' behalf."""
-        return self.config.section(OutgoingSettings).allow
+        return self.config.section(Definitions).networks(self.config.section(OutgoingSettings).allow)
 
     @cached_property
     def connector(self) -> NetConnector:

@@ -147,6 +147,10 @@ class Whole(Protocol):
 
     def section(self, kind: "type[S]") -> "S": ...
 
+    def references(self) -> "Iterable[tuple[str, str, str]]":
+        """Path, kind of record (`ref`) and value of all that refers to records by their names."""
+        ...
+
 
 Check = Callable[[Whole], Iterable[Concern]]
 """Looks at settings together, and at the world where their meaning is there (a file, a user). It never raises and takes

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.fakes import FakeConfig
 from tests.support.flow_fakes import address
 from tests.support.reception_house import STRANGER, House, house
 from whimbrel.core.envelope import PLAIN, Recipient
@@ -118,7 +119,7 @@ def test_only_networks_that_are_named_may_relay_and_only_by_smtp() -> None:
 )
 def test_a_network_holds_what_it_says(networks: tuple[str, ...], ip: str, may: bool) -> None:
     settings = RelaySettings(allow_from=tuple(Network(one) for one in networks))
-    assert allowed(settings, ip) is may
+    assert allowed(FakeConfig(settings), ip) is may
 
 
 def test_what_is_no_network_is_no_setting() -> None:

@@ -25,6 +25,7 @@ from whimbrel.backends.tls.authority import self_signed, write_file
 from whimbrel.core.address import Domain
 from whimbrel.core.config import ConfigError, Fault
 from whimbrel.core.log import Log, Value
+from whimbrel.core.network import contains
 from whimbrel.core.values import HostPort
 from whimbrel.services.setup.answers import Answers
 from whimbrel.services.setup.application import SetupApplication
@@ -116,7 +117,14 @@ async def serve(directory: Path, sock: socket, networks: Sequence[str]) -> None:
     application = SetupApplication(
         STEPS, OwnMachine(directory, card.port), DiskInstaller(directory), Door(card.code, time.monotonic), pages, log
     )
-    tcp = TcpConnections("console", application, lambda: context, lambda: LIMITS, lambda: tuple(networks), log)
+    tcp = TcpConnections(
+        "console",
+        application,
+        lambda: context,
+        lambda: LIMITS,
+        lambda ip: not networks or contains(tuple(networks), ip),
+        log,
+    )
     tcp.listen([sock])
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)

@@ -88,6 +88,12 @@ def present(section: Section, path: str = "") -> Iterator[tuple[str, Section, st
                 yield from present(entry, f"{here}[{getattr(entry, entry.key) if entry.key else index}]")
 
 
+def reference(kind: type[Section], field: str) -> str:
+    """The kind of record to which a setting refers by name; empty: to none."""
+    extra = kind.model_fields[field].json_schema_extra
+    return str(extra.get("x-ref", "")) if isinstance(extra, dict) else ""
+
+
 def find(section: Section, path: str) -> tuple[Section, str]:
     """The section that holds the setting `path`, and its field. UnknownName."""
     way = steps(type(section), path)

@@ -435,16 +435,24 @@ class _Whole:
     """A configuration as cross-checks see it."""
 
     folder: str
+    root: Section
     sections: Mapping[type[Section], Section]
 
     def section(self, kind: type[S]) -> S:
         return cast(S, self.sections[kind])
 
+    def references(self) -> Iterator[tuple[str, str, str]]:
+        for path, section, field in paths.present(self.root):
+            if ref := paths.reference(type(section), field):
+                value = getattr(section, field)
+                for each in value if isinstance(value, tuple) else (value,):
+                    yield path, ref, str(each)
+
 
 def judged(root: Section, folder: str) -> list[Concern]:
     """What the cross-checks of all sections say of a configuration, the gravest first."""
     sections = _index(root)
-    whole = _Whole(folder, sections)
+    whole = _Whole(folder, root, sections)
     concerns = [concern for kind in sections for check in kind.checks for concern in check(whole)]
     return sorted(dict.fromkeys(concerns), key=lambda concern: -concern.gravity)
 

@@ -61,6 +61,8 @@ _TABLE: Final = (
     ("relay.denied", "security", "Relay denied", _REFUSED, "A client that had not signed in tried to relay."),
     ("connection.limit", "security", "Connection limit", "service sender_host connections",
      "A connection was refused: there are too many."),
+    ("connection.refused", "security", "Connection refused", "service sender_host reason",
+     "A client was turned away: a service is not for everybody, and it is in none of the networks that may connect."),
     ("connection.ended", "security", "Ended connection", "service session_id user sender_host by",
      "An administrator ended a session."),
     ("session.too_many_errors", "security", "Too many errors", "service sender_host failures",

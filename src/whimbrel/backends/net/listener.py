@@ -57,16 +57,18 @@ class Listener:
         refusal: bytes = b"",
         implicit_tls: Callable[[], bool] = lambda: False,
         tls: Callable[[], ssl.SSLContext | None] = lambda: None,
+        allowed: Callable[[str], bool] = lambda _host: True,
         trace: Callable[[str], Trace | None] = lambda _host: None,
         tally: Tally = _NO_TALLY,
     ) -> None:
         """`factory` makes the protocol of a connection, `session` is its whole life; the listener owns its task.
-        `refusal` is sent to a connection over the limit. With `implicit_tls` the handshake, with the context that
+        `refusal` is sent to a connection over the limit; a client that is not `allowed` is turned away
+        without a word. With `implicit_tls` the handshake, with the context that
         `tls` gives, is made before the session begins. `trace` is asked for each connection, and again by `retrace`.
         Settings are asked for each connection."""
         self.name = name
         self.accepted = 0
-        self._limits, self._log = limits, log
+        self._limits, self._allowed, self._log = limits, allowed, log
         self._meter = Meter(tally, name)
         self._factory, self._session, self._refusal = factory, session, refusal
         self._implicit_tls, self._tls, self._trace = implicit_tls, tls, trace
@@ -142,6 +144,11 @@ class Listener:
                 del self._hosts[host]
 
     def _admit(self, connection: socket.socket, host: str) -> None:
+        if not self._allowed(host):
+            reason = f"not in services/{self.name}/allow-from"
+            self._log.warning("connection.refused", service=self.name, sender_host=host, reason=reason)
+            connection.close()
+            return
         limits = self._limits()
         if (limits.connections and len(self._tasks) >= limits.connections) or (
             limits.per_host and self._hosts[host] >= limits.per_host

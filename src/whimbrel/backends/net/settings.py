@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from whimbrel.core.network import Network
+from whimbrel.core.definitions import IP_GROUP, Clients
 from whimbrel.core.settings import Concern, Gravity, Section, Whole, setting
 from whimbrel.core.values import Secret
 
@@ -28,10 +28,11 @@ def _proxy(whole: Whole) -> Iterator[Concern]:
 class OutgoingSettings(Section, tag="outgoing", checks=(_proxy,)):
     """Requests on others' behalf: webhooks, test tools. They never reach private networks or this machine."""
 
-    allow: tuple[Network, ...] = setting(
+    allow: tuple[Clients, ...] = setting(
         (),
         item="allow",
-        help="Private networks that such requests may reach all the same, such as 10.1.2.0/24.",
+        ref=IP_GROUP,
+        help="Private networks and IP groups that such requests may reach all the same, such as 10.1.2.0/24.",
         row="B14",
     )
     proxy: str = setting(

@@ -86,4 +86,5 @@ def rules(tally: Tally) -> Mapping[str, Rule]:
         "signin.failed": by_service("sign-ins-failed"),
         "signin.locked": by_service("sign-ins-locked"),
         "connection.limit": by_service("connections-refused"),
+        "connection.refused": by_service("connections-refused"),
     }

@@ -24,7 +24,6 @@ from whimbrel.flow.intake.records import Records, status
 from whimbrel.flow.intake.verdicts import Verdicts
 from whimbrel.flow.judging.renditions import Renditions
 from whimbrel.flow.report.reports import Reports, Subject
-from whimbrel.flow.routing.relay import RelaySettings
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Result, Transaction
 from whimbrel.mail.writing.trace import joint, received
@@ -72,7 +71,7 @@ class Acceptance:
 
     async def take(self, tx: Transaction, content: Spooled) -> Result:
         """MailError if nobody gets it, or the one reply for all must be that."""
-        names = to_drop(tx, self._config.section(RelaySettings))
+        names = to_drop(tx)
         if not names:
             return await self._carry_out(tx, content)
         tx.content = await without(names, content, self._spool)

@@ -14,7 +14,7 @@ from whimbrel.flow.assessment import PEERS, Assessment, Peer, Stage
 from whimbrel.flow.intake.records import Records
 from whimbrel.flow.judging.policy import Policy
 from whimbrel.flow.placement.placement import Placement
-from whimbrel.flow.routing.relay import RelayDenied, RelaySettings, allowed
+from whimbrel.flow.routing.relay import RelayDenied, allowed
 from whimbrel.flow.routing.route import Expansion, Local, Unreachable
 from whimbrel.flow.routing.router import Router
 from whimbrel.flow.settings import SmtpSettings
@@ -104,10 +104,8 @@ class Admission:
 
 def peer_of(config: ConfigStore, origin: Origin, ip: str) -> Peer:
     """Who hands a message in."""
-    if origin is Origin.INBOUND:
-        relay = config.section(RelaySettings)
-        if relay.allow_from and allowed(relay, ip):
-            return Peer.NETWORK
+    if origin is Origin.INBOUND and allowed(config, ip):
+        return Peer.NETWORK
     return PEERS[origin]
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from whimbrel.core.intake import Origin
 from whimbrel.core.spool import Spool, Spooled
-from whimbrel.flow.routing.relay import RelaySettings, allowed
+from whimbrel.flow.assessment import Peer
 from whimbrel.flow.transaction import Transaction
 from whimbrel.mail.writing.drop_fields import FieldDropper
 
@@ -22,12 +22,12 @@ _DELIVERED: Final = (b"return-path",)
 _BLOCK: Final = 256 * 1024
 
 
-def to_drop(tx: Transaction, relaying: RelaySettings) -> tuple[bytes, ...]:
+def to_drop(tx: Transaction) -> tuple[bytes, ...]:
     """Names of fields, in lower case; none if the message has none of them."""
     header = tx.header
     if header.complete and not header.begin(*_SUBMITTED):
         return ()  # Nearly always.
-    if tx.origin is Origin.SUBMISSION or (tx.origin is Origin.INBOUND and allowed(relaying, tx.client.ip)):
+    if tx.origin is Origin.SUBMISSION or tx.peer is Peer.NETWORK:
         return _SUBMITTED
     if any(to.expansion.local for to in tx.addressees):
         return _DELIVERED

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.definitions import IP_GROUP, Clients, Definitions
 from whimbrel.core.errors import MailError
-from whimbrel.core.network import Network, contains, reach, widest
+from whimbrel.core.network import reach, widest
 from whimbrel.core.settings import Concern, Danger, Gravity, Section, Whole, setting
 
 
@@ -32,7 +34,7 @@ OPEN: Final = Danger(
 
 def _open(whole: Whole) -> Iterator[Concern]:
     """Whoever can send through us to everybody will: the server is on every block list within hours."""
-    networks = whole.section(RelaySettings).allow_from
+    networks = whole.section(Definitions).networks(whole.section(RelaySettings).allow_from)
     four, six = reach(networks)
     wide_four, wide_six = widest(networks)
     if four > MOST_IPV4 or six > MOST_IPV6 or wide_four > WIDEST_IPV4 or wide_six > WIDEST_IPV6:
@@ -42,14 +44,16 @@ def _open(whole: Whole) -> Iterator[Concern]:
 class RelaySettings(Section, tag="relay", checks=(_open,)):
     """Relaying: mail from one stranger to another."""
 
-    allow_from: tuple[Network, ...] = setting(
+    allow_from: tuple[Clients, ...] = setting(
         (),
-        help="Networks whose mail to other domains is sent on without signing in, such as 192.0.2.0/28.",
+        ref=IP_GROUP,
+        help="Networks and IP groups whose mail to other domains is sent on without signing in, such as 192.0.2.0/28.",
         row="S56",
         danger=OPEN,
     )
 
 
-def allowed(settings: RelaySettings, ip: str) -> bool:
+def allowed(config: ConfigStore, ip: str) -> bool:
     """Whether a client at `ip` may relay. What is no address may not."""
-    return contains(settings.allow_from, ip)
+    clients = config.section(RelaySettings).allow_from
+    return bool(clients) and config.section(Definitions).include(clients, ip)

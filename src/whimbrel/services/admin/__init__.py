@@ -19,6 +19,8 @@ TABLE: Final[tuple[Noun, ...]] = (
         ("settings.configuration", "settings.config_files"),
         ("setting",),
     ),
+    Noun("ip-group", "IP groups, by which rules mean clients.", ("settings.definitions",), ("ip-group",)),
+    Noun("time-interval", "Time intervals, by which rules mean times.", ("settings.definitions",), ("time-interval",)),
     Noun("domain", "Domains.", ("people.domain_list", "people.domains", "people.cleaning"), ("domain",)),
     Noun(
         "user",

@@ -35,7 +35,7 @@ def advertise(session: Session) -> Iterable[bytes]:
         yield b"STARTTLS"
     for name in session.mechanisms():
         yield b"AUTH=" + name.encode()
-    if not plaintext_allowed(session.security, session.peer):
+    if not plaintext_allowed(session.ports.config, session.peer):
         yield b"LOGINDISABLED"
 
 
@@ -49,7 +49,7 @@ async def start_tls(session: Session, _command: basic.StartTls) -> Done | None:
 
 
 async def login(session: Session, command: basic.Login) -> Done:
-    if not plaintext_allowed(session.security, session.peer):
+    if not plaintext_allowed(session.ports.config, session.peer):
         return refusal(*PRIVACY)
     try:
         password = Secret(command.password.decode())

@@ -87,7 +87,7 @@ class Authorization:
             lines.append(f"EXPIRE {days}" if days else "EXPIRE NEVER")
         if self._tls_offered():
             lines.append("STLS")
-        if plaintext_allowed(self._security, self._peer):
+        if plaintext_allowed(self._config, self._peer):
             lines.append("USER")
         if names := self._sign_in.offered(self._peer):
             lines.append("SASL " + " ".join(names))
@@ -150,12 +150,12 @@ class Authorization:
             case commands.Stls():
                 return await self._start_tls()
             case commands.User(name):
-                if not plaintext_allowed(self._security, self._peer):
+                if not plaintext_allowed(self._config, self._peer):
                     return PRIVACY
                 self._name = name
                 return Ok("Send the password")  # Whatever the name: it must not reveal who exists.
             case commands.Pass(password):
-                if not plaintext_allowed(self._security, self._peer):
+                if not plaintext_allowed(self._config, self._peer):
                     return PRIVACY
                 if not self._name:
                     return Err("USER comes first")

@@ -151,7 +151,7 @@ class Authenticator:
         """Returns the mechanisms that can succeed on this connection as it is now, in order of preference."""
         sources = self._sources
         schemes = sources[0].schemes.union(*(source.schemes for source in sources[1:]))
-        return offered(self._config.section(SecuritySettings), peer, schemes)
+        return offered(self._config, peer, schemes)
 
     def start(
         self, mechanism: Mechanism, initial: bytes | None, peer: SessionPeer, ask: Ask, waiter: Waiter | None = None

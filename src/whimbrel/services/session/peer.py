@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.definitions import Definitions
 from whimbrel.core.log import Log
-from whimbrel.core.network import contains
 from whimbrel.protocols.sasl import SERVER_MECHANISMS
 from whimbrel.protocols.sasl.exchange import Form, Mechanism
 from whimbrel.services.session.settings import SecuritySettings
@@ -30,20 +31,23 @@ class SessionPeer:
     None: not available. RFC 5929, RFC 9266"""
 
 
-def plaintext_allowed(settings: SecuritySettings, peer: SessionPeer) -> bool:
+def plaintext_allowed(config: ConfigStore, peer: SessionPeer) -> bool:
     """True if passwords may be sent on this connection: under TLS, or from a network set for that."""
-    return peer.tls or contains(settings.plaintext_from, peer.ip)
+    if peer.tls:
+        return True
+    clients = config.section(SecuritySettings).plaintext_from
+    return bool(clients) and config.section(Definitions).include(clients, peer.ip)
 
 
 def offered(
-    settings: SecuritySettings,
+    config: ConfigStore,
     peer: SessionPeer,
     schemes: frozenset[str] = frozenset(),
     mechanisms: dict[str, Mechanism] = SERVER_MECHANISMS,
 ) -> dict[str, Mechanism]:
     """Returns the mechanisms that can succeed here, in order of preference: none that would reveal the password to
     eavesdroppers, none whose keys accounts lack (`schemes` lists those they have), no channel binding without TLS."""
-    allowed, bound = plaintext_allowed(settings, peer), peer.tls and peer.binding("tls-server-end-point") is not None
+    allowed, bound = plaintext_allowed(config, peer), peer.tls and peer.binding("tls-server-end-point") is not None
     return _offered(tuple(mechanisms.values()), allowed, bound, schemes)
 
 

@@ -5,6 +5,8 @@ import socket
 from collections.abc import Iterator
 from typing import Final, Literal
 
+from whimbrel.core.config import ConfigStore
+from whimbrel.core.definitions import IP_GROUP, Clients, Definitions
 from whimbrel.core.settings import Concern, Danger, Gravity, Section, Whole, setting
 from whimbrel.core.values import HostPort
 
@@ -32,6 +34,18 @@ class ServiceSettings(Section, tag="service"):
     max_connections_per_host: int = setting(
         200, minimum=1, maximum=100_000, help="Connections at once from one address to one worker.", row="S59"
     )
+    allow_from: tuple[Clients, ...] = setting(
+        (),
+        ref=IP_GROUP,
+        help="Networks and IP groups whose clients may connect, such as 10.0.0.0/8; empty: everybody.",
+        row="S21",
+    )
+
+
+def may_connect(config: ConfigStore, service: ServiceSettings, ip: str) -> bool:
+    """Whether a client at `ip` may connect to a service."""
+    clients = service.allow_from
+    return not clients or config.section(Definitions).include(clients, ip)
 
 
 class SmtpService(ServiceSettings, tag="smtp"):

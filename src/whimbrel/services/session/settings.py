@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from whimbrel.core.credentials.policy import MADE, SHORTEST, PasswordPolicy
-from whimbrel.core.network import Network, reach
+from whimbrel.core.definitions import IP_GROUP, Clients, Definitions
+from whimbrel.core.network import reach
 from whimbrel.core.settings import Concern, Danger, Section, Whole, setting
 from whimbrel.core.values import Duration
 
 
 def _plaintext(whole: Whole) -> Iterator[Concern]:
-    four, six = reach(whole.section(SecuritySettings).plaintext_from)
+    four, six = reach(whole.section(Definitions).networks(whole.section(SecuritySettings).plaintext_from))
     if four or six:
         yield Concern(
             "security/plaintext-from", "passwords cross the Internet where everybody on the way can read them"
@@ -19,9 +20,10 @@ def _plaintext(whole: Whole) -> Iterator[Concern]:
 class SecuritySettings(Section, tag="security", checks=(_plaintext,)):
     """Signing in to any service."""
 
-    plaintext_from: tuple[Network, ...] = setting(
+    plaintext_from: tuple[Clients, ...] = setting(
         (),
-        help="Networks from which passwords are taken without TLS. Best left empty.",
+        ref=IP_GROUP,
+        help="Networks and IP groups from which passwords are taken without TLS. Best left empty.",
         row="S70",
         danger=Danger(
             "passwords cross the Internet where everybody on the way can read them",

@@ -16,7 +16,7 @@ from whimbrel.core.pool import Pool
 from whimbrel.core.stats import NoTally, Tally
 from whimbrel.services.admin.calls import FileText
 from whimbrel.services.admin.table import all_calls
-from whimbrel.services.session.services import ServicesSettings
+from whimbrel.services.session.services import ServicesSettings, may_connect
 from whimbrel.services.webd.application import Application
 from whimbrel.services.webd.forward import CONNECTIONS, Forward
 from whimbrel.services.webd.hosts import Hosts
@@ -77,15 +77,18 @@ class Console:
             self._application,
             QuicCertificates(certificates),
             self._quic_limits,
-            lambda: self._settings.allow_from,
+            self._may_connect,
             log,
             self.clients,
             session_id,
         )
         self._tcp = TcpConnections(
-            name, self._application, server_context, self._limits, lambda: self._settings.allow_from, log,
+            name, self._application, server_context, self._limits, self._may_connect, log,
             Meter(tally, name), self.clients, session_id,
         )  # fmt: skip
+
+    def _may_connect(self, ip: str) -> bool:
+        return may_connect(self._config, self._settings, ip)
 
     @property
     def connections(self) -> int:

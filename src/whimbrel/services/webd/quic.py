@@ -28,7 +28,6 @@ from aioquic.quic.retry import QuicRetryTokenHandler
 from whimbrel.backends.net.listener import Limits
 from whimbrel.backends.net.names import host_and_port
 from whimbrel.core.log import Log
-from whimbrel.core.network import contains
 from whimbrel.services.webd.http3 import App, Http3Connection
 from whimbrel.services.webd.live import WebConnection, WebConnections
 from whimbrel.services.webd.quic_certificates import QuicCertificate, QuicCertificates
@@ -53,7 +52,7 @@ class QuicEndpoint:
         application: App,
         certificates: QuicCertificates,
         limits: Callable[[], Limits],
-        allowed: Callable[[], tuple[str, ...]],
+        allowed: Callable[[str], bool],
         log: Log,
         connections: WebConnections | None = None,
         session_id: Callable[[], str] = lambda: "",
@@ -175,8 +174,8 @@ class QuicEndpoint:
         self._begin(sock, header.destination_cid, original, host, address, default).datagram(data, address)
 
     def _may(self, host: str) -> bool:
-        allowed, limits = self._allowed(), self._limits()
-        if allowed and not contains(allowed, host):
+        limits = self._limits()
+        if not self._allowed(host):
             return False
         if len(self._sessions) >= limits.connections or self._hosts[host] >= limits.per_host:
             self._log.warning("connection.limit", service=self._name, sender_host=host, connections=len(self._sessions))

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from whimbrel.core.network import Network
+from whimbrel.core.definitions import IP_GROUP, Clients
 from whimbrel.core.settings import Danger, setting
 from whimbrel.core.values import HostPort
 from whimbrel.services.session.services import ServiceSettings
@@ -43,8 +43,11 @@ class ConsoleService(ServiceSettings, tag="console"):
         advanced=True,
         row="S14",
     )
-    allow_from: tuple[Network, ...] = setting(
-        (), help="Networks from which the console is reached, such as 10.0.0.0/8; empty: all.", row="S13"
+    allow_from: tuple[Clients, ...] = setting(
+        (),
+        ref=IP_GROUP,
+        help="Networks and IP groups from which the console is reached, such as 10.0.0.0/8; empty: all.",
+        row="S13",
     )
     names: tuple[str, ...] = setting(
         (),

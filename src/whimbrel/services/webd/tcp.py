@@ -24,7 +24,6 @@ from whimbrel.backends.net.meter import UNMETERED, Meter
 from whimbrel.backends.net.names import host_and_port
 from whimbrel.core.log import Log
 from whimbrel.core.net import TlsInfo
-from whimbrel.core.network import contains
 from whimbrel.services.webd.exchange import Receive, Scope, Send
 from whimbrel.services.webd.live import WebConnection, WebConnections
 
@@ -59,13 +58,13 @@ class TcpConnections:
         application: Callable[[Scope, Receive, Send], Any],
         tls: Callable[[], ssl.SSLContext | None],
         limits: Callable[[], Limits],
-        allowed: Callable[[], tuple[str, ...]],
+        allowed: Callable[[str], bool],
         log: Log,
         meter: Meter = UNMETERED,
         connections: WebConnections | None = None,
         session_id: Callable[[], str] = lambda: "",
     ) -> None:
-        """`allowed` are the networks that may connect; none: all. Settings are asked for each connection. All of them
+        """`allowed` says whether a host may connect. Settings are asked for each connection. All of them
         stand in `connections`, under ids of `session_id`."""
         self._live, self._session_id = connections or WebConnections("", log), session_id
         self._name, self._tls, self._limits, self._allowed, self._log = name, tls, limits, allowed, log
@@ -103,9 +102,10 @@ class TcpConnections:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _admit(self, connection: socket.socket, host: str) -> None:
-        allowed, limits = self._allowed(), self._limits()
-        if allowed and not contains(allowed, host):
-            self._log.warning("web.refused", sender_host=host, reason="not in services/console/allow-from")
+        limits = self._limits()
+        if not self._allowed(host):
+            reason = f"not in services/{self._name}/allow-from"
+            self._log.warning("connection.refused", service=self._name, sender_host=host, reason=reason)
             _turn_away(connection)
         elif len(self._tasks) >= limits.connections or self._hosts[host] >= limits.per_host:
             self._log.warning("connection.limit", service=self._name, sender_host=host, connections=len(self._tasks))

@@ -132,6 +132,6 @@ def test_a_bcc_beyond_what_is_looked_at_is_found() -> None:
     long = b"X: x\r\n" * 20_000
     content = HeldContent(long + SECRET)
     tx.take_content(content)
-    names = to_drop(tx, RelaySettings())
+    names = to_drop(tx)
     assert b"bcc" in names
     assert asyncio.run(without(names, content, there.spool)).content == long + TOLD  # type: ignore[attr-defined]

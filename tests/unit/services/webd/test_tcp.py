@@ -12,6 +12,7 @@ import pytest
 from tests.support.certs import certificates
 from tests.support.fakes import MemoryLog
 from whimbrel.backends.net.listener import TLS_ALERT, Limits
+from whimbrel.core.network import contains
 from whimbrel.services.webd import tcp
 from whimbrel.services.webd.tcp import TcpConnections
 
@@ -30,8 +31,8 @@ class Bench:
         self.go_on = asyncio.Event()
         self.read = 0
         self.tcp = TcpConnections(
-            "console", self.application, lambda: CERTIFICATES.server(), lambda: self.limits, lambda: self.allowed,
-            self.log,
+            "console", self.application, lambda: CERTIFICATES.server(), lambda: self.limits,
+            lambda ip: not self.allowed or contains(self.allowed, ip), self.log,
         )  # fmt: skip
 
     async def application(self, scope: Any, receive: Any, send: Any) -> None:

@@ -44,6 +44,8 @@ export const FORMATS: Record<string, Widget> = {
   hostport: "text",
   ip: "text",
   cidr: "text",
+  clients: "text",
+  times: "text",
   email: "text",
   path: "text",
   regex: "text",

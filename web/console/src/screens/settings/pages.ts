@@ -84,6 +84,16 @@ export const SETTINGS_PAGES: readonly SettingsPage[] = [
     ],
   },
   {
+    id: "definitions",
+    title: msg`Definitions`,
+    area: "server",
+    icon: "link",
+    tabs: [
+      { id: "ip-groups", title: msg`IP groups`, paths: ["definitions/ip-group"] },
+      { id: "time-intervals", title: msg`Time intervals`, paths: ["definitions/time-interval"] },
+    ],
+  },
+  {
     id: "mailboxes",
     title: msg`IMAP and POP3`,
     area: "server",
