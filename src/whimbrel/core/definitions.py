@@ -201,8 +201,8 @@ def _known(whole: Whole) -> Iterator[Concern]:
     kinds = {IP_GROUP: (groups, "IP group", is_group), TIME_INTERVAL: (intervals, "time interval", _is_interval)}
     for kind, (named, _, _) in kinds.items():
         for name in named:
-            if (circle := _circle(named, name)) is not None:
-                yield Concern(f"definitions/{kind}[{name}]", f"contains itself: {' > '.join(circle)}", Gravity.WRONG)
+            if (way := _way_back(named, name)) is not None:
+                yield Concern(f"definitions/{kind}[{name}]", f"contains itself: {' > '.join(way)}", Gravity.WRONG)
     for path, ref, value in whole.references():
         if ref in kinds:
             known, words, is_name = kinds[ref]
@@ -210,7 +210,7 @@ def _known(whole: Whole) -> Iterator[Concern]:
                 yield Concern(path, f"there is no {words} '{value}'", Gravity.WRONG)
 
 
-def _circle(named: _Names, name: str) -> tuple[str, ...] | None:
+def _way_back(named: _Names, name: str) -> tuple[str, ...] | None:
     """The way from `name` back to it, the shortest; None if there is none."""
     ways: list[tuple[str, ...]] = [(name,)]
     seen = set[str]()
@@ -231,7 +231,7 @@ class _Resolved(dict[tuple[str, ...], tuple[str, ...]]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Resolved)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 class Definitions(Section, tag="definitions", checks=(_known,)):

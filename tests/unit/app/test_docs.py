@@ -42,7 +42,7 @@ def test_the_sample_shows_every_setting_and_what_it_shows_can_be_set() -> None:
     # Without the remark marks and what is not a value, every line is a setting.
     shown = re.sub(r"<!-- [^<]*?-->", "", re.sub(r"<!-- [^<]*?\n(?=\s*<)", "", content).replace(" -->", ""))
     shown = re.sub(
-        r"<[a-z-]+>\.\.\.</[a-z-]+>|<(route|host|event|server) (domain|name)=.*?</\1>",
+        r"<[a-z-]+>\.\.\.</[a-z-]+>|<(route|host|event|server|ip-group|time-interval) (domain|name)=.*?</\1>",
         "",
         shown,
         flags=re.DOTALL,

@@ -182,7 +182,12 @@ async def time_interval_set(
     return await _set(ctx, TIME_INTERVAL, name, "when", times, description)
 
 
-@call("time-interval", "remove", confirm="Remove the time interval {name}?", help="Removes a time interval that nothing uses.")
+@call(
+    "time-interval",
+    "remove",
+    confirm="Remove the time interval {name}?",
+    help="Removes a time interval that nothing uses.",
+)
 async def time_interval_remove(ctx: AdminContext, name: IntervalName) -> Changed:
     _there(TIME_INTERVAL, name, [each.name for each in _definitions(ctx).time_intervals])
     return await _remove(ctx, TIME_INTERVAL, name)
