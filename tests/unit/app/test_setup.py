@@ -230,7 +230,8 @@ listen = ["no-such-host.invalid:2143"]
         read_answers(text, "answers.toml", tmp_path, directory=tmp_path)
     assert [(fault.path, fault.line) for fault in caught.value.faults] == [
         ("hostname", 2), ("administrator.password", 4), ("services.imap.listen", 7),
-        ('settings."smtp/max-message-size"', 9), ('settings."server/run-as"', 10), ('settings."tls/certificate"', 11), ("store", 0),
+        ('settings."smtp/max-message-size"', 9),
+        ('settings."server/run-as"', 10), ('settings."tls/certificate"', 11), ("store", 0),
     ]  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
 

@@ -3,13 +3,14 @@
     GET  /api/setup            is it to be set up, is this browser let in (`csrf`), how far is it
     POST /api/setup/session    {"code"}: lets in; DELETE lets out
     POST /api/setup/steps      {"answers"}: the steps with their fields, and what the machine proposes; also GET
+    POST /api/setup/draft      {"answers", "at", "revision"}: keeps them for a page that is loaded anew; also GET
     POST /api/setup/check      {"step", "answers", "check"}: the faults of a step, and what its checks find now
     POST /api/setup/review     {"answers"}: everything in words, and every fault
     POST /api/setup/apply      {"answers"}: sets up; one JSON object a line
 
 Answers are the tree of `field.py`, as an answers file has it. All but the first two want the session, and everything
-but GET the header X-CSRF-Token and an Origin of our own. Errors have the form of the admin calls. Nothing is kept
-between two requests: until `apply` the answers are in the browser alone.
+but GET the header X-CSRF-Token and an Origin of our own. Errors have the form of the admin calls. Until `apply` the
+answers are in the browser and in memory (`draft.py`) alone.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from whimbrel.core.config import ConfigError, Fault
 from whimbrel.core.log import Log
 from whimbrel.services.setup.answers import Answers
 from whimbrel.services.setup.door import SESSION, Door, Locked, Session, WrongCode
+from whimbrel.services.setup.draft import Draft, Outdated
 from whimbrel.services.setup.drawing import drawn_faults, drawn_results, drawn_step
 from whimbrel.services.setup.field import Values
 from whimbrel.services.setup.looking import look
@@ -92,6 +94,7 @@ class SetupApplication:
         self._lines: list[dict[str, object]] = []
         self._news = asyncio.Condition()
         self._looks = asyncio.Semaphore(_LOOKS)
+        self._draft = Draft(steps)
         self.done = asyncio.Event()
         """The server is set up."""
 
@@ -145,6 +148,8 @@ class SetupApplication:
             raise Refusal(401, "The one-time code is needed: the server's console shows it, and `whimbrel setup code`.")
         elif verb == "steps" and exchange.method == "GET":
             await _result(exchange, await self._described({}))
+        elif verb == "draft" and exchange.method == "GET":
+            await _result(exchange, self._drafted())
         else:
             _same_origin(exchange)
             if (exchange.header(b"x-csrf-token") or b"").decode("latin-1") != session.csrf:
@@ -156,7 +161,13 @@ class SetupApplication:
             self._door.leave(session)
             await _result(exchange, {}, [_cookie("", 0)])
             return
-        verbs = {"steps": self._steps_of, "check": self._check, "review": self._review, "apply": self._apply}
+        verbs = {
+            "steps": self._steps_of,
+            "draft": self._keep,
+            "check": self._check,
+            "review": self._review,
+            "apply": self._apply,
+        }
         if verb not in verbs:
             raise Refusal(404, f"There is nothing at {exchange.path}.")
         if exchange.method != "POST":
@@ -198,8 +209,25 @@ class SetupApplication:
 
     # Asking and checking
 
+    def _drafted(self) -> dict[str, object]:
+        kept = self._draft.shown()
+        return {"answers": kept.answers, "withheld": kept.withheld, "at": kept.at, "revision": kept.revision}
+
+    async def _keep(self, exchange: Exchange, given: Mapping[str, Any]) -> None:
+        at, revision = given.get("at", ""), given.get("revision")
+        if not isinstance(at, str) or not isinstance(revision, int):
+            raise Refusal(400, "at: a text is meant; revision: a whole number.")
+        try:
+            await _result(exchange, {"revision": self._draft.keep(_answers(given), at, revision)})
+        except Outdated:
+            raise Refusal(409, "Another browser has changed the answers meanwhile.") from None
+
+    def _answered(self, given: Mapping[str, Any]) -> Mapping[str, object]:
+        """With the passwords and files that the page was not sent back."""
+        return self._draft.whole(_answers(given))
+
     async def _steps_of(self, exchange: Exchange, given: Mapping[str, Any]) -> None:
-        await _result(exchange, await self._described(_answers(given)))
+        await _result(exchange, await self._described(self._answered(given)))
 
     async def _described(self, tree: Mapping[str, object]) -> dict[str, object]:
         reading = await asyncio.to_thread(read, self._steps, tree, self._machine)
@@ -216,14 +244,14 @@ class SetupApplication:
         if step is None or demanded not in ("", *(check.name for check in step.checks)):
             raise Refusal(404, "There is no such step or check.")
         async with self._looks:
-            reading = await self._surveyed(_answers(given))
+            reading = await self._surveyed(self._answered(given))
             results = await asyncio.to_thread(look, step, reading.values, self._machine, demanded=demanded)
         # What is to be confirmed is for the review.
         faults = [fault for fault in reading.of(step) if not (reading.confirm and fault.path == "users")]
         await _result(exchange, {"faults": drawn_faults(faults), "checks": drawn_results(results)})
 
     async def _review(self, exchange: Exchange, given: Mapping[str, Any]) -> None:
-        reading = await self._surveyed(_answers(given))
+        reading = await self._surveyed(self._answered(given))
         words = [
             {"step": step.name, "title": step.title, "words": list(step.words(reading.values))}
             for step in self._steps
@@ -250,7 +278,7 @@ class SetupApplication:
     async def _apply(self, exchange: Exchange, given: Mapping[str, Any]) -> None:
         """The work goes on when the browser goes away; who comes back meanwhile reads on."""
         if self._applying is None:
-            reading = await self._surveyed(_answers(given))
+            reading = await self._surveyed(self._answered(given))
             if reading.faults:
                 await _faulty(exchange, reading)
                 return
@@ -285,6 +313,7 @@ class SetupApplication:
             await self._fail("The set-up failed by a fault of its own, which the server's console shows.", [])
             return
         self._door.close()
+        self._draft.forget()
         made = [
             {"user": f"{login.partition('@')[0]}@{answers.domain}", "password": password.reveal()}
             for login, password in answers.made.items()
@@ -293,6 +322,7 @@ class SetupApplication:
             "administrator": f"{answers.administrator}@{answers.domain}",
             "hostname": answers.hostname,
             "console": console_port(answers),
+            "warnings": list(warnings),
             "made": made,
         }
         await self._say({"item": {"progress": "Starting the server"}})

@@ -10,12 +10,19 @@ import css from "./Wizard.module.css";
 
 /** Milliseconds between two looks whether the server itself answers. */
 const AGAIN = 1000;
+/** Looks without an answer after which the browser goes on: a page cannot see past a certificate that is new to it. */
+const BLIND = 8;
+/** Looks after which a server that still says that it is not set up is taken to fail. */
+const LATE = 45;
+
+/** `starting`: nothing is known yet; `blind`: nothing answers, or with a certificate that must be accepted first. */
+type Server = "starting" | "ready" | "blind" | "late";
 
 export function Applying({ answers, onBack }: { answers: Tree; onBack: () => void }) {
   const { t } = useLingui();
   const [lines, setLines] = useState<readonly string[]>([]);
   const [done, setDone] = useState<Done | null>(null);
-  const [ready, setReady] = useState(false);
+  const [server, setServer] = useState<Server>("starting");
   const [trouble, setTrouble] = useState<unknown>(null);
   const begun = useRef(false);
 
@@ -34,16 +41,30 @@ export function Applying({ answers, onBack }: { answers: Tree; onBack: () => voi
   // Another port is another origin, which this page may not ask: only a person can go there.
   const here = !done || done.console === Number(location.port || 443);
   const address = done && !here ? `https://${location.hostname}:${done.console}/` : "/";
+  const place = here ? location.origin : address;
 
   useEffect(() => {
-    if (!done || ready || !here) return undefined;
+    if (!done || server === "ready") return undefined;
+    let looks = 0;
     const look = async () => {
-      const response = await fetch("/healthz", { cache: "no-store" });
-      if (response.ok && !(await response.text()).includes("not set up")) setReady(true);
+      looks += 1;
+      if (here) {
+        const response = await fetch("/healthz", { cache: "no-store" }).catch(() => null);
+        if (response?.ok && !(await response.text()).includes("not set up")) setServer("ready");
+        else if (response && looks >= LATE) setServer("late");
+        else if (!response && looks >= BLIND) setServer("blind");
+      } else if (looks >= BLIND) setServer("blind");
     };
-    const timer = setInterval(() => void look().catch(() => undefined), AGAIN);
+    const timer = setInterval(() => void look(), AGAIN);
     return () => clearInterval(timer);
-  }, [done, ready, here]);
+  }, [done, server, here]);
+
+  // By itself, unless something is shown that nobody sees again.
+  const stays = !done || done.made.length > 0 || done.warnings.length > 0;
+  const goes = !stays && (server === "ready" || server === "blind");
+  useEffect(() => {
+    if (goes) location.assign(address);
+  }, [goes, address]);
 
   if (trouble !== null && !done) return <Failure what={t`The server was not set up`} error={trouble} retry={onBack} />;
   return (
@@ -52,7 +73,7 @@ export function Applying({ answers, onBack }: { answers: Tree; onBack: () => voi
       <ol className={css.progress} aria-live="polite">
         {lines.map((line, at) => (
           <li key={line}>
-            {(at + 1 < lines.length || ready || !here) && <Icon name="check" />} {line}
+            {(at + 1 < lines.length || server === "ready") && <Icon name="check" />} {line}
           </li>
         ))}
       </ol>
@@ -80,21 +101,37 @@ export function Applying({ answers, onBack }: { answers: Tree; onBack: () => voi
               </tbody>
             </table>
           )}
+          {done.warnings.map((warning) => (
+            <p key={warning} className="error" role="alert">
+              {warning}
+            </p>
+          ))}
           <p className="muted">
-            <Trans>The server may show another certificate now; the browser then asks once more.</Trans>
+            <Trans>
+              The console goes on at <a href={address}>{place}</a>. The server may show another certificate now; the
+              browser then asks once more.
+            </Trans>
           </p>
-          {!here && (
-            <p>
-              <Trans>
-                The console has an address of its own from now on: <a href={address}>{address}</a>
-              </Trans>
+          {(server === "blind" || server === "late") && (
+            <p role="alert">
+              {server === "late" ? (
+                <Trans>
+                  The server has not started yet. What is set up is whole and stays: look at what <code>serve</code>{" "}
+                  prints, or at its journal; a port that another program took is named there.
+                </Trans>
+              ) : (
+                <Trans>
+                  This page cannot see whether the server runs. If the console does not open,{" "}
+                  <code>whimbrel status</code> on the server says why.
+                </Trans>
+              )}
             </p>
           )}
           <div className={css.buttons}>
-            <Button kind="primary" busy={here && !ready} onClick={() => location.assign(address)}>
+            <Button kind="primary" busy={server === "starting"} onClick={() => location.assign(address)}>
               <Trans>Open the console</Trans>
             </Button>
-            {here && !ready && <Button onClick={() => location.assign("/")}>{t`Open it now`}</Button>}
+            {server === "starting" && <Button onClick={() => location.assign(address)}>{t`Open it now`}</Button>}
           </div>
         </>
       )}

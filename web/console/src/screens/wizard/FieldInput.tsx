@@ -1,7 +1,7 @@
 /** A question, by its kind. */
 import { useLingui } from "@lingui/react/macro";
 import { type ChangeEvent, useId, useState } from "react";
-import { IconButton } from "@/parts/base/Button.tsx";
+import { Button, IconButton } from "@/parts/base/Button.tsx";
 import type { Tree } from "./answers.ts";
 import type { Field } from "./api.ts";
 import css from "./Wizard.module.css";
@@ -9,11 +9,13 @@ import css from "./Wizard.module.css";
 interface Props {
   field: Field;
   value: unknown;
+  /** There is an answer, which is not shown: typing replaces it. */
+  kept: boolean;
   faults: readonly string[];
   onChange: (value: unknown) => void;
 }
 
-export function FieldInput({ field, value, faults, onChange }: Props) {
+export function FieldInput({ field, value, kept, faults, onChange }: Props) {
   const id = useId();
   const described = { "aria-describedby": `${id}help ${id}fault`, "aria-invalid": faults.length > 0 };
   const group = field.kind === "choice" || field.kind === "services";
@@ -23,7 +25,7 @@ export function FieldInput({ field, value, faults, onChange }: Props) {
       <label id={`${id}label`} htmlFor={group ? undefined : id}>
         {field.title}
       </label>
-      <Control {...{ field, value, onChange, id, described }} />
+      <Control {...{ field, value, kept, onChange, id, described }} />
       <p id={`${id}help`} className="muted">
         {field.help}
       </p>
@@ -37,15 +39,15 @@ export function FieldInput({ field, value, faults, onChange }: Props) {
 type Described = Record<"aria-describedby", string> & Record<"aria-invalid", boolean>;
 type Inner = Omit<Props, "faults"> & { id: string; described: Described };
 
-function Control({ field, value, onChange, id, described }: Inner) {
+function Control({ field, value, kept, onChange, id, described }: Inner) {
   const text = typeof value === "string" || typeof value === "number" ? String(value) : "";
   switch (field.kind) {
     case "choice":
-      return <Choices {...{ field, value, onChange, id, described }} />;
+      return <Choices {...{ field, value, kept, onChange, id, described }} />;
     case "secret":
-      return <Secret {...{ field, value: text, onChange, id, described }} />;
+      return <Secret {...{ field, value: text, kept, onChange, id, described }} />;
     case "file":
-      return <FileText {...{ field, value: text, onChange, id, described }} />;
+      return <FileText {...{ field, value: text, kept, onChange, id, described }} />;
     case "list":
       return (
         <textarea
@@ -58,7 +60,7 @@ function Control({ field, value, onChange, id, described }: Inner) {
         />
       );
     case "services":
-      return <Ports value={value as Tree} />;
+      return <Ports value={value as Tree} onChange={onChange} />;
     default:
       return (
         <input
@@ -94,7 +96,7 @@ function Choices({ field, value, onChange, id, described }: Inner) {
   );
 }
 
-function Secret({ field, value, onChange, id, described }: Inner) {
+function Secret({ field, value, kept, onChange, id, described }: Inner) {
   const { t } = useLingui();
   const [seen, setSeen] = useState(false);
   return (
@@ -105,7 +107,8 @@ function Secret({ field, value, onChange, id, described }: Inner) {
         type={seen ? "text" : "password"}
         value={String(value)}
         autoComplete="new-password"
-        required={field.required}
+        placeholder={kept ? t`Kept; type to replace it` : undefined}
+        required={field.required && !kept}
         onChange={(event) => onChange(event.target.value)}
       />
       <IconButton
@@ -117,7 +120,7 @@ function Secret({ field, value, onChange, id, described }: Inner) {
   );
 }
 
-function FileText({ field, value, onChange, id, described }: Inner) {
+function FileText({ field, value, kept, onChange, id, described }: Inner) {
   const { t } = useLingui();
   const read = (event: ChangeEvent<HTMLInputElement>) => {
     const file = event.target.files?.[0];
@@ -130,6 +133,7 @@ function FileText({ field, value, onChange, id, described }: Inner) {
         id={id}
         {...described}
         rows={5}
+        placeholder={kept ? t`Kept; type to replace it` : undefined}
         spellCheck={false}
         value={String(value)}
         onChange={(event) => onChange(event.target.value)}
@@ -139,7 +143,7 @@ function FileText({ field, value, onChange, id, described }: Inner) {
 }
 
 /** What differs from the usual ports. */
-function Ports({ value }: { value: Tree }) {
+function Ports({ value, onChange }: { value: Tree; onChange: (value: Tree) => void }) {
   const { t } = useLingui();
   return (
     <ul className={css.ports}>
@@ -148,6 +152,12 @@ function Ports({ value }: { value: Tree }) {
         return (
           <li key={name}>
             <b>{name}</b> {enabled === false ? t`off` : (listen ?? []).join(", ")}
+            <Button
+              small
+              onClick={() => onChange(Object.fromEntries(Object.entries(value).filter(([each]) => each !== name)))}
+            >
+              {t`As usual again`}
+            </Button>
           </li>
         );
       })}

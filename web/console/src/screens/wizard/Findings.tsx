@@ -5,6 +5,12 @@ import { State } from "@/parts/base/State.tsx";
 import type { Finding } from "./api.ts";
 import css from "./Wizard.module.css";
 
+/** The service whose port is held; the console is left on, or nobody could come back. */
+const serviceOf = (finding: Finding) => {
+  const name = /^services\.(.+)$/.exec(finding.field)?.[1] ?? "";
+  return name === "console" ? "" : name;
+};
+
 export function Findings({ findings, onTake }: { findings: readonly Finding[]; onTake: (finding: Finding) => void }) {
   const { t } = useLingui();
   const words = { ok: t`Good`, unknown: t`Not known`, warning: t`Look here`, error: t`Wrong` };
@@ -46,6 +52,11 @@ export function Findings({ findings, onTake }: { findings: readonly Finding[]; o
             {each.offer && (
               <Button small onClick={() => onTake(each)}>
                 <Trans>Use the other port</Trans>
+              </Button>
+            )}
+            {serviceOf(each) && (
+              <Button small onClick={() => onTake({ ...each, offer: { [serviceOf(each)]: { enabled: false } } })}>
+                <Trans>Leave it off</Trans>
               </Button>
             )}
           </div>

@@ -2,7 +2,7 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Button } from "@/parts/base/Button.tsx";
-import { put, shown, type Tree, valueOf } from "./answers.ts";
+import { given, put, shown, type Tree, valueOf } from "./answers.ts";
 import { type Checked, check, type Finding, type Step } from "./api.ts";
 import { FieldInput } from "./FieldInput.tsx";
 import { Findings } from "./Findings.tsx";
@@ -16,12 +16,14 @@ interface Props {
   answers: Tree;
   /** With what was proposed. */
   whole: Tree;
+  /** Fields that have an answer which the server keeps and does not show. */
+  withheld: readonly string[];
   onChange: (answers: Tree) => void;
   onBack: (() => void) | undefined;
   onNext: () => void;
 }
 
-export function StepForm({ step, answers, whole, onChange, onBack, onNext }: Props) {
+export function StepForm({ step, answers, whole, withheld, onChange, onBack, onNext }: Props) {
   const { t } = useLingui();
   const [checked, setChecked] = useState<Checked | null>(null);
   const [tried, setTried] = useState<readonly Finding[]>([]);
@@ -87,6 +89,7 @@ export function StepForm({ step, answers, whole, onChange, onBack, onNext }: Pro
           key={field.name}
           field={field}
           value={valueOf(answers, field)}
+          kept={withheld.includes(field.name) && given(answers, field.name) === undefined}
           faults={insists ? faultOf(field.name) : []}
           onChange={(value) => onChange(put(answers, field.name, value))}
         />

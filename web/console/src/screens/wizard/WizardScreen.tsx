@@ -1,28 +1,51 @@
 /** Setting up a new server: the code, the steps that the server declares, a review in words, and the writing. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { LANGUAGES, type Language, speak } from "@/app/language.ts";
 import { Logo } from "@/app/Logo.tsx";
 import { switchTheme } from "@/app/preferences.ts";
-import { IconButton } from "@/parts/base/Button.tsx";
+import { Button, IconButton } from "@/parts/base/Button.tsx";
 import { Failure } from "@/parts/base/Notice.tsx";
-import { complete, type Tree } from "./answers.ts";
-import { admitted, type Step, steps as asked } from "./api.ts";
+import { complete } from "./answers.ts";
+import { gate, type Step, state, steps as asked } from "./api.ts";
 import { Applying } from "./Applying.tsx";
 import { CodeForm } from "./CodeForm.tsx";
 import { ReviewStep } from "./ReviewStep.tsx";
 import { StepForm } from "./StepForm.tsx";
+import { useDraft } from "./useDraft.ts";
 import css from "./Wizard.module.css";
 
 export default function WizardScreen() {
   const { t, i18n } = useLingui();
   const [open, setOpen] = useState<boolean | null>(null);
+  /** Somebody has pressed the last button, here before a reload or in another browser. */
+  const [under, setUnder] = useState(false);
+  /** The session is over; what was asked goes on once the code is given again. */
+  const [again, setAgain] = useState(false);
+  const waiting = useRef<(() => void)[]>([]);
   const [trouble, setTrouble] = useState<unknown>(null);
 
   useEffect(() => {
     document.title = `${t`Set up`} · Whimbrel`;
-    admitted().then(setOpen, setTrouble);
+    gate.askCode = () =>
+      new Promise((resolve) => {
+        waiting.current.push(resolve);
+        setAgain(true);
+      });
+    const begin = async () => {
+      const { state: now, signed_in } = await state();
+      setUnder(now !== "open");
+      setOpen(signed_in);
+    };
+    begin().catch(setTrouble);
   }, [t]);
+
+  const entered = async () => {
+    setUnder((await state()).state !== "open");
+    setOpen(true);
+    setAgain(false);
+    for (const goOn of waiting.current.splice(0)) goOn();
+  };
 
   return (
     <div className={css.page}>
@@ -46,27 +69,42 @@ export default function WizardScreen() {
         <IconButton icon="moon" label={t`Switch light and dark`} onClick={switchTheme} />
       </header>
       {trouble !== null && <Failure what={t`The server does not answer`} error={trouble} />}
-      {open === false && <CodeForm onDone={() => setOpen(true)} />}
-      {open && <Steps />}
+      {(open === false || again) && <CodeForm onDone={() => void entered().catch(setTrouble)} />}
+      {open && (
+        <div hidden={again}>
+          <Steps under={under} />
+        </div>
+      )}
     </div>
   );
 }
 
-/** Back never loses input: the answers are kept here until they are applied. */
-function Steps() {
+/** Back never loses input, nor does a reload: the answers are kept until they are applied. */
+function Steps({ under }: { under: boolean }) {
   const { t } = useLingui();
   const [steps, setSteps] = useState<readonly Step[]>([]);
-  const [answers, setAnswers] = useState<Tree>({});
   const [at, setAt] = useState(0);
   const [far, setFar] = useState(0);
-  const [applying, setApplying] = useState(false);
+  const [reached, setReached] = useState("");
+  const [applying, setApplying] = useState(under);
   const [trouble, setTrouble] = useState<unknown>(null);
+  // The review is kept as the last step: it has nothing that could be lost.
+  const name = steps[Math.min(at, steps.length - 1)]?.name ?? "";
+  const { answers, withheld, change, conflict, takeTheirs, keepMine } = useDraft(name, setReached, setTrouble);
+
+  useEffect(() => {
+    const number = steps.findIndex((each) => each.name === reached);
+    if (number <= 0) return;
+    setAt(number);
+    setFar((before) => Math.max(before, number));
+    setReached("");
+  }, [steps, reached]);
 
   // What is proposed in a step follows from the answers before it.
   useEffect(() => {
-    asked(answers).then(setSteps, setTrouble);
+    if (!applying) asked(answers).then(setSteps, setTrouble);
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- not while one types
-  }, [at]);
+  }, [at, applying]);
 
   const go = (to: number) => {
     setAt(to);
@@ -78,8 +116,8 @@ function Steps() {
 
   if (trouble !== null)
     return <Failure what={t`The steps cannot be shown`} error={trouble} retry={() => location.reload()} />;
-  if (!steps.length) return null;
   if (applying) return <Applying answers={whole} onBack={() => setApplying(false)} />;
+  if (!steps.length) return null;
   return (
     <div className={css.columns}>
       <nav aria-label={t`Steps`} className={css.steps}>
@@ -99,20 +137,34 @@ function Steps() {
             Step {at + 1} of {titles.length}
           </Trans>
         </p>
+        {conflict && (
+          <div className={css.conflict} role="alert">
+            <p>
+              <Trans>These answers were changed in another browser.</Trans>
+            </p>
+            <Button small onClick={takeTheirs}>
+              <Trans>Take those</Trans>
+            </Button>
+            <Button small onClick={keepMine}>
+              <Trans>Keep these</Trans>
+            </Button>
+          </div>
+        )}
         {step ? (
           <StepForm
             key={step.name}
             step={step}
             answers={answers}
             whole={whole}
-            onChange={setAnswers}
+            withheld={withheld}
+            onChange={change}
             onBack={at ? () => go(at - 1) : undefined}
             onNext={() => go(at + 1)}
           />
         ) : (
           <ReviewStep
             answers={whole}
-            onConfirm={(words) => setAnswers({ ...answers, confirm: words })}
+            onConfirm={(words) => change({ ...answers, confirm: words })}
             onBack={() => go(at - 1)}
             onApply={() => setApplying(true)}
           />

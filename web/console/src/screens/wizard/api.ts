@@ -61,6 +61,8 @@ export interface Done {
   readonly hostname: string;
   /** Port of the console from then on. */
   readonly console: number;
+  /** What went wrong once everything was written, in sentences. */
+  readonly warnings: readonly string[];
   readonly made: readonly { readonly user: string; readonly password: string }[];
 }
 
@@ -71,17 +73,47 @@ export interface Progress {
 
 let csrf = "";
 
+/** Lets the person give the code once more; set by the page. What was asked goes on afterwards. */
+export const gate = { askCode: (): Promise<void> => Promise.reject(new ApiError(401, { text: "No page is open." })) };
+
 const http = new Http({
-  signIn: () => Promise.reject(new ApiError(401, { kind: "unauthorized", text: "The one-time code is needed again." })),
+  signIn: () => gate.askCode(),
   prove: () => Promise.reject(new ApiError(403, { text: "Setting up asks for no password." })),
   csrf: () => Promise.resolve(csrf),
 });
 
-/** Whether this browser has given the code. */
-export async function admitted(): Promise<boolean> {
-  const { result } = await http.call<{ signed_in: boolean; csrf?: string }>("GET", "/api/setup", { alone: true });
+export interface State {
+  /** `applying`: somebody has pressed the last button; `done`: the server starts. */
+  readonly state: "open" | "applying" | "done";
+  /** Whether this browser has given the code. */
+  readonly signed_in: boolean;
+  readonly csrf?: string;
+}
+
+export async function state(): Promise<State> {
+  const { result } = await http.call<State>("GET", "/api/setup", { alone: true });
   csrf = result.csrf ?? "";
-  return result.signed_in;
+  return result;
+}
+
+/** The answers so far, of this browser before it was loaded anew or of another. */
+export interface Draft {
+  readonly answers: Tree;
+  /** Fields with an answer that is not sent back: passwords and files. */
+  readonly withheld: readonly string[];
+  /** The step that was reached. */
+  readonly at: string;
+  readonly revision: number;
+}
+
+export const draft = async (): Promise<Draft> => (await http.call<Draft>("GET", "/api/setup/draft")).result;
+
+/** The new revision. ApiError 409: another browser has changed the answers. */
+export async function keep(answers: Tree, at: string, revision: number): Promise<number> {
+  const { result } = await http.call<{ revision: number }>("POST", "/api/setup/draft", {
+    body: { answers, at, revision },
+  });
+  return result.revision;
 }
 
 /** ApiError: 401 for a wrong code, 429 after too many. */
