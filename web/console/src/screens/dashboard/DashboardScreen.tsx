@@ -13,6 +13,8 @@ import { Health } from "./Health.tsx";
 import { QueueCard } from "./QueueCard.tsx";
 import type { Status } from "./status.ts";
 import { Today } from "./Today.tsx";
+import { isNew } from "./todo.ts";
+import { Todos } from "./Todos.tsx";
 
 export default function DashboardScreen() {
   const { t } = useLingui();
@@ -40,7 +42,7 @@ export default function DashboardScreen() {
           <div className={css.grid} data-stale={error ? "" : undefined}>
             <div className={css.column}>
               <Health status={data} />
-              <Today totals={totals.data} />
+              {totals.data && isNew(totals.data) ? <Todos totals={totals.data} /> : <Today totals={totals.data} />}
             </div>
             <div className={css.column}>
               <QueueCard />
