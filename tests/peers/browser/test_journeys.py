@@ -86,11 +86,11 @@ class Hand:
         self.until("ArrowDown", lambda: grid.get_attribute("aria-activedescendant") == row.get_attribute("id"))
         self.page.keyboard.press("Enter")
 
-    def fill(self, name: str, text: str, *, within: str = "") -> None:
+    def fill(self, name: str, text: str, *, within: str = "", role: str = "textbox") -> None:
         if not self.keys:
             (self.page.locator(within) if within else self.page).get_by_label(name, exact=True).fill(text)
             return
-        self.reach("textbox", re.compile(f"^{re.escape(name)}$"), within=within)
+        self.reach(role, re.compile(f"^{re.escape(name)}$"), within=within)
         self.page.keyboard.press("Control+a")
         self.page.keyboard.type(text)
 
@@ -162,13 +162,47 @@ def test_a_colleague_comes(visit: Callable[..., Visit], house: Running, by: str)
     hand.fill("Full name", f"Käthe Groß {by}", within="main aside")
     address = f"kaethe.gross.{by}"
     assert page.locator("main aside").get_by_label("Address", exact=True).input_value() == address
-    hand.fill("Password", PASSWORD, within="main aside")
+    hand.fill("Password", "a", within="main aside")
     hand.press("button", "Add user", within="main aside form")
-    sees(page, f"{address} can receive mail", f"Käthe Groß {by}")
+    expect(page.get_by_text("must have at least 8 characters")).to_be_visible()
+    seen.faults.said.clear()  # Refused as it should be.
+    hand.fill("Password", PASSWORD, within="main aside")
+    hand.fill("Same as a colleague", "anna@example.test", within="main aside", role="combobox")
+    hand.press("button", "Take over", within="main aside")
+    group = page.get_by_role("button", name="Group staff@example.test")
+    expect(group).to_have_attribute("aria-pressed", "true")
+    hand.press("button", "Alias office@example.test", within="main aside")
+    hand.press("button", "Add user", within="main aside form")
+    sees(page, f"{address}@example.test can sign in.", "Not signed in yet", "IMAP", "POP3")
+    expect(page.locator("main aside")).to_contain_text(str(house.ports["imaps"]))
+    members = command(house.directory, "group", "show", "staff@example.test")
+    assert f"{address}@example.test" in members
+    assert address not in command(house.directory, "alias", "show", "office@example.test"), "it was taken out"
     with imap(house, f"{address}@example.test"):
         pass
+    expect(page.get_by_text("Signed in at")).to_be_visible(timeout=30_000)
     assert any(f"Käthe Groß {by}" in command(house.directory, "user", "list") for _ in eventually(5))
+    hand.press("button", "Add another")
+    expect(page.locator("main aside").get_by_label("Full name")).to_have_value("")
     assert not seen.faults.said, "\n".join(seen.faults.said)
+
+
+@BY
+def test_what_was_typed_of_a_colleague_outlives_escape(visit: Callable[..., Visit], by: str) -> None:
+    seen = visit(size=(1024, 768))
+    page, hand = seen.page, Hand(seen.page, by)
+    hand.palette("Add user", "Add user")
+    hand.fill("Full name", "Łukasz Þór", within="main aside")
+    page.locator("main aside").get_by_label("Domain").select_option("school.test")
+    page.keyboard.press("Escape")
+    sees(page, "What was typed for the new user is kept")
+    expect(page.locator("main aside")).to_have_count(0)
+    hand.press("button", "Add user")
+    sees(page, "This was typed before and not added.")
+    expect(page.locator("main aside").get_by_label("Address", exact=True)).to_have_value("lukasz.thor")
+    expect(page.locator("main aside").get_by_label("Domain")).to_have_value("school.test")
+    hand.press("button", "Begin anew", within="main aside")
+    expect(page.locator("main aside").get_by_label("Full name")).to_have_value("")
 
 
 @BY

@@ -27,6 +27,7 @@ const RemovedUsers = lazy(() => import("./RemovedUsers.tsx"));
 const ImportUsers = later(() => import("./ImportUsers.tsx"));
 const UserDrawer = later(() => import("./UserDrawer.tsx"));
 const AddUser = later(() => import("./AddUser.tsx"));
+const Ready = later(() => import("./Ready.tsx"));
 
 export default function UsersScreen() {
   const { t } = useLingui();
@@ -109,10 +110,19 @@ export default function UsersScreen() {
         />
         {words.add === "csv" ? (
           <ImportUsers onClose={() => change({ add: null })} onDone={() => (refresh(), change({ add: null }))} />
+        ) : open !== null && words.ready === open ? (
+          <Ready
+            address={open}
+            onClose={() => change({ ready: null, open: null })}
+            onAnother={() => change({ ready: null, open: null, add: "1" })}
+            onOpen={() => change({ ready: null })}
+          />
         ) : words.add ? (
           <AddUser
+            domain={query.filters.domain ?? ""}
             onClose={() => change({ add: null })}
-            onAdded={(address) => (refresh(), change({ add: null, open: address }))}
+            onAdded={(address) => (refresh(), change({ add: null, open: address, ready: address }))}
+            onTable={() => change({ add: "csv" })}
           />
         ) : (
           open !== null && <UserDrawer key={open} name={open} onClose={() => onOpen(null)} onChanged={refresh} />
