@@ -352,7 +352,8 @@ class FileConfig:
         raw = paths.raw(self._snapshot.root)
         places: dict[tuple[str | int, ...], text.Place] = {(): (0, "")}
         faults: list[Fault] = []
-        for path, value in values.items():
+        # Lists last: the order of entries is given by names of which some are made, or taken out, by the same change.
+        for path, value in sorted(values.items(), key=lambda each: isinstance(each[1], tuple | list)):
             try:
                 way = paths.steps(self._kind, path)
                 loc = paths.put(raw, way, value)

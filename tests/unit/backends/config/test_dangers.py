@@ -93,7 +93,12 @@ def test_a_list_of_sections_is_put_in_another_order_by_its_names(config: FileCon
     assert asyncio.run(config.change({"part/entry": ("c", "a", "b")})) == {"part/entry"}
     text = (tmp_path / "mailserver.cfg").read_text()
     assert [text.index(f'name="{name}"') for name in "cab"] == sorted(text.index(f'name="{name}"') for name in "cab")
-    for names in (("c", "a"), ("c", "a", "a"), ("c", "a", "x"), ("c", "a", "b", "d")):
+    more: dict[str, object] = {"part/entry": ("d", "b", "c"), "part/entry[d]/tls": "yes", "part/entry[a]": None}
+    asyncio.run(config.change(more))
+    assert [setting.path for setting in config.settings() if setting.path.startswith("part/entry")] == [
+        f"part/entry[{name}]/tls" for name in "dbc"
+    ]
+    for names in (("c", "b"), ("c", "b", "b"), ("c", "b", "x"), ("c", "a", "b", "d")):
         with pytest.raises(ConfigError, match="name each entry once"):
             asyncio.run(config.change({"part/entry": names}))
 

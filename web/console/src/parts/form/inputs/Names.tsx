@@ -7,6 +7,7 @@ import { fault } from "../check.ts";
 import { bare } from "../fields.ts";
 import type { ControlProps } from "./Control.tsx";
 import css from "./inputs.module.css";
+import { Grip, moved, useOrder } from "./order.tsx";
 
 export function Names(props: ControlProps) {
   const { t } = useLingui();
@@ -29,17 +30,16 @@ export function Names(props: ControlProps) {
     focus(Math.max(0, at - 1));
   };
   const move = (at: number, to: number) => {
-    const next = [...items];
-    const [taken] = next.splice(at, 1);
-    if (to < 0 || to >= items.length || taken === undefined) return;
-    next.splice(to, 0, taken);
+    const next = moved(items, at, to);
+    if (!next) return;
     put(next);
     focus(to);
   };
+  const order = useOrder(move);
+  const grips = field.schema["x-list"] === "ordered" && !readOnly && items.length > 1;
   const key = (event: KeyboardEvent, at: number) => {
-    if (event.altKey && event.key === "ArrowUp") move(at, at - 1);
-    else if (event.altKey && event.key === "ArrowDown") move(at, at + 1);
-    else if (event.key === "Enter") add();
+    if (order.key(event, at)) return;
+    if (event.key === "Enter") add();
     else if (event.key === "Backspace" && items[at] === "") remove(at);
     else return;
     event.preventDefault();
@@ -58,7 +58,8 @@ export function Names(props: ControlProps) {
         const set = (text: string) => put(items.map((old, index) => (index === at ? text : old)));
         return (
           // oxlint-disable-next-line react/no-array-index-key -- lines have no name but their place
-          <div key={at}>
+          <div key={at} {...(grips ? order.row(at) : {})}>
+            {grips && <Grip name={each || name} {...{ at, order }} />}
             {item.enum ? (
               <select
                 {...common}

@@ -1,6 +1,8 @@
 /** What is typed stays as it was typed, right or wrong; what is wrong is said at the field. */
 import { i18n } from "@lingui/core";
+import { MantineProvider } from "@mantine/core";
 import { I18nProvider } from "@lingui/react";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { useState } from "react";
 import { afterEach, expect, test } from "vitest";
@@ -8,6 +10,7 @@ import type { Schema } from "@/api/schema.ts";
 import { fault } from "../check.ts";
 import { groupsOf } from "../fields.ts";
 import { Control } from "./Control.tsx";
+import { moved } from "./order.tsx";
 
 afterEach(cleanup);
 
@@ -84,4 +87,28 @@ test("another unit does not make a size of what is none", () => {
   fireEvent.change(screen.getByRole("textbox"), { target: { value: "-5" } });
   fireEvent.change(screen.getByRole("combobox"), { target: { value: "G" } });
   expect(last).toBe("-5");
+});
+
+test("lines whose order counts are moved by Alt and the arrows, and by their grips", () => {
+  render(
+    <MantineProvider>
+      <QueryClientProvider client={new QueryClient()}>
+        <Field schema={{ type: "array", items: { type: "string" }, "x-list": "ordered" }} initial={["a", "b", "c"]} />
+      </QueryClientProvider>
+    </MantineProvider>,
+  );
+  fireEvent.keyDown(screen.getAllByRole("textbox")[0] as HTMLElement, { key: "ArrowDown", altKey: true });
+  expect(last).toEqual(["b", "a", "c"]);
+  const grips = screen.getAllByRole("button", { name: /^Move/ });
+  expect(grips).toHaveLength(3);
+  fireEvent.keyDown(grips[2] as HTMLElement, { key: "ArrowUp", altKey: true });
+  expect(last).toEqual(["b", "c", "a"]);
+  const dataTransfer = { setData: () => undefined, effectAllowed: "" };
+  fireEvent.dragStart(screen.getAllByRole("button", { name: /^Move/ })[2] as HTMLElement, { dataTransfer });
+  fireEvent.drop(screen.getAllByRole("textbox")[0]?.parentElement as HTMLElement);
+  expect(last).toEqual(["a", "b", "c"]);
+});
+
+test("a line at the end moves no further", () => {
+  expect([moved(["a", "b"], 0, -1), moved(["a", "b"], 1, 2), moved([], 0, 0)]).toEqual([null, null, null]);
 });
