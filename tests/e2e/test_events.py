@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.console import COOKIE, HOST, ConsoleClient
+from tests.support.console import HOST, ConsoleClient
 from tests.support.mail import letter, send
 from tests.support.server import PASSWORD, Running, command, free_ports, serving, set_up
 
@@ -30,7 +30,7 @@ class Stream:
         self.connection.sock = socket.socket(socket.AF_UNIX)
         self.connection.sock.settimeout(30)
         self.connection.sock.connect(str(Path(client.directory) / "run" / "console.sock"))
-        headers = {"Host": HOST, "Whimbrel-Client": client.ip, "Cookie": f"{COOKIE}={client.id}"}
+        headers = {"Host": HOST, "Whimbrel-Client": client.ip, "Cookie": client.cookie}
         self.connection.request("GET", path, headers=headers)
         self.response = self.connection.getresponse()
 

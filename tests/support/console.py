@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 HOST = "localhost:44337"
-COOKIE = "__Host-whimbrel-console"
 
 
 class _Connection(http.client.HTTPConnection):
@@ -34,6 +33,8 @@ class ConsoleClient:
     ip: str = "192.0.2.7"
     token: str = ""
     id: str = ""
+    cookie: str = ""
+    """What it sends back of Set-Cookie."""
     csrf: str = ""
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -43,7 +44,7 @@ class ConsoleClient:
         if self.token:
             own["Authorization"] = f"Bearer {self.token}"
         else:
-            own |= {"Origin": f"https://{HOST}", "Cookie": f"{COOKIE}={self.id}", "X-CSRF-Token": self.csrf}
+            own |= {"Origin": f"https://{HOST}", "Cookie": self.cookie, "X-CSRF-Token": self.csrf}
         connection = _Connection(self.directory / "run" / "console.sock")
         content: Any
         try:
@@ -52,7 +53,8 @@ class ConsoleClient:
             response = connection.getresponse()
             text = response.read()
             if cookie := response.headers.get("Set-Cookie"):
-                self.id = cookie.partition("=")[2].partition(";")[0].strip('"')
+                self.cookie = cookie.partition(";")[0]
+                self.id = self.cookie.partition("=")[2].strip('"')
         finally:
             connection.close()
         if "ndjson" in response.headers.get("Content-Type", ""):

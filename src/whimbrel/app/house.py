@@ -61,6 +61,11 @@ class Places(Protocol):
         """Where the web workers pass on what consoles ask."""
         ...
 
+    @property
+    def public_id(self) -> str:
+        """By which it is told from other installations; it says nothing else of it, and stays."""
+        ...
+
 
 class RoomWatch(Space, Protocol):
     """The Space port, and what it looked at."""

@@ -11,8 +11,10 @@ DIR/tls/                        certificates and keys
 DIR/store/                      mail, queue, logs (setting store/directory may put it elsewhere)
 """
 
+import hashlib
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from whimbrel.app.key_file import KeyFile
 from whimbrel.app.settings import MailServer
@@ -24,6 +26,9 @@ from whimbrel.core.settings import Section
 if TYPE_CHECKING:
     from whimbrel.core.log import Log
     from whimbrel.core.pool import Pool
+
+_ID: Final = 4
+"""Octets of the public id: as many as keep two installations on one host apart."""
 
 
 class Installation:
@@ -54,6 +59,15 @@ class Installation:
         self._known = config.snapshot  # Those who are forked from here share it.
         self._store = self.directory / config.section(StoreSettings).directory
         return config
+
+    @property
+    def public_id(self) -> str:
+        """By which browsers tell it from other installations: derived from its key, so it stays over restarts and moves
+        with the installation. Where the key cannot be read (its error is told by who needs it more), from its place."""
+        try:
+            return self.key.derived("public id of the installation")[:_ID].hex()
+        except OSError:
+            return hashlib.sha256(os.fsencode(self.directory)).digest()[:_ID].hex()
 
     @property
     def store(self) -> Path:

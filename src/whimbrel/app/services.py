@@ -213,6 +213,7 @@ def _console(house: "House", name: str) -> Serving:
         tally=house.tally,
         process=house.title,
         session_id=house.ids.session_id,
+        installation=house.places.public_id,
     )
 
 

@@ -23,7 +23,6 @@ from whimbrel.services.admin.calls import Call, CallError, Failure
 
 PORT: Final = 44337
 CONNECT_WITHIN: Final = 20.0
-_COOKIE: Final = "__Host-whimbrel-console"
 _MAX_ANSWER: Final = 1 << 20
 
 Ask = Callable[[str, bool], str]
@@ -176,7 +175,7 @@ class RemoteClient(Client):
         origin = {"Origin": self._server.origin}
         answer, cookie = self._request("POST", "/api/session", {"name": name, "password": password}, origin)
         csrf = str(answer["result"]["csrf"])
-        self._session = {**origin, "Cookie": f"{_COOKIE}={cookie}", "X-CSRF-Token": csrf}
+        self._session = {**origin, "Cookie": cookie, "X-CSRF-Token": csrf}
 
     def _verified(self) -> None:
         """Nobody types a password for a server that turns out to be another. Unreachable"""
@@ -189,7 +188,7 @@ class RemoteClient(Client):
             connection.close()
 
     def _request(self, method: str, path: str, body: object, headers: Mapping[str, str]) -> tuple[Any, str]:
-        """The JSON of the answer, and the cookie it sets. CallError, Unreachable."""
+        """The JSON of the answer, and the cookie it sets, as it is sent back. CallError, Unreachable."""
         connection = self._connection()
         try:
             content = None if body is None else json.dumps(body).encode()
@@ -203,7 +202,7 @@ class RemoteClient(Client):
             connection.close()
         if response.status >= 400:
             raise error_of(answer.get("error") if isinstance(answer, dict) else None)
-        cookie = (response.headers.get("Set-Cookie") or "").partition("=")[2].partition(";")[0].strip('"')
+        cookie = (response.headers.get("Set-Cookie") or "").partition(";")[0]
         return answer, cookie
 
 

@@ -66,8 +66,9 @@ async def consoles(house: House, sessions: Sessions, context: Callable[[Caller],
     hub = Hub(topics(ALL_LOGS), context, house.log, house.ids.session_id())
     routes = (events(hub, partial(_viewer, sessions, tokens)), metrics(context, caller_of))
     application = console(
-        all_calls(), context, sign_in=sign_in, sessions=sessions, bearer=tokens.bearer, log=house.log, routes=routes
-    )
+        all_calls(), context, sign_in=sign_in, sessions=sessions, bearer=tokens.bearer, log=house.log,
+        installation=house.places.public_id, routes=routes,
+    )  # fmt: skip
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(hub.close)
         stack.push_async_callback(sessions.close)

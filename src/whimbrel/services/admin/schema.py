@@ -31,8 +31,8 @@ def openapi(calls: Sequence[Call], version: str) -> dict[str, Any]:
                 "session": {
                     "type": "apiKey",
                     "in": "cookie",
-                    "name": "__Host-whimbrel-console",
-                    "description": "Of `POST /api/session`; changes want the header X-CSRF-Token as well.",
+                    "name": "__Host-whimbrel-console-<installation>-<port>",
+                    "description": "Set by `POST /api/session`; changes want the header X-CSRF-Token as well.",
                 },
             },
         },

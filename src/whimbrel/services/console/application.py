@@ -28,9 +28,11 @@ def console(
     sessions: Sessions,
     bearer: Bearer,
     log: Log,
+    installation: str,
     routes: Sequence[BaseRoute] = (),
 ) -> ASGIApp:
-    """`context` makes what a call of somebody works with; `routes` are served beside the calls."""
+    """`context` makes what a call of somebody works with; `installation` is its public id; `routes` are served beside
+    the calls."""
 
     def of(request: Request) -> AdminContext:
         return context(caller_of(request))
@@ -38,4 +40,4 @@ def console(
     inner = Starlette(
         routes=[*sign_in.routes, *routes, Mount("/", application(calls, of))], exception_handlers={405: refuse_method}
     )
-    return Gate(inner, sessions, bearer, log)
+    return Gate(inner, sessions, bearer, log, installation)

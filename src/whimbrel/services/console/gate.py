@@ -5,8 +5,7 @@ have been made to say, nobody is here who did not show a session or a token. A c
 themselves: a request that changes anything must also come from a page of this very origin, port included, and carry the
 session's CSRF token.
 
-Standards: RFC 6265 4.1 (cookies; the prefix `__Host-` is of its draft successor),
-RFC 6454 7 (Origin), RFC 6750 2.1 (Bearer), RFC 9110 15.5.2 (401)
+Standards: RFC 6454 7 (Origin), RFC 6750 2.1 (Bearer), RFC 9110 15.5.2 (401)
 """
 
 import hmac
@@ -25,9 +24,9 @@ from whimbrel.core.log import Log
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.context import Caller
 from whimbrel.services.admin.web import refusal
+from whimbrel.services.console.cookie import cookie_name, cookie_value
 from whimbrel.services.console.sessions import Session, Sessions
 
-COOKIE: Final = "__Host-whimbrel-console"
 CLIENT: Final = "whimbrel-client"
 USER: Final = b"whimbrel-user"
 """In an answer: who made the request, for the web worker's list of connections, which keeps it to itself."""
@@ -55,6 +54,8 @@ class Entered:
     account: Account | None = None
     id: str = ""
     """Of the session."""
+    cookie: str = ""
+    """The name of the cookie that this console has in this browser."""
 
 
 def entered(request: Request) -> Entered:
@@ -83,8 +84,10 @@ def unauthorized(text: str = "Sign in first") -> CallError:
 class Gate:
     """An ASGI application in front of another one."""
 
-    def __init__(self, inner: ASGIApp, sessions: Sessions, bearer: Bearer, log: Log) -> None:
+    def __init__(self, inner: ASGIApp, sessions: Sessions, bearer: Bearer, log: Log, installation: str) -> None:
+        """`installation` is its public id."""
         self._inner, self._sessions, self._bearer, self._log = inner, sessions, bearer, log
+        self._installation = installation
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -133,12 +136,12 @@ class Gate:
 
     async def _signing_in(self, request: Request, ip: str) -> Entered:
         """With the session that the browser still has, which ends then."""
-        id = _cookie(request)
+        name, id = self._cookie(request)
         try:
             known = await self._sessions.of(id)
         except MailError:
             known = None
-        return Entered(ip) if known is None else Entered(ip, None, *known, id)
+        return Entered(ip, cookie=name) if known is None else Entered(ip, None, *known, id, name)
 
     async def _by_token(self, request: Request, ip: str) -> Entered:
         scheme, _, token = request.headers["authorization"].partition(" ")
@@ -148,7 +151,7 @@ class Gate:
         return Entered(ip, caller)
 
     async def _by_session(self, request: Request, ip: str) -> Entered:
-        id = _cookie(request)
+        name, id = self._cookie(request)
         known = await self._sessions.of(id)
         if known is None:
             raise unauthorized()
@@ -163,7 +166,12 @@ class Gate:
             str(account.id), account.grants, str(account.id), ip, reauthenticated=self._sessions.recent(session),
             session=session.handle, stands=lambda: self._sessions.stands(session),
         )  # fmt: skip
-        return Entered(ip, caller, session, account, id)
+        return Entered(ip, caller, session, account, id, name)
+
+    def _cookie(self, request: Request) -> tuple[str, str]:
+        """The name of our cookie, and the session's id; see `cookie_value`."""
+        name = cookie_name(self._installation, request.headers.get("host", ""))
+        return name, cookie_value(request.headers.getlist("cookie"), name)
 
     def _same_origin(self, request: Request, ip: str, session: Session | None = None) -> None:
         """The page is one of ours: by scheme, host and port. CallError"""
@@ -203,14 +211,3 @@ def _client(request: Request) -> str:
     except ValueError:
         pass
     raise CallError(Failure.USAGE, "Whimbrel-Client must name the address of the client: ask the console's own port")
-
-
-def _cookie(request: Request) -> str:
-    """The session's id; empty if there is none, or if it is not clear which."""
-    named = [
-        value.strip()
-        for line in request.headers.getlist("cookie")
-        for name, _, value in (pair.partition("=") for pair in line.split(";"))
-        if name.strip() == COOKIE
-    ]
-    return named[0] if len(named) == 1 else ""

@@ -28,7 +28,7 @@ from whimbrel.core.state import State
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault
 from whimbrel.services.admin.web import Endpoint, by_method
-from whimbrel.services.console.gate import COOKIE, SESSION_PATH, Entered, csrf_of, entered, refused, unauthorized
+from whimbrel.services.console.gate import SESSION_PATH, Entered, csrf_of, entered, refused, unauthorized
 from whimbrel.services.console.me import Server, me
 from whimbrel.services.console.preferences import Preferences, keep_preferences, preferences_of
 from whimbrel.services.console.sessions import Session, Sessions
@@ -81,7 +81,7 @@ class SignIn:
             await self._sessions.end(who.session, "the user signed in anew")
         id, session = await self._sessions.begin(account, credential, who.ip, _agent(request))
         response = await self._me(session, account, id)
-        response.set_cookie(COOKIE, id, **_ATTRIBUTES)
+        response.set_cookie(who.cookie, id, **_ATTRIBUTES)
         return response
 
     async def _show(self, request: Request) -> Response:
@@ -99,12 +99,13 @@ class SignIn:
         return await self._me(session, account, id)
 
     async def _end(self, request: Request) -> Response:
-        session, account, _id = _session(entered(request))
+        who = entered(request)
+        session, account, _id = _session(who)
         await self._sessions.end(session, "the user signed out")
         if request.query_params.get("everywhere", "") in ("1", "true", "yes"):
             await self._sessions.end_all(account.id, "the user signed out everywhere")
         response = Response(status_code=204)
-        response.delete_cookie(COOKIE, **_ATTRIBUTES)
+        response.delete_cookie(who.cookie, **_ATTRIBUTES)
         return response
 
     async def _reauthenticate(self, request: Request) -> Response:

@@ -60,14 +60,16 @@ class Console:
         tally: Tally = _NO_TALLY,
         process: str = "",
         session_id: Callable[[], str] = lambda: "",
+        installation: str = "",
     ) -> None:
-        """`socket_path` is where control listens, `process` the name of ours, `session_id` makes ids of connections."""
+        """`socket_path` is where control listens, `process` the name of ours, `session_id` makes ids of connections,
+        `installation` is its public id."""
         self.clients = WebConnections(process, log)
         """Who is connected at this moment."""
         self._name, self._config = name, config
         self._upstream = Upstream(socket_path, CONNECTIONS)
         hosts = Hosts(config, certificates, lambda: self._settings.names)
-        forward = Forward(self._upstream, file_paths(), log)
+        forward = Forward(self._upstream, file_paths(), log, installation)
         self._application = Application(
             Pages(built, pool), forward, self._upstream, hosts, certificates, log
         )  # fmt: skip

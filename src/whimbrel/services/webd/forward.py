@@ -16,9 +16,10 @@ from typing import Final
 import h11
 
 from whimbrel.core.log import Log
+from whimbrel.services.console.cookie import cookie_name, cookie_value
 from whimbrel.services.webd.exchange import BODY_WITHIN, RECEIVE_WITHIN, Broken, Exchange, Gone, Headers, Refusal
 from whimbrel.services.webd.packing import packer
-from whimbrel.services.webd.turns import Crowded, Turns
+from whimbrel.services.webd.turns import Crowded, Proven, Turns
 from whimbrel.services.webd.upstream import Away, Busy, Cut, Link, Upstream
 
 CLIENT: Final = b"whimbrel-client"
@@ -34,7 +35,7 @@ PER_HOST: Final = 128
 """Requests of one address at once, whoever makes them: half a company behind one NAT."""
 HOST_WAITING: Final = 512
 PER_UNAUTHENTICATED: Final = 16
-"""Requests at once of an address that show neither cookie nor token: all they can do is sign in."""
+"""Requests at once of an address that show neither session nor token, or what nobody knows: they can only sign in."""
 STREAMS: Final = 16
 """Streams of events that one session follows at once: tabs of a browser."""
 HOST_STREAMS: Final = 96
@@ -46,6 +47,7 @@ FILE_BODY: Final = (64 << 20) + BODY_MOST
 """And of one that brings a file."""
 ANSWER_WITHIN: Final = 300.0
 """Seconds until control must have begun to answer."""
+_UNAUTHORIZED: Final = 401
 _HOP: Final = frozenset(
     {
         b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
@@ -65,8 +67,9 @@ _BUSY: Final = "The server answers as many requests as it can at this moment; tr
 class Forward:
     """For one event loop."""
 
-    def __init__(self, upstream: Upstream, files: Collection[str], log: Log) -> None:
-        """`files` are the paths that take a file."""
+    def __init__(self, upstream: Upstream, files: Collection[str], log: Log, installation: str) -> None:
+        """`files` are the paths that take a file, `installation` is its public id."""
+        self._installation, self._proven = installation, Proven()
         self._upstream, self._files, self._log = upstream, frozenset(files), log
         self._sessions, self._unauthenticated = (
             Turns(PER_SESSION, SESSION_WAITING),
@@ -81,14 +84,14 @@ class Forward:
         if exchange.method not in _METHODS:
             raise Refusal(501, f"The method {exchange.method[:20]} is not known here.")
         body = Body(exchange, FILE_BODY if exchange.path in self._files else BODY_MOST)
-        async with self._turn(exchange):
+        async with self._turn(exchange) as share:
             await body.begin()
             try:
                 if exchange.method in _REPEATABLE:
                     with contextlib.suppress(_Stale):
-                        await self._over(exchange, body, kept=True)
+                        await self._over(exchange, body, share, kept=True)
                         return
-                await self._over(exchange, body, kept=False)
+                await self._over(exchange, body, share, kept=False)
             except Away as error:
                 if not self._away:  # Once for each time that it is away.
                     self._log.warning("web.control-away", reason=str(error))
@@ -103,27 +106,28 @@ class Forward:
             self._away = False
 
     @contextlib.asynccontextmanager
-    async def _turn(self, exchange: Exchange) -> AsyncIterator[None]:
+    async def _turn(self, exchange: Exchange) -> AsyncIterator["Share"]:
         """Its turn among those of its session, then among those of its address. Refusal."""
-        who = shown(exchange)
-        own, all_of_host = self._sessions if who else self._unauthenticated, self._hosts
-        if exchange.path == EVENTS:
-            own, all_of_host = self._streams, self._host_streams
-        async with contextlib.AsyncExitStack() as stack:
+        who, streams = shown(exchange, self._installation), exchange.path == EVENTS
+        own = self._streams if streams else self._sessions
+        all_of_host = self._host_streams if streams else self._hosts
+        async with contextlib.AsyncExitStack() as stack, Share(who, own, self._proven) as share:
             try:
-                await stack.enter_async_context(own.turn(who or exchange.client))
+                if who in self._proven:
+                    await share.take(own.turn(who))
+                else:
+                    await share.take(self._unauthenticated.turn(exchange.client))
                 await stack.enter_async_context(all_of_host.turn(exchange.client))
             except Crowded:
-                text = f"More requests at once come from {exchange.client}, or of this session, than are answered."
-                raise Refusal(429, text, retry_after=2) from None
-            yield
+                raise _crowded(exchange) from None
+            yield share
 
-    async def _over(self, exchange: Exchange, body: "Body", *, kept: bool) -> None:
+    async def _over(self, exchange: Exchange, body: "Body", share: "Share", *, kept: bool) -> None:
         """Over one connection. _Stale: it had been closed meanwhile. Away, Busy, Cut, Refusal, Gone."""
         loop = asyncio.get_running_loop()
         async with self._upstream.link(kept=kept) as link:
             sending = loop.create_task(self._send(exchange, body, link))
-            receiving = loop.create_task(self._receive(exchange, link, sending))
+            receiving = loop.create_task(self._receive(exchange, link, share, sending))
             try:
                 await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
                 if sending.done() and (sending.cancelled() or isinstance(sending.exception(), Away)):
@@ -150,7 +154,7 @@ class Forward:
         await exchange.gone()
         raise Gone
 
-    async def _receive(self, exchange: Exchange, link: Link, sending: "asyncio.Task[None]") -> None:
+    async def _receive(self, exchange: Exchange, link: Link, share: "Share", sending: "asyncio.Task[None]") -> None:
         """The answer, as fast as the client takes it."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
@@ -158,8 +162,13 @@ class Forward:
         except TimeoutError:
             raise Refusal(504, "The server has not answered in time; what was asked for may still be done.") from None
         given = [(bytes(name), bytes(value)) for name, value in head.headers]
+        user = dict(given).get(USER, b"")
         if exchange.connection is not None:
-            exchange.connection.user = dict(given).get(USER, b"").decode("utf-8", "replace")
+            exchange.connection.user = user.decode("utf-8", "replace")
+        try:
+            await share.answered(head.status_code, known=bool(user), waits=exchange.path != EVENTS)
+        except Crowded:
+            raise _crowded(exchange) from None
         headers = answer_headers(given)
         packing, headers = packer(exchange, head.status_code, headers)
         await exchange.begin(head.status_code, headers)
@@ -176,10 +185,59 @@ class Forward:
         await exchange.end()
 
 
-def shown(exchange: Exchange) -> bytes:
-    """What a request shows of who makes it, as a digest: its cookies and its token. Empty: nothing."""
-    proofs = [value for name, value in exchange.headers if name in (b"cookie", b"authorization")]
-    return hashlib.blake2b(b"\0".join(proofs), digest_size=16).digest() if proofs else b""
+class Share:
+    """The turn of one request among those who show what it shows; until that is proven, among those who show none."""
+
+    def __init__(self, who: bytes, own: Turns, proven: Proven) -> None:
+        """`own` are the turns of what is proven."""
+        self._who, self._own, self._proven = who, own, proven
+        self._unproven = False
+        self._taken = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> "Share":
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self._taken.aclose()
+
+    async def take(self, turn: contextlib.AbstractAsyncContextManager[None]) -> None:
+        """Crowded."""
+        self._unproven = self._who not in self._proven
+        await self._taken.enter_async_context(turn)
+
+    async def answered(self, status: int, *, known: bool, waits: bool) -> None:
+        """Control has answered; `known`: as to somebody. What was done is never refused (`waits`): if there is no room
+        among the requests of its own, it stays where it is. Crowded."""
+        if not self._who:
+            return
+        if not known:
+            if status == _UNAUTHORIZED:
+                self._proven.discard(self._who)
+            return
+        self._proven.add(self._who)
+        if self._unproven and (not waits or self._own.free(self._who)):
+            before = self._taken.pop_all()
+            try:
+                await self._taken.enter_async_context(self._own.turn(self._who))
+            finally:
+                await before.aclose()
+            self._unproven = False
+
+
+def shown(exchange: Exchange, installation: str) -> bytes:
+    """What a request shows of who makes it, as a digest: its token, or our cookie; no other one says anything here.
+    Empty: nothing."""
+    proof = b"\0".join(value for name, value in exchange.headers if name == b"authorization")
+    if not proof:
+        lines = [value.decode("latin-1") for name, value in exchange.headers if name == b"cookie"]
+        authority = (exchange.header(b"host") or b"").decode("latin-1")
+        proof = cookie_value(lines, cookie_name(installation, authority)).encode("latin-1")
+    return hashlib.blake2b(proof, digest_size=16).digest() if proof else b""
+
+
+def _crowded(exchange: Exchange) -> Refusal:
+    text = f"More requests at once come from {exchange.client}, or of this session, than are answered."
+    return Refusal(429, text, retry_after=2)
 
 
 class _Stale(Exception):

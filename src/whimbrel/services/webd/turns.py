@@ -3,17 +3,40 @@ is refused.
 
 Many people come from one address (NAT), and one browser asks for much at once: an address alone says little. So a
 request is counted by what it shows of itself (cookie, token) first and by its address, with more room, second. What is
-shown may be made up; then the share of the address is what holds.
+shown may be made up: it counts from when control has answered to it as to somebody (`Proven`), and until then the
+request has the share of those who show nothing.
 """
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Hashable
 from typing import Final
 
 WAIT: Final = 15.0
 """Seconds that a request waits for its turn."""
+
+MOST_PROVEN: Final = 10_000
+
+
+class Proven:
+    """What was shown by requests that control took for somebody's, the latest."""
+
+    def __init__(self, most: int = MOST_PROVEN) -> None:
+        self._most = most
+        self._known: OrderedDict[Hashable, None] = OrderedDict()
+
+    def __contains__(self, shown: Hashable) -> bool:
+        return shown in self._known
+
+    def add(self, shown: Hashable) -> None:
+        self._known[shown] = None
+        self._known.move_to_end(shown)
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)
+
+    def discard(self, shown: Hashable) -> None:
+        self._known.pop(shown, None)
 
 
 class Crowded(Exception):
@@ -33,6 +56,10 @@ class Turns:
     def keys(self) -> int:
         """Of which something is under way: what memory this takes."""
         return len(self._busy)
+
+    def free(self, key: Hashable) -> bool:
+        """A turn of this key would not have to wait."""
+        return self._busy.get(key, 0) < self._most
 
     @contextlib.asynccontextmanager
     async def turn(self, key: Hashable) -> AsyncIterator[None]:

@@ -20,7 +20,7 @@ from whimbrel.services.admin.invoke import invoke
 from whimbrel.services.admin.server.operations import Operations
 from whimbrel.services.admin.table import all_calls
 from whimbrel.services.console.application import console
-from whimbrel.services.console.gate import COOKIE
+from whimbrel.services.console.cookie import cookie_name
 from whimbrel.services.console.me import Server
 from whimbrel.services.console.sessions import Sessions
 from whimbrel.services.console.settings import ConsoleSettings
@@ -31,6 +31,8 @@ from whimbrel.services.session.authenticator import Authenticator
 PASSWORD = "correct-horse-4711"
 HOST = "mail.example.org:44337"
 ORIGIN = f"https://{HOST}"
+INSTALLATION = "0a1b2c3d"
+COOKIE = cookie_name(INSTALLATION, HOST)
 _HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -61,6 +63,7 @@ class Browser:
     ip: str = "192.0.2.7"
     id: str = ""
     csrf: str = ""
+    cookie: str = COOKIE
     headers: dict[str, str] = field(default_factory=dict)
 
     async def call(self, name: str, /, **arguments: object) -> "Answer":
@@ -68,13 +71,14 @@ class Browser:
 
     async def ask(self, method: str, path: str, body: object = None, **more: str) -> Answer:
         headers = {"host": HOST, "whimbrel-client": self.ip, "origin": ORIGIN}
-        headers |= {"cookie": f"{COOKIE}={self.id}"} if self.id else {}
+        headers |= {"cookie": f"{self.cookie}={self.id}"} if self.id else {}
         headers |= {"x-csrf-token": self.csrf} if self.csrf else {}
         headers |= {"content-type": "application/json"} if body is not None else {}
         headers |= self.headers | {name.replace("_", "-"): value for name, value in more.items()}
         answer = await self.desk.request(method, path, body, {name: value for name, value in headers.items() if value})
         if cookie := answer.headers.get("set-cookie", ""):
-            self.id = cookie.partition("=")[2].partition(";")[0].strip('"')
+            self.cookie, _, value = cookie.partition(";")[0].partition("=")
+            self.id = value.strip('"')
         if path.startswith("/api/session") and answer.status == 200:
             self.csrf = answer.json["result"]["csrf"]
         return answer
@@ -145,6 +149,7 @@ class Desk:
             sessions=self.sessions,
             bearer=self.programs.bearer,
             log=office.log,
+            installation=INSTALLATION,
         )
 
     async def _pause(self, seconds: float) -> None:

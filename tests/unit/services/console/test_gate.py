@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.services.console.desk import HOST, ORIGIN, Desk, at_desk
+from tests.unit.services.console.desk import COOKIE, HOST, INSTALLATION, ORIGIN, Desk, at_desk
+from whimbrel.services.console.cookie import cookie_name
 
 CHANGE = ("POST", "/api/admin/domain/add", {"name": "new.test"})
 
@@ -118,7 +119,7 @@ def test_two_cookies_of_the_name_are_none(tmp_path: Path) -> None:
     async def work(desk: Desk) -> None:
         browser = desk.browser()
         await browser.sign_in()
-        good = f"__Host-whimbrel-console={browser.id}"
+        good = f"{COOKIE}={browser.id}"
         for cookie, status in ((f"a=b; {good}; c", 200), (f"{good}; {good}x", 401), (f"{good}; {good}", 401)):
             assert (await browser.ask("GET", "/api/session", cookie=cookie)).status == status
 
@@ -169,3 +170,42 @@ def test_a_caller_over_the_console_is_never_the_local_one(tmp_path: Path) -> Non
         assert (line["user"], line["origin"]) == ("dora@other.test", "192.0.2.7")
 
     at_desk(tmp_path, work)
+
+
+def test_consoles_of_other_ports_and_installations_on_the_host_have_other_cookies(tmp_path: Path) -> None:
+    """A browser sends all cookies of a host to each of its ports. RFC 6265 8.5"""
+
+    async def work(desk: Desk) -> None:
+        first, second = desk.browser(), desk.browser()
+        second.headers = {"host": "mail.example.org:8443", "origin": "https://mail.example.org:8443"}
+        names = [(await each.sign_in()).headers["set-cookie"].partition("=")[0] for each in (first, second)]
+        assert names == [f"__Host-whimbrel-console-{INSTALLATION}-{port}" for port in (44337, 8443)]
+        both = "; ".join(f"{name}={each.id}" for name, each in zip(names, (first, second), strict=True))
+        stranger = f"{cookie_name('ffffffff', HOST)}=x; __Host-whimbrel-webmail=y; {both}"
+        csrf = [each.csrf for each in (first, second)]
+        assert csrf[0] != csrf[1]
+        for each in (first, second):
+            assert (await each.ask("GET", "/api/session", cookie=stranger)).json["result"]["csrf"] == each.csrf
+        out = await second.ask("DELETE", "/api/session", cookie=stranger)
+        assert out.headers["set-cookie"].partition("=")[0] == names[1]
+        assert (await first.ask("GET", "/api/session", cookie=stranger)).status == 200
+        assert (await second.ask("GET", "/api/session", cookie=stranger)).status == 401
+
+    at_desk(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    ("authority", "port"),
+    [
+        ("mail.example.org", "443"),
+        ("mail.example.org:443", "443"),
+        ("mail.example.org:044337", "443"),
+        ("[2001:db8::1]", "443"),
+        ("[2001:db8::1]:44337", "44337"),
+        ("mail.example.org:1; a=b", "443"),
+        ("mail.example.org:\u0664\u0662", "443"),
+        ("", "443"),
+    ],
+)
+def test_the_name_of_the_cookie_takes_nothing_but_a_port_from_a_request(authority: str, port: str) -> None:
+    assert cookie_name("0a1b2c3d", authority) == f"__Host-whimbrel-console-0a1b2c3d-{port}"

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.services.admin.office import CALLS, item
-from tests.unit.services.console.desk import PASSWORD, Browser, Desk, at_desk
-from whimbrel.services.console.gate import COOKIE
+from tests.unit.services.console.desk import COOKIE, PASSWORD, Browser, Desk, at_desk
 
 
 async def signed_in(desk: Desk, *names: str) -> list[Browser]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.services.console.desk import PASSWORD, Desk, at_desk
+from tests.unit.services.console.desk import COOKIE, PASSWORD, Desk, at_desk
 from whimbrel.services.console.sessions import KIND
 from whimbrel.services.session.settings import SecuritySettings
 
@@ -34,7 +34,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_subdomains_and_plain_http(tmp_pat
     async def work(desk: Desk) -> None:
         cookie = (await desk.browser().sign_in()).headers["set-cookie"]
         name, *attributes = cookie.split("; ")
-        assert name.startswith("__Host-whimbrel-console=")
+        assert name.startswith(f"{COOKIE}=") and COOKIE.startswith("__Host-")
         assert {each.lower() for each in attributes} == {"path=/", "secure", "httponly", "samesite=strict"}
 
     at_desk(tmp_path, work)

@@ -11,12 +11,15 @@ from typing import Any
 from tests.support.fakes import FakeConfig, InlinePool, MemoryLog
 from whimbrel.core.net import ShownCertificate
 from whimbrel.services.admin.local import serving
+from whimbrel.services.console.cookie import cookie_name
 from whimbrel.services.webd.application import Application
 from whimbrel.services.webd.forward import CONNECTIONS, Forward
 from whimbrel.services.webd.hosts import Hosts
 from whimbrel.services.webd.pages import Pages
 from whimbrel.services.webd.upstream import Upstream
 
+INSTALLATION = "0a1b2c3d"
+COOKIE = cookie_name(INSTALLATION, "localhost:44337")
 FILES = ("/api/admin/user/import",)
 
 
@@ -108,9 +111,10 @@ class Bench:
         self.certificates = NoCertificates()
         self.names: tuple[str, ...] = ()
         self.upstream = Upstream(self.socket, CONNECTIONS)
+        self.forward = Forward(self.upstream, FILES, self.log, INSTALLATION)
         self.application = Application(
             Pages(built or folder / "nothing", InlinePool()),
-            Forward(self.upstream, FILES, self.log),
+            self.forward,
             self.upstream,
             Hosts(self.config, self.certificates, lambda: self.names),
             self.certificates,

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.services.webd.bench import Answer, Bench, Client
+from tests.unit.services.webd.bench import COOKIE, INSTALLATION, Answer, Bench, Client
+from whimbrel.services.console.cookie import cookie_name
 from whimbrel.services.webd import forward, upstream
 
 Asgi = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
@@ -84,11 +85,11 @@ def test_control_hears_who_asks_and_by_which_name_and_nobody_can_say_it_is_anoth
         ("Forwarded", "for=127.0.0.1"), ("X-Real-IP", "127.0.0.1"),
         ("Connection", "whimbrel-client, host, cookie, origin"),
     ]  # fmt: skip
-    kept = [("Origin", "https://localhost:44337"), ("Cookie", "__Host-whimbrel-console=x"), ("X-CSRF-Token", "t")]
+    kept = [("Origin", "https://localhost:44337"), ("Cookie", f"{COOKIE}=x"), ("X-CSRF-Token", "t")]
     headers = headers_of(ask(bench, Client("GET", "/api/session", forged + kept, client="::ffff:198.51.100.4")))
     assert headers["whimbrel-client"] == ["198.51.100.4"]
     assert headers["host"] == ["localhost:44337"] and headers["origin"] == ["https://localhost:44337"]
-    assert headers["cookie"] == ["__Host-whimbrel-console=x"] and headers["x-csrf-token"] == ["t"]
+    assert headers["cookie"] == [f"{COOKIE}=x"] and headers["x-csrf-token"] == ["t"]
     assert "127.0.0.1" not in str(headers)
 
 
@@ -319,27 +320,49 @@ def test_readers_that_do_not_read_cost_nothing_and_hold_up_nobody(bench: Bench) 
     assert quick.body == b"quick" and held < 10 * 2 * 1024 * 1024
 
 
+def session(id: str) -> tuple[str, str]:
+    """The cookie of a session at the port that `Bench.get` asks."""
+    return "cookie", f"{cookie_name(INSTALLATION, 'localhost')}={id}"
+
+
+def knowing(application: Asgi) -> Asgi:
+    """Control that knows every session and token whose id begins with `known`."""
+
+    async def control(scope: Any, receive: Any, send: Any) -> None:
+        shown = b" ".join(value for name, value in scope["headers"] if name in (b"cookie", b"authorization"))
+
+        async def named(message: Any) -> None:
+            if b"known" in shown and message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], (b"whimbrel-user", b"alice@example.org")]}
+            await send(message)
+
+        await application(scope, receive, named)
+
+    return control
+
+
 def test_what_is_above_the_share_of_a_session_waits_and_others_do_not(bench: Bench) -> None:
     async def run() -> tuple[int, int, set[int]]:
         go_on, under_way = asyncio.Event(), 0
 
         async def slow(scope: Any, receive: Any, send: Any) -> None:
             nonlocal under_way
+            if scope["path"] == "/api/quick":
+                await answer(send, b"")
+                return
             under_way += 1
             await go_on.wait()
             await answer(send, b"")
 
-        async with bench.control(slow):
-            mine = [
-                asyncio.ensure_future(bench.get("/api/x", ("cookie", "s=1"))) for _ in range(forward.PER_SESSION + 9)
-            ]
+        async with bench.control(knowing(slow)):
+            proofs = session("known1"), session("known2"), ("authorization", "Bearer known3")
+            for proof in proofs:
+                await bench.get("/api/quick", proof)
+            mine = [asyncio.ensure_future(bench.get("/api/x", proofs[0])) for _ in range(forward.PER_SESSION + 9)]
             while under_way < forward.PER_SESSION:
                 await asyncio.sleep(0.001)
             # From the same address, with a session and with a token of others.
-            others = [
-                asyncio.ensure_future(bench.get("/api/x", proof))
-                for proof in (("cookie", "s=2"), ("authorization", "Bearer t"))
-            ]
+            others = [asyncio.ensure_future(bench.get("/api/x", proof)) for proof in proofs[1:]]
             while under_way < forward.PER_SESSION + 2:
                 await asyncio.sleep(0.001)
             most, done = under_way, sum(task.done() for task in mine)
@@ -350,57 +373,94 @@ def test_what_is_above_the_share_of_a_session_waits_and_others_do_not(bench: Ben
     assert asyncio.run(run()) == (forward.PER_SESSION + 2, 0, {200})
 
 
-def test_one_address_cannot_take_all_of_control_by_made_up_sessions(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "proof",
+    [
+        lambda number: [session(f"madeup{number}")],
+        lambda number: [("authorization", f"Bearer madeup{number}")],
+        lambda number: [("cookie", f"whatever={number}")],
+        lambda number: [("cookie", f"{cookie_name('ffffffff', 'localhost')}={number}")],
+        lambda number: [],
+    ],
+)
+def test_what_is_made_up_has_the_share_of_those_who_show_nothing(
+    bench: Bench, proof: Callable[[int], list[tuple[str, str]]]
 ) -> None:
-    monkeypatch.setattr(forward, "PER_HOST", 20)
-    monkeypatch.setattr(forward, "HOST_WAITING", 4)
-    bench = Bench(bench.socket.parent)
-
-    async def run() -> tuple[list[int], int]:
-        go_on = asyncio.Event()
+    async def run() -> tuple[int, int]:
+        go_on, under_way, most = asyncio.Event(), 0, 0
 
         async def slow(scope: Any, receive: Any, send: Any) -> None:
+            nonlocal under_way, most
+            if scope["path"] == "/api/quick":
+                await answer(send, b"")
+                return
+            under_way += 1
+            most = max(most, under_way)
             await go_on.wait()
-            await answer(send, b"")
+            under_way -= 1
+            await answer(send, b"", 401)
 
-        async with bench.control(slow):
+        async with bench.control(knowing(slow)):
+            await bench.get("/api/quick", session("known"))
             many = [
-                asyncio.ensure_future(bench.get("/api/x", ("cookie", f"s={number}"))) for number in range(20 + 4 + 3)
+                asyncio.ensure_future(bench.get("/api/x", *proof(number)))
+                for number in range(forward.PER_UNAUTHENTICATED + 9)
             ]
-            while sum(task.done() for task in many) < 3:
-                await asyncio.sleep(0)
-            refused = [task.result().status for task in many if task.done()]
-            other = asyncio.ensure_future(bench.ask(Client("GET", "/api/x", client="192.0.2.8")))
+            while under_way < forward.PER_UNAUTHENTICATED:
+                await asyncio.sleep(0.001)
+            quick = await bench.get("/api/quick", session("known"))
             go_on.set()
             await asyncio.gather(*many)
-            return refused, (await other).status
+            return most, quick.status
 
-    assert asyncio.run(run()) == ([429, 429, 429], 200)
+    assert asyncio.run(run()) == (forward.PER_UNAUTHENTICATED, 200)
+
+
+def test_a_session_that_has_ended_has_no_share_of_its_own_any_more(bench: Bench) -> None:
+    async def run() -> list[bool]:
+        async def once(scope: Any, receive: Any, send: Any) -> None:
+            over = scope["path"] == "/api/over"
+            await answer(send, b"", 401 if over else 200, [] if over else [(b"whimbrel-user", b"alice@example.org")])
+
+        seen = []
+        async with bench.control(once):
+            for path in ("/api/x", "/api/over"):
+                await bench.get(path, session("a"))
+                seen.append(bool(bench.forward._proven._known))
+        return seen
+
+    assert asyncio.run(run()) == [True, False]
 
 
 def test_streams_have_a_share_of_their_own_and_do_not_wait(bench: Bench) -> None:
-    async def run() -> tuple[list[int], int]:
+    async def run() -> tuple[list[int], int, int]:
         go_on = asyncio.Event()
 
         async def follow(scope: Any, receive: Any, send: Any) -> None:
-            if scope["path"] == "/api/events":
-                await go_on.wait()
-            await answer(send, b"")
+            if scope["path"] != "/api/events":
+                await answer(send, b"")
+                return
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+            await go_on.wait()
+            await send({"type": "http.response.body", "body": b""})
 
-        async with bench.control(follow):
-            tabs = [
-                asyncio.ensure_future(bench.get("/api/events", ("cookie", "s=1"))) for _ in range(forward.STREAMS + 1)
+        async with bench.control(knowing(follow)):
+            # Those of several people at one address, none of whom this worker has seen before.
+            clients = [
+                Client("GET", "/api/events", [session(f"known{number % 3}")], host="localhost")
+                for number in range(3 * forward.STREAMS)
             ]
-            while not any(task.done() for task in tabs):
-                await asyncio.sleep(0)
-            refused = [task.result().status for task in tabs if task.done()]
-            quick = (await bench.get("/api/x", ("cookie", "s=1"))).status
+            tabs = []
+            for client in clients:
+                tabs.append(asyncio.ensure_future(bench.ask(client)))
+                await asyncio.wait_for(client.heard.wait(), 10)
+            refused = (await bench.get("/api/events", session("known1"))).status
+            quick = (await bench.get("/api/x", session("known1"))).status
             go_on.set()
-            await asyncio.gather(*tabs)
-            return refused, quick
+            return [each.status for each in await asyncio.gather(*tabs)], refused, quick
 
-    assert asyncio.run(run()) == ([429], 200)
+    assert asyncio.run(run()) == ([200] * 3 * forward.STREAMS, 429, 200)
 
 
 def test_requests_beyond_the_connections_to_control_wait_a_moment_then_hear_so(
