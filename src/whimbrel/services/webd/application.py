@@ -43,7 +43,7 @@ class Application:
         """What Alt-Svc tells browsers; empty while there is nothing to tell. RFC 7838"""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
+        if scope["type"] == "websocket":  # An extended CONNECT of HTTP/2. RFC 8441 4
             await send({"type": "websocket.close"})
             return
         exchange = Exchange(scope, receive, send)
@@ -69,6 +69,7 @@ class Application:
         if self.alternative and exchange.version != "3":
             exchange.extra.append((b"alt-svc", self.alternative))
         try:
+            exchange.resolve()
             host = self._host(exchange)
             if not is_address(host) and self._certificates.publicly_trusted(host):
                 exchange.extra.append(HSTS)

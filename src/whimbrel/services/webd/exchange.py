@@ -6,6 +6,7 @@ so that nobody takes half an answer for a whole one.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
@@ -45,6 +46,10 @@ class Gone(Exception):
     """The client has gone."""
 
 
+_ABSOLUTE: Final = re.compile(r"https://(?P<authority>[^/?#]*)(?P<path>/[^?#]*)?\Z", re.IGNORECASE)
+_UNCLEAR: Final = Refusal(400, "The target of the request is none that a server answers for.")
+
+
 class Exchange:
     """For one request, in its task."""
 
@@ -72,6 +77,32 @@ class Exchange:
         if len(values) > 1:
             raise Refusal(400, f"The request has the header {name.decode()} more than once.")
         return values[0] if values else None
+
+    def resolve(self) -> None:
+        """Whom and what is asked for, whatever form the request gave it; and where it ends is clear. Refusal.
+
+        RFC 9112 3.2 (forms of the target), 6.1 (framing); RFC 9113 8.3.1 and RFC 9114 4.3.1 (only a path)"""
+        if self.method == "CONNECT":
+            raise Refusal(501, "This server is no proxy.")
+        absolute = _ABSOLUTE.match(self.path) if self.version.startswith("1") else None
+        if absolute is not None:  # The target names the host, whatever Host says. RFC 9112 3.2.2
+            if self.header(b"host") is None or "@" in absolute["authority"]:
+                raise _UNCLEAR
+            self.path = absolute["path"] or "/"
+            self.headers = [each for each in self.headers if each[0] != b"host"]
+            self.headers.append((b"host", absolute["authority"].encode("latin-1")))
+        elif not self.path.startswith("/") and (self.path, self.method) != ("*", "OPTIONS"):
+            raise _UNCLEAR
+        self.length()
+
+    def length(self) -> int | None:
+        """Octets of the body as they were announced; None: nothing was. Refusal: it has more than one meaning."""
+        length, chunked = self.header(b"content-length"), self.header(b"transfer-encoding") is not None
+        if (length is not None and (chunked or not (length.isdigit() and len(length) < 16))) or (
+            chunked and self.version == "1.0"
+        ):
+            raise Refusal(400, "The length of the request is not clear.")
+        return int(length) if length is not None else None
 
     @property
     def received(self) -> bool:

@@ -251,11 +251,7 @@ class Body:
         """Refusal: it is too large, or what the headers say of it has more than one meaning."""
         self._exchange, self._most = exchange, most
         self._first: bytes | None = None
-        length = exchange.header(b"content-length")
-        chunked = exchange.header(b"transfer-encoding") is not None
-        if length is not None and (chunked or not (length.isdigit() and len(length) < 16)):
-            raise Refusal(400, "The length of the request is not clear.")
-        self._length = int(length) if length is not None else None
+        self._length = exchange.length()
         if self._length is not None and self._length > most:
             raise _too_large(most)
         # What comes with these has no meaning; it is thrown away once they are answered. RFC 9110 9.3.1

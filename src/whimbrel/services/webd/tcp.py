@@ -17,6 +17,7 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
+from hypercorn.protocol.h11 import H11Protocol
 
 from whimbrel.backends.net.acceptor import Acceptor
 from whimbrel.backends.net.listener import TLS_ALERT, Limits
@@ -25,6 +26,7 @@ from whimbrel.backends.net.names import host_and_port
 from whimbrel.core.log import Log
 from whimbrel.core.net import TlsInfo
 from whimbrel.services.webd.exchange import Receive, Scope, Send
+from whimbrel.services.webd.http1 import Http1
 from whimbrel.services.webd.live import WebConnection, WebConnections
 
 PROTOCOLS: Final = ("h2", "http/1.1")
@@ -204,9 +206,12 @@ class _Protocol(asyncio.StreamReaderProtocol):
 
 
 class _Connection(TCPServer):
-    """A client that has gone gives up its place at once, not after the time for idle connections."""
+    """A client that has gone gives up its place at once, not after the time for idle connections; and whoever speaks
+    HTTP/1.1 goes on speaking it."""
 
     async def _read_data(self) -> None:
+        if isinstance(self.protocol.protocol, H11Protocol):
+            self.protocol.protocol = Http1.instead_of(self.protocol.protocol)
         await super()._read_data()
         await self.idle_task.stop()
 

@@ -128,3 +128,52 @@ def test_a_bug_ends_one_request_and_is_logged(bench: Bench, monkeypatch: pytest.
     monkeypatch.setattr(bench.application, "_route", broken)
     assert ask(bench, Client("GET", "/")).aborted
     assert bench.log.named("web.crashed")
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("GET", "https://localhost/healthz", 200),
+        ("GET", "HTTPS://127.0.0.1:44337/healthz", 200),
+        ("GET", "https://evil.test/", 421),  # What the target names counts, not Host. RFC 9112 3.2.2
+        ("GET", "https://evil.test/api/session", 421),
+        ("GET", "https://localhost@evil.test/", 400),
+        ("GET", "http://localhost/healthz", 400),
+        ("GET", "ftp://localhost/healthz", 400),
+        ("GET", "localhost:44337", 400),
+        ("GET", "*", 400),
+        ("GET", "healthz", 400),
+        ("OPTIONS", "*", 405),
+        ("CONNECT", "localhost:25", 501),
+        ("CONNECT", "/", 501),
+        ("PRI", "*", 400),
+        ("TRACE", "/", 405),
+        ("TRACE", "/healthz", 405),
+    ],
+)
+def test_a_target_of_another_form_is_resolved_or_refused(bench: Bench, method: str, target: str, status: int) -> None:
+    answer = asyncio.run(bench.ask(Client(method, target, [("cookie", "secret=1")], version="1.1")))
+    assert answer.status == status and b"secret" not in answer.body
+
+
+@pytest.mark.parametrize("version", ["2", "3"])
+def test_only_http_1_has_targets_that_name_the_host(bench: Bench, version: str) -> None:
+    """RFC 9113 8.3.1, RFC 9114 4.3.1"""
+    assert asyncio.run(bench.ask(Client("GET", "https://localhost/healthz", version=version))).status == 400
+
+
+@pytest.mark.parametrize(
+    ("version", "headers"),
+    [
+        ("1.1", [("content-length", "5"), ("transfer-encoding", "chunked")]),
+        ("1.1", [("content-length", "5"), ("content-length", "5")]),
+        ("1.1", [("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")]),
+        ("1.0", [("transfer-encoding", "chunked")]),
+    ],
+)
+def test_a_page_is_not_served_either_to_a_request_whose_end_is_not_clear(
+    bench: Bench, version: str, headers: list[tuple[str, str]]
+) -> None:
+    """RFC 9112 6.1: what stands between us and the client may have understood it otherwise."""
+    answer = asyncio.run(bench.ask(Client("GET", "/healthz", headers, [b"GET /"], version=version)))
+    assert answer.status == 400 and answer["connection"] == "close"

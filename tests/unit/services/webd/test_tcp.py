@@ -287,3 +287,62 @@ def test_networks_that_may_not_are_turned_away_before_tls() -> None:
         client.close()
 
     run(work)
+
+
+@pytest.mark.parametrize(
+    "upgrade",
+    [
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n",
+        b"Upgrade: h2c\r\n",
+        b"Upgrade: H2C\r\nConnection: upgrade\r\n",
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        b"Connection: Upgrade\r\nUpgrade: TLS/1.3, h2c\r\n",
+    ],
+)
+def test_an_upgrade_is_ignored(upgrade: bytes) -> None:
+    """RFC 9110 7.8: a server may; RFC 9113 has no h2c any more."""
+
+    async def work(bench: Bench) -> None:
+        reader, writer = await bench.client()
+        writer.write(b"GET /x HTTP/1.1\r\nHost: localhost\r\n" + upgrade + b"\r\n")
+        writer.write(b"GET /y HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answers = await to_end(reader)
+        assert answers.count(b"HTTP/1.1 200") == 2 and b"HTTP/1.1 101" not in answers
+        assert b"upgrade" not in answers.lower()
+        assert bench.requests == ["/x", "/y"]
+        writer.close()
+
+    run(work)
+
+
+def test_http_2_is_spoken_only_where_the_handshake_chose_it() -> None:
+    async def work(bench: Bench) -> None:
+        reader, writer = await bench.client()
+        writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
+        answers = await to_end(reader)
+        assert answers.startswith(b"HTTP/1.1 ") and answers.rpartition(b"HTTP/1.1 ")[2].startswith(b"400")
+        writer.close()
+
+    run(work)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Host: localhost\r\nHost: evil.test\r\n",
+        b"Host: localhost\r\nHost: localhost\r\n",
+        b"",
+        b"Host: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n",
+        b"Host: localhost\r\nTransfer-Encoding: gzip, chunked\r\n",
+        b"Host: localhost\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+    ],
+)
+def test_a_head_of_more_than_one_meaning_is_refused(head: bytes) -> None:
+    async def work(bench: Bench) -> None:
+        reader, writer = await bench.client()
+        writer.write(b"POST /x HTTP/1.1\r\n" + head + b"\r\n0\r\n\r\n")
+        assert (await to_end(reader)).startswith((b"HTTP/1.1 400", b"HTTP/1.1 501")) and not bench.requests
+        writer.close()
+
+    run(work)
