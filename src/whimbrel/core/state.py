@@ -2,8 +2,10 @@
 
 from typing import Final, Protocol
 
-OF_ACCOUNTS: Final = ("sign-in", "verifier", "furnished", "quota-warned", "console-preferences")
+OF_ACCOUNTS: Final = ("sign-in", "verifier", "furnished", "quota-warned", "console-preferences", "account-id")
 """Kinds whose key is an account: they follow when a user is renamed, and go when one is removed."""
+CONSOLE_SESSION: Final = "console-session"
+"""The kind of the sessions of the console, by their hashes."""
 
 
 class State(Protocol):

@@ -54,7 +54,7 @@ async def bulk_work(calls: Mapping[str, Call], ctx: AdminContext, body: Mapping[
         kind = first.kind if len(faults) == len(each) else Failure.REFUSED
         text = f"{len(faults)} of {len(each)} cannot be done: {faults[0].text}"
         raise CallError(kind, text, *faults[:_SHOWN], confirm=first.confirm)
-    return Work(call, ctx.caller.name, f"{call.name}, {len(each)} times", _carried_out(made), kind=Each)
+    return Work(call, ctx.caller, f"{call.name}, {len(each)} times", _carried_out(made), kind=Each, steps=len(made))
 
 
 def _call(calls: Mapping[str, Call], name: object) -> Call:

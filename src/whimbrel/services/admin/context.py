@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from whimbrel.core.rights import EVERYTHING, Grants, Right
+from whimbrel.core.rights import Right
+from whimbrel.services.admin.caller import LOCAL
+from whimbrel.services.admin.caller import Caller as Caller
 from whimbrel.services.admin.calls import CallError, Failure
 
 if TYPE_CHECKING:
@@ -40,27 +42,6 @@ if TYPE_CHECKING:
     from whimbrel.services.probing.ports import Probes
 
 P = TypeVar("P")
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks. On the local socket and without a server it is the person who may read the files anyway."""
-
-    name: str = "local"
-    grants: Grants = EVERYTHING
-    account: str = ""
-    """The user's own account, `name@domain`; empty for who is none."""
-    origin: str = ""
-    """From where: an IP address; `local user root, process 4242`; `without a server`."""
-    token: str = ""
-    """Name of the API token by which the call is made."""
-    session: str = ""
-    """By what people name the session of the console in which the call is made; it opens nothing."""
-    reauthenticated: bool = True
-    """The password was given within the last minutes, or there is none to ask for: a token, the local socket."""
-    stands: Callable[[], Awaitable[str]] | None = field(default=None, compare=False, repr=False)
-    """Asked before work that waited: why the caller may not have it done any more; empty: nothing has changed.
-    MailError. None: the person may read the files anyway."""
 
 
 def _lock() -> AbstractAsyncContextManager[None]:
@@ -111,7 +92,7 @@ class AdminContext:
     """Given while no server runs: the mail moves with the name."""
     live: bool = False
     """A server runs and this is it."""
-    caller: Caller = Caller()
+    caller: Caller = LOCAL
     dry_run: bool = False
     """Check everything, change nothing."""
     confirmed: str = ""

@@ -30,7 +30,7 @@ from whimbrel.services.admin.calls import (
     nearest,
 )
 from whimbrel.services.admin.changes.audit import audited
-from whimbrel.services.admin.context import AdminContext, Caller
+from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.numbers import ANY, Between, number, within
 from whimbrel.services.admin.permission import permit, permit_mail, permit_now
 from whimbrel.services.admin.server.operations import Work
@@ -69,19 +69,8 @@ async def run(made: Prepared) -> object:
 def work_of(made: Prepared) -> Work:
     """What an operation is to carry out."""
     items = run_stream(made) if made.call.streams else _once(made)
-    return Work(made.call, made.ctx.caller.name, _subject(made), items, trial=made.ctx.dry_run)
-
-
-async def permit_still(caller: Caller) -> None:
-    """After a wait: whoever lost the session, the token or the rights meanwhile has nothing done. CallError"""
-    if caller.stands is None:
-        return
-    try:
-        reason = await caller.stands()
-    except MailError:
-        reason = "the users cannot be looked up at this moment"
-    if reason:
-        raise CallError(Failure.FORBIDDEN, f"{caller.name} may not have it done any more: {reason}")
+    steps = 0 if made.call.streams else 1
+    return Work(made.call, made.ctx.caller, _subject(made), items, trial=made.ctx.dry_run, steps=steps)
 
 
 async def checked(made: Prepared) -> None:

@@ -33,15 +33,15 @@ from starlette.routing import Route
 
 from whimbrel import __version__
 from whimbrel.services.admin.bulk import bulk_work
+from whimbrel.services.admin.caller import permit_still
 from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault
 from whimbrel.services.admin.console_file import SCHEMA
-from whimbrel.services.admin.context import AdminContext, Caller, need
+from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.invoke import (
     MAX_FILE,
     MAX_QUERY,
     Prepared,
     checked,
-    permit_still,
     prepare,
     question,
     result_adapter,
@@ -92,7 +92,7 @@ def _bulk(calls: Sequence[Call], contexts: Contexts) -> Callable[[Request], Awai
                 known, ctx, await _object(request), confirmed=request.query_params.get("confirm", "")
             )
             operations = need(ctx.operations, "Bulk work")
-            return _later(operations, ctx.caller, replace(work, wait=_undo(work.call, request)))
+            return _later(operations, replace(work, wait=_undo(work.call, request)))
         except CallError as error:
             return refusal(error)
         except ClientDisconnect:
@@ -216,7 +216,7 @@ def _endpoint(call: Call, contexts: Contexts, given: Arguments = _given) -> Call
                 return JSONResponse({"question": await question(made)})
             if (undo := _undo(call, request)) and made.ctx.operations is not None:
                 await checked(made)  # What would be refused is refused at once.
-                return _later(made.ctx.operations, made.ctx.caller, replace(work_of(made), wait=undo))
+                return _later(made.ctx.operations, replace(work_of(made), wait=undo))
             if call.operation and made.ctx.operations is not None:
                 return await _operation(made, request)
             if call.streams:
@@ -244,8 +244,8 @@ def _undo(call: Call, request: Request) -> float:
     return float(text)
 
 
-def _later(operations: Operations, caller: Caller, work: Work) -> Response:
-    running = operations.start(replace(work, permit=lambda: permit_still(caller)))
+def _later(operations: Operations, work: Work) -> Response:
+    running = operations.start(work)
     return JSONResponse({"operation": running.id, "undo": work.wait}, 202)
 
 

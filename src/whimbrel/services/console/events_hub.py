@@ -59,7 +59,10 @@ class Topic:
                 Failure.FORBIDDEN,
                 f"The topic '{self.name}' needs the right {self.right}; {caller.name} has {caller.grants}",
             )
-        return (domains, caller.name) if self.own else domains
+        if domains is None and not self.own:
+            return None
+        # Who may do more than others in the same domains is shown more of their people.
+        return domains, caller.grants.grants, caller.owner if self.own else ""
 
 
 @dataclass(slots=True)
@@ -123,7 +126,7 @@ class Hub:
                     Failure.NOT_FOUND, f"There is no topic '{name[:100]}'; there are {', '.join(self._topics)}"
                 )
             topic.scope(caller)
-        if sum(self._own.values()) >= MAX_READERS or self._own.get(caller.name, 0) >= MAX_OWN:
+        if sum(self._own.values()) >= MAX_READERS or self._own.get(caller.owner, 0) >= MAX_OWN:
             raise CallError(Failure.UNAVAILABLE, "Too many event streams are open: close some windows of the console")
 
     def reader(self, names: Sequence[str], caller: Caller, last: int = 0) -> "Reader":
@@ -131,7 +134,7 @@ class Hub:
         closed. CallError, as `check`."""
         self.check(names, caller)
         places = [self._place(self._topics[name], caller, last) for name in dict.fromkeys(names)]
-        self._own[caller.name] = self._own.get(caller.name, 0) + 1
+        self._own[caller.owner] = self._own.get(caller.owner, 0) + 1
         if self._reaper is None:
             self._reaper = asyncio.get_running_loop().create_task(self._reap())
         return Reader(self, caller, places)
@@ -139,9 +142,9 @@ class Hub:
     def left(self, caller: Caller, places: Sequence[_Place]) -> None:
         for place in places:
             place.channel.readers -= 1
-        self._own[caller.name] -= 1
-        if not self._own[caller.name]:
-            del self._own[caller.name]
+        self._own[caller.owner] -= 1
+        if not self._own[caller.owner]:
+            del self._own[caller.owner]
 
     async def close(self) -> None:
         tasks = [channel.task for channel in self._channels.values() if channel.task is not None]

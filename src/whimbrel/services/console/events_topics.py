@@ -67,7 +67,7 @@ async def _operations(ctx: AdminContext) -> bytes:
     """All for who may see the whole server; for others their own."""
     caller, rows = ctx.caller, need(ctx.operations, "Operations").list()
     if caller.grants.domains(Right.SERVER_READ, reads=True) is not None:
-        rows = [operation for operation in rows if operation.user == caller.name]
+        rows = [operation for operation in rows if operation.owner == caller.owner]
     return b'{"items":' + _OPERATIONS.dump_json([operation_row(each) for each in rows[:OPERATIONS]]) + b"}"
 
 

@@ -164,7 +164,7 @@ class Gate:
             await self._sessions.used(session)
         caller = Caller(
             str(account.id), account.grants, str(account.id), ip, reauthenticated=self._sessions.recent(session),
-            session=session.handle, stands=lambda: self._sessions.stands(session),
+            owner=session.owner, session=session.handle, stands=lambda: self._sessions.stands(session),
         )  # fmt: skip
         return Entered(ip, caller, session, account, id, name)
 

@@ -18,11 +18,11 @@ from whimbrel.core.directory import Account, Directory
 from whimbrel.core.errors import MailError
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.state import State
+from whimbrel.core.state import CONSOLE_SESSION, State
 from whimbrel.services.console.settings import ConsoleSettings
+from whimbrel.services.session.account_ids import account_id
 
-KIND: Final = "console-session"
-"""In State."""
+KIND: Final = CONSOLE_SESSION
 ID_BYTES: Final = 32
 MAX_ID: Final = 64
 """Characters of an id that is looked up at all."""
@@ -59,6 +59,8 @@ class Session:
     reauthenticated: float
     """When the password was last given."""
     used: float
+    owner: str = ""
+    """The id of the account, which another one of its name does not have."""
     written: float = 0.0
     """The value of `used` that State has."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -81,13 +83,16 @@ class Session:
         try:
             values = json.loads(text)
             account, credential, grants, ip, agent = (str(values[name]) for name in _STORED[:5])
-            began, reauthenticated, used = (float(values[name]) for name in _STORED[5:])
+            began, reauthenticated, used = (float(values[name]) for name in _STORED[5:8])
+            owner = str(values.get("owner", ""))
         except (ValueError, KeyError, TypeError):
             return None
-        return cls(digest, AccountId(account), credential, grants, ip, agent, began, reauthenticated, used, used)
+        return cls(
+            digest, AccountId(account), credential, grants, ip, agent, began, reauthenticated, used, owner, used
+        )  # fmt: skip
 
 
-_STORED: Final = ("account", "credential", "grants", "ip", "agent", "began", "reauthenticated", "used")
+_STORED: Final = ("account", "credential", "grants", "ip", "agent", "began", "reauthenticated", "used", "owner")
 
 
 class Sessions:
@@ -108,6 +113,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._review: asyncio.Task[None] | None = None
         self._again = False
+        self._naming = asyncio.Lock()
 
     async def load(self) -> None:
         """Takes up the sessions of the time before a restart."""
@@ -116,6 +122,7 @@ class Sessions:
             if session is None:
                 await self._state.delete(KIND, digest)
             else:
+                session.owner = session.owner or await account_id(self._state, session.account)
                 self._sessions[digest] = session
         await self._reviewed()
 
@@ -123,9 +130,11 @@ class Sessions:
         """A new session with its id, which nobody had before."""
         now = self._clock.now()
         await self._make_room(account.id)
+        async with self._naming:  # Of two sign-ins at once the second has the id that the first one got.
+            owner = await account_id(self._state, account.id)
         id = secrets.token_urlsafe(ID_BYTES)
         session = Session(
-            _digest(id), account.id, credential, str(account.grants), ip, agent[:MAX_AGENT], now, now, now
+            _digest(id), account.id, credential, str(account.grants), ip, agent[:MAX_AGENT], now, now, now, owner
         )
         self._sessions[session.digest] = session
         await self._write(session)

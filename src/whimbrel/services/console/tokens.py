@@ -36,7 +36,12 @@ class Tokens:
         await self._used(token, ip)
         name = f"token {token.name} of {token.maker or 'this machine'}"
         return Caller(
-            name, Grants.of("none", token.grants), origin=ip, token=token.name, stands=lambda: self._stands(text)
+            name,
+            Grants.of("none", token.grants),
+            origin=ip,
+            token=token.name,
+            owner=f"token {token.digest[:16]}",
+            stands=lambda: self._stands(text),
         )
 
     async def _stands(self, text: str) -> str:

@@ -19,7 +19,7 @@ from whimbrel.core.log import Log
 from whimbrel.services.console.cookie import cookie_name, cookie_value
 from whimbrel.services.webd.exchange import BODY_WITHIN, RECEIVE_WITHIN, Broken, Exchange, Gone, Headers, Refusal
 from whimbrel.services.webd.packing import packer
-from whimbrel.services.webd.turns import Crowded, Proven, Turns
+from whimbrel.services.webd.turns import Crowded, Recognised, Turns
 from whimbrel.services.webd.upstream import Away, Busy, Cut, Link, Upstream
 
 CLIENT: Final = b"whimbrel-client"
@@ -69,7 +69,7 @@ class Forward:
 
     def __init__(self, upstream: Upstream, files: Collection[str], log: Log, installation: str) -> None:
         """`files` are the paths that take a file, `installation` is its public id."""
-        self._installation, self._proven = installation, Proven()
+        self._installation, self._recognised = installation, Recognised()
         self._upstream, self._files, self._log = upstream, frozenset(files), log
         self._sessions, self._unauthenticated = (
             Turns(PER_SESSION, SESSION_WAITING),
@@ -111,9 +111,9 @@ class Forward:
         who, streams = shown(exchange, self._installation), exchange.path == EVENTS
         own = self._streams if streams else self._sessions
         all_of_host = self._host_streams if streams else self._hosts
-        async with contextlib.AsyncExitStack() as stack, Share(who, own, self._proven) as share:
+        async with contextlib.AsyncExitStack() as stack, Share(who, own, self._recognised) as share:
             try:
-                if who in self._proven:
+                if who in self._recognised:
                     await share.take(own.turn(who))
                 else:
                     await share.take(self._unauthenticated.turn(exchange.client))
@@ -188,9 +188,9 @@ class Forward:
 class Share:
     """The turn of one request among those who show what it shows; until that is proven, among those who show none."""
 
-    def __init__(self, who: bytes, own: Turns, proven: Proven) -> None:
+    def __init__(self, who: bytes, own: Turns, recognised: Recognised) -> None:
         """`own` are the turns of what is proven."""
-        self._who, self._own, self._proven = who, own, proven
+        self._who, self._own, self._recognised = who, own, recognised
         self._unproven = False
         self._taken = contextlib.AsyncExitStack()
 
@@ -202,7 +202,7 @@ class Share:
 
     async def take(self, turn: contextlib.AbstractAsyncContextManager[None]) -> None:
         """Crowded."""
-        self._unproven = self._who not in self._proven
+        self._unproven = self._who not in self._recognised
         await self._taken.enter_async_context(turn)
 
     async def answered(self, status: int, *, known: bool, waits: bool) -> None:
@@ -212,9 +212,9 @@ class Share:
             return
         if not known:
             if status == _UNAUTHORIZED:
-                self._proven.discard(self._who)
+                self._recognised.discard(self._who)
             return
-        self._proven.add(self._who)
+        self._recognised.add(self._who)
         if self._unproven and (not waits or self._own.free(self._who)):
             before = self._taken.pop_all()
             try:

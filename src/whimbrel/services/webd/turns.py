@@ -3,7 +3,7 @@ is refused.
 
 Many people come from one address (NAT), and one browser asks for much at once: an address alone says little. So a
 request is counted by what it shows of itself (cookie, token) first and by its address, with more room, second. What is
-shown may be made up: it counts from when control has answered to it as to somebody (`Proven`), and until then the
+shown may be made up: it counts from when control has answered to it as to somebody (`Recognised`), and until then the
 request has the share of those who show nothing.
 """
 
@@ -16,13 +16,13 @@ from typing import Final
 WAIT: Final = 15.0
 """Seconds that a request waits for its turn."""
 
-MOST_PROVEN: Final = 10_000
+MOST_RECOGNISED: Final = 10_000
 
 
-class Proven:
+class Recognised:
     """What was shown by requests that control took for somebody's, the latest."""
 
-    def __init__(self, most: int = MOST_PROVEN) -> None:
+    def __init__(self, most: int = MOST_RECOGNISED) -> None:
         self._most = most
         self._known: OrderedDict[Hashable, None] = OrderedDict()
 

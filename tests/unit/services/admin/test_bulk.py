@@ -140,12 +140,12 @@ def test_nobody_takes_the_room_of_others_for_long_work(office: Office) -> None:
         numbers = (f"op{number}" for number in range(100))
         operations = Operations(office.state, office.clock, office.log, numbers.__next__)
         call = next(call for call in calls_of("user") if call.name == "user set")
-        one = Work(call, "dora@other.test", "user set", nothing(), wait=60.0)
+        one = Work(call, Caller("dora@other.test", owner="d"), "user set", nothing(), wait=60.0)
         for _ in range(MOST_EACH):
             operations.start(one)
         with pytest.raises(CallError, match=r"of dora@other\.test are under way"):
             operations.start(one)
-        operations.start(replace(one, user="root"))
+        operations.start(replace(one, caller=Caller("root")))
         for operation in operations.list():
             await operations.cancel(operation.id)
 

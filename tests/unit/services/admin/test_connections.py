@@ -179,3 +179,32 @@ def test_a_watch_tells_what_comes_changes_and_goes(office: Office) -> None:
         ("0a1", "changed"),
         ("0a1", "ended"),
     ]
+
+
+def test_nobody_reaches_who_may_do_more(office: Office) -> None:
+    """Neither by id, name or address; nor is it shown that they are there."""
+    office.do("user add", name="mighty@other.test")
+    office.do("user rights", name="mighty@other.test", rights="server-write")
+    mighty = replace(BOB, id="0d1", user="mighty@other.test")
+    clients = Clients(ALICE, BOB, mighty)
+    mine = {"connections": clients, "caller": who("none", "accounts other.test")}
+    view = office.do("connection list", mine)
+    assert ([row.id for row in view.items], view.total, view.services) == (["0b1"], 1, {"imaps": 1})
+    for arguments in ({"ids": ["0d1"]}, {"user": "mighty@other.test"}, {"ids": ["0d1"], "address": BOB.address}):
+        with pytest.raises(CallError) as refused:
+            office.do("connection disconnect", mine, **arguments)
+        assert refused.value.kind is Failure.NOT_FOUND and "more" not in refused.value.text
+    office.do("connection disconnect", mine, address=BOB.address)
+    assert clients.rows == [ALICE, mighty]
+
+    async def watched() -> list[Any]:
+        ctx = office.context(connections=Clients(BOB, mighty)).request(mine["caller"])  # type: ignore[arg-type]
+        return [each async for each in stream(CALLS["connection watch"], ctx, {"looks": 1})]
+
+    assert [each.id for each in asyncio.run(watched())] == ["0b1"]
+
+
+def test_who_has_gone_is_still_ended_by_who_administers_the_domain(office: Office) -> None:
+    clients = Clients(replace(BOB, user="gone@other.test"))
+    office.do("connection disconnect", {"connections": clients, "caller": who("domain")}, address=BOB.address)
+    assert clients.rows == []

@@ -230,3 +230,60 @@ def test_what_was_only_mistyped_is_no_operation(office: Office) -> None:
         assert operations.list() == [] and await office.state.list(KIND) == []
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["between two items", "within one"])
+def test_work_that_nobody_waits_for_ends_when_its_caller_may_no_more(
+    office: Office, monkeypatch: pytest.MonkeyPatch, within: bool
+) -> None:
+    monkeypatch.setattr(module, "STANDS_FOR", 0.01 if within else 60.0)
+
+    async def work() -> None:
+        keeper, lost = SlowKeeper(), [""]
+
+        async def stands() -> str:
+            return lost[0]
+
+        ctx, operations = _context(office, keeper)
+        ctx = replace(ctx, caller=replace(ctx.caller, stands=stands))
+        running = operations.start(work_of(prepare(CALLS["store check"], ctx, {"account": "alice"})))
+        keeper.go.release()
+        await _let()
+        assert keeper.done == ["F0"]
+        lost[0] = "the rights were changed"
+        if not within:
+            keeper.go.release()
+        async with asyncio.timeout(10):
+            while running.alive:
+                await asyncio.sleep(0.001)
+        assert keeper.done == (["F0"] if within else ["F0", "F1"])
+        assert (running.state, "the rights were changed" in running.error) == ("failed", True)
+        keeper.go.release()
+        await _let()
+        assert len(keeper.done) <= 2  # Nothing of it goes on.
+
+    asyncio.run(work())
+
+
+def test_a_change_that_ends_the_callers_own_session_is_done_nevertheless(office: Office) -> None:
+    async def work() -> None:
+        ended = [""]
+
+        async def stands() -> str:
+            return ended[0]
+
+        ctx, operations = _context(office, MemoryKeeper())
+        ctx = replace(ctx, caller=replace(ctx.caller, stands=stands))
+        made = work_of(prepare(CALLS["user set"], ctx, {"name": "alice", "description": "x"}))
+
+        async def items() -> AsyncIterator[object]:
+            async for item in made.items:
+                ended[0] = "the password was changed"
+                yield item
+
+        running = operations.start(replace(made, items=items()))
+        while running.alive:
+            await asyncio.sleep(0)
+        assert (running.state, running.error) == ("done", "")
+
+    asyncio.run(work())

@@ -363,7 +363,7 @@ def test_each_sees_own_operations() -> None:
     async def check() -> None:
         world = World()
         one = Browser(world, "operations", OTHER)
-        two = Browser(world, "operations", Caller("carol@other.test", OTHER.grants))
+        two = Browser(world, "operations", Caller("carol@other.test", OTHER.grants, owner="carol"))
         await asyncio.sleep(0.5)
         assert {"bob@other.test", "carol@other.test"} <= set(world.looks)
         for browser in (one, two):

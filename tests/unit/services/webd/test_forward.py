@@ -426,7 +426,7 @@ def test_a_session_that_has_ended_has_no_share_of_its_own_any_more(bench: Bench)
         async with bench.control(once):
             for path in ("/api/x", "/api/over"):
                 await bench.get(path, session("a"))
-                seen.append(bool(bench.forward._proven._known))
+                seen.append(bool(bench.forward._recognised._known))
         return seen
 
     assert asyncio.run(run()) == [True, False]

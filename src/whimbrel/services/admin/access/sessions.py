@@ -8,11 +8,11 @@ from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, Known, Needs, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people.people import address_of, entry
-from whimbrel.services.admin.people.users import rights_of
+from whimbrel.services.admin.people.reach import out_of_reach, reaches
 from whimbrel.services.admin.views import Done, Moment, Page, done
 
 if TYPE_CHECKING:
-    from whimbrel.services.console.sessions import Session
+    from whimbrel.services.console.sessions import Session, Sessions
 
 _SESSIONS = "The console"
 
@@ -47,8 +47,8 @@ async def session_list(
                 each.handle, each.account, each.ip, each.agent, Moment(each.began), Moment(each.used),
                 Moment(sessions.expires(each)), each.handle == ctx.caller.session,
             )
-            for each in await sessions.list()
-            if _visible(ctx, each) and account in ("", each.account)
+            for each in await _seen(ctx, sessions)
+            if account in ("", each.account)
         )
     )  # fmt: skip
 
@@ -65,27 +65,25 @@ async def session_end(
     sessions = need(ctx.sessions, _SESSIONS)
     if bool(ids) == bool(user):
         raise CallError(Failure.USAGE, "say which sessions: by their ids, or by --user")
-    known = {each.handle: each for each in await sessions.list() if _visible(ctx, each)}
+    known = {each.handle: each for each in await _seen(ctx, sessions)}
     for id in ids:
         if id not in known:
             not_found("session", id)
     account = await _account(ctx, user) if user else ""
     ending = [each for each in known.values() if each.handle in ids or (user and each.account == account)]
     for owner in sorted({each.account for each in ending if each.account != ctx.caller.account}):
-        theirs = rights_of(await entry(ctx, Kind.USER, owner))
-        if not (
-            ctx.caller.grants.allows(Right.ACCOUNTS, owner.rpartition("@")[2]) and ctx.caller.grants.includes(theirs)
-        ):
-            raise CallError(Failure.FORBIDDEN, f"{ctx.caller.name} ends no sessions of {owner}, who has {theirs}")
+        if not await reaches(ctx, owner):
+            raise CallError(Failure.FORBIDDEN, f"{ctx.caller.name} ends no sessions of {owner}, who may do more")
     if not ctx.dry_run:
         for session in ending:
             await sessions.end(session, f"ended by {ctx.caller.name}", revoked=True)
     return done(ctx.dry_run, f"{len(ending)} session{'' if len(ending) == 1 else 's'} of the console", "ended")
 
 
-def _visible(ctx: AdminContext, session: "Session") -> bool:
-    within = ctx.caller.grants.domains(Right.ACCOUNTS, reads=True)
-    return within is None or session.account == ctx.caller.account or session.account.rpartition("@")[2] in within
+async def _seen(ctx: AdminContext, sessions: "Sessions") -> "list[Session]":
+    known = await sessions.list()
+    hidden = await out_of_reach(ctx, (each.account for each in known), reads=True)
+    return [each for each in known if each.account not in hidden]
 
 
 async def _account(ctx: AdminContext, user: str) -> str:

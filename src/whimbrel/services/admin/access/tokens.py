@@ -1,5 +1,6 @@
 """Calls about API tokens (decision 0020)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -10,6 +11,7 @@ from whimbrel.core.tokens import Token
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, call, nearest, not_found
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people.people import domain_named
+from whimbrel.services.admin.people.reach import out_of_reach, reaches
 from whimbrel.services.admin.server.moments import moment, span
 from whimbrel.services.admin.views import Done, Moment, Page, done
 
@@ -82,18 +84,18 @@ async def token_create(
     help="Lists API tokens: one's own, and those of users whom one administers.",
 )  # fmt: skip
 async def token_list(ctx: AdminContext) -> Page[TokenRow]:
-    tokens = [token for token in await need(ctx.tokens, "Tokens").tokens() if _visible(ctx, token)]
+    tokens = await _seen(ctx, await need(ctx.tokens, "Tokens").tokens())
     return Page(tuple([await _row(ctx, token) for token in tokens]))
 
 
 @call("admin", "token-revoke", right=Right.SELF, help="Ends API tokens, at once and for good.")
 async def token_revoke(ctx: AdminContext, names: Annotated[tuple[str, ...], "Names.", Known("token")]) -> Done:
     store = need(ctx.tokens, "Tokens")
-    known = {token.name: token for token in await store.tokens() if _visible(ctx, token)}
+    known = {token.name: token for token in await _seen(ctx, await store.tokens())}
     for name in names:
         if name not in known:
             not_found("token", name, nearest(name, known))
-        if not _may_revoke(ctx, known[name]):
+        if not await _may_revoke(ctx, known[name]):
             raise CallError(
                 Failure.FORBIDDEN, f"'{name}' is of {known[name].maker or 'the machine'}, not of {ctx.caller.name}"
             )
@@ -104,19 +106,17 @@ async def token_revoke(ctx: AdminContext, names: Annotated[tuple[str, ...], "Nam
     return done(ctx.dry_run, f"Token {', '.join(names)}", "revoked")
 
 
-def _visible(ctx: AdminContext, token: Token) -> bool:
-    within = ctx.caller.grants.domains(Right.ACCOUNTS, reads=True)
-    if within is None or (token.maker and token.maker == ctx.caller.account):
-        return True
-    return token.maker.rpartition("@")[2] in within
+async def _seen(ctx: AdminContext, tokens: Sequence[Token]) -> list[Token]:
+    hidden = await out_of_reach(ctx, (token.maker for token in tokens), reads=True)
+    return [token for token in tokens if token.maker not in hidden]
 
 
-def _may_revoke(ctx: AdminContext, token: Token) -> bool:
-    """One's own, or that of a user whom one may change, if it allows no more than one has."""
+async def _may_revoke(ctx: AdminContext, token: Token) -> bool:
+    """One's own, or that of a user whom one reaches, if it allows no more than one has."""
     if token.maker and token.maker == ctx.caller.account:
         return True
-    grants, domain = ctx.caller.grants, token.maker.rpartition("@")[2]
-    mine = grants.allows(Right.ACCOUNTS, domain) if domain else grants.allows(Right.SERVER_WRITE)
+    grants = ctx.caller.grants
+    mine = await reaches(ctx, token.maker) if token.maker else grants.allows(Right.SERVER_WRITE)
     return mine and grants.includes(Grants.of("none", token.grants))
 
 

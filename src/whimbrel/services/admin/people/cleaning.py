@@ -13,6 +13,8 @@ from whimbrel.flow.retention.cleanout import clean_out
 from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people.people import PAGE, address_of, domain_named, entry
+from whimbrel.services.admin.people.reach import reaches
+from whimbrel.services.admin.people.users import may_change
 from whimbrel.services.admin.views import Words
 
 
@@ -38,6 +40,7 @@ async def user_clean_out(
     name: Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user")],
 ) -> AsyncIterator[CleanedFolder]:
     user = await entry(ctx, Kind.USER, name)
+    may_change(ctx, user)
     owner = await ctx.directory.account(AccountId(address_of(user).casefold()))
     if owner is None or not owner.clean_out:
         raise CallError(
@@ -64,7 +67,7 @@ async def domain_clean_out(
     while page := await ctx.editor.entries(Kind.USER, domain=domain, after=after, limit=PAGE):
         for user in page:
             owner = await ctx.directory.account(AccountId(address_of(user).casefold()))
-            if owner is not None and owner.clean_out:
+            if owner is not None and owner.clean_out and await reaches(ctx, owner.id):
                 async for cleaned in _clean(ctx, owner):
                     yield cleaned
         after = address_of(page[-1])

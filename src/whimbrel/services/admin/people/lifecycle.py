@@ -17,7 +17,7 @@ from whimbrel.core.intents import Intent
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.people import full_address
 from whimbrel.core.record import Texts
-from whimbrel.core.state import OF_ACCOUNTS
+from whimbrel.services.admin.access import belongings
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people.people import change, values_of
@@ -32,9 +32,6 @@ RESTORE: Final = "restore-user"
 RENAME: Final = "rename-user"
 _VERSION: Final = "1.0"
 _MAILBOXES: Final = "The mail store"
-_FEW: Final = 20
-_MANY: Final = 1_000_000
-"""More is kept of no kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ async def remove_user(ctx: AdminContext, user: Entry, *more: DirectoryChange) ->
 
     async def after() -> None:
         await mailboxes.put_aside(account.id, values["id"], kept)
-        await _forget_state(ctx, account.id)
+        await belongings.forget(ctx, account.id)
 
     await _carried_out(ctx, REMOVE, values, changes, after=after)
 
@@ -113,7 +110,7 @@ async def rename_user(ctx: AdminContext, old: AccountId, new: AccountId, changes
         ctx, RENAME, {"old": str(old), "new": str(new)}, changes,
         before=lambda: mailboxes.rename(old, new),
         undo=lambda: mailboxes.undo_rename(old, new),
-        after=lambda: _move_state(ctx, old, new),
+        after=lambda: belongings.move(ctx, old, new),
     )  # fmt: skip
 
 
@@ -126,7 +123,7 @@ async def make_way(ctx: AdminContext, *accounts: AccountId) -> None:
             f"Mail of a former user {account} was put aside: `whimbrel user removed-list` shows it, `whimbrel user "
             f"removed-restore` brings it back"
         )
-    await _forget_state(ctx, *accounts)
+    await belongings.begin(ctx, *accounts)
 
 
 async def recover(ctx: AdminContext) -> None:
@@ -148,7 +145,7 @@ async def _recovered(ctx: AdminContext, intent: Intent) -> bool:
         old, new = AccountId(values["old"]), AccountId(values["new"])
         if await ctx.directory.account(new) is not None:
             await mailboxes.rename(old, new)
-            await _move_state(ctx, old, new)
+            await belongings.move(ctx, old, new)
             return True
         await mailboxes.undo_rename(old, new)
         return False
@@ -156,7 +153,7 @@ async def _recovered(ctx: AdminContext, intent: Intent) -> bool:
     there = await ctx.directory.account(account) is not None
     if intent.what == REMOVE and not there:
         await mailboxes.put_aside(account, values["id"], values["record"])
-        await _forget_state(ctx, account)
+        await belongings.forget(ctx, account)
         return True
     if intent.what == RESTORE:
         if there:
@@ -234,26 +231,6 @@ async def _groups_of(ctx: AdminContext, account: Account) -> set[str]:
 def _names(texts: Texts) -> tuple[str, ...]:
     names = texts.get("alias", ())
     return (names,) if isinstance(names, str) else names
-
-
-async def _forget_state(ctx: AdminContext, *accounts: AccountId) -> None:
-    if ctx.state is None:
-        return
-    names = set(accounts)
-    for kind in OF_ACCOUNTS:
-        known = [key for key, _ in await ctx.state.list(kind, _MANY)] if len(names) > _FEW else names
-        for key in known:
-            if key in names:
-                await ctx.state.delete(kind, key)
-
-
-async def _move_state(ctx: AdminContext, old: AccountId, new: AccountId) -> None:
-    if ctx.state is not None:
-        for kind in OF_ACCOUNTS:
-            value = await ctx.state.get(kind, old)
-            if value is not None:
-                await ctx.state.set(kind, new, value)
-                await ctx.state.delete(kind, old)
 
 
 # Who names whom

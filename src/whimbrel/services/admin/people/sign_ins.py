@@ -14,14 +14,16 @@ from whimbrel.core.counting import counted
 from whimbrel.core.directory import Entry, Kind
 from whimbrel.core.log import LogLine, LogPage, LogQuery
 from whimbrel.core.rights import Right
-from whimbrel.services.admin.calls import Known, Needs, call
+from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call
 from whimbrel.services.admin.changes.change_lines import fields_of
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people.people import address_of, entry, flag, values_of
+from whimbrel.services.admin.people.reach import reaches
 from whimbrel.services.admin.people.users import may_change
 from whimbrel.services.admin.server.logs import Since, moment, pages
 from whimbrel.services.admin.views import Done, Moment, Words
+from whimbrel.services.session.account_ids import made_at
 
 if TYPE_CHECKING:
     from whimbrel.services.session.lockout import Failures
@@ -91,7 +93,11 @@ async def user_sign_ins(
     after: Annotated[str, "Go on where the page before ended: its `more`."] = "",
 ) -> SignIns:
     user = await entry(ctx, Kind.USER, name)
-    begin = moment(ctx, "since", since)
+    if not await reaches(ctx, address_of(user).casefold(), reads=True):
+        raise CallError(Failure.FORBIDDEN, f"{address_of(user)} may do more, and is looked after by others")
+    account = address_of(user).casefold()
+    # Attempts under the name from before it was this user's are not this user's.
+    begin = max(moment(ctx, "since", since), await made_at(ctx.state, account))
     page = await _lines(ctx, address_of(user), begin, limit, after)
     own = [made for line in page.lines if (made := _attempt(line)) is not None and _is(made, user)]
     others: list[Attempt] = []

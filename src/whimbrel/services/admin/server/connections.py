@@ -1,22 +1,25 @@
 """Calls about the connections of clients at this moment.
 
-Who administers some domains sees and ends the sessions of their users, and nobody else's.
+Who administers some domains sees and ends the sessions of their users, as far as the caller reaches them
+(`people/reach.py`), and nobody else's.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
 from whimbrel.core.address import unquoted
-from whimbrel.core.connections import MOST, LiveConnection, Order, Which, key_of
+from whimbrel.core.connections import MOST, ConnectionList, LiveConnection, Order, Which, key_of
 from whimbrel.core.counting import counted
 from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, Known, Needs, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.lists import After, Skip
 from whimbrel.services.admin.numbers import Between
+from whimbrel.services.admin.people.reach import out_of_reach
 from whimbrel.services.admin.views import Done, Moment, Octets
 
 FASTEST: Final = 0.25
@@ -94,13 +97,27 @@ async def connection_list(
 ) -> ConnectionsView:
     connections = need(ctx.connections, "The list of connections")
     which = replace(_which(ctx, service, user, address), search=search.casefold())
-    page = await connections.list(which, sort, MOST if after or skip else min(limit + 1, MOST))
+    whole = which.domains is None
+    page = await connections.list(which, sort, MOST if after or skip or not whole else min(limit + 1, MOST))
+    if not whole:
+        hidden = await out_of_reach(ctx, (each.user for each in page.items), reads=True)
+        page = _without(page, hidden)
     rows = page.items
     if after:
         rows = behind(rows, sort, place_of(after, sort))
     rows = rows[skip:]
     more = place(rows[limit - 1], sort) if len(rows) > limit else ""
     return ConnectionsView(tuple(map(connection_row, rows[:limit])), more, page.total, page.counts)
+
+
+def _without(page: ConnectionList, hidden: Collection[str]) -> ConnectionList:
+    """Nothing of those: they are not counted either."""
+    counts = Counter(page.counts)
+    counts.subtract(each.service for each in page.items if each.user in hidden)
+    return ConnectionList(
+        tuple(each for each in page.items if each.user not in hidden),
+        {service: count for service, count in counts.items() if count > 0},
+    )
 
 
 def place(row: LiveConnection, sort: str) -> str:
@@ -153,7 +170,11 @@ async def connection_watch(
     before: dict[str, LiveConnection] = {}
     number = 0
     while True:
-        now = {each.id: each for each in (await connections.list(which, "-since", WATCHED)).items if each.id}
+        rows = (await connections.list(which, "-since", WATCHED)).items
+        if which.domains is not None:
+            hidden = await out_of_reach(ctx, (each.user for each in rows), reads=True)
+            rows = tuple(each for each in rows if each.user not in hidden)
+        now = {each.id: each for each in rows if each.id}
         for ident, each in now.items():
             earlier = before.get(ident)
             if earlier is None:
@@ -187,9 +208,16 @@ async def connection_disconnect(
     if not (ids or user or address):
         raise CallError(Failure.USAGE, "say which: ids of `connection list`, --user or --address")
     which = _which(ctx, "", await _account(ctx, user) if user else "", address, ids)
-    if ctx.dry_run:
-        chosen = [each for each in (await connections.list(which)).items if which.fits(each, whole=True)]
-    else:
+    chosen = [each for each in (await connections.list(which)).items if which.fits(each, whole=True)]
+    hidden = await out_of_reach(ctx, (each.user for each in chosen))
+    # Who sees them all is told why, where others hear of none.
+    if hidden and which.domains is None and all(each.user in hidden for each in chosen):
+        raise CallError(Failure.FORBIDDEN, f"{', '.join(sorted(hidden))} may do more than {ctx.caller.name}")
+    chosen = [each for each in chosen if each.user not in hidden]
+    if chosen and not ctx.dry_run:
+        # By their ids: whoever comes at this moment was not looked at. A connection in its handshake has none.
+        if hidden or which.domains is not None:
+            which = replace(which, ids=tuple(each.id for each in chosen if each.id))
         chosen = list(await connections.disconnect(which, _by(ctx)))
     if not chosen:
         what = f"id {', '.join(ids)}" if ids else f"user {user}" if user else f"address {address}"

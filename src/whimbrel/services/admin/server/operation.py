@@ -107,9 +107,9 @@ def _named(ctx: AdminContext, id: str, *, reads: bool) -> "Operation":
 
 
 def _may(ctx: AdminContext, operation: "Operation", *, reads: bool) -> bool:
-    """One's own, or anybody's for who administers the server."""
+    """One's own - not those of somebody who had the name before - or anybody's for who administers the server."""
     right = Right.SERVER_READ if reads else Right.SERVER_WRITE
-    return operation.user == ctx.caller.name or ctx.caller.grants.domains(right, reads=reads) is None
+    return operation.owner == ctx.caller.owner or ctx.caller.grants.domains(right, reads=reads) is None
 
 
 def _words(item: object) -> str:

@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from whimbrel.core.clock import Clock
 from whimbrel.core.log import Log
 from whimbrel.core.state import State
+from whimbrel.services.admin.caller import Caller, permit_still
 from whimbrel.services.admin.calls import Call, CallError, Failure
 
 KIND: Final = "operation"
@@ -33,6 +34,9 @@ _MISTYPED: Final = frozenset({Failure.USAGE, Failure.NOT_FOUND})
 ENDED: Final = 100
 """Ended ones whose items are still there."""
 _ALIVE: Final = ("waiting", "running")
+_OVER: Final = object()
+STANDS_FOR: Final = 5.0
+"""Seconds after which work that gives no item asks again whether its caller is who he was."""
 
 
 @dataclass(slots=True)
@@ -51,6 +55,8 @@ class Operation:
     percent: int = 0
     items_seen: int = 0
     error: str = ""
+    owner: str = ""
+    """As in `Caller`; empty: of a release that did not write it down."""
     begins: float = 0.0
     """When it begins, if it waits before; seconds since 1970."""
     _kept: deque[object] = field(default_factory=lambda: deque(maxlen=ITEMS))
@@ -113,7 +119,19 @@ class Operation:
     @property
     def record(self) -> str:
         """As State keeps it."""
-        names = ("call", "user", "subject", "started", "state", "ended", "percent", "items_seen", "error", "begins")
+        names = (
+            "call",
+            "user",
+            "subject",
+            "started",
+            "state",
+            "ended",
+            "percent",
+            "items_seen",
+            "error",
+            "owner",
+            "begins",
+        )
         return json.dumps({name: getattr(self, name) for name in names})
 
 
@@ -123,16 +141,45 @@ class Work:
     checks everything and changes nothing."""
 
     call: Call
-    user: str
+    caller: Caller
+    """Asked again before it begins and while it goes on: who lost the session, the token or the rights has no more of
+    it done."""
     subject: str
     items: AsyncIterator[object]
     trial: bool = False
+    steps: int = 0
+    """How many items there are; 0: nobody knows."""
     wait: float = 0.0
     """Seconds before it begins."""
-    permit: Callable[[], Awaitable[None]] | None = None
-    """Asked when it has waited. CallError: who asked for it may not have it done any more."""
     kind: Any = None
     """The type of its items, where they are not what the call answers."""
+
+
+async def _permitted(work: Work) -> AsyncGenerator[object]:
+    """The items of the work, as long as its caller may have it done: asked after each, before the next is begun, and
+    now and then while one takes long. CallError"""
+    items, number = aiter(work.items), 0
+    try:
+        while (item := await _next(items, work)) is not _OVER:
+            yield item
+            number += 1
+            if number != work.steps:  # The last one may have been what ends the caller's own session.
+                await permit_still(work.caller)
+    finally:
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+
+
+async def _next(items: AsyncIterator[object], work: Work) -> object:
+    making = asyncio.ensure_future(anext(items, _OVER))
+    try:
+        while not (await asyncio.wait((making,), timeout=STANDS_FOR))[0]:
+            if work.call.operation:  # What is no long work is one change, which is not broken off.
+                await permit_still(work.caller)
+        return making.result()
+    finally:
+        making.cancel()
+        await asyncio.gather(making, return_exceptions=True)
 
 
 class Operations:
@@ -173,21 +220,23 @@ class Operations:
     def start(self, work: Work) -> Operation:
         """Begins it. CallError if too much is under way."""
         alive = [operation for operation in self._known.values() if operation.alive]
-        if sum(operation.user == work.user for operation in alive) >= MOST_EACH:
+        caller = work.caller
+        if sum(operation.owner == caller.owner for operation in alive) >= MOST_EACH:
             raise CallError(
                 Failure.REFUSED,
-                f"{MOST_EACH} operations of {work.user} are under way; wait, or cancel one: operation list",
+                f"{MOST_EACH} operations of {caller.name} are under way; wait, or cancel one: operation list",
             )
         if len(alive) >= MOST:
             raise CallError(Failure.REFUSED, f"{MOST} operations are under way; wait, or cancel one: operation list")
         call = work.call
         operation = Operation(
-            self._new_id(), call.name, work.user, work.subject, self._clock.now(), of=call, kind=work.kind
-        )
+            self._new_id(), call.name, caller.name, work.subject, self._clock.now(), owner=caller.owner, of=call,
+            kind=work.kind,
+        )  # fmt: skip
         if work.wait:
             operation.state, operation.begins = "waiting", operation.started + work.wait
         self._known[operation.id] = operation
-        self._log.info("operation.started", operation=operation.id, call=call.name, user=work.user)
+        self._log.info("operation.started", operation=operation.id, call=call.name, user=caller.name)
         operation._task = asyncio.get_running_loop().create_task(self._work(operation, work))
         return operation
 
@@ -197,14 +246,12 @@ class Operations:
         try:
             if work.wait:
                 await self._sleep(work.wait)
-                if work.permit is not None:
-                    await work.permit()
+                await permit_still(work.caller)
                 operation.begin()
                 await self._keep(operation)
-            async for item in work.items:
-                operation.put(item)
-                if work.permit is not None:  # Before the next is begun: rights may have gone meanwhile.
-                    await work.permit()
+            async with contextlib.aclosing(_permitted(work)) as items:
+                async for item in items:
+                    operation.put(item)
             state = "tried" if work.trial else "done"
         except CallError as error:
             failure = error

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
+from whimbrel.services.admin.access.belongings import forget
 from whimbrel.services.admin.calls import CallError, Failure, call
 from whimbrel.services.admin.changes.audit import named
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.numbers import Between
+from whimbrel.services.admin.people.lifecycle import account_id
 from whimbrel.services.admin.people.record_doubts import record_doubts
 from whimbrel.services.admin.people.resolving import dangling
 from whimbrel.services.admin.server.services import apply_services
@@ -187,6 +189,7 @@ async def _tell_of_mail(ctx: AdminContext, reread: "Reread") -> None:
     users = [each for each in reread.records if each.entry.kind is Kind.USER]
     gone = [named(each.entry) for each in users if each.after is None]
     if gone:
+        await forget(ctx, *(account_id(each.entry) for each in users if each.after is None))
         more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
         ctx.warn(
             f"The mail of {', '.join(gone[:_NAMED])}{more} stays in the store: whoever gets the name by an edit of the "
