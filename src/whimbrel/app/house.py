@@ -31,6 +31,7 @@ from whimbrel.core.spool import Spool
 from whimbrel.core.state import Counters, State
 from whimbrel.core.statistics import Statistics
 from whimbrel.core.stats import Tally
+from whimbrel.core.store_move import StoreMover
 from whimbrel.core.tasks import Tasks
 from whimbrel.core.tokens import TokenStore
 from whimbrel.core.undelete import Undelete
@@ -115,6 +116,10 @@ class Supervision(Protocol):
 
     async def connections(self) -> Mapping[str, int]:
         """By service, over all processes. OSError."""
+        ...
+
+    def restart(self) -> None:
+        """The whole server ends as at a stop, and starts anew; its sockets stay open meanwhile."""
         ...
 
 
@@ -209,6 +214,8 @@ class House(Protocol):
     def machine(self) -> Machine: ...
     @property
     def keeper(self) -> Keeper: ...
+    @property
+    def mover(self) -> StoreMover: ...
     @property
     def undelete(self) -> Undelete: ...
     @property

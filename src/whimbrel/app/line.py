@@ -64,6 +64,9 @@ class Line:
         counts: dict[str, int] = answer["connections"]
         return counts
 
+    def restart(self) -> None:
+        self.send({"do": "restart"})
+
     async def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
         number = next(self._ids)
         answer = self._asked[number] = asyncio.get_running_loop().create_future()

@@ -16,6 +16,7 @@ from typing import Final
 
 from whimbrel.app import store_lock
 from whimbrel.app.ownership import is_store
+from whimbrel.app.store_move.plan import MOVED, moved_to
 from whimbrel.backends.disk.presence import MARK, Presence, read_mark
 from whimbrel.backends.store.settings import StoreSettings
 from whimbrel.core.settings import Concern, Gravity, Whole
@@ -34,6 +35,8 @@ def check(directory: Path, store: Path) -> None:
     remembered = directory / NAME
     try:
         known, there = _read(remembered), _read(store / NAME)
+        if gone := moved_to(store):
+            raise StoreMissing(_moved(store, gone))
         if there and known and there != known:
             raise StoreMissing(
                 f"The store {store} is not the one of this installation: mount or name the right one, or delete "
@@ -79,15 +82,17 @@ def concern(whole: Whole) -> Iterator[Concern]:
     folder = Path(whole.folder)
     store = folder / whole.section(StoreSettings).directory
     try:
-        known, there = _read(folder / NAME), _read(store / NAME)
+        known, there, gone = _read(folder / NAME), _read(store / NAME), moved_to(store)
     except OSError:
         return  # It is told when it is used.
-    if known and there != known:
+    if gone:
+        yield Concern("store/directory", _moved(store, gone), Gravity.WRONG)
+    elif known and there != known:
         text = "has the mark of another store" if there else "is not the store of this installation (it has no mark)"
         yield Concern(
             "store/directory",
-            f"{store} {text}: stop the server and move the store there first; or, to use what is there instead, delete "
-            f"{folder / NAME}",
+            f"{store} {text}: move the store there by `whimbrel store move {store}`; or, to use what is there instead, "
+            f"delete {folder / NAME}",
             Gravity.WRONG,
         )
 
@@ -100,6 +105,8 @@ def claim(directory: Path, store: Path) -> str:
         return ""
     except OSError as error:
         return f"{store}: {error.strerror}"
+    if MOVED in names:
+        return f"{store} is a store that was moved elsewhere: name a new or an empty directory"
     if NAME in names:
         user = store_lock.user(store)
         whose = f"of the installation {user}" if user else f"of another installation (it has the mark {NAME})"
@@ -135,6 +142,18 @@ def _owner(store: Path) -> str:
         status = store.lstat()
         return f" (it belongs to {_name(status.st_uid)}, mode {stat.S_IMODE(status.st_mode):o})"
     return ""
+
+
+def owner_name(path: Path) -> str:
+    """Of the user to whom it belongs. OSError"""
+    return _name(path.stat().st_uid)
+
+
+def _moved(store: Path, target: str) -> str:
+    return (
+        f"{store} is no store in force any more: it was moved to {target}. Name that one by store/directory; or, to go "
+        f"back to what was here then, without the mail that came since, rename {store / MOVED} to {store / NAME}"
+    )
 
 
 def _name(user: int) -> str:

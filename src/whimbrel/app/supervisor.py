@@ -77,6 +77,8 @@ class Supervisor:
         self._events: list[dict[str, Any]] = []
         """For the log, which the next zygote can reach."""
         self._stopping = self._refresh = False
+        self._again = False
+        """All ends, and begins anew: somebody wants work done while nothing runs."""
         self._zygotes: list[Zygote] = []
         """The last one serves; those before it only finish their sessions, or are being replaced."""
         self._unclean = False
@@ -114,6 +116,9 @@ class Supervisor:
                 status = self._serve(user)
                 if self._stopping or status == _EX_CONFIG:  # Starting again would not help.
                     break
+                if self._again:
+                    self._again = False
+                    continue
                 failures = 0 if time.monotonic() - started > _STEADY else failures + 1
                 pause = _BACK_OFF[min(failures, len(_BACK_OFF)) - 1]
                 self._event("server.zygote-died", "error", status=status, seconds=pause)
@@ -145,10 +150,10 @@ class Supervisor:
                     zygote.ended = True
             for zygote in [each for each in self._zygotes if each.ended]:
                 status = self._reap(zygote, user)
-            if self._stopping and not stopped_at:
+            if self._ending and not stopped_at:
                 stopped_at = time.monotonic()
                 self._terminate()
-            elif not self._stopping and self._due():
+            elif not self._ending and self._due():
                 self._refresh = False
                 self._spawn(user)
             now = time.monotonic()
@@ -157,6 +162,10 @@ class Supervisor:
                 if late or (stopped_at and now - stopped_at > STOP_DEADLINE):
                     os.killpg(zygote.process.pid, signal.SIGKILL)
         return status
+
+    @property
+    def _ending(self) -> bool:
+        return self._stopping or self._again
 
     def _heard(self) -> list[Zygote]:
         lines = {zygote.line.fileno(): zygote for zygote in self._zygotes}
@@ -239,7 +248,7 @@ class Supervisor:
         self._zygotes.remove(zygote)
         if not last:
             self._unclean |= status != 0
-            if self._stopping and len(self._zygotes) == 1:
+            if self._ending and len(self._zygotes) == 1:
                 self._tell_stop(self._zygotes[-1])
             return status
         if self._zygotes and zygote.state is None:  # It could not take over.
@@ -282,6 +291,8 @@ class Supervisor:
                 for later in self._zygotes:
                     if later.number > zygote.number:
                         channel.send(later.line, request)
+            case "restart":
+                self._again = True
             case "ready":
                 try:
                     self._lock_store()  # It has made the store, if this is the first start.
@@ -389,6 +400,8 @@ class Supervisor:
     def _lock_store(self) -> None:
         """One server for a store, whose installations may be two. StoreInUse."""
         store = basics(self._directory).store
+        for former in [each for each in self._stores if not (each / store_lock.NAME).exists()]:
+            os.close(self._stores.pop(former))  # Renamed with its lock, which is that of the new name now.
         if store not in self._stores and (held := store_lock.lock(self._directory, store)) is not None:
             self._stores[store] = held
 

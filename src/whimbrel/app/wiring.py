@@ -17,6 +17,7 @@ from whimbrel.app.keeper import DiskKeeper
 from whimbrel.app.machine.host import HostMachine
 from whimbrel.app.process import server_run
 from whimbrel.app.services import SERVICES
+from whimbrel.app.store_move.mover import Mover
 from whimbrel.backends.config.files import History
 from whimbrel.backends.config.settings import HistorySettings
 from whimbrel.backends.config.tokens import TokenFile
@@ -223,6 +224,13 @@ class DiskHouse:
     @cached_property
     def keeper(self) -> DiskKeeper:
         return DiskKeeper(self._store, self.pool)
+
+    @cached_property
+    def mover(self) -> Mover:
+        async def restart() -> None:
+            self.supervision.restart()
+
+        return Mover(self.places, self.config, self.patient_pool, self.clock, restart)
 
     @cached_property
     def undelete(self) -> DiskUndelete:

@@ -31,6 +31,7 @@ from whimbrel.app.processes import PROCESSES
 from whimbrel.app.processes.process import Process
 from whimbrel.app.server import ServerSettings
 from whimbrel.app.services import SERVICES, Service, load
+from whimbrel.app.store_move.last_part import end_move
 from whimbrel.app.worker import Role, run_worker
 from whimbrel.backends.directory.records import schema_of
 from whimbrel.backends.store.disk import generation
@@ -97,6 +98,8 @@ class Zygote:
         self._events.extend(begin["events"])
         replaces = begin["generation"] is not None
         try:
+            if not replaces:
+                self._events.extend(end_move(self._installation, _say))
             config = self._installation.load_config()
             store = self._installation.store
             store_mark.check(self._installation.directory, store)
@@ -298,6 +301,8 @@ class Zygote:
                     self._answers.append(message)
             case "listen" if child.role.process.name == "control":
                 self._work.append(self._listen(child, message))
+            case "restart" if child.role.process.name == "control":
+                self._supervisor.send({"do": "restart"})
             case "connections" if child.role.process.name == "control":
                 self._work.append(self._connections(child, message))
 
@@ -464,6 +469,11 @@ class Zygote:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
+
+
+def _say(text: str) -> None:
+    """To whoever reads what the server prints; the log is in the store that moves."""
+    print(f"whimbrel: the store moves: {text}", file=sys.stderr)
 
 
 def main() -> int:

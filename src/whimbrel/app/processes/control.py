@@ -72,6 +72,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
         state=house.state,
         counters=house.counters,
         store=house.keeper,
+        mover=house.mover,
         undelete=house.undelete,
         mailboxes=house.mailboxes,
         intents=house.intents,

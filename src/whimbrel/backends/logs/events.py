@@ -251,6 +251,16 @@ _TABLE: Final = (
     ("imap.broken", "error", "Message cut short", "user uid mailbox detail",
      "A message's file was cut short, or taken away, while it was being sent: nothing else could be done than to end "
      "the connection."),
+    ("store.moving", "operations", "Store being copied", "folder before user",
+     "Somebody moves the store: it is copied beside the running server first."),
+    ("store.moved", "operations", "Store moved", "folder before files seconds",
+     "The store is in another directory; `seconds`: how long no mail was served for that."),
+    ("store.move-failed", "error", "Store not moved", "folder before reason",
+     "The store is where it was, with all mail; what was copied is kept for another attempt."),
+    ("store.old-not-marked", "warning", "Old store not marked", "folder error",
+     "The store has moved, and the directory it came from cannot be marked as such: nobody should use it any more."),
+    ("store.old-deleted", "operations", "Old store deleted", "folder user",
+     "What a move of the store had left behind is gone for good."),
     ("store.gone", "error", "Store gone", "folder",
      "The store's directory is not there, or has not the store's mark: its file system is not mounted any more. "
      "Nothing is made in its place; clients are told to try again later, until it is back."),

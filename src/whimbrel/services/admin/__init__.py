@@ -51,7 +51,7 @@ TABLE: Final[tuple[Noun, ...]] = (
     Noun("stats", "Statistics.", ("server.stats",)),
     Noun("job", "What the server does by itself at times.", ("server.jobs",), ("job",)),
     Noun("operation", "Long work under way: imports, checks, rebuilds.", ("server.operation",), ("operation",)),
-    Noun("store", "The mail store.", ("mail.store", "mail.space", "mail.undelete")),
+    Noun("store", "The mail store.", ("mail.store", "mail.space", "mail.moving", "mail.undelete")),
     Noun(
         "change",
         "Changes that were made, from what to what; and undoing them.",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from whimbrel.core.quota import Quotas
     from whimbrel.core.state import Counters, State
     from whimbrel.core.statistics import Statistics
+    from whimbrel.core.store_move import StoreMover
     from whimbrel.core.tasks import Tasks
     from whimbrel.core.tokens import TokenStore
     from whimbrel.core.undelete import Undelete
@@ -71,6 +72,7 @@ class AdminContext:
     state: State | None = None
     counters: Counters | None = None
     store: StoreKeeper | None = None
+    mover: StoreMover | None = None
     undelete: Undelete | None = None
     mailboxes: Mailboxes | None = None
     intents: Intents | None = None

@@ -1,0 +1,1 @@
+"""Moving the store to another directory: decision 0024."""
