@@ -153,7 +153,8 @@ def test_on_one_file_system_the_directory_gets_another_name(own_server: Maker, t
     with own_server() as server:
         send(server, ANN, letter("before", to=ANN))
         before, old = rows(server, ANN), server.directory / "store"
-        message = next((old / "mail").rglob("#msgs/*.eml")).stat().st_ino
+        message = next((old / "mail").rglob("#msgs/*.eml"))
+        name, inode = message.relative_to(old), message.stat().st_ino
         with Load(server) as load:
             said = command(server.directory, "store", "move", str(target), "--dry-run")
             assert "gets another name" in said and old.exists()
@@ -161,7 +162,7 @@ def test_on_one_file_system_the_directory_gets_another_name(own_server: Maker, t
             known = moved(server)
             time.sleep(0.5)
         assert known["folder"] == str(target) and known["left"] == [] and not old.exists()
-        assert next((target / "mail").rglob("#msgs/*.eml")).stat().st_ino == message
+        assert (target / name).stat().st_ino == inode
         after = rows(server, ANN)
         assert {uid: after[uid] for uid in before} == before
         assert Counter(name for name, _ in after.values()) == Counter(["before", *load.acknowledged])
@@ -239,7 +240,7 @@ def test_a_disk_without_room_is_refused_and_a_cancelled_copy_is_gone_on_from(
         directory = server.directory
         send(server, ANN, letter("before", to=ANN))
         (directory / "store" / "mail" / "large").write_bytes(os.urandom(200 << 20))
-        command(directory, "config", "set", "space/hard-limit", "99%", "--yes")
+        command(directory, "config", "set", "space/soft-limit", "0", "space/hard-limit", "99%", "--yes")
         with pytest.raises(RuntimeError, match="make room there, or name a larger disk"):
             command(directory, "store", "move", str(elsewhere), "--yes")
         command(directory, "config", "set", "space/hard-limit", "0")
@@ -268,7 +269,7 @@ def end(server: Running) -> None:
         os.killpg(zygote, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.3, 0.6, 0.9, 1.2, 1.5, 1.8, 2.1, 2.5, 3.0])
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 1.0, 1.6, 2.4])
 def test_killed_at_any_moment_nothing_acknowledged_is_missing_or_twice(
     own_server: Maker, elsewhere: Path, seconds: float
 ) -> None:

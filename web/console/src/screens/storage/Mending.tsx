@@ -12,7 +12,7 @@ import { Marked } from "@/parts/base/Marked.tsx";
 import { type Mood, State } from "@/parts/base/State.tsx";
 import dialog from "@/parts/form/dialog.module.css";
 import css from "./Storage.module.css";
-import { type Operation, scope } from "./storage.ts";
+import { type Operation, scope, verbOf } from "./storage.ts";
 import { Work } from "./Work.tsx";
 
 interface Check {
@@ -23,9 +23,12 @@ interface Check {
   readonly advice: string;
 }
 
+/** Shown where the place of the store is. */
+const MOVES = ["move", "old-delete"];
 const OURS = ["store", "flag-backups", "scanners"];
 
-export function Mending({ operations }: { operations: readonly Operation[] }) {
+export function Mending({ operations: all }: { operations: readonly Operation[] }) {
+  const operations = all.filter((each) => !MOVES.includes(verbOf(each) ?? ""));
   return (
     <section className={css.card}>
       <h2>

@@ -13,6 +13,7 @@ import { FormSkeleton } from "@/parts/form/FormSkeleton.tsx";
 import { Disk } from "./Disk.tsx";
 import { Holders } from "./Holders.tsx";
 import { Mending } from "./Mending.tsx";
+import { Moving } from "./Moving.tsx";
 import css from "./Storage.module.css";
 import { isAlive, type Operation, type Space, type Usage, verbOf } from "./storage.ts";
 
@@ -67,6 +68,7 @@ export default function StorageScreen() {
           ) : (
             usage.data && <Holders usage={usage.data} action={action} counting={!!counting} />
           )}
+          <Moving operations={operations} />
           <Mending operations={operations} />
         </div>
       </Scroll>

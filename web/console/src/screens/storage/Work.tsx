@@ -20,8 +20,17 @@ export function Work({ operation }: { operation: Operation }) {
   const alive = isAlive(operation);
   // What was begun a moment ago may have ended before it was seen here.
   const [open, setOpen] = useState(() => alive || Date.now() - Date.parse(operation.started) < JUST_BEGUN);
-  const names = { check: t`Check`, repair: t`Repair`, reindex: t`Reindex`, count: t`Count` };
-  const words = operation.work.replace(/^store \w+ ?/, "");
+  const names = {
+    check: t`Check`,
+    repair: t`Repair`,
+    reindex: t`Reindex`,
+    count: t`Count`,
+    move: t`Move the store`,
+    "old-delete": t`Delete`,
+  };
+  // Only work on folders comes upon something.
+  const lists = verb === "check" || verb === "repair" || verb === "reindex";
+  const words = operation.work.replace(/^store [\w-]+ ?/, "");
   const what = words === "--all" || words === "" ? t`all mailboxes` : words;
   const cancel = async () => {
     try {
@@ -43,7 +52,7 @@ export function Work({ operation }: { operation: Operation }) {
             <Trans>Cancel</Trans>
           </Button>
         )}
-        {verb !== "count" && (
+        {lists && (
           <Button small kind="quiet" icon={open ? "up" : "down"} aria-expanded={open} onClick={() => setOpen(!open)}>
             <Trans>What it came upon</Trans>
           </Button>
@@ -62,7 +71,7 @@ export function Work({ operation }: { operation: Operation }) {
         </div>
       )}
       {operation.error && operation.state === "failed" && <p className="error">{operation.error}</p>}
-      {open && verb !== "count" && <Result id={operation.id} />}
+      {open && lists && <Result id={operation.id} />}
     </li>
   );
 }

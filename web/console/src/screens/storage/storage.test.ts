@@ -64,8 +64,15 @@ test("a disk of no size draws nothing", () => {
 
 test("work on the store is told from other work", () => {
   expect(
-    ["store check a", "store count", "store undelete-purge x", "user import"].map((work) => verbOf({ work })),
-  ).toEqual(["check", "count", null, null]);
+    [
+      "store check a",
+      "store count",
+      "store move /srv",
+      "store move-check /srv",
+      "store old-delete /srv",
+      "user import",
+    ].map((work) => verbOf({ work })),
+  ).toEqual(["check", "count", "move", null, "old-delete", null]);
 });
 
 test("no mailbox means all of them, and a folder needs its mailbox", () => {

@@ -53,6 +53,41 @@ export interface Operation {
   readonly error: string;
 }
 
+/** Where the store is, and the latest move of it. */
+export interface Place {
+  readonly folder: string;
+  /** copying, ready, failed, done; empty: it never moved. */
+  readonly state: string;
+  readonly source: string;
+  readonly target: string;
+  readonly by: string;
+  readonly began: string | null;
+  readonly ended: string | null;
+  /** Seconds that no mail was served. */
+  readonly stopped: number;
+  readonly error: string;
+  readonly left: readonly Left[];
+}
+
+export interface Left {
+  readonly path: string;
+  /** store: the one before; copy: unfinished. */
+  readonly kind: string;
+  readonly since: string;
+}
+
+/** What a move would take; times in seconds. */
+export interface Prospect {
+  readonly target: string;
+  readonly by_rename: boolean;
+  readonly resumes: boolean;
+  readonly files: number;
+  readonly size: number;
+  readonly free: number;
+  readonly copying: number;
+  readonly stopped: number;
+}
+
 /** Of check, repair and reindex. */
 export interface FolderLine {
   readonly account: string;
@@ -86,11 +121,13 @@ export function parts(space: Space, usage: Usage | undefined): { part: Part; oct
     .map(([part, octets, drawn]) => ({ part, octets, share: space.total ? drawn / space.total : 0 }));
 }
 
-const WORK = /^store (check|repair|reindex|count)\b/;
+const WORK = /^store (check|repair|reindex|count|move|old-delete)(?= |$)/;
+
+export type StoreVerb = "check" | "repair" | "reindex" | "count" | "move" | "old-delete";
 
 /** Which of the calls it is; null: no work on the store. */
-export function verbOf({ work }: Pick<Operation, "work">): "check" | "repair" | "reindex" | "count" | null {
-  return (WORK.exec(work)?.[1] as "check" | undefined) ?? null;
+export function verbOf({ work }: Pick<Operation, "work">): StoreVerb | null {
+  return (WORK.exec(work)?.[1] as StoreVerb | undefined) ?? null;
 }
 
 export const isAlive = ({ state }: Pick<Operation, "state">): boolean => state === "running" || state === "waiting";
