@@ -174,6 +174,8 @@ def job_context(house: House, health: Board, peers: PeerWatch) -> JobContext:
         log=house.log,
         health=health,
         peers=peers,
+        store=house.keeper,
+        mailboxes=house.mailboxes,
     )
 
 

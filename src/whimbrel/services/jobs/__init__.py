@@ -7,6 +7,7 @@ from typing import Final
 
 from whimbrel.services.jobs.chores import CERTIFICATE, EDITS, INDEX, LOG_FILES, PURGE, RELIEVE, SELF_CHECK
 from whimbrel.services.jobs.clean_out import CLEAN_OUT
+from whimbrel.services.jobs.count import COUNT
 from whimbrel.services.jobs.health import HEALTH
 from whimbrel.services.jobs.job import Job
 from whimbrel.services.jobs.low_space import LOW_SPACE
@@ -22,6 +23,7 @@ JOBS: Final[tuple[Job, ...]] = (
     RELIEVE,
     LOW_SPACE,
     SELF_CHECK,
+    COUNT,
     LOG_FILES,
     CERTIFICATE,
     EDITS,

@@ -11,10 +11,12 @@ from whimbrel.core.directory import Directory, DirectoryEditor
 from whimbrel.core.intake import Intake
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import Folders, Messages
+from whimbrel.core.mailboxes import Mailboxes
 from whimbrel.core.notices import Notices
 from whimbrel.core.pool import Pool
 from whimbrel.core.spool import Spool
 from whimbrel.core.state import State
+from whimbrel.services.admin.ports import StoreKeeper
 from whimbrel.services.health.board import Board
 from whimbrel.services.jobs.ports import Certificates, EditedFiles, LogRotation, Maintenance, Purging, Room
 from whimbrel.services.peers.watch import PeerWatch
@@ -47,6 +49,8 @@ class JobContext:
     log: Log
     health: Board
     peers: PeerWatch
+    store: StoreKeeper | None = None
+    mailboxes: Mailboxes | None = None
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 

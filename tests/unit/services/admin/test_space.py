@@ -13,7 +13,8 @@ from tests.unit.services.admin.office import Office
 from tests.unit.services.health.ward import Ward
 from whimbrel.core.errors import Condition, MailboxError
 from whimbrel.core.mailbox import AccountId
-from whimbrel.services.admin.mail import space
+from whimbrel.services.admin.mail import usage
+from whimbrel.services.admin.people import domain_list
 from whimbrel.services.admin.ports import FolderSize
 from whimbrel.services.health.board import Board
 from whimbrel.services.health.check import Disk
@@ -105,7 +106,7 @@ def test_mailboxes_are_counted_with_what_is_kept_of_deleted_mail(
 
 
 def test_only_the_largest_are_named_and_all_are_counted(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(space, "LARGEST", 2)
+    monkeypatch.setattr(usage, "LARGEST", 2)
     counted(office, monkeypatch)
     view = office.do("store usage")
     assert [each.account for each in view.largest] == ["b@example.org", "a@example.org"]
@@ -115,7 +116,7 @@ def test_only_the_largest_are_named_and_all_are_counted(office: Office, monkeypa
 def test_before_the_first_count_and_after_one_of_another_release_nothing_is_known(office: Office) -> None:
     assert (office.do("store usage").counted, office.do("store usage").mailboxes) == (0, 0)
     for kept in ("", "[]", '{"counted": 1}', '{"domains": 1}'):
-        asyncio.run(office.state.set(space.KIND, space.LATEST, kept))
+        asyncio.run(office.state.set(usage.KIND, usage.LATEST, kept))
         assert office.do("store usage").counted == 0
 
 
@@ -125,3 +126,31 @@ def test_mailboxes_of_removed_users_are_told_apart(office: Office) -> None:
     office.stream("store count")
     view = office.do("store usage")
     assert view.removed_mailboxes == 1 and view.removed_size > 0
+
+
+def test_growth_is_what_came_between_two_counts_by_day(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted(office, monkeypatch)
+    view = office.do("store usage")
+    assert (view.grows, view.fastest, [each.grows for each in view.domains]) == (None, (), [None, None])
+    office.clock.forward(2 * 86_400)
+    more = {**Mailboxes.sizes_of, "c@example.org": 1100, "a@example.org": 400, "d@other.test": 150}
+    monkeypatch.setattr(Mailboxes, "sizes_of", more)
+    counted(office, monkeypatch)
+    view = office.do("store usage")
+    assert {each.name: each.grows for each in view.domains} == {"example.org": 900, "other.test": 100}
+    assert view.grows == 1000
+    assert [(each.account, each.grows) for each in view.fastest] == [("c@example.org", 1000), ("d@other.test", 100)]
+    office.clock.forward(60)  # A count by hand soon after says nothing new of growth, and forgets nothing.
+    counted(office, monkeypatch)
+    again = office.do("store usage")
+    assert (again.grows, [each.account for each in again.fastest]) == (1000, ["c@example.org", "d@other.test"])
+
+
+def test_domains_of_many_mailboxes_show_what_was_counted_last(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted(office, monkeypatch)
+    monkeypatch.setattr(domain_list, "IN_LIST", -2)
+    monkeypatch.setattr(domain_list, "IN_DOMAIN", -1)
+    (row,) = [each for each in office.do("domain list", usage=True).items if each.name == "example.org"]
+    assert (row.storage, row.messages) == (3000, 12)
+    assert office.do("domain show", name="example.org", usage=True).messages == 12
+    assert office.do("domain show", name="example.org").messages is None

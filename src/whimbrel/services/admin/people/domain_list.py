@@ -11,6 +11,7 @@ from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import Known, call, not_found
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.lists import After, Listed, Skip, Sort, columns_of, order_of, record_page
+from whimbrel.services.admin.mail.usage import latest
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.people.fields import answers, shown, view
 from whimbrel.services.admin.people.people import PAGE, address_of, domain_named
@@ -21,7 +22,7 @@ DomainView: Any = view(
     "DomainView",
     DOMAIN,
     "A domain; its values as they stand in the file, and how many records it holds. `storage` and `messages` are what "
-    "its mailboxes hold, where that was asked for and they are few enough to be counted.",
+    "its mailboxes hold, where that was asked for; of many mailboxes as of the latest count of all.",
     before=[("name", str)],
     after=[
         ("user_count", int), ("group_count", int), ("alias_count", int), ("storage", Octets | None),
@@ -45,7 +46,9 @@ _NONE: Final[Mapping[Kind, int]] = {}
 async def domain_list(
     ctx: AdminContext,
     search: Annotated[str, "Part of the name or description."] = "",
-    usage: Annotated[bool, f"Count what the mailboxes hold, of at most {IN_LIST} users in all."] = False,
+    usage: Annotated[
+        bool, f"Show what the mailboxes hold: counted now for {IN_LIST} users in all, of others as of the latest count."
+    ] = False,
     sort: Sort = "",
     after: After = "",
     skip: Skip = 0,
@@ -58,10 +61,13 @@ async def domain_list(
         ctx, DOMAIN, COLUMNS, sort=sort, search=search, after=after, skip=skip, limit=limit, ranks=ranks
     )
     rows, left = [], IN_LIST if usage else -1
+    known = await _counted(ctx) if usage else {}
     for domain in page.entries:
         users = counts.get(domain.domain, _NONE).get(Kind.USER, 0)
         storage = await _storage(ctx, domain.domain) if users <= left else None
         left -= users if storage is not None else 0
+        if storage is None and usage:
+            storage = known.get(domain.domain)
         rows.append(_view(domain, counts, storage))
     return Listed(tuple(rows), page.more, page.total)
 
@@ -71,7 +77,10 @@ async def domain_list(
 async def domain_show(
     ctx: AdminContext,
     name: Annotated[Domain, "Name of the domain, such as example.org.", Known("domain")],
-    usage: Annotated[bool, f"Count what the mailboxes hold, if there are at most {IN_DOMAIN}."] = False,
+    usage: Annotated[
+        bool,
+        f"Show what the mailboxes hold: counted now if they are at most {IN_DOMAIN}, else by the latest count.",
+    ] = False,
 ) -> Any:
     domain = await domain_named(ctx, name)
     entry = await ctx.editor.entry(Kind.DOMAIN, domain)
@@ -79,7 +88,9 @@ async def domain_show(
         not_found("domain", domain)
     counts = await ctx.editor.counts()
     few = counts.get(domain, _NONE).get(Kind.USER, 0) <= IN_DOMAIN
-    return _view(entry, counts, await _storage(ctx, domain) if usage and few else None)
+    if not usage:
+        return _view(entry, counts, None)
+    return _view(entry, counts, await _storage(ctx, domain) if few else (await _counted(ctx)).get(domain))
 
 
 def _view(entry: Entry, counts: Counts, storage: tuple[int, int] | None) -> Any:
@@ -91,6 +102,13 @@ def _view(entry: Entry, counts: Counts, storage: tuple[int, int] | None) -> Any:
         storage=None if storage is None else Octets(storage[0]),
         messages=None if storage is None else storage[1],
     )
+
+
+async def _counted(ctx: AdminContext) -> dict[str, tuple[int, int]]:
+    """What the latest count of all mailboxes came to, by domain."""
+    if ctx.state is None:
+        return {}
+    return {each.name: (int(each.size), each.messages) for each in (await latest(ctx.state)).domains}
 
 
 async def _storage(ctx: AdminContext, domain: str) -> tuple[int, int]:

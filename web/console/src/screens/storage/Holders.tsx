@@ -77,14 +77,29 @@ export function Holders({ usage, action, counting }: { usage: Usage; action: Rea
           counts={t`Messages`}
           to={(account) => ["/users", { open: account }]}
         />
+        {usage.fastest.length > 0 && (
+          <Table
+            title={t`Fastest-growing mailboxes`}
+            rows={usage.fastest.map((each) => ({ ...each, id: each.account, count: each.messages }))}
+            counts={t`Messages`}
+            to={(account) => ["/users", { open: account }]}
+          />
+        )}
       </div>
     </section>
   );
 }
 
+/** Of a day, with its sign. */
+function change(by: number | null): string {
+  if (by === null) return "";
+  return by === 0 ? "0" : `${by > 0 ? "+" : "−"}${octets(Math.abs(by))}`;
+}
+
 interface Row extends Held {
   readonly id: string;
   readonly count: number;
+  readonly grows: number | null;
 }
 
 function Table({
@@ -103,6 +118,8 @@ function Table({
   const [all, setAll] = useState(false);
   const most = Math.max(1, ...rows.map((row) => row.size + row.deleted_size));
   const rest = rows.length - FEW;
+  // A column once two counts tell something.
+  const growing = rows.some((row) => row.grows !== null);
   return (
     <div>
       <table className={css.table}>
@@ -115,6 +132,7 @@ function Table({
             </th>
             <th scope="col" data-align="end">{t`Mail`}</th>
             <th scope="col" data-align="end">{t`Deleted, kept`}</th>
+            {growing && <th scope="col" data-align="end">{t`A day`}</th>}
           </tr>
         </thead>
         <tbody>
@@ -138,6 +156,7 @@ function Table({
                 <td data-align="end" className="muted">
                   {octets(row.deleted_size)}
                 </td>
+                {growing && <td data-align="end">{change(row.grows)}</td>}
               </tr>
             );
           })}

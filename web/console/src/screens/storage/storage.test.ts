@@ -22,6 +22,8 @@ const usage = (part: Partial<Usage>): Usage => ({
   removed_size: 0,
   domains: [],
   largest: [],
+  grows: null,
+  fastest: [],
   ...part,
 });
 const shares = (of: ReturnType<typeof parts>) => of.map(({ part, share }) => [part, Math.round(share * 1000)]);

@@ -24,10 +24,13 @@ export interface Held {
 export interface DomainUsage extends Held {
   readonly name: string;
   readonly mailboxes: number;
+  /** Octets a day; null: it is not known yet. */
+  readonly grows: number | null;
 }
 
 export interface MailboxUsage extends Held {
   readonly account: string;
+  readonly grows: number | null;
 }
 
 export interface Usage extends Held {
@@ -38,6 +41,9 @@ export interface Usage extends Held {
   readonly removed_size: number;
   readonly domains: readonly DomainUsage[];
   readonly largest: readonly MailboxUsage[];
+  /** Octets a day, of all mailboxes. */
+  readonly grows: number | null;
+  readonly fastest: readonly MailboxUsage[];
 }
 
 export interface Operation {
