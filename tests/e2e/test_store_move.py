@@ -241,7 +241,7 @@ def test_a_disk_without_room_is_refused_and_a_cancelled_copy_is_gone_on_from(
         send(server, ANN, letter("before", to=ANN))
         (directory / "store" / "mail" / "large").write_bytes(os.urandom(200 << 20))
         command(directory, "config", "set", "space/soft-limit", "0")
-        command(directory, "config", "set", "space/hard-limit", "99%", "--yes")
+        command(directory, "config", "set", "space/hard-limit", "99.9%", "--yes")
         with pytest.raises(RuntimeError, match="make room there, or name a larger disk"):
             command(directory, "store", "move", str(elsewhere), "--yes")
         command(directory, "config", "set", "space/hard-limit", "0")
