@@ -30,6 +30,7 @@ from whimbrel.backends.store.disk.mailboxes import DiskMailboxes
 from whimbrel.backends.store.disk.store import DiskStore
 from whimbrel.core.address import Address
 from whimbrel.core.commit import Append, Rendition
+from whimbrel.core.departure import Departure
 from whimbrel.core.directory import Account
 from whimbrel.core.mailbox import AccountId
 from whimbrel.services.admin.context import AdminContext
@@ -66,7 +67,8 @@ async def opened(folder: Path) -> AsyncIterator[tuple[AdminContext, DiskStore, D
     mailboxes = DiskMailboxes(store, pool)
     ctx = AdminContext(
         config=config, editor=editor, directory=directory, clock=FakeClock(), log=log, make_password=fast_password,
-        folders=store, mailboxes=mailboxes, intents=IntentFiles(folder / "unfinished", folder / "users.cfg", pool, log),
+        folders=store, messages=store, mailboxes=mailboxes,
+        intents=IntentFiles(folder / "unfinished", folder / "users.cfg", pool, log),
     )  # fmt: skip
     try:
         yield ctx, store, mailboxes
@@ -206,6 +208,37 @@ def test_a_return_happened_or_not(base: Path, tmp_path: Path) -> None:
     assert seen == {True, False} and len(states) > 8
 
 
+def test_who_left_has_given_all_or_nothing(base: Path, tmp_path: Path) -> None:
+    """After any death bob has a whole copy if ann has left, and nothing of it if not; hers is never touched."""
+    arguments: dict[str, object] = {"name": "ann", "give_to": "bob", "forward_to": ["bob"], "instead": "bob"}
+    seen = set()
+    for at in range(500):
+        work = tmp_path / str(at)
+        shutil.copytree(base, work, symlinks=True)
+        died = cut_off(work, at, "user leave", arguments)
+        seen.add(asyncio.run(_given(work)))
+        shutil.rmtree(work)
+        if not died:
+            break
+    assert not died and at > 8
+    assert seen == {(False, 3, 0, False), (True, 3, 3, False)}
+
+
+async def _given(folder: Path) -> tuple[bool, int, int, bool]:
+    """After the next start: whether ann has left, what she and bob hold, whether anything is unfinished."""
+    async with opened(folder) as (ctx, store, _):
+        await recover(ctx)
+        ann = await ctx.directory.account(ANN)
+        assert ann is not None and ctx.intents is not None
+        left = ann.part(Departure).left
+        assert bool(ann.forward_to) is left
+        bob = AccountId("bob@a.test")
+        names = [each.name for each in await store.list(bob)]
+        assert ("ann@a.test/INBOX" in names) is left
+        held = [(await store.usage(each)).messages for each in (ANN, bob)]
+        return left, held[0], held[1], bool(await ctx.intents.pending())
+
+
 def test_the_tests_find_a_build_without_intents(base: Path, tmp_path: Path) -> None:
     async def nothing(_self: object) -> tuple[()]:
         return ()
@@ -213,4 +246,6 @@ def test_the_tests_find_a_build_without_intents(base: Path, tmp_path: Path) -> N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(IntentFiles, "pending", nothing)
         with pytest.raises(AssertionError):
-            test_a_removal_happened_or_not(base, tmp_path)
+            test_a_removal_happened_or_not(base, tmp_path / "removal")
+        with pytest.raises(AssertionError):
+            test_who_left_has_given_all_or_nothing(base, tmp_path / "gift")

@@ -3,6 +3,7 @@
 import contextlib
 import imaplib
 import json
+import smtplib
 from collections.abc import Callable
 
 import pytest
@@ -56,3 +57,46 @@ def test_a_renamed_user_has_the_mail_and_the_former_address(own_server: Maker) -
         assert "postmaster, an address that nobody has" in command(
             server.directory, "alias", "check", "postmaster@example.test"
         )
+
+
+def test_who_leaves_is_out_at_once_and_one_undo_brings_all_of_it_back(own_server: Maker) -> None:
+    with own_server(users=2) as server:
+        other = "user2@example.test"
+        send(server, ONE, letter("before"))
+        assert subjects(server, ONE) == ["before"]
+        command(server.directory, "group", "add", "staff@example.test", "--member", ONE)
+        users = (server.directory / "users.cfg").read_text()
+        with imaplib.IMAP4("127.0.0.1", server.ports["imap"]) as session:
+            session.login(ONE, PASSWORD)
+            command(
+                server.directory, "user", "leave", ONE, "--forward-to", other, "--give-to", other, "--instead", other,
+                "--delete-on", "2099-01-31", "--yes",
+            )  # fmt: skip
+            with pytest.raises((imaplib.IMAP4.error, OSError)):
+                for _ in eventually(20):
+                    status, _ = session.select("INBOX")
+                    assert status == "OK"
+        with imaplib.IMAP4("127.0.0.1", server.ports["imap"]) as session, pytest.raises(imaplib.IMAP4.error):
+            session.login(ONE, PASSWORD)
+        send(server, ONE, letter("after"))
+        assert subjects(server, other) == ["after"]
+        with imaplib.IMAP4("127.0.0.1", server.ports["imap"]) as session:
+            session.login(other, PASSWORD)
+            assert session.select(f'"{ONE}/INBOX"')[1] == [b"1"]
+        change = json.loads(command(server.directory, "change", "list", "--json"))["items"][0]["id"]
+        command(server.directory, "change", "undo", change, "--yes")
+        assert (server.directory / "users.cfg").read_text() == users
+        assert subjects(server, ONE) == ["before"]
+
+
+def test_mail_to_who_left_is_refused_with_the_text(own_server: Maker) -> None:
+    with own_server(users=2) as server:
+        text = "Anna has left, please write to bob@example.org"
+        command(server.directory, "user", "leave", ONE, "--refuse", text, "--yes")
+        with smtplib.SMTP("127.0.0.1", server.ports["smtp"]) as client:
+            client.ehlo("client.test")
+            client.mail("someone@remote.test")
+            assert client.rcpt(ONE) == (550, f"5.1.6 {text}".encode())
+        command(server.directory, "user", "enable", ONE)
+        send(server, ONE, letter("again"))
+        assert subjects(server, ONE) == ["again"]

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from whimbrel.core.address import Address, Domain
+from whimbrel.core.departure import Departure
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.record import NO_RECORD, Part, Record, Texts
 from whimbrel.core.record import Kind as Kind
@@ -63,6 +64,13 @@ class Account:
     """That of the account's domain."""
     source: str = ""
     """The directory service that has the secrets of this account; empty: the record has them."""
+
+    @property
+    def shut_out(self) -> str:
+        """Why nobody signs in as this user: `is disabled`, `has left`; empty: the user may."""
+        if not self.enabled:
+            return "is disabled"
+        return "has left" if self.part(Departure).left else ""
 
     def part(self, kind: type[P]) -> P:
         """What the user's record says about one part; its defaults where nothing is said."""

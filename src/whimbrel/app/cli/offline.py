@@ -307,6 +307,7 @@ def _with_store(
         ctx,
         queue=queue,
         folders=store,
+        messages=store,
         store=DiskKeeper(store, pool),
         undelete=DiskUndelete(store, pool),
         mailboxes=DiskMailboxes(store, pool),

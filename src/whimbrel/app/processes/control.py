@@ -25,6 +25,7 @@ from whimbrel.services.admin.changes.audit import note_edits
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.descent import of_this_server
 from whimbrel.services.admin.local import Peer, foreign, local_caller, serving
+from whimbrel.services.admin.people.departing import Departing
 from whimbrel.services.admin.people.lifecycle import recover
 from whimbrel.services.admin.ports import Listening, Process, Running
 from whimbrel.services.admin.server.operations import Operations
@@ -90,7 +91,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
     operations = Operations(house.state, house.clock, house.log, house.ids.session_id)
     health = health_board(house, status, lambda: owner.list())  # noqa: PLW0108  # It is made below.
     peers = PeerWatch(house.asker, house.config, house.state, house.clock, house.log)
-    owner = JobOwner(JOBS, job_context(house, health, peers))
+    owner = JobOwner(JOBS, job_context(house, health, peers, Departing(lambda: ctx)))
     post = own_post(house)
     alerts = alert_owner(house, post)
     health.subscribe(alerts.heard)
@@ -148,7 +149,7 @@ async def _following(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def job_context(house: House, health: Board, peers: PeerWatch) -> JobContext:
+def job_context(house: House, health: Board, peers: PeerWatch, departing: Departing) -> JobContext:
     """The ports of jobs."""
     config = house.config
     return JobContext(
@@ -156,6 +157,7 @@ def job_context(house: House, health: Board, peers: PeerWatch) -> JobContext:
         self_check=lambda: float(config.section(StoreSettings).self_check),
         purging=house.purger,
         rotation=house.rotation,
+        departures=departing,
         certificates=house.tls,
         room=lambda: house.space.room,
         edited=house.files,

@@ -170,7 +170,12 @@ def rebuild(db: apsw.Connection, content: bytes, file: str, schema: Schema) -> l
 def add_node(db: apsw.Connection, node: int, kind: int, domain: int, name: str, values: Values) -> None:
     words = [name, index.value_of(values, "full-name"), index.value_of(values, "description")]
     rights = (index.value_of(values, "rights"), *index.values_of(values, "grant"))
-    admin = kind == USER and "server-write" in rights and values.get("enabled", "yes") == "yes"
+    admin = (
+        kind == USER
+        and "server-write" in rights
+        and values.get("enabled", "yes") == "yes"
+        and values.get("left") != "yes"
+    )
     db.execute(
         "INSERT INTO node VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
         (node, kind, domain, name, name.casefold(), " ".join(words).casefold().strip(), admin, index.pack(values)),

@@ -6,6 +6,7 @@ from whimbrel.backends.directory import index
 from whimbrel.backends.directory.index import GROUP
 from whimbrel.backends.directory.words import end_of
 from whimbrel.core.address import Address
+from whimbrel.core.departure import Departure
 from whimbrel.core.directory import Kind, Listed, PeopleSource
 from whimbrel.core.people import Access, Person
 from whimbrel.core.record import Record
@@ -33,7 +34,7 @@ def listed_people(
     people: dict[str, Listed] = {}
     for kind, name, domain, data in rows(query, *values, limit):
         record = Record(index.unpack(str(data)))
-        if kind == GROUP or record.part(Access).enabled:
+        if kind == GROUP or (record.part(Access).enabled and not record.part(Departure).left):
             address = Address(str(name), str(domain))
             of = Kind.GROUP if kind == GROUP else Kind.USER
             people[address.key] = Listed(of, record.part(Person).full_name, address)

@@ -26,6 +26,7 @@ from whimbrel.flow.delivery.parcel import PIECE
 from whimbrel.flow.delivery.progress import Phase, Progress
 from whimbrel.flow.placement.placement import Placement
 from whimbrel.flow.placement.quota import bound
+from whimbrel.flow.routing.closed import refuse_closed
 from whimbrel.mail.writing.trace import return_path
 
 Render = Callable[[Changes], Awaitable[Rendition]]
@@ -204,8 +205,7 @@ class LocalAgent:
         account = await self._directory.account(AccountId(recipient.account))
         if account is None:
             raise MailError(550, "5.1.1", "User unknown")
-        if not account.enabled:
-            raise MailError(550, "5.2.1", "This mailbox is disabled")
+        refuse_closed(account)
         return await self._delivery.work(
             account,
             recipient.recipient,

@@ -13,6 +13,7 @@ from whimbrel.core.address import Address
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.directory import Account, Directory, LocalDomain, Target, TargetKind
 from whimbrel.core.errors import MailError
+from whimbrel.flow.routing.closed import refuse_closed
 from whimbrel.flow.routing.relay import RelayDenied
 from whimbrel.flow.routing.route import Local, Onward, Remote, Step
 from whimbrel.flow.routing.settings import RoutingSettings
@@ -121,8 +122,7 @@ async def unknown(at: Lookup) -> Step | None:
 
 def into(account: Account) -> Step:
     """The mailbox of an account, or where it forwards to."""
-    if not account.enabled:
-        raise MailError(550, "5.2.1", "This mailbox is disabled")
+    refuse_closed(account)
     if not account.forward_to:
         return Local(account)
     # Forwarding to oneself is an old way of saying that a copy is kept.

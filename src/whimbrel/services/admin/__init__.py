@@ -29,6 +29,7 @@ TABLE: Final[tuple[Noun, ...]] = (
             "people.user_list",
             "people.users",
             "people.sign_ins",
+            "people.leaving",
             "people.removed",
             "people.user_table",
             "people.quotas",

@@ -97,8 +97,8 @@ class Tokens:
         account = await self._directory.account(AccountId(token.maker))
         if account is None:
             return f"{token.maker}, who made it, was removed"
-        if disabled and not account.enabled:
-            return f"{token.maker}, who made it, is disabled"
+        if disabled and account.shut_out:
+            return f"{token.maker}, who made it, {account.shut_out}"
         if not account.grants.includes(Grants.of("none", token.grants)):
             return f"{token.maker}, who made it, may do less now"
         return ""

@@ -8,6 +8,7 @@ from typing import Final
 from whimbrel.services.jobs.chores import CERTIFICATE, EDITS, INDEX, LOG_FILES, PURGE, RELIEVE, SELF_CHECK
 from whimbrel.services.jobs.clean_out import CLEAN_OUT
 from whimbrel.services.jobs.count import COUNT
+from whimbrel.services.jobs.departures import DEPARTURES
 from whimbrel.services.jobs.health import HEALTH
 from whimbrel.services.jobs.job import Job
 from whimbrel.services.jobs.low_space import LOW_SPACE
@@ -19,6 +20,7 @@ JOBS: Final[tuple[Job, ...]] = (
     USAGE,
     VERIFIERS,
     CLEAN_OUT,
+    DEPARTURES,
     PURGE,
     RELIEVE,
     LOW_SPACE,

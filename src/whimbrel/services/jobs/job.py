@@ -18,7 +18,7 @@ from whimbrel.core.spool import Spool
 from whimbrel.core.state import State
 from whimbrel.services.admin.ports import StoreKeeper
 from whimbrel.services.health.board import Board
-from whimbrel.services.jobs.ports import Certificates, EditedFiles, LogRotation, Maintenance, Purging, Room
+from whimbrel.services.jobs.ports import Certificates, Departures, EditedFiles, LogRotation, Maintenance, Purging, Room
 from whimbrel.services.peers.watch import PeerWatch
 
 
@@ -31,6 +31,7 @@ class JobContext:
     """Seconds between two rounds over all folders."""
     purging: Purging
     rotation: LogRotation
+    departures: Departures
     certificates: Certificates
     room: Callable[[], Room]
     edited: EditedFiles

@@ -69,6 +69,18 @@ class Purging(Protocol):
         ...
 
 
+class Departures(Protocol):
+    """Users who have left with a day on which they are removed."""
+
+    async def remove_due(self) -> Sequence[str]:
+        """Removes those whose day has come; their addresses."""
+        ...
+
+    async def purge_due(self) -> Sequence[str]:
+        """Deletes the mail of those who were removed a day ago or more; whose it was."""
+        ...
+
+
 class LogRotation(Protocol):
     def rotate(self) -> None:
         """Puts files aside that are due."""

@@ -280,8 +280,8 @@ class Authenticator:
         account = attempt.account
         if account is None:
             raise Rejected("unknown user")
-        if not account.enabled:
-            raise Rejected("the user is disabled")
+        if account.shut_out:
+            raise Rejected(f"the user {account.shut_out}")
         if attempt.barred:
             raise Rejected(attempt.barred)
         if success.authzid:
@@ -305,8 +305,8 @@ class Authenticator:
         """Logs, counts and delays a failure; returns the reply, which is the same for every reason."""
         if attempt.named and attempt.account is None:
             reason = "unknown user"
-        elif attempt.account is not None and not attempt.account.enabled:
-            reason = "the user is disabled"
+        elif attempt.account is not None and attempt.account.shut_out:
+            reason = f"the user {attempt.account.shut_out}"
         elif attempt.barred:
             reason = attempt.barred
         self._log.warning("signin.failed", **_fields(attempt), reason=reason)

@@ -134,6 +134,8 @@ class IdentityWatch:
             return "the user was removed"
         if not account.enabled:
             return "the user was disabled"
+        if account.shut_out:
+            return f"the user {account.shut_out}"
         kind = credential.partition(":")[0]
         if kind == "password":
             holds = source_of(self._sources, account).holds(account, credential)

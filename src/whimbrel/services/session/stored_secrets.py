@@ -72,14 +72,15 @@ class StoredSecrets:
             return None
         # The verifier is part of what is remembered: a changed one is another entry.
         key = self._digest(account, password)
-        # Nothing is cached for disabled accounts: the response time would confirm the password.
-        if account.enabled and (known := self._known(key)):
+        # Nothing is cached for who may not sign in: the response time would confirm the password.
+        open_to = not account.shut_out
+        if open_to and (known := self._known(key)):
             return known
-        if not await self._verify(account.password, password, key if account.enabled else b""):
+        if not await self._verify(account.password, password, key if open_to else b""):
             return None
         stored = _stored(account)
         credential = f"password:{stored.id}"
-        if account.enabled:
+        if open_to:
             if remember := self._config.section(SecuritySettings).remember_sign_in:
                 self._remember(key, self._clock.monotonic() + remember, credential)
             if self._record is not None and needs_upgrade(stored):

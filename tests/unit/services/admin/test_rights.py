@@ -40,7 +40,7 @@ RIGHTS = {
         "domain": "list show clean-out", "alias": "list show add set remove rename check",
         "group": "list show add set remove rename",
         "user": "list show sign-ins unlock add set remove enable disable password removed-list removed-restore "
-        "removed-purge rename import export quota clean-out",
+        "removed-purge rename leave import export quota clean-out",
         "store": "undelete-list", "connection": "list watch disconnect", "change": "list show undo",
     },
     Right.SERVER_WRITE: {"test": "tls"},  # It changes nothing, and connects to whatever is named.

@@ -88,6 +88,12 @@ class Keeping:
     async def relieve(self, accounts: Sequence[AccountId], short: Callable[[], Awaitable[bool]]) -> Purged:
         return Purged(self.due, self.due * 100)
 
+    async def remove_due(self) -> list[str]:
+        return []
+
+    async def purge_due(self) -> list[str]:
+        return []
+
     def rotate(self) -> None:
         self.rotated += 1
 
@@ -125,7 +131,7 @@ class House:
         self.notices = LocalNotices()
         self.ctx = JobContext(
             maintenance=self.keeping, self_check=lambda: 21_600.0, purging=self.keeping,
-             rotation=self.keeping, certificates=self.keeping,
+             rotation=self.keeping, departures=self.keeping, certificates=self.keeping,
             room=lambda: self.room, edited=self.keeping,
             folders=self.store, messages=self.store, directory=self.directory,
             editor=self.editor, state=self.state, intake=self.intake, spool=self.spool, config=self.config,

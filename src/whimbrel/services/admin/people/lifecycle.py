@@ -1,4 +1,4 @@
-"""A user is removed, comes back, gets another name: changes of several steps, in the directory, the store and State.
+"""A user leaves, is removed, comes back, is renamed: changes of several steps, in the directory, the store and State.
 
 Before the first step stands an intent. If the process dies in between, `recover` finishes what the directory says has
 happened and undoes what it does not know of: the one write of users.cfg decides. A change that was begun goes to its
@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from whimbrel.core.address import Address
+from whimbrel.core.departure import Departure
 from whimbrel.core.directory import Account, DirectoryChange, Entry, Kind, Op
-from whimbrel.core.errors import MailError
+from whimbrel.core.errors import MailboxError, MailError
 from whimbrel.core.intents import Intent
-from whimbrel.core.mailbox import AccountId
+from whimbrel.core.mailbox import DELIMITER, AccountId
 from whimbrel.core.people import full_address
 from whimbrel.core.record import Texts
 from whimbrel.services.admin.access import belongings
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.context import AdminContext, need
+from whimbrel.services.admin.people.giving import give
 from whimbrel.services.admin.people.people import change, values_of
 from whimbrel.services.admin.people.records import RECORDS
 
@@ -30,6 +32,7 @@ T = TypeVar("T")
 REMOVE: Final = "remove-user"
 RESTORE: Final = "restore-user"
 RENAME: Final = "rename-user"
+GIVE: Final = "give-mail"
 _VERSION: Final = "1.0"
 _MAILBOXES: Final = "The mail store"
 
@@ -114,6 +117,38 @@ async def rename_user(ctx: AdminContext, old: AccountId, new: AccountId, changes
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """The mail of one user, copied into a folder of another."""
+
+    giver: AccountId
+    taker: AccountId
+    into: str
+
+    @property
+    def written(self) -> str:
+        """As the giver's record has it, which decides whether it was given."""
+        return f"{self.taker}{DELIMITER}{self.into}"
+
+
+async def leave_user(ctx: AdminContext, changes: Sequence[DirectoryChange], gift: Gift | None) -> None:
+    """`changes` say in the user's record what becomes of the user; with a gift its mark is among them. MailboxError:
+    the changes are made, the mail is copied at the next start."""
+    if gift is None:
+        await change(ctx, *changes)
+        return
+    values = {"account": str(gift.giver), "to": str(gift.taker), "into": gift.into}
+    # After the write: what arrives from now on goes where the record says, and is not missed by the copy.
+    await _carried_out(ctx, GIVE, values, changes, after=lambda: _given(ctx, gift))
+
+
+async def _given(ctx: AdminContext, gift: Gift) -> None:
+    folders, messages = need(ctx.folders, _MAILBOXES), need(ctx.messages, _MAILBOXES)
+    count = await give(folders, messages, gift.giver, gift.taker, gift.into)
+    # Names of users, and of a folder made of them: nothing of what is in the mail.
+    ctx.log.info("directory.mail-given", account=gift.giver, to=gift.taker, folder=gift.into, messages=count)
+
+
 async def make_way(ctx: AdminContext, *accounts: AccountId) -> None:
     """Before users of these names are added: nothing of former ones is shown."""
     if ctx.mailboxes is None or ctx.dry_run:
@@ -133,6 +168,13 @@ async def recover(ctx: AdminContext) -> None:
             done = await _recovered(ctx, intent)
         except MailError:
             continue  # Nobody can be said to be there or not: users.cfg is not taken into use yet.
+        except MailboxError as error:
+            if intent.what != GIVE:
+                raise
+            ctx.log.error(
+                "directory.mail-not-given", account=_subject(intent), to=intent.values["to"], error=str(error)
+            )
+            continue  # Nothing of the giver's is lost by waiting for the next start.
         if ctx.intents is not None:
             await ctx.intents.end(intent)
         outcome = "finished" if done else "undone"
@@ -150,6 +192,8 @@ async def _recovered(ctx: AdminContext, intent: Intent) -> bool:
         await mailboxes.undo_rename(old, new)
         return False
     account = AccountId(values["account"])
+    if intent.what == GIVE:
+        return await _given_again(ctx, Gift(account, AccountId(values["to"]), values["into"]))
     there = await ctx.directory.account(account) is not None
     if intent.what == REMOVE and not there:
         await mailboxes.put_aside(account, values["id"], values["record"])
@@ -161,6 +205,14 @@ async def _recovered(ctx: AdminContext, intent: Intent) -> bool:
             return True
         await mailboxes.undo_bring_back(values["id"], account, AccountId(values["origin"]))
     return False
+
+
+async def _given_again(ctx: AdminContext, gift: Gift) -> bool:
+    giver, taker = await ctx.directory.account(gift.giver), await ctx.directory.account(gift.taker)
+    if giver is None or taker is None or giver.part(Departure).given_to != gift.written:
+        return False
+    await _given(ctx, gift)
+    return True
 
 
 def _subject(intent: Intent) -> str:

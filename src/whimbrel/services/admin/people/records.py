@@ -8,6 +8,7 @@ from typing import Final
 
 from whimbrel.core.address import Domain
 from whimbrel.core.cleanout import DomainRetention, UserCleanOut
+from whimbrel.core.departure import Departure
 from whimbrel.core.people import (
     Access,
     AliasTargets,
@@ -41,7 +42,17 @@ USER: Final = RecordType(
     name_help="Login name; also the address before @.",
     name_check=user_name,
     name_form="local-part",
-    parts=(Person, Access, FurtherNames, MailboxQuota, UserCleanOut, UserMessageSize, UserScores, Forwarding),
+    parts=(
+        Person,
+        Access,
+        FurtherNames,
+        MailboxQuota,
+        UserCleanOut,
+        UserMessageSize,
+        UserScores,
+        Forwarding,
+        Departure,
+    ),
 )
 
 ALIAS: Final = RecordType(

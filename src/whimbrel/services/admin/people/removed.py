@@ -273,6 +273,8 @@ async def _returning(
     if not ctx.caller.grants.includes(theirs):
         values |= {"rights": "none", "grant": ()}
         left.append(f"The rights ({theirs}) did not come back: only who has them gives them")
+    for name in ("left", "refusal", "delete-on"):
+        values.pop(name, None)  # Who is brought back is here, and nothing is due.
     values["alias"] = ()
     steps = [DirectoryChange(Op.ADD, Kind.USER, domain, local, values)]
     names = []

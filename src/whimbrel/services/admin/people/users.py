@@ -118,7 +118,7 @@ async def user_set(ctx: AdminContext, name: Name, **values: object) -> Done:
     return await _set(ctx, name, values)
 
 
-def _addresses(user: Entry) -> list[str]:
+def addresses_of(user: Entry) -> list[str]:
     """All that a user is named by, folded."""
     return [f"{local}@{user.domain}".casefold() for local in (user.name, *values_of(user, "alias"))]
 
@@ -127,8 +127,8 @@ async def _ask_remove(ctx: AdminContext, name: str, everywhere: bool) -> str:
     """How much mail, and whose records name the user."""
     user = await entry(ctx, Kind.USER, name)
     may_change(ctx, user)
-    mail = await _mail_of(ctx, AccountId(address_of(user).casefold()))
-    addresses = _addresses(user)
+    mail = await mail_of(ctx, AccountId(address_of(user).casefold()))
+    addresses = addresses_of(user)
     if everywhere:
         steps = await redirected(ctx, dict.fromkeys(addresses, ""), skip=user)
         ctx.stays_within(step.domain for step in steps)
@@ -140,7 +140,7 @@ async def _ask_remove(ctx: AdminContext, name: str, everywhere: bool) -> str:
     return f"{text}; {rest}." if rest else f"{text}."
 
 
-async def _mail_of(ctx: AdminContext, account: AccountId) -> str:
+async def mail_of(ctx: AdminContext, account: AccountId) -> str:
     """` with 3 messages (3000 octets)`; empty: there is no mailbox, and none is made."""
     if ctx.store is None:
         return ""
@@ -180,7 +180,7 @@ async def user_remove(
 ) -> Done:
     user = await entry(ctx, Kind.USER, name)
     may_change(ctx, user)
-    addresses = _addresses(user)
+    addresses = addresses_of(user)
     more = await redirected(ctx, dict.fromkeys(addresses, ""), skip=user) if everywhere else []
     ctx.stays_within(step.domain for step in more)
     await remove_user(ctx, user, *more)
@@ -190,9 +190,19 @@ async def user_remove(
     return done(ctx.dry_run, f"User {address_of(user)}", "removed", f"; {rest}" if rest else "")
 
 
-@call("user", "enable", right=Right.ACCOUNTS, help="Lets a user sign in again.")
+@call("user", "enable", right=Right.ACCOUNTS, help="Lets a user sign in again, also one who had left.")
 async def user_enable(ctx: AdminContext, name: Name) -> Done:
-    return await _set(ctx, name, {}, enabled=True)
+    user = await entry(ctx, Kind.USER, name)
+    may_change(ctx, user)
+    # What `user leave` said; forwarding stays, which may have been there before.
+    back = {} if value_of(user, "left") != "yes" else {"left": None, "refusal": None, "delete-on": None}
+    await change(ctx, DirectoryChange(Op.SET, Kind.USER, user.domain, user.name, {"enabled": True, **back}))
+    warning = (
+        f". Mail is still forwarded to {listing(values_of(user, 'forward-to'))}"
+        if back and values_of(user, "forward-to")
+        else ""
+    )
+    return done(ctx.dry_run, f"User {address_of(user)}", "changed", warning)
 
 
 @call(
