@@ -58,6 +58,7 @@ OPEN: dict[str, tuple[str, Callable[[Page], None]]] = {
     "add-user": ("/users?add=1", lambda page: None),
     "user-menu": ("/users?open=user1@example.test", press("More actions")),
     "remove-user": ("/users?open=user1@example.test", press("More actions", "/Remove user")),
+    "leave-user": ("/users?open=user1@example.test", press("More actions", "/User leaves")),
     "review": ("/users?open=user1@example.test", edit),
     "nothing-matches": ("/users?q=zzz", lambda page: None),
     "no-trace": ("/trace?q=nobody@x.test", lambda page: None),

@@ -2,6 +2,7 @@
 
 import contextlib
 import imaplib
+import json
 import re
 from collections.abc import Callable
 from smtplib import SMTPRecipientsRefused
@@ -221,6 +222,36 @@ def test_a_colleague_leaves_and_is_brought_back(visit: Callable[..., Visit], hou
     hand.press("button", "Undo")
     sees(page, f"{name}@example.test is back")
     assert f"{name}@" in command(house.directory, "user", "list")
+
+
+@BY
+def test_it_is_decided_what_becomes_of_a_colleague(visit: Callable[..., Visit], house: Running, by: str) -> None:
+    name, other = {"mouse": ("user22", "user24"), "keys": ("user23", "user25")}[by]
+    address, colleague = f"{name}@example.test", f"{other}@example.test"
+    seen = visit(size=(1024, 768))
+    page, hand = seen.page, Hand(seen.page, by)
+    hand.palette(name, f"{name} {address}")
+    hand.press("button", "More actions")
+    hand.press("menuitem", "User leaves")
+    sees(page, "What becomes of", "Mail from now on", "Who gets a copy of the mailbox", "Carry it out")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Mail from now on").select_option("to")
+    dialog.get_by_label("Who gets the mail").fill(colleague)
+    dialog.get_by_label("Who gets a copy of the mailbox").fill(colleague)
+    sees(page, f"Mail goes to {colleague}", f"in the folder {address}")
+    hand.press("button", "Carry it out", within="[role=dialog]")
+    hand.press("button", "Undo")
+    sees(page, "stays")
+    assert json.loads(command(house.directory, "user", "show", address, "--json"))["left"] is False
+    hand.press("button", "More actions")
+    hand.press("menuitem", "User leaves")
+    dialog.get_by_label("Mail from now on").select_option("refused")
+    dialog.get_by_label("Text with which mail is refused").fill("has left")
+    sees(page, "Mail is refused with: 550 has left")
+    hand.press("button", "Carry it out", within="[role=dialog]")
+    assert any(json.loads(command(house.directory, "user", "show", address, "--json"))["left"] for _ in eventually(30))
+    sees(page, "Has left: sign-in is off", "Mail is refused with: has left")
+    assert not seen.faults.said, "\n".join(seen.faults.said)
 
 
 def test_a_phone_shows_the_first_sight_of_each_journey(visit: Callable[..., Visit]) -> None:

@@ -20,6 +20,8 @@ import { SaveBar } from "@/parts/form/SaveBar.tsx";
 import { useRecordForm } from "@/parts/form/useRecordForm.ts";
 import { Rename } from "@/parts/people/Rename.tsx";
 import { Access } from "./Access.tsx";
+import { Departed } from "./Departed.tsx";
+import { LeaveUser } from "./LeaveUser.tsx";
 import { RemoveUser } from "./RemoveUser.tsx";
 import { Sessions } from "./Sessions.tsx";
 import { Storage } from "./Storage.tsx";
@@ -77,6 +79,7 @@ function Loaded({
   const queries = useQueryClient();
   const [words, change] = useUrl();
   const [removing, setRemoving] = useState(false);
+  const [leaving, setLeaving] = useState(false);
   const [renaming, setRenaming] = useState(false);
   const groups = useMemo(() => recordGroups(record), [record]);
   const readOnly = mayChange(who, "accounts") ? "" : t`You may look, but not change users.`;
@@ -104,6 +107,7 @@ function Loaded({
     dirty: within(form.state.edits, id),
     wrong: within(form.state.faults, id),
   });
+  const shut = user.enabled === false || user.left === true;
   const enable = async (on: boolean) => {
     try {
       await run("user", on ? "enable" : "disable", { name: address });
@@ -137,16 +141,18 @@ function Loaded({
               <IconButton icon="more" label={t`More actions`} />
             </Menu.Target>
             <Menu.Dropdown>
-              <Menu.Item
-                leftSection={<Icon name={user.enabled === false ? "unlock" : "ban"} />}
-                onClick={() => void enable(user.enabled === false)}
-              >
-                {user.enabled === false ? <Trans>Let sign in again</Trans> : <Trans>Turn sign-in off</Trans>}
+              <Menu.Item leftSection={<Icon name={shut ? "unlock" : "ban"} />} onClick={() => void enable(shut)}>
+                {shut ? <Trans>Let sign in again</Trans> : <Trans>Turn sign-in off</Trans>}
               </Menu.Item>
               <Menu.Item leftSection={<Icon name="edit" />} onClick={() => setRenaming(true)}>
                 <Trans>Rename</Trans>
               </Menu.Item>
               <Menu.Divider />
+              {!user.left && (
+                <Menu.Item leftSection={<Icon name="signout" />} onClick={() => setLeaving(true)}>
+                  <Trans>User leaves</Trans>
+                </Menu.Item>
+              )}
               <Menu.Item leftSection={<Icon name="trash" />} className="error" onClick={() => setRemoving(true)}>
                 <Trans>Remove user</Trans>
               </Menu.Item>
@@ -163,9 +169,17 @@ function Loaded({
         <Storage address={address} />
       ) : (
         <FormContext value={form.state}>
+          {tab === "general" && user.left && <Departed user={user} />}
           <Form key={tab} groups={shown} />
         </FormContext>
       )}
+      <LeaveUser
+        address={address}
+        name={user.full_name || address}
+        opened={leaving}
+        onClose={() => setLeaving(false)}
+        onLeft={changed}
+      />
       <RemoveUser
         address={address}
         opened={removing}

@@ -65,7 +65,7 @@ export function useUserColumns(): readonly Column<UserRow>[] {
         width: "minmax(128px, 1fr)",
         phone: "state",
         cell: (user) => <UserState user={user} />,
-        text: (user) => (user.enabled === false ? t`Sign-in off` : t`Active`),
+        text: (user) => (user.enabled === false ? t`Sign-in off` : user.left ? t`Has left` : t`Active`),
       },
     ],
     [t],
@@ -98,6 +98,7 @@ export function UserState({ user }: { user: UserRow }) {
   const quota = bytes(user.quota);
   const share = quota && typeof user.storage === "number" ? user.storage / quota : 0;
   if (user.enabled === false) return <State mood="muted">{t`Sign-in off`}</State>;
+  if (user.left) return <State mood="muted" icon="ban">{t`Has left`}</State>;
   if (share >= NEARLY)
     return <State mood={share >= 1 ? "error" : "warn"}>{t`Quota ${Math.round(share * 100)} %`}</State>;
   if (!user.last_sign_in) return <State mood="info" icon="mail">{t`Not signed in yet`}</State>;

@@ -3,6 +3,8 @@ export interface UserRow {
   readonly address: string;
   readonly full_name?: string;
   readonly enabled?: boolean;
+  /** Signs in no more; mail goes where the record says. */
+  readonly left?: boolean;
   readonly rights?: string;
   /** Octets; 0: no limit. */
   readonly quota?: number | string;
@@ -15,6 +17,10 @@ export interface UserRow {
 
 export interface UserView extends UserRow {
   readonly has_password?: boolean;
+  readonly forward_to?: readonly string[];
+  readonly refusal?: string;
+  readonly given_to?: string;
+  readonly delete_on?: string;
   readonly last_service?: string;
   readonly last_address?: string;
   readonly grants?: readonly string[];
