@@ -5,12 +5,13 @@ import { compressed } from "./build/compressed.ts";
 import { guide } from "./build/guide.ts";
 import { lingui } from "./build/lingui.ts";
 import { early } from "./build/early.ts";
+import { said } from "./build/said.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const out = process.env.WHIMBREL_CONSOLE ?? at("../../src/whimbrel/web/console");
 
 export default defineConfig({
-  plugins: [lingui(), react(), early(at("src/early.js"), at("src")), guide(at("../../docs/guide")), compressed()],
+  plugins: [said(), lingui(), react(), early(at("src/early.js"), at("src")), guide(at("../../docs/guide")), compressed()],
   resolve: {
     alias: { "@": at("src"), "@shared": at("../shared") },
     dedupe: ["react", "react-dom"],

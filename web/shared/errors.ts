@@ -33,6 +33,9 @@ interface ErrorBody {
 
 /** The server refused, or could not be reached (`status` 0, `kind` "unreachable"). */
 export class ApiError extends Error {
+  /** In which words a text is shown: those of the language that is read, where it is not the server's. */
+  static worded: (text: string) => string = (text) => text;
+
   readonly kind: string;
   readonly fields: readonly FieldFault[];
   /** Words that have to be typed before the server does it. */
@@ -46,10 +49,10 @@ export class ApiError extends Error {
     /** Seconds to wait, by Retry-After; 0: not said. */
     readonly retryAfter = 0,
   ) {
-    super(body.text ?? `The server answered ${status}.`);
+    super(ApiError.worded(body.text ?? `The server answered ${status}.`));
     this.name = "ApiError";
     this.kind = body.kind ?? "failed";
-    this.fields = body.fields ?? [];
+    this.fields = (body.fields ?? []).map((fault) => ({ ...fault, text: ApiError.worded(fault.text) }));
     this.confirm = body.confirm ?? "";
     this.difference = body.difference;
     this.differs = body.differs ?? [];

@@ -43,15 +43,19 @@ export interface Options {
 type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
 export class Http {
-  constructor(private readonly gate: Gate) {}
+  constructor(
+    private readonly gate: Gate,
+    /** Puts what the server says in an answer to this path into the language that is read. */
+    private readonly worded: (path: string, answer: unknown) => unknown = (_path, answer) => answer,
+  ) {}
 
   async call<T>(method: Method, path: string, options: Options = {}): Promise<Answer<T>> {
     const response = await this.send(method, path, options);
     const body = (response.status === 204 ? {} : await parsed(response)) as Partial<Answer<T>>;
     const tag = /^"([^"]+)"$/.exec(response.headers.get("etag") ?? "")?.[1] ?? "";
     return {
-      result: body.result as T,
-      warnings: body.warnings ?? [],
+      result: this.worded(path, body.result) as T,
+      warnings: (body.warnings ?? []).map((text) => ApiError.worded(text)),
       version: tag || (body.version ?? ""),
       operation: body.operation ?? "",
       change: body.change ?? "",
@@ -65,7 +69,7 @@ export class Http {
       const said = JSON.parse(line) as { item?: T; end?: boolean; error?: ConstructorParameters<typeof ApiError>[1] };
       if (said.error) throw new ApiError(response.status, said.error);
       if (said.end) return;
-      if (said.item !== undefined) yield said.item;
+      if (said.item !== undefined) yield this.worded(path, said.item) as T;
     }
     throw new ApiError(0, { kind: "unreachable", text: "The answer broke off before its end." });
   }

@@ -1,7 +1,8 @@
 """Documentation made from the declarations: `python -m whimbrel.app.docs docs/gen`, with --check to compare only.
 
 settings.md tells every setting, commands.md every command, standards.md every standard; the two samples show the files
-with everything that can stand in them. What a running server hands out to consoles is made too, in the package itself.
+with everything that can stand in them. What a running server hands out to consoles is made too, in the package itself;
+and the console's catalogs of what the server says, which keep the translations that they have.
 """
 
 import json
@@ -13,6 +14,7 @@ from xml.sax.saxutils import escape
 from whimbrel.app.cli.reference import commands_page
 from whimbrel.app.settings import MailServer
 from whimbrel.app.standards import standards_page
+from whimbrel.app.texts import catalog, texts
 from whimbrel.backends.config import paths, text
 from whimbrel.backends.directory.records import schema_of
 from whimbrel.core.config import Setting
@@ -39,16 +41,19 @@ _FORMS = {
 _APPLIES = {"now": "", "service": "when the service is restarted", "restart": "when the server is restarted"}
 
 
+_PACKAGE = Path(__file__).resolve().parents[1]
+CATALOG = _PACKAGE.parents[1] / "web" / "console" / "src" / "texts" / "server" / "de.po"
+
+
 def files() -> dict[str, str]:
     """Name and content of every generated file."""
+    schema = console_schema(MailServer, RECORDS, schema_of(RECORDS).section, all_calls())
     return {
         "settings.md": settings_page(),
         "commands.md": commands_page(),
         "openapi.json": json.dumps(openapi(all_calls(), "1"), indent=1, ensure_ascii=False) + "\n",
-        SCHEMA.name: json.dumps(
-            console_schema(MailServer, RECORDS, schema_of(RECORDS).section, all_calls()), indent=1, ensure_ascii=False
-        )
-        + "\n",
+        SCHEMA.name: json.dumps(schema, indent=1, ensure_ascii=False) + "\n",
+        CATALOG.name: catalog(texts(schema, _PACKAGE), CATALOG.read_text("utf-8") if CATALOG.is_file() else ""),
         "standards.md": standards_page(),
         "mailserver.cfg.sample": sample(MailServer),
         "users.cfg.sample": users_sample(),
@@ -57,7 +62,7 @@ def files() -> dict[str, str]:
 
 def place(name: str, folder: str | Path) -> Path:
     """Where a generated file stands."""
-    return SCHEMA if name == SCHEMA.name else Path(folder, name)
+    return {SCHEMA.name: SCHEMA, CATALOG.name: CATALOG}.get(name) or Path(folder, name)
 
 
 def settings_page(root: type[Section] = MailServer) -> str:

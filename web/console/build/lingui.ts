@@ -5,6 +5,7 @@ import { createCompiledCatalog, getCatalogForFile, getCatalogs } from "@lingui/c
 import { getConfig } from "@lingui/conf";
 import { relative } from "node:path";
 import type { Plugin } from "vite";
+import { isSaid } from "./said.ts";
 
 export function lingui(): Plugin {
   const config = getConfig();
@@ -13,6 +14,7 @@ export function lingui(): Plugin {
     enforce: "pre",
     async transform(code, id) {
       const file = id.split("?")[0] ?? id;
+      if (isSaid(file)) return null;
       if (file.endsWith(".po")) return { code: await compiled(file, config), map: null };
       if (!/\.tsx?$/.test(file) || !/@lingui\/(core|react)\/macro/.test(code)) return null;
       const made = await transformAsync(code, {

@@ -41,6 +41,8 @@ const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");
 
 await start();
+// What the server said is put into words when it comes: another language asks anew.
+i18n.on("change", () => void queries.invalidateQueries());
 createRoot(root).render(
   <StrictMode>
     <I18nProvider i18n={i18n}>

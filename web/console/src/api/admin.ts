@@ -1,5 +1,6 @@
 /** The admin calls by noun and verb. What only reads goes as GET, so that a proxy or a browser may ask again. */
 import type { Answer, Query } from "@shared/http.ts";
+import { say } from "./said.ts";
 import { http } from "./session.ts";
 
 export interface CallOptions {
@@ -58,7 +59,7 @@ export function runStream<T>(noun: string, verb: string, body: object, signal?: 
 /** What the server asks before it does something that cannot be undone; empty if nothing. */
 export async function question(noun: string, verb: string, body: object): Promise<string> {
   const response = await http.send("POST", at(noun, verb), { body, query: { question: 1 } });
-  return ((await response.json()) as { question?: string }).question ?? "";
+  return say(((await response.json()) as { question?: string }).question ?? "");
 }
 
 /** A page of a list, as all lists answer. */

@@ -1,6 +1,7 @@
 /** What is live in this console: topics of the one stream of events. */
 import { Live } from "@shared/live.ts";
 import { useEffect, useRef, useSyncExternalStore } from "react";
+import { worded } from "./said.ts";
 import { http, load, me, reaches, type Right } from "./session.ts";
 import { useStore } from "./store.ts";
 
@@ -32,7 +33,7 @@ export function useTopic<T>(topic: string | null, handler: (data: T, id: string)
   });
   useEffect(() => {
     if (!topic || !allowed) return undefined;
-    return live.follow(topic, (data, id) => latest.current(data as T, id));
+    return live.follow(topic, (data, id) => latest.current(worded(topic, data) as T, id));
   }, [topic, allowed]);
 }
 

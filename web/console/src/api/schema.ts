@@ -1,5 +1,7 @@
 /** What the server tells of itself: settings, records and calls, from its own declarations. */
+import { useLingui } from "@lingui/react";
 import { useQuery } from "@tanstack/react-query";
+import { declared } from "./said.ts";
 import { http } from "./session.ts";
 
 export type Json = string | number | boolean | null | readonly string[];
@@ -107,6 +109,14 @@ export async function takes(noun: string, verb: string, parameter: string): Prom
   return !call || parameter in (call.parameters.properties ?? {});
 }
 
-/** It changes with the version of the server only. */
-export const useSchema = () =>
-  useQuery({ queryKey: ["schema"], queryFn: schema, staleTime: Infinity, gcTime: Infinity });
+/** In the language that is read. It changes with that and with the version of the server only. */
+export function useSchema() {
+  const { i18n } = useLingui();
+  return useQuery({
+    queryKey: ["schema", i18n.locale],
+    queryFn: async () => declared(await schema()),
+    placeholderData: (before) => before,
+    staleTime: Infinity,
+    gcTime: Infinity,
+  });
+}

@@ -1,6 +1,7 @@
 /** Who is signed in, and how to become so. */
 import { ApiError } from "@shared/errors.ts";
 import { type Gate, Http } from "@shared/http.ts";
+import { worded } from "./said.ts";
 import { Store } from "./store.ts";
 
 declare global {
@@ -81,7 +82,7 @@ const gate: Gate = {
   },
 };
 
-export const http = new Http(gate);
+export const http = new Http(gate, worded);
 
 /** Asks the server whose session this browser has. */
 export async function load(): Promise<Me | null> {

@@ -24,7 +24,7 @@ interface Props {
 }
 
 export function StepForm({ step, answers, whole, withheld, onChange, onBack, onNext }: Props) {
-  const { t } = useLingui();
+  const { t, i18n } = useLingui();
   const [checked, setChecked] = useState<Checked | null>(null);
   const [tried, setTried] = useState<readonly Finding[]>([]);
   const [insists, setInsists] = useState(false);
@@ -41,7 +41,7 @@ export function StepForm({ step, answers, whole, withheld, onChange, onBack, onN
       clearTimeout(timer);
       ended.abort();
     };
-  }, [step.name, sent]);
+  }, [step.name, sent, i18n.locale]);
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();

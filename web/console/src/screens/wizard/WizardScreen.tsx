@@ -81,7 +81,7 @@ export default function WizardScreen() {
 
 /** Back never loses input, nor does a reload: the answers are kept until they are applied. */
 function Steps({ under }: { under: boolean }) {
-  const { t } = useLingui();
+  const { t, i18n } = useLingui();
   const [steps, setSteps] = useState<readonly Step[]>([]);
   const [at, setAt] = useState(0);
   const [far, setFar] = useState(0);
@@ -100,11 +100,17 @@ function Steps({ under }: { under: boolean }) {
     setReached("");
   }, [steps, reached]);
 
+  // Whoever wants the server to write German wants to read it from here on.
+  const { language } = answers;
+  useEffect(() => {
+    if (typeof language === "string" && language in LANGUAGES) void speak(language as Language, true);
+  }, [language]);
+
   // What is proposed in a step follows from the answers before it.
   useEffect(() => {
     if (!applying) asked(answers).then(setSteps, setTrouble);
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- not while one types
-  }, [at, applying]);
+  }, [at, applying, i18n.locale]);
 
   const go = (to: number) => {
     setAt(to);

@@ -1,6 +1,7 @@
 /** What the wizard asks of a server that is not set up yet: `services/setup/application.py` says what it answers. */
 import { ApiError } from "@shared/errors.ts";
 import { Http } from "@shared/http.ts";
+import { worded } from "@/api/said.ts";
 import type { Tree } from "./answers.ts";
 
 export type Kind = "text" | "secret" | "choice" | "number" | "file" | "list" | "services" | "settings";
@@ -76,11 +77,14 @@ let csrf = "";
 /** Lets the person give the code once more; set by the page. What was asked goes on afterwards. */
 export const gate = { askCode: (): Promise<void> => Promise.reject(new ApiError(401, { text: "No page is open." })) };
 
-const http = new Http({
-  signIn: () => gate.askCode(),
-  prove: () => Promise.reject(new ApiError(403, { text: "Setting up asks for no password." })),
-  csrf: () => Promise.resolve(csrf),
-});
+const http = new Http(
+  {
+    signIn: () => gate.askCode(),
+    prove: () => Promise.reject(new ApiError(403, { text: "Setting up asks for no password." })),
+    csrf: () => Promise.resolve(csrf),
+  },
+  worded,
+);
 
 export interface State {
   /** `applying`: somebody has pressed the last button; `done`: the server starts. */
