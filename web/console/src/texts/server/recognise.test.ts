@@ -56,6 +56,12 @@ test("words that have to be typed stay as they are", () => {
   expect(small.say("make 1 administrator")).toBe("make 1 administrator");
 });
 
+test("what is hung on a sentence by a semicolon is put into words, with the sentence in it", () => {
+  expect(catalogOf(FILE, same).say("2 folders are in order; self-check 3 days ago: 2 folders were checked.")).toBe(
+    "2 Ordner sind in Ordnung; Selbstprüfung vor 3 Tagen: 2 Ordner wurden geprüft.",
+  );
+});
+
 test("a very long text is not looked at", () => {
   const long = "x ".repeat(3000);
   expect(small.say(long)).toBe(long);

@@ -65,6 +65,7 @@ export function catalogOf(texts: Readonly<Record<string, string>>, figure: (text
     const phrase = /^[a-z]/.test(text) || text.includes(" ");
     const made = phrase ? (whole(text) ?? joined(text)) : undefined;
     if (made !== undefined) return made;
+    if (phrase && text.endsWith(".")) return `${value(text.slice(0, -1))}.`;
     for (const { parts, names, said } of tails) {
       const [head, ...values] = valuesOf(text, ["", ...parts]) ?? [];
       if (!head) continue;
@@ -81,6 +82,9 @@ export function catalogOf(texts: Readonly<Record<string, string>>, figure: (text
       const after = end.index + end[0].length;
       const stop = end[1] === "." ? end.index + 1 : end.index;
       const first = whole(text.slice(0, stop));
+      // `; self-check 2 hours ago` has its mark with it.
+      const hung = first !== undefined && end[1] === ";" ? whole(text.slice(stop)) : undefined;
+      if (hung !== undefined) return `${first}${hung}`;
       if (first !== undefined) return first + text.slice(stop, after) + (said(text.slice(after)) ?? text.slice(after));
     }
     for (const end of ends) {
