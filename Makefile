@@ -21,6 +21,7 @@ console: $(VENV)/.run
 
 peers:
 	@sh tests/peers/schemathesis.sh $(PYTHON)
+	@sh tests/peers/mailauth.sh $(PYTHON)
 	@sh tests/peers/install.sh
 
 bench: $(VENV)/.test
@@ -35,6 +36,7 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group test -o requirements/test.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group node -o requirements/node.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group fuzz -o requirements/fuzz.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group mailauth -o requirements/mailauth.txt
 
 $(VENV)/bin/python:
 	@$(PYTHON) -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Whimbrel needs Python 3.11 or newer; try: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }

@@ -405,6 +405,10 @@ class FakeResolver:
     def __init__(self) -> None:
         self.exchangers: dict[str, list[Mx] | Exception] = {}
         self.hosts: dict[str, list[str] | Exception] = {}
+        self.texts: dict[str, list[str] | Exception] = {}
+        self.pointers: dict[str, list[str] | Exception] = {}
+        self.asked: list[str] = []
+        """Names whose TXT was asked for."""
 
     async def mx(self, domain: str) -> list[Mx]:
         found = self.exchangers.get(domain)
@@ -422,14 +426,28 @@ class FakeResolver:
             raise NoSuchName(host)
         return found
 
+    async def family(self, host: str, version: int) -> list[str]:
+        return [ip for ip in await self.addresses(host) if (":" in ip) is (version == 6)]
+
     async def txt(self, name: str) -> list[str]:
-        return []
+        self.asked.append(name)
+        found = self.texts.get(name.lower())
+        if isinstance(found, Exception):
+            raise found
+        if found is None:
+            if name.lower() in self.hosts:
+                return []
+            raise NoSuchName(name)
+        return found
 
     async def exists(self, name: str) -> bool:
         return name in self.hosts
 
     async def reverse(self, ip: str) -> list[str]:
-        return []
+        found = self.pointers.get(ip)
+        if isinstance(found, Exception):
+            raise found
+        return found or []
 
 
 Script = Callable[[str], str | None]

@@ -25,6 +25,10 @@ class Resolver(Protocol):
         """AAAA and A, in the order to try them."""
         ...
 
+    async def family(self, host: str, version: int) -> list[str]:
+        """A (4) or AAAA (6) alone: SPF compares addresses of the client's family only. RFC 7208 5"""
+        ...
+
     async def txt(self, name: str) -> list[str]: ...
 
     async def exists(self, name: str) -> bool:

@@ -105,6 +105,9 @@ class DnsResolver:
         first, second = (six, four) if self._prefers_ipv6() else (four, six)
         return [*first.records, *second.records]
 
+    async def family(self, host: str, version: int) -> list[str]:
+        return list(await self._ask(host, "A" if version == 4 else "AAAA"))
+
     async def txt(self, name: str) -> list[str]:
         """The strings of each record joined; what is not UTF-8 is replaced."""
         return list(await self._ask(name, "TXT"))
