@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from tests.support.fakes import FakeClock, FakeConfig, FakeIds, MemoryCounters, MemoryLog, MemoryState
 from tests.support.filters import filter_ports
 from tests.support.flow_fakes import FakeDirectory, FakeStore, HeldContent, MemorySpool, address
+from tests.support.names import Names
 from whimbrel.core.directory import Account, Rights
 from whimbrel.core.envelope import PLAIN, MailOptions, Recipient
 from whimbrel.core.intake import Client, Origin
@@ -21,6 +22,7 @@ STRANGER = Client("192.0.2.66", 40000, "192.0.2.25", 25, "mail.stranger.test", "
 MAIL = (
     b"From: a@b.test\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@b.test>\r\nSubject: x\r\n\r\nhello\r\n"
 )
+AUTHENTICATION = ("spf", "spf-relayed", "dkim", "dmarc", "authentication-results")
 _ANSWERS = {Origin.LMTP: Answers.EACH, Origin.INTERNAL: Answers.NOBODY}
 
 
@@ -35,6 +37,9 @@ class House:
     spool: MemorySpool = field(default_factory=MemorySpool)
     filters: tuple[Filter, ...] = ()
     """Besides those that are always there."""
+    authenticated: bool = False
+    """With SPF, DKIM and DMARC, whose names are `names`; else each message is stored as it came."""
+    names: Names = field(default_factory=Names)
     space: Space | None = None
     reception: Reception = field(init=False)
     ports: FilterPorts = field(init=False)
@@ -43,9 +48,11 @@ class House:
     def __post_init__(self) -> None:
         state, counters = MemoryState(), MemoryCounters()
         self.ports = filter_ports(
-            self.config, self.log, clock=self.clock, directory=self.directory, state=state, counters=counters
-        )
-        self.policy = Policy([*(kind(self.ports) for kind in FILTERS), *self.filters], self.ports)
+            self.config, self.log, clock=self.clock, directory=self.directory, state=state, counters=counters,
+            resolver=self.names,
+        )  # fmt: skip
+        kinds = [kind for kind in FILTERS if self.authenticated or kind.name not in AUTHENTICATION]
+        self.policy = Policy([*(kind(self.ports) for kind in kinds), *self.filters], self.ports)
         self.reception = Reception(
             directory=self.directory,
             folders=self.store,
@@ -98,9 +105,11 @@ class House:
         return await self.finish(tx, content)
 
 
-def house(*sections: Section, filters: tuple[Filter, ...] = (), space: Space | None = None) -> House:
+def house(
+    *sections: Section, filters: tuple[Filter, ...] = (), space: Space | None = None, authenticated: bool = False
+) -> House:
     """alice, bob and an administrator of example.test."""
-    made = House(config=FakeConfig(*sections), filters=filters, space=space)
+    made = House(config=FakeConfig(*sections), filters=filters, space=space, authenticated=authenticated)
     made.directory.user("alice@example.test")
     made.directory.user("bob@example.test")
     made.directory.user("admin@example.test", rights=Rights.SERVER_WRITE)

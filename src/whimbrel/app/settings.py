@@ -23,6 +23,7 @@ from whimbrel.flow.judging.filters import FILTERS
 from whimbrel.flow.judging.policy import PolicySettings
 from whimbrel.flow.judging.rating import RatingSettings
 from whimbrel.flow.judging.sections import filters_section
+from whimbrel.flow.judging.trusted import TrustedRelaysSettings
 from whimbrel.flow.placement.quota import QuotaSettings
 from whimbrel.flow.placement.special_folders import FolderSettings
 from whimbrel.flow.report.reports import ReportSettings
@@ -69,6 +70,9 @@ class MailServer(Section, tag="mailserver", checks=(store_mark.concern,), moved=
     relay: RelaySettings = setting(RelaySettings(), help="Relaying: mail that is neither from nor to our users.")
     routing: RoutingSettings = setting(RoutingSettings(), help="What addresses of ours stand for.")
     quota: QuotaSettings = setting(QuotaSettings(), help="Full mailboxes.")
+    trusted_relays: TrustedRelaysSettings = setting(
+        TrustedRelaysSettings(), help="Servers that pass mail of others on to us."
+    )
     policy: PolicySettings = setting(PolicySettings(), help="How long the filters may look at a message.")
     rating: RatingSettings = setting(RatingSettings(), help="What becomes of a message by its score.")
     filters: FiltersSection = setting(FiltersSection(), help="What is looked at before a message is accepted.")

@@ -12,12 +12,12 @@ from typing import Any, Final
 from whimbrel.core.errors import MailError
 from whimbrel.flow.assessment import NOTHING, Action, Assessment, Fact, Finding, Symbol
 from whimbrel.flow.transaction import Transaction
-from whimbrel.mail.writing.changes import AddField, AddText, MarkSubject, RemoveFields, TakeOut
+from whimbrel.mail.writing.changes import AddField, AddText, MarkSubject, RemoveExactly, RemoveFields, TakeOut
 
 MOST: Final = 64 * 1024
 """Characters of the text; beyond, only points and actions are kept."""
 _CHANGES: Final[Mapping[str, type[Any]]] = {
-    kind.__name__: kind for kind in (AddField, RemoveFields, MarkSubject, TakeOut, AddText)
+    kind.__name__: kind for kind in (AddField, RemoveFields, RemoveExactly, MarkSubject, TakeOut, AddText)
 }
 _ALL, _EACH = "all", "each"
 

@@ -60,6 +60,13 @@ class RemoveFields(Change):
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveExactly(Change):
+    """Fields of the header that came, by all of their octets: those of a name are not all meant."""
+
+    raws: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MarkSubject(Change):
     """Text in front of the subject, unless that begins with it already."""
 
@@ -151,6 +158,7 @@ class Plan:
         fields = header.fields(self._header)
         marks = [change.mark for change in changes if isinstance(change, MarkSubject)]
         self._removed = tuple(change.name for change in changes if isinstance(change, RemoveFields))
+        self._exact = frozenset(raw for change in changes if isinstance(change, RemoveExactly) for raw in change.raws)
         self._edits = list(self._of_header(fields, marks))
         self.front = b"".join(change.raw for change in changes if isinstance(change, AddField))
         if marks and not any(field.name.lower() == b"subject" and not self._goes(field) for field in fields):
@@ -159,7 +167,7 @@ class Plan:
         self._texts = [change.text for change in changes if isinstance(change, AddText)]
         self.whole = bool(self._taken or self._texts) and not headless
         cut = stop == len(head) < size and not head.endswith((b"\n\r\n", b"\n\n")) and not headless
-        if cut and (self.whole or marks or self._removed):
+        if cut and (self.whole or marks or self._removed or self._exact):
             raise TooComplex("its header is too long")
 
     def edits(self, survey: Survey | None = None) -> list[Edit]:
@@ -173,7 +181,7 @@ class Plan:
 
     def _goes(self, field: header.Field) -> bool:
         name = field.name.lower()
-        return any(
+        return field.raw in self._exact or any(
             name == sought or (sought.endswith(b"*") and name.startswith(sought[:-1])) for sought in self._removed
         )
 
@@ -320,4 +328,15 @@ def encoded(mark: str, *, space: bool = False) -> str:
     return encoded_words(mark + " " * space)
 
 
-__all__ = ["AddField", "AddText", "Change", "MarkSubject", "Plan", "RemoveFields", "Survey", "TakeOut", "TooComplex"]
+__all__ = [
+    "AddField",
+    "AddText",
+    "Change",
+    "MarkSubject",
+    "Plan",
+    "RemoveExactly",
+    "RemoveFields",
+    "Survey",
+    "TakeOut",
+    "TooComplex",
+]

@@ -202,13 +202,6 @@ class _Check:
             return False
         return any(_same(address, ip) for address in addresses)
 
-    async def _leads_to(self, name: str, ip: IPv4Address | IPv6Address) -> bool:
-        try:
-            addresses = await self._asked(name, lambda: self._resolver.family(name, ip.version), counted=False)
-        except _TempError:
-            return False
-        return any(_same(address, ip) for address in addresses)
-
     async def _domain(self, spec: str, domain: str) -> str:
         return cut(await expand(spec, self._subject, domain, lambda: self._name(domain)))
 
