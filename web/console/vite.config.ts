@@ -11,7 +11,14 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const out = process.env.WHIMBREL_CONSOLE ?? at("../../src/whimbrel/web/console");
 
 export default defineConfig({
-  plugins: [said(), lingui(), react(), early(at("src/early.js"), at("src")), guide(at("../../docs/guide")), compressed()],
+  plugins: [
+    said(),
+    lingui(),
+    react(),
+    early(at("src/early.js"), at("src")),
+    guide(at("../../docs/guide")),
+    compressed(),
+  ],
   resolve: {
     alias: { "@": at("src"), "@shared": at("../shared") },
     dedupe: ["react", "react-dom"],
