@@ -1,6 +1,6 @@
 /** The session ended in the midst of work: sign in again, then the requests that wait are sent. Nothing typed is lost. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { expired, giveUp, me } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
 import { SignInForm } from "./SignInForm.tsx";
@@ -10,7 +10,7 @@ export function Expired() {
   const over = useStore(expired);
   const who = useStore(me);
   return (
-    <Modal
+    <Dialog
       opened={over && !!who}
       onClose={() => undefined}
       withCloseButton={false}
@@ -28,6 +28,6 @@ export function Expired() {
           <Trans>Leave, and lose what is not saved</Trans>
         </button>
       </p>
-    </Modal>
+    </Dialog>
   );
 }

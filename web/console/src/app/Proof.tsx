@@ -1,6 +1,6 @@
 /** Rights, exports and other people's mail want the password once more; what waits for it then goes on. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { me, prove, proving, refuseProof } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
 import { SignInForm } from "./SignInForm.tsx";
@@ -10,7 +10,7 @@ export function Proof() {
   const wanted = useStore(proving);
   const who = useStore(me);
   return (
-    <Modal
+    <Dialog
       opened={wanted && !!who}
       onClose={() => refuseProof(t`Nothing was done: the password was not given.`)}
       title={t`Your password, please`}
@@ -23,6 +23,6 @@ export function Proof() {
         </Trans>
       </p>
       <SignInForm name={who?.name ?? ""} act={(_name, password) => prove(password)} verb={<Trans>Go on</Trans>} />
-    </Modal>
+    </Dialog>
   );
 }

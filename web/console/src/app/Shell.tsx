@@ -1,15 +1,15 @@
 /** Around every screen: navigation, bars that say what everybody must know, dialogs, toasts. */
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Outlet } from "@tanstack/react-router";
-import { me } from "@/api/session.ts";
+import { useEffect } from "react";
+import { expired, me, proving } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
+import { useLater } from "@/parts/base/advance.ts";
 import { Bars } from "./Bars.tsx";
 import { Navigation } from "./nav/Navigation.tsx";
 import { PhoneBar } from "./nav/PhoneBar.tsx";
-import { Palette } from "./palette/Palette.tsx";
+import { onPress, palette } from "./palette/state.ts";
 import { sidebar } from "./preferences.ts";
-import { Expired } from "./Expired.tsx";
-import { Proof } from "./Proof.tsx";
 import css from "./Shell.module.css";
 import { SignIn } from "./SignIn.tsx";
 import { Toasts } from "./Toasts.tsx";
@@ -41,10 +41,21 @@ export function Shell() {
         <Outlet />
       </main>
       <PhoneBar />
-      <Palette />
-      <Expired />
-      <Proof />
+      <OnTop />
       <Toasts />
     </div>
   );
+}
+
+const dialogs = () => import("./Dialogs.tsx");
+
+/** The dialogs; their code is no part of what the first screen waits for. */
+function OnTop() {
+  const wanted = [useStore(palette).open, useStore(expired), useStore(proving)].some(Boolean);
+  const shown = useLater(dialogs, wanted, {});
+  useEffect(() => {
+    addEventListener("keydown", onPress);
+    return () => removeEventListener("keydown", onPress);
+  }, []);
+  return shown;
 }

@@ -8,22 +8,11 @@ import { Icon } from "@/parts/base/Icon.tsx";
 import { type Entry, useEntries } from "./entries.ts";
 import { gist } from "./find.ts";
 import css from "./Palette.module.css";
-import { closePalette, openPalette, palette } from "./state.ts";
+import { closePalette, palette } from "./state.ts";
 
 export function Palette() {
   const { t } = useLingui();
   const { open } = useStore(palette);
-  useEffect(() => {
-    const press = (event: globalThis.KeyboardEvent) => {
-      if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k") {
-        event.preventDefault();
-        if (palette.get().open) closePalette();
-        else openPalette();
-      }
-    };
-    addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
-  }, []);
   return (
     <Modal.Root opened={open} onClose={closePalette} size={640} lockScroll={false}>
       <Modal.Overlay />

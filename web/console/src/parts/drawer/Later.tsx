@@ -1,6 +1,7 @@
 /** What a drawer holds is fetched once its screen has nothing else to do, or when one is first opened; until it is there
  * the drawer stands there with its name. */
 import { type ComponentType, lazy, Suspense } from "react";
+import { inAdvance } from "../base/advance.ts";
 import { FormSkeleton } from "../form/FormSkeleton.tsx";
 import { Drawer } from "./Drawer.tsx";
 
@@ -10,11 +11,7 @@ interface Own {
 }
 
 export function later<P extends Own>(load: () => Promise<{ default: ComponentType<P> }>): ComponentType<P> {
-  let begun: ReturnType<typeof load> | undefined;
-  // One that failed in advance is fetched again when it is wanted.
-  const once = () => (begun ??= load().catch((error: unknown) => ((begun = undefined), Promise.reject(error))));
-  const Part = lazy(once);
-  inAdvance(() => void once().catch(() => undefined));
+  const Part = lazy(inAdvance(load));
   return function Later(props: P) {
     const { name = "", onClose } = props;
     return (
@@ -29,10 +26,4 @@ export function later<P extends Own>(load: () => Promise<{ default: ComponentTyp
       </Suspense>
     );
   };
-}
-
-/** Nobody waits for it: behind all that the screen itself fetches and draws. */
-function inAdvance(act: () => void): void {
-  if ("requestIdleCallback" in window) requestIdleCallback(act, { timeout: 5000 });
-  else setTimeout(act, 1000); // Safari
 }

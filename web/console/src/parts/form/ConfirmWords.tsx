@@ -1,7 +1,7 @@
 /** What cannot be undone, or opens a door: it names the thing, and has it typed. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { useEffect, useId, useState } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { Button } from "../base/Button.tsx";
 import css from "./inputs/inputs.module.css";
 import dialog from "./dialog.module.css";
@@ -20,7 +20,7 @@ export function ConfirmWords({ asked, busy, onClose, onConfirm }: Props) {
   useEffect(() => setTyped(""), [asked]);
   const right = typed.trim() === asked?.words;
   return (
-    <Modal opened={!!asked} onClose={onClose} title={t`Are you sure?`} size={520}>
+    <Dialog opened={!!asked} onClose={onClose} title={t`Are you sure?`} size={520}>
       <p>{asked?.text}</p>
       <form
         className={dialog.form}
@@ -52,6 +52,6 @@ export function ConfirmWords({ asked, busy, onClose, onConfirm }: Props) {
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

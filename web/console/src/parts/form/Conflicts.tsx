@@ -1,6 +1,6 @@
 /** Somebody else changed the same settings, here or in the file: what it was, theirs, ours; one chooses for each. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { Button } from "../base/Button.tsx";
 import dialog from "./dialog.module.css";
 import { written } from "./review.ts";
@@ -10,7 +10,7 @@ export function Conflicts({ form }: { form: EditorForm }) {
   const { t } = useLingui();
   const open = form.conflicts ?? [];
   return (
-    <Modal
+    <Dialog
       opened={form.conflicts !== null}
       onClose={form.dismiss}
       title={form.outside ? t`The file was edited meanwhile` : t`Changed by somebody else meanwhile`}
@@ -82,6 +82,6 @@ export function Conflicts({ form }: { form: EditorForm }) {
           </div>
         </>
       )}
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,6 +1,6 @@
 /** What saving would do: old and new value of each setting, and its line in the file. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { Button } from "../base/Button.tsx";
 import dialog from "./dialog.module.css";
 import type { Field } from "./fields.ts";
@@ -11,7 +11,7 @@ export function Review({ form, opened, onClose }: { form: EditorForm; opened: bo
   const { t } = useLingui();
   const { edits, readOnly } = form.state;
   return (
-    <Modal opened={opened} onClose={onClose} title={t`Review changes`} size={720}>
+    <Dialog opened={opened} onClose={onClose} title={t`Review changes`} size={720}>
       <ul className={dialog.changes}>
         {Object.entries(edits).map(([path, value]) => (
           <li key={path}>
@@ -34,7 +34,7 @@ export function Review({ form, opened, onClose }: { form: EditorForm; opened: bo
           <Trans>Save</Trans>
         </Button>
       </div>
-    </Modal>
+    </Dialog>
   );
 }
 

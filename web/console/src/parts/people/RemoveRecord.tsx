@@ -1,8 +1,8 @@
 /** What goes with a record, and who still names it, is said before it is removed; ten seconds remain to take it back. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { question } from "@/api/admin.ts";
 import { Button } from "../base/Button.tsx";
 import { Marked } from "../base/Marked.tsx";
@@ -49,7 +49,7 @@ export function RemoveRecord({ noun, name, opened, verb, children, onClose, onRe
     }
   };
   return (
-    <Modal opened={opened} onClose={onClose} title={t`Remove ${name}?`} size={520}>
+    <Dialog opened={opened} onClose={onClose} title={t`Remove ${name}?`} size={520}>
       {asked.data && (
         <p>
           <Marked text={asked.data} />
@@ -67,6 +67,6 @@ export function RemoveRecord({ noun, name, opened, verb, children, onClose, onRe
           </Button>
         )}
       </div>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,7 +1,7 @@
 /** Another name for a group or an alias; who names it names it by the new one. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { type FormEvent, type ReactNode, useEffect, useId, useState } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { run } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
 import { Button } from "../base/Button.tsx";
@@ -53,7 +53,7 @@ export function Rename({ noun, name, opened, keeps = false, children, onClose, o
     }
   };
   return (
-    <Modal opened={opened} onClose={onClose} title={t`Rename ${name}`} size={520}>
+    <Dialog opened={opened} onClose={onClose} title={t`Rename ${name}`} size={520}>
       <p>{children}</p>
       <form className={dialog.form} onSubmit={(event) => void go(event)}>
         <label htmlFor={id}>
@@ -93,6 +93,6 @@ export function Rename({ noun, name, opened, keeps = false, children, onClose, o
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

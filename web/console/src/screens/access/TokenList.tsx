@@ -1,6 +1,6 @@
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { useMemo, useState, useSyncExternalStore } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { run } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
 import { useListUrl, useUrl } from "@/app/url.ts";
@@ -265,7 +265,7 @@ function Remove({
   };
   const named = names.join(", ");
   return (
-    <Modal
+    <Dialog
       opened
       onClose={onClose}
       title={count === 1 ? t`Remove the token ${named}?` : t`Remove ${count} tokens?`}
@@ -290,6 +290,6 @@ function Remove({
           <Trans>Remove</Trans>
         </Button>
       </div>
-    </Modal>
+    </Dialog>
   );
 }

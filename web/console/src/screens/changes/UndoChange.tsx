@@ -1,9 +1,9 @@
 /** What will stand where, before a change is undone; and the way back from that. */
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { ApiError } from "@shared/errors.ts";
 import { useState } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { run } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
 import { waitForRestart } from "@/app/restarts.ts";
@@ -69,7 +69,7 @@ export function UndoChange({ change, version, onClose, onUndone, onStale }: Prop
     );
   const rest = values.length - MOST;
   return (
-    <Modal opened onClose={onClose} title={t`Undo this change?`} size={560}>
+    <Dialog opened onClose={onClose} title={t`Undo this change?`} size={560}>
       <p>
         <Trans>These values are put back, all or none. That is a change of its own, which can be undone.</Trans>
       </p>
@@ -110,6 +110,6 @@ export function UndoChange({ change, version, onClose, onUndone, onStale }: Prop
           <Trans>Undo</Trans>
         </Button>
       </div>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,7 +1,7 @@
 /** A domain is renamed with the server stopped, since its mail moves to another folder: here stands how. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { useId, useState } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { toast } from "@/api/operations.ts";
 import { Button } from "@/parts/base/Button.tsx";
 import dialog from "@/parts/form/dialog.module.css";
@@ -19,7 +19,7 @@ export function RenameDomain({ name, opened, onClose }: { name: string; opened: 
     toast(t`Copied: ${command}`);
   };
   return (
-    <Modal opened={opened} onClose={onClose} title={t`Rename ${name}`} size={560}>
+    <Dialog opened={opened} onClose={onClose} title={t`Rename ${name}`} size={560}>
       <p>
         <Trans>
           All mail of its users moves to another folder, so this is done while the server is stopped. The former name
@@ -55,6 +55,6 @@ export function RenameDomain({ name, opened, onClose }: { name: string; opened: 
           <Trans>Copy the command</Trans>
         </Button>
       </div>
-    </Modal>
+    </Dialog>
   );
 }

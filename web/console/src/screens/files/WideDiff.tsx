@@ -1,7 +1,7 @@
 /** A difference over the whole width, in one column or two. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { type ReactNode, useState } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { Button } from "@/parts/base/Button.tsx";
 import { Diff } from "@/parts/diff/Diff.tsx";
 import dialog from "@/parts/form/dialog.module.css";
@@ -19,7 +19,7 @@ export function WideDiff({ title, text, remarks, footer, onClose }: Props) {
   const { t } = useLingui();
   const [two, setTwo] = useState(() => innerWidth >= 1000);
   return (
-    <Modal opened onClose={onClose} title={title} size={1280}>
+    <Dialog opened onClose={onClose} title={title} size={1280}>
       <div className={css.views} role="group" aria-label={t`View`}>
         <button type="button" aria-pressed={two} onClick={() => setTwo(true)}>
           <Trans>Side by side</Trans>
@@ -35,6 +35,6 @@ export function WideDiff({ title, text, remarks, footer, onClose }: Props) {
         </Button>
         {footer}
       </div>
-    </Modal>
+    </Dialog>
   );
 }

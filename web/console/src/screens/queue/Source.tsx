@@ -1,7 +1,7 @@
 /** A message as it will be sent; at most so much of it. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { useEffect, useState } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { stream } from "@/api/admin.ts";
 import { Failure } from "@/parts/base/Notice.tsx";
 import css from "./MessageDrawer.module.css";
@@ -34,7 +34,7 @@ export function Source({ id, onClose }: { id: string; onClose: () => void }) {
     return () => stop.abort();
   }, [id]);
   return (
-    <Modal opened onClose={onClose} title={t`Source of ${id}`} size={900}>
+    <Dialog opened onClose={onClose} title={t`Source of ${id}`} size={900}>
       {failed ? (
         <Failure what={t`The source could not be read.`} error={failed} />
       ) : (
@@ -48,6 +48,6 @@ export function Source({ id, onClose }: { id: string; onClose: () => void }) {
           <Trans>Only the first {MOST_LINES} lines are shown.</Trans>
         </p>
       )}
-    </Modal>
+    </Dialog>
   );
 }

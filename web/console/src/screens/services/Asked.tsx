@@ -1,6 +1,6 @@
 /** The server's own question before sessions are ended. */
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { Button } from "@/parts/base/Button.tsx";
 import css from "./Services.module.css";
 
@@ -17,7 +17,7 @@ interface Props {
 export function Asked({ text, verb, connections, here, onYes, onNo }: Props) {
   const { t } = useLingui();
   return (
-    <Modal opened onClose={onNo} title={t`${verb}?`}>
+    <Dialog opened onClose={onNo} title={t`${verb}?`}>
       <p>{text}</p>
       {connections > 0 && (
         <p className="muted">
@@ -39,6 +39,6 @@ export function Asked({ text, verb, connections, here, onYes, onNo }: Props) {
           {verb}
         </Button>
       </div>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,8 +1,8 @@
 /** Totals since the start, of today and ever; who sends and gets most. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { run } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
 import { me, mayChange } from "@/api/session.ts";
@@ -80,7 +80,7 @@ export function Figures({ totals, ever, onEver, again }: Props) {
         <Tops title={t`Top recipients`} rows={totals.recipients} way="to" />
       </div>
       {asking && (
-        <Modal opened onClose={() => setAsking(false)} title={t`Reset totals?`}>
+        <Dialog opened onClose={() => setAsking(false)} title={t`Reset totals?`}>
           <p>
             <Trans>Totals, top senders and top recipients begin again at zero. Charts stay as they are.</Trans>
           </p>
@@ -92,7 +92,7 @@ export function Figures({ totals, ever, onEver, again }: Props) {
               <Trans>Reset totals</Trans>
             </Button>
           </div>
-        </Modal>
+        </Dialog>
       )}
     </div>
   );

@@ -1,8 +1,8 @@
 /** The health of the store, and the work that looks at it or mends it. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { read, run } from "@/api/admin.ts";
 import { useTopic } from "@/api/live.ts";
 import { me, mayChange } from "@/api/session.ts";
@@ -170,7 +170,7 @@ function Start() {
       <p id={`${id}fault`} className="error" role="alert">
         {fault}
       </p>
-      <Modal opened={asked} onClose={() => setAsked(false)} title={t`Reindex all mailboxes?`} size={480}>
+      <Dialog opened={asked} onClose={() => setAsked(false)} title={t`Reindex all mailboxes?`} size={480}>
         <p>
           <Trans>
             All indexes are made anew, one folder after the other. In large stores that takes hours; a repair is enough
@@ -185,7 +185,7 @@ function Start() {
             <Trans>Reindex all</Trans>
           </Button>
         </div>
-      </Modal>
+      </Dialog>
     </form>
   );
 }

@@ -1,8 +1,8 @@
 /** Where the store is, and its way to another directory or disk. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useId, useState } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { question, read, run } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
 import { me, mayChange } from "@/api/session.ts";
@@ -125,7 +125,7 @@ function Leftover({ left, because, begun }: { left: Left; because: string | unde
           <Trans>Delete</Trans>
         </Button>
       </div>
-      <Modal opened={asked !== ""} onClose={() => setAsked("")} title={t`Delete it for good?`} size={520}>
+      <Dialog opened={asked !== ""} onClose={() => setAsked("")} title={t`Delete it for good?`} size={520}>
         <p>{asked}</p>
         <div className={dialog.buttons}>
           <Button onClick={() => setAsked("")} data-autofocus>
@@ -135,7 +135,7 @@ function Leftover({ left, because, begun }: { left: Left; because: string | unde
             <Trans>Delete for good</Trans>
           </Button>
         </div>
-      </Modal>
+      </Dialog>
     </li>
   );
 }
@@ -211,7 +211,7 @@ function Form({ because, begun }: { because: string | undefined; begun: () => vo
       <p id={`${id}fault`} className="error" role="alert">
         {fault}
       </p>
-      <Modal opened={!!prospect} onClose={() => setProspect(null)} title={t`Move the store?`} size={520}>
+      <Dialog opened={!!prospect} onClose={() => setProspect(null)} title={t`Move the store?`} size={520}>
         {prospect && <Estimate prospect={prospect} />}
         <div className={dialog.buttons}>
           <Button onClick={() => setProspect(null)} data-autofocus>
@@ -221,7 +221,7 @@ function Form({ because, begun }: { because: string | undefined; begun: () => vo
             <Trans>Move the store</Trans>
           </Button>
         </div>
-      </Modal>
+      </Dialog>
     </form>
   );
 }

@@ -1,6 +1,5 @@
 /** What a user deleted and can have back: folders, and messages for those who may see people's mail. */
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { type Page, question, read, run } from "@/api/admin.ts";
@@ -8,6 +7,7 @@ import { toast } from "@/api/operations.ts";
 import { me, mayChange } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
 import { Button } from "@/parts/base/Button.tsx";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { Icon } from "@/parts/base/Icon.tsx";
 import { Moment, octets } from "@/parts/base/Moment.tsx";
 import dialog from "@/parts/form/dialog.module.css";
@@ -102,7 +102,7 @@ function Purge({ purging, onClose, onDone }: { purging: Purging | null; onClose:
     onDone();
   };
   return (
-    <Modal opened={!!purging} onClose={onClose} title={t`Remove for good?`} size={520}>
+    <Dialog opened={!!purging} onClose={onClose} title={t`Remove for good?`} size={520}>
       <p>{purging?.text}</p>
       <div className={dialog.buttons}>
         <Button onClick={onClose}>
@@ -112,7 +112,7 @@ function Purge({ purging, onClose, onDone }: { purging: Purging | null; onClose:
           <Trans>Remove for good</Trans>
         </Button>
       </div>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,8 +1,8 @@
 /** What becomes of a user who leaves: all choices in one place, the server's review of them, one undo. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useDeferredValue, useId, useState } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { question } from "@/api/admin.ts";
 import { undoable } from "@/api/operations.ts";
 import { Button } from "@/parts/base/Button.tsx";
@@ -25,9 +25,9 @@ interface Props {
 export function LeaveUser({ address, name, opened, onClose, onLeft }: Props) {
   const { t } = useLingui();
   return (
-    <Modal opened={opened} onClose={onClose} title={t`What becomes of ${name}`} size={600}>
+    <Dialog opened={opened} onClose={onClose} title={t`What becomes of ${name}`} size={600}>
       {opened && <Choices address={address} name={name} onClose={onClose} onLeft={onLeft} />}
-    </Modal>
+    </Dialog>
   );
 }
 

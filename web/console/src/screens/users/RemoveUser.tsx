@@ -1,8 +1,8 @@
 /** What becomes of the mail is said before a user is removed; it can be brought back until it is purged. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { question, run } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
 import { Button } from "@/parts/base/Button.tsx";
@@ -45,7 +45,7 @@ export function RemoveUser({ address, opened, onClose, onRemoved }: Props) {
     }
   };
   return (
-    <Modal opened={opened} onClose={onClose} title={t`Remove ${address}?`} size={520}>
+    <Dialog opened={opened} onClose={onClose} title={t`Remove ${address}?`} size={520}>
       <p>
         <Marked text={asked.data || t`The mail is kept on disk, out of reach, until an administrator deletes it.`} />
       </p>
@@ -64,6 +64,6 @@ export function RemoveUser({ address, opened, onClose, onRemoved }: Props) {
           <Trans>Remove user</Trans>
         </Button>
       </div>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,7 +1,7 @@
 /** Users who were removed: their mail is kept until it is purged, and they can be brought back. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { Modal } from "@mantine/core";
 import { type FormEvent, useId, useMemo, useState, useSyncExternalStore } from "react";
+import { Dialog } from "@/parts/dialog/Dialog.tsx";
 import { type Page, question, read, run } from "@/api/admin.ts";
 import { toast } from "@/api/operations.ts";
 import { Button } from "@/parts/base/Button.tsx";
@@ -243,7 +243,7 @@ function RemovedDrawer({ id, model, may, onClose, onChanged }: DrawerProps) {
           </div>
         </form>
       )}
-      <Modal opened={asked !== ""} onClose={() => setAsked("")} title={t`Delete for good?`} size={520}>
+      <Dialog opened={asked !== ""} onClose={() => setAsked("")} title={t`Delete for good?`} size={520}>
         <p>{asked}</p>
         <p className="muted">
           {t`${number(row.messages)} messages, ${octets(row.size)}. Nothing brings them back afterwards.`}
@@ -261,7 +261,7 @@ function RemovedDrawer({ id, model, may, onClose, onChanged }: DrawerProps) {
             <Trans>Delete for good</Trans>
           </Button>
         </div>
-      </Modal>
+      </Dialog>
     </Drawer>
   );
 }
