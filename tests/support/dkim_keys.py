@@ -1,12 +1,14 @@
 """Keys to sign with in tests, and their records. Made once: RSA takes its time."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from whimbrel.core.errors import MailError
 from whimbrel.mail.auth.dkim.signing import SigningKey
 
 
@@ -44,3 +46,15 @@ def name(key: SigningKey) -> str:
 def pem(key: SigningKey) -> bytes:
     """For dkimpy and OpenDKIM."""
     return key.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+class Keys:
+    """The port SigningKeys: RSA and Ed25519 for some domains."""
+
+    def __init__(self, *domains: str, failure: MailError | None = None) -> None:
+        self.domains, self.failure = domains, failure
+
+    async def signing(self, domain: str) -> Sequence[SigningKey]:
+        if self.failure is not None:
+            raise self.failure
+        return (rsa_key(domain), ed_key(domain)) if domain in self.domains else ()

@@ -10,6 +10,7 @@ from whimbrel.core.directory import Account, Rights
 from whimbrel.core.envelope import PLAIN, MailOptions, Recipient
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.settings import Section
+from whimbrel.core.signing import SigningKeys
 from whimbrel.core.space import Space
 from whimbrel.flow.intake.reception import Reception
 from whimbrel.flow.judging.filter import Filter
@@ -40,6 +41,7 @@ class House:
     authenticated: bool = False
     """With SPF, DKIM and DMARC, whose names are `names`; else each message is stored as it came."""
     names: Names = field(default_factory=Names)
+    keys: SigningKeys | None = None
     space: Space | None = None
     reception: Reception = field(init=False)
     ports: FilterPorts = field(init=False)
@@ -66,6 +68,7 @@ class House:
             ids=self.ids,
             log=self.log,
             space=self.space,
+            keys=self.keys,
         )
 
     async def begin(

@@ -26,6 +26,7 @@ from whimbrel.core.notices import Notices
 from whimbrel.core.pool import Pool
 from whimbrel.core.queue import Queue
 from whimbrel.core.quota import Quotas
+from whimbrel.core.signing import KeyRing
 from whimbrel.core.space import Space
 from whimbrel.core.spool import Spool
 from whimbrel.core.state import Counters, State
@@ -224,6 +225,8 @@ class House(Protocol):
     def intents(self) -> Intents: ...
     @property
     def tokens(self) -> TokenStore: ...
+    @property
+    def keys(self) -> KeyRing: ...
     @property
     def purger(self) -> Purging: ...
     @property

@@ -4,6 +4,7 @@ DIR/mailserver.cfg users.cfg    the whole configuration       DIR/history/   for
 DIR/users.cfg.changes           what a large users.cfg will hold within a second
 DIR/secret.key                  the installation's key: see `KeyFile`
 DIR/tokens.json                 hashes of API tokens
+DIR/keys/dkim/                  keys to sign mail with, a file for each domain
 DIR/unfinished/                 what a change of several steps was about to do when its process died
 DIR/lock                        held by the server, or by one offline command
 DIR/run/                        sockets and state of the running server
@@ -42,6 +43,7 @@ class Installation:
         self.users_index = self.directory / "users.idx"
         self.history = self.directory / "history"
         self.tokens_file = self.directory / "tokens.json"
+        self.keys = self.directory / "keys" / "dkim"
         self.unfinished = self.directory / "unfinished"
         self.run = self.directory / "run"
         self.tls = self.directory / "tls"

@@ -18,6 +18,7 @@ from whimbrel.app.machine.host import HostMachine
 from whimbrel.app.process import server_run
 from whimbrel.app.services import SERVICES
 from whimbrel.app.store_move.mover import Mover
+from whimbrel.backends.config.dkim_keys import DkimKeyFiles
 from whimbrel.backends.config.files import History
 from whimbrel.backends.config.settings import HistorySettings
 from whimbrel.backends.config.tokens import TokenFile
@@ -249,6 +250,10 @@ class DiskHouse:
         return TokenFile(self.places.tokens_file, self.places.users_file, self.pool)
 
     @cached_property
+    def keys(self) -> DkimKeyFiles:
+        return DkimKeyFiles(self.places.keys, self.places.users_file, self.pool, self.clock)
+
+    @cached_property
     def purger(self) -> "MailPurger":
         return MailPurger(self)
 
@@ -314,6 +319,8 @@ class DiskHouse:
             ids=self.ids,
             log=self.log,
             space=self.space,
+            keys=self.keys,
+            pool=self.pool,
         )
 
     @property

@@ -64,6 +64,12 @@ class MailOptions:
     """Of a message that was taken before its content was judged: what filters had said by then
     (`flow/intake/keeping.py`)."""
 
+    seven_bit: str = ""
+    """The DKIM-Signature fields of the form in seven bits, which stand in place of those in front of the content where
+    that form is sent."""
+    own: bool = False
+    """We wrote it: it is signed as ours. What is redirected is not."""
+
 
 PLAIN: Final = MailOptions()
 

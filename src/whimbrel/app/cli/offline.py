@@ -25,6 +25,7 @@ from whimbrel.app.machine.host import HostMachine
 from whimbrel.app.rename_domain import rename_domain
 from whimbrel.app.settings import MailServer
 from whimbrel.app.store_move.mover import Mover
+from whimbrel.backends.config.dkim_keys import DkimKeyFiles
 from whimbrel.backends.config.files import ConfigFile, History
 from whimbrel.backends.config.settings import HistorySettings
 from whimbrel.backends.config.store import FileConfig
@@ -180,6 +181,7 @@ async def context(directory: Path, call: Call, options: Options) -> AsyncIterato
             make_password=stored_password,
             files=FormerVersions(config, editor, unread=_files(installation) if broken else None),
             tokens=TokenFile(installation.tokens_file, installation.users_file, pool),
+            keys=DkimKeyFiles(installation.keys, installation.users_file, pool, SystemClock()),
             rename_domain=partial(rename_domain, installation, editor),
             mover=None if broken else Mover(installation, config, pool, SystemClock()),
             caller=Caller(_user(), origin="without a server"),

@@ -78,6 +78,8 @@ async def controlling(house: House) -> AsyncIterator[None]:
         mailboxes=house.mailboxes,
         intents=house.intents,
         tokens=house.tokens,
+        keys=house.keys,
+        resolver=house.resolver,
         sessions=sessions,
         logs=house.logs,
         files=house.files,
@@ -178,6 +180,8 @@ def job_context(house: House, health: Board, peers: PeerWatch, departing: Depart
         peers=peers,
         store=house.keeper,
         mailboxes=house.mailboxes,
+        keys=house.keys,
+        resolver=house.resolver,
     )
 
 

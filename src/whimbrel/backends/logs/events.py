@@ -138,6 +138,13 @@ _TABLE: Final = (
     ("signin.upgraded", "operations", "Verifiers renewed", "users",
      "Verifiers of passwords with today's parameters were put into the users' file."),
     ("pop3.deleted", "operations", "Deleted", "service user messages", "A POP3 session deleted messages at its end."),
+    ("dkim.keys", "config", "DKIM keys", "domain keys state user",
+     "Keys that sign a domain's mail: prepared, signing from now on, or removed. Without a user: by itself, since "
+     "their records were published or they were retired long ago."),
+    ("dkim.unsigned", "warning", "Not signed", "queue_id domain reason",
+     "Mail of a domain that has DKIM keys left unsigned: its keys cannot be read, or the message is not understood."),
+    ("dkim.unreadable", "warning", "DKIM keys unreadable", "domain reason",
+     "A file of keys cannot be read: put it back from a backup."),
     ("tls.certificate-made", "operations", "Certificate made", "name file", "A self-signed certificate was made."),
     ("tls.certificate-loaded", "operations", "Certificate loaded", "file", "A changed certificate is in use."),
     ("delivery.paused", "operations", "Destination paused", "destination seconds status remote",
@@ -301,6 +308,7 @@ _TABLE: Final = (
 
     ("routing.followed", "debug", "Routing", "queue_id recipient address rule leads_to",
      "One address on a recipient's way: which rule answered for it, and where it leads, or why it is refused."),
+    ("dkim.signed", "debug", "Signed", "queue_id domain selectors", "A message for other servers got signatures."),
     ("filter.answered", "debug", "Filter", "queue_id filter action symbols waives changes",
      "What a filter has against a message, or for it."),
     ("filter.passed", "debug", "Filter passed over", "queue_id filter reason",

@@ -32,6 +32,10 @@ def values(options: MailOptions) -> tuple[Value, ...]:
         later["account"] = options.account
     if options.findings:
         later["findings"] = options.findings
+    if options.seven_bit:
+        later["seven-bit"] = options.seven_bit
+    if options.own:
+        later["own"] = options.own
     return (
         options.envid,
         options.ret == "FULL",
@@ -58,6 +62,8 @@ def read(row: Sequence[object]) -> MailOptions:
         require_tls=bool(require_tls),
         hold_until=float(later.get("hold-until", 0.0)),
         verp=str(later.get("verp", "")),
+        seven_bit=str(later.get("seven-bit", "")),
+        own=bool(later.get("own", False)),
         account=AccountId(str(later.get("account", ""))),
         findings=str(later.get("findings", "")),
     )

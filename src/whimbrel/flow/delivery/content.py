@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from whimbrel.flow.delivery.conversation import Declined, Letter
+from whimbrel.mail.auth.dkim.signing import leading
 from whimbrel.mail.structure.octets import Octets, plain
 from whimbrel.mail.structure.outline import Outline, TooComplex
 from whimbrel.mail.writing.convert import Unconvertible, edits
@@ -53,12 +54,20 @@ class Content:
                 return letter, self._pieces
             why = f"The server does not take 8-bit content, which this message has and must keep: {error}"
             raise Declined(Reply(554, "5.6.3", (why,))) from None
+        if seven_bit and options.seven_bit:
+            changes = [Edit(0, await self._signatures(), options.seven_bit.encode()), *changes]
         if not changes:
             return letter, self._pieces
         whole = None if letter.whole is None else Rewriter(changes).feed(letter.whole)
         # The size of large content is known only when it has been sent; then none is told.
         options = replace(options, size=0 if whole is None else len(whole), body_8bit=options.body_8bit and eight_bit)
         return replace(letter, options=options, whole=whole), partial(_rewritten, self._pieces, changes)
+
+    async def _signatures(self) -> int:
+        """Octets of ours in front, which were made over the form that is not sent here."""
+        async for piece in self._all():
+            return leading(piece)
+        return 0
 
     async def _look(self) -> Octets:
         octets, options = Octets(), self._letter.options

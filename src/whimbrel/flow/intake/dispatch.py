@@ -36,6 +36,7 @@ from whimbrel.flow.delivery.settings import DeliverySettings
 from whimbrel.flow.intake.copies import Copies
 from whimbrel.flow.intake.plan import Mailbox, Plan, onward_notify
 from whimbrel.flow.intake.records import placed
+from whimbrel.flow.intake.signing import Signer
 from whimbrel.flow.placement.placement import Placement
 from whimbrel.flow.placement.quota import FULL
 from whimbrel.flow.transaction import Transaction
@@ -59,7 +60,9 @@ class Dispatch:
         state: State,
         clock: Clock,
         log: Log,
+        signer: Signer,
     ) -> None:
+        self._signer = signer
         self._placement, self._local, self._commit = placement, local, commit
         self._config, self._state, self._clock, self._log = config, state, clock, log
 
@@ -231,7 +234,12 @@ class Dispatch:
         entries = []
         for fields, recipients in plan.onward:
             rendition = await copies.remote(plan.remote_changes, fields)
+            signed = await self._signer.signed(tx, rendition)
+            if signed.as_it_is:
+                rendition = Rendition(signed.as_it_is + rendition.prefix, rendition.content)
             item = self._item(tx, plan.next_id(tx), recipients, rendition.size)
+            if signed.seven_bit:
+                item = replace(item, options=replace(item.options, seven_bit=signed.seven_bit.decode("ascii")))
             if parked is not None:
                 item = replace(item, held=True, parked=parked)
             entries.append(Enqueue(item, rendition))
@@ -287,7 +295,7 @@ class Dispatch:
             created=now,
             next_attempt=now,
             size=rendition.size,
-            options=envelope.options,
+            options=replace(envelope.options, own=message.content is not None),
             origin=Origin.INTERNAL.value,
             unchecked=True,
         )

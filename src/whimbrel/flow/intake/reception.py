@@ -20,7 +20,9 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Internal, Origin
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import Folders
+from whimbrel.core.pool import Pool
 from whimbrel.core.queue import QueueItem
+from whimbrel.core.signing import SigningKeys
 from whimbrel.core.space import Space
 from whimbrel.core.spool import Spool, Spooled, SpoolWriter
 from whimbrel.core.state import Counters, State
@@ -32,6 +34,7 @@ from whimbrel.flow.intake.dispatch import Dispatch
 from whimbrel.flow.intake.late import LateJudging
 from whimbrel.flow.intake.receipts import LATE, Receipts
 from whimbrel.flow.intake.records import Records
+from whimbrel.flow.intake.signing import Signer
 from whimbrel.flow.intake.verdicts import Unwanted, Verdicts
 from whimbrel.flow.judging.filters.header_limits import largest_header
 from whimbrel.flow.judging.policy import CLEAN, Judgement, Policy
@@ -68,8 +71,10 @@ class Reception:
         ids: Ids,
         log: Log,
         space: Space | None = None,
+        keys: SigningKeys | None = None,
+        pool: Pool | None = None,
     ) -> None:
-        """Without `space` there always is room."""
+        """Without `space` there always is room; without `keys` nothing is signed."""
         self._room: Callable[[], bool] = space.accepting if space is not None else _always
         self._sizes = SizeLimits(directory)
         self._spool, self._policy, self._config = spool, policy, config
@@ -84,8 +89,9 @@ class Reception:
             router=router, placement=self.placement, policy=policy, config=config, records=records
         )
         dispatch = Dispatch(
-            placement=self.placement, local=self.local, commit=commit, config=config, state=state, clock=clock, log=log
-        )
+            placement=self.placement, local=self.local, commit=commit, config=config, state=state, clock=clock, log=log,
+            signer=Signer(keys, pool, clock, log),
+        )  # fmt: skip
         self._verdicts = Verdicts(policy=policy, rater=Rater(config), placement=self.placement, records=records)
         self._acceptance = Acceptance(
             verdicts=self._verdicts, dispatch=dispatch, reports=self.reports, spool=spool, records=records,

@@ -21,7 +21,12 @@ TABLE: Final[tuple[Noun, ...]] = (
     ),
     Noun("ip-group", "IP groups, by which rules mean clients.", ("settings.definitions",), ("ip-group",)),
     Noun("time-interval", "Time intervals, by which rules mean times.", ("settings.definitions",), ("time-interval",)),
-    Noun("domain", "Domains.", ("people.domain_list", "people.domains", "people.cleaning"), ("domain",)),
+    Noun(
+        "domain",
+        "Domains.",
+        ("people.domain_list", "people.domains", "people.domain_keys", "people.cleaning"),
+        ("domain",),
+    ),
     Noun(
         "user",
         "Users.",

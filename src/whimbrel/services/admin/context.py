@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from whimbrel.core.log import Log, LogSource
     from whimbrel.core.mailbox import Folders, Messages
     from whimbrel.core.mailboxes import Mailboxes
+    from whimbrel.core.net import Resolver
     from whimbrel.core.queue import Queue
     from whimbrel.core.quota import Quotas
+    from whimbrel.core.signing import KeyRing
     from whimbrel.core.state import Counters, State
     from whimbrel.core.statistics import Statistics
     from whimbrel.core.store_move import StoreMover
@@ -77,6 +79,9 @@ class AdminContext:
     mailboxes: Mailboxes | None = None
     intents: Intents | None = None
     tokens: TokenStore | None = None
+    keys: KeyRing | None = None
+    """Of DKIM."""
+    resolver: Resolver | None = None
     sessions: Sessions | None = None
     """Of the console."""
     logs: LogSource | None = None

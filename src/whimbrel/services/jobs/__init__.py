@@ -13,6 +13,7 @@ from whimbrel.services.jobs.health import HEALTH
 from whimbrel.services.jobs.job import Job
 from whimbrel.services.jobs.low_space import LOW_SPACE
 from whimbrel.services.jobs.servers import SERVERS
+from whimbrel.services.jobs.signing_keys import SIGNING_KEYS
 from whimbrel.services.jobs.usage import USAGE
 from whimbrel.services.jobs.verifiers import VERIFIERS
 
@@ -32,4 +33,5 @@ JOBS: Final[tuple[Job, ...]] = (
     HEALTH,
     SERVERS,
     INDEX,
+    SIGNING_KEYS,
 )

@@ -12,8 +12,10 @@ from whimbrel.core.intake import Intake
 from whimbrel.core.log import Log
 from whimbrel.core.mailbox import Folders, Messages
 from whimbrel.core.mailboxes import Mailboxes
+from whimbrel.core.net import Resolver
 from whimbrel.core.notices import Notices
 from whimbrel.core.pool import Pool
+from whimbrel.core.signing import KeyRing
 from whimbrel.core.spool import Spool
 from whimbrel.core.state import State
 from whimbrel.services.admin.ports import StoreKeeper
@@ -50,6 +52,8 @@ class JobContext:
     log: Log
     health: Board
     peers: PeerWatch
+    keys: KeyRing
+    resolver: Resolver
     store: StoreKeeper | None = None
     mailboxes: Mailboxes | None = None
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.support.fakes import FakeClock, MemoryIntents, MemoryLog, MemoryState
+from tests.support.fakes import FakeClock, InlinePool, MemoryIntents, MemoryLog, MemoryState
 from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.settings import MailServer
+from whimbrel.backends.config.dkim_keys import DkimKeyFiles
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.editor import DirectoryFile
 from whimbrel.backends.directory.reader import IndexDirectory
@@ -259,6 +260,7 @@ class Office:
             "state": self.state,
             "mailboxes": self.mailboxes,
             "intents": self.intents,
+            "keys": DkimKeyFiles(self.folder / "keys" / "dkim", self.folder, InlinePool(), self.clock),
             "live": True,
         }
 

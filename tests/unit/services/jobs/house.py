@@ -137,6 +137,7 @@ class House:
             editor=self.editor, state=self.state, intake=self.intake, spool=self.spool, config=self.config,
             health=Board((), cast(Any, None), self.log), peers=cast(Any, None),
             notices=self.notices, pool=InlinePool(), clock=self.clock, ids=FakeIds(), log=self.log, pause=self._pause,
+            keys=cast(Any, None), resolver=cast(Any, None),
         )  # fmt: skip
 
     async def _pause(self, seconds: float) -> None:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from whimbrel.core.signing import SigningKey as Key
 from whimbrel.mail.auth.dkim import canonical
 from whimbrel.mail.auth.dkim.canonical import BodyHash
 from whimbrel.mail.auth.dkim.signature import Fields
@@ -79,7 +80,7 @@ class Signing:
         if len(head) > end + 2:
             self._body.feed(head[end + 2 :])
 
-    def fields(self, keys: Sequence[SigningKey], now: float) -> bytes:
+    def fields(self, keys: Sequence[Key], now: float) -> bytes:
         """DKIM-Signature fields for the front of the message, one for each key; none if it has no From, or a header
         that nobody reads."""
         listed = Fields(fields(self._head))
@@ -93,7 +94,17 @@ class Signing:
         return b"".join(_field(key, h, body, signed, int(now)) for key in keys)
 
 
-def _field(key: SigningKey, h: str, body: str, signed: bytes, now: int) -> bytes:
+def leading(head: bytes) -> int:
+    """Octets of the DKIM-Signature fields with which a message begins."""
+    at = 0
+    for each in fields(head):
+        if each.name.lower() != b"dkim-signature":
+            break
+        at += len(each.raw)
+    return at
+
+
+def _field(key: Key, h: str, body: str, signed: bytes, now: int) -> bytes:
     parts = (f"v=1; a={key.algorithm}; c=relaxed/relaxed;", f"d={key.domain}; s={key.selector}; t={now};")
     text = "DKIM-Signature: " + "\r\n\t".join((*parts, *_folded(f"h={h};", ":"), f"bh={body};")) + "\r\n\tb="
     raw = text.encode()
