@@ -7,7 +7,21 @@ import argparse
 import os
 import sys
 
-from bench import console, directory, idle, imap, logs, pop3, queue_big, shapes, slow_clients, smtp_in, smtp_out, soak
+from bench import (
+    console,
+    directory,
+    dkim,
+    idle,
+    imap,
+    logs,
+    pop3,
+    queue_big,
+    shapes,
+    slow_clients,
+    smtp_in,
+    smtp_out,
+    soak,
+)
 from bench.report import Line, show
 
 BENCHMARKS = {
@@ -23,6 +37,7 @@ BENCHMARKS = {
     "logs": logs.measure,
     "queue_big": queue_big.measure,
     "directory": directory.measure,
+    "dkim": dkim.measure,
     "console": console.measure,
 }
 

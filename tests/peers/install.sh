@@ -5,7 +5,7 @@ set -eu
 command -v apt-get >/dev/null || { echo "make peers knows Debian's apt-get only; install the programs named in tests/peers/install.sh by hand"; exit 1; }
 packages="swaks curl openssl isync fetchmail getmail6 postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd \
   rsyslog fail2ban offlineimap3 neomutt procps libnet-ssleay-perl libio-socket-ssl-perl e2fsprogs util-linux iproute2 strace \
-  chromium opendkim-tools"
+  chromium opendkim opendkim-tools"
 missing=""
 for package in $packages; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
