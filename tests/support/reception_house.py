@@ -23,7 +23,7 @@ STRANGER = Client("192.0.2.66", 40000, "192.0.2.25", 25, "mail.stranger.test", "
 MAIL = (
     b"From: a@b.test\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@b.test>\r\nSubject: x\r\n\r\nhello\r\n"
 )
-AUTHENTICATION = ("spf", "spf-relayed", "dkim", "dmarc", "authentication-results")
+AUTHENTICATION = ("spf", "spf-relayed", "dkim", "arc", "dmarc", "authentication-results")
 _ANSWERS = {Origin.LMTP: Answers.EACH, Origin.INTERNAL: Answers.NOBODY}
 
 

@@ -40,6 +40,19 @@ class SignatureChecked(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class ArcChecked(Fact):
+    """The chain of seals. RFC 8617"""
+
+    result: str
+    """pass, fail, temperror."""
+    sealer: str = ""
+    """The last one, of a chain that holds."""
+    vouched: bool = False
+    """It is trusted here, and says that DMARC passed there."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DmarcChecked(Fact):
     """What the author's domain says of this message. RFC 9989"""
 

@@ -8,12 +8,14 @@ import pytest
 from tests.support.dkim_keys import ed_key, name, record
 from tests.support.names import TIMEOUT
 from tests.support.reception_house import House, house
+from tests.unit.mail.auth.test_arc import sealed
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.network import Network
 from whimbrel.core.settings import Section
 from whimbrel.flow.assessment import Assessment, Stage
 from whimbrel.flow.intake.keeping import kept, restore
+from whimbrel.flow.judging.filters.arc import ArcSettings
 from whimbrel.flow.judging.filters.dkim import DkimSettings
 from whimbrel.flow.judging.filters.dmarc import DmarcSettings
 from whimbrel.flow.judging.filters.spf import SpfSettings
@@ -229,6 +231,17 @@ def test_filters_that_are_off_say_nothing() -> None:
     seen = send(built, signed())
     assert not built.names.asked
     assert b"Authentication-Results" not in seen.content
+
+
+@pytest.mark.parametrize("trust", [(), ("list.test",)])
+def test_the_word_of_a_sealer_counts_where_it_is_trusted(trust: tuple[str, ...]) -> None:
+    built = zone(made(ArcSettings(trust=trust)), dmarc="v=DMARC1; p=reject", key="list.test")
+    chain: list[tuple[bytes, bytes, bytes]] = []
+    content = sealed(MAIL, ed_key("list.test"), chain, results=b"mx.list.test; spf=pass;\r\n\tdmarc=pass")
+    seen = send(built, content, sender="bounce@list.test")
+    assert "arc=pass" in seen.results
+    assert seen.folder == ("INBOX" if trust else "Junk")
+    assert send(built, content.replace(b"hello", b"hallo"), sender="bounce@list.test").folder == "Junk"
 
 
 def test_facts_are_kept_for_a_message_that_the_queue_judges() -> None:

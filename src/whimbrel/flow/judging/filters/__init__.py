@@ -3,6 +3,7 @@
 from typing import Final
 
 from whimbrel.flow.judging.filter import Filter
+from whimbrel.flow.judging.filters.arc import Arc
 from whimbrel.flow.judging.filters.authentication_results import AuthenticationResults, ForeignResults
 from whimbrel.flow.judging.filters.dkim import Dkim
 from whimbrel.flow.judging.filters.dmarc import Dmarc
@@ -22,6 +23,7 @@ FILTERS: Final[tuple[type[Filter], ...]] = (
     Spf,
     RelayedSpf,
     Dkim,
+    Arc,
     Dmarc,
     AuthenticationResults,
 )

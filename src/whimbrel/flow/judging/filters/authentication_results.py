@@ -10,7 +10,7 @@ from whimbrel.flow.judging.filter import QuickFilter
 from whimbrel.flow.judging.filters.dkim import DkimSettings
 from whimbrel.flow.judging.filters.dmarc import DmarcSettings
 from whimbrel.flow.judging.filters.spf import SpfSettings
-from whimbrel.flow.judging.proofs import DmarcChecked, SignatureChecked, SpfChecked
+from whimbrel.flow.judging.proofs import ArcChecked, DmarcChecked, SignatureChecked, SpfChecked
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.flow.transaction import Transaction
 from whimbrel.mail.auth.results import NAME, Method, claiming, written
@@ -34,7 +34,7 @@ class ForeignResults(QuickFilter):
 
 class AuthenticationResults(QuickFilter):
     name, stage, peers = "authentication-results", Stage.DATA, OUTSIDERS
-    needs = frozenset[type[Fact]]({SpfChecked, SignatureChecked, DmarcChecked})
+    needs = frozenset[type[Fact]]({SpfChecked, SignatureChecked, ArcChecked, DmarcChecked})
 
     def look(self, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
         section = self.ports.config.section
@@ -43,6 +43,7 @@ class AuthenticationResults(QuickFilter):
         methods += [_dkim(fact) for fact in signatures]
         if not signatures and section(DkimSettings).enabled:
             methods.append(Method("dkim", "none"))
+        methods += [Method("arc", fact.result, fact.reason) for fact in known.facts(ArcChecked)]
         methods += [_dmarc(fact) for fact in known.facts(DmarcChecked)]
         if not (section(SpfSettings).enabled or section(DkimSettings).enabled or section(DmarcSettings).enabled):
             return NOTHING

@@ -14,7 +14,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.settings import setting
 from whimbrel.flow.assessment import NOTHING, OUTSIDERS, Action, Assessment, Fact, Finding, Stage, Symbol
 from whimbrel.flow.judging.filter import Filter, WaitingSettings
-from whimbrel.flow.judging.proofs import DmarcChecked, DomainProven, SignatureChecked, SpfChecked
+from whimbrel.flow.judging.proofs import ArcChecked, DmarcChecked, DomainProven, SignatureChecked, SpfChecked
 from whimbrel.flow.transaction import Transaction
 from whimbrel.mail.auth.authors import author_domains
 from whimbrel.mail.auth.dmarc.evaluation import Outcome, Proof, evaluate
@@ -55,7 +55,7 @@ class Dmarc(Filter):
     name, stage, peers = "dmarc", Stage.DATA, OUTSIDERS
     settings = DmarcSettings
     gives = frozenset[type[Fact]]({DmarcChecked, DomainProven})
-    needs = frozenset[type[Fact]]({SpfChecked, SignatureChecked})
+    needs = frozenset[type[Fact]]({SpfChecked, SignatureChecked, ArcChecked})
 
     async def check(self, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
         settings = self.ports.config.section(DmarcSettings)
@@ -63,7 +63,8 @@ class Dmarc(Filter):
             return NOTHING
         authors = author_domains(fields(tx.header.raw))
         outcome = await evaluate(self.ports.resolver, authors, _proofs(known))
-        finding, disposition = self._finding(outcome, settings)
+        vouching = next((fact.sealer for fact in known.facts(ArcChecked) if fact.vouched), "")
+        finding, disposition = self._finding(outcome, settings, vouching)
         testing = outcome.record is not None and outcome.record.testing
         fact = DmarcChecked(
             outcome.result, outcome.domain, outcome.policy, outcome.of, outcome.organization, disposition,
@@ -74,8 +75,8 @@ class Dmarc(Filter):
             facts = (fact, DomainProven(outcome.domain, outcome.by[0].method))
         return Finding(finding.symbols, finding.action, reply=finding.reply, facts=facts)
 
-    def _finding(self, outcome: Outcome, settings: DmarcSettings) -> tuple[Finding, str]:
-        """And what it comes to: none, quarantine, reject."""
+    def _finding(self, outcome: Outcome, settings: DmarcSettings, vouching: str) -> tuple[Finding, str]:
+        """And what it comes to: none, quarantine, reject. `vouching`: a trusted server says that it passed there."""
         domain, policy = outcome.domain, outcome.policy
         if outcome.result == "pass":
             methods = " and ".join(dict.fromkeys(proof.method.upper() for proof in outcome.by))
@@ -93,6 +94,9 @@ class Dmarc(Filter):
         )
         score = {"none": 0.0, "quarantine": settings.quarantine_score, "reject": settings.reject_score}[policy]
         symbol = Symbol(f"DMARC_{policy.upper()}", score, words)
+        if vouching:
+            words = f"{domain} stood behind it where {vouching} took it, and it was changed since"
+            return Finding((Symbol("DMARC_ARC", 0.0, words),)), "none"
         if policy == "none" or settings.on_fail == "log" or _named(settings.trust, domain):
             return Finding((symbol._replace(score=0.0),)), "none"
         if policy == "reject" and _named(settings.refuse, domain):
