@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from whimbrel.core.config import ConfigStore
-from whimbrel.core.network import Network, contains
+from whimbrel.core.definitions import IP_GROUP, Clients, Definitions
 from whimbrel.core.settings import Section, setting
 from whimbrel.flow.transaction import Transaction
 
@@ -24,10 +24,11 @@ MAX_HOPS: Final = 10
 class TrustedRelaysSettings(Section, tag="trusted-relays"):
     """Servers that pass mail of others on to us, such as a backup MX."""
 
-    hosts: tuple[Network, ...] = setting(
+    hosts: tuple[Clients, ...] = setting(
         (),
         item="host",
-        help="Their addresses. SPF looks at the host that gave the message to them, and they are judged by none of the "
+        ref=IP_GROUP,
+        help="Their addresses, or IP groups. SPF looks at the host that gave the message to them, and they are judged by none of the "
         "checks of addresses. They may not relay for that.",
     )
 
@@ -43,7 +44,7 @@ class Source:
 def relayed(config: ConfigStore, tx: Transaction) -> bool:
     """Whether a trusted relay hands it in: its own address says nothing of the sender."""
     hosts = config.section(TrustedRelaysSettings).hosts
-    return bool(hosts) and contains(hosts, tx.client.ip)
+    return bool(hosts) and config.section(Definitions).include(hosts, tx.client.ip)
 
 
 def source(config: ConfigStore, tx: Transaction) -> Source | None:
@@ -60,6 +61,6 @@ def source(config: ConfigStore, tx: Transaction) -> Source | None:
             ip = str(ip_address(match[2]))
         except ValueError:
             return None
-        if not contains(hosts, ip):
+        if not config.section(Definitions).include(hosts, ip):
             return Source(ip, match[1])
     return None
