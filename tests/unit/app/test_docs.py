@@ -1,6 +1,7 @@
 """What is generated is up to date, and the samples are files that a server would start with."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,13 @@ from whimbrel.services.admin.people.records import RECORDS
 GENERATED = Path(__file__).resolve().parents[3] / "docs" / "gen"
 
 
-@pytest.mark.parametrize("name", sorted(docs.files()))
+made = cache(docs.files)
+"""Everything is made at once: the sources are read for it."""
+
+
+@pytest.mark.parametrize("name", sorted(made()))
 def test_what_is_generated_is_up_to_date(name: str) -> None:
-    assert docs.place(name, GENERATED).read_text(encoding="utf-8") == docs.files()[name], "run `make docs`"
+    assert docs.place(name, GENERATED).read_text(encoding="utf-8") == made()[name], "run `make docs`"
 
 
 def test_check_tells_of_what_is_stale_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,12 +36,12 @@ def test_check_tells_of_what_is_stale_and_writes_nothing(tmp_path: Path, capsys:
 
 
 def test_the_sample_is_a_file_of_all_defaults() -> None:
-    content = docs.files()["mailserver.cfg.sample"].encode()
+    content = made()["mailserver.cfg.sample"].encode()
     assert xml.read(xml.parse(content, "f"), MailServer, "f")[0] == MailServer()
 
 
 def test_the_sample_shows_every_setting_and_what_it_shows_can_be_set() -> None:
-    content = docs.files()["mailserver.cfg.sample"]
+    content = made()["mailserver.cfg.sample"]
     for path, _, _ in paths.declared(MailServer):
         assert f"<{path.rpartition('/')[2]}>" in content, path
     # Without the remark marks and what is not a value, every line is a setting.
@@ -51,7 +56,7 @@ def test_the_sample_shows_every_setting_and_what_it_shows_can_be_set() -> None:
 
 
 def test_the_sample_of_people_is_a_file_of_people(tmp_path: Path) -> None:
-    (tmp_path / "users.cfg").write_text(docs.files()["users.cfg.sample"])
+    (tmp_path / "users.cfg").write_text(made()["users.cfg.sample"])
     editor = DirectoryFile(tmp_path / "users.cfg", tmp_path / "users.idx", records=RECORDS)
     assert editor.open()
     editor.close()

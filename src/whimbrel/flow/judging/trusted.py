@@ -28,8 +28,8 @@ class TrustedRelaysSettings(Section, tag="trusted-relays"):
         (),
         item="host",
         ref=IP_GROUP,
-        help="Their addresses, or IP groups. SPF looks at the host that gave the message to them; they are judged by none "
-        "of the checks of addresses. They may not relay for that.",
+        help="Their addresses, or IP groups. SPF looks at the host that gave the message to them; they are judged by "
+        "none of the checks of addresses. They may not relay for that.",
     )
 
 
