@@ -4,21 +4,10 @@ import contextlib
 import hashlib
 import re
 import ssl
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from whimbrel.core.values import HostPort
-
 _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
-
-
-def url(hostname: str, listen: Sequence[HostPort]) -> str:
-    """Of the first address; empty without one."""
-    if not listen:
-        return ""
-    here = listen[0].host in ("localhost", "::1") or listen[0].host.startswith("127.")
-    return f"https://{'localhost' if here else hostname}:{listen[0].port}"
 
 
 def lines(address: str, fingerprint: str) -> list[str]:
@@ -50,7 +39,7 @@ def of_installation(directory: Path) -> list[str]:
     from whimbrel.backends.tls.server import default_pair
     from whimbrel.backends.tls.settings import TlsSettings
     from whimbrel.flow.settings import SmtpSettings
-    from whimbrel.services.session.services import ServicesSettings
+    from whimbrel.services.session.services import ServicesSettings, console_url
 
     installation = Installation(directory)
     config = installation.load_config()
@@ -66,4 +55,4 @@ def of_installation(directory: Path) -> list[str]:
         with contextlib.suppress(ownership.Refused):  # The first start says what is wrong with the user.
             if (user := ownership.owner(directory)) is not None:
                 ownership.hand_over(directory, user)
-    return lines(url(hostname, console.listen), fingerprint_of(certificate))
+    return lines(console_url(hostname, console.listen), fingerprint_of(certificate))

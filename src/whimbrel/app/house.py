@@ -23,6 +23,7 @@ from whimbrel.core.mailbox import Changes, Folders, Messages
 from whimbrel.core.mailboxes import Mailboxes
 from whimbrel.core.net import Connector, OwnCertificates, Records, Resolver
 from whimbrel.core.notices import Notices
+from whimbrel.core.password_links import PasswordLinkStore
 from whimbrel.core.pool import Pool
 from whimbrel.core.queue import Queue
 from whimbrel.core.quota import Quotas
@@ -227,6 +228,8 @@ class House(Protocol):
     def tokens(self) -> TokenStore: ...
     @property
     def keys(self) -> KeyRing: ...
+    @property
+    def password_links(self) -> PasswordLinkStore: ...
     @property
     def purger(self) -> Purging: ...
     @property

@@ -5,6 +5,7 @@ DIR/users.cfg.changes           what a large users.cfg will hold within a second
 DIR/secret.key                  the installation's key: see `KeyFile`
 DIR/tokens.json                 hashes of API tokens
 DIR/keys/dkim/                  keys to sign mail with, a file for each domain
+DIR/password-links.json         hashes of links by which people set their passwords
 DIR/unfinished/                 what a change of several steps was about to do when its process died
 DIR/lock                        held by the server, or by one offline command
 DIR/run/                        sockets and state of the running server
@@ -44,6 +45,7 @@ class Installation:
         self.history = self.directory / "history"
         self.tokens_file = self.directory / "tokens.json"
         self.keys = self.directory / "keys" / "dkim"
+        self.password_links_file = self.directory / "password-links.json"
         self.unfinished = self.directory / "unfinished"
         self.run = self.directory / "run"
         self.tls = self.directory / "tls"

@@ -20,6 +20,7 @@ from whimbrel.app.services import SERVICES
 from whimbrel.app.store_move.mover import Mover
 from whimbrel.backends.config.dkim_keys import DkimKeyFiles
 from whimbrel.backends.config.files import History
+from whimbrel.backends.config.password_links import PasswordLinkFile
 from whimbrel.backends.config.settings import HistorySettings
 from whimbrel.backends.config.tokens import TokenFile
 from whimbrel.backends.directory.editor import DirectoryFile
@@ -252,6 +253,10 @@ class DiskHouse:
     @cached_property
     def keys(self) -> DkimKeyFiles:
         return DkimKeyFiles(self.places.keys, self.places.users_file, self.pool, self.clock)
+
+    @cached_property
+    def password_links(self) -> PasswordLinkFile:
+        return PasswordLinkFile(self.places.password_links_file, self.places.users_file, self.pool, self.clock)
 
     @cached_property
     def purger(self) -> "MailPurger":

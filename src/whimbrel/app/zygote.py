@@ -43,7 +43,7 @@ from whimbrel.core.values import HostPort
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin.people.records import RECORDS
 from whimbrel.services.admin.table import all_calls
-from whimbrel.services.session.services import ServicesSettings
+from whimbrel.services.session.services import ServicesSettings, console_url
 
 with contextlib.suppress(ImportError):  # Shared, like everything that is loaded before the fork.
     import uvloop  # noqa: F401
@@ -408,7 +408,7 @@ class Zygote:
         listen = [HostPort(str(place)) for place in self._bindings.sockets.get("console", ()) if not place.datagrams]
         shown = self._tls.of_name(None) if self._tls is not None else None
         fingerprint = console_address.fingerprint(shown[1].chain[0]) if shown is not None else ""
-        return console_address.lines(console_address.url(self._hostname, listen), fingerprint)
+        return console_address.lines(console_url(self._hostname, listen), fingerprint)
 
     def _tell_ready(self) -> None:
         state = self._state()

@@ -27,6 +27,7 @@ from whimbrel.app.settings import MailServer
 from whimbrel.app.store_move.mover import Mover
 from whimbrel.backends.config.dkim_keys import DkimKeyFiles
 from whimbrel.backends.config.files import ConfigFile, History
+from whimbrel.backends.config.password_links import PasswordLinkFile
 from whimbrel.backends.config.settings import HistorySettings
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.config.tokens import TokenFile
@@ -182,6 +183,9 @@ async def context(directory: Path, call: Call, options: Options) -> AsyncIterato
             files=FormerVersions(config, editor, unread=_files(installation) if broken else None),
             tokens=TokenFile(installation.tokens_file, installation.users_file, pool),
             keys=DkimKeyFiles(installation.keys, installation.users_file, pool, SystemClock()),
+            password_links=PasswordLinkFile(
+                installation.password_links_file, installation.users_file, pool, SystemClock()
+            ),
             rename_domain=partial(rename_domain, installation, editor),
             mover=None if broken else Mover(installation, config, pool, SystemClock()),
             caller=Caller(_user(), origin="without a server"),

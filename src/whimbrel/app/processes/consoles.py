@@ -26,6 +26,7 @@ from whimbrel.services.console.events_topics import topics
 from whimbrel.services.console.gate import caller_of, entered
 from whimbrel.services.console.me import Server
 from whimbrel.services.console.metrics import metrics
+from whimbrel.services.console.password_link import PasswordLinks
 from whimbrel.services.console.sessions import BETWEEN_REVIEWS, Sessions
 from whimbrel.services.console.settings import ConsoleSettings
 from whimbrel.services.console.sign_in import SignIn
@@ -64,7 +65,8 @@ async def consoles(house: House, sessions: Sessions, context: Callable[[Caller],
         server=lambda: Server(house.config.section(SmtpSettings).hostname, __version__),
     )
     hub = Hub(topics(ALL_LOGS), context, house.log, house.ids.session_id())
-    routes = (events(hub, partial(_viewer, sessions, tokens)), metrics(context, caller_of))
+    links = PasswordLinks(context, house.counters)
+    routes = (events(hub, partial(_viewer, sessions, tokens)), metrics(context, caller_of), *links.routes)
     application = console(
         all_calls(), context, sign_in=sign_in, sessions=sessions, bearer=tokens.bearer, log=house.log,
         installation=house.places.public_id, routes=routes,

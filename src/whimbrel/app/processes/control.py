@@ -80,6 +80,7 @@ async def controlling(house: House) -> AsyncIterator[None]:
         tokens=house.tokens,
         keys=house.keys,
         resolver=house.resolver,
+        password_links=house.password_links,
         sessions=sessions,
         logs=house.logs,
         files=house.files,

@@ -33,6 +33,7 @@ TABLE: Final[tuple[Noun, ...]] = (
         (
             "people.user_list",
             "people.users",
+            "people.password_links",
             "people.sign_ins",
             "people.leaving",
             "people.removed",

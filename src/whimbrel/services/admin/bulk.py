@@ -61,7 +61,7 @@ def _call(calls: Mapping[str, Call], name: object) -> Call:
     call = calls.get(name) if isinstance(name, str) else None
     if call is None:
         raise CallError(Failure.NOT_FOUND, f"There is no call '{str(name)[:100]}'{nearest(str(name)[:100], calls)}")
-    if call.reads or call.streams or call.shows == "token":
+    if call.reads or call.streams or call.shows_secret:
         raise CallError(Failure.USAGE, f"'{call.name}' is not made for many at once")
     return call
 

@@ -242,6 +242,12 @@ class Call:
         return self.reauthenticate or self.shows_mail is not None
 
     @property
+    def shows_secret(self) -> bool:
+        """It answers with a secret, this once and to who asked alone: not as an operation, whose answers can be
+        watched, and not for many at once."""
+        return self.shows in ("token", "link")
+
+    @property
     def needs_server(self) -> bool:
         return Needs.SERVER in self.needs
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from whimbrel.core.mailbox import Folders, Messages
     from whimbrel.core.mailboxes import Mailboxes
     from whimbrel.core.net import Resolver
+    from whimbrel.core.password_links import PasswordLinkStore
     from whimbrel.core.queue import Queue
     from whimbrel.core.quota import Quotas
     from whimbrel.core.signing import KeyRing
@@ -82,6 +83,7 @@ class AdminContext:
     keys: KeyRing | None = None
     """Of DKIM."""
     resolver: Resolver | None = None
+    password_links: PasswordLinkStore | None = None
     sessions: Sessions | None = None
     """Of the console."""
     logs: LogSource | None = None

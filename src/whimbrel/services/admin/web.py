@@ -237,7 +237,7 @@ def _undo(call: Call, request: Request) -> float:
     text = request.query_params.get("undo", "")
     if not text or call.reads:
         return 0.0
-    if call.shows == "token":  # Shown once, to who made it: an operation's answer can be watched, and again.
+    if call.shows_secret:
         raise CallError(Failure.USAGE, f"'{call.name}' answers with a secret: it is done at once, or not")
     if not text.isdecimal() or not 0 <= int(text) <= MAX_UNDO:
         raise CallError(Failure.USAGE, f"undo: 0 to {MAX_UNDO} seconds, such as 10")

@@ -32,6 +32,8 @@ USER: Final = b"whimbrel-user"
 """In an answer: who made the request, for the web worker's list of connections, which keeps it to itself."""
 CSRF: Final = "x-csrf-token"
 SESSION_PATH: Final = "/api/session"
+LINK_PATH: Final = "/api/password-link"
+"""Asked by whoever has a link to set a password: the secret in the body is all there is to show."""
 _ENTERED: Final = "whimbrel.entered"
 """In the scope of a request that came through the gate."""
 _UNSAID: Final = b"no-store, no-transform"
@@ -120,6 +122,10 @@ class Gate:
         site = request.headers.get("sec-fetch-site", "none")
         if site not in ("same-origin", "none"):
             raise self._barred(ip, f"a page of another site asked for it ({site[:20]})")
+        if request.method == "POST" and request.url.path in (LINK_PATH, f"{LINK_PATH}/set"):
+            if request.headers.get("origin") is not None:
+                self._same_origin(request, ip)
+            return Entered(ip)  # Whatever session the browser has: the link is no matter of its.
         if request.url.path == SESSION_PATH and request.method == "POST":
             # No session yet to be misused; a browser says from which page the password comes.
             if request.headers.get("origin") is not None:

@@ -10,8 +10,6 @@ The one authenticator of the server checks names and passwords: lock-out, delay 
 those of the mail services. Whoever administers nothing gets the answer that a wrong password gets.
 """
 
-import asyncio
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -28,6 +26,7 @@ from whimbrel.core.state import State
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault
 from whimbrel.services.admin.web import Endpoint, by_method
+from whimbrel.services.console.body import body_of, texts_of
 from whimbrel.services.console.gate import SESSION_PATH, Entered, csrf_of, entered, refused, unauthorized
 from whimbrel.services.console.me import Server, me
 from whimbrel.services.console.preferences import Preferences, keep_preferences, preferences_of
@@ -36,9 +35,6 @@ from whimbrel.services.session.authenticator import Authenticator
 from whimbrel.services.session.peer import SessionPeer
 from whimbrel.services.session.settings import SecuritySettings
 
-MAX_BODY: Final = 16 * 1024
-BODY_WITHIN: Final = 10.0
-"""Seconds for a body: whoever dawdles holds a turn of the address."""
 SERVICE: Final = "console"
 """As the logs call it."""
 METHOD: Final = "password"
@@ -75,7 +71,7 @@ class SignIn:
 
     async def _begin(self, request: Request) -> Response:
         who = entered(request)
-        name, password = await _texts(request, "name", "password")
+        name, password = await texts_of(request, "name", "password")
         account, credential = await self._authenticated(who, name, Secret(password))
         if who.session is not None:  # Its id may be known to others.
             await self._sessions.end(who.session, "the user signed in anew")
@@ -89,7 +85,7 @@ class SignIn:
 
     async def _prefer(self, request: Request) -> Response:
         session, account, id = _session(entered(request))
-        content = await _body(request)
+        content = await body_of(request)
         before = await preferences_of(self._state, account.id)
         try:
             wanted = Preferences(**{"language": before.language, "density": before.density, **content})
@@ -111,7 +107,7 @@ class SignIn:
     async def _reauthenticate(self, request: Request) -> Response:
         who = entered(request)
         session, account, id = _session(who)
-        (password,) = await _texts(request, "password")
+        (password,) = await texts_of(request, "password")
         try:
             _account, credential = await self._authenticated(who, str(account.id), Secret(password))
         except CallError as error:
@@ -181,43 +177,3 @@ def _session(who: Entered) -> tuple[Session, Account, str]:
 
 def _agent(request: Request) -> str:
     return "".join(char for char in request.headers.get("user-agent", "") if char.isprintable())
-
-
-async def _texts(request: Request, *names: str) -> list[str]:
-    """The members of the body, all of them texts. CallError"""
-    content = await _body(request)
-    faults = [FieldFault(name, "a text must be given") for name in names if not _is_text(content.get(name))]
-    faults += [FieldFault(name, "is not known here") for name in content if name not in names]
-    if faults:
-        raise CallError(
-            Failure.USAGE, "; ".join(f"{fault.name[:50]}: {fault.text}" for fault in faults[:9]), *faults[:9]
-        )
-    return [content[name] for name in names]
-
-
-def _is_text(value: object) -> bool:
-    """JSON can name half a character (`\\ud800`), which nothing can hold. RFC 8259 8.2"""
-    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """CallError."""
-    # A web page cannot send this type to another origin without asking first.
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise CallError(Failure.USAGE, "the content type must be application/json")
-    body = b""
-    try:
-        async with asyncio.timeout(BODY_WITHIN):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > MAX_BODY:
-                    raise CallError(Failure.USAGE, f"the request is larger than {MAX_BODY} bytes")
-    except TimeoutError:
-        raise CallError(Failure.USAGE, f"the request did not come whole within {BODY_WITHIN:g} seconds") from None
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        raise CallError(Failure.USAGE, "the body is not JSON") from None
-    if not isinstance(content, dict):
-        raise CallError(Failure.USAGE, "the body must be a JSON object")
-    return content

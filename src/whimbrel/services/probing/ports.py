@@ -32,7 +32,7 @@ class Dialler(Protocol):
 class Post(Protocol):
     """Sends a message of the server's own."""
 
-    async def send(self, to: Sequence[str], subject: str, text: str) -> str:
+    async def send(self, to: Sequence[str], subject: str, text: str, *, language: str = "en") -> str:
         """Its queue id. MailError, ValueError: an address is none."""
         ...
 

@@ -28,7 +28,7 @@ class OwnPost:
         self._intake, self._spool, self._config, self._directory = intake, spool, config, directory
         self._clock, self._ids = clock, ids
 
-    async def send(self, to: Sequence[str], subject: str, text: str) -> str:
+    async def send(self, to: Sequence[str], subject: str, text: str, *, language: str = "en") -> str:
         addresses = [Address.parse(each) for each in to]
         hostname = self._config.section(SmtpSettings).hostname
         domain = (await self._directory.primary()).name
@@ -41,7 +41,7 @@ class OwnPost:
                 token_field("Message-ID", self._ids.message_id(hostname)),
                 token_field("Auto-Submitted", "auto-generated"),
                 token_field("MIME-Version", "1.0"),
-                text_part(text, language="en"),
+                text_part(text, language=language),
             )
         )
         silent = frozenset({Notify.NEVER})

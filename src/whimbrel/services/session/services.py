@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
 from whimbrel.core.config import ConfigStore
@@ -40,6 +40,14 @@ class ServiceSettings(Section, tag="service"):
         help="Networks and IP groups whose clients may connect, such as 10.0.0.0/8; empty: everybody.",
         row="S21",
     )
+
+
+def console_url(hostname: str, listen: Sequence[HostPort]) -> str:
+    """Of the first address that the console listens at; empty without one."""
+    if not listen:
+        return ""
+    here = listen[0].host in ("localhost", "::1") or listen[0].host.startswith("127.")
+    return f"https://{'localhost' if here else hostname}:{listen[0].port}"
 
 
 def may_connect(config: ConfigStore, service: ServiceSettings, ip: str) -> bool:

@@ -61,6 +61,12 @@ class SecuritySettings(Section, tag="security", checks=(_plaintext,)):
         maximum=MADE,
         help="Characters that a new password must have. Passwords that are set already go on working.",
     )
+    password_link_expires: Duration = setting(
+        Duration("3d"),
+        minimum=300,
+        maximum=30 * 86400,
+        help="How long a link to set a password can be used, where nothing else is said when it is made.",
+    )
     remember_sign_in: Duration = setting(
         Duration("10m"),
         minimum=0,

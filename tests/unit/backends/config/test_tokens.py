@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fakes import InlinePool
+from whimbrel.backends.config import kept_rows
 from whimbrel.backends.config import tokens as module
 from whimbrel.backends.config.tokens import TokenFile
 from whimbrel.core.config import ConfigError
@@ -36,8 +37,8 @@ def test_what_was_added_is_there_for_another_process(tmp_path: Path) -> None:
 
 def test_a_change_is_durable_before_it_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    monkeypatch.setattr(module, "sync", lambda descriptor: done.append("file"))
-    monkeypatch.setattr(module, "sync_folder", lambda folder: done.append("folder"))
+    monkeypatch.setattr(kept_rows, "sync", lambda descriptor: done.append("file"))
+    monkeypatch.setattr(kept_rows, "sync_folder", lambda folder: done.append("folder"))
     asyncio.run(file(tmp_path).change(add=[token("a")]))
     assert done == ["file", "folder"]
 

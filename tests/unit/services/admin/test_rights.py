@@ -39,7 +39,8 @@ RIGHTS = {
     Right.ACCOUNTS: {
         "domain": "list show clean-out", "alias": "list show add set remove rename check",
         "group": "list show add set remove rename",
-        "user": "list show sign-ins unlock add set remove enable disable password removed-list removed-restore "
+        "user": "list show sign-ins unlock add set remove enable disable password password-link "
+        "password-link-revoke removed-list removed-restore "
         "removed-purge rename leave import export quota clean-out",
         "store": "undelete-list", "connection": "list watch disconnect", "change": "list show undo",
     },

@@ -35,7 +35,7 @@ class MemoryPost:
         self.sent: list[tuple[tuple[str, ...], str]] = []
         self.error: MailError | None = None
 
-    async def send(self, to: Sequence[str], subject: str, text: str) -> str:
+    async def send(self, to: Sequence[str], subject: str, text: str, *, language: str = "en") -> str:
         if self.error is not None:
             raise self.error
         self.sent.append((tuple(to), subject))

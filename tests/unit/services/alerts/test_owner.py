@@ -41,7 +41,7 @@ class Told:
         """As after a restart."""
         return AlertOwner(Teller(self, self, "mail.example.org", "1.0"), self.config, self.state, self.clock, self.log)
 
-    async def send(self, to: Sequence[str], subject: str, text: str) -> str:
+    async def send(self, to: Sequence[str], subject: str, text: str, *, language: str = "en") -> str:
         if self.mail_error is not None:
             raise self.mail_error
         self.mails.append((tuple(to), subject, text))

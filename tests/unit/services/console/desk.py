@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 
 from tests.support.fakes import FakeConfig, FakeIds, InlinePool, MemoryCounters
 from tests.unit.services.admin.office import CALLS, Office
+from whimbrel.backends.config.password_links import PasswordLinkFile
 from whimbrel.backends.config.tokens import TokenFile
 from whimbrel.core.credentials.stored import StoredPassword
 from whimbrel.core.settings import Section
@@ -22,6 +23,7 @@ from whimbrel.services.admin.table import all_calls
 from whimbrel.services.console.application import console
 from whimbrel.services.console.cookie import cookie_name
 from whimbrel.services.console.me import Server
+from whimbrel.services.console.password_link import PasswordLinks
 from whimbrel.services.console.sessions import Sessions
 from whimbrel.services.console.settings import ConsoleSettings
 from whimbrel.services.console.sign_in import SignIn
@@ -133,6 +135,9 @@ class Desk:
         )
         operations = Operations(office.state, office.clock, office.log, FakeIds().session_id)
         self.ctx = replace(self.ctx, tokens=self.tokens, sessions=self.sessions, operations=operations)
+        folder = office.folder
+        links = PasswordLinkFile(folder / "password-links.json", folder / "users.cfg", InlinePool(), office.clock)
+        self.ctx = replace(self.ctx, password_links=links)
         sign_in = SignIn(
             authenticator=self.authenticator,
             sessions=self.sessions,
@@ -150,6 +155,7 @@ class Desk:
             bearer=self.programs.bearer,
             log=office.log,
             installation=INSTALLATION,
+            routes=PasswordLinks(lambda caller: self.ctx.request(caller), self.counters).routes,
         )
 
     async def _pause(self, seconds: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from whimbrel.services.admin.calls import CallError
-from whimbrel.services.console import sign_in
+from whimbrel.services.console import body
 
 
 class Dripping:
@@ -24,7 +24,7 @@ class Dripping:
 
 
 def test_a_body_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sign_in, "BODY_WITHIN", 0.0)
-    monkeypatch.setattr(sign_in, "MAX_BODY", 1 << 40)
+    monkeypatch.setattr(body, "BODY_WITHIN", 0.0)
+    monkeypatch.setattr(body, "MAX_BODY", 1 << 40)
     with pytest.raises(CallError, match="did not come whole within"):
-        asyncio.run(sign_in._body(cast(Any, Dripping())))
+        asyncio.run(body.body_of(cast(Any, Dripping())))

@@ -6,6 +6,7 @@ const PLACES: Readonly<Record<string, string>> = {
   "services/console": "console#ports",
   security: "administrators#locked-out",
   "security/password-min-length": "administrators#passwords",
+  "security/password-link-expires": "administrators#links-to-set-a-password",
   definitions: "server#ip-groups-and-time-intervals",
   console: "administrators#signing-in",
   servers: "server#other-servers",

@@ -58,7 +58,7 @@ def _account(text: str) -> str:
 
 
 async def _end(ctx: AdminContext, names: set[str]) -> None:
-    """Their sessions of the console and their API tokens."""
+    """Their sessions of the console, their links to set a password, and their API tokens."""
     if ctx.sessions is not None:
         for name in names:
             await ctx.sessions.end_all(name, "the user was removed")
@@ -66,6 +66,7 @@ async def _end(ctx: AdminContext, names: set[str]) -> None:
         for key, text in await ctx.state.list(CONSOLE_SESSION, _MANY):
             if _account(text) in names:
                 await ctx.state.delete(CONSOLE_SESSION, key)
+    await _end_links(ctx, names)
     if ctx.tokens is None:
         return
     try:
@@ -77,3 +78,19 @@ async def _end(ctx: AdminContext, names: set[str]) -> None:
         return
     for name, maker in ending.items():
         ctx.log.info("token.ended", name=name, reason=f"{maker}, who made it, was removed", origin=ctx.caller.origin)
+
+
+async def _end_links(ctx: AdminContext, names: set[str]) -> None:
+    if ctx.password_links is None:
+        return
+    try:
+        ending = [link.account for link in await ctx.password_links.links() if link.account in names]
+        if ending:
+            await ctx.password_links.change(remove=ending)
+    except (ConfigError, OSError) as error:  # No link opens anything by a file that cannot be read.
+        ctx.log.warning("signin.links-not-ended", reason=str(error))
+        return
+    for account in ending:
+        ctx.log.info(
+            "signin.link-ended", user=account, reason="the user was removed or renamed", origin=ctx.caller.origin
+        )

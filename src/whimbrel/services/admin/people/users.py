@@ -12,6 +12,7 @@ from whimbrel.core.errors import MailboxError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.rights import Grant, Grants, Right
 from whimbrel.core.values import Secret, Size
+from whimbrel.services.admin.access.link_rules import standing
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, Needs, Own, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.people.fields import answers, own_options, shown, step_of, takes, view
@@ -46,7 +47,13 @@ UserView: Any = view(
     USER,
     "A user; values as they stand in the file. The password itself is nowhere.",
     before=[("address", str), ("has_password", bool)],
-    after=[("last_sign_in", Moment), ("last_service", str), ("last_address", str)],
+    after=[
+        ("last_sign_in", Moment),
+        ("last_service", str),
+        ("last_address", str),
+        ("password_link_expires", Moment),
+        ("password_link_sent_to", str),
+    ],
 )
 
 Name = Annotated[str, "name@domain; a bare name is one of the primary domain.", Known("user")]
@@ -57,12 +64,15 @@ Name = Annotated[str, "name@domain; a bare name is one of the primary domain.", 
 async def user_show(ctx: AdminContext, name: Name) -> Any:
     user = await entry(ctx, Kind.USER, name)
     last = await sign_in_of(ctx, user)
+    link = await standing(ctx, address_of(user).casefold())
     return UserView(
         address=address_of(user),
         has_password=bool(value_of(user, "password")),
         last_sign_in=Moment(last.at),
         last_service=last.service,
         last_address=last.ip,
+        password_link_expires=Moment(link.expires if link else 0.0),
+        password_link_sent_to=link.sent_to if link else "",
         **shown(USER, user),
     )
 
