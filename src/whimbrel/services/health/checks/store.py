@@ -60,7 +60,8 @@ async def _flag_backups(ctx: HealthContext) -> Verdict:
             "The self-check makes them; see the error log if it does not.",
             f"whimbrel job run {SELF_CHECK}",
         )
-    return ok(f"{_counted(look)} with their flags backed up.")
+    rest = "" if look.complete else ", as far as they were looked at"
+    return ok(f"The flags of {counted(look.folders, 'folder')} are backed up{rest}.")
 
 
 async def _scanners(ctx: HealthContext) -> Verdict:

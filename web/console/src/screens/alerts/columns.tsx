@@ -12,7 +12,7 @@ export function useAlertColumns(): readonly Column<AlertRow>[] {
       {
         id: "event",
         title: t`Event`,
-        width: "minmax(180px, 2fr)",
+        width: "minmax(220px, 3fr)",
         phone: "name",
         cell: (row) => <b>{row.title}</b>,
         text: (row) => row.event,
@@ -53,7 +53,7 @@ export function useAlertColumns(): readonly Column<AlertRow>[] {
       {
         id: "error",
         title: t`Last error`,
-        width: "minmax(112px, 2fr)",
+        width: "minmax(136px, 2fr)",
         room: "low",
         cell: (row) =>
           row.error ? (

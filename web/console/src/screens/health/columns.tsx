@@ -13,7 +13,7 @@ export function useCheckColumns(): readonly Column<Check>[] {
       {
         id: "check",
         title: t`Check`,
-        width: "minmax(150px, 1fr)",
+        width: "minmax(176px, 1.5fr)",
         phone: "name",
         sort: "check",
         cell: (row) => <b>{row.title}</b>,

@@ -1,5 +1,6 @@
 import { useLingui } from "@lingui/react/macro";
 import { useMemo } from "react";
+import { say } from "@/api/said.ts";
 import { Moment, number, octets } from "@/parts/base/Moment.tsx";
 import { State } from "@/parts/base/State.tsx";
 import type { Column } from "@/parts/list/columns.ts";
@@ -37,7 +38,7 @@ export function useQueueColumns(): readonly Column<QueueRow>[] {
       {
         id: "next",
         title: t`Next try`,
-        width: "80px",
+        width: "112px",
         phone: "figure",
         sort: "next_attempt",
         cell: (row) =>
@@ -119,7 +120,7 @@ function To({ recipients }: { recipients: readonly string[] }) {
 export function QueueState({ row }: { row: Pick<QueueRow, "held" | "status" | "attempts"> }) {
   const { t } = useLingui();
   if (row.held) {
-    const why = row.status.replace(/^held: /, "");
+    const why = say(row.status.replace(/^held: /, ""));
     return (
       <State mood="muted" icon="pause">
         {why ? t`Held: ${why}` : t`Held`}

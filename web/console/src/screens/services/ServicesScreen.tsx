@@ -25,6 +25,9 @@ interface ServiceRow {
   readonly detail: string;
 }
 
+/** How a connection is encrypted, in the words of mail programs. */
+const TLS: Readonly<Record<string, string>> = { starttls: "STARTTLS", implicit: "TLS", none: "–", off: "–" };
+
 type Verb = "start" | "stop" | "restart";
 
 export default function ServicesScreen() {
@@ -136,7 +139,7 @@ function Service({ row, again }: { row: ServiceRow; again: () => void }) {
           <ServiceState state={row.state} />
         </td>
         <td className="mono">{row.listen.join(", ") || "–"}</td>
-        <td>{off ? "–" : row.tls}</td>
+        <td>{off ? "–" : (TLS[row.tls] ?? row.tls)}</td>
         <td data-align="end">
           {row.connections > 0 ? (
             <Link to="/connections" search={{ service: name } as never} className="link">

@@ -191,8 +191,6 @@ function Form({ because, begun }: { because: string | undefined; begun: () => vo
           aria-describedby={`${id}fault`}
           onChange={(event) => setTo(event.target.value)}
         />
-      </div>
-      <div className={css.buttons}>
         <Button
           type="submit"
           icon="search"
@@ -202,7 +200,7 @@ function Form({ because, begun }: { because: string | undefined; begun: () => vo
           <Trans>See what it takes</Trans>
         </Button>
       </div>
-      <p className="muted">
+      <p className={`muted ${css.after}`}>
         <Trans>
           The store is copied while mail goes on; at the end the server stops shortly for what changed and starts by
           itself. The store before stays until you delete it.

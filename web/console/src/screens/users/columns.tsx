@@ -34,7 +34,7 @@ export function useUserColumns(): readonly Column<UserRow>[] {
       {
         id: "storage",
         title: t`Storage`,
-        width: "168px",
+        width: "136px",
         phone: "figure",
         sort: "quota",
         cell: (user) => <Storage user={user} />,
@@ -53,7 +53,7 @@ export function useUserColumns(): readonly Column<UserRow>[] {
       {
         id: "signed-in",
         title: t`Last sign-in`,
-        width: "104px",
+        width: "128px",
         room: "medium",
         sort: "last_sign_in",
         cell: (user) => <Moment at={user.last_sign_in} />,
@@ -62,7 +62,7 @@ export function useUserColumns(): readonly Column<UserRow>[] {
       {
         id: "state",
         title: t`State`,
-        width: "minmax(128px, 1fr)",
+        width: "minmax(168px, 1fr)",
         phone: "state",
         cell: (user) => <UserState user={user} />,
         text: (user) => (user.enabled === false ? t`Sign-in off` : user.left ? t`Has left` : t`Active`),

@@ -32,6 +32,10 @@ test("values stand in the translation, in its order, in its words", () => {
   expect(small.say("There is no user 'anan'; did you mean 'anna'?")).toBe("Nicht da: user „anan“; meinten Sie „anna“?");
 });
 
+test("a phrase that became a sentence by its full stop is known", () => {
+  expect(small.say("1 administrator.")).toBe("1 Verwalter.");
+});
+
 test("what is hung on the end of a list of values is put into words", () => {
   expect(small.say("a, b and 7 more can be reached.")).toBe("a, b und 7 weitere sind erreichbar.");
 });

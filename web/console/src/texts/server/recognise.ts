@@ -96,7 +96,13 @@ export function catalogOf(texts: Readonly<Record<string, string>>, figure: (text
   }
 
   function said(text: string): string | undefined {
-    return whole(text) ?? joined(text);
+    return whole(text) ?? joined(text) ?? stopped(text);
+  }
+
+  /** `1 folder is in order.` is a phrase that became a sentence. */
+  function stopped(text: string): string | undefined {
+    const phrase = text.endsWith(".") ? whole(text.slice(0, -1)) : undefined;
+    return phrase === undefined ? undefined : `${phrase}.`;
   }
 
   return {
