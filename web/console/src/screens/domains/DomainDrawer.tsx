@@ -24,6 +24,7 @@ import { useRecordForm } from "@/parts/form/useRecordForm.ts";
 import { RemoveRecord } from "@/parts/people/RemoveRecord.tsx";
 import { useRecord } from "@/parts/people/useRecord.tsx";
 import type { DomainRow } from "./domain.ts";
+import { DomainSigning } from "./DomainSigning.tsx";
 import { RenameDomain } from "./RenameDomain.tsx";
 
 interface Props {
@@ -93,7 +94,7 @@ function Loaded({
       title={name}
       label={name}
       subtitle={domain.description || (domain.aliases.length ? t`also ${domain.aliases.join(", ")}` : "")}
-      tabs={[titled("general", t`General`), titled("limits", t`Limits and clean-out`)]}
+      tabs={[titled("general", t`General`), titled("limits", t`Limits and clean-out`), titled("dkim", t`DKIM`)]}
       tab={tab}
       onTab={(next) => change({ tab: next })}
       onClose={onClose}
@@ -123,6 +124,7 @@ function Loaded({
       }
     >
       {tab === "general" && <Head domain={domain} />}
+      {tab === "dkim" && <DomainSigning name={name} readOnly={readOnly} />}
       {readOnly && <ReadOnlyNote because={readOnly} />}
       <FormContext value={form.state}>
         <Form key={tab} groups={groups.filter((group) => tabOf(group.path) === tab)} />

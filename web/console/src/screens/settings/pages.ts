@@ -44,7 +44,7 @@ export const SETTINGS_PAGES: readonly SettingsPage[] = [
     area: "flow",
     icon: "send",
     tabs: [
-      { id: "relay", title: msg`Relay control`, paths: ["relay", "routing"] },
+      { id: "relay", title: msg`Relay control`, paths: ["relay", "trusted-relays", "routing"] },
       { id: "security", title: msg`Security`, paths: ["smtp", "smtp-server"] },
       { id: "delivery", title: msg`Delivery`, paths: ["delivery"] },
       {
@@ -63,6 +63,11 @@ export const SETTINGS_PAGES: readonly SettingsPage[] = [
     tabs: [
       { id: "rating", title: msg`Rating`, paths: ["rating"] },
       { id: "filters", title: msg`Filters`, paths: ["filters"] },
+      {
+        id: "authentication",
+        title: msg`SPF, DKIM, DMARC`,
+        paths: ["filters/spf", "filters/dkim", "filters/arc", "filters/dmarc"],
+      },
       { id: "policy", title: msg`Time limits`, paths: ["policy"] },
     ],
   },
