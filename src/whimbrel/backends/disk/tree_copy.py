@@ -471,8 +471,8 @@ def _own(place: str | int, status: os.stat_result) -> None:
         os.chown(place, status.st_uid if os.geteuid() == 0 else -1, status.st_gid)
 
 
-def _like(one: os.stat_result, other: os.stat_result) -> bool:
-    return stat.S_ISREG(other.st_mode) and (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+def _like(made: os.stat_result, other: os.stat_result) -> bool:
+    return stat.S_ISREG(other.st_mode) and (made.st_size, made.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
 def _join(root: str, relative: str) -> str:
