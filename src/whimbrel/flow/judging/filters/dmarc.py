@@ -14,7 +14,7 @@ from whimbrel.core.errors import MailError
 from whimbrel.core.settings import setting
 from whimbrel.flow.assessment import NOTHING, OUTSIDERS, Action, Assessment, Fact, Finding, Stage, Symbol
 from whimbrel.flow.judging.filter import Filter, WaitingSettings
-from whimbrel.flow.judging.proofs import ArcChecked, DmarcChecked, DomainProven, SignatureChecked, SpfChecked
+from whimbrel.flow.judging.proofs import ArcChecked, DmarcChecked, DomainVerified, SignatureChecked, SpfChecked
 from whimbrel.flow.transaction import Transaction
 from whimbrel.mail.auth.authors import author_domains
 from whimbrel.mail.auth.dmarc.evaluation import Outcome, Proof, evaluate
@@ -54,7 +54,7 @@ class DmarcSettings(WaitingSettings, tag="dmarc"):
 class Dmarc(Filter):
     name, stage, peers = "dmarc", Stage.DATA, OUTSIDERS
     settings = DmarcSettings
-    gives = frozenset[type[Fact]]({DmarcChecked, DomainProven})
+    gives = frozenset[type[Fact]]({DmarcChecked, DomainVerified})
     needs = frozenset[type[Fact]]({SpfChecked, SignatureChecked, ArcChecked})
 
     async def check(self, tx: Transaction, known: Assessment, account: Account | None) -> Finding:
@@ -72,7 +72,7 @@ class Dmarc(Filter):
         )  # fmt: skip
         facts: tuple[Fact, ...] = (fact,)
         if outcome.by and len(authors) == 1:
-            facts = (fact, DomainProven(outcome.domain, outcome.by[0].method))
+            facts = (fact, DomainVerified(outcome.domain, outcome.by[0].method))
         return Finding(finding.symbols, finding.action, reply=finding.reply, facts=facts)
 
     def _finding(self, outcome: Outcome, settings: DmarcSettings, vouching: str) -> tuple[Finding, str]:

@@ -117,10 +117,10 @@ async def store_move(ctx: AdminContext, to: Target) -> AsyncIterator[MoveLine]:
     mover = need(ctx.mover, "Moving the store")
     prospect = await _prospect(ctx, to)
     if ctx.dry_run:
-        yield _line(Step(prospect.files, prospect.octets, 0, 100), _told(prospect))
+        yield _line(Step(prospect.files, prospect.octets, 0, 100), _prospects(prospect))
         return
     if not ctx.live:
-        yield _line(Step(0, 0, 0, 0), _told(prospect))
+        yield _line(Step(0, 0, 0, 0), _prospects(prospect))
     ctx.log.info("store.moving", folder=prospect.target, before=prospect.source, user=ctx.caller.name)
     try:
         async with contextlib.aclosing(mover.move(prospect, ctx.caller.name)) as steps:
@@ -180,7 +180,7 @@ async def _left(ctx: AdminContext, path: str) -> Left:
         raise CallError(Failure.REFUSED, str(error)) from None
 
 
-def _told(prospect: Prospect) -> str:
+def _prospects(prospect: Prospect) -> str:
     if prospect.by_rename:
         return "On the same file system: the directory gets another name, and nothing is copied."
     begun = " An unfinished copy is there: it goes on." if prospect.resumes else ""

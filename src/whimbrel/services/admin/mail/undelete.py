@@ -115,7 +115,7 @@ async def store_undelete_restore(
     undelete, name = await _of(ctx, account)
     chosen = _chosen(ctx, ids, folder, text, since, until, everything=all)
     tally = await undelete.count(name, chosen) if ctx.dry_run else await undelete.restore(name, chosen, into)
-    return _told(ctx, name, tally, "restored", ids)
+    return _answer(ctx, name, tally, "restored", ids)
 
 
 async def _ask_purge(
@@ -157,7 +157,7 @@ async def store_undelete_purge(
     undelete, name = await _of(ctx, account)
     chosen = _chosen(ctx, ids, folder, text, since, until, everything=all)
     tally = await undelete.count(name, chosen) if ctx.dry_run else await undelete.purge(name, chosen)
-    return _told(ctx, name, tally, "removed for good", ids)
+    return _answer(ctx, name, tally, "removed for good", ids)
 
 
 @call(
@@ -186,7 +186,7 @@ async def store_undelete_folder(
     what = f"of {gone.name} restored"
     if not ctx.dry_run:
         what = f"restored in {', '.join(await undelete.restore_folder(owner, id, name))}"
-    return _told(ctx, owner, Tally(gone.messages, gone.size), what)
+    return _answer(ctx, owner, Tally(gone.messages, gone.size), what)
 
 
 @call(
@@ -200,7 +200,7 @@ async def store_undelete_purge_folder(ctx: AdminContext, account: Account, id: F
     undelete, owner = await _of(ctx, account)
     gone = await _folder(undelete, owner, id)
     tally = Tally(gone.messages, gone.size) if ctx.dry_run else await undelete.purge_folder(owner, id)
-    return _told(ctx, owner, tally, f"of {gone.name} removed for good")
+    return _answer(ctx, owner, tally, f"of {gone.name} removed for good")
 
 
 async def _of(ctx: AdminContext, account: str) -> tuple[Undelete, AccountId]:
@@ -239,7 +239,7 @@ def _line(account: AccountId, message: DeletedMessage) -> DeletedLine:
     )  # fmt: skip
 
 
-def _told(ctx: AdminContext, account: AccountId, tally: Tally, what: str, ids: tuple[str, ...] = ()) -> Undeleted:
+def _answer(ctx: AdminContext, account: AccountId, tally: Tally, what: str, ids: tuple[str, ...] = ()) -> Undeleted:
     if ids and not tally.messages:
         raise CallError(Failure.NOT_FOUND, f"{account} has no deleted message {', '.join(ids)}")
     if not ctx.dry_run:

@@ -213,7 +213,7 @@ async def _with_growth(state: State, view: UsageView, count: Count) -> UsageView
             await state.set(SIZES, domain, json.dumps([now, sizes]))
     names = sorted(by_account, key=lambda name: by_account[name], reverse=True)[:FASTEST]
     fastest = [count.mailbox(name, round(by_account[name])) for name in names]
-    told = [each for each in by_domain.values() if each is not None]
+    growth = [each for each in by_domain.values() if each is not None]
     return replace(
         view,
         domains=tuple(replace(each, grows=by_domain.get(each.name)) for each in view.domains),
@@ -221,7 +221,7 @@ async def _with_growth(state: State, view: UsageView, count: Count) -> UsageView
             replace(each, grows=round(by_account[each.account]) if each.account in by_account else None)
             for each in view.largest
         ),
-        grows=sum(told) if told else None,
+        grows=sum(growth) if growth else None,
         fastest=tuple(each for each in fastest if each is not None),
     )
 
