@@ -35,6 +35,7 @@ _FORMS = {
     "clients": "address, network, range or IP group",
     "times": "times, days, or a time interval",
     "password": "secret",
+    "url": "URL (https)",
     "email": "address",
     "local-part": "name",
 }

@@ -43,6 +43,7 @@ ROOMS: Final = (
     "core/record.py",
     "core/rights.py",
     "core/settings.py",
+    "core/urls.py",
     "core/values.py",
     "flow/delivery/health.py",
     "flow/delivery/settings.py",

@@ -31,6 +31,7 @@ from whimbrel.core.config import (
 from whimbrel.core.log import Log
 from whimbrel.core.pool import Pool
 from whimbrel.core.settings import Concern, Gravity, Section
+from whimbrel.core.urls import SecretUrl, Url
 
 S = TypeVar("S", bound=Section)
 T = TypeVar("T")
@@ -454,8 +455,17 @@ def judged(root: Section, folder: str) -> list[Concern]:
     """What the cross-checks of all sections say of a configuration, the gravest first."""
     sections = _index(root)
     whole = _Whole(folder, root, sections)
-    concerns = [concern for kind in sections for check in kind.checks for concern in check(whole)]
+    concerns = [*_malformed(root), *(concern for kind in sections for check in kind.checks for concern in check(whole))]
     return sorted(dict.fromkeys(concerns), key=lambda concern: -concern.gravity)
+
+
+def _malformed(root: Section) -> Iterator[Concern]:
+    """URLs that nothing can be asked of: a file may hold them, no change may set them."""
+    for path, section, field in paths.present(root):
+        value = getattr(section, field)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, Url | SecretUrl) and each.fault:
+                yield Concern(path, each.fault, Gravity.WRONG)
 
 
 def _ask(concerns: Sequence[Concern], confirmed: str) -> None:

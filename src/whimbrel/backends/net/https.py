@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 import h11
 
 from whimbrel.core.net import Link, TlsMode, TlsPolicy
+from whimbrel.core.urls import url_fault
 
 WITHIN: Final = 15.0
 """Seconds for all of it."""
@@ -68,14 +69,10 @@ async def _request(
 
 
 def place_of(url: str) -> SplitResult:
-    """ValueError."""
-    place = urlsplit(url)
-    if place.scheme != "https" or not place.hostname:
-        raise ValueError(f"'{url}' is no URL that begins with https://")
-    if place.username is not None or not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError(f"'{url}' holds a name, a password, or what is no character of a URL")
-    _ = place.port  # ValueError, should it be none.
-    return place
+    """ValueError, without the URL, which may be secret."""
+    if fault := url_fault(url):
+        raise ValueError(fault)
+    return urlsplit(url)
 
 
 async def _exchange(

@@ -16,9 +16,10 @@ from whimbrel.core.clock import Clock
 from whimbrel.core.config import ConfigStore
 from whimbrel.core.log import Log
 from whimbrel.core.state import State
+from whimbrel.core.urls import SecretUrl
 from whimbrel.services.alerts.events import EVENTS, AlertEvent, Occurrence, occurrences, undecided
 from whimbrel.services.alerts.quiet import quiet
-from whimbrel.services.alerts.settings import AlertSettings, Targets
+from whimbrel.services.alerts.settings import NOBODY, AlertSettings, Targets
 from whimbrel.services.alerts.teller import Alert, Teller
 from whimbrel.services.health.board import Result
 from whimbrel.services.health.check import Level
@@ -50,8 +51,8 @@ class Episode:
     pending: str = ""
     """begun or ended: what somebody is still to be told."""
     to: tuple[str, ...] = ()
-    webhook: str = ""
-    """Who."""
+    webhook: bool = False
+    """Who. The URL is secret: it stays in the configuration."""
     tries: int = 0
     retry: float = 0.0
     error: str = ""
@@ -83,7 +84,9 @@ class AlertOwner:
             with contextlib.suppress(ValueError, TypeError):
                 values = json.loads(text)
                 if name in self._episodes:
-                    self._episodes[name] = Episode(**values | {"to": tuple(values["to"])})
+                    self._episodes[name] = Episode(
+                        **values | {"to": tuple(values["to"]), "webhook": bool(values["webhook"])}
+                    )
 
     def episode(self, event: str) -> Episode:
         return self._episodes[event]
@@ -114,7 +117,7 @@ class AlertOwner:
         await self._keep(event.name)
         return targets, error
 
-    async def test_webhook(self, url: str) -> str:
+    async def test_webhook(self, url: SecretUrl) -> str:
         """Sends a test event to a URL that nobody has saved. Why it was not taken; empty: it was."""
         event, now = EVENTS[0], self._clock.now()
         text = "This is what an alert looks like."
@@ -174,7 +177,7 @@ class AlertOwner:
         if not begun and not ended:
             return
         if ended and episode.pending:  # Who never heard of its beginning is not told of its end.
-            webhook = "" if episode.webhook else targets.webhook
+            webhook = NOBODY.webhook if episode.webhook else targets.webhook
             targets = Targets(tuple(each for each in targets.to if each not in episode.to), webhook)
         self._episodes[event.name] = replace(
             episode,
@@ -183,7 +186,7 @@ class AlertOwner:
             began=episode.since if begun else episode.began,
             pending="" if not targets.names else "begun" if begun else "ended",
             to=targets.to,
-            webhook=targets.webhook,
+            webhook=bool(targets.webhook),
             tries=0,
             retry=now,
         )
@@ -192,7 +195,9 @@ class AlertOwner:
         episode = self._episodes[event.name]
         if not episode.pending or now < episode.retry:
             return
-        settings, targets = self._config.section(AlertSettings), Targets(episode.to, episode.webhook)
+        settings = self._config.section(AlertSettings)
+        webhook = settings.targets(event.name).webhook if episode.webhook else NOBODY.webhook
+        targets = Targets(episode.to, webhook)
         alert = Alert(
             event.name, event.title, episode.pending, episode.level, episode.text, episode.advice, episode.command,
             episode.began, now,
@@ -206,7 +211,7 @@ class AlertOwner:
             self._episodes[event.name],
             pending=episode.pending if left.names else "",
             to=left.to,
-            webhook=left.webhook,
+            webhook=bool(left.webhook),
             tries=episode.tries + 1,
             retry=now + wait,
             error=error,

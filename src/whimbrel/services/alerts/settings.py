@@ -6,6 +6,7 @@ from typing import Final
 
 from whimbrel.core.address import Address
 from whimbrel.core.settings import Concern, Gravity, Section, Whole, required, setting
+from whimbrel.core.urls import SecretUrl
 from whimbrel.core.values import Duration, Secret
 from whimbrel.services.alerts.events import NAMES
 
@@ -17,27 +18,26 @@ class Targets:
     """Addresses to write to, and a URL to call."""
 
     to: tuple[str, ...]
-    webhook: str
+    webhook: SecretUrl
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (*self.to, *([self.webhook] if self.webhook else ()))
+        """As they may be shown to anyone: of the URL its host."""
+        return (*self.to, *([str(self.webhook)] if self.webhook else ()))
+
+
+NOBODY: Final = Targets((), SecretUrl(""))
 
 
 def _targets(whole: Whole) -> Iterator[Concern]:
-    """Addresses and URLs that nothing can be sent to."""
+    """Addresses that nothing can be sent to."""
     settings = whole.section(AlertSettings)
-    for path, to, webhook in (
-        ("alerts", settings.to, settings.webhook),
-        *((f"alerts/event[{event.name}]", event.to, event.webhook) for event in settings.events),
-    ):
+    for path, to in (("alerts", settings.to), *((f"alerts/event[{each.name}]", each.to) for each in settings.events)):
         for each in to:
             try:
                 Address.parse(each)
             except ValueError as error:
                 yield Concern(f"{path}/to", str(error), Gravity.WRONG)
-        if webhook and not webhook.startswith("https://"):
-            yield Concern(f"{path}/webhook", "write a URL that begins with https://", Gravity.WRONG)
 
 
 class EventAlert(Section, tag="event", key="name"):
@@ -52,7 +52,9 @@ class EventAlert(Section, tag="event", key="name"):
     to: tuple[str, ...] = setting(
         (), item="to", help="Addresses that are written to; none: those of all events.", check="address"
     )
-    webhook: str = setting("", help="URL that gets this event; empty: that of all events.", check="webhook")
+    webhook: SecretUrl = setting(
+        SecretUrl(""), help="URL that gets this event; empty: that of all events.", check="webhook"
+    )
 
 
 class AlertSettings(Section, tag="alerts", checks=(_targets,)):
@@ -62,10 +64,14 @@ class AlertSettings(Section, tag="alerts", checks=(_targets,)):
         (), item="to", help="Addresses that are written to, such as postmaster@example.org; better not only here.",
         row="B14", check="address",
     )  # fmt: skip
-    webhook: str = setting(
-        "", help="URL (https) that is called with what happened, as JSON.", examples=("https://hooks.example.org/mail",),
-        row="B14", check="webhook",
-    )  # fmt: skip
+    webhook: SecretUrl = setting(
+        SecretUrl(""),
+        help="URL (https) that is called with what happened, as JSON. It is kept like a password, since with many "
+        "services whoever knows it may write there.",
+        examples=("https://hooks.example.org/mail",),
+        row="B14",
+        check="webhook",
+    )
     webhook_secret: Secret = setting(Secret(""), help="Signs what the webhook gets (HMAC-SHA256); empty: unsigned.")
     quiet_hours: str = setting(
         "",
@@ -85,4 +91,9 @@ class AlertSettings(Section, tag="alerts", checks=(_targets,)):
         own = next((each for each in self.events if each.name == event), None)
         if own is None:
             return Targets(self.to, self.webhook)
-        return Targets(own.to or self.to, own.webhook or self.webhook) if own.enabled else Targets((), "")
+        return Targets(own.to or self.to, own.webhook or self.webhook) if own.enabled else NOBODY
+
+    def webhook_at(self, path: str) -> SecretUrl:
+        """That of a setting, by its path; empty: none is set there."""
+        places = {f"alerts/event[{event.name}]/webhook": event.webhook for event in self.events}
+        return (places | {"alerts/webhook": self.webhook}).get(path, SecretUrl(""))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from whimbrel.core.errors import MailError
-from whimbrel.services.alerts.settings import AlertSettings, Targets
+from whimbrel.core.urls import SecretUrl
+from whimbrel.services.alerts.settings import NOBODY, AlertSettings, Targets
 from whimbrel.services.alerts.webhook import request
 from whimbrel.services.probing.ports import Post
 
@@ -49,7 +50,7 @@ class Teller:
             errors += [f"mail: {error}"] if error else []
         if targets.webhook:
             error = await self._call(alert, targets.webhook, settings)
-            left_webhook = targets.webhook if error else ""
+            left_webhook = targets.webhook if error else NOBODY.webhook
             errors += [f"webhook: {error}"] if error else []
         return Targets(left_to, left_webhook), "; ".join(errors)
 
@@ -62,14 +63,15 @@ class Teller:
             return str(error)
         return ""
 
-    async def _call(self, alert: Alert, url: str, settings: AlertSettings) -> str:
+    async def _call(self, alert: Alert, url: SecretUrl, settings: AlertSettings) -> str:
         values = {
             "event": alert.event, "title": alert.title, "state": alert.state, "level": alert.level, "text": alert.text,
             "advice": alert.advice, "command": alert.command, "since": _utc(alert.since), "at": _utc(alert.at),
             "server": self._hostname,
         }  # fmt: skip
         body, headers = request(values, alert.event, settings.webhook_secret, alert.at, self._version)
-        return await self._webhooks.post(url, body, headers)
+        # Some answer with the address that was asked for, and the error is logged and listed.
+        return url.hidden_in(await self._webhooks.post(url.reveal(), body, headers))
 
 
 def subject(alert: Alert, hostname: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from whimbrel.core.settings import Concern, Section, Whole, required, setting
+from whimbrel.core.urls import ServerUrl
 from whimbrel.core.values import Duration, Secret
 
 
@@ -22,10 +23,8 @@ class PeerServer(Section, tag="server", key="name"):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
         like="letters, digits, dots, dashes and underscores, such as mx2",
     )
-    url: str = setting(
-        "",
-        pattern=r"^$|^https://[A-Za-z0-9.\[\]:_-]{1,255}/?$",
-        like="an address such as https://mx2.example.org:44337",
+    url: ServerUrl = setting(
+        ServerUrl(""),
         examples=("https://mx2.example.org:44337",),
         help="Address of its console.",
     )

@@ -32,7 +32,7 @@ def read(office: Office, where: str = "") -> Answer:
 def test_a_section_is_read_in_the_types_of_json(office: Office) -> None:
     answer = read(office, "/smtp")
     values = answer.json["result"]["values"]
-    assert values["smtp/max-message-size"] == {"value": "50M", "default": True, "secret": False}
+    assert values["smtp/max-message-size"] == {"value": "50M", "default": True, "secret": False, "shown": ""}
     assert values["smtp/max-recipients"]["value"] == 1000 and values["smtp/log-subject"]["value"] is False
     assert set(values) == {f"smtp/{name}" for name in ("hostname", "max-message-size", "max-recipients", "log-subject")}
     assert read(office, "/nonsense").status == 404
@@ -50,6 +50,7 @@ def test_many_are_changed_in_one_change_and_the_whole_part_comes_back(office: Of
         "value": "80M",
         "default": False,
         "secret": False,
+        "shown": "",
     }
     assert "<max-message-size>80M</max-message-size>" in (office.folder / "mailserver.cfg").read_text()
     answer = patch(office, {"smtp/max-message-size": None}, "/smtp")
@@ -73,6 +74,7 @@ def test_a_secret_is_set_and_never_shown(office: Office) -> None:
         "value": None,
         "default": False,
         "secret": True,
+        "shown": "********",
     }
 
 

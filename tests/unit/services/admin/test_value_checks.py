@@ -11,6 +11,7 @@ from tests.unit.services.admin.office import CALLS, Office
 from tests.unit.services.admin.test_tools import MemoryPost, Zone
 from tests.unit.services.health.ward import Ward
 from whimbrel.app.settings import MailServer
+from whimbrel.core.urls import SecretUrl
 from whimbrel.services.admin.calls import CallError, Failure
 from whimbrel.services.admin.invoke import stream
 from whimbrel.services.admin.settings.settings_schema import settings_schema
@@ -55,9 +56,9 @@ class Alerts:
     def __init__(self) -> None:
         self.urls: list[str] = []
 
-    async def test_webhook(self, url: str) -> str:
-        self.urls.append(url)
-        return "" if "good" in url else "it answered 404"
+    async def test_webhook(self, url: SecretUrl) -> str:
+        self.urls.append(url.reveal())
+        return "" if "good" in url.reveal() else "it answered 404"
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def tried(office: Office, path: str, *value: str, says: Any = None, zone: Zone |
     zone, dialler = zone or Zone(), says if isinstance(says, Dialler) else Dialler(says)
     probes = Probes(cast(Any, dialler), zone.names, zone, MemoryPost())
     arguments: dict[str, Any] = {"path": path, "value": value}
-    arguments |= {"beside": more.pop("beside")} if "beside" in more else {}
+    arguments |= {name: more.pop(name) for name in ("beside", "secret") if name in more}
 
     async def work() -> list[ProbeStep]:
         ctx = office.context(probes=probes, health=Board((), Ward().context(), MemoryLog()), **more)
@@ -110,11 +111,13 @@ def test_the_unsaved_relay_host_is_called_at_the_unsaved_port_and_never_signed_i
 def test_what_would_be_refused_is_said_and_nobody_is_called(office: Office) -> None:
     for path, value, words in (
         ("delivery/relay-host", "a_b..c", "is no name or address of a host"),
-        ("alerts/webhook", "http://hooks.example.org", "https://"),
         ("dns/server", "nonsense", "is not address:port"),
     ):
         steps, called = tried(office, path, value, says=[b""], alerts=Alerts())
         assert words in problems(steps) and called == []
+    alerts = Alerts()
+    steps, _ = tried(office, "alerts/webhook", secret="http://hooks.example.org/t0ken", alerts=alerts)
+    assert "https://" in problems(steps) and alerts.urls == [] and "t0ken" not in repr(steps)
 
 
 def test_a_setting_without_a_test_and_one_that_is_none(office: Office) -> None:
@@ -127,9 +130,24 @@ def test_a_setting_without_a_test_and_one_that_is_none(office: Office) -> None:
 
 def test_a_webhook_that_nobody_saved_gets_a_test(office: Office) -> None:
     alerts = Alerts()
-    assert not problems(tried(office, "alerts/webhook", "https://good.example.org", alerts=alerts)[0])
-    assert "404" in problems(tried(office, "alerts/webhook", "https://bad.example.org", alerts=alerts)[0])
-    assert alerts.urls == ["https://good.example.org", "https://bad.example.org"]
+    steps, _ = tried(office, "alerts/webhook", secret="https://good.example.org/t0ken", alerts=alerts)
+    assert not problems(steps) and "https://good.example.org/..." in steps[0].text and "t0ken" not in repr(steps)
+    steps, _ = tried(office, "alerts/webhook", secret="https://bad.example.org/t0ken", alerts=alerts)
+    assert "404" in problems(steps) and "t0ken" not in repr(steps)
+    assert alerts.urls == ["https://good.example.org/t0ken", "https://bad.example.org/t0ken"]
+    with pytest.raises(CallError, match="--secret-file"):
+        tried(office, "alerts/webhook", "https://good.example.org/t0ken", alerts=alerts)
+    with pytest.raises(CallError, match="not secret"):
+        tried(office, "delivery/relay-host", secret="mx.example.org", alerts=alerts)
+
+
+def test_without_a_value_the_webhook_in_use_is_tried_and_not_what_is_shown_of_it(office: Office) -> None:
+    office.do("config set", path="alerts/webhook", secret="https://good.example.org/all")
+    office.do("config set", path="alerts/event[disk-low]/webhook", secret="https://good.example.org/disk")
+    alerts = Alerts()
+    for path in ("alerts/webhook", "alerts/event[disk-low]/webhook"):
+        assert not problems(tried(office, path, alerts=alerts)[0])
+    assert alerts.urls == ["https://good.example.org/all", "https://good.example.org/disk"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Who is told of what, when, and how often."""
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from tests.support.fakes import FakeClock, FakeConfig, MemoryLog, MemoryState
 from whimbrel.core.errors import MailError
+from whimbrel.core.urls import SecretUrl
 from whimbrel.core.values import Secret
 from whimbrel.services.alerts.events import EVENTS, SIGN_IN_LOCKED, Occurrence, event_of
 from whimbrel.services.alerts.owner import FIRST_RETRY, AlertOwner, unheard
@@ -222,3 +224,29 @@ def test_quiet_hours_may_go_over_midnight(hours: str, at: int, within: bool) -> 
     from whimbrel.services.alerts.quiet import quiet
 
     assert quiet(hours, time.mktime((2026, 11, 30, at, 0, 0, 0, 0, -1))) is within
+
+
+def test_the_webhook_of_an_alert_that_waits_is_the_one_in_use_and_stands_in_no_state() -> None:
+    told = Told(to=(), webhook=HOOK)
+    told.webhook_error = "no"
+    told.hears(LOW)
+    assert "hooks.example.org" not in repr(asyncio.run(told.state.list("alert")))
+    told.config.use(AlertSettings(webhook=SecretUrl(f"{HOOK}/2")))
+    told.webhook_error = ""
+    told.owner = told.again()
+    asyncio.run(told.owner.restore())
+    told.hears(LOW, after=FIRST_RETRY + 1)
+    assert [url for url, _, _ in told.calls] == [f"{HOOK}/2"]
+
+
+def test_an_alert_of_a_former_release_that_waits_is_still_sent() -> None:
+    told = Told(to=(), webhook=HOOK)
+    told.webhook_error = "no"
+    told.hears(LOW)
+    ((name, text),) = [each for each in asyncio.run(told.state.list("alert")) if '"begun"' in each[1]]
+    asyncio.run(told.state.set("alert", name, json.dumps(json.loads(text) | {"webhook": HOOK})))
+    told.webhook_error = ""
+    told.owner = told.again()
+    asyncio.run(told.owner.restore())
+    told.hears(LOW, after=FIRST_RETRY + 1)
+    assert [url for url, _, _ in told.calls] == [HOOK]

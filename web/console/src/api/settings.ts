@@ -8,6 +8,8 @@ export interface SettingValue {
   readonly value: unknown;
   /** Whether the file has it. */
   readonly set: boolean;
+  /** Of a secret what anyone may see, such as the host of a URL. */
+  readonly shown?: string;
 }
 
 export type Values = Readonly<Record<string, SettingValue>>;
@@ -17,6 +19,7 @@ interface WireValue {
   source?: "file" | "default";
   default?: boolean;
   set?: boolean;
+  shown?: string;
 }
 
 interface WireValues {
@@ -26,6 +29,7 @@ interface WireValues {
 const given = (each: WireValue): SettingValue => ({
   value: each.value ?? null,
   set: each.set ?? (each.source ? each.source === "file" : each.default === false),
+  ...(each.shown ? { shown: each.shown } : {}),
 });
 
 export interface Read {

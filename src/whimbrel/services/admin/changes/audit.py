@@ -114,7 +114,7 @@ class AuditedConfig:
         after = self.as_it_is() if paths else {}
         for path in sorted(paths):
             if path in before and path in after:
-                self._note("config.changed", setting=path, **_values(before[path].value, after[path].value))
+                self._note("config.changed", setting=path, **_values(_noted(before[path]), _noted(after[path])))
             else:
                 self._entries(path, before, after)
 
@@ -131,7 +131,7 @@ class AuditedConfig:
     def _entry(self, action: str, entry: str, settings: Mapping[str, "Setting"]) -> None:
         named = [each for each in settings.values() if each.path.startswith(f"{entry}/") and not each.is_default]
         for each in named:
-            old, new = ("", each.value) if action == "add" else (each.value, "")
+            old, new = ("", _noted(each)) if action == "add" else (_noted(each), "")
             self._note("config.changed", setting=each.path, action=action, **_values(old, new))
         if not named:
             self._note("config.changed", setting=entry, action=action)
@@ -177,6 +177,11 @@ class AuditedConfig:
 
     async def keep(self) -> None:
         await self._inner.keep()
+
+
+def _noted(setting: "Setting") -> "Text":
+    """What is written down of a value: of a secret that there is one, not even the host of a secret URL."""
+    return "********" if setting.kind == "password" and setting.value else setting.value
 
 
 def _names(path: str, settings: Iterable[str]) -> tuple[str, ...]:

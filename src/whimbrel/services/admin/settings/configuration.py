@@ -135,10 +135,11 @@ async def config_test(
     path: Path,
     value: Annotated[tuple[str, ...], "The value as it would be; unless given the one in use.", ARGUMENT] = (),
     beside: Annotated[tuple[str, ...], "Another setting as it would be: delivery/relay-port=587."] = (),
+    secret: Annotated[Secret | None, "The value of a setting that is secret."] = None,
 ) -> AsyncIterator[ProbeStep]:
     from whimbrel.services.admin.settings.value_trial import trial
 
-    async for step in trial(ctx, path, value, _pairs(ctx, beside), TEST_TIME):
+    async for step in trial(ctx, path, value, secret, _pairs(ctx, beside), TEST_TIME):
         yield step
 
 

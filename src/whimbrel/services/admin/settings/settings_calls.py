@@ -26,6 +26,8 @@ class Value:
     """It has its default."""
     secret: bool = False
     """`value` is never shown; `default` says whether one is set."""
+    shown: str = ""
+    """Of a secret what anyone may see: `https://hooks.example.org/...`, or `********`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _values(ctx: AdminContext, section: str) -> Values:
 
 def _value(setting: Setting) -> Value:
     if setting.kind == "password":
-        return Value(None, setting.is_default, secret=True)
+        return Value(None, setting.is_default, secret=True, shown=str(setting.value))
     return Value(_json(setting), setting.is_default)
 
 

@@ -16,11 +16,13 @@ from typing import Final
 
 from whimbrel.core.errors import MailError
 from whimbrel.core.net import NoSuchName
-from whimbrel.core.values import HostPort
+from whimbrel.core.urls import SecretUrl
+from whimbrel.core.values import HostPort, Secret
 from whimbrel.flow.delivery.settings import relay_hosts
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.people.aliases import alias_check
 from whimbrel.services.admin.settings.place_checks import look_at_directory
+from whimbrel.services.alerts.settings import AlertSettings
 from whimbrel.services.probing.certificate import chain_steps
 from whimbrel.services.probing.names import look_up
 from whimbrel.services.probing.ports import Chain, Probes, ProbeStep
@@ -35,7 +37,9 @@ class Trial:
     ctx: AdminContext
     path: str
     values: tuple[str, ...]
-    """One, or the members of a list; none of it is empty."""
+    """One, or the members of a list; none of it is empty. Of a secret that is in use: as it is shown."""
+    secret: Secret | None
+    """A secret that is to be tried; None: the one in use, or it is no secret."""
     beside: Callable[[str], str]
     """The value that a setting beside it would have, by its name; empty if there is none."""
     hostname: str
@@ -85,7 +89,8 @@ async def _mail_servers(trial: Trial) -> AsyncIterator[ProbeStep]:
 
 async def _webhook(trial: Trial) -> AsyncIterator[ProbeStep]:
     """It takes a test event."""
-    began, url = time.monotonic(), trial.values[0]
+    began, in_use = time.monotonic(), trial.ctx.config.section(AlertSettings).webhook_at(trial.path)
+    url = in_use if trial.secret is None else SecretUrl(trial.secret.reveal())
     error = await need(trial.ctx.alerts, "A test of a webhook").test_webhook(url)
     text = f"{url}: {error}" if error else f"{url} took a test event"
     yield ProbeStep("result", text, time.monotonic() - began, {}, (f"{text}.",) if error else ())

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from functools import partial
 
 from whimbrel.core.config import ConfigError, Unconfirmed
+from whimbrel.core.values import Secret
 from whimbrel.flow.settings import SmtpSettings
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault
 from whimbrel.services.admin.context import AdminContext
@@ -14,19 +15,34 @@ from whimbrel.services.probing.ports import ProbeStep
 
 
 async def trial(
-    ctx: AdminContext, path: str, value: tuple[str, ...], beside: Mapping[str, object], seconds: float
+    ctx: AdminContext,
+    path: str,
+    value: tuple[str, ...],
+    secret: Secret | None,
+    beside: Mapping[str, object],
+    seconds: float,
 ) -> AsyncIterator[ProbeStep]:
-    """`beside`: other settings as they would be. CallError: there is nothing to try, or the setting is none."""
+    """`secret`: the value of a secret; `beside`: other settings as they would be. CallError: there is nothing to try,
+    or the setting is none."""
     setting = ctx.config.declared(path)
     check = CHECKS.get(setting.check)
     if check is None:
         raise CallError(Failure.REFUSED, f"{path} has no test: a value is checked when it is set")
-    many = setting.kind == "list"
+    many, hidden = setting.kind == "list", setting.kind == "password"
+    if hidden and value:
+        raise CallError(
+            Failure.USAGE,
+            f"{path} is secret and other users could see it on a command line; give it by --secret-file",
+            FieldFault("secret", path),
+        )
+    if secret is not None and not hidden:
+        raise CallError(Failure.USAGE, f"{path} is not secret: give its value as an argument")
     if not many and len(value) > 1:
         raise CallError(Failure.USAGE, f"{path}: one value is meant", FieldFault("value", "one value is meant"))
     in_use = (setting.value,) if isinstance(setting.value, str) else setting.value
-    values = tuple(each for each in (value or in_use) if each)
-    if value and (fault := _refused(ctx, path, value if many else value[0], beside)):
+    values = tuple(each for each in (value or ((str(secret),) if secret else in_use)) if each)
+    tried: object = secret if secret is not None else value if many else next(iter(value), None)
+    if tried and (fault := _refused(ctx, path, tried, beside)):
         yield ProbeStep("result", fault, 0.0, {}, (f"{fault.rstrip('.')}.",))
         return
     if not values:
@@ -34,7 +50,7 @@ async def trial(
         return
     where = path.rpartition("/")[0]
     made = Trial(
-        ctx, path, values, partial(_beside, ctx, where, beside), str(ctx.config.section(SmtpSettings).hostname),
+        ctx, path, values, secret, partial(_beside, ctx, where, beside), str(ctx.config.section(SmtpSettings).hostname),
         partial(shown_chain, ctx),
     )  # fmt: skip
     try:

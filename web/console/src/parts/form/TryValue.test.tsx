@@ -87,3 +87,37 @@ test("what is wrong already, or empty, is not tried", () => {
 test("only settings of the same section come along", () => {
   if (field) expect(beside(field, EDITS)).toEqual(["delivery/relay-port=587"]);
 });
+
+test("a secret is tried as one that others may not see, and the one in use where none is typed", async () => {
+  says({ text: "it took a test event", problems: [] });
+  const [hook] =
+    groupsOf({
+      properties: {
+        alerts: { type: "object", properties: { webhook: { type: "string", "x-secret": true, "x-check": "webhook" } } },
+      },
+    })[0]?.fields ?? [];
+  if (!hook) throw new Error("no field");
+  const drawn = (edits: Record<string, unknown>, set: boolean) => {
+    const values = { "alerts/webhook": { value: null, set } };
+    const state = { values, edits, faults: {}, readOnly: "", settings: true } as unknown as FormState;
+    return (
+      <I18nProvider i18n={i18n}>
+        <MantineProvider>
+          <FormContext value={state}>
+            <TryValue field={hook} value={edits["alerts/webhook"] ?? null} wrong={false} />
+          </FormContext>
+        </MantineProvider>
+      </I18nProvider>
+    );
+  };
+  const { rerender } = render(drawn({ "alerts/webhook": "https://hooks.example.org/T0/x" }, false));
+  await press();
+  expect(runStream.mock.lastCall?.[2]).toEqual({
+    path: "alerts/webhook",
+    secret: "https://hooks.example.org/T0/x",
+    beside: [],
+  });
+  rerender(drawn({}, true));
+  await press();
+  expect(runStream.mock.lastCall?.[2]).toEqual({ path: "alerts/webhook", beside: [] });
+});

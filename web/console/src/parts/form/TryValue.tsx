@@ -24,12 +24,19 @@ interface Trial {
 /** Steps of a long dialogue that are kept. */
 const MOST = 200;
 
+/** A secret is no value that others may see; unless it was typed anew, the one in use is tried. */
+function given(field: Field, value: unknown, now: string) {
+  if (field.schema["x-secret"]) return now === "" ? {} : { secret: now };
+  return { value: Array.isArray(value) ? value : [now] };
+}
+
 export function TryValue({ field, value, wrong }: { field: Field; value: unknown; wrong: boolean }) {
   const { t } = useLingui();
   const form = useForm();
   const [trial, setTrial] = useState<Trial | null>(null);
   const running = useRef<AbortController | null>(null);
   const now = written(value);
+  const hidden = field.schema["x-secret"] === true;
   useEffect(() => () => running.current?.abort(), []);
   useEffect(() => {
     // What was said of another value is no answer to this one.
@@ -47,7 +54,7 @@ export function TryValue({ field, value, wrong }: { field: Field; value: unknown
     };
     show("running");
     try {
-      const body = { path: field.path, value: Array.isArray(value) ? value : [now], beside: beside(field, form.edits) };
+      const body = { path: field.path, ...given(field, value, now), beside: beside(field, form.edits) };
       for await (const step of runStream<Step>("config", "test", body, abort.signal)) {
         if (steps.length < MOST) steps.push(step);
         show("running");
@@ -59,7 +66,8 @@ export function TryValue({ field, value, wrong }: { field: Field; value: unknown
   };
 
   const problems = trial?.steps.flatMap((step) => step.problems) ?? [];
-  const because = wrong ? t`Correct the marked fields first` : now === "" ? t`There is no value to test` : undefined;
+  const empty = now === "" && !(hidden && !(field.path in form.edits) && form.values[field.path]?.set);
+  const because = wrong ? t`Correct the marked fields first` : empty ? t`There is no value to test` : undefined;
   return (
     <div className={css.trial}>
       {trial?.state === "running" ? (
@@ -113,7 +121,7 @@ export function beside(field: Field, edits: Readonly<Record<string, unknown>>): 
         path.startsWith(field.base) &&
         !path.slice(field.base.length).includes("/") &&
         (typeof value === "string" || typeof value === "number" || typeof value === "boolean") &&
-        !/password|secret|token/.test(path),
+        !/password|secret|token|webhook/.test(path),
     )
     .map(([path, value]) => `${path}=${written(value)}`);
 }

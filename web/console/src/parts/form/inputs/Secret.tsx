@@ -7,6 +7,9 @@ import type { ControlProps } from "./Control.tsx";
 import css from "./inputs.module.css";
 import { said } from "./plain.tsx";
 
+/** A URL whose path is secret. */
+const URL_SHOWN = /^https:/;
+
 export function Secret(props: ControlProps) {
   const { t } = useLingui();
   const form = useForm();
@@ -14,11 +17,13 @@ export function Secret(props: ControlProps) {
   const { path } = field;
   const edited = path in form.edits;
   const isSet = form.values[path]?.set ?? false;
+  const shown = form.values[path]?.shown ?? "";
   const [typing, setTyping] = useState(false);
   if (!(edited && form.edits[path] !== null) && !typing) {
     return (
       <span className={css.unit}>
         <span className="muted">{edited ? t`Will be removed` : isSet ? t`Is set` : t`Not set`}</span>
+        {isSet && !edited && URL_SHOWN.test(shown) && <bdi className={css.shown}>{shown}</bdi>}
         {!readOnly && (
           <Button id={props.id} onClick={() => setTyping(true)}>
             {isSet ? <Trans>Change</Trans> : <Trans>Set</Trans>}
