@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.console import ConsoleClient
 from tests.support.mail import eventually, letter, send, subjects
 from tests.support.server import PASSWORD, Running, command
 
@@ -100,3 +101,32 @@ def test_mail_to_who_left_is_refused_with_the_text(own_server: Maker) -> None:
         command(server.directory, "user", "enable", ONE)
         send(server, ONE, letter("again"))
         assert subjects(server, ONE) == ["again"]
+
+
+def test_a_template_is_copied_to_new_users_by_command_table_and_api(own_server: Maker) -> None:
+    with own_server(users=2) as server:
+        path = server.directory / "users.cfg"
+        command(server.directory, "group", "add", "staff@example.test", "--member", ONE)
+        command(server.directory, "template", "add", "clerk", "--quota", "2G", "--group", "staff")
+        # By hand: a remark inside, which survives what the server writes.
+        path.write_text(path.read_text().replace("<quota>2G</quota>", "<quota>2G</quota> <!-- by contract -->"))
+        command(server.directory, "config", "reload")
+        said = command(server.directory, "user", "add", TWO, "--template", "clerk")
+        assert "from the template clerk@example.test" in said
+        table = server.directory / "users.csv"
+        table.write_text("address,template\nuwe@example.test,clerk\n")
+        command(server.directory, "user", "import", str(table))
+        console = ConsoleClient(server.directory)
+        assert console.sign_in("admin@example.test", PASSWORD) == 200
+        status, lines = console.ask("POST", "/api/admin/user/add", {"name": "ute@example.test", "template": "clerk"})
+        assert status == 200, lines
+        for user in (TWO, "uwe@example.test", "ute@example.test"):
+            assert json.loads(command(server.directory, "user", "show", user, "--json"))["quota"] == 2 << 30
+        group = json.loads(command(server.directory, "group", "show", "staff", "--json"))
+        assert group["members"] == [ONE, TWO, "uwe@example.test", "ute@example.test"]
+        command(server.directory, "template", "set", "clerk", "--quota", "3G")
+        assert "<quota>3G</quota> <!-- by contract -->" in path.read_text()
+        assert json.loads(command(server.directory, "user", "show", TWO, "--json"))["quota"] == 2 << 30
+        change = json.loads(command(server.directory, "change", "list", "--json"))["items"][0]["id"]
+        command(server.directory, "change", "undo", change, "--yes")
+        assert "<quota>2G</quota> <!-- by contract -->" in path.read_text()

@@ -1,4 +1,5 @@
-"""What a record of the directory (user, alias, group, domain) is made of: parts, declared by the rooms that read them.
+"""What a record of the directory (user, alias, group, template, domain) is made of: parts, declared by the rooms that
+read them.
 
     @dataclass(frozen=True, slots=True)
     class MailboxLimits(Part):
@@ -38,6 +39,7 @@ class Kind(StrEnum):
     USER = "user"
     ALIAS = "alias"
     GROUP = "group"
+    TEMPLATE = "template"
 
 
 class ChangedBy(Enum):

@@ -1,7 +1,8 @@
 """Filling `users.idx`: from the whole file in one pass, or one record at a time; and the rules that hold for all.
 
 Rules: exactly one primary domain; a name once in a domain, whether of a user, a user's alias, an alias or a group, in
-any case; a domain's alias is no other domain's name; groups and aliases do not lead back to themselves.
+any case; a template's name once among the templates of its domain; a domain's alias is no other domain's name; groups
+and aliases do not lead back to themselves.
 """
 
 from array import array
@@ -12,7 +13,7 @@ from lxml import etree
 
 from whimbrel.backends.config import text, xml
 from whimbrel.backends.directory import index
-from whimbrel.backends.directory.index import ALIAS, DOMAIN, FIELD, GROUP, ROOT, ROOT_ID, USER, Values
+from whimbrel.backends.directory.index import ALIAS, DOMAIN, FIELD, GROUP, ROOT, ROOT_ID, TEMPLATE, USER, Values
 from whimbrel.backends.directory.records import Schema
 from whimbrel.backends.directory.scan import Child, Opened, scan
 from whimbrel.backends.directory.words import words_of
@@ -21,7 +22,7 @@ from whimbrel.core.config import ConfigError, Fault
 from whimbrel.core.people import full_address
 from whimbrel.core.settings import Section
 
-WORDS = {DOMAIN: "domain", USER: "user", ALIAS: "alias", GROUP: "group"}
+WORDS = {DOMAIN: "domain", USER: "user", ALIAS: "alias", GROUP: "group", TEMPLATE: "template"}
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 
@@ -196,11 +197,15 @@ def add_record(
     record: Section,
     lines: "array[int] | None" = None,
 ) -> list[str]:
-    """A user, alias or group into the index; what it collides with."""
+    """A user, alias, group or template into the index; what it collides with."""
     kind, name, values = schema.kinds[record.tag][0], name_of(record), text.texts(record)
-    add_node(db, node, kind, domain, name, values)
     problems = []
-    if kind == ALIAS and ("*" in name or "?" in name):
+    if kind == TEMPLATE:
+        problems += _template_taken(db, domain, name, lines)
+    add_node(db, node, kind, domain, name, values)
+    if kind == TEMPLATE:
+        pass  # Its name is no address.
+    elif kind == ALIAS and ("*" in name or "?" in name):
         fold = name.casefold()
         known = db.execute("SELECT id FROM wildcard WHERE domain = ? AND pattern = ?", (domain, fold)).get
         if known is not None:
@@ -220,6 +225,12 @@ def add_record(
     if kind == ALIAS and not values.get("to"):
         problems.append("an alias needs at least one 'to'")
     return problems
+
+
+def _template_taken(db: apsw.Connection, domain: int, name: str, lines: "array[int] | None") -> list[str]:
+    query = "SELECT id FROM node WHERE kind = ? AND domain = ? AND fold = ?"
+    known = db.execute(query, (TEMPLATE, domain, name.casefold())).get
+    return [] if known is None else [f"'{name}' is already {_who(db, known, lines)}"]
 
 
 def _add_edges(db: apsw.Connection, schema: Schema, kind: int, node: int, host: str, values: Values) -> None:

@@ -1,6 +1,6 @@
 """`users.idx`: what `users.cfg` says, as a SQLite database that answers look-ups. Disposable; rebuilt from the file.
 
-node     every part of the file: the root, domains, their own settings (kind 5), users, aliases, groups.
+node     every part of the file: the root, domains, their own settings (kind 5), users, aliases, groups, templates.
 place    where it stands in the file: first byte and length. A change of one record moves all behind it, hence apart.
 host     names and aliases of domains.  local: exact names in a domain.  wildcard: aliases with * or ?, in order.
 edge     which addresses the records name: to find loops, what leads nowhere, and who names whom.
@@ -19,8 +19,11 @@ from typing import Final
 
 import apsw
 
-VERSION: Final = "1.1"
-ROOT, DOMAIN, USER, ALIAS, GROUP, FIELD = range(6)
+VERSION: Final = "1.2"
+ROOT, DOMAIN, USER, ALIAS, GROUP, FIELD, TEMPLATE = range(7)
+INSIDE: Final = f"({USER}, {ALIAS}, {GROUP}, {TEMPLATE})"
+"""Kinds of records inside a domain, for SQL; `RECORDS` has domains too."""
+RECORDS: Final = f"({DOMAIN}, {USER}, {ALIAS}, {GROUP}, {TEMPLATE})"
 ROOT_ID: Final = 1
 WITHHELD: Final = "withheld"
 """Key in `meta`: the file is one that makes the server forget everybody, and nobody has confirmed that."""

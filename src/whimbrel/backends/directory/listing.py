@@ -168,7 +168,7 @@ def whole(db: apsw.Connection, schema: Schema) -> Iterator[bytes]:
         ]
         yield b"".join(lines)
         for kind, entry, values in db.execute(
-            "SELECT kind, name, data FROM node WHERE domain = ? AND kind IN (2, 3, 4) ORDER BY id", (node,)
+            f"SELECT kind, name, data FROM node WHERE domain = ? AND kind IN {index.INSIDE} ORDER BY id", (node,)
         ):
             record = _record(schema.numbered(int(kind)), str(entry), index.unpack(str(values)))
             yield b"    " + tree.fragment(tree.build(record, 2)) + b"\n"
@@ -204,7 +204,7 @@ def difference(db: apsw.Connection, content: bytes, file: str, schema: Schema, o
         return f"{error}\n"
     if records.faults:
         return "\n".join([*map(str, records.faults), ""])
-    for node, kind, name, data in db.execute("SELECT id, kind, name, data FROM node WHERE kind BETWEEN 1 AND 4"):
+    for node, kind, name, data in db.execute(f"SELECT id, kind, name, data FROM node WHERE kind IN {index.RECORDS}"):
         if not seen[int(node)]:
             owner = db.execute("SELECT d.name FROM node n JOIN node d ON d.id = n.domain WHERE n.id = ?", (node,)).get
             record = _record(schema.numbered(int(kind)), str(name), index.unpack(str(data)))

@@ -11,11 +11,13 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, WithJsonSchema
 
-from whimbrel.backends.directory.index import ALIAS, DOMAIN, GROUP, USER
+from whimbrel.backends.directory.index import ALIAS, DOMAIN, GROUP, TEMPLATE, USER
 from whimbrel.core.record import Field, Kind, RecordType
 from whimbrel.core.settings import Section, required, setting
 
-NUMBERS: Final = {Kind.DOMAIN: DOMAIN, Kind.USER: USER, Kind.ALIAS: ALIAS, Kind.GROUP: GROUP}
+NUMBERS: Final = {
+    Kind.DOMAIN: DOMAIN, Kind.USER: USER, Kind.ALIAS: ALIAS, Kind.GROUP: GROUP, Kind.TEMPLATE: TEMPLATE
+}  # fmt: skip
 """How the index calls them."""
 
 
@@ -25,6 +27,8 @@ FORMAT_1_0: Final = frozenset({
     "quota-messages", "rights", "to",
 })  # fmt: skip
 """Elements of the first format. Whatever else a part declares, the former release keeps without knowing it."""
+KINDS_1_0: Final = frozenset({"user", "alias", "group"})
+"""Records inside a domain of the first format."""
 
 
 class Schema:
@@ -55,7 +59,10 @@ class Schema:
         }
         """The elements whose values are addresses, by the kind's number."""
         names = {field.element for each in table for field in each.fields} - FORMAT_1_0
-        self.added = tuple(f"<{name}>".encode() for name in sorted(names))
+        kinds = {each.kind.value for each in inside} - KINDS_1_0
+        self.added = tuple(f"<{name}>".encode() for name in sorted(names)) + tuple(
+            f"<{kind} ".encode() for kind in sorted(kinds)
+        )
         """Start tags that format 1.0 has not: a file with one says that it is of a later minor version."""
 
     def section(self, kind: Kind) -> type[Section]:

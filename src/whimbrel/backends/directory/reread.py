@@ -18,7 +18,8 @@ NAMED: Final = 500
 _ALL: Final = (
     "SELECT n.kind, CASE n.kind WHEN 1 THEN '' ELSE d.fold END AS host, n.fold, "
     "CASE n.kind WHEN 1 THEN n.name ELSE d.name END AS domain, n.name, n.data "
-    "FROM node n JOIN node d ON d.id = CASE n.kind WHEN 1 THEN n.id ELSE n.domain END WHERE n.kind BETWEEN 1 AND 4"
+    "FROM node n JOIN node d ON d.id = CASE n.kind WHEN 1 THEN n.id ELSE n.domain END "
+    f"WHERE n.kind IN {index.RECORDS}"
 )
 _DIFFERENT: Final = (
     f"WITH now AS ({_ALL}) SELECT now.kind, now.domain, now.name, was.data, now.data FROM now "

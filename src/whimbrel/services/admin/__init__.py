@@ -45,6 +45,7 @@ TABLE: Final[tuple[Noun, ...]] = (
     ),
     Noun("alias", "Aliases, and how addresses resolve.", ("people.aliases", "people.removed"), ("alias",)),
     Noun("group", "Groups.", ("people.groups", "people.removed"), ("group",)),
+    Noun("template", "Templates: values for new users.", ("people.templates",), ("template",)),
     Noun(
         "admin",
         "Access to the administration: API tokens, sessions.",

@@ -107,8 +107,8 @@ def not_found(what: str, name: str, hint: str = "") -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A value names a record: `domain`, `user`, `alias`, `group`, `setting`, `message`, `service`. The call that lists
-    them says so by `names=`, and completion asks it."""
+    """A value names a record: `domain`, `user`, `alias`, `group`, `template`, `setting`, `message`, `service`. The call
+    that lists them says so by `names=`, and completion asks it."""
 
     noun: str
 

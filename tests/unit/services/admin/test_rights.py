@@ -38,7 +38,7 @@ RIGHTS = {
     },
     Right.ACCOUNTS: {
         "domain": "list show clean-out", "alias": "list show add set remove rename check",
-        "group": "list show add set remove rename",
+        "group": "list show add set remove rename", "template": "list show add set remove",
         "user": "list show sign-ins unlock add set remove enable disable password password-link "
         "password-link-revoke removed-list removed-restore "
         "removed-purge rename leave import export quota clean-out",
@@ -73,6 +73,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
         )
         office.do("alias add", name=f"info@{domain}", to=[f"una@{domain}"])
         office.do("group add", name=f"staff@{domain}", member=[f"una@{domain}", f"una@{OWN}"])
+        office.do("template add", name=f"clerk@{domain}", description=f"Una of {domain}", group=["staff"])
     for domain in (OWN, FOREIGN):
         office.clock.forward(1)
         office.do("user remove", name=f"gone@{domain}")
@@ -105,6 +106,7 @@ _OTHERS = {
 def _value(call: Call, parameter: Parameter, domain: str, removed: str) -> Any:
     named = {
         "user": f"una@{domain}", "alias": f"info@{domain}", "group": f"staff@{domain}", "domain": domain,
+        "template": f"clerk@{domain}",
         "message": "q1", "service": "imap", "task": "t1", "job": "main", "operation": "o1",
         "setting": "smtp/max-message-size",
     }  # fmt: skip
@@ -260,6 +262,13 @@ NAMED = [
     ("user list", {"after": f"zzz@{FOREIGN}", "search": "Una"}),
     ("alias list", {"search": "info"}),
     ("group list", {"search": "staff"}),
+    ("template list", {"search": "clerk"}),
+    ("template show", {"name": "clerk@exampel.org"}),
+    ("template add", {"name": f"new@{OWN}", "offered_to": [FOREIGN]}),
+    ("template add", {"name": f"new@{OWN}", "group": [f"staff@{FOREIGN}"]}),
+    ("user add", {"name": f"new@{OWN}", "template": "clerk@exampel.org"}),
+    ("user add", {"name": f"new@{OWN}", "template": f"clerk@{FOREIGN}"}),
+    ("user import", {"file": f"address,template\nnew@{OWN},clerk@{FOREIGN}\n"}),
     ("user export", {}),
 ]
 
@@ -313,6 +322,7 @@ def test_nothing_of_another_domain_is_changed(changing: Office, call: Call) -> N
     office.do("user add", name=f"una@{FOREIGN}")
     office.do("alias add", name=f"info@{FOREIGN}", to=["una"])
     office.do("group add", name=f"staff@{FOREIGN}", member=["una"])
+    office.do("template add", name=f"clerk@{FOREIGN}")
     before = office.users
 
     async def work() -> None:

@@ -14,6 +14,7 @@ from whimbrel.services.admin.changes.change_state import Made, made_of, present,
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.people.people import change
 from whimbrel.services.admin.people.resolving import sample_of, warn_of
+from whimbrel.services.admin.people.template_use import may_set
 from whimbrel.services.admin.people.users import forward_warning, may_change
 from whimbrel.services.admin.settings.configuration import change_settings
 
@@ -107,6 +108,8 @@ async def _steps(ctx: AdminContext, lines: Sequence[ChangeLine]) -> list[Directo
 async def _permit(ctx: AdminContext, step: DirectoryChange) -> None:
     """As the calls that change users do: nobody gives more than they have. CallError."""
     ctx.within(step.domain)
+    if step.kind is Kind.TEMPLATE:
+        await may_set(ctx, step)
     user = await ctx.editor.entry(step.kind, step.domain, step.name) if step.kind is Kind.USER else None
     if user is None:
         return

@@ -46,7 +46,9 @@ async def _ask_remove(ctx: AdminContext, name: str) -> str:
     aliases, groups = await count(ctx, Kind.ALIAS, domain), await count(ctx, Kind.GROUP, domain)
     parts = [f"{aliases} alias{'' if aliases == 1 else 'es'}"] if aliases else []
     parts += [counted(groups, "group")] if groups else []
-    rest = f" with its {' and '.join(parts)}" if parts else ""
+    templates = await count(ctx, Kind.TEMPLATE, domain)
+    parts += [counted(templates, "template")] if templates else []
+    rest = f" with its {' and '.join(filter(None, (', '.join(parts[:-1]), parts[-1])))}" if parts else ""
     return f"Remove the domain {domain}{rest}?"
 
 

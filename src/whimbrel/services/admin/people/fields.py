@@ -133,6 +133,15 @@ def _written(value: object) -> object:
     return value
 
 
+def usual(default: object) -> str:
+    """A default as it would stand in the file."""
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return str(default.value) if isinstance(default, Enum) else str(default)
+
+
 Extra = Sequence[tuple[str, Any]]
 
 

@@ -22,8 +22,9 @@ from whimbrel.core.people import (
     user_name,
 )
 from whimbrel.core.quota import DomainLimits, DomainMessageSize, MailboxQuota, UserMessageSize
-from whimbrel.core.record import Kind, RecordType
+from whimbrel.core.record import Kind, Part, RecordType
 from whimbrel.core.spam import DomainScores, UserScores
+from whimbrel.services.admin.people.template_part import TemplateGifts, TemplateOffer
 
 DOMAIN: Final = RecordType(
     kind=Kind.DOMAIN,
@@ -34,6 +35,9 @@ DOMAIN: Final = RecordType(
     name_form="host",
     parts=(DomainNames, DomainMessageSize, DomainLimits, DomainRetention, DomainScores, CatchAll),
 )
+
+ALIKE: Final[tuple[type[Part], ...]] = (MailboxQuota, UserCleanOut, UserMessageSize, UserScores, Forwarding)
+"""What many users may have alike: templates have these parts too."""
 
 USER: Final = RecordType(
     kind=Kind.USER,
@@ -46,11 +50,7 @@ USER: Final = RecordType(
         Person,
         Access,
         FurtherNames,
-        MailboxQuota,
-        UserCleanOut,
-        UserMessageSize,
-        UserScores,
-        Forwarding,
+        *ALIKE,
         Departure,
     ),
 )
@@ -75,4 +75,14 @@ GROUP: Final = RecordType(
     parts=(Membership,),
 )
 
-RECORDS: Final = (DOMAIN, USER, ALIAS, GROUP)
+TEMPLATE: Final = RecordType(
+    kind=Kind.TEMPLATE,
+    plural="templates",
+    help="Values for new users, which are copied when a user is added from it.",
+    name_help="The template's name, once in its domain. It is no address.",
+    name_check=user_name,
+    name_form="local-part",
+    parts=(TemplateOffer, TemplateGifts, *ALIKE),
+)
+
+RECORDS: Final = (DOMAIN, USER, ALIAS, GROUP, TEMPLATE)

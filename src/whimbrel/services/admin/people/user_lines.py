@@ -39,6 +39,7 @@ _HEADINGS: Final = {
     "disabled": ("disabled", "suspended", "blocked", "block credential"),
     "name": ("name",),
     "groups": ("groups", "group", "member of", "memberof", "user groups"),
+    "template": ("template", "user template", "vorlage", "benutzervorlage"),
     "quota-mb": ("quota mb", "quota in mb", "mailbox quota mb", "disk quota mb"),
 }  # fmt: skip
 """What a heading means that is no field of the record; as `folded` writes headings."""
@@ -78,6 +79,8 @@ class UserLine:
     values: Mapping[str, object] = field(default_factory=dict)
     """All other fields, by element; an empty cell says nothing."""
     groups: tuple[str, ...] = ()
+    template: str = ""
+    """From which a new user is added; it says nothing to one that exists."""
 
 
 def read_users(text: str) -> list[UserLine]:
@@ -160,6 +163,7 @@ def _line(row: Row, meanings: set[str], texts: list[str]) -> UserLine:
         _tried(texts, _quota, cells),
         values | ({} if enabled is None else {"enabled": enabled}),
         tuple(_split(cells.get("groups", ""))),
+        _bare(cells.get("template", "")),
     )
 
 

@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Annotated, Any, Final
 
 from whimbrel.core.address import Address, Domain
@@ -17,8 +16,10 @@ from whimbrel.core.rights import Right
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, FileText, Known, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.people.administrators import confirm
+from whimbrel.services.admin.people.fields import usual
 from whimbrel.services.admin.people.people import PAGE, address_of, listed, place, value_of, values_of
 from whimbrel.services.admin.people.table_text import defused
+from whimbrel.services.admin.people.template_use import NO_TEMPLATE, merged, template_for
 from whimbrel.services.admin.people.user_lines import MAX_FAULTS, STANDARD, UserLine, columns, parse, refused
 from whimbrel.services.admin.people.users import (
     added,
@@ -117,8 +118,13 @@ class _Import:
             if not self._update:
                 raise CallError(Failure.REFUSED, f"{address_of(present)} exists already; --update changes it")
             may_change(ctx, present)
+        template = (
+            NO_TEMPLATE
+            if present is not None
+            else await template_for(ctx, line.template, domain, rights_said=line.rights is not None)
+        )
         quota = line.quota
-        if present is None and quota is None:
+        if present is None and quota is None and "quota" not in template.values:
             quota = await default_quota(ctx, domain)
         names, elsewhere = await self._names(line, domain)
         values: dict[str, object] = {**line.values}
@@ -130,6 +136,7 @@ class _Import:
             values["rights"] = line.rights.value
         if quota is not None:
             values["quota"] = quota
+        values = merged(template, values)
         op = Op.ADD if present is None else Op.SET
         steps = [DirectoryChange(op, Kind.USER, domain, present.name if present is not None else local, values)]
         name = value_of(present, "full-name") if present is not None else ""
@@ -137,7 +144,7 @@ class _Import:
             raise CallError(Failure.REFUSED, f"password: {text}")
         target = {"to": (f"{local}@{domain}",)}
         steps += [DirectoryChange(Op.ADD, Kind.ALIAS, each.domain, each.local, target) for each in elsewhere]
-        return steps + [await self._joined(group, f"{local}@{domain}") for group in line.groups]
+        return steps + [await self._joined(group, f"{local}@{domain}") for group in (*line.groups, *template.groups)]
 
     async def _place(self, text: str) -> tuple[str, str]:
         """As `place`; a domain that is not there may be made. CallError."""
@@ -333,12 +340,4 @@ def _cell(column: Field, user: Any) -> str:
     if column.many:
         return "; ".join(values_of(user, column.element))
     text = value_of(user, column.element)
-    return "" if text == _usual(column.default) else text
-
-
-def _usual(default: object) -> str:
-    if default is None:
-        return ""
-    if isinstance(default, bool):
-        return "yes" if default else "no"
-    return str(default.value) if isinstance(default, Enum) else str(default)
+    return "" if text == usual(column.default) else text

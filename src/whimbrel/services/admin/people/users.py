@@ -1,6 +1,7 @@
 """Calls about users (mission S12, S34, S36, S63)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from whimbrel.core.address import Address, Domain
@@ -38,6 +39,7 @@ from whimbrel.services.admin.people.resolving import (
     warn_of,
     warn_of_tags,
 )
+from whimbrel.services.admin.people.template_use import joined, merged, template_for
 from whimbrel.services.admin.people.user_list import sign_in_of
 from whimbrel.services.admin.permission import demand_password
 from whimbrel.services.admin.views import Done, Moment, done
@@ -85,16 +87,29 @@ async def user_add(
     password: Annotated[Secret | None, "Password to sign in with; without one the user cannot."] = None,
     rights: Annotated[Rights | None, "What the user may administer."] = None,
     enabled: Annotated[bool | None, "May sign in."] = None,
+    template: Annotated[
+        str,
+        "A template whose values the user gets as far as nothing else is said; a bare name is one of the user's "
+        "domain. They are copied: a later change of the template changes no user.",
+        Known("template"),
+    ] = "",
+    without: Annotated[
+        tuple[str, ...], "A value that is not taken from the template, such as quota or group. Repeat for several."
+    ] = (),
     **values: object,
 ) -> Done:
     domain, local = await place(ctx, name)
     may_grant(ctx, rights, Domain(domain))
-    if values.get("quota") is None:
-        values["quota"] = await default_quota(ctx, domain)
-    step = step_of(USER, Op.ADD, domain, local, values, rights=rights, enabled=enabled)
-    await added(ctx, await with_password(ctx, step, password))
-    warning = await forward_warning(ctx, f"{local}@{domain}") if values.get("forward_to") else ""
-    rest = f"{'' if password else ', without a password'}{warning}"
+    own = step_of(USER, Op.ADD, domain, local, values, rights=rights, enabled=enabled)
+    given = await template_for(ctx, template, domain, without, rights_said=rights is not None)
+    step = replace(own, values=merged(given, own.values))
+    if "quota" not in step.values and (quota := await default_quota(ctx, domain)) is not None:
+        step = replace(step, values={**step.values, "quota": quota})
+    joining = await joined(ctx, given.groups, f"{local}@{domain}")
+    await added(ctx, await with_password(ctx, step, password), *joining)
+    warning = await forward_warning(ctx, f"{local}@{domain}") if step.values.get("forward-to") else ""
+    rest = f"{f' from the template {given.name}' if given.name else ''}"
+    rest += f"{'' if password else ', without a password'}{warning}"
     return done(ctx.dry_run, f"User {local}@{domain}", "added", rest)
 
 
