@@ -232,6 +232,19 @@ def test_one_family_that_fails_does_not_hide_the_other(bench: Bench) -> None:
         bench.run(lambda r: r.addresses("none.test"))
 
 
+def test_one_family_alone_is_answered_as_it_is(bench: Bench) -> None:
+    """SPF compares addresses of the client's family: what hides a failure would be a wrong verdict."""
+    bench.dns.host("host.test", "192.0.2.1", "2001:db8::1")
+    assert bench.run(lambda r: r.family("host.test", 4)) == ["192.0.2.1"]
+    assert bench.run(lambda r: r.family("host.test", 6)) == ["2001:db8::1"]
+    bench.dns.host("half.test", "192.0.2.1")
+    bench.dns.servfail_type("half.test", "AAAA")
+    with pytest.raises(MailError):
+        bench.run(lambda r: r.family("half.test", 6))
+    with pytest.raises(NoSuchName):
+        bench.run(lambda r: r.family("nothing.test", 4))
+
+
 def test_closing_ends_what_is_under_way(bench: Bench) -> None:
     bench.dns.silent("slow.test")
 

@@ -94,3 +94,12 @@ def test_keys_are_removed_by_name(desk: Desk) -> None:
     context = {"keys": desk.ring, "resolver": desk.names, "confirmed": True}
     desk.office.do("domain dkim-remove", context, name=NAME, keys=keys)
     assert desk.listed() == []
+
+
+def test_a_removed_domain_leaves_no_keys(desk: Desk) -> None:
+    context = {"keys": desk.ring, "resolver": desk.names, "confirmed": True}
+    desk.office.do("domain add", context, name="gone.test")
+    desk.office.do("domain dkim-generate", context, name="gone.test", now=True)
+    assert asyncio.run(desk.ring.domains()) == ["gone.test"]
+    desk.office.do("domain remove", context, name="gone.test")
+    assert asyncio.run(desk.ring.domains()) == []

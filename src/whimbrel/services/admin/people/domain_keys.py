@@ -149,6 +149,18 @@ async def domain_dkim_remove(ctx: AdminContext, name: Name, keys: GenerationName
     return done(ctx.dry_run, f"Keys {keys} of {domain}", "removed")
 
 
+async def forget_keys(ctx: AdminContext, domain: str) -> None:
+    """Those of a domain that is removed: nothing is signed in its name any more, nor if it comes back."""
+    if ctx.keys is None or ctx.dry_run:
+        return
+    try:
+        for generation in await ctx.keys.generations(domain):
+            await ctx.keys.remove(domain, generation.name)
+            _log(ctx, domain, generation.name, "removed")
+    except ConfigError as error:
+        ctx.warnings.append(f"The keys of {domain} could not be removed: {error}")
+
+
 # What the job uses too
 
 

@@ -7,6 +7,7 @@ from whimbrel.core.counting import counted
 from whimbrel.core.directory import Kind, Op
 from whimbrel.services.admin.calls import CallError, Failure, Known, Needs, call
 from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.people.domain_keys import forget_keys
 from whimbrel.services.admin.people.fields import step_of, takes
 from whimbrel.services.admin.people.people import change, changed, count, domain_named
 from whimbrel.services.admin.people.records import DOMAIN
@@ -56,6 +57,7 @@ async def _ask_remove(ctx: AdminContext, name: str) -> str:
 async def domain_remove(ctx: AdminContext, name: Name) -> Done:
     domain = await _removable(ctx, name)
     await change(ctx, changed(Op.REMOVE, Kind.DOMAIN, domain))
+    await forget_keys(ctx, domain)
     await still_sent_to(ctx, domain)
     return done(ctx.dry_run, f"Domain {domain}", "removed")
 
