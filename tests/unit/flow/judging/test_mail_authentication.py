@@ -9,6 +9,7 @@ from tests.support.dkim_keys import ed_key, name, record
 from tests.support.names import TIMEOUT
 from tests.support.reception_house import House, house
 from tests.unit.mail.auth.test_arc import sealed
+from whimbrel.core.address import Domain
 from whimbrel.core.errors import MailError
 from whimbrel.core.intake import Client, Origin
 from whimbrel.core.network import Network
@@ -124,7 +125,7 @@ def test_a_second_reason_refuses() -> None:
 
 
 def test_a_partner_who_signs_wrongly_can_be_trusted() -> None:
-    built = zone(made(DmarcSettings(trust=("b.test",))), dmarc="v=DMARC1; p=reject")
+    built = zone(made(DmarcSettings(trust=(Domain("b.test"),))), dmarc="v=DMARC1; p=reject")
     assert send(built).folder == "INBOX"
 
 
@@ -235,7 +236,7 @@ def test_filters_that_are_off_say_nothing() -> None:
 
 @pytest.mark.parametrize("trust", [(), ("list.test",)])
 def test_the_word_of_a_sealer_counts_where_it_is_trusted(trust: tuple[str, ...]) -> None:
-    built = zone(made(ArcSettings(trust=trust)), dmarc="v=DMARC1; p=reject", key="list.test")
+    built = zone(made(ArcSettings(trust=tuple(map(Domain, trust)))), dmarc="v=DMARC1; p=reject", key="list.test")
     chain: list[tuple[bytes, bytes, bytes]] = []
     content = sealed(MAIL, ed_key("list.test"), chain, results=b"mx.list.test; spf=pass;\r\n\tdmarc=pass")
     seen = send(built, content, sender="bounce@list.test")

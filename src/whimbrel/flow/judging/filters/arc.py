@@ -10,6 +10,7 @@ Standards: RFC 8617 5.2 (validation), 7.2 (a chain is not a proof of good mail)
 import re
 from typing import Final
 
+from whimbrel.core.address import Domain
 from whimbrel.core.directory import Account
 from whimbrel.core.settings import setting
 from whimbrel.flow.assessment import NOTHING, OUTSIDERS, Assessment, Finding, Stage, Symbol
@@ -26,7 +27,7 @@ class ArcSettings(WaitingSettings, tag="arc"):
     """What servers that passed a message on say of it (ARC)."""
 
     enabled: bool = setting(True, help="Verify ARC seals.", advanced=True)
-    trust: tuple[str, ...] = setting(
+    trust: tuple[Domain, ...] = setting(
         (),
         item="trust-sealer",
         help="Domains of servers whose word is taken, such as that of a mailing list's host: mail that passed DMARC "
@@ -50,7 +51,7 @@ class Arc(Filter):
         if chain.result == "none":
             return NOTHING
         sealer = chain.sealers[0] if chain.sealers else ""
-        trusted = sealer in {name.lower() for name in settings.trust}
+        trusted = sealer in settings.trust
         passed = trusted and _PASSED.search(b";" + chain.results) is not None
         fact = ArcChecked(chain.result, sealer, passed, chain.reason)
         words = f"sealed by {', '.join(chain.sealers[:3])}" if chain.sealers else chain.reason

@@ -7,8 +7,10 @@ that an administrator names, and where the points of other filters reach the blo
 Standards: RFC 9989 5.3.6, 5.4 (policy is local), 7.4 (indirect mail flows), RFC 7372 3.3 (X.7.26)
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
+from whimbrel.core.address import Domain
 from whimbrel.core.directory import Account
 from whimbrel.core.errors import MailError
 from whimbrel.core.settings import setting
@@ -43,7 +45,7 @@ class DmarcSettings(WaitingSettings, tag="dmarc"):
         help="Domains whose wish to have failing mail refused is obeyed, such as bank.example, with all below them; "
         "* is every domain. Mail of theirs through mailing lists and forwarders is lost.",
     )
-    trust: tuple[str, ...] = setting(
+    trust: tuple[Domain, ...] = setting(
         (),
         item="trust-domain",
         help="Domains whose failing mail is noted only, such as that of a partner who signs wrongly, with all below "
@@ -99,7 +101,7 @@ class Dmarc(Filter):
             return Finding((Symbol("DMARC_ARC", 0.0, words),)), "none"
         if policy == "none" or settings.on_fail == "log" or _named(settings.trust, domain):
             return Finding((symbol._replace(score=0.0),)), "none"
-        if policy == "reject" and _named(settings.refuse, domain):
+        if policy == "reject" and _named([name if name == "*" else _ascii(name) for name in settings.refuse], domain):
             reply = MailError(
                 550, "5.7.26", f"{domain} does not stand behind this message and wants it refused (DMARC)"
             )
@@ -114,5 +116,13 @@ def _proofs(known: Assessment) -> list[Proof]:
     return [*dict.fromkeys((*spf, *proofs))]
 
 
-def _named(domains: tuple[str, ...], domain: str) -> bool:
-    return any(name == "*" or domain == name.lower() or domain.endswith(f".{name.lower()}") for name in domains)
+def _named(domains: Sequence[str], domain: str) -> bool:
+    return any(name == "*" or domain == name or domain.endswith(f".{name}") for name in domains)
+
+
+def _ascii(name: str) -> str:
+    """As names are compared; what is none fits nothing."""
+    try:
+        return str(Domain(name))
+    except ValueError:
+        return ""
