@@ -11,6 +11,7 @@ from typing import Any, Final
 from whimbrel.services.admin.calls import Call, CallError, Failure, FieldFault, nearest
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.invoke import Prepared, checked, prepare, run
+from whimbrel.services.admin.pointers import below, joined
 from whimbrel.services.admin.server.operations import Work
 
 MOST: Final = 2_000
@@ -39,20 +40,23 @@ async def bulk_work(calls: Mapping[str, Call], ctx: AdminContext, body: Mapping[
         or len(each) > MOST
     ):
         raise CallError(
-            Failure.USAGE, f"each: a list of 1 to {MOST} objects of parameters is meant", FieldFault("each", "")
+            Failure.USAGE,
+            f"each: a list of 1 to {MOST} objects of parameters is meant",
+            FieldFault("each", "", joined("each")),
         )
     ctx = ctx.request(ctx.caller, confirmed=confirmed)
-    made, faults, first = [], [], None
+    made, faults, first, refused = list[Prepared](), list[FieldFault](), None, 0
     for number, arguments in enumerate(each):
         try:
             made.append(prepare(call, ctx, arguments))
             await checked(made[-1])
         except CallError as error:
             first = first or error
-            faults.append(FieldFault(f"each/{number}", error.text))
+            refused += 1
+            faults += below(error, call, arguments, "each", number)
     if first is not None:
-        kind = first.kind if len(faults) == len(each) else Failure.REFUSED
-        text = f"{len(faults)} of {len(each)} cannot be done: {faults[0].text}"
+        kind = first.kind if refused == len(each) else Failure.REFUSED
+        text = f"{refused} of {len(each)} cannot be done: {first.text}"
         raise CallError(kind, text, *faults[:_SHOWN], confirm=first.confirm)
     return Work(call, ctx.caller, f"{call.name}, {len(each)} times", _carried_out(made), kind=Each, steps=len(made))
 

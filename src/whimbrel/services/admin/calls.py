@@ -69,6 +69,8 @@ class FieldFault:
 
     name: str
     text: str
+    pointer: str | None = None
+    """Where it is in the body of the request (`pointers.py`); None: nobody has looked yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ from whimbrel.services.admin.invoke import (
     version_of,
     work_of,
 )
+from whimbrel.services.admin.pointers import placed
 from whimbrel.services.admin.server.operations import Operations, Work
 from whimbrel.services.admin.settings import settings_calls
 
@@ -161,17 +162,10 @@ def error_object(error: CallError) -> dict[str, object]:
     return {
         "kind": error.kind.word,
         "text": error.text,
-        "fields": [{"name": fault.name, "pointer": pointer(fault.name), "text": fault.text} for fault in error.fields],
+        "fields": [{"name": fault.name, "pointer": fault.pointer or "", "text": fault.text} for fault in error.fields],
         "confirm": error.confirm,
         "differs": [asdict(each) for each in error.differs],
     }
-
-
-def pointer(name: str) -> str:
-    """Where in the body of the request: a JSON Pointer. A path of settings is one member there; what stands below a
-    list is told by `each/3` or `member.3`. RFC 6901 3"""
-    first, _, rest = name.partition("/") if name.startswith("each/") else name.partition(".")
-    return "/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in (first, *rest.split(".")) if part)
 
 
 Arguments = Callable[[Call, Request], Awaitable[dict[str, object]]]
@@ -210,21 +204,25 @@ async def _values(call: Call, request: Request) -> dict[str, object]:
 
 def _endpoint(call: Call, contexts: Contexts, given: Arguments = _given) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        arguments: dict[str, object] = {}
         try:
-            made = await _prepared(call, contexts(request), request, given)
+            ctx = contexts(request)
+            arguments = await given(call, request)
+            body = _body_of(arguments, given)
+            made = await _prepared(call, ctx, request, arguments)
             if request.query_params.get("question", "") in _YES:
                 return JSONResponse({"question": await question(made)})
             if (undo := _undo(call, request)) and made.ctx.operations is not None:
                 await checked(made)  # What would be refused is refused at once.
                 return _later(made.ctx.operations, replace(work_of(made), wait=undo))
             if call.operation and made.ctx.operations is not None:
-                return await _operation(made, request)
+                return await _operation(made, body, request)
             if call.streams:
-                return StreamingResponse(_lines(made, run_stream(made)), media_type="application/x-ndjson")
+                return StreamingResponse(_lines(made, body, run_stream(made)), media_type="application/x-ndjson")
             result = await run(made)
             version = await version_of(made)
         except CallError as error:
-            return refusal(error)
+            return refusal(placed(error, call, _body_of(arguments, given)))
         except ClientDisconnect:
             return Response(status_code=400)
         return _answer(made, result, version)
@@ -249,10 +247,15 @@ def _later(operations: Operations, work: Work) -> Response:
     return JSONResponse({"operation": running.id, "undo": work.wait}, 202)
 
 
-async def _prepared(call: Call, ctx: AdminContext, request: Request, given: Arguments) -> Prepared:
+def _body_of(arguments: dict[str, object], given: Arguments) -> dict[str, object]:
+    """The body that arguments came from."""
+    values = arguments.get("values") if given is _values else arguments
+    return values if isinstance(values, dict) else {}
+
+
+async def _prepared(call: Call, ctx: AdminContext, request: Request, arguments: dict[str, object]) -> Prepared:
     """What is wrong with a request is said with its status, before anything is done. CallError."""
     query = request.query_params
-    arguments = await given(call, request)
     ctx = ctx.request(
         ctx.caller,
         dry_run=query.get("check", "") in _YES,
@@ -281,7 +284,7 @@ def _answer(made: Prepared, result: object, version: str) -> Response:
     return Response(content, media_type="application/json", headers=headers)
 
 
-async def _operation(made: Prepared, request: Request) -> Response:
+async def _operation(made: Prepared, body: dict[str, object], request: Request) -> Response:
     """It goes on by itself from here; this client only looks on."""
     operations = made.ctx.operations
     assert operations is not None
@@ -290,11 +293,13 @@ async def _operation(made: Prepared, request: Request) -> Response:
         return JSONResponse({"operation": running.id}, 202)
     if made.call.streams:
         first = [json.dumps({"operation": running.id}).encode() + b"\n"]
-        return StreamingResponse(_lines(made, running.items(), first), media_type="application/x-ndjson")
+        return StreamingResponse(_lines(made, body, running.items(), first), media_type="application/x-ndjson")
     return _answer(made, await running.result(), "")
 
 
-async def _lines(made: Prepared, items: AsyncIterator[object], first: Iterable[bytes] = ()) -> AsyncIterator[bytes]:
+async def _lines(
+    made: Prepared, body: dict[str, object], items: AsyncIterator[object], first: Iterable[bytes] = ()
+) -> AsyncIterator[bytes]:
     adapter, looked = result_adapter(made.call), time.monotonic()
     try:
         for line in first:
@@ -306,7 +311,7 @@ async def _lines(made: Prepared, items: AsyncIterator[object], first: Iterable[b
             yield b'{"item":' + adapter.dump_json(item) + b"}\n"
         yield json.dumps({"end": True, "warnings": made.ctx.warnings}).encode() + b"\n"
     except CallError as error:
-        yield json.dumps({"error": error_object(error)}).encode() + b"\n"
+        yield json.dumps({"error": error_object(placed(error, made.call, body))}).encode() + b"\n"
 
 
 async def _object(request: Request) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault
+from whimbrel.services.admin.pointers import joined
 
 MAX_BODY: Final = 16 * 1024
 BODY_WITHIN: Final = 10.0
@@ -16,8 +17,10 @@ BODY_WITHIN: Final = 10.0
 async def texts_of(request: Request, *names: str) -> list[str]:
     """The members of the body, all of them texts. CallError"""
     content = await body_of(request)
-    faults = [FieldFault(name, "a text must be given") for name in names if not _is_text(content.get(name))]
-    faults += [FieldFault(name, "is not known here") for name in content if name not in names]
+    faults = [
+        FieldFault(name, "a text must be given", joined(name)) for name in names if not _is_text(content.get(name))
+    ]
+    faults += [FieldFault(name, "is not known here", joined(name)) for name in content if name not in names]
     if faults:
         raise CallError(
             Failure.USAGE, "; ".join(f"{fault.name[:50]}: {fault.text}" for fault in faults[:9]), *faults[:9]

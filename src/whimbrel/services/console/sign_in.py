@@ -25,6 +25,7 @@ from whimbrel.core.log import Log
 from whimbrel.core.state import State
 from whimbrel.core.values import Secret
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault
+from whimbrel.services.admin.pointers import joined
 from whimbrel.services.admin.web import Endpoint, by_method
 from whimbrel.services.console.body import body_of, texts_of
 from whimbrel.services.console.gate import SESSION_PATH, Entered, csrf_of, entered, refused, unauthorized
@@ -115,7 +116,7 @@ class SignIn:
                 raise
             # No 401: that would say that the session is over.
             raise CallError(
-                Failure.REAUTHENTICATE, "The password is wrong", FieldFault("password", "is wrong")
+                Failure.REAUTHENTICATE, "The password is wrong", FieldFault("password", "is wrong", joined("password"))
             ) from None
         if credential != session.credential:  # It was changed this very moment.
             await self._sessions.end(session, "the password was changed")

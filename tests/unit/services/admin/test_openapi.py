@@ -13,7 +13,6 @@ from whimbrel.services.admin.calls import Call, Failure
 from whimbrel.services.admin.invoke import MAX_QUERY, MAX_TEXT, _meant_so, model
 from whimbrel.services.admin.schema import openapi
 from whimbrel.services.admin.table import all_calls
-from whimbrel.services.admin.web import pointer
 
 DOCUMENT = openapi(all_calls(), "1.0")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "QUERY")
@@ -182,15 +181,6 @@ def test_what_must_be_given_is_not_nothing() -> None:
         for name in schema.get("required", ()):
             for text in texts(schema["properties"][name]):
                 assert text.get("minLength") == 1 or text["maxLength"] > MAX_TEXT, (path, name)  # Or it is a file.
-
-
-@pytest.mark.parametrize(
-    ("name", "where"),
-    [("name", "/name"), ("smtp/max-message-size", "/smtp~1max-message-size"), ("member.3", "/member/3"),
-     ("each/7", "/each/7"), ("a~b", "/a~0b")],
-)  # fmt: skip
-def test_where_a_fault_is_is_a_json_pointer(name: str, where: str) -> None:
-    assert pointer(name) == where
 
 
 def test_the_document_that_is_kept_is_this_one() -> None:

@@ -41,7 +41,7 @@ def test_every_fault_is_told_with_its_line_and_nobody_is_taken(office: Office) -
     with pytest.raises(CallError) as caught:
         office.do("user import", file=table)
     assert [fault.name for fault in caught.value.fields] == ["line 4", "line 5", "line 7"]
-    assert "alice@example.org exists already; --update changes it" in caught.value.text
+    assert "alice@example.org exists already; 'update' changes it" in caught.value.text
     assert "did you mean 'example.org'?" in caught.value.text
     assert "stands in line 6 already" in caught.value.text
     assert office.users == before
@@ -142,7 +142,7 @@ def test_domains_are_made_only_if_that_is_wanted(office: Office) -> None:
     with pytest.raises(CallError) as told:
         office.do("user import", file=table)
     assert [fault.name for fault in told.value.fields] == ["line 2", "line 3"]
-    assert "--create-domains" in told.value.text
+    assert "'create-domains'" in told.value.text
     assert "domains that were added: new.test" in office.do("user import", file=table, create_domains=True).text
     assert office.do("user show", name="b@new.test").full_name == "B"
 

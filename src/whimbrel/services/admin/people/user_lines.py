@@ -232,10 +232,16 @@ def _quota(cells: Mapping[str, str]) -> Size | None:
     if (megabytes or cell).lower() in _UNLIMITED:
         return Size(0)
     if megabytes:
-        return Size(megabytes if not megabytes.isdigit() else int(megabytes) << 20)
+        try:
+            return Size(megabytes if not megabytes.isdigit() else int(megabytes) << 20)
+        except ValueError as error:
+            raise ValueError(f"quota mb: {error}") from None
     if not cell:
         return None
-    quota = Size(cell)
+    try:
+        quota = Size(cell)
+    except ValueError as error:
+        raise ValueError(f"quota: {error}") from None
     if cell.isdigit() and quota < _SMALLEST:
         raise ValueError(f"quota: {cell} would be so many octets; write {cell}M, or call the column 'quota mb'")
     return quota

@@ -116,7 +116,7 @@ class _Import:
         present = None if domain in self.domains else await ctx.editor.entry(Kind.USER, domain, local)
         if present is not None:
             if not self._update:
-                raise CallError(Failure.REFUSED, f"{address_of(present)} exists already; --update changes it")
+                raise CallError(Failure.REFUSED, f"{address_of(present)} exists already; 'update' changes it")
             may_change(ctx, present)
         template = (
             NO_TEMPLATE
@@ -153,7 +153,7 @@ class _Import:
         except CallError as error:
             if error.kind is not Failure.NOT_FOUND or not self._create_domains:
                 if error.kind is Failure.NOT_FOUND:
-                    raise CallError(error.kind, f"{error.text}; --create-domains makes domains") from None
+                    raise CallError(error.kind, f"{error.text}; 'create-domains' makes domains") from None
                 raise
         address = Address.parse(text)
         if self._ctx.domains() is not None:
