@@ -437,3 +437,21 @@ def test_who_comes_or_goes_by_a_former_version_is_told_where_the_mail_is(house: 
     house.do("user remove", name="alice@example.org")
     house.do("config undo", ADMIN, file="users.cfg")
     assert "Mail of a removed user alice@example.org is kept" in house.office.warnings[-1]
+
+
+def test_where_a_server_administrator_sits_is_not_shown_to_a_domain_administrator_nor_found_by_it(house: House) -> None:
+    root = Caller("root@example.org", Grants.of("server-write"), "root@example.org", "198.51.100.9")
+    house.do("user add", root, name="root@example.org", rights="server-write")
+    house.do("user add", root, name="fay@example.org")
+    house.do("user set", root, name="alice@example.org", full_name="Alice A.")
+    house.do("user set", administrator("accounts", "fay@example.org"), name="alice@example.org", full_name="Alice B.")
+    house.do("user set", administrator("accounts"), name="alice@example.org", full_name="Alice C.")
+    by_fay, by_root = house.rows(record="alice@example.org")[1:3]
+    assert (by_fay.origin, by_root.origin) == ("192.0.2.7", "198.51.100.9")  # To who sees the server.
+    eve = administrator("accounts")
+    mine, by_fay, by_root = house.rows(eve, record="alice@example.org")[:3]
+    assert (mine.origin, by_fay.origin, by_root.origin) == ("192.0.2.7", "192.0.2.7", "")
+    assert by_root.user == "root@example.org" and by_root.new == "Alice A."
+    assert house.do("change show", eve, id=by_root.id).origin == ""
+    assert house.rows(eve, text="198.51.100") == [] != house.rows(text="198.51.100")
+    assert [row.new for row in house.rows(eve, text="alice a.") if row.kind == "user"][-1:] == ["Alice A."]

@@ -11,6 +11,7 @@ from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known,
 from whimbrel.services.admin.changes.audit import shown
 from whimbrel.services.admin.changes.change_lines import SETTING, ChangeLine, change_line
 from whimbrel.services.admin.changes.change_state import Made, made_of, plain_refusal, present, refusal
+from whimbrel.services.admin.changes.origins import Origins
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.server import moments
@@ -124,11 +125,11 @@ async def change_list(
 ) -> Page[ChangeRow]:
     wanted = Wanted(user.strip().casefold(), folded(as_recorded(record.strip()).removeprefix("@")), setting.strip("/ "))
     query = wanted.query(text, moment(ctx, "since", since), moment(ctx, "until", until))
-    rows: list[ChangeRow] = []
+    rows, origins = list[ChangeRow](), Origins(ctx)
     oldest = 0.0
     for _ in range(PIECES):
         page, lines = await _piece(ctx, query, wanted, limit - len(rows), after)
-        rows += map(_row, lines)
+        rows += [_row(line, await origins.shown(line)) for line in lines if await origins.matches(line, text)]
         oldest, after = (page.lines[-1].at if page.lines else oldest), page.cursor
         if page.note:
             ctx.warn(page.note)
@@ -163,10 +164,10 @@ async def _search(ctx: AdminContext, query: LogQuery, limit: int, cursor: str) -
         raise CallError(Failure.USAGE, str(error), FieldFault("after" if cursor else "text", str(error))) from None
 
 
-def _row(line: ChangeLine) -> ChangeRow:
+def _row(line: ChangeLine, origin: str) -> ChangeRow:
     return ChangeRow(
         Moment(line.at), line.user, line.kind, line.action, line.subject, line.field, line.old, line.new, line.id,
-        not plain_refusal(line), line.origin,
+        not plain_refusal(line), origin,
     )  # fmt: skip
 
 
@@ -192,7 +193,8 @@ async def change_show(ctx: AdminContext, id: Id) -> ChangeView:
     values = [await _value(ctx, made, line) for line in made.lines]
     first = made.lines[0]
     can_undo = not any(value.cannot_undo for value in values)
-    return ChangeView(first.id, Moment(first.at), first.user, first.origin, made.call, can_undo, tuple(values))
+    origin = await Origins(ctx).shown(first)
+    return ChangeView(first.id, Moment(first.at), first.user, origin, made.call, can_undo, tuple(values))
 
 
 async def _value(ctx: AdminContext, made: Made, line: ChangeLine) -> ChangedValue:
