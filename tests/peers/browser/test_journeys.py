@@ -9,7 +9,7 @@ from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import PHONE, Visit
 from tests.support.mail import eventually, imap, letter, send, submit
@@ -43,6 +43,13 @@ class Hand:
         if not self.keys:
             around = self.page.locator(within) if within else self.page
             around.get_by_role(role, name=name).first.click()  # type: ignore[arg-type]
+        elif role == "radio":  # Tab goes to the one that is chosen, arrows to the others.
+            around = self.page.locator(within) if within else self.page
+            target, focused = around.get_by_role(role, name=name).first, "(node) => node === document.activeElement"
+            target.wait_for()
+            group = around.get_by_role(role)
+            self.until("Tab", lambda: any(each.evaluate(focused) for each in group.all()), MOST_STOPS)
+            self.until("ArrowDown", lambda: target.evaluate(focused))
         elif role == "menuitem":  # Arrows move within a menu; Tab leaves it.
             target = self.page.get_by_role(role, name=name).first
             target.wait_for()
@@ -163,6 +170,7 @@ def test_a_colleague_comes(visit: Callable[..., Visit], house: Running, by: str)
     hand.fill("Full name", f"Käthe Groß {by}", within="main aside")
     address = f"kaethe.gross.{by}"
     assert page.locator("main aside").get_by_label("Address", exact=True).input_value() == address
+    hand.press("radio", "Type one", within="main aside")
     hand.fill("Password", "a", within="main aside")
     hand.press("button", "Add user", within="main aside form")
     expect(page.get_by_text("must have at least 8 characters")).to_be_visible()
@@ -185,6 +193,60 @@ def test_a_colleague_comes(visit: Callable[..., Visit], house: Running, by: str)
     assert any(f"Käthe Groß {by}" in command(house.directory, "user", "list") for _ in eventually(5))
     hand.press("button", "Add another")
     expect(page.locator("main aside").get_by_label("Full name")).to_have_value("")
+    assert not seen.faults.said, "\n".join(seen.faults.said)
+
+
+@BY
+def test_a_colleague_sets_the_password_by_a_link(
+    visit: Callable[..., Visit], browser: Browser, house: Running, by: str
+) -> None:
+    seen = visit(size=(1024, 768))
+    page, hand = seen.page, Hand(seen.page, by)
+    hand.palette("Add user", "Add user")
+    hand.fill("Full name", f"Nina Nord {by}", within="main aside")
+    address = f"nina.nord.{by}@example.test"
+    hand.press("button", "Add user", within="main aside form")
+    sees(page, f"{address} receives mail.", "Not signed in yet")
+    link = page.locator("main aside").get_by_text("/set-password#").locator("visible=true").first.inner_text()
+    expect(page.get_by_role("img", name="The link as a QR code").locator("visible=true")).to_be_visible()
+    with pytest.raises(imaplib.IMAP4.error), imap(house, address, password="seven-green-kites"):
+        pass
+
+    # The colleague, in another browser, whom no cookie helps.
+    other = Visit(browser, link, size=PHONE)
+    try:
+        theirs, own = other.page, Hand(other.page, by)
+        theirs.goto(link)
+        sees(theirs, "Set your password", address, "At least 8 characters")
+        own.fill("New password", "password")
+        own.fill("The same password once more", "password")
+        own.press("button", "Set password")
+        expect(theirs.get_by_text("must not be among the most common ones")).to_be_visible()
+        other.faults.said.clear()  # Refused as it should be; nobody is signed in here.
+        own.fill("New password", "seven-green-kites")
+        own.fill("The same password once more", "seven-green-kites")
+        own.press("button", "Set password")
+        sees(theirs, "The password is set", address, str(house.ports["imaps"]))
+        assert "#" not in theirs.url
+        with imap(house, address, password="seven-green-kites"):
+            pass
+        theirs.goto("about:blank")
+        theirs.goto(link)
+        expect(theirs.get_by_text("This link opens nothing")).to_be_visible()
+    finally:
+        other.context.close()
+    expect(page.get_by_text("Signed in at")).to_be_visible(timeout=30_000)
+    sees(page, f"{address} can sign in.")
+    expect(page.locator("main aside").get_by_text("/set-password#").locator("visible=true")).to_have_count(0)
+    security = (house.directory / "store" / "logs" / "security.log").read_text()
+    assert "Used password link" in security and link.partition("#")[2] not in security
+
+    # And once more from the drawer, to be revoked.
+    seen.go(f"/users?open={address}&tab=access")
+    hand.press("button", "Make a link", within="main aside")
+    expect(page.get_by_text("Link made, expires")).to_be_visible()
+    hand.press("button", "Revoke the link", within="main aside")
+    expect(page.get_by_text("Link made, expires")).to_have_count(0)
     assert not seen.faults.said, "\n".join(seen.faults.said)
 
 

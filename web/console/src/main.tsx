@@ -23,8 +23,9 @@ import { createRoot } from "react-dom/client";
 import { ApiError } from "@shared/errors.ts";
 import { kit, manager } from "./app/kit.ts";
 import { router } from "./app/router.tsx";
-import { isNew, start, trouble } from "./app/start.ts";
+import { isNew, SET_PASSWORD, start, trouble } from "./app/start.ts";
 
+const SetPasswordScreen = lazy(() => import("./screens/setpassword/SetPasswordScreen.tsx"));
 const WizardScreen = lazy(() => import("./screens/wizard/WizardScreen.tsx"));
 
 const queries = new QueryClient({
@@ -51,6 +52,10 @@ createRoot(root).render(
           {isNew(trouble.get()) ? (
             <Suspense>
               <WizardScreen />
+            </Suspense>
+          ) : location.pathname === SET_PASSWORD ? (
+            <Suspense>
+              <SetPasswordScreen />
             </Suspense>
           ) : (
             <RouterProvider router={router} />

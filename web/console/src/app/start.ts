@@ -11,6 +11,9 @@ export const trouble = new Store<unknown>(null);
 /** The server is not set up yet: the wizard is all there is. */
 export const isNew = (error: unknown): boolean => error instanceof ApiError && error.kind === "setup";
 
+/** Where links to set a password lead: whoever has one signs in nowhere. */
+export const SET_PASSWORD = "/set-password";
+
 export async function start(): Promise<void> {
   begin();
   const asked = load().catch((error: unknown) => trouble.set(error));

@@ -9,6 +9,7 @@ import { Verdict } from "@/parts/base/State.tsx";
 import { Facts } from "@/parts/drawer/Drawer.tsx";
 import css from "./Access.module.css";
 import { generated } from "./password.ts";
+import { PasswordLink } from "./PasswordLink.tsx";
 import { SignIns } from "./SignIns.tsx";
 import type { UserView } from "./user.ts";
 
@@ -53,6 +54,7 @@ export function Access({ user, version, readOnly, onChanged }: Props) {
           ]}
         />
       </SignIns>
+      {!readOnly && <PasswordLink user={user} onChanged={onChanged} />}
       {!readOnly && <Password user={user} version={version} onChanged={onChanged} />}
       <Rights {...{ user, readOnly, version, onChanged }} />
     </>

@@ -12,8 +12,9 @@ import { faultsOf } from "@/parts/form/faults.ts";
 import css from "./AddUser.module.css";
 import { asFields, join } from "./alike.ts";
 import { added, begun, BLANK, draft, type Draft } from "./draft.ts";
+import { type Link, makeLink } from "./link.ts";
 import { fullAddress, proposal } from "./names.ts";
-import { generated } from "./password.ts";
+import { PasswordWay } from "./PasswordWay.tsx";
 import { SameAs } from "./SameAs.tsx";
 
 const FIELDS = ["full_name", "name", "password", "quota", "rights"].map((name) => ({ name }));
@@ -60,16 +61,18 @@ export default function AddUser({ domain: looked, onClose, onAdded, onTable }: P
       const { warnings } = await run("user", "add", {
         name: address,
         full_name: now.fullName,
-        password: now.password || null,
+        password: now.way === "link" ? null : now.password || null,
         ...asFields(chosen),
       });
       // The server's spelling of it.
       const user = await read<{ address: string }>("user", "show", { name: address });
-      const refused = await join(user.address, chosen);
+      const linked = now.way === "link" ? await link(user.address, now.mailTo) : NO_LINK;
+      const refused = [...linked.refused, ...(await join(user.address, chosen))];
       draft.set({ ...BLANK, domain: now.domain });
       added.set({
         address: user.address,
-        password: now.generated ? now.password : "",
+        password: now.way === "generated" ? now.password : "",
+        link: linked.made,
         refused: [...warnings, ...refused],
       });
       onAdded(user.address);
@@ -134,26 +137,7 @@ export default function AddUser({ domain: looked, onClose, onAdded, onTable }: P
           </p>
         )}
         {said("name")}
-        <label htmlFor={`${id}password`}>
-          <Trans>Password</Trans>
-        </label>
-        <div className={css.line}>
-          <input
-            id={`${id}password`}
-            className="field"
-            type={now.generated ? "text" : "password"}
-            autoComplete="new-password"
-            value={now.password}
-            {...about("password")}
-            onChange={(event) => change({ password: event.target.value, generated: false })}
-          />
-          <Button onClick={() => change({ password: generated(), generated: true })}>
-            <Trans>Generate</Trans>
-          </Button>
-        </div>
-        <p className="muted">
-          <Trans>Without one the mailbox receives mail, and nobody can sign in.</Trans>
-        </p>
+        <PasswordWay now={now} change={change} id={`${id}password`} about={about("password")} />
         {said("password")}
         <SameAs now={now} change={change} />
         {said("quota")}
@@ -178,6 +162,17 @@ export default function AddUser({ domain: looked, onClose, onAdded, onTable }: P
       </form>
     </Drawer>
   );
+}
+
+const NO_LINK: { made: Link | null; refused: readonly string[] } = { made: null, refused: [] };
+
+/** The user is there by now: what goes wrong with the link is told beside it. */
+async function link(address: string, mailTo: string): Promise<typeof NO_LINK> {
+  try {
+    return { made: await makeLink(address, mailTo), refused: [] };
+  } catch (error) {
+    return { made: null, refused: [error instanceof Error ? error.message : String(error)] };
+  }
 }
 
 interface Domains {

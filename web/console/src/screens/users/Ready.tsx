@@ -9,11 +9,14 @@ import { useStore } from "@/api/store.ts";
 import { Button } from "@/parts/base/Button.tsx";
 import { Moment } from "@/parts/base/Moment.tsx";
 import { Failure } from "@/parts/base/Notice.tsx";
+import { Qr } from "@/parts/qr/Qr.tsx";
 import { State, Verdict } from "@/parts/base/State.tsx";
 import { Drawer, Facts } from "@/parts/drawer/Drawer.tsx";
 import { FormSkeleton } from "@/parts/form/FormSkeleton.tsx";
 import { type Service, type Way, waysIn } from "./access.ts";
 import { added } from "./draft.ts";
+import type { Link } from "./link.ts";
+import { LinkShown } from "./LinkShown.tsx";
 import css from "./Ready.module.css";
 import type { UserView } from "./user.ts";
 
@@ -50,6 +53,8 @@ export default function Ready({ address, onClose, onAnother, onOpen }: Props) {
   });
   const [sending, setSending] = useState(false);
   const host = who?.server.hostname ?? "";
+  // One that was used or revoked is nothing to hand over any more.
+  const link = user?.password_link_expires ? (made?.link ?? null) : null;
   const ways = services ? waysIn(services.items) : [];
 
   const testMail = async () => {
@@ -82,6 +87,10 @@ export default function Ready({ address, onClose, onAnother, onOpen }: Props) {
             facts={[
               [t`User name`, address],
               made?.password ? [t`Password`, <Once key="once" password={made.password} />] : null,
+              link && [
+                t`Link to set the password`,
+                <LinkShown key="link" made={link} onMade={(newer) => made && added.set({ ...made, link: newer })} />,
+              ],
               [t`Server`, host],
               ...ways.map((way) => [way.protocol, wayWords(way, t`with TLS`, t`with STARTTLS`)] as const),
             ]}
@@ -102,7 +111,7 @@ export default function Ready({ address, onClose, onAnother, onOpen }: Props) {
               <Trans>All settings</Trans>
             </Button>
           </div>
-          <Letter user={user} host={host} ways={ways} password={made?.password ?? ""} />
+          <Letter user={user} host={host} ways={ways} password={made?.password ?? ""} link={link} />
         </div>
       )}
     </Drawer>
@@ -114,10 +123,25 @@ const wayWords = (way: Way, implicit: string, starttls: string) => `${way.port},
 function Head({ user }: { user: UserView }) {
   const { address } = user;
   const able = user.has_password && user.enabled !== false;
+  const until = user.password_link_expires;
   return (
     <>
       {able ? (
         <Verdict mood="ok" title={<Trans>{address} can sign in.</Trans>} />
+      ) : until ? (
+        <Verdict mood="info" icon="mail" title={<Trans>{address} receives mail.</Trans>}>
+          <p>
+            {user.password_link_sent_to ? (
+              <Trans>
+                Link sent to {user.password_link_sent_to}, expires <Moment at={until} />
+              </Trans>
+            ) : (
+              <Trans>
+                The colleague signs in once the link below was used; it expires <Moment at={until} />.
+              </Trans>
+            )}
+          </p>
+        </Verdict>
       ) : (
         <Verdict mood="warn" title={<Trans>{address} receives mail.</Trans>}>
           <p>
@@ -171,11 +195,13 @@ function Letter({
   host,
   ways,
   password,
+  link,
 }: {
   user: UserView;
   host: string;
   ways: readonly Way[];
   password: string;
+  link: Link | null;
 }) {
   const { t } = useLingui();
   const { address } = user;
@@ -192,6 +218,15 @@ function Letter({
           <>
             <dt>{t`Password`}</dt>
             <dd>{password}</dd>
+          </>
+        )}
+        {link && (
+          <>
+            <dt>{t`Set your password here first`}</dt>
+            <dd>{link.link}</dd>
+            <dd>
+              <Qr text={link.link} label={t`The link as a QR code`} />
+            </dd>
           </>
         )}
         <dt>{t`Server`}</dt>

@@ -1,6 +1,10 @@
 /** What has been typed of a new user and is not added. It is kept when the form is closed by a slip and opened again. */
 import { Store } from "@/api/store.ts";
 import type { Shared } from "./alike.ts";
+import type { Link } from "./link.ts";
+
+/** How the user comes by a password. A generated one is shown, and on the page that follows once more. */
+export type Way = "link" | "generated" | "typed";
 
 export interface Draft {
   readonly fullName: string;
@@ -8,9 +12,10 @@ export interface Draft {
   readonly name: string | null;
   /** Null: the first that there is. */
   readonly domain: string | null;
+  readonly way: Way;
+  /** Where the link is mailed to; empty: nowhere. */
+  readonly mailTo: string;
   readonly password: string;
-  /** Made here: it is shown, and on the page that follows once more. */
-  readonly generated: boolean;
   readonly colleague: string;
   /** What the colleague has, and of that, what the new user is not to get. */
   readonly shared: readonly Shared[];
@@ -21,8 +26,9 @@ export const BLANK: Draft = {
   fullName: "",
   name: null,
   domain: null,
+  way: "link",
+  mailTo: "",
   password: "",
-  generated: false,
   colleague: "",
   shared: [],
   without: [],
@@ -32,7 +38,7 @@ export const draft = new Store<Draft>(BLANK);
 
 /** A domain that was chosen is nothing that would be missed. */
 export function begun(one: Draft): boolean {
-  return !!(one.fullName || one.name || one.password || one.colleague);
+  return !!(one.fullName || one.name || one.password || one.mailTo || one.colleague);
 }
 
 addEventListener("beforeunload", (event) => {
@@ -44,6 +50,8 @@ export interface Added {
   readonly address: string;
   /** One that was made here; empty: the administrator knows what was typed. */
   readonly password: string;
+  /** By which the colleague sets the password. */
+  readonly link: Link | null;
   /** What was to be as with a colleague and was refused. */
   readonly refused: readonly string[];
 }

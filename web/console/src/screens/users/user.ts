@@ -23,6 +23,10 @@ export interface UserView extends UserRow {
   readonly delete_on?: string;
   readonly last_service?: string;
   readonly last_address?: string;
+  /** Until when a link to set the password is open; null: there is none. */
+  readonly password_link_expires?: string | null;
+  /** Where it was mailed to; empty: it was not. */
+  readonly password_link_sent_to?: string;
   readonly grants?: readonly string[];
   readonly [field: string]: unknown;
 }
