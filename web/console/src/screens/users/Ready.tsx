@@ -83,14 +83,15 @@ export default function Ready({ address, onClose, onAnother, onOpen }: Props) {
               ))}
             </ul>
           )}
+          {link && (
+            <section aria-label={t`Link to set the password`}>
+              <LinkShown made={link} onMade={(newer) => made && added.set({ ...made, link: newer })} />
+            </section>
+          )}
           <Facts
             facts={[
               [t`User name`, address],
               made?.password ? [t`Password`, <Once key="once" password={made.password} />] : null,
-              link && [
-                t`Link to set the password`,
-                <LinkShown key="link" made={link} onMade={(newer) => made && added.set({ ...made, link: newer })} />,
-              ],
               [t`Server`, host],
               ...ways.map((way) => [way.protocol, wayWords(way, t`with TLS`, t`with STARTTLS`)] as const),
             ]}
