@@ -19,6 +19,7 @@ from whimbrel.app import store_mark
 from whimbrel.app.installation import Installation
 from whimbrel.app.store_move import plan as plans
 from whimbrel.backends.disk.tree_copy import MARK, CopyFailed, TreeCopy, finish
+from whimbrel.backends.store.settings import ANOTHER_STORE
 from whimbrel.core.config import ConfigError
 from whimbrel.core.store_move import Left, Move, Plan
 
@@ -100,7 +101,8 @@ def _decide(installation: Installation, move: Move) -> None:
     config = installation.load_config()
     failure: Exception | None = None
     try:
-        asyncio.run(config.change({"store/directory": move.target}))
+        # What the danger warns of is done: the store is there.
+        asyncio.run(config.change({"store/directory": move.target}, confirmed=ANOTHER_STORE))
     except (ConfigError, OSError) as error:
         failure = error  # The file tells whether it was written before that.
     installation.load_config()

@@ -1,9 +1,13 @@
 """Where mail is kept, and for how long what was deleted can be brought back."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from whimbrel.core.settings import Concern, Danger, Section, Whole, setting
 from whimbrel.core.values import Duration
+
+ANOTHER_STORE: Final = "another store"
+"""Typed by who names another directory without moving what is in the one in force."""
 
 
 def _kept(whole: Whole) -> Iterator[Concern]:
@@ -25,7 +29,7 @@ class StoreSettings(Section, tag="store", checks=(_kept,)):
         danger=Danger(
             "the mail is not moved: from the next start on the server looks for all mail, queue and logs in the other "
             "directory. Stop the server and move them there first",
-            "another store",
+            ANOTHER_STORE,
         ),
     )
     keep_deleted: Duration = setting(
