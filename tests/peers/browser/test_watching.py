@@ -112,3 +112,27 @@ def test_a_server_is_added_with_the_certificate_that_it_shows(visit: Callable[..
     page.get_by_role("button", name=re.compile("^Save")).click()
     page.get_by_text("No other server is shown here.").wait_for()
     assert not window.faults.said
+
+
+def test_a_disk_at_its_hard_limit_is_said_on_every_screen_with_what_frees_space(
+    visit: Callable[..., Visit], house: Running
+) -> None:
+    window = visit()
+    page = window.page
+    bar = page.get_by_role("alert").filter(has_text="Mail is being put off, nothing is lost")
+    window.go("/users")
+    try:
+        command(house.directory, "config", "set", "space/soft-limit", "100%")
+        command(house.directory, "config", "set", "space/hard-limit", "100%")
+        bar.wait_for()
+        expect(bar).to_contain_text("since")
+        assert not window.axe()
+        bar.get_by_role("link", name="Make room").click()
+        page.get_by_role("heading", name="What frees space").wait_for()
+        page.get_by_text("The store on a larger disk").wait_for()
+        page.get_by_role("listitem").filter(has_text=re.compile("^Queue")).wait_for()
+        assert not window.axe()
+    finally:
+        command(house.directory, "config", "set", "space/hard-limit", "200M")
+        command(house.directory, "config", "set", "space/soft-limit", "1G")
+    bar.wait_for(state="hidden")

@@ -20,6 +20,9 @@ SHOWN: Final = 20
 GRACE: Final = 600.0
 """Seconds in which a folder may be as it is: it is just made, rebuilt, or its first backup is due."""
 _DEEPEST: Final = 40
+_Seen = tuple[str, bool, bool, int]
+"""A folder: its name, whether it has no index, whether its flags have no backup, octets of its index."""
+_OF_INDEX: Final = ("index.", "flags.")
 
 
 class FolderLook:
@@ -31,8 +34,13 @@ class FolderLook:
     ) -> None:
         self._mail, self._now, self._steady = mail, now, steady
         self._lock = threading.Lock()
-        self._round: Iterator[tuple[str, bool, bool]] | None = None
+        self._round: Iterator[_Seen] | None = None
         self._known = self._next = StoreLook(0, (), (), complete=False)
+
+    @property
+    def known(self) -> StoreLook:
+        """As `look`, without looking any further."""
+        return self._known if self._known.complete else self._next
 
     def look(self) -> StoreLook:
         """What is known of all folders: of this round as far as it is complete, else of the one before."""
@@ -43,27 +51,27 @@ class FolderLook:
         end = self._steady() + SECONDS
         if self._round is None:
             self._round, self._next = self._folders(), StoreLook(0, (), (), complete=False)
-        for name, broken, unsaved in self._round:
+        for name, broken, unsaved, indexes in self._round:
             before = self._next
             self._next = StoreLook(
                 before.folders + 1,
                 (*before.broken, name) if broken and len(before.broken) < SHOWN else before.broken,
                 (*before.unsaved, name) if unsaved and len(before.unsaved) < SHOWN else before.unsaved,
                 complete=False,
+                indexes=before.indexes + indexes,
             )
             if self._steady() >= end:
-                return self._known if self._known.complete else self._next
+                return self.known
         done, self._round = self._next, None
-        self._known = StoreLook(done.folders, done.broken, done.unsaved, complete=True)
+        self._known = StoreLook(done.folders, done.broken, done.unsaved, complete=True, indexes=done.indexes)
         return self._known
 
-    def _folders(self) -> Iterator[tuple[str, bool, bool]]:
-        """Each folder: its name, whether it has no index, whether its flags have no backup."""
+    def _folders(self) -> "Iterator[_Seen]":
         for domain in _subfolders(self._mail):
             for account in _subfolders(domain):
                 yield from self._below(account, account, _DEEPEST)
 
-    def _below(self, folder: Path, account: Path, depth: int) -> Iterator[tuple[str, bool, bool]]:
+    def _below(self, folder: Path, account: Path, depth: int) -> "Iterator[_Seen]":
         messages = folder / "#msgs"
         if _exists(messages):
             old = self._now() - GRACE
@@ -72,7 +80,7 @@ class FolderLook:
             # Of an index that was last written long ago, with messages in it.
             unsaved = index is not None and index < old and not _exists(folder / "flags.bak") and _any_file(messages)
             name = f"{account.name}@{account.parent.name}/{folder.relative_to(account)}"
-            yield name, broken, unsaved
+            yield name, broken, unsaved, _octets_of_index(folder)
         if depth:
             for inner in _subfolders(folder):
                 yield from self._below(inner, account, depth - 1)
@@ -87,6 +95,15 @@ def _subfolders(folder: Path) -> Iterator[Path]:
         return
     for name in names:
         yield folder / name
+
+
+def _octets_of_index(folder: Path) -> int:
+    try:
+        with os.scandir(folder) as entries:
+            files = [each for each in entries if each.name.startswith(_OF_INDEX)]
+            return sum(each.stat(follow_symlinks=False).st_size for each in files)
+    except OSError:  # It is made anew at this moment.
+        return 0
 
 
 def _exists(path: Path) -> bool:

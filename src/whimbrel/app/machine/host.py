@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import ssl
 import time
 from collections.abc import Sequence
@@ -19,8 +20,19 @@ from whimbrel.backends.queue.database import LOST
 from whimbrel.backends.tls.contexts import SELF_SIGNED
 from whimbrel.backends.tls.settings import TlsSettings
 from whimbrel.core.config import ConfigStore
-from whimbrel.services.health.check import Certificate, ClockState, Disk, Memory, QueueFiles, Scanner, StoreLook
+from whimbrel.services.health.check import (
+    Certificate,
+    ClockState,
+    Disk,
+    Holding,
+    Memory,
+    QueueFiles,
+    Scanner,
+    StoreLook,
+)
 
+_ASIDE: Final = re.compile(r"\.log\.\d+(\.idx)?$")
+"""A log file that was put aside, or its index: `backends.logs.files`."""
 _ADDED: Final = 10.0
 """Seconds in which a file certainly has its entry."""
 
@@ -51,6 +63,17 @@ class HostMachine:
         hard, soft = octets(limits.hard_limit, total), octets(limits.soft_limit, total)
         return Disk(room.folder, room.free, total, hard, room.word, soft)
 
+    def holdings(self) -> Sequence[Holding]:
+        device = os.stat(self._space.look().folder or self._store.parent).st_dev
+        queue = (*_sizes(self._queue, device), *_sizes(self._queue / LOST, device))
+        logs = _sizes(self._store / "logs", device)
+        aside = [size for name, size in logs if _ASIDE.search(name)]
+        return [
+            Holding("indexes", self._folders.known.indexes),
+            Holding("queue", sum(size for _, size in queue)),
+            Holding("logs", sum(size for _, size in logs), sum(aside), len(aside)),
+        ]
+
     def memory(self) -> Memory:
         return kernel.memory()
 
@@ -73,6 +96,18 @@ class HostMachine:
         if not self._presence.here():
             return StoreLook(0, (), (), complete=True, gone=str(self._store))
         return self._folders.look()
+
+
+def _sizes(folder: Path, device: int) -> tuple[tuple[str, int], ...]:
+    """Files there with their octets; none, if the folder is on another file system."""
+    sizes: list[tuple[str, int]] = []
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as files:
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):
+                status = file.stat()
+                if status.st_dev == device and file.is_file():
+                    sizes.append((file.name, status.st_size))
+    return tuple(sizes)
 
 
 def _messages(folder: Path, before: float) -> tuple[str, ...]:

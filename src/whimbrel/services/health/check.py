@@ -60,6 +60,19 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
+class Holding:
+    """What of ours, beside mail, takes room in the file system of the store."""
+
+    name: str
+    """queue, logs or indexes."""
+    octets: int
+    spare: int = 0
+    """Octets of it that could go without loss of mail: log files that were put aside."""
+    files: int = 0
+    """Those that hold what is spare."""
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """Of the machine, or of the container that we are in; octets."""
 
@@ -113,6 +126,8 @@ class StoreLook:
     """Folders whose flags have no backup; some of them."""
     complete: bool
     """All folders were looked at."""
+    indexes: int = 0
+    """Octets of the indexes of these folders, with the backups of their flags."""
     gone: str = ""
     """The store's directory, if the store is not in it; nothing else is known then."""
 
@@ -140,6 +155,11 @@ class Machine(Protocol):
 
     def clock(self) -> ClockState: ...
     def disk(self) -> Disk: ...
+
+    def holdings(self) -> Sequence[Holding]:
+        """Of the file system of `disk`. Indexes as far as `store` has looked."""
+        ...
+
     def memory(self) -> Memory: ...
     def certificates(self) -> Sequence[Certificate]: ...
     def scanners(self) -> Sequence[Scanner]: ...

@@ -35,6 +35,13 @@ def test_folders_that_need_a_hand_are_named(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_indexes_are_counted_with_the_backups_of_flags(tmp_path: Path) -> None:
+    folder(tmp_path, "anna/INBOX")
+    (tmp_path / "example.org" / "anna" / "INBOX" / "index.fld-wal").write_bytes(b"x" * 9)
+    look = FolderLook(tmp_path)
+    assert look.look().indexes == look.known.indexes == 11
+
+
 def test_what_is_so_for_a_moment_only_is_not_named(tmp_path: Path) -> None:
     folder(tmp_path, "anna/INBOX", bad=True, age=time.time())
     folder(tmp_path, "bob/INBOX", backup=False, age=time.time())

@@ -9,7 +9,7 @@ from whimbrel.app.machine.host import HostMachine
 from whimbrel.backends.tls import authority
 from whimbrel.backends.tls.contexts import SELF_SIGNED
 from whimbrel.backends.tls.settings import TlsSettings
-from whimbrel.services.health.check import QueueFiles
+from whimbrel.services.health.check import Holding, QueueFiles
 
 
 def machine(folder: Path, settings: TlsSettings) -> HostMachine:
@@ -44,6 +44,18 @@ def test_this_machine_has_memory_a_disk_and_its_own_addresses(tmp_path: Path) ->
     assert disk.folder == str(tmp_path)
     assert host.own("127.0.0.1")
     assert not host.own("192.0.2.77")
+
+
+def test_queue_and_logs_are_counted_and_what_was_put_aside_is_told_apart(tmp_path: Path) -> None:
+    for folder in ("queue", "logs", "queue/lost"):
+        (tmp_path / folder).mkdir()
+    for name, size in (
+        ("queue/a.eml", 3), ("queue/lost/b.eml", 4), ("logs/mail.log", 10), ("logs/mail.log.1", 20),
+        ("logs/mail.log.1.idx", 5), ("logs/mail.log.idx", 2),
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(b"x" * size)
+    host = HostMachine(FakeConfig(TlsSettings()), tmp_path, tmp_path / "queue", tmp_path)
+    assert list(host.holdings()) == [Holding("indexes", 0), Holding("queue", 7), Holding("logs", 37, 25, 2)]
 
 
 def test_files_of_the_queue_that_were_not_added_just_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

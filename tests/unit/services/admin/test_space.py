@@ -17,7 +17,7 @@ from whimbrel.services.admin.mail import usage
 from whimbrel.services.admin.people import domain_list
 from whimbrel.services.admin.ports import FolderSize
 from whimbrel.services.health.board import Board
-from whimbrel.services.health.check import Disk
+from whimbrel.services.health.check import Disk, Holding
 from whimbrel.services.health.forecast import EVERY, KIND
 
 GB = 1 << 30
@@ -60,6 +60,20 @@ def test_a_disk_that_empties_is_never_full(office: Office) -> None:
     rising = [(now - number * EVERY, 10 * GB - number * (GB / 48)) for number in range(48, 0, -1)]
     view = shown(office, Disk("/srv/store", 10 * GB, 100 * GB, 2 * GB, "enough"), rising)
     assert view.grows == pytest.approx(-GB, rel=0.01) and view.full_in is None
+
+
+def test_queue_logs_and_indexes_are_parts_of_the_disk_and_grow(office: Office) -> None:
+    now = office.clock.now()
+    ward = Ward()
+    ward.machine.held = (Holding("queue", 5), Holding("logs", 2 * GB, GB, 9))
+    context = ward.context()
+    assert context.state is not None
+    rising = [(now - number * EVERY, 2 * GB - number * (GB / 48)) for number in range(48, 0, -1)]
+    asyncio.run(context.state.set(KIND, "disk-logs", json.dumps(rising)))
+    queue, logs = office.do("store space", {"health": Board((), context, MemoryLog())}).parts
+    assert (queue.name, queue.size, queue.grows, queue.spare) == ("queue", 5, None, 0)
+    assert (logs.size, logs.spare, logs.spare_files) == (2 * GB, GB, 9)
+    assert logs.grows == pytest.approx(GB, rel=0.01)
 
 
 class Mailboxes:

@@ -21,6 +21,7 @@ from whimbrel.services.health.check import (
     ClockState,
     Disk,
     HealthContext,
+    Holding,
     Memory,
     QueueFiles,
     Scanner,
@@ -73,6 +74,7 @@ class FakeMachine:
     addresses: Sequence[str] = (OURS, PUBLIC)
     clocked: ClockState = field(default_factory=lambda: ClockState(True, 0.01))
     disk_now: Disk = field(default_factory=lambda: Disk("/srv/store", 50 * GB, 100 * GB, GB, "enough"))
+    held: Sequence[Holding] = ()
     memory_now: Memory = field(default_factory=lambda: Memory(8 * GB, 4 * GB))
     shown: Sequence[Certificate] = ()
     scanning: Sequence[Scanner] = ()
@@ -90,6 +92,9 @@ class FakeMachine:
 
     def disk(self) -> Disk:
         return self.disk_now
+
+    def holdings(self) -> Sequence[Holding]:
+        return self.held
 
     def memory(self) -> Memory:
         return self.memory_now

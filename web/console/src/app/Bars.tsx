@@ -1,7 +1,8 @@
-/** Thin bars over every screen: not live, only reading, waiting for a restart. */
+/** Thin bars over every screen: not live, no room for mail, only reading, waiting for a restart. */
 import { Plural, Trans } from "@lingui/react/macro";
+import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import { useLiveStatus } from "@/api/live.ts";
+import { useLiveStatus, useTopic } from "@/api/live.ts";
 import { me } from "@/api/session.ts";
 import { useStore } from "@/api/store.ts";
 import { Icon } from "@/parts/base/Icon.tsx";
@@ -18,6 +19,7 @@ export function Bars() {
   return (
     <>
       <NotLive />
+      <PutOff />
       {who?.right === "server-read" && (
         <p className={css.bar}>
           <Icon name="eye" />
@@ -36,6 +38,40 @@ export function Bars() {
       )}
     </>
   );
+}
+
+/** No mail is taken in: whoever looks at the console at all has to know. */
+function PutOff() {
+  const [disk, setDisk] = useState<Disk | undefined>();
+  useTopic<{ checks: readonly Disk[] }>("health", ({ checks }) =>
+    setDisk(checks.find((each) => each.check === "disk" && each.state === "error")),
+  );
+  return (
+    <div role="alert">
+      {disk && (
+        <p className={`${css.bar} ${css.full}`}>
+          <Icon name="disk" />
+          <span>
+            <b>
+              <Trans>Mail is being put off, nothing is lost</Trans>
+            </b>
+            {", "}
+            <Trans>since {shortTime(new Date(disk.since))}.</Trans> <span>{disk.text}</span>
+          </span>
+          <Link to="/storage" className="link">
+            <Trans>Make room</Trans>
+          </Link>
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface Disk {
+  readonly check: string;
+  readonly state: string;
+  readonly since: string;
+  readonly text: string;
 }
 
 function NotLive() {

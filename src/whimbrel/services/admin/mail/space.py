@@ -2,14 +2,32 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from whimbrel.core.state import State
 from whimbrel.services.admin.calls import Needs, call
 from whimbrel.services.admin.context import AdminContext, need
 from whimbrel.services.admin.mail.usage import CountLine, UsageView, count_mailboxes, latest
 from whimbrel.services.admin.views import Octets
 
+if TYPE_CHECKING:
+    from whimbrel.services.health.check import Holding
+
 DAY: Final = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpacePart:
+    """What of ours, beside mail, is in this file system."""
+
+    name: str
+    """indexes, queue or logs."""
+    size: Octets
+    grows: int | None
+    """Octets by day, as of the last week; None: too little is known."""
+    spare: Octets
+    """Of it, what can go without loss of mail: log files that were put aside."""
+    spare_files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +47,14 @@ class SpaceView:
     """Octets by day of which it fills, as of the last week; negative: it empties; None: too little is known."""
     full_in: int | None
     """Seconds until the hard limit at that growth; None: never, or too little is known."""
+    parts: tuple[SpacePart, ...] = ()
+    """store usage has what mailboxes hold."""
 
 
 @call(
     "store", "space", reads=True, needs=Needs.SERVER,
-    help="Shows the disk of the store: free space, limits, growth, and when it is full.",
+    help="Shows the disk of the store: free space, limits, growth, when it is full, and what queue, logs and indexes "
+    "hold of it.",
 )  # fmt: skip
 async def store_space(ctx: AdminContext) -> SpaceView:
     from whimbrel.services.health.forecast import known, seconds_until, slope
@@ -42,10 +63,23 @@ async def store_space(ctx: AdminContext) -> SpaceView:
     disk = await health.pool.run(health.machine.disk)
     series = (*(await known(health.state, "disk") if health.state is not None else ()), (ctx.clock.now(), disk.free))
     falls, left = slope(series), seconds_until(series, disk.hard)
+    parts = [
+        SpacePart(each.name, Octets(each.octets), await _grows(health.state, each, ctx.clock.now()), Octets(each.spare),
+                  each.files)
+        for each in await health.pool.run(health.machine.holdings)
+    ]  # fmt: skip
     return SpaceView(
         disk.folder, Octets(disk.total), Octets(disk.free), Octets(disk.soft), Octets(disk.hard), disk.word,
         None if falls is None else round(-falls * DAY), None if left is None else round(left),
+        tuple(parts),
     )  # fmt: skip
+
+
+async def _grows(state: State | None, part: "Holding", now: float) -> int | None:
+    from whimbrel.services.health.forecast import known, slope
+
+    rises = slope((*(await known(state, f"disk-{part.name}") if state is not None else ()), (now, part.octets)))
+    return None if rises is None else round(rises * DAY)
 
 
 @call(

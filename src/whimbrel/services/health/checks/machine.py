@@ -23,6 +23,8 @@ async def _disk(ctx: HealthContext) -> Verdict:
     left = None
     if ctx.state is not None:
         left = seconds_until(await record(ctx.state, "disk", ctx.clock.now(), disk.free), disk.hard)
+        for each in await ctx.pool.run(ctx.machine.holdings):
+            await record(ctx.state, f"disk-{each.name}", ctx.clock.now(), each.octets)
     soon = "" if left is None else f" At the growth of the last days it is full in {lasting(left)}."
     if disk.word == "read-only":
         return Verdict(

@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { octets, span } from "@/parts/base/Moment.tsx";
 import { type Mood, Verdict } from "@/parts/base/State.tsx";
 import css from "./Storage.module.css";
-import { type Part, parts, type Space, type Usage } from "./storage.ts";
+import { change, type Part, parts, type Space, type Usage } from "./storage.ts";
 
 /** Less than this, and somebody must act. */
 const SOON = 14 * 86_400;
@@ -17,6 +17,9 @@ export function Disk({ space, usage }: { space: Space; usage: Usage | undefined 
     mail: t`Mail`,
     deleted: t`Deleted, kept`,
     removed: t`Of removed users`,
+    indexes: t`Indexes`,
+    queue: t`Queue`,
+    logs: t`Logs`,
     other: usage?.counted ? t`Everything else` : t`In use`,
     free: t`Free`,
   };
@@ -42,10 +45,11 @@ export function Disk({ space, usage }: { space: Space; usage: Usage | undefined 
         <b style={{ left: mark(space.hard) }} data-limit="hard" />
       </div>
       <ul className={css.legend}>
-        {made.map(({ part, octets: size }) => (
+        {made.map(({ part, octets: size, grows: rise }) => (
           <li key={part}>
             <i data-part={part} aria-hidden="true" />
             {names[part]} <b>{octets(size)}</b>
+            {rise !== null && <span className="muted"> {t`${change(rise)} a day`}</span>}
           </li>
         ))}
         <li className="muted">

@@ -7,7 +7,7 @@ import { Moment, number, octets } from "@/parts/base/Moment.tsx";
 import { Notice } from "@/parts/base/Notice.tsx";
 import { screenOf } from "@/app/screens.ts";
 import css from "./Storage.module.css";
-import type { Held, Usage } from "./storage.ts";
+import { change, type Held, type Usage } from "./storage.ts";
 
 const FEW = 10;
 
@@ -88,12 +88,6 @@ export function Holders({ usage, action, counting }: { usage: Usage; action: Rea
       </div>
     </section>
   );
-}
-
-/** Of a day, with its sign. */
-function change(by: number | null): string {
-  if (by === null) return "";
-  return by === 0 ? "0" : `${by > 0 ? "+" : "−"}${octets(Math.abs(by))}`;
 }
 
 interface Row extends Held {

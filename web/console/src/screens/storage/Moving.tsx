@@ -40,7 +40,7 @@ export function Moving({ operations }: { operations: readonly Operation[] }) {
       </section>
     ) : null;
   return (
-    <section className={css.card}>
+    <section className={css.card} id="place">
       <h2>
         <Trans>Place of the store</Trans>
       </h2>

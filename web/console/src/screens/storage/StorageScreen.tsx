@@ -14,6 +14,7 @@ import { Disk } from "./Disk.tsx";
 import { Holders } from "./Holders.tsx";
 import { Mending } from "./Mending.tsx";
 import { Moving } from "./Moving.tsx";
+import { Relief } from "./Relief.tsx";
 import css from "./Storage.module.css";
 import { isAlive, type Operation, type Space, type Usage, verbOf } from "./storage.ts";
 
@@ -68,6 +69,7 @@ export default function StorageScreen() {
           ) : (
             usage.data && <Holders usage={usage.data} action={action} counting={!!counting} />
           )}
+          {space.data && <Relief space={space.data} usage={usage.data} />}
           <Moving operations={operations} />
           <Mending operations={operations} />
         </div>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type FolderLine, NOTHING, parts, scope, type Space, taken, type Usage, verbOf } from "./storage.ts";
+import { type FolderLine, NOTHING, parts, reliefs, scope, type Space, taken, type Usage, verbOf } from "./storage.ts";
 
 const SPACE: Space = {
   folder: "/srv",
@@ -10,6 +10,7 @@ const SPACE: Space = {
   state: "enough",
   grows: null,
   full_in: null,
+  parts: [],
 };
 const usage = (part: Partial<Usage>): Usage => ({
   counted: "2026-11-30T12:00:00Z",
@@ -94,4 +95,28 @@ test("folders that are in order are counted and not kept", () => {
   });
   const made = [line({}), line({ problems: ["x"] }), line({ repaired: ["y"] })].reduce(taken, NOTHING);
   expect([made.folders, made.messages, made.wrong, made.mended, made.lines.length]).toEqual([3, 6, 1, 1, 2]);
+});
+
+const HELD = [
+  { name: "indexes", size: 20, grows: null, spare: 0, spare_files: 0 },
+  { name: "logs", size: 80, grows: 3, spare: 60, spare_files: 4 },
+];
+
+test("queue, logs and indexes have their part, and mail is drawn into what is left", () => {
+  const made = parts({ ...SPACE, parts: HELD }, usage({ size: 900, grows: 7 }));
+  expect(shares(made)).toEqual([
+    ["mail", 500],
+    ["indexes", 20],
+    ["logs", 80],
+    ["free", 400],
+  ]);
+  expect(made.map(({ grows }) => grows)).toEqual([7, null, 3, null]);
+});
+
+test("what frees space comes by octets, and only what there is", () => {
+  const space = { ...SPACE, parts: HELD };
+  const counted = usage({ deleted_size: 50, deleted_messages: 2, removed_size: 70, removed_mailboxes: 1 });
+  expect(reliefs(space, counted, { left: [] }).map(({ way }) => way)).toEqual(["removed", "logs", "deleted"]);
+  const left = [{ path: "/old", kind: "store", since: "2026-11-30T12:00:00Z" }];
+  expect(reliefs(SPACE, undefined, { left })).toEqual([{ way: "former", octets: null, count: 1 }]);
 });

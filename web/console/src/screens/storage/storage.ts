@@ -1,4 +1,5 @@
 /** What the disk has left, what mailboxes hold of it, and work on the store that is under way. */
+import { octets } from "@/parts/base/Moment.tsx";
 
 export interface Space {
   readonly folder: string;
@@ -12,6 +13,19 @@ export interface Space {
   readonly grows: number | null;
   /** Seconds; null: never, or too little is known. */
   readonly full_in: number | null;
+  readonly parts: readonly SpacePart[];
+}
+
+/** What of the server's own, beside mail, is on that disk. */
+export interface SpacePart {
+  /** indexes, queue, logs. */
+  readonly name: string;
+  readonly size: number;
+  /** Octets a day. */
+  readonly grows: number | null;
+  /** Of it, what can go without loss of mail. */
+  readonly spare: number;
+  readonly spare_files: number;
 }
 
 export interface Held {
@@ -103,28 +117,72 @@ export interface FolderLine {
   readonly repaired: readonly string[];
 }
 
-export type Part = "mail" | "deleted" | "removed" | "other" | "free";
+export type Part = "mail" | "deleted" | "removed" | "indexes" | "queue" | "logs" | "other" | "free";
+const OWN: readonly string[] = ["indexes", "queue", "logs"] satisfies Part[];
+
+export interface Shared {
+  readonly part: Part;
+  readonly octets: number;
+  readonly share: number;
+  /** Octets a day; null: it is not known, or says nothing. */
+  readonly grows: number | null;
+}
 
 /** How the disk is shared out, in octets. What mailboxes hold is counted for each recipient and the disk has a message
  * once, so the parts of mail may be more than what is used: then they are drawn smaller. */
-export function parts(space: Space, usage: Usage | undefined): { part: Part; octets: number; share: number }[] {
+export function parts(space: Space, usage: Usage | undefined): Shared[] {
   const used = Math.max(0, space.total - space.free);
   const counted = usage?.counted ? usage : undefined;
   const mail = counted?.size ?? 0;
   const deleted = counted?.deleted_size ?? 0;
   const removed = counted?.removed_size ?? 0;
+  const own = space.parts.filter((each) => OWN.includes(each.name));
+  const beside = own.reduce((total, each) => total + each.size, 0);
   const sum = mail + deleted + removed;
-  const scale = sum > used ? used / sum : 1;
-  const all: [Part, number, number][] = [
-    ["mail", mail, mail * scale],
-    ["deleted", deleted, deleted * scale],
-    ["removed", removed, removed * scale],
-    ["other", Math.max(0, used - sum), Math.max(0, used - sum)],
-    ["free", space.free, space.free],
+  const room = Math.max(0, used - beside);
+  const scale = sum > room ? room / sum : 1;
+  const rest = Math.max(0, room - sum);
+  const all: [Part, number, number, number | null][] = [
+    // What is deleted and kept is in the growth of mailboxes: that is what fills the disk.
+    ["mail", mail, mail * scale, counted?.grows ?? null],
+    ["deleted", deleted, deleted * scale, null],
+    ["removed", removed, removed * scale, null],
+    ...own.map((each): [Part, number, number, number | null] => [each.name as Part, each.size, each.size, each.grows]),
+    ["other", rest, rest, null],
+    ["free", space.free, space.free, null],
   ];
   return all
     .filter(([part, octets]) => octets > 0 || part === "free")
-    .map(([part, octets, drawn]) => ({ part, octets, share: space.total ? drawn / space.total : 0 }));
+    .map(([part, octets, drawn, grows]) => ({ part, octets, grows, share: space.total ? drawn / space.total : 0 }));
+}
+
+export interface Relief {
+  readonly way: "deleted" | "removed" | "logs" | "former";
+  /** Null: it was not counted. */
+  readonly octets: number | null;
+  /** Messages, mailboxes, files or stores. */
+  readonly count: number;
+}
+
+/** What could be freed, most first. */
+export function reliefs(space: Space, usage: Usage | undefined, place: Pick<Place, "left"> | undefined): Relief[] {
+  const counted = usage?.counted ? usage : undefined;
+  const logs = space.parts.find((each) => each.name === "logs");
+  const all: Relief[] = [
+    { way: "deleted", octets: counted?.deleted_size ?? 0, count: counted?.deleted_messages ?? 0 },
+    { way: "removed", octets: counted?.removed_size ?? 0, count: counted?.removed_mailboxes ?? 0 },
+    { way: "logs", octets: logs?.spare ?? 0, count: logs?.spare_files ?? 0 },
+    { way: "former", octets: null, count: place?.left.length ?? 0 },
+  ];
+  // A store of former days is as large as all mail was.
+  const size = (each: Relief) => each.octets ?? Number.POSITIVE_INFINITY;
+  return all.filter((each) => each.count > 0).toSorted((a, b) => size(b) - size(a));
+}
+
+/** Of a day, with its sign. */
+export function change(by: number | null): string {
+  if (by === null) return "";
+  return by === 0 ? "0" : `${by > 0 ? "+" : "−"}${octets(Math.abs(by))}`;
 }
 
 const WORK = /^store (check|repair|reindex|count|move|old-delete)(?= |$)/;

@@ -29,7 +29,8 @@ export function catalogOf(texts: Readonly<Record<string, string>>, figure: (text
   const templates = [...known]
     .filter(([text]) => text.search(PLACE) >= 0)
     .map(([text, said]) => templateOf(text, said))
-    .toSorted((a, b) => b.letters - a.letters);
+    // Of two that say the same the one with a full stop: `{a} is held by {b}.` has no stop in its value.
+    .toSorted((a, b) => b.letters - a.letters || b.text.length - a.text.length);
   /** What is hung on the end of a value: ` and 3 more`. */
   const tails = templates.filter(({ text }) => /^[ ,;]\s?\w/.test(text));
   const memory = new Map<string, string | undefined>();
