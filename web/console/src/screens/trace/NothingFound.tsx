@@ -3,10 +3,13 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { Link } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { type Page, read } from "@/api/admin.ts";
+import { useTopic } from "@/api/live.ts";
+import { toast } from "@/api/operations.ts";
 import { Button } from "@/parts/base/Button.tsx";
 import { Notice } from "@/parts/base/Notice.tsx";
 import { State } from "@/parts/base/State.tsx";
 import type { ListQuery } from "@/parts/list/model.ts";
+import { forTheOther } from "./asText.ts";
 import { understood } from "./search.ts";
 import css from "./Trace.module.css";
 import { useSought, useWithin } from "./TraceScreen.tsx";
@@ -17,13 +20,25 @@ interface Props {
   note: string;
   since: string;
   onSearch: (change: Partial<ListQuery>) => void;
+  /** A message came that may be it. */
+  onNews: () => void;
 }
 
-export function NothingFound({ text, note, since, onSearch }: Props) {
+export function NothingFound({ text, note, since, onSearch, onNews }: Props) {
+  const { t } = useLingui();
   const sought = useSought()(text, "");
   const within = useWithin()(since);
   const reach = note.replace(/^[^;]*;\s*(.)/, (_, first: string) => first.toUpperCase());
   const { addresses, hosts } = understood(text);
+  // Whoever waits for a message has the page open: the log says when one comes.
+  useTopic<{ text: string }>(addresses.length ? "log:mail" : null, (line) => {
+    const said = line.text.toLowerCase();
+    if (addresses.every((each) => said.includes(each))) onNews();
+  });
+  const copy = async () => {
+    await navigator.clipboard.writeText(forTheOther(addresses, within));
+    toast(t`Copied: what the other side needs to look for it, without our own names`);
+  };
   return (
     <Notice
       icon="search"
@@ -33,14 +48,27 @@ export function NothingFound({ text, note, since, onSearch }: Props) {
         </Trans>
       }
       action={
-        since !== "365d" && (
-          <Button icon="history" onClick={() => onSearch({ filters: { since: since === "30d" ? "365d" : "30d" } })}>
-            {since === "30d" ? <Trans>Search the last year</Trans> : <Trans>Search the last 30 days</Trans>}
-          </Button>
-        )
+        <>
+          {since !== "365d" && (
+            <Button icon="history" onClick={() => onSearch({ filters: { since: since === "30d" ? "365d" : "30d" } })}>
+              {since === "30d" ? <Trans>Search the last year</Trans> : <Trans>Search the last 30 days</Trans>}
+            </Button>
+          )}
+          {addresses.length > 0 && (
+            <Button icon="copy" onClick={() => void copy()}>
+              <Trans>Copy for the other side</Trans>
+            </Button>
+          )}
+        </>
       }
     >
       {reach && <p className={css.reach}>{reach}</p>}
+      {addresses.length > 0 && (
+        <p className={css.live}>
+          <i className="dot" />
+          <Trans>Watched: as soon as one comes, it stands here</Trans>
+        </p>
+      )}
       {addresses.map((address) => address.includes("@") && <Leads key={address} address={address} />)}
       {addresses[0]?.includes("@") && <Alike address={addresses[0]} onSearch={onSearch} />}
       <Mentions word={addresses[0] ?? hosts[0] ?? ""} since={since} />
@@ -76,7 +104,7 @@ function Leads({ address }: { address: string }) {
   );
 }
 
-/** Users and aliases that are called alike: a slip of the pen is the likeliest reason. */
+/** Users, aliases and groups that are called alike: a slip of the pen is the likeliest reason. */
 function Alike({ address, onSearch }: { address: string; onSearch: (change: Partial<ListQuery>) => void }) {
   const stem = (address.split("@")[0] ?? "").slice(0, 3);
   const { data } = useQuery({
@@ -84,11 +112,13 @@ function Alike({ address, onSearch }: { address: string; onSearch: (change: Part
     enabled: stem.length > 1,
     queryFn: async ({ signal }) => {
       const query = { search: stem, limit: 6 };
-      const [users, aliases] = await Promise.all([
+      const [users, ...others] = await Promise.all([
         read<Page<{ address: string }>>("user", "list", query, signal),
-        read<Page<{ address?: string; name?: string }>>("alias", "list", query, signal).catch(() => ({ items: [] })),
+        ...["alias", "group"].map((noun) =>
+          read<Page<{ address?: string }>>(noun, "list", query, signal).catch(() => ({ items: [] })),
+        ),
       ]);
-      return [...users.items, ...aliases.items].map((each) => each.address ?? "");
+      return [...users.items, ...others.flatMap(({ items }) => items)].map((each) => each.address ?? "");
     },
     retry: false,
   });

@@ -54,7 +54,13 @@ export default function TraceScreen() {
           failed={t`The logs could not be searched.`}
           empty={<Start />}
           nothing={
-            <NothingFound text={query.search} note={told.note} since={since} onSearch={(words) => onQuery(words)} />
+            <NothingFound
+              text={query.search}
+              note={told.note}
+              since={since}
+              onSearch={(words) => onQuery(words)}
+              onNews={() => model.refresh()}
+            />
           }
           foot={
             asked &&

@@ -31,3 +31,17 @@ export function asText(message: Message, { address, fate, at, status }: Outcome)
     .map(([name, value]) => `${name}: ${value}`)
     .join("\n");
 }
+
+/** That nothing came, for whoever looks after the mail of the other side: what was looked for and how long, and what to
+ * send back. `within`: "the last 24 hours". */
+export function forTheOther(addresses: readonly string[], within: string): string {
+  const [one = "", other] = addresses;
+  const at = new Date().toISOString();
+  const sought = other ? i18n._(msg`between ${one} and ${other}`) : i18n._(msg`from or to ${one}`);
+  return [
+    i18n._(msg`No message ${sought} has reached our mail server in ${within} (looked at ${at}).`),
+    i18n._(
+      msg`Please look for it in the log of the sending server: the time, the server it was given to, and the reply with its code. A report of failed delivery says the same.`,
+    ),
+  ].join("\n\n");
+}
