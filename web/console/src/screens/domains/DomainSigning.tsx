@@ -48,7 +48,7 @@ export function DomainSigning({ name, readOnly }: { name: string; readOnly: stri
   return (
     <>
       <Summary generations={generations} />
-      <p>
+      <p className={css.make}>
         <Button
           kind={generations.length ? "plain" : "primary"}
           icon="key"
