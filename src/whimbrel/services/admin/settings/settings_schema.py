@@ -13,8 +13,8 @@ from whimbrel.core.values import Secret
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _SPELLED: Final = frozenset(
-    {"BDAT", "DNS", "DSN", "EDNS", "HELO", "ID", "IMAP", "IMAPS", "IP", "IPv4", "IPv6", "LMTP", "MX", "POP3", "POP3S",
-     "SMTP", "SASL", "SNI", "TCP", "TLS", "UDP", "URL", "VRFY"}
+    {"ARC", "BDAT", "DKIM", "DMARC", "DNS", "DSN", "EDNS", "HELO", "ID", "IMAP", "IMAPS", "IP", "IPv4", "IPv6",
+     "LMTP", "MX", "POP3", "POP3S", "SMTP", "SASL", "SNI", "SPF", "TCP", "TLS", "UDP", "URL", "VRFY"}
 )  # fmt: skip
 """Words that are not written small."""
 _WRITTEN: Final = {word.lower(): word for word in _SPELLED} | {"max": "maximum", "min": "minimum"}
