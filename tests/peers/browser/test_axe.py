@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import PHONE, WIDE, Screen, Visit, screens, url_of
-from tests.support.server import Running
+from tests.support.server import Running, command
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.xdist_group("browser")]
 SIZES = {"wide": WIDE, "phone": PHONE}
@@ -87,6 +87,20 @@ def test_axe_is_content_with_the_sign_in(browser: Browser, house: Running) -> No
         visit.page.get_by_text("The name or the password is wrong.").wait_for()
         said += violations(visit)
     assert not said, "\n".join(said)
+
+
+def test_axe_is_content_with_the_page_of_a_link(browser: Browser, house: Running) -> None:
+    link = command(house.directory, "user", "password-link", "user2@example.test").strip()
+    with Visit(browser, url_of(house), size=PHONE) as visit:
+        visit.go(link)
+        visit.page.get_by_label("New password").wait_for()
+        said = violations(visit)
+        wide = visit.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+        command(house.directory, "user", "password-link-revoke", "user2@example.test")
+        visit.page.reload()
+        visit.page.get_by_text("This link opens nothing").wait_for()
+        said += violations(visit)
+    assert not said and wide <= 0, "\n".join(said)
 
 
 def test_axe_sees_what_is_wrong(window: Visit) -> None:

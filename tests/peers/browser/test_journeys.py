@@ -45,13 +45,13 @@ class Hand:
             around.get_by_role(role, name=name).first.click()  # type: ignore[arg-type]
         elif role == "radio":  # Tab goes to the one that is chosen, arrows to the others.
             around = self.page.locator(within) if within else self.page
-            target, focused = around.get_by_role(role, name=name).first, "(node) => node === document.activeElement"
+            focused = "(node) => node === document.activeElement"
+            target, group = around.get_by_role("radio", name=name).first, around.get_by_role("radio")
             target.wait_for()
-            group = around.get_by_role(role)
             self.until("Tab", lambda: any(each.evaluate(focused) for each in group.all()), MOST_STOPS)
             self.until("ArrowDown", lambda: target.evaluate(focused))
         elif role == "menuitem":  # Arrows move within a menu; Tab leaves it.
-            target = self.page.get_by_role(role, name=name).first
+            target = self.page.get_by_role("menuitem", name=name).first
             target.wait_for()
             self.until("ArrowDown", lambda: target.evaluate("(node) => node === document.activeElement"))
             self.page.keyboard.press("Enter")
