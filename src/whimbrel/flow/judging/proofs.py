@@ -1,7 +1,7 @@
 """What is proven of a message's senders: facts that filters of mail authentication give and others build on.
 
-Whoever lets mail pass for a name (allow lists, correspondents, bypass rules) asks for `DomainVerified`: a From
-without it may be forged.
+Whoever lets mail pass for a name (allow lists, correspondents, bypass rules) asks for `DomainVerified`: a From without
+it may be forged.
 """
 
 from dataclasses import dataclass
@@ -80,15 +80,15 @@ class DomainVerified(Fact):
     """`spf` or `dkim`."""
 
 
-def authentic(known: Assessment, domain: str) -> bool:
+def domain_verified(known: Assessment, domain: str) -> bool:
     """Whether mail may be taken for that of `domain` (in lower case)."""
     return any(fact.domain == domain for fact in known.facts(DomainVerified))
 
 
-def sender_authentic(known: Assessment, domain: str) -> bool:
+def sender_verified(known: Assessment, domain: str) -> bool:
     """Whether a report to an address of `domain` reaches who sent the message: SPF of its reverse-path, or its From."""
     spf = any(
         fact.result == "pass" and fact.identity == "mailfrom" and fact.domain == domain
         for fact in known.facts(SpfChecked)
     )
-    return spf or authentic(known, domain)
+    return spf or domain_verified(known, domain)

@@ -20,7 +20,7 @@ from whimbrel.flow.judging.filters.arc import ArcSettings
 from whimbrel.flow.judging.filters.dkim import DkimSettings
 from whimbrel.flow.judging.filters.dmarc import DmarcSettings
 from whimbrel.flow.judging.filters.spf import SpfSettings
-from whimbrel.flow.judging.proofs import DmarcChecked, DomainVerified, SpfChecked, authentic, sender_authentic
+from whimbrel.flow.judging.proofs import DmarcChecked, DomainVerified, SpfChecked, domain_verified, sender_verified
 from whimbrel.flow.judging.rating import RatingSettings
 from whimbrel.flow.judging.trusted import TrustedRelaysSettings
 from whimbrel.flow.settings import SmtpSettings
@@ -95,8 +95,8 @@ def test_an_honest_message_passes_and_says_so() -> None:
     assert seen.results.startswith(f"{built.config.section(SmtpSettings).hostname}; spf=pass smtp.mailfrom=ann@b.test;")
     assert "dkim=pass header.d=b.test header.s=e header.a=ed25519-sha256 header.b=" in seen.results
     assert seen.results.endswith("dmarc=pass header.from=b.test policy.dmarc=reject")
-    assert authentic(seen.known, "b.test")
-    assert sender_authentic(seen.known, "b.test")
+    assert domain_verified(seen.known, "b.test")
+    assert sender_verified(seen.known, "b.test")
     assert seen.known.score == 0
 
 
@@ -221,7 +221,7 @@ def test_two_authors_prove_nothing_of_each_other() -> None:
     content = signed(MAIL.replace(b"From: Ann <ann@b.test>", b"From: <ceo@bank.test>, Ann <ann@b.test>"))
     seen = send(built, content)
     assert seen.folder == "Junk"
-    assert not authentic(seen.known, "bank.test")
+    assert not domain_verified(seen.known, "bank.test")
     twice = signed(MAIL.replace(b"From: Ann <ann@b.test>", b"From: <ceo@bank.test>\r\nFrom: Ann <ann@b.test>"))
     assert send(built, twice).folder == "Junk"
 
