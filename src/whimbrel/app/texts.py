@@ -75,6 +75,7 @@ ASIDE: Final = frozenset(
         "services/admin/local.py",
         "services/admin/schema.py",
         "services/admin/people/link_letter.py",
+        "services/admin/schema_beside.py",
         "services/admin/people/table_text.py",
         "services/alerts/teller.py",
         "services/jobs/warning.py",

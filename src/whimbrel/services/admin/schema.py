@@ -1,4 +1,4 @@
-"""All calls as an OpenAPI 3.1 description (JSON Schema 2020-12 with the words of the console).
+"""The API as an OpenAPI 3.1 description (JSON Schema 2020-12 with the words of the console).
 
 Made at build time (`make docs` writes docs/gen/openapi.json), never in a running server: making it takes the memory of
 all models at once.
@@ -9,6 +9,8 @@ from typing import Any
 
 from whimbrel.services.admin.calls import Call, Failure, FileText, Parameter
 from whimbrel.services.admin.invoke import MAX_FILE, MAX_QUERY, MAX_TEXT, model, result_adapter
+from whimbrel.services.admin.schema_beside import beside
+from whimbrel.services.admin.settings import settings_calls
 from whimbrel.services.admin.versions import version_for
 
 _REFS = "#/components/schemas/{model}"
@@ -18,6 +20,8 @@ def openapi(calls: Sequence[Call], version: str) -> dict[str, Any]:
     """The whole description; components are shared by name."""
     components: dict[str, Any] = {"Refusal": _refusal()}
     paths = {call.path: _path(call, components) for call in calls}
+    reads, changes = (_whole(call, components) for call in (settings_calls.READ, settings_calls.CHANGE))
+    paths |= beside(reads, changes, _refusals())
     return {
         "openapi": "3.1.0",
         "info": {"title": "Whimbrel administration", "version": version},
@@ -39,18 +43,24 @@ def openapi(calls: Sequence[Call], version: str) -> dict[str, Any]:
     }
 
 
+def _whole(call: Call, components: dict[str, Any]) -> dict[str, Any]:
+    """What a call answers."""
+    return _answer(
+        call, _shared(result_adapter(call).json_schema(mode="serialization", ref_template=_REFS), components)
+    )
+
+
 def _path(call: Call, components: dict[str, Any]) -> dict[str, Any]:
     parameters = _shared(model(call).model_json_schema(ref_template=_REFS), components)
     for parameter in call.parameters:
         _bounded(parameter, parameters["properties"][parameter.name])
-    result = _shared(result_adapter(call).json_schema(mode="serialization", ref_template=_REFS), components)
     operation = {
         "operationId": call.name.replace(" ", "_").replace("-", "_"),
         "tags": [call.noun],
         "summary": call.help,
         "x-call": words_of(call),
         "responses": {
-            "200": _answer(call, result),
+            "200": _whole(call, components),
             **_refusals(),
         },
     }
@@ -161,11 +171,14 @@ def words_of(call: Call) -> dict[str, Any]:
 def _refusal() -> dict[str, Any]:
     text = {"type": "string"}
     fault = {"type": "object", "properties": {"name": text, "pointer": text, "text": text}}
+    value = {"type": ["string", "array", "null"], "items": text, "description": "Null: it is not there."}
+    differs = {"type": "object", "properties": {"path": text, "in_use": value, "on_disk": value}}
     error = {
         "type": "object",
         "properties": {
             "kind": {"enum": [kind.word for kind in Failure]}, "text": text,
             "fields": {"type": "array", "items": fault}, "confirm": text,
+            "differs": {"type": "array", "items": differs, "description": "With conflict: what differs in the file."},
         },
     }  # fmt: skip
     return {"type": "object", "properties": {"error": error}}

@@ -84,7 +84,7 @@ def test_a_secret_is_never_a_positional_word(call: Call) -> None:
 
 def test_the_description_of_all_calls_is_json_and_names_what_is_positional() -> None:
     made = json.loads(json.dumps(openapi(all_calls(), "1")))
-    assert set(made["paths"]) == {call.path for call in all_calls()}
+    assert set(made["paths"]) >= {call.path for call in all_calls()}
     add = made["paths"]["/api/admin/alias/add"]["post"]
     assert add["x-call"]["positional"] == ["name", "to"]
     parameters = add["requestBody"]["content"]["application/json"]["schema"]
@@ -145,5 +145,7 @@ def test_what_shows_mail_is_declared_and_what_streams_long_is_an_operation(call:
         assert call.operation
     if call.verb in ("source",) or call.verb in ("undelete-list", "undelete-search"):
         assert call.shows_mail is not None
-    if call.noun in ("queue", "store", "trace"):
+    # Where the store is and where it moves to is in the files: that works while it cannot be reached.
+    elsewhere = call.verb in ("place", "old-delete") or call.verb.startswith("move")
+    if call.noun in ("queue", "store", "trace") and not elsewhere:
         assert call.needs in (Needs.STORE, Needs.SERVER)
