@@ -80,7 +80,7 @@ def settings_page(root: type[Section] = MailServer) -> str:
         *_pages(root, ""),
         "# Users",
         "",
-        "Domains, users, aliases and groups stand in `users.cfg`.",
+        "Domains, users, aliases, groups and templates stand in `users.cfg`.",
         "",
         *_pages(schema_of(RECORDS).root, ""),
     ]
@@ -216,7 +216,7 @@ def _remark(words: str) -> str:
 def users_sample() -> str:
     return """<?xml version="1.0" encoding="UTF-8"?>
 <!-- Domains and everyone in them. The password is a verifier, made by: whimbrel user password NAME -->
-<users version="1.0">
+<users version="1.1">
   <!-- Exactly one domain is primary: its users sign in by bare name. -->
   <domain name="example.org">
     <primary>yes</primary>
@@ -246,6 +246,11 @@ def users_sample() -> str:
       <member>alice</member>
       <member>bob</member>
     </group>
+    <!-- What a new user gets by `user add` from this template: copied, not linked. -->
+    <template name="staff">
+      <group>everyone</group>
+      <quota>2G</quota>
+    </template>
   </domain>
 </users>
 """

@@ -83,5 +83,5 @@ def test_what_is_declared_is_light_enough_for_the_command_line() -> None:
 def test_only_addresses_are_declared_as_such() -> None:
     """They follow a rename: a description never does."""
     addresses = {field.element for record in RECORDS for field in record.fields if field.declared.address}
-    assert addresses == {"forward-to", "to", "member", "catch-all"}
+    assert addresses == {"forward-to", "to", "member", "catch-all", "group"}
     assert not {field.element for field in fields_of(Access)} & addresses
