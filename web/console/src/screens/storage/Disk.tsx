@@ -20,7 +20,7 @@ export function Disk({ space, usage }: { space: Space; usage: Usage | undefined 
     indexes: t`Indexes`,
     queue: t`Queue`,
     logs: t`Logs`,
-    other: usage?.counted ? t`Everything else` : t`In use`,
+    other: made.length > 2 ? t`Everything else` : t`In use`,
     free: t`Free`,
   };
   const mark = (limit: number) => (space.total ? `${(100 * (1 - limit / space.total)).toFixed(2)}%` : "100%");
