@@ -56,6 +56,10 @@ def furnish(running: Running) -> None:
     )
     command(directory, "group", "set", "staff@example.test", "--description", HOSTILE)
     command(directory, "alias", "add", "office@example.test", "anna@example.test")
+    command(
+        directory, "template", "add", "clerk@example.test", "--quota", "2G", "--group", "staff", "--rights", "domain",
+        "--description", HOSTILE,
+    )  # fmt: skip
     with smtplib.SMTP("127.0.0.1", running.ports["smtp"], timeout=30) as smtp:
         for number in range(3):
             smtp.sendmail(

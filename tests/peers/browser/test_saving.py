@@ -59,7 +59,7 @@ def test_a_setting_is_saved_to_the_file_and_taken_back(window: Visit, house: Run
     assert not window.faults.said, "\n".join(window.faults.said)
 
 
-RECORDS = [screen for screen in screens() if screen.id in ("users", "domains", "groups", "aliases")]
+RECORDS = [screen for screen in screens() if screen.id in ("users", "domains", "groups", "aliases", "templates")]
 
 
 @pytest.mark.parametrize("screen", RECORDS, ids=lambda screen: screen.id)

@@ -183,6 +183,16 @@ export const SCREENS: readonly Screen[] = [
     words: msg`check an address, where does it lead, forwarding, catch-all`,
   },
   {
+    id: "templates",
+    path: "/templates",
+    title: msg`Templates`,
+    area: "accounts",
+    icon: "copy",
+    right: "accounts",
+    load: () => import("@/screens/templates/TemplatesScreen.tsx"),
+    words: msg`values for new users`,
+  },
+  {
     id: "domains",
     path: "/domains",
     title: msg`Domains`,

@@ -11,7 +11,7 @@ import css from "./people.module.css";
 import { remove } from "./removal.ts";
 
 interface Props {
-  noun: "domain" | "alias" | "group";
+  noun: "domain" | "alias" | "group" | "template";
   name: string;
   opened: boolean;
   /** "Remove group". */

@@ -9,6 +9,7 @@ interface Named {
   readonly address?: string;
   readonly alias?: string;
   readonly group?: string;
+  readonly name?: string;
   readonly full_name?: string;
 }
 
@@ -17,24 +18,30 @@ interface Known {
   readonly name: string;
 }
 
-/** Names of users, groups and aliases that have this text in them. */
-export function useKnown(text: string): readonly Known[] {
+/** Whoever has an address. */
+const ADDRESSES = ["user", "group", "alias"];
+
+/** Names of records of these kinds that have this text in them. */
+export function useKnown(text: string, nouns: readonly string[] = ADDRESSES): readonly Known[] {
   const word = useDeferredValue(text.trim());
   const { data } = useQuery<readonly Known[]>({
-    queryKey: ["known addresses", word],
+    queryKey: ["known addresses", word, ...nouns],
     enabled: word.length > 0 && word.length < 100,
     retry: false,
     placeholderData: (before) => before,
     queryFn: async ({ signal }) => {
       const query = { search: word, limit: MOST };
       const pages = await Promise.all(
-        ["user", "group", "alias"].map((noun) =>
+        nouns.map((noun) =>
           read<Page<Named>>(noun, "list", query, signal).catch((): Page<Named> => ({ items: [], more: "" })),
         ),
       );
       return pages
         .flatMap((page) => page.items)
-        .map((each) => ({ address: each.address ?? each.group ?? each.alias ?? "", name: each.full_name ?? "" }))
+        .map((each) => ({
+          address: each.address ?? each.group ?? each.alias ?? each.name ?? "",
+          name: each.full_name ?? "",
+        }))
         .filter((each) => each.address && !/[*?]/.test(each.address))
         .slice(0, MOST);
     },

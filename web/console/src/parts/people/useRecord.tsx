@@ -11,7 +11,7 @@ interface Loaded<V> {
 }
 
 export function useRecord<V>(
-  noun: "domain" | "user" | "alias" | "group",
+  noun: "domain" | "user" | "alias" | "group" | "template",
   name: string,
   more: Query = {},
 ): { loaded: Loaded<V> | null; error: unknown; retry: () => void } {

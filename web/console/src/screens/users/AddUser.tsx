@@ -14,10 +14,11 @@ import { asFields, join } from "./alike.ts";
 import { added, begun, BLANK, draft, type Draft } from "./draft.ts";
 import { type Link, makeLink } from "./link.ts";
 import { fullAddress, proposal } from "./names.ts";
+import { FromTemplate } from "./FromTemplate.tsx";
 import { PasswordWay } from "./PasswordWay.tsx";
 import { SameAs } from "./SameAs.tsx";
 
-const FIELDS = ["full_name", "name", "password", "quota", "rights"].map((name) => ({ name }));
+const FIELDS = ["full_name", "name", "password", "quota", "rights", "template"].map((name) => ({ name }));
 /** More than these are no menu to choose from. */
 const MENU = 40;
 
@@ -62,6 +63,7 @@ export default function AddUser({ domain: looked, onClose, onAdded, onTable }: P
         name: address,
         full_name: now.fullName,
         password: now.way === "link" ? null : now.password || null,
+        ...(now.template ? { template: now.template, without: now.withoutGifts } : {}),
         ...asFields(chosen),
       });
       // The server's spelling of it.
@@ -139,6 +141,11 @@ export default function AddUser({ domain: looked, onClose, onAdded, onTable }: P
         {said("name")}
         <PasswordWay now={now} change={change} id={`${id}password`} about={about("password")} />
         {said("password")}
+        <FromTemplate
+          domain={address ? address.slice(address.lastIndexOf("@") + 1) : domain}
+          fault={faults.template}
+          {...{ now, change }}
+        />
         <SameAs now={now} change={change} />
         {said("quota")}
         {said("rights")}

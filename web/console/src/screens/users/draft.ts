@@ -16,6 +16,9 @@ export interface Draft {
   /** Where the link is mailed to; empty: nowhere. */
   readonly mailTo: string;
   readonly password: string;
+  /** The one whose values the new user gets, and what of them not. */
+  readonly template: string;
+  readonly withoutGifts: readonly string[];
   readonly colleague: string;
   /** What the colleague has, and of that, what the new user is not to get. */
   readonly shared: readonly Shared[];
@@ -29,6 +32,8 @@ export const BLANK: Draft = {
   way: "link",
   mailTo: "",
   password: "",
+  template: "",
+  withoutGifts: [],
   colleague: "",
   shared: [],
   without: [],
@@ -38,7 +43,7 @@ export const draft = new Store<Draft>(BLANK);
 
 /** A domain that was chosen is nothing that would be missed. */
 export function begun(one: Draft): boolean {
-  return !!(one.fullName || one.name || one.password || one.mailTo || one.colleague);
+  return !!(one.fullName || one.name || one.password || one.mailTo || one.colleague || one.template);
 }
 
 addEventListener("beforeunload", (event) => {

@@ -16,7 +16,11 @@ export function Names(props: ControlProps) {
   const items = Array.isArray(value) ? value.map(String) : [];
   const item = bare(field.schema).items ?? {};
   const [typing, setTyping] = useState("");
-  const known = useKnown(field.widget === "references" && !readOnly ? typing : "");
+  const noun = field.schema["x-ref"] ?? item["x-ref"];
+  const known = useKnown(
+    field.widget === "references" && !readOnly ? typing : "",
+    noun === "user" || !noun ? undefined : [noun],
+  );
 
   const focus = (at: number) =>
     requestAnimationFrame(() => list.current?.querySelectorAll<HTMLElement>("input, select")[at]?.focus());
