@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from whimbrel.app import store_mark
+from whimbrel.app.certificates import Certificates
 from whimbrel.app.clock import SystemClock, SystemIds
 from whimbrel.app.config_files import FormerVersions
 from whimbrel.app.dialler import GuardedAsker, GuardedDialler, GuardedWebhooks
@@ -61,7 +61,6 @@ from whimbrel.core.config import ConfigError
 from whimbrel.core.definitions import Definitions
 from whimbrel.core.errors import MailError
 from whimbrel.core.mailbox import AccountId
-from whimbrel.core.net import ShownCertificate
 from whimbrel.core.notices import CONFIG, USERS
 from whimbrel.core.quota import Quotas
 from whimbrel.flow.intake.reception import Reception
@@ -366,7 +365,7 @@ class DiskHouse:
         )
 
     @cached_property
-    def tls(self) -> "Certificates":
+    def tls(self) -> Certificates:
         return Certificates(self._contexts, self.log)
 
     @cached_property
@@ -444,33 +443,6 @@ class DiskHouse:
     @cached_property
     def connections(self) -> AllConnections:
         return AllConnections(self.places.run / "live")
-
-
-class Certificates:
-    """TlsCertificates, over the contexts of one process."""
-
-    def __init__(self, contexts: TlsContexts, log: FileLog) -> None:
-        self._contexts, self._log = contexts, log
-        self.ensure_certificate, self.offer = contexts.ensure_certificate, contexts.offer
-
-    def server_context(self) -> ssl.SSLContext | None:
-        return self._asked(self._contexts.server_context, None)
-
-    def shown(self, name: str) -> ShownCertificate | None:
-        return self._asked(lambda: self._contexts.shown(name), None)
-
-    def names(self) -> Collection[str]:
-        return self._asked(self._contexts.names, frozenset())
-
-    def publicly_trusted(self, name: str) -> bool:
-        return self._asked(lambda: self._contexts.publicly_trusted(name), False)
-
-    def _asked(self, ask: Callable[[], T], otherwise: T) -> T:
-        try:
-            return ask()
-        except (OSError, ValueError) as error:
-            self._log.error("tls.certificate-unusable", reason=str(error))
-            return otherwise
 
 
 class MailPurger:

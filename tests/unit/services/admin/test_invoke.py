@@ -36,7 +36,7 @@ def test_every_wrong_argument_is_told_at_once(office: Office) -> None:
     error = refused(office, "user add", name="x@example.org", quota="much", quota_messages="few")
     assert error.kind is Failure.USAGE
     assert {fault.name for fault in error.fields} == {"quota", "quota_messages"}
-    assert "not a size, such as 50M" in error.text
+    assert "not a size: a whole number such as 50M" in error.text
 
 
 def test_a_missing_argument_is_named(office: Office) -> None:

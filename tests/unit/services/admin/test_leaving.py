@@ -20,7 +20,7 @@ ANNA, BOB = "anna@example.org", "bob@example.org"
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     office = Office(tmp_path / "office")
-    office.do("user add", name=ANNA, password="geheim", alias=["ann"], forward_to=["anna@home.test"])
+    office.do("user add", name=ANNA, password="eine gute geheime", alias=["ann"], forward_to=["anna@home.test"])
     office.do("user add", name=BOB)
     office.do("group add", name="staff@example.org", member=["anna", "alice"])
     office.do("alias add", name="sales@example.org", to=["ann"])

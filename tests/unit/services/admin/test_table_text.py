@@ -44,7 +44,7 @@ def test_a_table_is_read_however_it_was_saved(text: str, codec: str) -> None:
 
 def test_without_a_heading_the_columns_are_the_standard_ones() -> None:
     assert rows("a@b.test,geheim,Anna\nerin\n") == [
-        {"address": "a@b.test", "password": "eine gute geheime", "name": "Anna"}, {"address": "erin"},
+        {"address": "a@b.test", "password": "geheim", "name": "Anna"}, {"address": "erin"},
     ]  # fmt: skip
 
 

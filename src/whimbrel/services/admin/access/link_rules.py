@@ -88,7 +88,7 @@ async def _outgrown(ctx: AdminContext, link: PasswordLink, account: Account) -> 
     return ""
 
 
-async def standing(ctx: AdminContext, name: str) -> PasswordLink | None:
+async def open_link(ctx: AdminContext, name: str) -> PasswordLink | None:
     """The link of an account that can still be used; None: there is none, or nobody can say at this moment."""
     if ctx.password_links is None or ctx.state is None:
         return None

@@ -13,7 +13,7 @@ from whimbrel.core.errors import MailboxError
 from whimbrel.core.mailbox import AccountId
 from whimbrel.core.rights import Grant, Grants, Right
 from whimbrel.core.values import Secret, Size
-from whimbrel.services.admin.access.link_rules import standing
+from whimbrel.services.admin.access.link_rules import open_link
 from whimbrel.services.admin.calls import CallError, Failure, FieldFault, Known, Needs, Own, call
 from whimbrel.services.admin.context import AdminContext
 from whimbrel.services.admin.people.fields import answers, own_options, shown, step_of, takes, view
@@ -66,7 +66,7 @@ Name = Annotated[str, "name@domain; a bare name is one of the primary domain.", 
 async def user_show(ctx: AdminContext, name: Name) -> Any:
     user = await entry(ctx, Kind.USER, name)
     last = await sign_in_of(ctx, user)
-    link = await standing(ctx, address_of(user).casefold())
+    link = await open_link(ctx, address_of(user).casefold())
     return UserView(
         address=address_of(user),
         has_password=bool(value_of(user, "password")),
