@@ -35,7 +35,7 @@ def test_a_stream_ends_when_its_caller_may_not_have_it_any_more(
     made = prepare(watch, ctx, {"id": "x"})
 
     async def lines() -> list[dict[str, object]]:
-        return [json.loads(line) async for line in web._lines(made, three())]
+        return [json.loads(line) async for line in web._lines(made, {"id": "x"}, three())]
 
     read = asyncio.run(lines())
     assert sum("item" in line for line in read) == items
