@@ -1,4 +1,4 @@
-"""Links by which people set their own passwords: what is kept of each, which is never its secret (decision 0032)."""
+"""Links by which people set their own passwords: what is kept of each, which is never its secret (decision 0027)."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

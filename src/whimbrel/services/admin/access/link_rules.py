@@ -1,4 +1,4 @@
-"""Which link to set a password still opens something, and to whose account (decision 0032).
+"""Which link to set a password still opens something, and to whose account (decision 0027).
 
 Asked whenever a link is shown, listed or used: a link is bound to the account as it was when the link was made, so that
 whatever happened to the account since ends it without anybody having to think of links.
