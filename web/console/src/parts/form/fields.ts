@@ -44,6 +44,7 @@ export const FORMATS: Record<string, Widget> = {
   hostport: "text",
   ip: "text",
   cidr: "text",
+  url: "text",
   clients: "text",
   times: "text",
   email: "text",
