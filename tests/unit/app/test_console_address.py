@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from whimbrel.app import console_address
-from whimbrel.app.console_address import fingerprint_of, lines, url
+from whimbrel.app.console_address import fingerprint_of, lines
 from whimbrel.app.setup.writing import set_up
 from whimbrel.core.address import Domain
 from whimbrel.core.values import HostPort, Secret
+from whimbrel.services.session.services import console_url
 from whimbrel.services.setup.answers import Answers, ServiceAnswer
 
 
@@ -25,7 +26,7 @@ from whimbrel.services.setup.answers import Answers, ServiceAnswer
     ],
 )
 def test_the_address_is_one_that_a_browser_can_use(listen: list[str], address: str) -> None:
-    assert url("mail.example.org", [HostPort(text) for text in listen]) == address
+    assert console_url("mail.example.org", [HostPort(text) for text in listen]) == address
 
 
 def test_nothing_is_told_of_a_console_that_is_nowhere() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from hashlib import sha256
+from itertools import count
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
@@ -147,6 +148,7 @@ def test_what_one_click_unsubscribing_needs_is_signed() -> None:
         ("p=x; p=y", "permerror"),
         (TIMEOUT, "temperror"),
     ],
+    ids=count(),  # Keys are made anew in each process: they can be no names of tests.
 )  # fmt: skip
 def test_a_key_record_is_obeyed(text: str, result: str) -> None:
     names = Names()
