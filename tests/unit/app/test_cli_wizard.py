@@ -41,6 +41,9 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+MOST_PRESSED = 10
+
+
 class Terminal:
     """A command with a terminal of its own."""
 
@@ -77,8 +80,20 @@ class Terminal:
         self.wait_for(question)
         self.write(text)
 
+    def break_off(self) -> int:
+        """As Ctrl-C, pressed again where nothing happens: a signal that comes between readline's prompt and its wait is
+        seen with the next one only."""
+        for _ in range(MOST_PRESSED):
+            os.kill(self.pid, signal.SIGINT)
+            ready, _, _ = select.select([self._descriptor], [], [], 2)
+            if ready:
+                break
+        return self.end()
+
     def end(self) -> int:
         while True:
+            ready, _, _ = select.select([self._descriptor], [], [], DEADLINE)
+            assert ready, f"goes on after: {self.seen}"
             try:
                 data = os.read(self._descriptor, 4096)
             except OSError:
@@ -191,8 +206,7 @@ def test_who_breaks_off_at_a_question_has_changed_nothing(program: str, folder: 
     else:
         os.kill(terminal.pid, signal.SIGKILL)
         pytest.fail(f"asked again and again: {terminal.seen}")
-    os.kill(terminal.pid, signal.SIGINT)
-    assert terminal.end() == 1, terminal.seen
+    assert terminal.break_off() == 1, terminal.seen
     assert "\x1b" not in terminal.seen, "a dumb terminal knows no colours"
     assert "Traceback" not in terminal.seen
     assert "othing was" in terminal.seen
