@@ -85,9 +85,14 @@ class Terminal:
         seen with the next one only."""
         for _ in range(MOST_PRESSED):
             os.kill(self.pid, signal.SIGINT)
-            ready, _, _ = select.select([self._descriptor], [], [], 2)
-            if ready:
-                break
+            while select.select([self._descriptor], [], [], 2)[0]:
+                try:
+                    data = os.read(self._descriptor, 4096)
+                except OSError:
+                    data = b""
+                if not data:
+                    return self.end()
+                self.seen += data.decode()
         return self.end()
 
     def end(self) -> int:
