@@ -4,7 +4,8 @@ A message may be sent in two forms: as it came (its lines healed where they are 
 server that takes no others. Each form is signed once, when the message is taken; the signatures are kept with the
 queue's entry, and no retry, no other key and no other clock changes them.
 
-Signed is what signed-in users, our own networks and we ourselves send, if its only From is of a domain that has keys.
+Signed is what signed-in users, our own networks and we ourselves send, if its only From is of a domain that has keys;
+of a user's mail only what is from the domain of the own account.
 What is only passed on (forwarded, redirected) is not: somebody else wrote it, and our name on a forged From would be
 the best forgery there is.
 
@@ -59,7 +60,7 @@ class Signer:
         if self._keys is None or not _ours(tx):
             return UNSIGNED
         authors = author_domains(fields(tx.header.raw))
-        if len(authors) != 1:
+        if len(authors) != 1 or not _may_sign(tx, authors[0]):
             return UNSIGNED
         try:
             keys = await self._keys.signing(authors[0])
@@ -117,6 +118,11 @@ def _ours(tx: Transaction) -> bool:
         # Of what the queue resumes only what says so was written by us: redirected mail is not.
         return tx.resumed is None or tx.options.own
     return True
+
+
+def _may_sign(tx: Transaction, domain: str) -> bool:
+    """A signature says that the domain stands behind it: a user speaks for the domain of the own account alone."""
+    return tx.account is None or tx.account.address.domain == domain
 
 
 async def _pieces(rendition: Rendition) -> AsyncIterator[bytes]:

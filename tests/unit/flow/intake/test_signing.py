@@ -91,6 +91,13 @@ def test_a_from_of_others_is_not_signed(content: bytes) -> None:
     assert b"DKIM-Signature" not in send(built(), content)[1]
 
 
+def test_a_user_speaks_for_the_domain_of_the_own_account_alone() -> None:
+    """Another domain of this server has keys, and a user of the first writes in its name."""
+    content = MAIL.replace(b"alice@example.test>", b"boss@other.test>", 1)
+    made = built(keys=Keys("other.test"))
+    assert b"DKIM-Signature" not in send(made, content)[1]
+
+
 def test_what_is_only_forwarded_is_not_signed() -> None:
     """A stranger writes in our name to somebody whose mail goes on."""
     _, content = send(built(), to="carol@example.test", origin=Origin.INBOUND)
