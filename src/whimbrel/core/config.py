@@ -170,6 +170,10 @@ class ConfigEditor(ConfigStore, Protocol):
         """The paths that `change` would change; nothing is written. ConfigError."""
         ...
 
+    def proposed(self, values: Mapping[str, object], kind: type[S]) -> S:
+        """The section as `values` would make it; nothing is written, and cross-checks are not asked. ConfigError."""
+        ...
+
     def concerns(self) -> Sequence[Concern]:
         """What the cross-checks of all sections say of the configuration in use."""
         ...

@@ -291,6 +291,9 @@ class FileConfig:
         self._refuse(new, confirmed)
         return frozenset(paths.changed(self._snapshot.root, new))
 
+    def proposed(self, values: Mapping[str, object], kind: type[S]) -> S:
+        return cast(S, _index(self._changed(values))[kind])
+
     def concerns(self) -> Sequence[Concern]:
         return judged(self._snapshot.root, self.folder)
 

@@ -1,5 +1,6 @@
 """Settings by calls; edits made outside; former versions."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,27 @@ def test_what_waits_for_a_restart_is_named(office: Office) -> None:
     changed = office.do("config set", path="smtp/hostname", value=["mail.example.org"])
     assert changed.restart == ("smtp/hostname",)
     assert "Restart the server for smtp/hostname" in changed.text
+
+
+def test_nobody_shuts_the_console_to_where_he_sits(office: Office) -> None:
+    """By the setting, or by a group that it names; at the server's own machine it can be done."""
+
+    def from_(ip: str) -> dict[str, Any]:
+        return {"caller": replace(office.context().caller, origin=ip)}
+
+    path = "services/console/allow-from"
+    with pytest.raises(CallError, match=r"192\.0\.2\.9, which would not reach"):
+        office.do("config set", from_("192.0.2.9"), path=path, value=["198.51.100.0/24"])
+    assert office.do("config get", path=path).value == ()
+    office.do("ip-group add", from_("192.0.2.9"), name="office", members=["192.0.2.0/28"])
+    office.do("config set", from_("192.0.2.9"), path=path, value=["office"])
+    with pytest.raises(CallError, match="would not reach"):
+        office.do("ip-group set", from_("192.0.2.9"), name="office", members=["192.0.2.0/30"])
+    with pytest.raises(CallError, match="would not reach"):
+        office.do("config set", from_("::ffff:198.51.100.1"), path=path, value=["192.0.2.9"])
+    office.do("ip-group set", from_("local user root, process 1"), name="office", members=["192.0.2.0/30"])
+    office.do("config unset", from_("192.0.2.9"), path=[path])
+    assert office.do("config get", path=path).value == ()
 
 
 def test_a_list_takes_several_values(office: Office) -> None:

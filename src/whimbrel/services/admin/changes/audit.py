@@ -160,6 +160,9 @@ class AuditedConfig:
     def search(self, words: str) -> list["Setting"]:
         return self._inner.search(words)
 
+    def proposed(self, values: Mapping[str, object], kind: "type[S]") -> "S":
+        return self._inner.proposed(values, kind)
+
     def check(self, values: Mapping[str, object], *, confirmed: str = "") -> frozenset[str]:
         return self._inner.check(values, confirmed=confirmed)
 

@@ -1,8 +1,9 @@
 """Calls about settings (mission S16); `config_files.py` has those about the two files."""
 
+import ipaddress
 import re
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -358,8 +359,35 @@ def _quoted(text: str) -> str:
     return '"' + "".join(f"\\u{ord(c):04x}" if c < " " or c == "\x7f" else c for c in escaped) + '"'
 
 
+_WHO_CONNECTS: Final = ("services/console/", "definitions/")
+"""Settings that say from where the console is reached."""
+
+
+def _keep_in(ctx: AdminContext, values: Mapping[str, object]) -> None:
+    """CallError: whoever changes settings over the network would not reach the console any more, and could not take it
+    back. At the server's own command line it can be done."""
+    if not any(path.startswith(_WHO_CONNECTS) for path in values):
+        return
+    try:
+        ip = str(ipaddress.ip_address(ctx.caller.origin))
+    except ValueError:
+        return  # On the machine itself.
+    from whimbrel.core.definitions import Definitions  # Here: a command asks a server, and has no settings.
+    from whimbrel.services.session.services import ServicesSettings
+
+    clients = ctx.config.proposed(values, ServicesSettings).named("console").allow_from
+    if clients and not ctx.config.proposed(values, Definitions).include(clients, ip):
+        path = "services/console/allow-from"
+        text = (
+            f"you are at {ip}, which would not reach this console any more: name it, or change this on the server's "
+            "own machine"
+        )
+        raise CallError(Failure.REFUSED, f"{path}: {text}", FieldFault(path, text))
+
+
 async def change_settings(ctx: AdminContext, values: dict[str, object]) -> Changed:
     """Sets paths to values as text, or to the default by None; a dry run only checks. ConfigError, ConfigConflict."""
+    _keep_in(ctx, values)
     before = frozenset(ctx.config.concerns())
     if ctx.dry_run:
         return changed(ctx, sorted(ctx.config.check(values, confirmed=ctx.confirmed)))
