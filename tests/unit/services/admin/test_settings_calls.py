@@ -57,6 +57,22 @@ def test_many_are_changed_in_one_change_and_the_whole_part_comes_back(office: Of
     assert answer.json["result"]["values"]["smtp/max-message-size"]["default"] is True
 
 
+def test_what_is_saved_as_it_was_read_changes_no_byte(office: Office) -> None:
+    """A person's remarks, an odd order and another spelling of the same value stay."""
+    office.do("ip-group add", name="office", members=["192.0.2.0/28"])
+    office.do("config set", path="relay/allow-from", value=["office"])
+    file = office.folder / "mailserver.cfg"
+    file.write_text(file.read_text().replace("<relay>", "<!-- ours -->\n  <relay>  <!-- Berlin -->"))
+    before = file.read_bytes()
+    for part in MailServer.elements():
+        answer = read(office, f"/{part}")
+        values = answer.json["result"]["values"]
+        same = {path: each["value"] for path, each in values.items() if not each["secret"]}
+        changed = patch(office, same, f"/{part}")
+        assert (changed.status, changed.json["result"]["paths"]) == (200, []), part
+    assert file.read_bytes() == before
+
+
 def test_entries_of_lists_come_and_go(office: Office) -> None:
     path = "delivery/route[peer.test]"
     assert patch(office, {f"{path}/host": "mx.peer.test", f"{path}/port": 2525}).status == 200
