@@ -136,6 +136,16 @@ def test_who_administers_a_domain_gives_nothing_beyond_it(office: Office) -> Non
         office.do("user leave", more, name="bob@other.test")
 
 
+def test_a_copy_for_oneself_needs_the_right_to_read_mail(office: Office) -> None:
+    stores = {"folders": office.store, "messages": office.store}
+    caller = Caller("bob", Grants.of("none", ["accounts example.org"]), BOB)
+    with pytest.raises(CallError, match="needs the right mail-read"):
+        office.do("user leave", {"caller": caller, **stores}, name=ANNA, give_to=BOB)
+    reader = Caller("bob", Grants.of("none", ["accounts example.org", "mail-read example.org"]), BOB)
+    office.do("user leave", {"caller": reader, **stores}, name=ANNA, give_to=BOB)
+    assert show(office).given_to.startswith(BOB)
+
+
 def test_the_review_says_all_of_it_and_changes_nothing(office: Office) -> None:
     before = office.users
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final, NoReturn
 
+from whimbrel.core.address import Domain
 from whimbrel.core.counting import counted
 from whimbrel.core.departure import day, reply_text
 from whimbrel.core.directory import DirectoryChange, Entry, Kind, Naming, Op
@@ -191,6 +192,10 @@ async def _colleague(ctx: AdminContext, parameter: str, name: str, user: Entry) 
 
 async def _gift(ctx: AdminContext, user: Entry, give_to: str) -> Gift:
     taker = await _colleague(ctx, "give_to", give_to, user)
+    own = address_of(taker).casefold() == ctx.caller.account.casefold()
+    if own and not ctx.caller.grants.allows(Right.MAIL_READ, Domain(user.domain)):
+        text = f"a copy for yourself is other people's mail, and needs the right {Right.MAIL_READ}"
+        raise CallError(Failure.FORBIDDEN, f"give_to: {text}", FieldFault("give_to", text))
     folders, giver, to = need(ctx.folders, _STORE), account_id(user), account_id(taker)
     account = await ctx.directory.account(to)
     limit = Limit(account.quota_bytes, account.quota_messages) if account is not None else Limit(0, 0)
