@@ -54,7 +54,7 @@ def main() -> int:
         print(f"{len(CHECKS) - len(failed)} passed, {len(failed)} failed, 0 skipped")
         return 1 if failed else 0
     web = console.Outcome() if options.rest else console.check()
-    command = [sys.executable, "-m", "pytest", "-rs", *(options.rest or ["tests"]), *more]
+    command = [sys.executable, "-m", "pytest", "-rsfE", *(options.rest or ["tests"]), *more]
     if not options.serial:
         command += ["-n", str(os.cpu_count() or 2), "--dist", "loadgroup"]
     env = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}

@@ -5,6 +5,7 @@ environment that runs this. What was built lies in src/whimbrel/web/console and 
 """
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -121,12 +122,35 @@ def build(env: dict[str, str]) -> None:
     os.utime(BUILT / STAMP, (begun.stat().st_atime, begun.stat().st_mtime))
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Waits for whoever builds here at the moment, such as another test process: two would delete each other's files.
+    Windows has no such lock; there nobody waits."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    held = os.open(CONSOLE, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--go-on", action="store_true", help="a server without a console is better than none")
     parser.add_argument("--force", action="store_true", help="build even if nothing was changed")
     options = parser.parse_args()
-    if not stale() and not options.force:
+    with alone():
+        return made(force=options.force, go_on=options.go_on)
+
+
+def made(*, force: bool, go_on: bool) -> int:
+    """The status to exit with."""
+    if not stale() and not force:
         return 0
     try:
         env = environment()
@@ -138,7 +162,7 @@ def main() -> int:
         print(f"The console was not built: `{' '.join(map(str, error.cmd))}` failed in {CONSOLE}; it said why above.")
     else:
         return 0
-    if not options.go_on:
+    if not go_on:
         return 1
     old = (BUILT / "index.html").exists()
     print("Going on with the console as it was built before." if old else "Going on without a console.")

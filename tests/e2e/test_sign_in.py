@@ -69,7 +69,7 @@ def test_open_sessions_end_with_the_sign_in(own_server: Server, change: tuple[st
     with own_server() as server:
         lines, others = open_sessions(server), open_sessions(server, "user2@example.test")
         if change[1] == "password":
-            change = (*change, "--password-file", written(server, "new"))
+            change = (*change, "--password-file", written(server, "another-horse-4711"))
         command(server.directory, *change)
         ended = {name: line.end() for name, line in lines.items()}
         assert ended["submission"].startswith(b"421 4.7.0")

@@ -165,7 +165,10 @@ def test_on_one_file_system_the_directory_gets_another_name(own_server: Maker, t
         assert (target / name).stat().st_ino == inode
         after = rows(server, ANN)
         assert {uid: after[uid] for uid in before} == before
-        assert Counter(name for name, _ in after.values()) == Counter(["before", *load.acknowledged])
+        counts = Counter(name for name, _ in after.values())
+        # What was not acknowledged, because the server ended in the middle of an answer, may be there all the same.
+        assert all(counts[name] == 1 for name in ("before", *load.acknowledged)), counts
+        assert max(counts.values()) == 1, counts
     with own_server() as server:  # And it starts there.
         assert len(rows(server, ANN)) == len(after)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from whimbrel.core.settings import Concern, Section
+if TYPE_CHECKING:  # What is wrong with a change is told without pydantic: the command line's client has none of it.
+    from whimbrel.core.settings import Concern, Section
 
-S = TypeVar("S", bound=Section)
+S = TypeVar("S", bound="Section")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ class ConfigEditor(ConfigStore, Protocol):
         """The section as `values` would make it; nothing is written, and cross-checks are not asked. ConfigError."""
         ...
 
-    def concerns(self) -> Sequence[Concern]:
+    def concerns(self) -> "Sequence[Concern]":
         """What the cross-checks of all sections say of the configuration in use."""
         ...
 

@@ -40,7 +40,7 @@ class Size(int):
             raise ValueError(f"'{value}' is not a size: a whole number such as 50M")
         octets = int(match[1]) * _UNITS[match[2].upper()]
         if octets > _LARGEST:
-            raise ValueError(f"'{value}' is more than any disk holds")
+            raise ValueError(f"'{value}' is more than any disk holds: a whole number such as 50M")
         return int.__new__(cls, octets)
 
     def __str__(self) -> str:

@@ -92,7 +92,7 @@ def test_a_domain_is_renamed_with_its_mail_and_its_old_addresses(shell: Shell) -
         (["usr", "list"], 2, "did you mean 'user'?"),
         (["user", "list", "--serach", "x"], 2, "--search"),
         (["user", "show"], 2, "NAME"),
-        (["user", "add", "x@example.org", "--quota", "much"], 2, "not a size, such as 50M"),
+        (["user", "add", "x@example.org", "--quota", "much"], 2, "not a size: a whole number such as 50M"),
         (["user", "add", "admin"], 1, "exists already"),
         (["status"], 4, "No server runs in"),
         (["config", "get", "smtp/hostnam"], 3, "did you mean 'smtp/hostname'?"),

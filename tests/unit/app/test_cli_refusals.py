@@ -124,7 +124,7 @@ def test_what_only_the_server_reads_names_the_option_too(capsys: pytest.CaptureF
 
     set_up(tmp_path / "server", read_answers(ANSWERS, "answers"))
     error = refused(capsys, tmp_path / "server", "user", "set", "admin", "--max-message-size", "much")
-    assert error == "whimbrel: --max-message-size: 'much' is not a size, such as 50M\n"
+    assert error == "whimbrel: --max-message-size: 'much' is not a size: a whole number such as 50M\n"
 
 
 def test_numbers_in_json_may_be_numbers_and_stay_within_their_bounds() -> None:

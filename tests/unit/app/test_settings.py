@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.fakes import InlinePool
 from whimbrel.app.settings import MailServer
-from whimbrel.backends.config import paths, store, text, tree, xml
+from whimbrel.backends.config import forgetting, paths, store, text, tree, xml
 from whimbrel.backends.config.store import FileConfig
 from whimbrel.backends.directory.records import schema_of
 from whimbrel.core.settings import Section, default_of, element_name
@@ -17,7 +17,8 @@ from whimbrel.services.admin.people.records import RECORDS
 
 KNOWN_FORMS = {
     "yes-no", "number", "text", "choice", "list", "size", "duration", "host", "hostport", "password", "cidr", "email",
-    "local-part", "path", "ip", "regex",
+    "local-part", "path", "ip", "regex", "url",
+    "clients", "times",
 }  # fmt: skip
 
 
@@ -86,6 +87,9 @@ def other(kind: type[Section], field: str) -> object:
         "hostport": "127.0.0.1:4321",
         "password": "s3cret",
         "cidr": "10.0.0.0/8",
+        "url": "https://other.example",
+        "clients": "10.0.0.0/8",
+        "times": "mon-fri 08:00-18:00",
     }
     if shape.kind == "choice":
         return next((choice for choice in shape.choices if choice != text.written(default)), text.written(default))
@@ -117,11 +121,11 @@ def test_every_setting_can_be_set_by_its_path_and_is_read_back(tmp_path: Path, m
         if pattern:
             refused.append(path)  # What a pattern allows is its section's own matter.
             continue
-        assert asyncio.run(config.change({path: value})), path
+        assert asyncio.run(config.change({path: value}, confirmed=forgetting.WORDS)), path
         again = FileConfig(tmp_path / "mailserver.cfg", MailServer)
         again.load()
         assert again.root == config.root, path
-        assert asyncio.run(config.change({path: None})) or path.endswith("]"), path
+        assert asyncio.run(config.change({path: None}, confirmed=forgetting.WORDS)) or path.endswith("]"), path
     assert len(refused) < len(SETTINGS) / 4
 
 
