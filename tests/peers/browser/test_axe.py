@@ -69,6 +69,8 @@ OPEN: dict[str, tuple[str, Callable[[Page], None]]] = {
 @pytest.mark.parametrize("what", OPEN)
 def test_axe_is_content_with_what_opens_over_a_screen(window: Visit, what: str) -> None:
     path, act = OPEN[what]
+    if what == "columns" and window.page.viewport_size == {"width": 390, "height": 844}:
+        return  # Rows of a phone have no columns to choose.
     window.go(path)
     act(window.page)
     window.calm()

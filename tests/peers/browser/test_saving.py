@@ -1,5 +1,6 @@
 """What is saved in the console stands in the XML files, and is gone from them when it is taken back."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from tests.support.server import Running
 
 pytestmark = [pytest.mark.peer("chromium"), pytest.mark.xdist_group("browser")]
 SETTINGS = [screen.path for screen in screens() if screen.path.startswith("/settings/")]
+SETTINGS.remove("/settings/definitions")  # Lists alone: they are a test of their own.
 SETTINGS += [f"{screen.path}?tab=settings" for screen in screens() if screen.id in ("alerts", "health")]
 
 
@@ -81,4 +83,24 @@ def test_a_record_is_saved_to_the_file(window: Visit, house: Running, screen: Sc
     if general.count():
         general.click()
     assert described.input_value() == f"Seen & saved by <{screen.id}>"
+    assert not window.faults.said, "\n".join(window.faults.said)
+
+
+def test_a_definition_is_made_and_taken_back(window: Visit, house: Running) -> None:
+    page, before = window.page, (house.directory / "mailserver.cfg").read_bytes()
+    window.go("/settings/definitions")
+    page.get_by_role("button", name="Add: IP group").click()
+    page.keyboard.type("scanners")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Member", exact=True).click()
+    page.keyboard.type("10.0.0.5-10.0.0.9")
+    page.get_by_role("button", name=re.compile("^Save")).click()
+    expect(page.get_by_text("Saved", exact=True).last).to_be_visible()
+    path = "definitions/ip-group[@name='scanners']"
+    assert setting(house.directory, f"{path}/member") == "10.0.0.5-10.0.0.9"
+    page.get_by_role("button", name="Remove scanners").click()
+    page.get_by_role("button", name=re.compile("^Save")).click()
+    expect(page.get_by_text("Saved", exact=True).last).to_be_visible()
+    expect(page.get_by_role("region", name="Changes")).to_have_count(0)
+    assert (house.directory / "mailserver.cfg").read_bytes() == before
     assert not window.faults.said, "\n".join(window.faults.said)

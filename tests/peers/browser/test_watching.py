@@ -98,7 +98,7 @@ def test_a_server_is_added_with_the_certificate_that_it_shows(visit: Callable[..
     page.keyboard.type("mx2")
     page.keyboard.press("Enter")
     drawer = page.get_by_role("complementary", name="mx2")
-    drawer.get_by_label("URL").fill(f"https://127.0.0.1:{house.ports['console']}")
+    drawer.get_by_role("textbox", name="URL").fill(f"https://127.0.0.1:{house.ports['console']}")
     drawer.get_by_role("button", name="Token", exact=True).click()
     page.keyboard.type(token)
     drawer.get_by_role("button", name="Show its certificate").click()
@@ -108,7 +108,7 @@ def test_a_server_is_added_with_the_certificate_that_it_shows(visit: Callable[..
     drawer.get_by_text("Version", exact=True).wait_for()
     assert token not in page.content()
     assert setting(house.directory, "servers/server[@name='mx2']/url") == f"https://127.0.0.1:{house.ports['console']}"
-    drawer.get_by_role("button", name="Remove").click()
+    drawer.locator("footer").get_by_role("button", name="Remove").click()
     page.get_by_role("button", name=re.compile("^Save")).click()
     page.get_by_text("No other server is shown here.").wait_for()
     assert not window.faults.said
@@ -130,7 +130,7 @@ def test_a_disk_at_its_hard_limit_is_said_on_every_screen_with_what_frees_space(
         bar.get_by_role("link", name="Make room").click()
         page.get_by_role("heading", name="What frees space").wait_for()
         page.get_by_text("The store on a larger disk").wait_for()
-        page.get_by_role("listitem").filter(has_text=re.compile("^Queue")).wait_for()
+        page.get_by_role("main").get_by_role("listitem").filter(has_text=re.compile("^Queue")).wait_for()
         assert not window.axe()
     finally:
         command(house.directory, "config", "set", "space/hard-limit", "200M")

@@ -14,6 +14,7 @@ from whimbrel.backends.directory.records import schema_of
 from whimbrel.core.settings import Section, default_of, element_name
 from whimbrel.core.values import Size
 from whimbrel.services.admin.people.records import RECORDS
+from whimbrel.services.admin.table import calls_of
 
 KNOWN_FORMS = {
     "yes-no", "number", "text", "choice", "list", "size", "duration", "host", "hostport", "password", "cidr", "email",
@@ -150,3 +151,12 @@ def test_every_setting_is_listed_and_described(tmp_path: Path) -> None:
     assert len(listed) == len(set(listed))
     for path in listed:
         assert config.describe(path).path == path
+
+
+def test_what_a_setting_names_is_offered_while_one_types() -> None:
+    """The console asks the list of the noun with what was typed."""
+    nouns = {paths.reference(kind, field) for kind in ALL for field in kind.model_fields} - {""}
+    assert {"ip-group", "time-interval"} <= nouns
+    for noun in sorted(nouns):
+        listed = next(call for call in calls_of(noun) if call.verb == "list")
+        assert {"search", "limit"} <= {parameter.name for parameter in listed.parameters}, noun

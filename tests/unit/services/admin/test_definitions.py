@@ -40,6 +40,16 @@ def test_a_group_is_made_used_and_not_removed_while_it_is(office: Office) -> Non
     assert [row.name for row in office.do("ip-group list").items] == ["vpn"]
 
 
+def test_a_list_is_searched_by_name_and_description_and_cut(office: Office) -> None:
+    office.do("ip-group add", name="vpn", members=["10.8.0.5"])
+    office.do("ip-group add", name="office", members=["vpn"], description="Berlin and its VPN")
+    office.do("time-interval add", name="work", times=["mon-fri"])
+    assert [row.name for row in office.do("ip-group list", search="VPN").items] == ["vpn", "office"]
+    assert [row.name for row in office.do("ip-group list", search="berl", limit=1).items] == ["office"]
+    assert len(office.do("ip-group list", limit=1).items) == 1
+    assert not office.do("time-interval list", search="play").items
+
+
 def test_names_that_are_not_there_and_circles_are_refused(office: Office) -> None:
     with pytest.raises(CallError, match="there is no IP group 'ofice'"):
         office.do("config set", path="relay/allow-from", value=["ofice"])

@@ -1,6 +1,7 @@
-/** What was done, and ten seconds to undo it. Errors that need somebody to act are no toasts. */
+/** What was done, and ten seconds to undo it, too few to get there by Tab: Ctrl Z undoes the latest from everywhere but a
+ * field, which has an undo of its own (WCAG 2.2.1). Errors that need somebody to act are no toasts. */
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { dismiss, type Toast, toast, toasts } from "@/api/operations.ts";
 import { useStore } from "@/api/store.ts";
 import { Button, IconButton } from "@/parts/base/Button.tsx";
@@ -10,6 +11,18 @@ import css from "./Toasts.module.css";
 
 export function Toasts() {
   const shown = useStore(toasts);
+  const take = useTake();
+  const last = shown.findLast((each) => each.undo);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (!last || event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.altKey || inField(event.target))
+        return;
+      event.preventDefault();
+      void take(last);
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [last, take]);
   return (
     <div className={css.toasts} role="status" aria-live="polite">
       {shown.map((each) => (
@@ -19,23 +32,37 @@ export function Toasts() {
   );
 }
 
-function One({ id, text, kind, until, undo, link }: Toast) {
+function inField(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null;
+}
+
+/** Undoes what a toast says, and says so if that fails. */
+function useTake(): (of: Toast) => Promise<void> {
+  const { t } = useLingui();
+  return useCallback(
+    async ({ id, undo }: Toast) => {
+      dismiss(id);
+      try {
+        await undo?.();
+      } catch (error) {
+        toast(t`It could not be undone: ${error instanceof Error ? error.message : ""}`, "failed");
+      }
+    },
+    [t],
+  );
+}
+
+function One(shown: Toast) {
+  const { id, text, kind, until, undo, link } = shown;
   const { t } = useLingui();
   const left = useSeconds(until);
-  const take = async () => {
-    dismiss(id);
-    try {
-      await undo?.();
-    } catch (error) {
-      toast(t`It could not be undone: ${error instanceof Error ? error.message : ""}`, "failed");
-    }
-  };
+  const take = useTake();
   return (
     <div className={css.toast}>
       <Icon name={kind === "failed" ? "error" : kind === "undone" ? "undo" : "check"} />
       <span>{text}</span>
       {undo && (
-        <Button small kind="quiet" onClick={() => void take()}>
+        <Button small kind="quiet" title={t`Ctrl Z`} aria-keyshortcuts="Control+Z" onClick={() => void take(shown)}>
           <Trans>Undo ({left})</Trans>
         </Button>
       )}

@@ -7,17 +7,19 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, Known, call, nearest, not_found
 from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.settings.configuration import Changed, change_settings
 from whimbrel.services.admin.views import Page
 
 if TYPE_CHECKING:
     from whimbrel.core.config import Setting
-    from whimbrel.core.definitions import Definitions
+    from whimbrel.core.definitions import Definitions, IpGroup, TimeInterval
 
+T = TypeVar("T", bound="IpGroup | TimeInterval")
 IP_GROUP: Final = "ip-group"
 TIME_INTERVAL: Final = "time-interval"
 
@@ -74,13 +76,16 @@ Times = Annotated[
     ARGUMENT,
 ]
 Description = Annotated[str | None, "What it is for."]
+Search = Annotated[str, "Part of name or description."]
+Limit = Annotated[int, "Most to list.", MOST_LISTED]
 
 
 @call("ip-group", "list", reads=True, names=(IP_GROUP, "name"), help="Lists IP groups with what uses them.")
-async def ip_group_list(ctx: AdminContext) -> Page[IpGroupRow]:
+async def ip_group_list(ctx: AdminContext, search: Search = "", limit: Limit = 1000) -> Page[IpGroupRow]:
     used = _used(ctx, IP_GROUP)
-    groups = _definitions(ctx).ip_groups
-    return Page(tuple(IpGroupRow(g.name, g.members, used.get(g.name, ()), g.description) for g in groups))
+    groups = _found(_definitions(ctx).ip_groups, search)
+    rows = tuple(IpGroupRow(g.name, g.members, used.get(g.name, ()), g.description) for g in groups)
+    return Page(rows[:limit])
 
 
 @call("ip-group", "check", reads=True, help="Shows which IP groups and settings mean a client.")
@@ -133,17 +138,16 @@ async def ip_group_remove(ctx: AdminContext, name: GroupName) -> Changed:
 @call(
     "time-interval", "list", reads=True, names=(TIME_INTERVAL, "name"), help="Lists time intervals with what uses them."
 )
-async def time_interval_list(ctx: AdminContext) -> Page[TimeIntervalRow]:
+async def time_interval_list(ctx: AdminContext, search: Search = "", limit: Limit = 1000) -> Page[TimeIntervalRow]:
     used = _used(ctx, TIME_INTERVAL)
     definitions, now = _definitions(ctx), _local(ctx)
-    return Page(
-        tuple(
-            TimeIntervalRow(
-                each.name, each.times, definitions.covers(each.name, now), used.get(each.name, ()), each.description
-            )
-            for each in definitions.time_intervals
+    rows = tuple(
+        TimeIntervalRow(
+            each.name, each.times, definitions.covers(each.name, now), used.get(each.name, ()), each.description
         )
+        for each in _found(definitions.time_intervals, search)
     )
+    return Page(rows[:limit])
 
 
 @call("time-interval", "check", reads=True, help="Says whether a moment is in a time interval.")
@@ -205,6 +209,11 @@ def _naming(ctx: AdminContext, kind: str) -> "list[Setting]":
 
 def _several(setting: "Setting") -> tuple[str, ...]:
     return setting.value if isinstance(setting.value, tuple) else (setting.value,)
+
+
+def _found(all_of_them: "Sequence[T]", search: str) -> "list[T]":
+    word = search.casefold()
+    return [each for each in all_of_them if word in each.name.casefold() or word in each.description.casefold()]
 
 
 def _used(ctx: AdminContext, kind: str) -> dict[str, tuple[str, ...]]:

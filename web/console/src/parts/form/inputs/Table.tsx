@@ -111,7 +111,7 @@ export function Table({ field, id, readOnly }: ControlProps) {
       ))}
       {!readOnly &&
         (name === null ? (
-          <Button small icon="plus" id={id} onClick={() => setName("")}>
+          <Button small icon="plus" id={id} aria-label={t`Add: ${field.title}`} onClick={() => setName("")}>
             <Trans>Add</Trans>
           </Button>
         ) : (
