@@ -83,7 +83,7 @@ Limit = Annotated[int, "Most to list.", MOST_LISTED]
 @call("ip-group", "list", reads=True, names=(IP_GROUP, "name"), help="Lists IP groups with what uses them.")
 async def ip_group_list(ctx: AdminContext, search: Search = "", limit: Limit = 1000) -> Page[IpGroupRow]:
     used = _used(ctx, IP_GROUP)
-    groups = _found(_definitions(ctx).ip_groups, search)
+    groups = _matching(_definitions(ctx).ip_groups, search)
     rows = tuple(IpGroupRow(g.name, g.members, used.get(g.name, ()), g.description) for g in groups)
     return Page(rows[:limit])
 
@@ -145,7 +145,7 @@ async def time_interval_list(ctx: AdminContext, search: Search = "", limit: Limi
         TimeIntervalRow(
             each.name, each.times, definitions.covers(each.name, now), used.get(each.name, ()), each.description
         )
-        for each in _found(definitions.time_intervals, search)
+        for each in _matching(definitions.time_intervals, search)
     )
     return Page(rows[:limit])
 
@@ -211,7 +211,7 @@ def _several(setting: "Setting") -> tuple[str, ...]:
     return setting.value if isinstance(setting.value, tuple) else (setting.value,)
 
 
-def _found(all_of_them: "Sequence[T]", search: str) -> "list[T]":
+def _matching(all_of_them: "Sequence[T]", search: str) -> "list[T]":
     word = search.casefold()
     return [each for each in all_of_them if word in each.name.casefold() or word in each.description.casefold()]
 
