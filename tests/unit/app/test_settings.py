@@ -18,8 +18,8 @@ from whimbrel.services.admin.table import calls_of
 
 KNOWN_FORMS = {
     "yes-no", "number", "text", "choice", "list", "size", "duration", "host", "hostport", "password", "cidr", "email",
-    "local-part", "path", "ip", "regex", "url",
-    "clients", "times",
+    "local-part", "path", "ip", "regex", "url", "clients",
+    "times",
 }  # fmt: skip
 
 

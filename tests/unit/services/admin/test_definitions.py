@@ -44,9 +44,11 @@ def test_a_list_is_searched_by_name_and_description_and_cut(office: Office) -> N
     office.do("ip-group add", name="vpn", members=["10.8.0.5"])
     office.do("ip-group add", name="office", members=["vpn"], description="Berlin and its VPN")
     office.do("time-interval add", name="work", times=["mon-fri"])
-    assert [row.name for row in office.do("ip-group list", search="VPN").items] == ["vpn", "office"]
+    assert [row.name for row in office.do("ip-group list", search="VPN").items] == ["office", "vpn"]
     assert [row.name for row in office.do("ip-group list", search="berl", limit=1).items] == ["office"]
-    assert len(office.do("ip-group list", limit=1).items) == 1
+    first = office.do("ip-group list", limit=1)
+    assert (len(first.items), first.total) == (1, 2)
+    assert [row.name for row in office.do("ip-group list", after=first.more, limit=1).items] == ["vpn"]
     assert not office.do("time-interval list", search="play").items
 
 

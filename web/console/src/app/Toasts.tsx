@@ -33,7 +33,8 @@ export function Toasts() {
 }
 
 function inField(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null;
+  const fields = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+  return target instanceof HTMLElement && target.closest(fields) !== null;
 }
 
 /** Undoes what a toast says, and says so if that fails. */

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 from whimbrel.services.admin.calls import ARGUMENT, CallError, Failure, FieldFault, Known, call, nearest, not_found
 from whimbrel.services.admin.context import AdminContext
+from whimbrel.services.admin.lists import After, Listed, Skip, Sort, order_of, sliced
 from whimbrel.services.admin.numbers import MOST_LISTED
 from whimbrel.services.admin.settings.configuration import Changed, change_settings
 from whimbrel.services.admin.views import Page
@@ -78,14 +79,17 @@ Times = Annotated[
 Description = Annotated[str | None, "What it is for."]
 Search = Annotated[str, "Part of name or description."]
 Limit = Annotated[int, "Most to list.", MOST_LISTED]
+COLUMNS: Final = ("name", "description")
 
 
 @call("ip-group", "list", reads=True, names=(IP_GROUP, "name"), help="Lists IP groups with what uses them.")
-async def ip_group_list(ctx: AdminContext, search: Search = "", limit: Limit = 1000) -> Page[IpGroupRow]:
+async def ip_group_list(
+    ctx: AdminContext, search: Search = "", sort: Sort = "", after: After = "", skip: Skip = 0, limit: Limit = 1000
+) -> Listed[IpGroupRow]:
     used = _used(ctx, IP_GROUP)
     groups = _matching(_definitions(ctx).ip_groups, search)
-    rows = tuple(IpGroupRow(g.name, g.members, used.get(g.name, ()), g.description) for g in groups)
-    return Page(rows[:limit])
+    rows = [IpGroupRow(g.name, g.members, used.get(g.name, ()), g.description) for g in groups]
+    return sliced(rows, "name", order_of(sort or "name", COLUMNS), after, limit, skip)
 
 
 @call("ip-group", "check", reads=True, help="Shows which IP groups and settings mean a client.")
@@ -138,16 +142,18 @@ async def ip_group_remove(ctx: AdminContext, name: GroupName) -> Changed:
 @call(
     "time-interval", "list", reads=True, names=(TIME_INTERVAL, "name"), help="Lists time intervals with what uses them."
 )
-async def time_interval_list(ctx: AdminContext, search: Search = "", limit: Limit = 1000) -> Page[TimeIntervalRow]:
+async def time_interval_list(
+    ctx: AdminContext, search: Search = "", sort: Sort = "", after: After = "", skip: Skip = 0, limit: Limit = 1000
+) -> Listed[TimeIntervalRow]:
     used = _used(ctx, TIME_INTERVAL)
     definitions, now = _definitions(ctx), _local(ctx)
-    rows = tuple(
+    rows = [
         TimeIntervalRow(
             each.name, each.times, definitions.covers(each.name, now), used.get(each.name, ()), each.description
         )
         for each in _matching(definitions.time_intervals, search)
-    )
-    return Page(rows[:limit])
+    ]
+    return sliced(rows, "name", order_of(sort or "name", COLUMNS), after, limit, skip)
 
 
 @call("time-interval", "check", reads=True, help="Says whether a moment is in a time interval.")
